@@ -1,0 +1,334 @@
+"""Configuration: one frozen struct of one-level slices, from ``bridge.toml``, then from ``BRIDGE_*``.
+
+``BRIDGE_KAFKA_BOOTSTRAP_SERVERS`` sets ``kafka.bootstrap_servers``;
+``BRIDGE_INTEGRATIONS_ACME_BEARER_TOKEN`` sets ``bearer_token`` of the integration whose id is ``acme``
+(upper-cased, every character that is not a letter or digit written ``_``). An unknown key, a bad value or
+a missing secret is a ``ConfigError`` whose one line names the key.
+"""
+
+import os
+import re
+import tomllib
+import zoneinfo
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from bridge.errors import ConfigError
+
+Positive = Annotated[int, Meta(ge=1)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+ModelName = Literal[
+    "user",
+    "job",
+    "job_posting",
+    "candidate",
+    "application_stage",
+    "application",
+    "tag",
+    "rejection_reason",
+    "role",
+    "candidate_tag",
+    "job_user_role_assignment",
+    "job_hiring_team_member",
+]
+
+
+class Secret:
+    """A value that never shows itself: ``repr`` and ``str`` are stars; ``reveal()`` is explicit."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "********"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class _Slice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group of keys: what is not named here is refused."""
+
+
+class StoreConfig(_Slice, frozen=True, kw_only=True):
+    """PostgreSQL. Without ``url`` the embedded server is started in the data directory."""
+
+    url: Secret | None = None
+    pool_size: Positive = 10
+
+
+class KafkaConfig(_Slice, frozen=True, kw_only=True):
+    """The broker. Without ``bootstrap_servers`` the embedded one is started; it forgets at exit."""
+
+    bootstrap_servers: str | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: Secret | None = None
+    ssl_cafile: str | None = None
+    topic_prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")] = "trackerrms"
+    partitions: Positive = 6
+    replication_factor: Positive = 1
+    compacted: bool = False
+    max_message_bytes: Annotated[int, Meta(ge=100_000)] = 16_777_216
+
+
+class SealingConfig(_Slice, frozen=True, kw_only=True):
+    """The installation's key: 32 bytes in base64. A development key is made when none is given."""
+
+    key: Secret | None = None
+
+
+class LogConfig(_Slice, frozen=True, kw_only=True):
+    """How the log reads. ``auto`` is for people on a terminal and JSON everywhere else."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class CaptureConfig(_Slice, frozen=True, kw_only=True):
+    """How often and how carefully TrackerRMS is read."""
+
+    poll_seconds: Annotated[float, Meta(gt=0)] = 15.0
+    overlap_seconds: Annotated[float, Meta(ge=0)] = 120.0
+    sweep_minutes: Annotated[float, Meta(ge=0)] = 30.0
+    page_batch: Positive = 50
+    parallel_reads: Positive = 8
+    deletion_limit_count: Positive = 500
+    deletion_limit_percent: Annotated[float, Meta(gt=0, le=100)] = 10.0
+    confirm_seconds: Annotated[float, Meta(ge=0)] = 5.0
+
+
+class RelayConfig(_Slice, frozen=True, kw_only=True):
+    """Outbox to Kafka."""
+
+    batch_size: Positive = 5_000
+    idle_seconds: Annotated[float, Meta(gt=0)] = 0.2
+
+
+class IntegrationConfig(_Slice, frozen=True, kw_only=True):
+    """One TrackerRMS account."""
+
+    id: Slug
+    region: Literal["us", "ca", "uk", "row"] | None = None
+    base_url: str | None = None
+    bearer_token: Secret | None = None
+    oauth_client_id: str = "EvoApi_1.0"
+    oauth_client_secret: Secret | None = None
+    oauth_refresh_token: Secret | None = None
+    time_zone: str = "UTC"
+    requests_per_minute: Positive = 600
+    initial_load: Literal["emit", "silent"] = "emit"
+    keep_previous: bool = False
+    remote_data: bool = False
+    models: tuple[ModelName, ...] | None = None
+    tracker: dict[str, Any] = field(default_factory=dict)
+
+
+class Config(_Slice, frozen=True, kw_only=True):
+    """Everything the bridge can be told."""
+
+    data_dir: str = ".bridge"
+    store: StoreConfig = StoreConfig()
+    kafka: KafkaConfig = KafkaConfig()
+    sealing: SealingConfig = SealingConfig()
+    log: LogConfig = LogConfig()
+    capture: CaptureConfig = CaptureConfig()
+    relay: RelayConfig = RelayConfig()
+    integrations: tuple[IntegrationConfig, ...] = ()
+
+    def integration(self, integration_id: str) -> IntegrationConfig:
+        """The integration of that id; ``ConfigError`` when there is none."""
+        for integration in self.integrations:
+            if integration.id == integration_id:
+                return integration
+        known = ", ".join(i.id for i in self.integrations) or "none is configured"
+        raise ConfigError(f"integrations: no integration has the id {integration_id!r} ({known})")
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration of ``path`` (default ``bridge.toml`` where it exists), overlaid with ``BRIDGE_*``.
+
+    Raises ``ConfigError`` for a file that can't be read, an unknown key or a bad value.
+    """
+    environ = os.environ if environ is None else environ
+    raw = _read(path)
+    _overlay(raw, environ)
+    return parse(raw)
+
+
+def parse(raw: Mapping[str, Any]) -> Config:
+    """The configuration a plain mapping spells, checked."""
+    try:
+        config = msgspec.convert(raw, Config, strict=False, dec_hook=_decode_secret)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_one_line(str(error), raw)) from None
+    _check(config)
+    return config
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    source = path or Path("bridge.toml")
+    try:
+        return tomllib.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if path is None:
+            return {}
+        raise ConfigError(f"{source}: no such file; name one with --config, or leave it out") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source}: can't be read: {type(error).__name__}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from None
+
+
+_SLICES = {name: kind for name, kind in Config.__annotations__.items() if isinstance(kind, type)}
+
+
+def _overlay(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
+    for variable, value in environ.items():
+        if not variable.startswith("BRIDGE_") or variable in _NOT_CONFIGURATION:
+            continue
+        if variable.startswith("BRIDGE_INTEGRATIONS_"):
+            _overlay_integration(raw, variable, value)
+        else:
+            _overlay_slice(raw, variable, value)
+
+
+_NOT_CONFIGURATION = {"BRIDGE_CONFIG", "BRIDGE_TEST_KAFKA", "BRIDGE_TEST_POSTGRES"}
+
+
+def _overlay_slice(raw: dict[str, Any], variable: str, value: str) -> None:
+    name = variable.removeprefix("BRIDGE_").lower()
+    if name == "data_dir":
+        raw["data_dir"] = value
+        return
+    slice_name, _, key = name.partition("_")
+    kind = _SLICES.get(slice_name)
+    if kind is None or not issubclass(kind, _Slice) or key not in kind.__struct_fields__:
+        raise ConfigError(f"{variable}: no such setting{_suggest(name, _flat_keys())}")
+    section = raw.setdefault(slice_name, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"{slice_name}: must be a table ([{slice_name}])")
+    section[key] = value
+
+
+def _overlay_integration(raw: dict[str, Any], variable: str, value: str) -> None:
+    name = variable.removeprefix("BRIDGE_INTEGRATIONS_")
+    keys = sorted(IntegrationConfig.__struct_fields__, key=len, reverse=True)
+    key = next((k for k in keys if name.endswith("_" + k.upper())), None)
+    if key is None:
+        raise ConfigError(f"{variable}: no such setting of an integration")
+    spelled = name.removesuffix("_" + key.upper())
+    integrations = raw.setdefault("integrations", [])
+    if not isinstance(integrations, list):
+        raise ConfigError("integrations: must be an array of tables ([[integrations]])")
+    for integration in integrations:
+        if isinstance(integration, dict) and _variable_name(str(integration.get("id", ""))) == spelled:
+            break
+    else:
+        integration = {"id": spelled.lower().replace("_", "-")}
+        integrations.append(integration)
+    integration[key] = value.split(",") if key == "models" else value
+
+
+def _variable_name(integration_id: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", integration_id.upper())
+
+
+def _flat_keys() -> list[str]:
+    return ["data_dir"] + [
+        f"{name}_{key}"
+        for name, kind in _SLICES.items()
+        if issubclass(kind, _Slice)
+        for key in kind.__struct_fields__
+    ]
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean BRIDGE_{close[0].upper()}?" if close else ""
+
+
+def _decode_secret(kind: type, value: Any) -> Any:
+    if kind is Secret:
+        if not isinstance(value, str) or not value:
+            raise ValueError("must be a non-empty string")
+        return Secret(value)
+    raise NotImplementedError(kind)
+
+
+def _one_line(message: str, raw: Mapping[str, Any]) -> str:
+    """Turn msgspec's ``… - at `$.kafka.partitions` `` into ``kafka.partitions: …``."""
+    found = re.match(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", message, re.DOTALL)
+    what, where = (found["what"], found["where"] or "") if found else (message, "")
+    where = re.sub(r"integrations\[(\d+)\]", lambda m: f"integrations.{_id_at(raw, int(m[1]))}", where)
+    unknown = re.search(r"unknown field `([^`]+)`", what)
+    if unknown:
+        key = f"{where}.{unknown[1]}" if where else unknown[1]
+        return f"{key}: no such setting"
+    missing = re.search(r"missing required field `([^`]+)`", what)
+    if missing:
+        key = f"{where}.{missing[1]}" if where else missing[1]
+        return f"{key}: must be set"
+    return f"{where}: {what}" if where else what
+
+
+def _id_at(raw: Mapping[str, Any], index: int) -> str:
+    try:
+        return str(raw["integrations"][index]["id"])
+    except (KeyError, IndexError, TypeError):
+        return str(index)
+
+
+def _check(config: Config) -> None:
+    seen: set[str] = set()
+    for integration in config.integrations:
+        key = f"integrations.{integration.id}"
+        if integration.id in seen:
+            raise ConfigError(f"{key}: two integrations have this id")
+        seen.add(integration.id)
+        if (integration.region is None) == (integration.base_url is None):
+            raise ConfigError(f"{key}.region: set region (us, ca, uk or row) or base_url, one of the two")
+        if integration.base_url and not re.match(r"https?://[^/]", integration.base_url):
+            raise ConfigError(f"{key}.base_url: must start with https:// or http://")
+        _check_credentials(key, integration)
+        try:
+            zoneinfo.ZoneInfo(integration.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            raise ConfigError(
+                f"{key}.time_zone: {integration.time_zone!r} is no IANA time zone, such as Europe/London"
+            ) from None
+    if config.kafka.security_protocol.startswith("SASL") and not (
+        config.kafka.sasl_username and config.kafka.sasl_password
+    ):
+        raise ConfigError("kafka.sasl_username: SASL needs sasl_username and sasl_password")
+
+
+def _check_credentials(key: str, integration: IntegrationConfig) -> None:
+    if integration.bearer_token:
+        return
+    if not integration.oauth_refresh_token:
+        variable = _variable_name(integration.id)
+        raise ConfigError(
+            f"{key}.bearer_token: missing; set it, or BRIDGE_INTEGRATIONS_{variable}_BEARER_TOKEN, "
+            "or oauth_refresh_token with oauth_client_secret"
+        )
+    if not integration.oauth_client_secret:
+        raise ConfigError(f"{key}.oauth_client_secret: missing; oauth_refresh_token needs it")
