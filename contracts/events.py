@@ -1,0 +1,81 @@
+"""The event envelope: CloudEvents 1.0 in structured JSON, the same bytes on Kafka and in a webhook.
+
+``id`` is derived from (entity id, sequence): the same change has the same id on every replay. ``sequence``
+counts the entity's versions from 1 and never goes back. ``subject`` is the entity's id and the Kafka key.
+Order is promised per entity, not between entities.
+"""
+
+from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from contracts.entities import Id, Model, Utc
+
+Operation = Literal["created", "updated", "deleted"]
+Cause = Literal["initial", "poll", "sweep", "hook", "command", "resync"]
+CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
+SCHEMA_VERSION = 1
+
+R = TypeVar("R")
+
+
+class Change(Struct, Generic[R], frozen=True, kw_only=True):
+    """What happened to a record.
+
+    ``record`` is the record after the change. In ``deleted`` it is the last record where the integration
+    keeps values, else its identifiers and ``remote_deleted_at`` with every other field ``null``.
+    ``changed_fields`` names what differs from the version before, in the model's order; it is empty in
+    ``created`` and ``deleted``. ``command_id`` is there when ``cause`` is ``command``; ``previous`` holds the
+    old values of the changed fields, where the integration keeps them.
+    """
+
+    record: R
+    changed_fields: tuple[str, ...] = ()
+    cause: Cause
+    command_id: str | UnsetType = UNSET
+    previous: dict[str, Any] | UnsetType = UNSET
+
+
+class Event(Struct, Generic[R], frozen=True, kw_only=True):
+    """A CloudEvent: ``type`` is ``<model>.created|updated|deleted``; ``time`` is when the bridge saw it."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: Id
+    time: Utc
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str
+    integrationid: str
+    sequence: str
+    data: Change[R]
+
+
+def event_type(model: Model, operation: Operation) -> str:
+    """Such as ``candidate.updated``."""
+    return f"{model}.{operation}"
+
+
+def parse_type(text: str) -> tuple[Model, Operation]:
+    """The model and operation of an event type; ``ValueError`` when it is none."""
+    model, _, operation = text.partition(".")
+    for known in ("created", "updated", "deleted"):
+        if operation == known:
+            return Model(model), known
+    raise ValueError(f"{text!r} is no event type; one is <model>.created, .updated or .deleted")
+
+
+def data_schema(model: Model) -> str:
+    """The URN of the model's event data."""
+    return f"urn:trackerrms-bridge:{model}:{SCHEMA_VERSION}"
+
+
+def headers(event_id: str, kind: str, integration_id: str) -> tuple[tuple[str, bytes], ...]:
+    """The Kafka headers of an event, so that a consumer can filter without parsing."""
+    return (
+        ("content-type", CONTENT_TYPE),
+        ("ce_id", event_id.encode()),
+        ("ce_type", kind.encode()),
+        ("ce_integrationid", integration_id.encode()),
+    )

@@ -1,0 +1,62 @@
+"""Ids: 24 characters of base58, derived from what they name, so that nobody has to look one up.
+
+An entity's id comes from (integration id, model, remote id); an event's from (entity id, sequence). The
+same thing always has the same id, on every replay and in every process. The parts are hashed with their
+lengths, so that ("a", "bc") and ("ab", "c") differ.
+"""
+
+from hashlib import blake2b
+
+from contracts.entities import Model
+
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+ID_LENGTH = 24
+REMOTE_PREFIX = "remote:"
+SEQUENCE_DIGITS = 10
+_PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
+
+
+def entity_id(integration_id: str, model: Model | str, remote_id: str) -> str:
+    """The id of the entity that TrackerRMS knows as ``remote_id``; unique across models too."""
+    return _derive(b"entity", integration_id, str(model), remote_id)
+
+
+def event_id(entity: str, sequence: int) -> str:
+    """The id of an entity's ``sequence``-th version: ``evt_`` and 24 characters, no dot in it."""
+    return "evt_" + _derive(b"event", entity, str(sequence))
+
+
+def format_sequence(sequence: int) -> str:
+    """A version number, zero-padded so that it sorts as text: ``0000000042``."""
+    return f"{sequence:0{SEQUENCE_DIGITS}d}"
+
+
+def is_entity_id(text: str) -> bool:
+    """Whether ``text`` has the form of an id."""
+    return len(text) == ID_LENGTH and all(character in ALPHABET for character in text)
+
+
+def parse_reference(text: str) -> tuple[str | None, str | None]:
+    """``(id, None)`` or ``(None, remote id)``, from an id or ``remote:<remote id>``.
+
+    Raises ``ValueError`` with what to write instead.
+    """
+    if text.startswith(REMOTE_PREFIX) and len(text) > len(REMOTE_PREFIX):
+        return None, text.removeprefix(REMOTE_PREFIX)
+    if is_entity_id(text):
+        return text, None
+    raise ValueError("an id is 24 characters of base58, or remote:<the id in TrackerRMS>")
+
+
+def _derive(purpose: bytes, *parts: str) -> str:
+    # 17 bytes (136 bits) always fit 24 base58 digits (140.6 bits).
+    digest = blake2b(digest_size=17, person=purpose)
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(4, "big") + encoded)
+    number = int.from_bytes(digest.digest(), "big")
+    pairs = []
+    for _ in range(ID_LENGTH // 2):
+        number, rest = divmod(number, 58 * 58)
+        pairs.append(_PAIRS[rest])
+    return "".join(reversed(pairs))

@@ -1,0 +1,77 @@
+"""The JSON Schemas, made from the structs: ``python -m contracts.schemas`` writes ``contracts/schema/``.
+
+One schema (draft 2020-12) for each model's events, each command and the results. They are committed; a test
+holds them against the structs.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from contracts import codec, commands, events
+from contracts.entities import STRUCTS, Model
+
+DIRECTORY = Path(__file__).parent / "schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def generate() -> dict[str, dict[str, Any]]:
+    """File name → schema."""
+    made = {f"{model}.event.v1.json": _event_schema(model) for model in STRUCTS}
+    for kind, struct in commands.INPUTS.items():
+        made[f"{kind.replace('.', '-')}.command.v1.json"] = _command_schema(kind, struct)
+    made["command-result.v1.json"] = _titled(msgspec.json.schema(commands.Result), "Command result")
+    return made
+
+
+def render(schema: dict[str, Any]) -> str:
+    """A schema as it stands in its file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _event_schema(model: Model) -> dict[str, Any]:
+    schema = msgspec.json.schema(codec.event_struct(model))
+    envelope = next(d for name, d in schema["$defs"].items() if name.startswith("Event_"))
+    properties = envelope["properties"]
+    properties["type"]["enum"] = [f"{model}.{operation}" for operation in ("created", "updated", "deleted")]
+    properties["id"]["pattern"] = "^evt_[1-9A-HJ-NP-Za-km-z]{24}$"
+    properties["sequence"]["pattern"] = r"^\d{10,}$"
+    properties["dataschema"]["const"] = events.data_schema(model)
+    # Written always, though a reader may do without: msgspec gives a default to what has one.
+    for name in envelope["properties"]:
+        if name not in envelope["required"]:
+            envelope["required"].append(name)
+    record = schema["$defs"][STRUCTS[model].__name__]
+    record["required"] = list(record["properties"])
+    return _titled(schema, f"{STRUCTS[model].__name__} event")
+
+
+def _command_schema(kind: str, struct: type[Struct]) -> dict[str, Any]:
+    (envelope, data), definitions = msgspec.json.schema_components(
+        [commands.Command, struct], ref_template="#/$defs/{name}"
+    )
+    command = definitions[commands.Command.__name__]
+    command["properties"]["type"] = {"const": kind}
+    command["properties"]["data"] = data
+    return _titled({**envelope, "$defs": definitions}, f"{kind} command")
+
+
+def _titled(schema: dict[str, Any], title: str) -> dict[str, Any]:
+    return {"$schema": DIALECT, "title": title, **schema}
+
+
+def write() -> None:
+    """Write every schema, and remove what is no longer made."""
+    DIRECTORY.mkdir(exist_ok=True)
+    made = generate()
+    for stale in {path.name for path in DIRECTORY.glob("*.json")} - made.keys():
+        (DIRECTORY / stale).unlink()
+    for name, schema in made.items():
+        (DIRECTORY / name).write_text(render(schema), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
