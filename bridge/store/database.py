@@ -1,0 +1,198 @@
+"""The door to PostgreSQL: the pool, transactions, and the schema that this version was written for.
+
+Alembic keeps the order of the migrations and writes their SQL; asyncpg runs it, so that there is one
+driver and one reading of ``store.url``.
+"""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import asyncpg
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+
+from bridge.errors import EnvironmentFault
+from bridge.store.failures import shown, translated
+
+Tx: TypeAlias = "asyncpg.pool.PoolConnectionProxy"
+"""A connection inside a transaction: what ``async with db.transaction()`` gives."""
+
+_CONNECT_SECONDS = 10.0
+_ACQUIRE_SECONDS = 30.0
+# The server gives up first and says why; the client's limit is for a network that went silent.
+_STATEMENT_SECONDS = 60
+_COMMAND_SECONDS = 75.0
+_SESSION = {
+    "application_name": "trackerrms-bridge",
+    "statement_timeout": f"{_STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{_STATEMENT_SECONDS}s",
+    # Planning for JIT costs more than our short statements take.
+    "jit": "off",
+}
+
+
+class Database:
+    """A pool of connections. It opens new ones by itself after PostgreSQL went away and came back.
+
+    Every method raises ``Transient`` when the server can't answer now and ``EnvironmentFault`` when it
+    refuses us; any other error of the driver is a bug and passes through.
+    """
+
+    def __init__(self, url: str, pool: "asyncpg.Pool") -> None:
+        self._url = url
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, url: str, pool_size: int = 10) -> Self:
+        """Connect to ``url`` (a libpq URL; a socket directory may stand in ``?host=``).
+
+        Raises ``ConfigError`` when ``url`` is no such thing.
+        """
+        with translated(url):
+            pool = await asyncpg.create_pool(url, min_size=1, max_size=pool_size, **_connection_options())
+        return cls(url, pool)
+
+    async def close(self) -> None:
+        """Give the connections back; those still busy after five seconds are cut."""
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One transaction: committed when the block ends, rolled back when it raises. Nothing is retried.
+
+        A ``Transient`` from the commit itself leaves open whether it took effect: look before repeating.
+        No network call belongs inside (invariant 8).
+        """
+        with translated(self._url):
+            async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as tx, tx.transaction():
+                yield tx
+
+    @contextlib.asynccontextmanager
+    async def dedicated(self) -> AsyncIterator["asyncpg.Connection"]:
+        """A connection outside the pool, for ``LISTEN``."""
+        with translated(self._url):
+            connection = await asyncpg.connect(self._url, **_connection_options())
+            try:
+                yield connection
+            finally:
+                connection.terminate()
+
+    async def fetch(self, query: str, *args: object) -> "list[asyncpg.Record]":
+        """All rows of one statement."""
+        with translated(self._url):
+            return list(await self._pool.fetch(query, *args))
+
+    async def fetchrow(self, query: str, *args: object) -> "asyncpg.Record | None":
+        """The first row of one statement."""
+        with translated(self._url):
+            return await self._pool.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """The first value of the first row of one statement."""
+        with translated(self._url):
+            return await self._pool.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run one statement; returns its command tag, such as ``DELETE 3``."""
+        with translated(self._url):
+            return str(await self._pool.execute(query, *args))
+
+
+def _connection_options() -> dict[str, Any]:
+    return {
+        "timeout": _CONNECT_SECONDS,
+        "command_timeout": _COMMAND_SECONDS,
+        "server_settings": dict(_SESSION),
+    }
+
+
+# --- the schema -------------------------------------------------------------------------------------------
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number will do, as long as no other program on the database locks the same one.
+_ADVISORY_LOCK = 0x7472_6D73
+
+
+async def migrate(url: str) -> list[str]:
+    """Apply what is missing, in one transaction; returns the revisions applied, oldest first.
+
+    Processes that do it at once wait for one another. Raises ``EnvironmentFault`` when the schema is newer
+    than this version, and the errors of ``Database``.
+    """
+    with translated(url):
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
+                current = await _current(connection)
+                missing = _missing(url, current)
+                if missing:
+                    await connection.execute(_upgrade_sql(current))
+                return missing
+        finally:
+            await connection.close()
+
+
+async def pending(url: str) -> list[str]:
+    """The revisions that ``migrate`` would apply, oldest first. Raises as ``migrate`` does."""
+    with translated(url):
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            return _missing(url, await _current(connection))
+        finally:
+            await connection.close()
+
+
+async def _current(connection: "asyncpg.Connection") -> str | None:
+    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+        return None
+    version: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    return version
+
+
+def _missing(url: str, current: str | None) -> list[str]:
+    newest_first = [script.revision for script in _scripts().walk_revisions()]
+    if current is not None and current not in newest_first:
+        raise EnvironmentFault(
+            f"store.url: the schema at {shown(url)} is of a newer bridge (revision {current}): "
+            "install that version, or a later one"
+        )
+    known = newest_first.index(current) if current is not None else len(newest_first)
+    return newest_first[:known][::-1]
+
+
+def _upgrade_sql(current: str | None) -> str:
+    """The SQL of every migration after ``current``, as Alembic's offline mode writes it."""
+    scripts = _scripts()
+    sql = io.StringIO()
+    config = Config(output_buffer=sql)
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with EnvironmentContext(
+        config,
+        scripts,
+        fn=lambda revision, _: scripts._upgrade_revs("head", revision),
+        as_sql=True,
+        starting_rev=current,
+        destination_rev="head",
+    ):
+        scripts.run_env()
+    return sql.getvalue()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_MIGRATIONS))

@@ -1,0 +1,6 @@
+"""Alembic's entry: writes the SQL of the migrations. ``bridge.store.database`` runs it, in one transaction."""
+
+from alembic import context
+
+context.configure(dialect_name="postgresql", transactional_ddl=False)
+context.run_migrations()

@@ -1,0 +1,218 @@
+"""The outbox: messages that were decided in a transaction and that Kafka has not acknowledged yet.
+
+**Order.** ``position`` is drawn when a row is written, not when it is committed: a smaller position may
+become visible after a greater one. Per key the order holds all the same, because whoever writes for an
+entity holds its row lock or its lease until the commit: the next writer of that entity draws its positions
+after that. So among the rows of one key, those that one statement sees are the first ones, in order,
+without a gap. Two rules follow for readers. Never ask for "positions after the last one seen": a row that
+became visible late would be passed by. And a reader that has rows in flight asks for the first rows *and*
+leaves out those in flight (``take(…, in_flight)``).
+"""
+
+import asyncio
+import contextlib
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from bridge.errors import Transient
+from bridge.store import leases
+from bridge.store.database import Database, Tx
+
+SHARDS = range(16)
+"""Fixed for ever: which shard a key is in decides which relay keeps its order."""
+
+_CHANNEL = "outbox"
+
+
+class OutboxRow(Struct, frozen=True, kw_only=True):
+    """A message for Kafka. ``value`` ``None`` is a tombstone."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class StoredRow(OutboxRow, frozen=True, kw_only=True):
+    """A message that waits in the outbox."""
+
+    position: int
+    shard: int
+    created_at: datetime
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far the relay has come with one shard, since the installation began."""
+
+    shard: int
+    sent_position: int
+    sent_count: int
+    sent_at: datetime
+
+
+_encode_headers = msgspec.msgpack.Encoder().encode
+_headers = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...])
+
+
+def shard_of(key: bytes) -> int:
+    """The shard of every message with that key."""
+    return zlib.crc32(key) % len(SHARDS)
+
+
+async def append(tx: Tx, rows: Sequence[OutboxRow]) -> None:
+    """Add ``rows``, in their order, and wake the relay when ``tx`` commits (invariant 1).
+
+    The caller holds the lock or the lease under which the entities of these keys are written.
+    """
+    if not rows:
+        return
+    await tx.copy_records_to_table(
+        "outbox",
+        columns=("shard", "topic", "key", "value", "headers"),
+        records=[
+            (shard_of(row.key), row.topic, row.key, row.value, _encode_headers(row.headers)) for row in rows
+        ],
+    )
+    await tx.execute(f"NOTIFY {_CHANNEL}")
+
+
+# The first rows of each shard, so that a shard that stands still takes no room from the others.
+_FIRST_POSITIONS = """
+SELECT first.position
+  FROM unnest($1::smallint[]) AS wanted (shard)
+ CROSS JOIN LATERAL (
+       SELECT position FROM outbox WHERE shard = wanted.shard ORDER BY position LIMIT $2) AS first
+ ORDER BY first.position
+"""
+
+_ROWS = """
+SELECT position, shard, topic, key, value, headers, created_at
+  FROM outbox WHERE position = ANY($1::bigint[]) ORDER BY position
+"""
+
+
+async def take(
+    db: Database, shards: Collection[int], limit: int, in_flight: Collection[int] = frozenset()
+) -> list[StoredRow]:
+    """Up to ``limit`` of the first rows of ``shards``, by position, without the positions ``in_flight``.
+
+    Reading marks nothing: only the holder of the relay's lease may publish what it reads. The rows in
+    flight must be the result of earlier calls and must be published before what this call returns.
+    """
+    per_shard = 2 * (limit + len(in_flight)) // max(1, len(shards)) + 1
+    found = await db.fetch(_FIRST_POSITIONS, list(shards), per_shard)
+    taken = set(in_flight)
+    positions = [row[0] for row in found if row[0] not in taken][:limit]
+    if not positions:
+        return []
+    return [_stored(*row) for row in await db.fetch(_ROWS, positions)]
+
+
+def _stored(
+    position: int,
+    shard: int,
+    topic: str,
+    key: bytes,
+    value: bytes | None,
+    headers: bytes,
+    created_at: datetime,
+) -> StoredRow:
+    return StoredRow(
+        position=position,
+        shard=shard,
+        topic=topic,
+        key=key,
+        value=value,
+        headers=_headers.decode(headers),
+        created_at=created_at,
+    )
+
+
+_DELETE = "DELETE FROM outbox WHERE position = ANY($1::bigint[])"
+
+_PROGRESS = """
+INSERT INTO relay_progress AS progress (shard, sent_position, sent_count, sent_at)
+SELECT shard, position, count, now()
+  FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS sent (shard, position, count)
+ON CONFLICT (shard) DO UPDATE
+   SET sent_position = greatest(progress.sent_position, excluded.sent_position),
+       sent_count = progress.sent_count + excluded.sent_count,
+       sent_at = excluded.sent_at
+"""
+
+
+async def mark_sent(tx: Tx, lease: leases.Lease, rows: Sequence[StoredRow]) -> None:
+    """Remove ``rows``, which the broker has acknowledged (invariant 3), and note the progress.
+
+    Raises ``LeaseLost`` and changes nothing when ``lease`` is not held any more (invariant 4).
+    """
+    await leases.assert_held(tx, lease)
+    await tx.execute(_DELETE, [row.position for row in rows])
+    counts = Counter(row.shard for row in rows)
+    last: dict[int, int] = {row.shard: row.position for row in sorted(rows, key=lambda row: row.position)}
+    shards = sorted(counts)
+    await tx.execute(_PROGRESS, shards, [last[s] for s in shards], [counts[s] for s in shards])
+
+
+async def depth(db: Database) -> tuple[int, timedelta]:
+    """How many rows wait, and for how long the oldest of them has (zero when none waits)."""
+    row = await db.fetchrow("SELECT count(*), coalesce(now() - min(created_at), '0') FROM outbox")
+    return (row[0], row[1]) if row is not None else (0, timedelta())
+
+
+async def progress(db: Database) -> list[Progress]:
+    """What was sent so far, by shard; shards from which nothing was sent are left out."""
+    found = await db.fetch(
+        "SELECT shard, sent_position, sent_count, sent_at FROM relay_progress ORDER BY shard"
+    )
+    return [Progress(shard=s, sent_position=p, sent_count=c, sent_at=at) for s, p, c, at in found]
+
+
+class Wakeup:
+    """Waits for a commit that added rows; see ``listening``."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notify(self, *_: object) -> None:
+        """A commit added rows (or the connection that would tell us is gone: look for yourself)."""
+        self._event.set()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return at the next commit, at once if one happened since the last call, or after the timeout."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._event.wait()
+        self._event.clear()
+
+
+@contextlib.asynccontextmanager
+async def listening(db: Database) -> AsyncIterator[Wakeup]:
+    """Be told of commits with ``append``. While the connection is down only the timeout of ``wait`` ends it,
+    so callers give one; the connection is made anew in the background."""
+    wakeup = Wakeup()
+    task = asyncio.create_task(_listen(db, wakeup), name="outbox listener")
+    try:
+        yield wakeup
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _listen(db: Database, wakeup: Wakeup) -> None:
+    while True:
+        closed = asyncio.Event()
+        # Silent: the relay's own statements meet the same trouble and report it.
+        with contextlib.suppress(Transient):
+            async with db.dedicated() as connection:
+                connection.add_termination_listener(lambda *_, closed=closed: closed.set())
+                await connection.add_listener(_CHANNEL, wakeup.notify)
+                wakeup.notify()
+                await closed.wait()
+        await asyncio.sleep(1)
