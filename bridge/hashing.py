@@ -1,0 +1,80 @@
+"""Keyed hashes: what the bridge remembers of a record instead of the record.
+
+All are blake2b under the installation's hash key, so that nobody who reads the database can look a
+telephone number up (design §3).
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Struct
+
+from contracts import codec, entities
+from contracts.entities import Entity
+
+FIELD_BYTES = 8
+RECORD_BYTES = 16
+_NOTHING = bytes(FIELD_BYTES)
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class RecordHash(Struct, frozen=True, kw_only=True):
+    """``record``: 16 bytes over the whole content; ``fields``: 8 bytes a field, in the model's order."""
+
+    record: bytes
+    fields: bytes
+
+
+class Hasher:
+    """Hashes records and rows under one key (32 bytes)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._field = blake2b(key=key, digest_size=FIELD_BYTES, person=b"field")
+        self._record = blake2b(key=key, digest_size=RECORD_BYTES, person=b"record")
+        self._key = key
+
+    def record(self, entity: Entity) -> RecordHash:
+        """The hashes of an entity's content: not its id, ``changed_at``, or raw form."""
+        digests = []
+        for name in _content_fields(type(entity)):
+            value = getattr(entity, name)
+            if value is None or value == ():
+                digests.append(_NOTHING)
+                continue
+            digest = self._field.copy()
+            # The name is hashed too: equal values in two fields must not look alike in the database.
+            digest.update(name.encode() + b"\0" + _encode(value))
+            digests.append(digest.digest())
+        fields = b"".join(digests)
+        whole = self._record.copy()
+        whole.update(fields)
+        return RecordHash(record=whole.digest(), fields=fields)
+
+    def salt(self, *parts: bytes) -> bytes:
+        """A key for row fingerprints that changes when any of ``parts`` does (mapping, status list)."""
+        digest = blake2b(key=self._key, digest_size=32, person=b"salt")
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.digest()
+
+
+def changed_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
+    """The fields whose hashes differ; all that hold something where the model itself has changed shape."""
+    names = _content_fields(struct)
+    if len(before) != len(after):
+        return tuple(n for i, n in enumerate(names) if _at(after, i) != _NOTHING)
+    return tuple(name for i, name in enumerate(names) if _at(before, i) != _at(after, i))
+
+
+def _at(fields: bytes, index: int) -> bytes:
+    return fields[index * FIELD_BYTES : (index + 1) * FIELD_BYTES]
+
+
+_fields_of: dict[type[Entity], tuple[str, ...]] = {
+    struct: codec.field_names(struct) for struct in entities.STRUCTS.values()
+}
+
+
+def _content_fields(struct: type[Entity]) -> Sequence[str]:
+    return _fields_of[struct]

@@ -1,0 +1,63 @@
+"""How far the incremental polls of each resource came, and what they met."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.store.database import Database, Tx
+
+
+class Cursor(Struct, frozen=True, kw_only=True):
+    """``polled_until`` is by TrackerRMS's clock; ``index_lag_seconds`` is how late its index was."""
+
+    polled_until: datetime | None = None
+    index_lag_seconds: float = 0.0
+    polled_at: datetime | None = None
+    error: str | None = None
+
+
+async def load(db: Database, integration_id: str, resource: str) -> Cursor:
+    """The cursor of a resource; an empty one before its first poll."""
+    row = await db.fetchrow(
+        "SELECT polled_until, index_lag_seconds, polled_at, error FROM cursors "
+        "WHERE integration_id = $1 AND resource = $2",
+        integration_id,
+        resource,
+    )
+    return Cursor() if row is None else Cursor(**dict(row))
+
+
+_ADVANCE = """
+INSERT INTO cursors AS c (integration_id, resource, polled_until, index_lag_seconds, polled_at, poll_calls,
+                          changes_found)
+VALUES ($1, $2, $3, $4, now(), $5, $6)
+ON CONFLICT (integration_id, resource) DO UPDATE
+SET polled_until = greatest(c.polled_until, excluded.polled_until), polled_at = now(),
+    index_lag_seconds = excluded.index_lag_seconds, poll_calls = c.poll_calls + excluded.poll_calls,
+    changes_found = c.changes_found + excluded.changes_found, error = NULL, error_at = NULL
+"""
+
+
+async def advance(
+    tx: Tx | Database,
+    integration_id: str,
+    resource: str,
+    *,
+    until: datetime | None,
+    lag_seconds: float,
+    calls: int,
+    changes: int,
+) -> None:
+    """Record a poll whose pages are all committed (invariant 2)."""
+    await tx.execute(_ADVANCE, integration_id, resource, until, lag_seconds, calls, changes)
+
+
+async def fail(db: Database, integration_id: str, resource: str, error: str) -> None:
+    """Remember why a resource can't be read now, for ``bridge status``."""
+    await db.execute(
+        "INSERT INTO cursors (integration_id, resource, error, error_at) VALUES ($1, $2, $3, now()) "
+        "ON CONFLICT (integration_id, resource) DO UPDATE SET error = excluded.error, error_at = now()",
+        integration_id,
+        resource,
+        error,
+    )

@@ -1,0 +1,79 @@
+"""Records that could not be normalised or published; each was reported in the dead-letter topic."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.store.database import Database, Tx
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """A record that waits to become readable."""
+
+    integration_id: str
+    resource: str
+    row_id: int
+    reason: str
+    path: str
+    first_at: datetime
+    last_at: datetime
+
+
+_PARK = """
+INSERT INTO parked AS p (integration_id, resource, row_id, reason, path)
+SELECT $1, $2, n.row_id, n.reason, n.path
+FROM unnest($3::bigint[], $4::text[], $5::text[]) AS n (row_id, reason, path)
+ON CONFLICT (integration_id, resource, row_id) DO UPDATE
+SET reason = excluded.reason, path = excluded.path, last_at = now()
+RETURNING row_id
+"""
+
+
+async def park(
+    tx: Tx, integration_id: str, resource: str, records: Sequence[tuple[int, str, str]]
+) -> list[int]:
+    """Park (row id, reason, path); returns the rows that were not parked for that reason before."""
+    if not records:
+        return []
+    before = {
+        r[0]: r[1]
+        for r in await tx.fetch(
+            "SELECT row_id, reason FROM parked WHERE integration_id = $1 AND resource = $2 "
+            "AND row_id = ANY($3::bigint[])",
+            integration_id,
+            resource,
+            [r[0] for r in records],
+        )
+    }
+    await tx.execute(
+        _PARK,
+        integration_id,
+        resource,
+        [r[0] for r in records],
+        [r[1] for r in records],
+        [r[2] for r in records],
+    )
+    return [row_id for row_id, reason, _ in records if before.get(row_id) != reason]
+
+
+async def release(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
+    """These records could be processed: they are parked no longer."""
+    if row_ids:
+        await tx.execute(
+            "DELETE FROM parked WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])",
+            integration_id,
+            resource,
+            row_ids,
+        )
+
+
+async def listed(db: Database, integration_id: str, limit: int = 1000) -> list[Parked]:
+    """What is parked, oldest first."""
+    rows = await db.fetch(
+        f"SELECT {', '.join(Parked.__struct_fields__)} FROM parked WHERE integration_id = $1 "
+        "ORDER BY first_at LIMIT $2",
+        integration_id,
+        limit,
+    )
+    return [Parked(**dict(r)) for r in rows]

@@ -1,0 +1,166 @@
+"""The scan ledger: how far each walk through a resource came, and what it saw.
+
+``advance`` runs in the transaction that commits the pages (invariants 1 and 2).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from bridge.store.database import Database, Tx
+
+ScanKind = Literal["initial", "sweep", "resync", "republish"]
+
+
+class Scan(Struct, frozen=True, kw_only=True):
+    """A walk through all pages of a resource, one segment (state) after another.
+
+    ``flaw`` says why it can't prove a deletion; ``None`` while nothing is wrong.
+    """
+
+    id: int
+    integration_id: str
+    resource: str
+    kind: ScanKind
+    started_at: datetime
+    segment: int
+    next_page: int
+    pages_read: int
+    pages_known: int | None
+    rows_known: int | None
+    rows_seen: int
+    rows_changed: int
+    calls: int
+    flaw: str | None
+    finished_at: datetime | None
+
+
+_COLUMNS = ", ".join(Scan.__struct_fields__)
+
+
+async def running(db: Database | Tx, integration_id: str, resource: str) -> Scan | None:
+    """The unfinished scan of a resource."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM scans WHERE integration_id = $1 AND resource = $2 AND finished_at IS NULL",
+        integration_id,
+        resource,
+    )
+    return None if row is None else Scan(**dict(row))
+
+
+async def last_finished(db: Database, integration_id: str, resource: str) -> Scan | None:
+    """The newest finished scan of a resource."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM scans WHERE integration_id = $1 AND resource = $2 "
+        "AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
+        integration_id,
+        resource,
+    )
+    return None if row is None else Scan(**dict(row))
+
+
+async def start(db: Database | Tx, integration_id: str, resource: str, kind: ScanKind) -> Scan:
+    """Begin a scan; the one that runs already is returned instead, where there is one."""
+    row = await db.fetchrow(
+        "INSERT INTO scans (integration_id, resource, kind, started_at) "
+        # A transaction's now() would lie before what it waited for.
+        f"VALUES ($1, $2, $3, clock_timestamp()) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
+        integration_id,
+        resource,
+        kind,
+    )
+    if row is not None:
+        return Scan(**dict(row))
+    already = await running(db, integration_id, resource)
+    return already if already is not None else await start(db, integration_id, resource, kind)
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """What a run of pages adds to a scan: where it stands now, and what it saw."""
+
+    segment: int
+    first_page: int
+    last_page: int
+    next_segment: int
+    next_page: int
+    pages_known: int | None
+    rows_known: int | None
+    seen: BitMap64
+    changed: int
+    calls: int
+    flaw: str | None
+
+
+_ADVANCE = """
+UPDATE scans
+SET segment = $2, next_page = $3, pages_read = pages_read + $4, pages_known = $5, rows_known = $6,
+    rows_seen = rows_seen + $7, rows_changed = rows_changed + $8, calls = calls + $9,
+    flaw = coalesce(flaw, $10), updated_at = now()
+WHERE id = $1 AND finished_at IS NULL
+"""
+
+
+async def advance(tx: Tx, scan_id: int, progress: Progress) -> None:
+    """Record a run of pages as read, in the transaction that commits what they held (invariant 2)."""
+    await tx.execute(
+        _ADVANCE,
+        scan_id,
+        progress.next_segment,
+        progress.next_page,
+        progress.last_page - progress.first_page + 1,
+        progress.pages_known,
+        progress.rows_known,
+        len(progress.seen),
+        progress.changed,
+        progress.calls,
+        progress.flaw,
+    )
+    await tx.execute(
+        "INSERT INTO scan_pages (scan_id, segment, first_page, last_page, seen) VALUES ($1, $2, $3, $4, $5)",
+        scan_id,
+        progress.segment,
+        progress.first_page,
+        progress.last_page,
+        progress.seen.serialize(),
+    )
+
+
+async def seen(db: Database, scan_id: int) -> tuple[BitMap64, int]:
+    """Every id a scan saw, and how often it saw one again."""
+    rows = await db.fetch("SELECT seen FROM scan_pages WHERE scan_id = $1", scan_id)
+    bitmaps = [BitMap64.deserialize(r[0]) for r in rows]
+    union = BitMap64()
+    for bitmap in bitmaps:
+        union |= bitmap
+    return union, sum(len(b) for b in bitmaps) - len(union)
+
+
+async def pages(db: Database, scan_id: int) -> Sequence[tuple[int, int, int]]:
+    """The runs of pages (segment, first, last) a scan committed, in order."""
+    rows = await db.fetch(
+        "SELECT segment, first_page, last_page FROM scan_pages WHERE scan_id = $1 ORDER BY 1, 2", scan_id
+    )
+    return [(r[0], r[1], r[2]) for r in rows]
+
+
+_KEEP_FINISHED = 50
+
+
+async def finish(tx: Tx, scan: Scan, flaw: str | None) -> None:
+    """End a scan; its bitmaps go, its counts stay (the newest fifty of a resource)."""
+    await tx.execute(
+        "UPDATE scans SET finished_at = clock_timestamp(), flaw = coalesce(flaw, $2) WHERE id = $1",
+        scan.id,
+        flaw,
+    )
+    await tx.execute("DELETE FROM scan_pages WHERE scan_id = $1", scan.id)
+    await tx.execute(
+        "DELETE FROM scans WHERE id IN (SELECT id FROM scans WHERE integration_id = $1 AND resource = $2 "
+        "AND finished_at IS NOT NULL ORDER BY finished_at DESC OFFSET $3)",
+        scan.integration_id,
+        scan.resource,
+        _KEEP_FINISHED,
+    )

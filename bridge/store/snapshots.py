@@ -1,0 +1,107 @@
+"""Snapshots: for each entity its version number and its keyed hashes.
+
+All of an integration's snapshots change under ``lock``: entities that several records yield together
+(tags, roles) would otherwise be counted by two writers at once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.store.database import Tx
+from contracts.entities import Model
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """An entity as it was last published. ``last`` is the sealed record, where values are kept."""
+
+    model: Model
+    remote_id: str
+    parent: str
+    shared: str | None = None
+    sequence: int
+    hash: bytes
+    fields: bytes
+    deleted: bool = False
+    changed_at: datetime
+    last: bytes | None = None
+
+
+async def lock(tx: Tx, integration_id: str) -> None:
+    """Be the only writer of this integration's snapshots until the transaction ends."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"snapshots:{integration_id}")
+
+
+_COLUMNS = "model, remote_id, parent, shared, sequence, hash, fields, deleted, changed_at, last"
+
+_BY_PARENT = f"""
+SELECT {_COLUMNS} FROM snapshots
+WHERE integration_id = $1 AND parent = ANY($2::text[]) AND NOT deleted AND parent <> ''
+"""
+
+
+async def of_parents(tx: Tx, integration_id: str, parents: Sequence[str]) -> list[Snapshot]:
+    """The live entities that these records yielded."""
+    return [_snapshot(r) for r in await tx.fetch(_BY_PARENT, integration_id, parents)]
+
+
+_BY_KEY = f"""
+SELECT {", ".join("s." + c for c in _COLUMNS.split(", "))}
+FROM unnest($2::text[], $3::text[]) AS k (model, remote_id)
+JOIN snapshots s ON s.integration_id = $1 AND s.model = k.model AND s.remote_id = k.remote_id
+"""
+
+
+async def by_keys(tx: Tx, integration_id: str, keys: Sequence[tuple[Model, str]]) -> list[Snapshot]:
+    """The entities of these (model, remote id), deleted ones too."""
+    models = [str(model) for model, _ in keys]
+    return [_snapshot(r) for r in await tx.fetch(_BY_KEY, integration_id, models, [k for _, k in keys])]
+
+
+_IN_USE = """
+SELECT k.shared FROM unnest($2::text[]) AS k (shared)
+WHERE EXISTS (SELECT FROM snapshots s
+              WHERE s.integration_id = $1 AND s.shared = k.shared AND NOT s.deleted)
+"""
+
+
+async def shared_in_use(tx: Tx, integration_id: str, shared: Sequence[str]) -> set[str]:
+    """Which of these tags and roles at least one live link still carries."""
+    return {r[0] for r in await tx.fetch(_IN_USE, integration_id, shared)}
+
+
+_UPSERT = f"""
+INSERT INTO snapshots (integration_id, {_COLUMNS})
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[],
+                         $8::bytea[], $9::boolean[], $10::timestamptz[], $11::bytea[])
+ON CONFLICT (integration_id, model, remote_id) DO UPDATE
+SET parent = excluded.parent, shared = excluded.shared, sequence = excluded.sequence, hash = excluded.hash,
+    fields = excluded.fields, deleted = excluded.deleted, changed_at = excluded.changed_at,
+    last = excluded.last
+"""
+
+
+async def put(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
+    """Write snapshots, new or replaced."""
+    if not snapshots:
+        return
+    columns: list[list[Any]] = [[str(s.model) for s in snapshots]]
+    columns += [[getattr(s, name) for s in snapshots] for name in _COLUMNS.split(", ")[1:]]
+    await tx.execute(_UPSERT, integration_id, *columns)
+
+
+def _snapshot(row: Any) -> Snapshot:
+    return Snapshot(
+        model=Model(row[0]),
+        remote_id=row[1],
+        parent=row[2],
+        shared=row[3],
+        sequence=row[4],
+        hash=row[5],
+        fields=row[6],
+        deleted=row[7],
+        changed_at=row[8],
+        last=row[9],
+    )

@@ -1,0 +1,157 @@
+"""The rows read from TrackerRMS: what each looked like when its content was last read.
+
+An unchanged scan reads this table and writes nothing to it.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.store.database import Database, Tx
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A record of TrackerRMS as it was last read.
+
+    ``quick`` (8 bytes) and ``fingerprint`` (16 bytes) are of its list row, ``None`` where the next sight
+    of the row must lead to a new read; ``version`` is its last-updated time.
+    """
+
+    row_id: int
+    quick: bytes | None
+    fingerprint: bytes | None
+    version: datetime | None
+    gone: bool = False
+
+
+# Positional columns: decoding a million rows by name would cost twice as much.
+_KNOWN = """
+SELECT row_id, quick, fingerprint, version, gone
+FROM sources WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])
+"""
+
+
+async def known(
+    db: Database | Tx, integration_id: str, resource: str, row_ids: Sequence[int]
+) -> dict[int, Source]:
+    """The sources of these rows that were read before, by row id."""
+    rows = await db.fetch(_KNOWN, integration_id, resource, row_ids)
+    return {r[0]: Source(row_id=r[0], quick=r[1], fingerprint=r[2], version=r[3], gone=r[4]) for r in rows}
+
+
+_QUICK = """
+SELECT row_id, quick FROM sources
+WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) AND NOT gone AND quick IS NOT NULL
+"""
+
+
+async def quick(
+    db: Database | Tx, integration_id: str, resource: str, row_ids: Sequence[int]
+) -> dict[int, bytes]:
+    """The quick fingerprints of these rows, for the fast path of a scan."""
+    return {r[0]: r[1] for r in await db.fetch(_QUICK, integration_id, resource, row_ids)}
+
+
+_UPSERT = """
+INSERT INTO sources AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, missed,
+                          read_at)
+SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, 0, now()
+FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[])
+    AS n (row_id, quick, fingerprint, version, gone)
+ON CONFLICT (integration_id, resource, row_id) DO UPDATE
+SET quick = excluded.quick, fingerprint = excluded.fingerprint,
+    version = greatest(s.version, excluded.version), gone = excluded.gone, missed = 0, read_at = now()
+"""
+
+
+async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Source]) -> None:
+    """Remember rows as read now. A version never goes back."""
+    if not sources:
+        return
+    await tx.execute(
+        _UPSERT,
+        integration_id,
+        resource,
+        [s.row_id for s in sources],
+        [s.quick for s in sources],
+        [s.fingerprint for s in sources],
+        [s.version for s in sources],
+        [s.gone for s in sources],
+    )
+
+
+async def forget_fingerprints(db: Database | Tx, integration_id: str, resource: str) -> None:
+    """Make the next sight of every row of a resource lead to a new read."""
+    await db.execute(
+        "UPDATE sources SET quick = NULL, fingerprint = NULL WHERE integration_id = $1 AND resource = $2",
+        integration_id,
+        resource,
+    )
+
+
+_LIVE_BEFORE = """
+SELECT row_id FROM sources
+WHERE integration_id = $1 AND resource = $2 AND NOT gone AND read_at < $3 AND row_id > $4
+ORDER BY row_id LIMIT $5
+"""
+_SLICE = 50_000
+
+
+async def live_before(
+    db: Database, integration_id: str, resource: str, moment: datetime
+) -> AsyncIterator[list[int]]:
+    """The rows believed to exist and not read since ``moment`` (database time), in slices, ascending."""
+    last = -(2**63)
+    while rows := await db.fetch(_LIVE_BEFORE, integration_id, resource, moment, last, _SLICE):
+        yield [r[0] for r in rows]
+        last = rows[-1][0]
+
+
+async def count_live(db: Database | Tx, integration_id: str, resource: str) -> int:
+    """How many rows of a resource are believed to exist."""
+    query = "SELECT count(*) FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone"
+    return int(await db.fetchval(query, integration_id, resource))
+
+
+async def any_live(db: Database, integration_id: str, resource: str, besides: Sequence[int]) -> int | None:
+    """One row that is believed to exist and is none of ``besides``: a control for proofs of deletion."""
+    row = await db.fetchrow(
+        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "AND NOT row_id = ANY($3::bigint[]) LIMIT 1",
+        integration_id,
+        resource,
+        besides,
+    )
+    return None if row is None else int(row[0])
+
+
+_MARK_MISSED = """
+UPDATE sources SET missed = CASE WHEN row_id = ANY($3::bigint[]) THEN missed + 1 ELSE 0 END
+WHERE integration_id = $1 AND resource = $2 AND NOT gone
+  AND (row_id = ANY($3::bigint[]) OR missed > 0)
+"""
+
+
+async def mark_missed(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
+    """Count one more complete scan without these rows; those missed twice or more are returned."""
+    await tx.execute(_MARK_MISSED, integration_id, resource, row_ids)
+    rows = await tx.fetch(
+        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed >= 2",
+        integration_id,
+        resource,
+    )
+    return [r[0] for r in rows]
+
+
+async def mark_gone(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
+    """Mark rows as deleted in TrackerRMS; returns those that were believed to exist until now."""
+    rows = await tx.fetch(
+        "UPDATE sources SET gone = true, quick = NULL, fingerprint = NULL, missed = 0 "
+        "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) "
+        "AND NOT gone RETURNING row_id",
+        integration_id,
+        resource,
+        row_ids,
+    )
+    return [r[0] for r in rows]
