@@ -1,0 +1,54 @@
+"""Country names -> ISO 3166-1 alpha-2, from pycountry, with the names that people write instead."""
+
+from functools import cache
+from typing import Any
+
+import pycountry
+
+_ALSO = {
+    "uk": "GB",
+    "u.k.": "GB",
+    "great britain": "GB",
+    "britain": "GB",
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "northern ireland": "GB",
+    "u.s.": "US",
+    "u.s.a.": "US",
+    "america": "US",
+    "republic of ireland": "IE",
+    "eire": "IE",
+    "holland": "NL",
+    "the netherlands": "NL",
+    "uae": "AE",
+    "south korea": "KR",
+    "north korea": "KP",
+    "russia": "RU",
+    "ivory coast": "CI",
+    "cape verde": "CV",
+    "czech republic": "CZ",
+    "macedonia": "MK",
+    "swaziland": "SZ",
+    "turkey": "TR",
+}
+
+
+def alpha_2(name: str) -> str | None:
+    """The two-letter code of a country's name or code, in any case; ``None`` where the name is unknown."""
+    return _codes().get(name.strip().casefold())
+
+
+@cache
+def _codes() -> dict[str, str]:
+    codes: dict[str, str] = {}
+    for country in pycountry.countries:
+        for name in _names(country):
+            codes.setdefault(name.casefold(), country.alpha_2)
+    return codes | _ALSO
+
+
+def _names(country: Any) -> list[str]:
+    found = [country.alpha_2, country.alpha_3, country.name]
+    found += [getattr(country, key) for key in ("common_name", "official_name") if hasattr(country, key)]
+    return found

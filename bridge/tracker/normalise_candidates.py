@@ -1,0 +1,93 @@
+"""A Resource -> candidate, tags and candidate tags. Pure.
+
+The rules are those of ``docs/assumptions.md``, "How the twelve models are made".
+"""
+
+from datetime import tzinfo
+
+from bridge.tracker import countries, values
+from bridge.tracker.families import Ids, Member
+from bridge.tracker.reading import Reader
+from contracts.entities import (
+    Candidate,
+    CandidateTag,
+    EmailAddress,
+    Location,
+    Model,
+    PhoneNumber,
+    RemoteData,
+    SocialMedia,
+    Tag,
+)
+
+_ADDRESS = ("street_1", "street_2", "city", "state", "zip_code", "country")
+
+
+def candidate(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData | None) -> Candidate:
+    """The person."""
+    return Candidate(
+        id=ids.of(Model.CANDIDATE, reader.id),
+        remote_id=reader.id,
+        first_name=reader.text("first_name"),
+        last_name=reader.text("last_name"),
+        company=reader.text("company"),
+        title=reader.text("title"),
+        source=reader.text("source"),
+        phone_numbers=_phones(reader),
+        email_addresses=_emails(reader),
+        social_media=_profiles(reader),
+        location=_location(reader),
+        remote_created_at=reader.instant("created_at", zone),
+        remote_updated_at=reader.instant("updated_at", zone),
+        remote_data=remote_data,
+    )
+
+
+def tags(reader: Reader, *, ids: Ids) -> list[Member]:
+    """The candidate's tags, each with what ties it to the candidate."""
+    members = []
+    for name in values.tags(reader.text("tags")):
+        tag = values.tag_id(name)
+        tie = f"{reader.id}:{tag}"
+        tag_record = Tag(id=ids.of(Model.TAG, tag), remote_id=tag, name=name)
+        tie_record = CandidateTag(
+            id=ids.of(Model.CANDIDATE_TAG, tie),
+            candidate_id=ids.of(Model.CANDIDATE, reader.id),
+            tag_id=tag_record.id,
+        )
+        members.append(Member(model=Model.TAG, remote_id=tag, parent=reader.id, record=tag_record))
+        members.append(Member(model=Model.CANDIDATE_TAG, remote_id=tie, parent=reader.id, record=tie_record))
+    return members
+
+
+def _phones(reader: Reader) -> tuple[PhoneNumber, ...]:
+    mobile, telephone = reader.text("mobile_phone"), reader.text("telephone")
+    found = []
+    if mobile:
+        found.append(PhoneNumber(phone_number=mobile, type="MOBILE"))
+    if telephone:
+        found.append(PhoneNumber(phone_number=telephone))
+    return tuple(found)
+
+
+def _emails(reader: Reader) -> tuple[EmailAddress, ...]:
+    spelled = (values.email(reader.text(name)) for name in ("email", "additional_email"))
+    return tuple(EmailAddress(email_address=address) for address in spelled if address)
+
+
+def _profiles(reader: Reader) -> tuple[SocialMedia, ...]:
+    link = reader.text("linkedin")
+    if link is None:
+        return ()
+    return (SocialMedia(link=link, type="LINKEDIN", username=values.linkedin_name(link)),)
+
+
+def _location(reader: Reader) -> Location | None:
+    parts = {name: reader.text(name) for name in _ADDRESS}
+    raw = ", ".join(part for part in parts.values() if part)
+    if not raw:
+        return None
+    country = parts.pop("country")
+    if country:
+        country = countries.alpha_2(country) or country
+    return Location(raw=raw, country=country, **parts)

@@ -1,0 +1,222 @@
+"""An Opportunity -> job, job posting, hiring team, role assignments and roles. Pure.
+
+The rules are those of ``docs/assumptions.md``, "How the twelve models are made".
+"""
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import cast
+
+from msgspec import Struct
+
+from bridge.tracker import resources
+from bridge.tracker.families import Ids, Member
+from bridge.tracker.reading import Reader
+from bridge.tracker.shapes import Maps, map_key
+from contracts.entities import (
+    Job,
+    JobHiringTeamMember,
+    JobPosting,
+    JobUserRoleAssignment,
+    Location,
+    Model,
+    RemoteData,
+    Role,
+    UnifiedRoleType,
+)
+
+OWNER_ROLE = "owner"
+OWNER_LABEL = "Owner"
+_SLOTS = range(1, 6)
+
+
+class Slot(Struct, frozen=True, kw_only=True):
+    """One owner of a job: the user, the role's id (or ``owner``) and its name where a record gives one."""
+
+    user: str
+    role: str
+    label: str | None
+
+
+def job(
+    reader: Reader,
+    state: str | None,
+    *,
+    ids: Ids,
+    zone: tzinfo,
+    maps: Maps,
+    prefix: str | None,
+    remote_data: RemoteData | None,
+) -> Job:
+    """The job itself. ``state`` is the list it was found in; ``None`` for a job that was read by id alone."""
+    low, high = reader.number("salary_from"), reader.number("salary_to")
+    visibility = _visibility(reader, maps)
+    return Job(
+        id=ids.of(Model.JOB, reader.id),
+        remote_id=reader.id,
+        name=reader.text("name"),
+        job_code=reader.text("job_code") or (f"{prefix}{reader.id}" if prefix else None),
+        description=reader.text("description"),
+        confidential=visibility == "CONFIDENTIAL",
+        employment_type=_mapped(reader.text("employment_type"), maps.employment_type),
+        status=_status(reader, state, zone, maps),
+        visibility=visibility,
+        category=reader.text("category"),
+        department=reader.text("department"),
+        salary_amount=_one_amount(low, high),
+        salary_amount_from=low,
+        salary_amount_to=high,
+        salary_currency=reader.text("salary_currency"),
+        salary_period=_mapped(reader.text("salary_period"), maps.salary_period),
+        location=_location(reader),
+        opened_at=reader.instant("opened_at", zone),
+        closed_at=reader.instant("closed_at", zone),
+        remote_created_at=reader.instant("created_at", zone),
+        remote_updated_at=reader.instant("updated_at", zone),
+        remote_data=remote_data,
+    )
+
+
+def posting(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData | None) -> JobPosting | None:
+    """The job's advert; ``None`` for a job that was never advertised."""
+    advert = reader.text("advert_status")
+    if advert is None:
+        return None
+    return JobPosting(
+        id=ids.of(Model.JOB_POSTING, reader.id),
+        remote_id=reader.id,
+        title=reader.text("posting_title"),
+        description_html=reader.text("posting_description"),
+        status="ACTIVE" if _letter(advert) == "a" else "INACTIVE",
+        visibility="PUBLIC" if reader.flag("publish_online") else "UNLISTED",
+        job_id=ids.of(Model.JOB, reader.id),
+        remote_created_at=reader.instant("posting_created_at", zone),
+        remote_updated_at=reader.instant("posting_updated_at", zone),
+        remote_data=remote_data,
+    )
+
+
+def team(reader: Reader, *, ids: Ids, maps: Maps) -> list[Member]:
+    """Roles, hiring team and role assignments of a job's owners, each once, in slot order."""
+    slots = _slots(reader)
+    members: dict[str, Member] = {}
+    for slot in slots:
+        unified = _unified(slot, maps)
+        person = f"{reader.id}:{slot.user}"
+        seat = f"{person}:{slot.role}"
+        person_id = ids.of(Model.JOB_HIRING_TEAM_MEMBER, person)
+        role_id = ids.of(Model.ROLE, slot.role)
+        members.setdefault(
+            role_id,
+            Member(
+                model=Model.ROLE,
+                remote_id=slot.role,
+                parent=reader.id,
+                provisional=slot.label is None and slot.role != OWNER_ROLE,
+                record=Role(
+                    id=role_id,
+                    remote_id=slot.role,
+                    remote_label=slot.label or OWNER_LABEL,
+                    scope="JOB",
+                    unified_type=unified,
+                ),
+            ),
+        )
+        members.setdefault(
+            person_id,
+            Member(
+                model=Model.JOB_HIRING_TEAM_MEMBER,
+                remote_id=person,
+                parent=reader.id,
+                record=JobHiringTeamMember(
+                    id=person_id,
+                    job_id=ids.of(Model.JOB, reader.id),
+                    user_id=ids.of(Model.USER, slot.user),
+                    roles=_roles_of(slot.user, slots, maps),
+                ),
+            ),
+        )
+        seat_id = ids.of(Model.JOB_USER_ROLE_ASSIGNMENT, seat)
+        members.setdefault(
+            seat_id,
+            Member(
+                model=Model.JOB_USER_ROLE_ASSIGNMENT,
+                remote_id=seat,
+                parent=reader.id,
+                record=JobUserRoleAssignment(id=seat_id, job_user_id=person_id, role_id=role_id),
+            ),
+        )
+    return list(members.values())
+
+
+def _slots(reader: Reader) -> list[Slot]:
+    """The owners from the row's five slots; from the by-id record's ``owners`` where there is no row."""
+    listed = [Reader("job owner", resources.OWNER, owner, None) for owner in reader.objects("owners")]
+    labels: dict[str, str | None] = {}
+    for owner in listed:
+        role = owner.reference("role_id")
+        label = owner.text("role_name")
+        if role and label:
+            labels.setdefault(role, label)
+    if reader.row is None:
+        listed.sort(key=lambda owner: owner.number("rank") or float("inf"))
+        pairs = [(owner.reference("id"), owner.reference("role_id")) for owner in listed]
+    else:
+        pairs = [(reader.reference(f"owner_{n}"), reader.reference(f"owner_role_{n}")) for n in _SLOTS]
+    return [
+        Slot(user=user, role=role or OWNER_ROLE, label=labels.get(role) if role else None)
+        for user, role in pairs
+        if user
+    ]
+
+
+def _unified(slot: Slot, maps: Maps) -> UnifiedRoleType | None:
+    # The map's values were checked against UnifiedRoleType when it was configured.
+    return cast("UnifiedRoleType | None", maps.role_type.get(map_key(slot.label))) if slot.label else None
+
+
+def _roles_of(user: str, slots: list[Slot], maps: Maps) -> tuple[UnifiedRoleType, ...]:
+    unified = (_unified(slot, maps) for slot in slots if slot.user == user)
+    return tuple(dict.fromkeys(role for role in unified if role))
+
+
+def _visibility(reader: Reader, maps: Maps) -> str:
+    advert = reader.text("advert_status")
+    if advert is None or _letter(advert) != "a":
+        spelled = "INTERNAL"
+    else:
+        spelled = "PUBLIC" if reader.flag("publish_online") else "UNLISTED"
+    return maps.visibility.get(map_key(spelled), spelled)
+
+
+def _letter(advert: str) -> str:
+    return advert.strip().casefold()
+
+
+def _status(reader: Reader, state: str | None, zone: tzinfo, maps: Maps) -> str:
+    mapped = maps.job_status.get(map_key(reader.text("status") or ""))
+    if mapped:
+        return mapped
+    if state is not None:
+        return "OPEN" if state == "open" else "CLOSED"
+    return "CLOSED" if reader.instant("ended_at", zone) else "OPEN"
+
+
+def _one_amount(low: float | None, high: float | None) -> float | None:
+    if low is None or high is None:
+        return high if low is None else low
+    return low if low == high else None
+
+
+def _location(reader: Reader) -> Location | None:
+    location = Location(
+        raw=reader.text("location"),
+        city=reader.text("city"),
+        state=reader.text("state"),
+        zip_code=reader.text("zip_code"),
+    )
+    return None if location == Location() else location
+
+
+def _mapped(word: str | None, words: Mapping[str, str]) -> str | None:
+    return None if word is None else words.get(map_key(word), word)

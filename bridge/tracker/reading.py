@@ -1,0 +1,101 @@
+"""Reading one TrackerRMS record through the table: the row, the by-id record, and our names. Pure."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+from typing import Any, TypeVar
+
+from bridge.errors import Permanent
+from bridge.tracker import values
+from bridge.tracker.shapes import Fields, Read
+
+T = TypeVar("T")
+Record = Mapping[str, Any]
+
+
+class Reader:
+    """A row, a by-id record or both, read by our field names.
+
+    Every method raises ``Permanent`` for a value of the wrong type; its message names the entity, the
+    record's id, the field and the type found, never a value.
+    """
+
+    def __init__(self, entity: str, fields: Fields, row: Record | None, detail: Record | None) -> None:
+        self.entity = entity
+        self.row = row
+        self.detail = detail
+        self._fields = fields
+        self._name = entity
+        for found in (row, detail):
+            if found is not None and not isinstance(found, Mapping):
+                raise Permanent(f"{entity}: is {values.kind(found)}, expected an object")
+        self.id = self._read("id", values.record_id)
+        self._name = f"{entity} {self.id}"
+
+    def text(self, name: str) -> str | None:
+        """Text that is not blank."""
+        return self._read(name, values.text)
+
+    def number(self, name: str) -> float | None:
+        """A finite number."""
+        return self._read(name, values.number)
+
+    def flag(self, name: str) -> bool | None:
+        """A yes or no."""
+        return self._read(name, values.flag)
+
+    def reference(self, name: str) -> str | None:
+        """Another record's id."""
+        return self._read(name, values.reference)
+
+    def instant(self, name: str, zone: tzinfo) -> datetime | None:
+        """A moment, aware UTC."""
+        return self._read(name, lambda value: values.instant(value, zone))
+
+    def instants(self, name: str, zone: tzinfo) -> tuple[datetime, datetime] | None:
+        """The earliest and the latest moment that a local time may mean, aware UTC."""
+        return self._read(name, lambda value: values.instants(value, zone))
+
+    def objects(self, name: str) -> list[Record]:
+        """A list of objects; empty where nothing is there."""
+        return self._read(name, _objects)
+
+    def _read(self, name: str, convert: Callable[[Any], T]) -> T:
+        read, value = self._find(name)
+        try:
+            return convert(value)
+        except values.WrongType as error:
+            raise Permanent(f"{self._name}: {read} {error}") from None
+
+    def _find(self, name: str) -> tuple[Read, Any]:
+        reads = self._fields[name]
+        for read in reads:
+            for record in self._records(read):
+                value = self._dig(record, read)
+                if not values.is_blank(value):
+                    return read, value
+        return reads[0], None
+
+    def _records(self, read: Read) -> list[Record]:
+        wanted = {"row": [self.row], "detail": [self.detail], "any": [self.detail, self.row]}[read.source]
+        return [record for record in wanted if record is not None]
+
+    def _dig(self, record: Record, read: Read) -> Any:
+        found: Any = record
+        for key in read.path:
+            if values.is_blank(found):
+                return None
+            if not isinstance(found, Mapping):
+                raise Permanent(f"{self._name}: {read} is inside {values.kind(found)}, expected an object")
+            found = found.get(key)
+        return found
+
+
+def _objects(value: Any) -> list[Record]:
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise values.WrongType(f"is {values.kind(value)}, expected a list")
+    for item in value:
+        if not isinstance(item, Mapping):
+            raise values.WrongType(f"holds {values.kind(item)}, expected objects")
+    return list(value)

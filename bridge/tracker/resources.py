@@ -1,0 +1,291 @@
+"""THE table: every path, field name and guess about TrackerRMS, each with how sure it is.
+
+No public copy of the REST API's OpenAPI document exists; ``docs/assumptions.md`` tells where each name
+comes from. Each can be corrected from ``bridge.toml`` (``[integrations.tracker]``) without touching code:
+see ``bridge.tracker.overrides``. Widget calls are those of the older API; they carry the bearer token
+itself, not the JWT.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.tracker import overrides
+from bridge.tracker.shapes import Action, Call, Fields, Maps, Read, Resource, Resources, Sure
+from contracts.entities import Model
+
+
+def configure(raw: Mapping[str, Any], where: str = "tracker") -> Resources:
+    """The table with an integration's ``tracker`` table laid over it.
+
+    ``where`` is the key's full name, such as ``integrations.acme.tracker``, for messages.
+    Raises ``ConfigError`` that names an unknown key or a bad value.
+    """
+    return overrides.apply(DEFAULT, raw, where)
+
+
+def _reads(sure: Sure, *spellings: str) -> tuple[Read, ...]:
+    return tuple(overrides.parse_read(spelling, sure) for spelling in spellings)
+
+
+_USER: Fields = {
+    "id": _reads("guess", "row:userId") + _reads("code", "row:UserId"),
+    "first_name": _reads("guess", "row:firstName"),
+    "last_name": _reads("guess", "row:surname"),
+    # The widget gives one name for both; it is split at the first space.
+    "full_name": _reads("code", "row:Username"),
+    "email": _reads("guess", "row:email") + _reads("code", "row:Email"),
+    "active": _reads("guess", "row:active") + _reads("code", "row:Active"),
+}
+
+_STATUS: Fields = {
+    "id": _reads("guess", "row:id"),
+    "name": _reads("guess", "row:name"),
+    "group": _reads("guess", "row:group"),
+}
+
+# By-id values come first where both records have them: the by-id read is live, the list lags by hours.
+_JOB: Fields = {
+    "id": _reads("seen", "row:opportunityId", "detail:id"),
+    "name": _reads("seen", "detail:name", "row:opportunityName"),
+    "status": _reads("seen", "detail:status.name", "row:opportunityStatusDesc"),
+    "job_code": _reads("seen", "detail:advertDetails.reference", "row:publishReference"),
+    "description": _reads("seen", "row:opportunityDescription", "row:publishDescription"),
+    "employment_type": _reads("seen", "detail:workType.name", "row:workType"),
+    "category": _reads("seen", "detail:advertDetails.sector", "row:publishSector"),
+    "department": _reads("seen", "detail:department.name"),
+    "salary_from": _reads("seen", "detail:advertDetails.salaryFrom", "row:publishSalaryFrom"),
+    "salary_to": _reads("seen", "detail:advertDetails.salaryTo", "row:publishSalaryTo"),
+    "salary_period": _reads("seen", "detail:advertDetails.salaryPer", "row:publishSalaryPer"),
+    "salary_currency": _reads("seen", "row:currencyCode"),
+    "location": _reads("seen", "detail:location", "row:location"),
+    "city": _reads("seen", "detail:locationCity", "row:locationCity"),
+    "state": _reads("seen", "row:locationState"),
+    "zip_code": _reads("seen", "row:postcodeLocation"),
+    "opened_at": _reads("seen", "row:dateOpened"),
+    "closed_at": _reads("seen", "row:dateFilled", "detail:history.filled", "detail:history.closed"),
+    "ended_at": _reads("seen", "detail:history.filled", "detail:history.closed", "detail:history.awarded"),
+    "created_at": _reads("seen", "row:creationDate"),
+    "updated_at": _reads("seen", "row:lastUpdatedDateTime"),
+    "advert_status": _reads("seen", "detail:advertDetails.advertStatus", "row:advertStatus"),
+    "publish_online": _reads("seen", "detail:advertDetails.publishOnline", "row:publishOnline"),
+    "posting_title": _reads("seen", "detail:advertDetails.title", "row:publishTitle"),
+    "posting_description": _reads("seen", "row:publishDescription"),
+    "posting_created_at": _reads("seen", "row:publishStartDate"),
+    "posting_updated_at": _reads("seen", "detail:advertDetails.publishDate", "row:publishDate"),
+    "owner_1": _reads("seen", "row:opportunityOwnerId"),
+    "owner_2": _reads("seen", "row:secondaryOwnerId"),
+    "owner_3": _reads("seen", "row:thirdOwnerId"),
+    "owner_4": _reads("seen", "row:fourthOwnerId"),
+    "owner_5": _reads("seen", "row:fifthOwnerId"),
+    "owner_role_1": _reads("seen", "row:ownerRoleId"),
+    "owner_role_2": _reads("seen", "row:secondaryOwnerRoleId"),
+    "owner_role_3": _reads("seen", "row:thirdOwnerRoleId"),
+    "owner_role_4": _reads("seen", "row:fourthOwnerRoleId"),
+    "owner_role_5": _reads("seen", "row:fifthOwnerRoleId"),
+    "owners": _reads("seen", "detail:owners"),
+}
+
+# Of one element of a job's ``owners``.
+_OWNER: Fields = {
+    "id": _reads("seen", "row:ownerId"),
+    "rank": _reads("seen", "row:rank"),
+    "role_id": _reads("guess", "row:roleId"),
+    "role_name": _reads("guess", "row:roleName"),
+}
+
+_CANDIDATE: Fields = {
+    "id": _reads("seen", "row:resourceId") + _reads("code", "detail:id"),
+    "first_name": _reads("seen", "detail:firstName", "row:firstname", "row:firstName"),
+    "last_name": _reads("seen", "detail:surname", "row:surname"),
+    "company": _reads("seen", "detail:currentClient.name"),
+    "title": _reads("seen", "detail:jobTitle", "row:jobTitle"),
+    "source": _reads("seen", "detail:source"),
+    "mobile_phone": _reads("seen", "detail:contactDetails.mobilePhone"),
+    "telephone": _reads("seen", "detail:contactDetails.telephone"),
+    "email": _reads("seen", "detail:contactDetails.email"),
+    "additional_email": _reads("guess", "detail:contactDetails.email2"),
+    "linkedin": _reads("guess", "detail:contactDetails.linkedin"),
+    "street_1": _reads("guess", "detail:address.addressLine1"),
+    "street_2": _reads("guess", "detail:address.addressLine2"),
+    "city": _reads("guess", "detail:address.town"),
+    "state": _reads("guess", "detail:address.county"),
+    "zip_code": _reads("guess", "detail:address.postcode"),
+    "country": _reads("guess", "detail:address.country"),
+    "tags": _reads("seen", "detail:tagText"),
+    "created_at": _reads("guess", "any:creationDate"),
+    "updated_at": _reads("guess", "any:lastUpdatedDateTime"),
+}
+
+_APPLICATION: Fields = {
+    "id": _reads("code", "row:opportunityResourceId", "detail:opportunityResourceId"),
+    "job_id": _reads("code", "any:opportunityId"),
+    "candidate_id": _reads("code", "any:resourceId"),
+    "stage_id": _reads("code", "any:opportunityResourceStatusId"),
+    "stage_name": _reads("code", "any:opportunityResourceStatusName"),
+    "rejection_reason": _reads("guess", "any:rejectionReason"),
+    "created_at": _reads("guess", "any:creationDate"),
+    "updated_at": _reads("guess", "any:lastUpdatedDateTime"),
+}
+
+_JOB_MODELS = (
+    Model.JOB,
+    Model.JOB_POSTING,
+    Model.ROLE,
+    Model.JOB_HIRING_TEAM_MEMBER,
+    Model.JOB_USER_ROLE_ASSIGNMENT,
+)
+
+_USERS = Resource(
+    name="users",
+    entity="user",
+    list=Call(method="POST", path="/api/v1/User/PagedSearch", sure="guess", body={}),
+    rows="users",
+    rows_sure="guess",
+    updated_after=False,
+    details="never",
+    models=(Model.USER,),
+    fields=_USER,
+)
+
+_STATUSES = Resource(
+    name="statuses",
+    entity="status",
+    list=Call(method="GET", path="/api/v1/MetaData", sure="guess"),
+    rows="opportunityResourceStatuses",
+    rows_sure="seen",
+    updated_after=False,
+    paged=False,
+    details="never",
+    models=(Model.APPLICATION_STAGE, Model.REJECTION_REASON),
+    fields=_STATUS,
+)
+
+_JOBS = Resource(
+    name="jobs",
+    entity="job",
+    list=Call(method="POST", path="/api/v1/Opportunity/PagedSearch", sure="seen", body={}),
+    states=("open", "won", "closed"),
+    rows="opportunities",
+    rows_sure="seen",
+    by_id=Call(method="GET", path="/api/v1/Opportunity/{id}", sure="seen"),
+    volatile=frozenset({"publishViewCount", "publishApplyCount", "countShortlisted"}),
+    models=_JOB_MODELS,
+    fields=_JOB,
+)
+
+_CANDIDATES = Resource(
+    name="candidates",
+    entity="candidate",
+    list=Call(method="POST", path="/api/v1/Resource/PagedSearch", sure="code", body={}),
+    rows="resources",
+    rows_sure="guess",
+    by_id=Call(method="GET", path="/api/v1/Resource/{id}", sure="seen"),
+    models=(Model.CANDIDATE, Model.TAG, Model.CANDIDATE_TAG),
+    fields=_CANDIDATE,
+)
+
+_APPLICATIONS = Resource(
+    name="applications",
+    entity="application",
+    list=Call(method="POST", path="/api/v1/OpportunityResource/PagedSearch", sure="code", body={}),
+    rows="opportunityResources",
+    rows_sure="guess",
+    by_id=Call(method="GET", path="/api/v1/OpportunityResource/{id}", sure="code"),
+    # The row already has every key that the by-id record has, but the custom fields.
+    details="never",
+    models=(Model.APPLICATION,),
+    fields=_APPLICATION,
+)
+
+
+def _widget(function: str) -> Call:
+    return Call(method="POST", path=f"/api/widget/{function}", sure="seen")
+
+
+# A documented call goes before a guessed one.
+_ACTIONS = (
+    Action(
+        name="create_candidate",
+        rest=Call(method="POST", path="/api/v1/Resource", sure="seen"),
+        widget=_widget("createResource"),
+        via="widget",
+    ),
+    Action(
+        name="add_to_job",
+        rest=Call(
+            method="POST", path="/api/v1/Opportunity/{job}/shortlist/resource/{candidate}", sure="guess"
+        ),
+        widget=_widget("resourceApplication"),
+        via="widget",
+    ),
+    Action(
+        name="move_stage",
+        rest=Call(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
+        widget=_widget("updateRecord"),
+        via="widget",
+    ),
+    Action(
+        name="reject",
+        rest=Call(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
+        widget=_widget("updateRecord"),
+        via="widget",
+    ),
+    Action(
+        name="attach_document",
+        rest=Call(method="POST", path="/api/v1/Resource/AttachDocument", sure="code"),
+        widget=_widget("attachDocument"),
+        via="widget",
+    ),
+)
+
+_MAPS = Maps(
+    job_status={"draft": "DRAFT", "archived": "ARCHIVED"},
+    employment_type={
+        "permanent": "FULL_TIME",
+        "full time": "FULL_TIME",
+        "part time": "PART_TIME",
+        "contract": "CONTRACT",
+        "temporary": "CONTRACT",
+        "contract to hire": "CONTRACT",
+        "seasonal": "SEASONAL",
+        "internship": "INTERNSHIP",
+    },
+    salary_period={
+        "annum": "YEAR",
+        "year": "YEAR",
+        "month": "MONTH",
+        "fortnight": "TWO_WEEKS",
+        "week": "WEEK",
+        "day": "DAY",
+        "hour": "HOUR",
+    },
+    # By a placement status's name, else by its group.
+    outcome={"rejected": "DECLINED", "working": "HIRED", "complete": "HIRED"},
+    role_type={
+        "hiring manager": "HIRING_MANAGER",
+        "recruiter": "RECRUITER",
+        "coordinator": "COORDINATOR",
+        "sourcer": "SOURCER",
+        "resourcer": "SOURCER",
+        "interviewer": "INTERVIEWER",
+    },
+    # From the visibility that the advert's own fields spell: PUBLIC, UNLISTED, INTERNAL.
+    visibility={},
+)
+
+OWNER = _OWNER
+REJECTED_GROUP = "rejected"
+
+DEFAULT = Resources(
+    exchange=Call(method="POST", path="/api/Auth/ExchangeToken", sure="seen"),
+    oauth_token=Call(method="POST", path="/oAuth2/Token", sure="seen"),
+    users_widget=Call(
+        method="POST",
+        path="/api/widget/getSettingsData",
+        sure="code",
+        body={"trackerrms": {"getSettingsData": {}}},
+    ),
+    resources={r.name: r for r in (_USERS, _STATUSES, _JOBS, _CANDIDATES, _APPLICATIONS)},
+    actions={action.name: action for action in _ACTIONS},
+    maps=_MAPS,
+)

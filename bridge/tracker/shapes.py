@@ -1,0 +1,119 @@
+"""The shapes of the table in ``bridge.tracker.resources``: what a resource, a field and an action are."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from contracts.entities import Model
+
+Sure = Literal["seen", "code", "guess"]
+"""``seen``: observed by others against the live API, or the vendor's own text; ``code``: used by others'
+code; ``guess``: ours. ``configured`` fields are marked ``seen``: the operator has looked."""
+Source = Literal["row", "detail", "any"]
+ResourceName = Literal["users", "statuses", "jobs", "candidates", "applications"]
+Details = Literal["moved", "never", "always"]
+Via = Literal["rest", "widget"]
+
+
+class Read(Struct, frozen=True, kw_only=True):
+    """One place a value may stand: a dotted path in the list row, in the by-id record, or in either.
+
+    ``any`` looks into the by-id record first, then into the row.
+    """
+
+    source: Source
+    path: tuple[str, ...]
+    sure: Sure
+
+    def __str__(self) -> str:
+        dotted = ".".join(self.path)
+        return dotted if self.source == "any" else f"{self.source}:{dotted}"
+
+
+Fields = Mapping[str, tuple[Read, ...]]
+"""Our name for a value -> where it may stand, first to last; the first that is not blank counts."""
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One HTTP call: ``path`` may hold ``{id}`` and the like, ``body`` is the JSON to send before filling."""
+
+    method: str
+    path: str
+    sure: Sure
+    body: Any = None
+
+    def filled(self, **parts: str) -> str:
+        """The path with its ``{…}`` replaced."""
+        return self.path.format(**parts)
+
+
+class Resource(Struct, frozen=True, kw_only=True):
+    """One kind of TrackerRMS record: how it is listed, read by id, told apart and dated."""
+
+    name: ResourceName
+    entity: str
+    """Its name in ``[integrations.tracker.fields.<entity>]`` and in messages."""
+    list: Call
+    states: tuple[str | None, ...] = (None,)
+    """The list is read once for each: ``updatedAfter`` without ``state`` finds no job at all."""
+    rows: str
+    """The envelope's key that holds the rows."""
+    rows_sure: Sure
+    by_id: Call | None = None
+    updated_after: bool = True
+    paged: bool = True
+    volatile: frozenset[str] = frozenset()
+    """Row keys that move by themselves; a fingerprint leaves them out."""
+    details: Details = "moved"
+    """When a record is read by id: when its row moved, never, or at every sweep."""
+    models: tuple[Model, ...]
+    fields: Fields
+
+    @property
+    def id_keys(self) -> tuple[str, ...]:
+        """The row's keys that may hold the record's id, first to last."""
+        return tuple(read.path[0] for read in self.fields["id"] if read.source != "detail")
+
+
+class Action(Struct, frozen=True, kw_only=True):
+    """One step of a command: its REST call, its widget alternative, and which of the two is used."""
+
+    name: str
+    rest: Call
+    widget: Call | None = None
+    via: Via
+
+
+class Maps(Struct, frozen=True, kw_only=True):
+    """A tenant's words -> the unified enums. Keys are casefolded and trimmed; other words pass through."""
+
+    job_status: Mapping[str, str]
+    employment_type: Mapping[str, str]
+    salary_period: Mapping[str, str]
+    outcome: Mapping[str, str]
+    role_type: Mapping[str, str]
+    visibility: Mapping[str, str]
+
+
+class Resources(Struct, frozen=True, kw_only=True):
+    """Everything the bridge believes about one TrackerRMS account: the table with its corrections."""
+
+    exchange: Call
+    oauth_token: Call
+    users_widget: Call
+    resources: Mapping[ResourceName, Resource]
+    actions: Mapping[str, Action]
+    maps: Maps
+    job_code_prefix: str | None = None
+    users_from: Via = "rest"
+    updated_after_zone: Literal["tenant", "utc"] = "tenant"
+    gone_statuses: frozenset[int] = frozenset({204, 404})
+
+    def __getitem__(self, name: ResourceName) -> Resource:
+        return self.resources[name]
+
+
+def map_key(word: str) -> str:
+    """The form in which words are compared: trimmed, without case."""
+    return word.strip().casefold()
