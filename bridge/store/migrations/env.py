@@ -1,4 +1,4 @@
-"""Alembic's entry: writes the SQL of the migrations. ``bridge.store.database`` runs it, in one transaction."""
+"""Alembic's entry: writes the SQL of the migrations; ``bridge.store.database`` runs it."""
 
 from alembic import context
 

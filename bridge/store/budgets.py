@@ -1,0 +1,267 @@
+"""The request budget of an integration: so many requests a minute, whatever the number of processes.
+
+**Why the limit holds.** A grant given at time g covers requests that arrive between g and ``usable_until``
+(its life in the process that took it, and an allowance for the way to TrackerRMS). Grants of one
+integration are given one after the other, under its row's lock, and only while all grants whose
+``usable_until`` lies after g − 60 s sum up to the limit at most. Take any 60 s window and, of the grants
+that can have a request in it, the last one: it was given before the window's end, so all the others were
+counted when it was given. What is not covered: a request that takes longer than the allowance to arrive,
+and a database clock set forward by someone.
+
+**Lanes.** Polls are spaced evenly (GCRA with a small burst) and stop at 90 % of the limit; commands wait
+only at the limit itself, and while one waits no poll is granted.
+"""
+
+import asyncio
+import math
+import time
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.credentials import Lane
+from bridge.store.database import Database, Tx
+
+_WINDOW_SECONDS = 60.0
+_LIFE_SECONDS = 1.0
+_ARRIVAL_SECONDS = 1.5
+_MARGIN = 0.01
+_RESERVE = 0.10
+_CHUNK_SECONDS = 0.1
+_BURST_SECONDS = 1.0
+_LONGEST_SLEEP_SECONDS = 2.0
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """The rules of one budget; seconds, and numbers of requests."""
+
+    requests: int
+    window_seconds: float = _WINDOW_SECONDS
+    life_seconds: float = _LIFE_SECONDS
+    """For how long a process may keep a request it was granted before it sends it."""
+    arrival_seconds: float = _ARRIVAL_SECONDS
+    """What is allowed for between sending a request and its arrival."""
+
+    @property
+    def limit(self) -> int:
+        """The most that is granted per window: a little below what TrackerRMS allows."""
+        return max(1, self.requests - math.floor(self.requests * _MARGIN))
+
+    @property
+    def poll_limit(self) -> int:
+        """The most that is granted per window before only commands get more."""
+        return max(1, math.floor(self.limit * (1 - _RESERVE)))
+
+    @property
+    def cover_seconds(self) -> float:
+        """From a grant to the last arrival of a request that it covers."""
+        return self.life_seconds + self.arrival_seconds
+
+    @property
+    def poll_spacing_seconds(self) -> float:
+        """The even distance of polls that keeps them below ``poll_limit`` for ever."""
+        return (self.window_seconds + self.cover_seconds) / self.poll_limit
+
+    @property
+    def chunk(self) -> int:
+        """How many requests a process takes at once: one, unless the budget is huge."""
+        return max(1, math.floor(self.requests / self.window_seconds * _CHUNK_SECONDS))
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """What the store knows when a grant is asked for; times are the database's, in seconds."""
+
+    now: float
+    used: int
+    """The sum of the grants that still count."""
+    frees_at: float
+    """When the first of them stops counting; infinity when there is none."""
+    poll_due_at: float = -math.inf
+    command_waits_until: float = -math.inf
+    paused_until: float = -math.inf
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """``granted`` requests now, or (0) come back in ``wait_seconds``."""
+
+    granted: int
+    wait_seconds: float = 0.0
+    poll_due_at: float = -math.inf
+
+
+def decide(terms: Terms, state: State, lane: Lane, wanted: int) -> Decision:
+    """How many of ``wanted`` requests may be granted now. Pure: the whole policy stands here."""
+    if state.now < state.paused_until:
+        return Decision(granted=0, wait_seconds=state.paused_until - state.now)
+    cap = terms.limit if lane == "command" else terms.poll_limit
+    free = min(wanted, cap - state.used)
+    if free < 1:
+        return Decision(granted=0, wait_seconds=max(0.001, state.frees_at - state.now))
+    if lane == "command":
+        return Decision(granted=free)
+    if state.now < state.command_waits_until:
+        return Decision(granted=0, wait_seconds=state.command_waits_until - state.now)
+    return _paced(terms, state, free)
+
+
+def _paced(terms: Terms, state: State, free: int) -> Decision:
+    """GCRA: ``poll_due_at`` is when the next poll is due; it may come early by the burst."""
+    spacing = terms.poll_spacing_seconds
+    burst = min(_BURST_SECONDS, terms.window_seconds / 20)
+    due_at = max(state.poll_due_at, state.now)
+    early = state.now + burst - due_at
+    if early < 0:
+        return Decision(granted=0, wait_seconds=-early)
+    granted = min(free, 1 + math.floor(early / spacing))
+    return Decision(granted=granted, poll_due_at=due_at + granted * spacing)
+
+
+class Budget:
+    """Fulfils ``bridge.credentials.Budget`` over PostgreSQL; one object per integration and process."""
+
+    def __init__(self, db: Database, integration_id: str, terms: Terms) -> None:
+        self._db = db
+        self._integration_id = integration_id
+        self._terms = terms
+        self._lanes: dict[Lane, asyncio.Lock] = {"command": asyncio.Lock(), "poll": asyncio.Lock()}
+        self._stock = 0
+        self._stock_ends_at = 0.0
+        self._commands_waiting = 0
+
+    async def acquire(self, lane: Lane) -> None:
+        """Wait until one request may be sent; send it at once. Raises ``Transient`` without the store."""
+        if lane == "command":
+            self._commands_waiting += 1
+        try:
+            async with self._lanes[lane]:
+                while not self._take(lane):
+                    wait_seconds = await self._refill(lane)
+                    if wait_seconds:
+                        await asyncio.sleep(min(wait_seconds, _LONGEST_SLEEP_SECONDS))
+        finally:
+            if lane == "command":
+                self._commands_waiting -= 1
+
+    async def pause(self, seconds: float) -> None:
+        """Hold every process for ``seconds`` (at most the life of a grant passes until all know it)."""
+        self._stock = 0
+        await self._db.execute(_PAUSE, self._integration_id, self._terms.requests, seconds)
+
+    def _take(self, lane: Lane) -> bool:
+        if self._stock < 1 or time.monotonic() > self._stock_ends_at:
+            return False
+        if lane == "poll" and self._commands_waiting:
+            return False
+        self._stock -= 1
+        return True
+
+    async def _refill(self, lane: Lane) -> float:
+        """Ask the store once; returns how long to wait before the next time (0: there is stock now)."""
+        asked_at = time.monotonic()
+        wanted = self._terms.chunk if lane == "poll" else min(self._terms.chunk, self._commands_waiting)
+        async with self._db.transaction() as tx:
+            decision = await grant(tx, self._integration_id, self._terms, lane, max(1, wanted))
+        if decision.granted:
+            # What is left of an earlier chunk is forgotten: its life ends sooner than the new one's.
+            self._stock = decision.granted
+            self._stock_ends_at = asked_at + self._terms.life_seconds
+        return decision.wait_seconds
+
+
+_LOCK = """
+INSERT INTO budgets (integration_id, requests_per_minute) VALUES ($1, $2)
+ON CONFLICT (integration_id) DO UPDATE SET requests_per_minute = excluded.requests_per_minute
+RETURNING extract(epoch FROM poll_due_at)::float8 AS poll_due_at,
+          extract(epoch FROM command_waits_until)::float8 AS command_waits_until,
+          extract(epoch FROM paused_until)::float8 AS paused_until
+"""
+
+# A statement of its own, after the lock: its snapshot must see the grant of whoever held the lock before.
+_USED = """
+SELECT extract(epoch FROM clock_timestamp())::float8 AS now,
+       coalesce(sum(granted), 0)::int AS used,
+       coalesce(extract(epoch FROM min(usable_until)), 'infinity')::float8 AS first_until
+  FROM budget_grants
+ WHERE integration_id = $1 AND usable_until > clock_timestamp() - make_interval(secs => $2)
+"""
+
+_RECORD = """
+WITH forgotten AS (
+    DELETE FROM budget_grants
+     WHERE integration_id = $1 AND usable_until < clock_timestamp() - make_interval(secs => 2 * $4::float8)
+), paced AS (
+    UPDATE budgets SET poll_due_at = greatest(poll_due_at, to_timestamp($5)) WHERE integration_id = $1
+)
+INSERT INTO budget_grants (integration_id, usable_until, granted)
+VALUES ($1, clock_timestamp() + make_interval(secs => $3), $2)
+"""
+
+_COMMAND_WAITS = """
+UPDATE budgets SET command_waits_until = clock_timestamp() + make_interval(secs => $2)
+ WHERE integration_id = $1
+"""
+
+_PAUSE = """
+INSERT INTO budgets AS budget (integration_id, requests_per_minute, paused_until)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (integration_id) DO UPDATE
+   SET paused_until = greatest(budget.paused_until, excluded.paused_until)
+"""
+
+
+async def grant(tx: Tx, integration_id: str, terms: Terms, lane: Lane, wanted: int) -> Decision:
+    """Ask for ``wanted`` requests and record what was granted, or that a command waits."""
+    row = await tx.fetchrow(_LOCK, integration_id, terms.requests)
+    used = await tx.fetchrow(_USED, integration_id, terms.window_seconds)
+    state = State(
+        now=used["now"],
+        used=used["used"],
+        frees_at=used["first_until"] + terms.window_seconds,
+        poll_due_at=row["poll_due_at"],
+        command_waits_until=row["command_waits_until"],
+        paused_until=row["paused_until"],
+    )
+    decision = decide(terms, state, lane, wanted)
+    if decision.granted:
+        await tx.execute(
+            _RECORD,
+            integration_id,
+            decision.granted,
+            terms.cover_seconds,
+            terms.window_seconds,
+            decision.poll_due_at,
+        )
+    elif lane == "command":
+        # It will ask again by then; until it does, polls stand back.
+        patience = min(decision.wait_seconds, _LONGEST_SLEEP_SECONDS) + terms.life_seconds
+        await tx.execute(_COMMAND_WAITS, integration_id, patience)
+    return decision
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """How much of an integration's budget is in use."""
+
+    used: int
+    """Requests granted in the last minute."""
+    requests_per_minute: int
+    paused_until: datetime | None
+
+
+async def usage(db: Database, integration_id: str) -> Usage | None:
+    """What was granted lately; ``None`` before the first request of that integration."""
+    row = await db.fetchrow(
+        """
+        SELECT requests_per_minute,
+               CASE WHEN paused_until > clock_timestamp() THEN paused_until END AS paused_until,
+               (SELECT coalesce(sum(granted), 0)::int FROM budget_grants AS granted
+                 WHERE granted.integration_id = budgets.integration_id
+                   AND usable_until > clock_timestamp() - interval '60 seconds') AS used
+          FROM budgets WHERE integration_id = $1
+        """,
+        integration_id,
+    )
+    if row is None:
+        return None
+    return Usage(
+        used=row["used"], requests_per_minute=row["requests_per_minute"], paused_until=row["paused_until"]
+    )

@@ -1,0 +1,128 @@
+"""One integration's credentials, shared by every process: the live JWT and the newest refresh token.
+
+TrackerRMS keeps one JWT alive per account, so a second exchange kills the first one's token: processes
+take turns, under a lease, because the exchange is a network call and no transaction may wait for it
+(invariant 8).
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+
+from bridge.config import Secret
+from bridge.credentials import Token
+from bridge.errors import LeaseLost
+from bridge.sealing import Sealer
+from bridge.store import leases
+from bridge.store.database import Database, Tx
+
+_TURN_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
+
+
+class Vault:
+    """Fulfils ``bridge.credentials.TokenVault`` over PostgreSQL, for one integration."""
+
+    def __init__(self, db: Database, sealer: Sealer, integration_id: str) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._integration_id = integration_id
+        self._holder = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._turn = asyncio.Lock()
+        self._lease: leases.Lease | None = None
+
+    async def load(self) -> Token | None:
+        """The newest token, expired or not. Raises ``EnvironmentFault`` if sealed with another key."""
+        row = await self._db.fetchrow(
+            "SELECT sealed_jwt, expires_at, generation FROM tokens WHERE integration_id = $1",
+            self._integration_id,
+        )
+        if row is None or row["sealed_jwt"] is None:
+            return None
+        jwt = self._open("jwt", row["sealed_jwt"])
+        return Token(jwt=jwt, expires_at=row["expires_at"], generation=row["generation"])
+
+    @contextlib.asynccontextmanager
+    async def exchange_turn(self) -> AsyncIterator[None]:
+        """Wait until this process alone may exchange; load again inside, another may just have done it."""
+        async with self._turn:
+            lease = await self._acquire()
+            async with leases.Held(self._db, lease, _TURN_SECONDS):
+                self._lease = lease
+                try:
+                    yield
+                finally:
+                    self._lease = None
+
+    async def save(self, token: Token) -> None:
+        """Replace the token. ``LeaseLost`` outside a turn, or when an equal or later generation is stored."""
+        async with self._db.transaction() as tx:
+            await self._assert_turn(tx)
+            saved = await tx.fetchval(
+                """
+                INSERT INTO tokens AS stored (integration_id, sealed_jwt, expires_at, generation)
+                VALUES ($1, $2, $3, $4)
+                ON CONFLICT (integration_id) DO UPDATE
+                   SET sealed_jwt = excluded.sealed_jwt,
+                       expires_at = excluded.expires_at,
+                       generation = excluded.generation
+                 WHERE stored.generation < excluded.generation
+                RETURNING true
+                """,
+                self._integration_id,
+                self._seal("jwt", token.jwt),
+                token.expires_at,
+                token.generation,
+            )
+            if not saved:
+                raise LeaseLost(
+                    f"integrations.{self._integration_id}: generation {token.generation} of the token "
+                    "came after a later one"
+                )
+
+    async def load_refresh_token(self) -> Secret | None:
+        """The newest refresh token; ``None`` when the provider never gave a new one."""
+        sealed = await self._db.fetchval(
+            "SELECT sealed_refresh_token FROM tokens WHERE integration_id = $1", self._integration_id
+        )
+        return None if sealed is None else self._open("refresh token", sealed)
+
+    async def save_refresh_token(self, secret: Secret) -> None:
+        """Replace the refresh token; inside a turn, like ``save``."""
+        async with self._db.transaction() as tx:
+            await self._assert_turn(tx)
+            await tx.execute(
+                """
+                INSERT INTO tokens (integration_id, sealed_refresh_token) VALUES ($1, $2)
+                ON CONFLICT (integration_id) DO UPDATE
+                   SET sealed_refresh_token = excluded.sealed_refresh_token
+                """,
+                self._integration_id,
+                self._seal("refresh token", secret),
+            )
+
+    async def _acquire(self) -> leases.Lease:
+        while True:
+            lease = await leases.acquire(
+                self._db, f"token:{self._integration_id}", self._holder, _TURN_SECONDS
+            )
+            if lease is not None:
+                return lease
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _assert_turn(self, tx: Tx) -> None:
+        if self._lease is None:
+            raise LeaseLost(f"integrations.{self._integration_id}: a token is saved inside exchange_turn()")
+        await leases.assert_held(tx, self._lease)
+
+    def _seal(self, what: str, secret: Secret) -> bytes:
+        return self._sealer.seal(self._purpose(what), secret.reveal().encode())
+
+    def _open(self, what: str, sealed: bytes) -> Secret:
+        return Secret(self._sealer.open(self._purpose(what), sealed).decode())
+
+    def _purpose(self, what: str) -> str:
+        # The integration is part of it: a row copied to another integration is refused.
+        return f"the {what} of integrations.{self._integration_id}"
