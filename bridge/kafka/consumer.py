@@ -1,0 +1,130 @@
+"""Reading: records in partition order, offsets committed by hand, only what was committed to the topic."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import Struct
+
+from bridge.config import KafkaConfig
+from bridge.kafka import connection
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One record read. ``timestamp_ms`` counts from 1970 in UTC; ``value`` None is a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Consumer:
+    """Reads ``topics`` from the ``beginning`` or the ``end``, or, in a group, from what the group committed.
+
+    Without a ``group_id`` it reads every partition and commits nothing. Records of open or aborted
+    transactions are not seen. While the broker is away reading yields nothing, and goes on when it is back.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        topics: Iterable[str],
+        *,
+        group_id: str | None = None,
+        start: Literal["beginning", "end"] = "beginning",
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self._config = config
+        self._timeout = timeout_seconds
+        self._topics = tuple(topics)
+        self._settings: dict[str, Any] = {
+            **connection.options(config, timeout_seconds),
+            "group_id": group_id,
+            "auto_offset_reset": "earliest" if start == "beginning" else "latest",
+            "enable_auto_commit": False,
+            "isolation_level": "read_committed",
+            "max_partition_fetch_bytes": config.max_message_bytes,
+        }
+        self._client: Any = None
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises ``Transient`` or ``EnvironmentFault``."""
+        client = AIOKafkaConsumer(*self._topics, **self._settings)
+        try:
+            await client.start()
+        except BaseException as error:
+            await client.stop()
+            if isinstance(error, connection.FAILURES):
+                raise await connection.unreachable(self._config, self._timeout) from error
+            raise
+        self._client = client
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.stop()
+
+    async def getmany(self, timeout_seconds: float, max_records: int | None = None) -> list[Record]:
+        """What has arrived, waiting up to ``timeout_seconds`` for the first of it; in order per partition."""
+        try:
+            found = await self._client.getmany(
+                timeout_ms=int(timeout_seconds * 1000), max_records=max_records
+            )
+        except connection.FAILURES as error:
+            raise connection.translate(self._config, error, "reading") from error
+        return [_record(raw) for records in found.values() for raw in records]
+
+    async def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Commit for the group, by (topic, partition), the offset to read next: the last one done plus 1.
+
+        Only after the effect of what lies before it is durable (invariant 5).
+        """
+        offsets = {TopicPartition(*where): offset for where, offset in next_offsets.items()}
+        try:
+            await self._client.commit(offsets)
+        except connection.FAILURES as error:
+            raise connection.translate(self._config, error, "committing offsets") from error
+
+    async def end_offsets(self) -> dict[tuple[str, int], int]:
+        """By (topic, partition) of the assignment: the offset that the next record will get."""
+        try:
+            ends = await self._client.end_offsets(list(self._client.assignment()))
+        except connection.FAILURES as error:
+            raise connection.translate(self._config, error, "reading end offsets") from error
+        return {(where.topic, where.partition): offset for where, offset in ends.items()}
+
+    async def read_to_end(self) -> list[Record]:
+        """Everything from the current position to the end as it is now."""
+        ends = await self.end_offsets()
+        records: list[Record] = []
+        try:
+            while await self._is_behind(ends):
+                records += await self.getmany(0.2)
+        except connection.FAILURES as error:
+            raise connection.translate(self._config, error, "reading") from error
+        return [record for record in records if record.offset < ends[record.topic, record.partition]]
+
+    async def _is_behind(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """Whether a partition's position is before its end; a transaction's markers move it as records do."""
+        for (topic, partition), end in ends.items():
+            if await self._client.position(TopicPartition(topic, partition)) < end:
+                return True
+        return False
+
+
+def _record(raw: Any) -> Record:
+    return Record(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        timestamp_ms=raw.timestamp,
+        key=raw.key,
+        value=raw.value,
+        headers=tuple(raw.headers),
+    )

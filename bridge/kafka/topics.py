@@ -1,0 +1,140 @@
+"""Topics: made where they are missing, never altered where they exist."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+import structlog
+from aiokafka import errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from msgspec import Struct
+
+from bridge.config import KafkaConfig
+from bridge.errors import BridgeError, EnvironmentFault
+from bridge.kafka import connection
+
+log = structlog.get_logger(__name__)
+
+_WEEK_MS = 7 * 24 * 3600 * 1000
+_TIMEOUT_SECONDS = 30.0
+
+
+class TopicSpec(Struct, frozen=True, kw_only=True):
+    """A topic to have. ``compactable``: it may be compacted where ``kafka.compacted`` asks for it."""
+
+    name: str
+    compactable: bool = False
+
+
+async def ensure_topics(config: KafkaConfig, topics: Iterable[TopicSpec]) -> None:
+    """Create those of ``topics`` that are missing; to be called as often as one likes.
+
+    A broker that doesn't take one of our settings gets the topic without it, and the log says so.
+    Raises ``Transient`` where Kafka can't be reached, ``EnvironmentFault`` where it refuses.
+    """
+    async with _admin(config) as admin:
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in topics if topic.name not in existing]
+        for settings_of in (_settings, _compaction, _no_settings):
+            refused = await _create(admin, config, {topic: settings_of(config, topic) for topic in missing})
+            if not refused:
+                return
+            missing = list(refused)
+            log.warning(
+                "topics.settings_refused",
+                topics=[topic.name for topic in missing],
+                reason="; ".join(sorted(set(refused.values()))),
+            )
+        raise EnvironmentFault(f"Kafka refuses to create {missing[0].name}: {refused[missing[0]]}")
+
+
+def _settings(config: KafkaConfig, topic: TopicSpec) -> dict[str, str]:
+    return {"max.message.bytes": str(config.max_message_bytes), **_compaction(config, topic)}
+
+
+def _compaction(config: KafkaConfig, topic: TopicSpec) -> dict[str, str]:
+    """Compact alone: with ``delete`` beside it, an entity that rests for a week would leave the table that
+    the topic is. For that week each version and each tombstone stays, so that a reader who was away sees
+    every change, and learns of every deletion."""
+    if not (config.compacted and topic.compactable):
+        return {}
+    return {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": str(_WEEK_MS),
+        "delete.retention.ms": str(_WEEK_MS),
+    }
+
+
+def _no_settings(_config: KafkaConfig, _topic: TopicSpec) -> dict[str, str]:
+    return {}
+
+
+async def _create(
+    admin: Any, config: KafkaConfig, wanted: Mapping[TopicSpec, dict[str, str]]
+) -> dict[TopicSpec, str]:
+    """Create them; returns those refused for their settings, with the broker's reason."""
+    if not wanted:
+        return {}
+    response = await admin.create_topics(
+        [
+            NewTopic(topic.name, config.partitions, config.replication_factor, topic_configs=settings)
+            for topic, settings in wanted.items()
+        ]
+    )
+    by_name = {topic.name: topic for topic in wanted}
+    refused: dict[TopicSpec, str] = {}
+    for name, code, *message in response.topic_errors:
+        kind = errors.for_code(code)
+        if kind in (errors.InvalidConfigurationError, errors.PolicyViolationError):
+            refused[by_name[name]] = str(message[0] if message else kind.__name__)
+        elif kind not in (errors.NoError, errors.TopicAlreadyExistsError):
+            raise _creation_failed(config, name, kind)
+    return refused
+
+
+def _creation_failed(config: KafkaConfig, name: str, kind: type[Exception]) -> BridgeError:
+    if kind is errors.InvalidReplicationFactorError:
+        return EnvironmentFault(
+            f"kafka.replication_factor: Kafka at {config.bootstrap_servers} has not "
+            f"{config.replication_factor} brokers to keep {name} on"
+        )
+    if kind is errors.InvalidPartitionsError:
+        return EnvironmentFault(f"kafka.partitions: Kafka refuses {config.partitions} partitions for {name}")
+    return connection.translate(config, kind(), f"creating the topic {name}")
+
+
+async def effective_max_message_bytes(config: KafkaConfig, names: Iterable[str]) -> dict[str, int]:
+    """The largest batch, in bytes, that each topic takes, as the broker says it.
+
+    A topic the broker won't describe (no right to, no such topic, no such request) has the configured
+    ``kafka.max_message_bytes``. Raises ``Transient``, ``EnvironmentFault``.
+    """
+    limits = dict.fromkeys(names, config.max_message_bytes)
+    key = "max.message.bytes"
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs={key: None}) for name in limits]
+    async with _admin(config) as admin:
+        try:
+            responses = await admin.describe_configs(wanted) if wanted else []
+        except (errors.IncompatibleBrokerVersion, errors.UnsupportedVersionError):
+            return limits
+    for response in responses:
+        for _code, _message, _type, name, entries in response.resources:
+            limits |= [(name, int(value)) for entry, value, *_ in entries if entry == key and value]
+    return limits
+
+
+@contextlib.asynccontextmanager
+async def _admin(config: KafkaConfig) -> AsyncIterator[Any]:
+    """An admin client; failures inside the block come out as ours."""
+    admin = AIOKafkaAdminClient(**connection.options(config, _TIMEOUT_SECONDS))
+    try:
+        await admin.start()
+    except connection.FAILURES as error:
+        raise await connection.unreachable(config, _TIMEOUT_SECONDS) from error
+    try:
+        yield admin
+    except connection.FAILURES as error:
+        raise connection.translate(config, error, "looking after topics") from error
+    finally:
+        await admin.close()
