@@ -7,7 +7,6 @@ transaction's end, and the token, which grows at every take-over, refuses the wr
 """
 
 import asyncio
-import contextlib
 import time
 from types import TracebackType
 from typing import Self
@@ -15,6 +14,7 @@ from typing import Self
 import structlog
 from msgspec import Struct
 
+from bridge import supervisor
 from bridge.errors import LeaseLost, Transient
 from bridge.store.database import Database, Tx
 
@@ -113,9 +113,7 @@ class Held:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await supervisor.end(self._task)
         try:
             await release(self._db, self.lease)
         except Transient as problem:
@@ -124,25 +122,26 @@ class Held:
 
     async def _keep(self) -> None:
         problem: Transient | None = None
-        while not self.lost.is_set():
-            # After a failure again soon: the time until the lease ends is short.
-            pause = self._ttl_seconds / (3 if problem is None else 20)
-            await asyncio.sleep(min(pause, self.remaining_seconds))
-            try:
-                await self._renew()
-                problem = None
-            except Transient as error:
-                problem = error
-            if self.remaining_seconds == 0.0:
-                reason = "another process took it" if problem is None else str(problem)
-                _log.warning("lease.lost", lease=self.lease.name, holder=self.lease.holder, reason=reason)
-                self.lost.set()
+        try:
+            while self.remaining_seconds > 0:
+                # After a failure again soon: the time until the lease ends is short.
+                pause = self._ttl_seconds / (3 if problem is None else 20)
+                await asyncio.sleep(min(pause, self.remaining_seconds))
+                try:
+                    await self._renew()
+                    problem = None
+                except Transient as error:
+                    problem = error
+            reason = "another process took it" if problem is None else str(problem)
+            _log.warning("lease.lost", lease=self.lease.name, holder=self.lease.holder, reason=reason)
+        finally:
+            self.lost.set()
 
     async def _renew(self) -> None:
         asked_at = _now()
         # Waiting longer than the lease lives would be of no use.
         try:
-            async with asyncio.timeout(self._ttl_seconds):
+            async with asyncio.timeout(self.remaining_seconds or self._ttl_seconds):
                 renewed = await renew(self._db, self.lease, self._ttl_seconds)
         except TimeoutError as error:
             raise Transient(f"lease {self.lease.name}: no answer to the renewal") from error

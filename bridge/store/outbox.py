@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct
 
+from bridge import supervisor
 from bridge.errors import Transient
 from bridge.store import leases
 from bridge.store.database import Database, Tx
@@ -200,9 +201,7 @@ async def listening(db: Database) -> AsyncIterator[Wakeup]:
     try:
         yield wakeup
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await supervisor.end(task)
 
 
 async def _listen(db: Database, wakeup: Wakeup) -> None:

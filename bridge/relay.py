@@ -1,0 +1,245 @@
+"""The relay: outbox → Kafka, in order. The only publisher of the bridge (invariant 3).
+
+One relay at a time holds the lease on all shards; others stand by and take over when it runs out
+(invariant 4). It takes the first rows, publishes them, and removes them under the lease's fence once the
+broker has acknowledged all of them. A crash in between publishes them again: at least once, in the same
+order, with the same event ids (invariant 6).
+
+Exactly-once publishing belongs in ``_publish``: there the batch and the relay's progress become one Kafka
+transaction, whose fencing also stops what a paused relay had already handed to its socket.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from bridge import supervisor
+from bridge.config import RelayConfig
+from bridge.errors import LeaseLost, Transient
+from bridge.kafka import Message, MessageTooLarge
+from bridge.store import leases, outbox
+from bridge.store.database import Database
+from bridge.store.outbox import StoredRow, Wakeup
+
+_log = structlog.get_logger()
+
+LEASE = "relay"
+_LEASE_SECONDS = 15.0
+_LONGEST_BACKOFF_SECONDS = 5.0
+_REFUSED_AGAIN_SECONDS = 60.0
+
+
+class Publisher(Protocol):
+    """What the relay needs of ``bridge.kafka.Producer``."""
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Return once the broker has acknowledged all; ``Transient`` or ``MessageTooLarge`` otherwise."""
+
+
+class Relay:
+    """The stage; ``run`` is what the supervisor calls."""
+
+    def __init__(
+        self,
+        db: Database,
+        producer: Publisher,
+        config: RelayConfig,
+        *,
+        lease_seconds: float = _LEASE_SECONDS,
+        refused_again_seconds: float = _REFUSED_AGAIN_SECONDS,
+    ) -> None:
+        self._db = db
+        self._producer = producer
+        self._config = config
+        self._lease_seconds = lease_seconds
+        self._refused_again_seconds = refused_again_seconds
+        self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Stand by for the lease, then relay until ``stop``. Raises ``LeaseLost`` when another took over,
+        and ``Transient`` when the store is away while it stands by."""
+        lease = await self._stand_by(stop)
+        if lease is None:
+            return
+        async with (
+            leases.Held(self._db, lease, self._lease_seconds) as held,
+            outbox.listening(self._db) as wakeup,
+        ):
+            _log.info("relay.took_over", holder=lease.holder, token=lease.token)
+            await _Watch(self, held, wakeup).relay(stop)
+
+    async def _stand_by(self, stop: asyncio.Event) -> leases.Lease | None:
+        while not stop.is_set():
+            lease = await leases.acquire(self._db, LEASE, self._holder, self._lease_seconds)
+            if lease is not None:
+                return lease
+            await supervisor.pause(stop, self._lease_seconds / 5)
+        return None
+
+
+class _Watch:
+    """One relay's time at work, under one lease."""
+
+    def __init__(self, relay: Relay, held: leases.Held, wakeup: Wakeup) -> None:
+        self._db = relay._db
+        self._producer = relay._producer
+        self._config = relay._config
+        self._lease_seconds = relay._lease_seconds
+        self._refused_again_seconds = relay._refused_again_seconds
+        self._held = held
+        self._wakeup = wakeup
+        self._refused: dict[int, float] = {}  # shard → when to try its first row again
+        self._next: asyncio.Task[list[StoredRow]] | None = None
+        self._failures = 0
+        self._failing_since = 0.0
+
+    async def relay(self, stop: asyncio.Event) -> None:
+        try:
+            rows: list[StoredRow] = []
+            while not stop.is_set():
+                try:
+                    # After a failure the same rows again: what of them arrived is not known.
+                    rows = rows or await self._take_next()
+                    if not rows:
+                        await self._wakeup.wait(self._config.idle_seconds)
+                        continue
+                    await self._relay_batch(rows)
+                    rows = []
+                except Transient as problem:
+                    await self._back_off(stop, problem)
+                else:
+                    self._recovered()
+        finally:
+            await self._drop_prefetched()
+
+    async def _relay_batch(self, rows: list[StoredRow]) -> None:
+        """Publish ``rows``, mark them sent, and read the next ones meanwhile."""
+        began_at = time.monotonic()
+        if self._next is None:
+            in_flight = [row.position for row in rows]
+            self._next = asyncio.create_task(self._take(in_flight), name="relay prefetch")
+        sent = await self._publish_what_goes(rows)
+        if not sent:
+            return
+        async with self._db.transaction() as tx:
+            # Only what the broker has acknowledged (invariant 3), only as the one active relay (invariant 4).
+            await outbox.mark_sent(tx, self._held.lease, sent)
+        self._log_batch(sent, time.monotonic() - began_at)
+
+    async def _publish_what_goes(self, rows: list[StoredRow]) -> list[StoredRow]:
+        """Publish; a row that the broker can't take holds its shard back, and the other shards go on."""
+        while rows:
+            try:
+                await self._publish([_message(row) for row in rows])
+            except MessageTooLarge as refusal:
+                stuck = _stuck_row(rows, refusal.message)
+                rows = [
+                    row for row in rows if row.shard != stuck.shard or row.position < stuck.position
+                ]  # the order of a key outranks the progress of its shard
+                await self._hold_back(stuck, refusal)
+            else:
+                return rows
+        return []
+
+    async def _publish(self, messages: list[Message]) -> None:
+        """Publish under the lease: begin only while it surely lasts, stop when it is lost."""
+        self._check_lease()
+        publishing = asyncio.create_task(self._producer.publish(messages), name="relay publish")
+        lost = asyncio.create_task(self._held.lost.wait(), name="relay lease lost")
+        try:
+            await asyncio.wait({publishing, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not publishing.done():
+                raise LeaseLost("relay: the lease ran out while publishing")
+            publishing.result()
+        finally:
+            await _end_quietly(publishing, lost)
+
+    def _check_lease(self) -> None:
+        """A relay that was paused may wake up after its lease ended: it must not even begin."""
+        if self._held.remaining_seconds == 0:
+            raise LeaseLost("relay: the lease ran out")
+        if self._held.remaining_seconds < self._lease_seconds / 3:
+            raise Transient("relay: the lease can't be renewed")
+
+    # --- reading ahead ---
+
+    async def _take_next(self) -> list[StoredRow]:
+        """What was read ahead; without that, or when it is empty, what is there now."""
+        prefetched, self._next = self._next, None
+        rows = await prefetched if prefetched is not None else []
+        return rows or await self._take([])
+
+    async def _take(self, in_flight: list[int]) -> list[StoredRow]:
+        now = time.monotonic()
+        shards = [shard for shard in outbox.SHARDS if self._refused.get(shard, now) <= now]
+        return await outbox.take(self._db, shards, self._config.batch_size, in_flight)
+
+    async def _drop_prefetched(self) -> None:
+        prefetched, self._next = self._next, None
+        if prefetched is not None:
+            await _end_quietly(prefetched)
+
+    async def _hold_back(self, stuck: StoredRow, refusal: MessageTooLarge) -> None:
+        # What was read ahead may hold later rows of that shard.
+        await self._drop_prefetched()
+        self._refused[stuck.shard] = time.monotonic() + self._refused_again_seconds
+        _log.error(
+            "relay.row_refused",
+            reason=str(refusal),
+            topic=stuck.topic,
+            position=stuck.position,
+            shard=stuck.shard,
+            again_in_seconds=self._refused_again_seconds,
+        )
+
+    # --- failures and the log ---
+
+    async def _back_off(self, stop: asyncio.Event, problem: Transient) -> None:
+        if self._held.lost.is_set():
+            raise LeaseLost("relay: the lease ran out") from problem
+        self._failures += 1
+        if self._failures == 1:
+            self._failing_since = time.monotonic()
+            _log.warning("relay.stalled", reason=str(problem))
+        await self._drop_prefetched()
+        await supervisor.pause(stop, supervisor.backoff_seconds(self._failures, _LONGEST_BACKOFF_SECONDS))
+
+    def _recovered(self) -> None:
+        if self._failures:
+            stalled_seconds = round(time.monotonic() - self._failing_since, 3)
+            _log.info("relay.resumed", failures=self._failures, stalled_seconds=stalled_seconds)
+        self._failures = 0
+
+    def _log_batch(self, sent: list[StoredRow], seconds: float) -> None:
+        oldest = datetime.now(UTC) - min(row.created_at for row in sent)
+        _log.info(
+            "relay.batch_published",
+            rows=len(sent),
+            bytes=sum(len(row.value or b"") for row in sent),
+            shards=len({row.shard for row in sent}),
+            last_position=sent[-1].position,
+            oldest_seconds=round(oldest.total_seconds(), 3),
+            duration_seconds=round(seconds, 3),
+        )
+
+
+def _message(row: StoredRow) -> Message:
+    return Message(topic=row.topic, key=row.key, value=row.value, headers=row.headers)
+
+
+def _stuck_row(rows: list[StoredRow], refused: Message) -> StoredRow:
+    return next(row for row in rows if _message(row) == refused)
+
+
+async def _end_quietly(*tasks: asyncio.Task[object]) -> None:
+    """Cancel what still runs; how it ended is of no interest, or was looked at before."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

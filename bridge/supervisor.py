@@ -1,0 +1,151 @@
+"""Runs the stages of one process: restarts what failed for a while, drains on a signal, ends on a bug.
+
+A stage is a coroutine function that takes the stop event and returns soon after it is set. What it raises
+says what happens next: ``Transient``: again, with back-off; ``LeaseLost``: again, it stands by by itself;
+``Fatal`` or anything unforeseen: the others are drained and the process ends with the exit code of
+``bridge.errors``. All state is in the store, so ending is safe.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TypeAlias
+
+import structlog
+
+from bridge.errors import BUG, OK, Fatal, LeaseLost, Transient
+
+_log = structlog.get_logger()
+
+Stage: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
+
+_FIRST_BACKOFF_SECONDS = 0.25
+_LONGEST_BACKOFF_SECONDS = 30.0
+# A stage that ran this long had recovered: its next failure starts from the shortest pause again.
+_RECOVERED_SECONDS = 60.0
+_random = random.SystemRandom()
+
+
+async def run(
+    stages: Mapping[str, Stage], *, stop: asyncio.Event | None = None, drain_seconds: float = 10.0
+) -> int:
+    """Run ``stages`` until all return, one fails for good, ``stop`` is set, or SIGTERM or SIGINT arrives.
+
+    Then the rest have ``drain_seconds`` to return and are cancelled after that. Returns the exit code; the
+    reason is in the log. A second signal ends the process at once.
+    """
+    stop = stop or asyncio.Event()
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    tasks = {asyncio.create_task(_keep(name, stage, stop), name=name) for name, stage in stages.items()}
+    running = set(tasks)
+    codes = [OK]
+    try:
+        with _signals(stop):
+            while running and not stop.is_set():
+                done, _ = await asyncio.wait({*running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                codes += [_exit_code(task) for task in running & done]
+                running -= done
+                if max(codes) != OK:
+                    stop.set()
+            await _drain(running, drain_seconds)
+            codes += [_exit_code(task) for task in running]
+        return max(codes)
+    finally:
+        for task in (stopped, *tasks):
+            task.cancel()
+        await asyncio.wait({stopped, *tasks})
+
+
+async def end(*tasks: asyncio.Task[object]) -> None:
+    """Cancel ``tasks`` and wait until they are gone. What one of them raised on its way out is raised."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait, but not beyond ``stop``; whether it was set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()
+
+
+def backoff_seconds(failures: int, longest_seconds: float = _LONGEST_BACKOFF_SECONDS) -> float:
+    """The pause after the ``failures``-th failure in a row (from 1): doubling, capped, half of it chance."""
+    full = min(longest_seconds, _FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 30))
+    return full * _random.uniform(0.5, 1.0)
+
+
+async def _keep(name: str, stage: Stage, stop: asyncio.Event) -> None:
+    failures = 0
+    while not stop.is_set():
+        began_at = time.monotonic()
+        try:
+            await stage(stop)
+            return
+        except LeaseLost as lost:
+            failures = 0
+            seconds = backoff_seconds(1)
+            _log.warning("stage.lease_lost", stage=name, reason=str(lost))
+        except Transient as problem:
+            failures = 1 if time.monotonic() - began_at > _RECOVERED_SECONDS else failures + 1
+            seconds = backoff_seconds(failures)
+            _log.warning(
+                "stage.interrupted", stage=name, reason=str(problem), again_in_seconds=round(seconds, 1)
+            )
+        await pause(stop, seconds)
+
+
+async def _drain(running: set[asyncio.Task[None]], drain_seconds: float) -> None:
+    if not running:
+        return
+    _log.info("process.draining", stages=sorted(task.get_name() for task in running))
+    _, late = await asyncio.wait(running, timeout=drain_seconds)
+    if late:
+        _log.warning("process.drain_cut", stages=sorted(task.get_name() for task in late))
+        for task in late:
+            task.cancel()
+        await asyncio.wait(late)
+
+
+def _exit_code(task: asyncio.Task[None]) -> int:
+    """What the stage's end means for the process; its reason is logged here, once."""
+    error = None if task.cancelled() else task.exception()
+    match error:
+        case None:
+            return OK
+        case Fatal():
+            _log.error("stage.failed", stage=task.get_name(), reason=str(error))
+            return error.exit_code
+        case _:
+            _log.error("stage.crashed", stage=task.get_name(), exc_info=error)
+            return BUG
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """The first SIGTERM or SIGINT sets ``stop``; the second ends the process, as if nobody had caught it."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        _log.info("process.stop_requested", signal=number.name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
