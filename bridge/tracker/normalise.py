@@ -68,7 +68,7 @@ class Normaliser:
         return _family("users", reader, [_member(Model.USER, reader, record)])
 
     def status(self, row: Record, place: int) -> Family:
-        """A placement status and its place in the list, from 0 -> stage; rejection reason too if it is one."""
+        """A placement status and its place in the list, from 0 -> stage and, of a rejection, reason."""
         reader = self._reader("statuses", row, None)
         remote_data = self._remote_data("statuses", reader)
         name = reader.text("name")

@@ -1,0 +1,124 @@
+"""Getting one answer worth keeping: the budget before each attempt, patience between them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.credentials import Budget, Lane
+from bridge.errors import Throttled
+from bridge.tracker.attempts import Patience, http_date, retry_after
+from bridge.tracker.hosts import Generation, Hosts
+from bridge.tracker.problems import EffectUnknown, Unreachable
+from bridge.tracker.wire import Answer, NameUnknown, NotSent, Wire
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One call, ready to be sent. ``repeatable``: sending it twice does no harm (every read, no write)."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    params: Mapping[str, str] | None = None
+    lane: Lane = "poll"
+    generation: Generation = "rest"
+    repeatable: bool = True
+
+    @property
+    def name(self) -> str:
+        """The call, for messages."""
+        return f"{self.method} {self.path}"
+
+
+class Caller:
+    """Sends requests to one account's hosts, again and again within ``Patience``.
+
+    ``clock_skew_seconds`` is TrackerRMS's clock minus ours by the last answer's ``Date``, to the second;
+    ``None`` before the first answer that has one.
+    """
+
+    def __init__(
+        self, wire: Wire, budget: Budget, hosts: Hosts, patience: Patience, clock: Callable[[], datetime]
+    ) -> None:
+        self.clock_skew_seconds: float | None = None
+        self._wire = wire
+        self._budget = budget
+        self._hosts = hosts
+        self._patience = patience
+        self._clock = clock
+
+    async def send(self, request: Request) -> Answer:
+        """The first answer that is worth keeping; 401 and 4xx are the caller's to judge.
+
+        Raises ``Throttled`` (429 for longer than the deadline), ``Unreachable`` (no answer or 5xx to the
+        end) or ``EffectUnknown`` (a write whose answer was lost). A write's 5xx is returned.
+        """
+        spent = 0.0
+        for attempt in range(1, self._patience.attempts + 1):
+            await self._budget.acquire(request.lane)
+            started = time.monotonic()
+            outcome = await self._attempt(request)
+            spent += time.monotonic() - started
+            pause = self._pause_after(outcome, request, attempt)
+            if pause is None:
+                break
+            spent += pause
+            if isinstance(outcome, Answer) and outcome.status == 429:
+                # Every process waits, this one too: inside the next acquire.
+                await self._budget.pause(pause)
+            if spent > self._patience.deadline_seconds or attempt == self._patience.attempts:
+                break
+            if not (isinstance(outcome, Answer) and outcome.status == 429):
+                await asyncio.sleep(pause)
+        return self._conclude(outcome, request)
+
+    async def _attempt(self, request: Request) -> Answer | Unreachable:
+        url = self._hosts.url(request.generation, request.path)
+        try:
+            answer = await self._wire.send(
+                request.method, url, headers=request.headers, body=request.body, params=request.params
+            )
+        except Unreachable as error:
+            return error
+        moment = http_date(answer.headers.get("Date", ""))
+        if moment is not None:
+            self.clock_skew_seconds = (moment - self._clock()).total_seconds()
+        return answer
+
+    def _pause_after(self, outcome: Answer | Unreachable, request: Request, attempt: int) -> float | None:
+        """Seconds to wait before trying again; ``None`` where trying again is of no use or does harm."""
+        match outcome:
+            case Answer(status=429):
+                asked = retry_after(outcome.headers, self._clock())
+                return self._patience.throttled_pause_seconds if asked is None else asked
+            case Answer(status=status):
+                failed = status >= 500 or status == 408
+                return self._patience.pause(attempt) if failed and request.repeatable else None
+            case NotSent():
+                return self._patience.pause(attempt)
+            case _:
+                return self._patience.pause(attempt) if request.repeatable else None
+
+    def _conclude(self, outcome: Answer | Unreachable, request: Request) -> Answer:
+        match outcome:
+            case Answer(status=429):
+                asked = retry_after(outcome.headers, self._clock())
+                seconds = self._patience.throttled_pause_seconds if asked is None else asked
+                raise Throttled(f"{request.name} at {self._hosts.where} answered 429", seconds)
+            case Answer(status=status) if (status >= 500 or status == 408) and request.repeatable:
+                raise Unreachable(f"{request.name} at {self._hosts.where} answered {status}")
+            case Answer():
+                return outcome
+            case NameUnknown():
+                raise NameUnknown(
+                    f"{request.name}: the name of {self._hosts.where} does not resolve: {self._hosts.advice}"
+                ) from outcome
+            case NotSent():
+                raise outcome
+            case _ if not request.repeatable:
+                raise EffectUnknown(str(outcome)) from outcome
+            case _:
+                raise outcome

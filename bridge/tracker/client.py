@@ -1,0 +1,237 @@
+"""The TrackerRMS client: pages, single records and plain calls, within one account's budget.
+
+Every attempt is charged to the budget before it is sent. A refused JWT is renewed, 429 is waited out by
+every process, 5xx and broken connections are tried again with a jittered back-off, until the call's
+attempts or its deadline are used up.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from bridge.config import IntegrationConfig, Secret
+from bridge.credentials import Budget, Lane, TokenVault
+from bridge.tracker import hosts, local_time, pages, resources, values
+from bridge.tracker.attempts import Patience
+from bridge.tracker.auth import Authenticator
+from bridge.tracker.calling import Caller, Request
+from bridge.tracker.hosts import Generation
+from bridge.tracker.pages import Page, PageDecoder
+from bridge.tracker.problems import CredentialsRefused, EmptyBody, NoRows, Refused, Unreadable
+from bridge.tracker.shapes import Resource, ResourceName, Resources
+from bridge.tracker.wire import Answer, Wire
+
+_SUCCESS = (200, 201, 202, 203)
+
+
+class Gone(Struct, frozen=True, kw_only=True):
+    """The record does not exist: answered with one of the statuses that say so (204 and 404, unless set)."""
+
+    status: int
+
+
+class Detail(Struct, frozen=True, kw_only=True):
+    """A record read by id; ``record`` is the decoded object."""
+
+    record: dict[str, Any]
+
+
+def utc_now() -> datetime:
+    """The moment, aware UTC."""
+    return datetime.now(UTC)
+
+
+class Client:
+    """One integration's TrackerRMS. Use as ``async with Client(…) as client``.
+
+    ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing.
+    """
+
+    def __init__(
+        self,
+        config: IntegrationConfig,
+        budget: Budget,
+        vault: TokenVault,
+        *,
+        settings: Resources | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        patience: Patience | None = None,
+    ) -> None:
+        where = f"integrations.{config.id}.tracker"
+        self.settings = resources.configure(config.tracker, where) if settings is None else settings
+        self.hosts = hosts.of(config)
+        self.patience = patience or Patience()
+        self._zone = ZoneInfo(config.time_zone)
+        self._clock = clock
+        self._wire = Wire(self.patience)
+        self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock)
+        self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock)
+        self._decoders = {
+            name: PageDecoder(table.rows, table.id_keys, f"{table.entity} id")
+            for name, table in self.settings.resources.items()
+        }
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._wire.close()
+
+    @property
+    def clock_skew_seconds(self) -> float | None:
+        """TrackerRMS's clock minus ours by the last answer's ``Date``; ``None`` before the first."""
+        return self._caller.clock_skew_seconds
+
+    async def pages(
+        self,
+        resource: ResourceName,
+        *,
+        state: str | None = None,
+        updated_after: datetime | None = None,
+        number: int = 1,
+        lane: Lane = "poll",
+    ) -> Page:
+        """One page of a list, from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
+
+        Raises ``Unreadable`` (``EmptyBody``, ``BadJson``, ``NoRows``), ``Refused``, ``AccountFault``,
+        ``Unreachable`` or ``Throttled``.
+        """
+        table = self.settings[resource]
+        call = self.settings.users_widget if self._by_widget(resource) else table.list
+        generation: Generation = "widget" if self._by_widget(resource) else "rest"
+        body = call.body
+        if generation == "rest" and table.paged:
+            body = {**(call.body or {}), **self._search(table, state, updated_after), "pageNumber": number}
+        get = call.method == "GET"
+        answer = await self.request(
+            call.method,
+            call.path,
+            data=None if get else body,
+            params={key: str(value) for key, value in (body or {}).items()} if get else None,
+            lane=lane,
+            repeatable=True,
+            generation=generation,
+        )
+        name = f"{call.method} {call.path}"
+        _check(name, answer)
+        try:
+            page = self._decoders[resource].decode(answer.body, number)
+        except Unreadable as error:
+            raise type(error)(f"{name}: {error}") from None
+        whole = generation == "widget" or not table.paged
+        return msgspec.structs.replace(page, has_next=False) if whole else page
+
+    async def statuses(self, lane: Lane = "poll") -> Page:
+        """Every placement status in order, as one page; ``Row.place`` is its place."""
+        return await self.pages("statuses", lane=lane)
+
+    async def detail(self, resource: ResourceName, remote_id: str, *, lane: Lane = "poll") -> Detail | Gone:
+        """One record by id, live. An empty 200 is an ``EmptyBody``, never ``Gone``."""
+        call = self.settings[resource].by_id
+        if call is None:
+            raise Refused(f"{resource} can't be read by id", 405)
+        path = call.filled(id=remote_id)
+        answer = await self.request(call.method, path, lane=lane, repeatable=True)
+        if answer.status in self.settings.gone_statuses:
+            return Gone(status=answer.status)
+        name = f"{call.method} {path}"
+        _check(name, answer)
+        if not answer.body.strip():
+            raise EmptyBody(f"{name}: the answer's body is empty")
+        try:
+            record = pages.decode(answer.body)
+        except Unreadable as error:
+            raise type(error)(f"{name}: {error}") from None
+        if not isinstance(record, dict):
+            raise NoRows(f"{name}: the answer is {values.kind(record)}, expected an object")
+        return Detail(record=record)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        lane: Lane = "poll",
+        repeatable: bool = False,
+        generation: Generation = "rest",
+    ) -> Answer:
+        """One authorised call, whatever the answer's status but 401, 429 and 5xx, which are retried.
+
+        ``data``: bytes are sent as they are, anything else as JSON. A call that is not ``repeatable`` (a
+        write) is sent once more only where it can't have been carried out; a lost answer is
+        ``EffectUnknown``, and a 5xx is the caller's to read.
+        """
+        body = data if data is None or isinstance(data, bytes) else msgspec.json.encode(data)
+        given = {"Accept": "application/json", **(headers or {})}
+        if body is not None and not any(name.lower() == "content-type" for name in given):
+            given["Content-Type"] = "application/json"
+
+        async def attempt(bearer: Secret) -> Answer:
+            return await self._caller.send(
+                Request(
+                    method=method,
+                    path=path,
+                    headers={**given, "Authorization": f"Bearer {bearer.reveal()}"},
+                    body=body,
+                    params=params,
+                    lane=lane,
+                    generation=generation,
+                    repeatable=repeatable,
+                )
+            )
+
+        if generation == "widget":
+            return await attempt(await self._auth.widget_token(lane))
+        token = await self._auth.token(lane)
+        for renewal in range(self.patience.renewals + 1):
+            answer = await attempt(token.jwt)
+            if answer.status != 401:
+                return answer
+            if renewal < self.patience.renewals:
+                await asyncio.sleep(self.patience.renewal_pause_seconds * renewal)
+                token = await self._auth.renew(token, lane)
+        raise CredentialsRefused(
+            f"{method} {path} at {self.hosts.where} answered 401 to {self.patience.renewals + 1} JWTs in a "
+            "row: either this account may not make this call, or another program keeps exchanging the same "
+            "bearer token"
+        )
+
+    def _by_widget(self, resource: ResourceName) -> bool:
+        return resource == "users" and self.settings.users_from == "widget"
+
+    def _search(self, table: Resource, state: str | None, updated_after: datetime | None) -> dict[str, str]:
+        found = {}
+        if state is not None:
+            found["state"] = state
+        if updated_after is not None and table.updated_after:
+            found["updatedAfter"] = self.format_updated_after(updated_after)
+        return found
+
+    def format_updated_after(self, moment: datetime) -> str:
+        """``updatedAfter`` for an aware UTC moment, as this account compares it."""
+        if self.settings.updated_after_zone == "utc":
+            return local_time.updated_after_utc(moment)
+        return local_time.updated_after(moment, self._clock(), self._zone)
+
+
+def _check(name: str, answer: Answer) -> None:
+    """Raise unless the answer is a success."""
+    if answer.status == 204:
+        raise EmptyBody(f"{name} answered 204, without a body")
+    if answer.status not in _SUCCESS:
+        raise Refused(f"{name} answered {answer.status}", answer.status)

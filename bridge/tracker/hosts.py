@@ -1,0 +1,59 @@
+"""Which hosts an account's region has. The letters are swapped between the two generations of the API."""
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from bridge.config import IntegrationConfig
+
+Generation = Literal["rest", "widget"]
+
+_REST = {"us": "evousapi", "ca": "evocaapi", "uk": "evoglapi", "row": "evoglapi"}
+_WIDGET = {"us": "evoapius", "ca": "evoapica", "uk": "evoapi", "row": "evoapi"}
+
+
+class Hosts(Struct, frozen=True, kw_only=True):
+    """The two base URLs of one account, without a slash at the end; ``told_by`` names the setting."""
+
+    rest: str
+    widget: str
+    told_by: str
+    others: str
+
+    def url(self, generation: Generation, path: str) -> str:
+        """The address of a path that starts with ``/``."""
+        return (self.rest if generation == "rest" else self.widget) + path
+
+    @property
+    def where(self) -> str:
+        """The REST host and the setting that named it, for messages."""
+        return f"{urlsplit(self.rest).netloc} ({self.told_by})"
+
+    @property
+    def advice(self) -> str:
+        """What to try when the host is wrong."""
+        return (
+            f"check the address you see after logging in to TrackerRMS, and {self.others} in this "
+            "integration's configuration"
+        )
+
+
+def of(config: IntegrationConfig) -> Hosts:
+    """The hosts of an integration: its ``base_url`` for both, else those of its region."""
+    if config.base_url is not None:
+        base = config.base_url.rstrip("/")
+        return Hosts(
+            rest=base,
+            widget=base,
+            told_by="base_url",
+            others="set base_url to the REST API's own address, or region instead (us, ca, uk, row)",
+        )
+    region = config.region or "row"
+    others = ", ".join(other for other in ("us", "ca", "uk") if _REST[other] != _REST[region])
+    return Hosts(
+        rest=f"https://{_REST[region]}.tracker-rms.com",
+        widget=f"https://{_WIDGET[region]}.tracker-rms.com",
+        told_by=f"region {region}",
+        others=f"try region {others}",
+    )

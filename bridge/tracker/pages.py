@@ -1,0 +1,211 @@
+"""One page of a list: rows found without decoding them, and what is wrong with a page told apart. Pure.
+
+A row stays the raw slice of the answer until someone asks for it: of a million unchanged rows only the
+ids are decoded. What msgspec refuses and TrackerRMS may send (a lone surrogate, NaN) goes through the
+standard library's ``json``.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bridge.tracker import values
+from bridge.tracker.problems import BadJson, EmptyBody, NoRows
+
+_OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
+_TOTALS = ("totalCount", "totalRecords")
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+_rows = msgspec.json.Decoder(list[Raw])
+_anything = msgspec.json.Decoder()
+
+
+class Row(Struct, frozen=True, kw_only=True, gc=False):
+    """One row as it came: ``place`` counts from 0 in its page."""
+
+    remote_id: str
+    place: int
+    raw: bytes | Raw
+
+    def decode(self) -> dict[str, Any]:
+        """The row as plain values; lone surrogates are U+FFFD."""
+        record: dict[str, Any] = decode(self.raw)
+        return record
+
+
+class BadRow(Struct, frozen=True, kw_only=True):
+    """A row that is no record: ``reason`` names types, never values; ``remote_id`` where it can be read."""
+
+    place: int
+    reason: str
+    remote_id: str | None = None
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """One page: ``number`` from 1; ``total_count`` and ``page_size`` where the answer says them.
+
+    ``has_next`` is the answer's own word, else follows from its totals, else from whether there are rows.
+    """
+
+    rows: tuple[Row, ...]
+    bad_rows: tuple[BadRow, ...]
+    number: int
+    total_count: int | None
+    page_size: int | None
+    has_next: bool
+
+
+class PageDecoder:
+    """Decodes the pages of one resource: ``rows_key`` in the envelope, ``id_keys`` in a row."""
+
+    def __init__(self, rows_key: str, id_keys: tuple[str, ...], id_name: str) -> None:
+        self._rows_key = rows_key
+        self._id_keys = id_keys
+        self._id_name = id_name
+        fields = [
+            (f"id_{n}", int | str | None, msgspec.field(name=key, default=None))
+            for n, key in enumerate(id_keys)
+        ]
+        self._id = msgspec.json.Decoder(msgspec.defstruct("RowId", fields, frozen=True, gc=False))
+        self._envelope = msgspec.json.Decoder(_envelope(rows_key))
+
+    def decode(self, body: bytes, number: int) -> Page:
+        """The page in ``body``; raises ``EmptyBody``, ``BadJson`` or ``NoRows``."""
+        if not body.strip():
+            raise EmptyBody("the answer's body is empty")
+        envelope, raw_rows = self._split(body)
+        rows, bad_rows = [], []
+        for place, raw in enumerate(raw_rows):
+            row = self._row(place, raw)
+            if isinstance(row, Row):
+                rows.append(row)
+            else:
+                bad_rows.append(row)
+        return Page(
+            rows=tuple(rows),
+            bad_rows=tuple(bad_rows),
+            number=number,
+            total_count=_count(envelope, *_TOTALS),
+            page_size=_count(envelope, "pageSize"),
+            has_next=_has_next(envelope, number, bool(raw_rows)),
+        )
+
+    def _split(self, body: bytes) -> tuple[dict[str, Any], list[Any]]:
+        try:
+            if body.lstrip()[:1] == b"[":
+                return {}, list(_rows.decode(body))
+            found = self._envelope.decode(body)
+            rows = found.rows if found.rows is not None else found.other_rows
+            if rows is not None:
+                return {key: getattr(found, key) for key in _PLAIN}, rows
+        except _REFUSED:
+            pass  # an odd answer: the slow way tells what is odd about it
+        return self._split_slowly(body)
+
+    def _split_slowly(self, body: bytes) -> tuple[dict[str, Any], list[Any]]:
+        envelope = decode(body)
+        if isinstance(envelope, list):
+            return {}, [_encode(row) for row in envelope]
+        if not isinstance(envelope, dict):
+            raise NoRows(f"the answer is {values.kind(envelope)}, expected an object with {self._rows_key!r}")
+        rows = self._found(envelope)
+        if not isinstance(rows, list):
+            raise NoRows(f"{self._rows_key!r} is {values.kind(rows)}, expected a list")
+        return envelope, [_encode(row) for row in rows]
+
+    def _found(self, envelope: Mapping[str, Any]) -> Any:
+        for key in (self._rows_key, _OTHER_ROWS):
+            if key in envelope:
+                return envelope[key]
+        known = ", ".join(sorted(envelope)[:20])[:300] or "none"
+        raise NoRows(f"the answer has no {self._rows_key!r}; its keys: {known}")
+
+    def _row(self, place: int, raw: bytes | Raw) -> Row | BadRow:
+        try:
+            found = self._id.decode(raw)
+        except _REFUSED:
+            return self._odd_row(place, raw)
+        for n in range(len(self._id_keys)):
+            value = getattr(found, f"id_{n}")
+            if type(value) is int and value >= 0:
+                return Row(remote_id=str(value), place=place, raw=raw)
+            if value is not None:
+                break
+        return self._odd_row(place, raw)
+
+    def _odd_row(self, place: int, raw: bytes | Raw) -> Row | BadRow:
+        try:
+            record = decode(raw)
+        except BadJson:
+            return BadRow(place=place, reason="is no JSON")
+        if not isinstance(record, dict):
+            return BadRow(place=place, reason=f"is {values.kind(record)}, expected an object")
+        value = next((record[key] for key in self._id_keys if not values.is_blank(record.get(key))), None)
+        try:
+            return Row(remote_id=values.record_id(value), place=place, raw=raw)
+        except values.WrongType as error:
+            return BadRow(place=place, reason=f"{self._id_name} {error}")
+
+
+def decode(body: bytes | Raw) -> Any:
+    """Any JSON as plain values, lone surrogates as U+FFFD, NaN as ``None``; raises ``BadJson``."""
+    try:
+        return _anything.decode(body)
+    except _REFUSED:
+        return _decode_leniently(bytes(body))
+
+
+def _decode_leniently(body: bytes) -> Any:
+    try:
+        found = json.loads(body.decode("utf-8-sig", "replace"), parse_constant=lambda _: None)
+        return values.scrub_tree(found)
+    except (ValueError, RecursionError) as error:
+        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        # The error's own text could quote the body.
+        raise BadJson(f"the answer is no JSON{where}") from None
+
+
+_PLAIN = (*_TOTALS, "pageSize", "totalPages", "hasNextPage")
+
+
+def _envelope(rows_key: str) -> type[Struct]:
+    """What is read of an answer in one pass: its rows, unread, and its totals."""
+    fields: list[tuple[str, Any, Any]] = [
+        ("rows", list[Raw] | None, msgspec.field(name=rows_key, default=None)),
+        *((key, Any, None) for key in _PLAIN),
+    ]
+    other = msgspec.field(name=_OTHER_ROWS, default=None)
+    fields.append(
+        ("other_rows", list[Raw] | None, other) if rows_key != _OTHER_ROWS else ("other_rows", None, None)
+    )
+    return msgspec.defstruct("Envelope", fields, frozen=True)
+
+
+def _encode(row: Any) -> bytes:
+    return msgspec.json.encode(row)
+
+
+def _count(envelope: Mapping[str, Any], *keys: str) -> int | None:
+    for key in keys:
+        value = envelope.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if isinstance(value, str) and value.isdecimal() and len(value) < 20:
+            return int(value)
+    return None
+
+
+def _has_next(envelope: Mapping[str, Any], number: int, any_rows: bool) -> bool:
+    said = envelope.get("hasNextPage")
+    if isinstance(said, bool):
+        return said
+    pages = _count(envelope, "totalPages")
+    if pages is not None:
+        return number < pages
+    total, size = _count(envelope, *_TOTALS), _count(envelope, "pageSize")
+    if total is not None and size:
+        return number * size < total
+    return any_rows

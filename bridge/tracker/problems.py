@@ -1,0 +1,71 @@
+"""What can go wrong between the bridge and TrackerRMS, named for what to do next.
+
+    Transient
+    ├── Unreachable        no answer: name not found, refused, cut, too slow; or 5xx after every retry
+    ├── EffectUnknown      a write was sent and its answer lost: read back, never blindly repeat
+    ├── Unreadable         answered 2xx with something that is no page and no record
+    │   ├── EmptyBody
+    │   ├── BadJson
+    │   └── NoRows         JSON, without the rows where the table says they are
+    └── AccountFault       the account's settings need a person; shown, and tried again slowly
+        ├── CredentialsRefused
+        └── WrongHost      another region's host, or none of TrackerRMS's
+    Throttled              429, longer than a call may wait
+    Permanent
+    └── Refused            403, 404, 405, 400 …: this call will never succeed as it is; carries the status
+        └── TooLarge       an answer over the size limit
+
+Messages name methods, paths, hosts, statuses and ids; never a token nor a record's value.
+"""
+
+from bridge.errors import Permanent, Transient
+
+
+class Unreachable(Transient):
+    """No usable answer after every retry."""
+
+
+class EffectUnknown(Transient):
+    """A call that may not be repeated was sent, and its answer was lost."""
+
+
+class Unreadable(Transient):
+    """A success without what was asked for; a scan that meets it is incomplete."""
+
+
+class EmptyBody(Unreadable):
+    """200 with nothing in it, which TrackerRMS does now and then."""
+
+
+class BadJson(Unreadable):
+    """200 with a body that is no JSON."""
+
+
+class NoRows(Unreadable):
+    """JSON without the list of rows that the table names."""
+
+
+class AccountFault(Transient):
+    """Nobody but a person can mend it: show it, try again after ``retry_after_seconds``."""
+
+    retry_after_seconds = 300.0
+
+
+class CredentialsRefused(AccountFault):
+    """TrackerRMS does not take the bearer token, the refresh token, or the JWT it just gave."""
+
+
+class WrongHost(AccountFault):
+    """The exchange did not meet TrackerRMS's REST API: most likely another region's account."""
+
+
+class Refused(Permanent):
+    """TrackerRMS understood and said no."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TooLarge(Refused):
+    """The answer is over the size limit; it was not read to its end."""

@@ -1,0 +1,106 @@
+"""HTTP to TrackerRMS: one request out, one answer back, foreign exceptions made ours."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from msgspec import Struct
+
+from bridge.tracker.attempts import Patience
+from bridge.tracker.problems import TooLarge, Unreachable
+
+_CHUNK_BYTES = 1 << 16
+
+
+class NotSent(Unreachable):
+    """No connection could be made: the request did not leave, so repeating it is safe."""
+
+
+class NameUnknown(NotSent):
+    """The host's name does not resolve."""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What came back, read to its end. ``headers`` compare without case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a web page came instead of an API's answer."""
+        return "html" in self.headers.get("Content-Type", "").lower()
+
+
+class Wire:
+    """A pool of connections; ``send`` never retries."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request. Raises ``NotSent``, ``Unreachable`` (sent, no whole answer) or ``TooLarge``."""
+        where = f"{method} {url}"
+        try:
+            async with self._open().request(
+                method, url, headers=dict(headers), data=body, params=params, allow_redirects=False
+            ) as response:
+                return Answer(
+                    status=response.status,
+                    headers=response.headers.copy(),
+                    body=await self._read(response, where),
+                )
+        except aiohttp.ClientConnectorDNSError as error:
+            raise NameUnknown(f"{where}: the host's name does not resolve") from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as error:
+            raise NotSent(f"{where}: can't connect ({type(error).__name__})") from error
+        except TimeoutError as error:
+            raise Unreachable(f"{where}: no answer within {self._patience.attempt_seconds:g} s") from error
+        except (aiohttp.ClientError, socket.gaierror, OSError) as error:
+            raise Unreachable(f"{where}: the connection broke ({type(error).__name__})") from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(
+                total=self._patience.attempt_seconds, sock_connect=self._patience.connect_seconds
+            )
+            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session
+
+    async def _read(self, response: aiohttp.ClientResponse, where: str) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > self._patience.body_limit_bytes:
+                limit = self._patience.body_limit_bytes
+                raise TooLarge(f"{where}: the answer is over {limit} bytes", response.status)
+            parts.append(chunk)
+        return b"".join(parts)
