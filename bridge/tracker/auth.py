@@ -26,6 +26,7 @@ from bridge.tracker.wire import Answer, NameUnknown
 RENEW_BEFORE = timedelta(hours=1)
 ASSUMED_LIFE = timedelta(days=6)
 """Of a JWT whose ``expiration`` is missing or unreadable: two clients state that it lives for 7 days."""
+_LONGEST_ACCESS_SECONDS = 24 * 3600
 SHORT_LIFE = timedelta(minutes=10)
 
 
@@ -49,6 +50,8 @@ class Authenticator:
         self._clock = clock
         self._known: Token | None = None
         self._turn = asyncio.Lock()
+        self._access: Secret | None = None
+        self._access_ends_at = datetime.min.replace(tzinfo=UTC)
 
     async def token(self, lane: Lane) -> Token:
         """A JWT that should still be good; exchanges when there is none or it ends within the hour."""
@@ -77,7 +80,13 @@ class Authenticator:
 
     async def widget_token(self, lane: Lane) -> Secret:
         """What the widget API takes: the bearer token itself; it does not know the JWT."""
-        return self._config.bearer_token or await self._access_token(lane)
+        if self._config.bearer_token is not None:
+            return self._config.bearer_token
+        async with self._turn:
+            if self._access is not None and self._clock() < self._access_ends_at:
+                return self._access
+            async with self._vault.exchange_turn():
+                return await self._access_token(lane)
 
     def _ends_soon(self, token: Token) -> bool:
         return token.expires_at - self._clock() <= RENEW_BEFORE
@@ -131,12 +140,18 @@ class Authenticator:
             access = reply.get("access_token")
             if not isinstance(access, str) or not access:
                 raise Unreadable(f"POST {self._settings.oauth_token.path}: the answer has no access_token")
+            self._keep(Secret(access), reply.get("expires_in"))
             return Secret(access)
         raise CredentialsRefused(
             f"POST {self._settings.oauth_token.path} at {self._hosts.where}: TrackerRMS does not accept the "
             "OAuth2 refresh token; authorise the bridge again and set oauth_refresh_token (check "
             f"oauth_client_id and oauth_client_secret too), and {self._hosts.advice}"
         )
+
+    def _keep(self, access: Secret, expires_in: object) -> None:
+        seconds = min(expires_in, _LONGEST_ACCESS_SECONDS) if isinstance(expires_in, int) else 0
+        self._access = access
+        self._access_ends_at = self._clock() + timedelta(seconds=max(0, seconds - 60))
 
     async def _refresh(self, refresh: Secret, lane: Lane) -> dict[str, Any] | None:
         secret = self._config.oauth_client_secret

@@ -176,6 +176,9 @@ class Client:
         write) is sent once more only where it can't have been carried out; a lost answer is
         ``EffectUnknown``, and a 5xx is the caller's to read.
         """
+        if not path.startswith("/"):
+            # Joined to the host's name, anything else could name another host, and it would get the token.
+            raise Refused("a path must start with /", 400)
         body = data if data is None or isinstance(data, bytes) else msgspec.json.encode(data)
         given = {"Accept": "application/json", **(headers or {})}
         if body is not None and not any(name.lower() == "content-type" for name in given):

@@ -16,6 +16,7 @@ from bridge.tracker import values
 from bridge.tracker.problems import BadJson, EmptyBody, NoRows
 
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
+_ROWS_FIELD, _OTHER_FIELD = "rows_", "other_"
 _TOTALS = ("totalCount", "totalRecords")
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -98,11 +99,13 @@ class PageDecoder:
             if body.lstrip()[:1] == b"[":
                 return {}, list(_rows.decode(body))
             found = self._envelope.decode(body)
-            rows = found.rows if found.rows is not None else found.other_rows
+            rows = getattr(found, _ROWS_FIELD)
+            if rows is None:
+                rows = getattr(found, _OTHER_FIELD, None)
             if rows is not None:
                 return {key: getattr(found, key) for key in _PLAIN}, rows
         except _REFUSED:
-            pass  # an odd answer: the slow way tells what is odd about it
+            pass  # the slow way tells what is odd
         return self._split_slowly(body)
 
     def _split_slowly(self, body: bytes) -> tuple[dict[str, Any], list[Any]]:
@@ -174,13 +177,12 @@ _PLAIN = (*_TOTALS, "pageSize", "totalPages", "hasNextPage")
 def _envelope(rows_key: str) -> type[Struct]:
     """What is read of an answer in one pass: its rows, unread, and its totals."""
     fields: list[tuple[str, Any, Any]] = [
-        ("rows", list[Raw] | None, msgspec.field(name=rows_key, default=None)),
+        (_ROWS_FIELD, list[Raw] | None, msgspec.field(name=rows_key, default=None)),
         *((key, Any, None) for key in _PLAIN),
     ]
-    other = msgspec.field(name=_OTHER_ROWS, default=None)
-    fields.append(
-        ("other_rows", list[Raw] | None, other) if rows_key != _OTHER_ROWS else ("other_rows", None, None)
-    )
+    if rows_key != _OTHER_ROWS:
+        other = msgspec.field(name=_OTHER_ROWS, default=None)
+        fields.append((_OTHER_FIELD, list[Raw] | None, other))
     return msgspec.defstruct("Envelope", fields, frozen=True)
 
 

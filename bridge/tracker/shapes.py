@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -44,8 +45,8 @@ class Call(Struct, frozen=True, kw_only=True):
     body: Any = None
 
     def filled(self, **parts: str) -> str:
-        """The path with its ``{…}`` replaced."""
-        return self.path.format(**parts)
+        """The path with its ``{…}`` replaced; a part can't reach out of its segment."""
+        return self.path.format(**{name: quote(part, safe="") for name, part in parts.items()})
 
 
 class Resource(Struct, frozen=True, kw_only=True):
