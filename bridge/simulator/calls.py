@@ -1,0 +1,62 @@
+"""What was asked of the simulator, and the limit of how much may be."""
+
+from collections import Counter, deque
+from datetime import datetime
+from typing import Any
+
+_WINDOW_SECONDS = 60.0
+
+
+class Limiter:
+    """At most ``per_minute`` admitted requests in any 60 seconds; 0 admits all.
+
+    A refused request doesn't count (assumed).
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self._admitted: deque[float] = deque()
+
+    def admit(self, now: float) -> float | None:
+        """``None`` when the request may pass, else the seconds until one may."""
+        while self._admitted and self._admitted[0] <= now - _WINDOW_SECONDS:
+            self._admitted.popleft()
+        if self.per_minute and len(self._admitted) >= self.per_minute:
+            return self._admitted[0] + _WINDOW_SECONDS - now
+        self._admitted.append(now)
+        return None
+
+
+class Calls:
+    """Counts requests by method, path and minute, and the most in any 60 seconds. Ids in paths become ``{id}``."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._received: deque[float] = deque()
+        self._busiest = 0
+        self._statuses: Counter[int] = Counter()
+
+    def received(self, method: str, path: str, now: float, at: datetime) -> None:
+        """One request; ``now`` in seconds of a monotonic clock, ``at`` for the minute it is listed under."""
+        place = "/".join("{id}" if part.isdigit() else part for part in path.split("/"))
+        self._counts[f"{method} {place}", at.strftime("%Y-%m-%dT%H:%MZ")] += 1
+        self._received.append(now)
+        while self._received[0] <= now - _WINDOW_SECONDS:
+            self._received.popleft()
+        self._busiest = max(self._busiest, len(self._received))
+
+    def answered(self, status: int) -> None:
+        """The status one request was answered with; 0 when it was cut off."""
+        self._statuses[status] += 1
+
+    def report(self) -> dict[str, Any]:
+        """``{"total", "max_in_60_seconds", "by_status", "by_path": {"POST /api/…": {minute: count}}}``."""
+        by_path: dict[str, dict[str, int]] = {}
+        for (path, minute), count in self._counts.items():
+            by_path.setdefault(path, {})[minute] = count
+        return {
+            "total": sum(self._counts.values()),
+            "max_in_60_seconds": self._busiest,
+            "by_status": {str(status): count for status, count in self._statuses.items()},
+            "by_path": by_path,
+        }

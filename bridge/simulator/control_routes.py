@@ -1,0 +1,153 @@
+"""Control, for tests and for people trying things out: nothing here exists in TrackerRMS, or counts as a call."""
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from bridge.simulator import jsontext
+from bridge.simulator.fields import BadField
+from bridge.simulator.routing import Call, Invalid, Reply, problem, reply
+from bridge.simulator.site import Site
+from bridge.simulator.truth import MODELS
+from bridge.simulator.world import Refused, UnknownRecord
+
+_LINES_AT_A_TIME = 500
+
+
+def truth_lines(site: Site, call: Call) -> Iterator[bytes]:
+    """One JSON line per record of ``?model=`` that exists now, some hundred at a time. Raises Invalid."""
+    model = call.query.get("model", "")
+    if model not in MODELS:
+        raise Invalid(f"model must be one of {', '.join(MODELS)}")
+    return _batches(
+        {"remote_id": remote_id, "record": record} for remote_id, record in site.world.truth(model)
+    )
+
+
+def journal_lines(site: Site, call: Call) -> Iterator[bytes]:
+    """One JSON line per change of a unified record numbered above ``?after=``. Raises Invalid."""
+    after = call.query.get("after", "0")
+    if not after.isdigit():
+        raise Invalid("after must be a whole number")
+    return _batches(iter(site.world.journal.after(int(after))))
+
+
+def _batches(lines: Iterator[Any]) -> Iterator[bytes]:
+    while batch := list(itertools.islice(lines, _LINES_AT_A_TIME)):
+        yield b"".join(jsontext.encode(line) + b"\n" for line in batch)
+
+
+async def change(site: Site, call: Call) -> Reply:
+    """Carry out one change, or serve a wrong shape (``raw``); 404 and 409 as the world says."""
+    body = call.object()
+    op, entity, record_id = body.pop("op", "update"), body.pop("entity", None), body.pop("id", None)
+    if record_id is not None and not isinstance(record_id, int):
+        raise Invalid("id must be a whole number")
+    try:
+        if "raw" in body:
+            if entity not in site.world.live or record_id is None:
+                raise Invalid("raw needs an entity with rows and an id")
+            site.world.set_raw(str(entity), record_id, body["raw"])
+            return reply({"id": record_id})
+        return reply({"id": site.world.change(op, str(entity), record_id, **body)})
+    except UnknownRecord as error:
+        return problem(404, str(error))
+    except Refused as error:
+        return problem(409, str(error))
+    except (BadField, ValueError) as error:
+        raise Invalid(str(error)) from error
+
+
+async def plan_fault(site: Site, call: Call) -> Reply:
+    """Plan a fault."""
+    try:
+        site.faults.plan(call.json())
+    except msgspec.ValidationError as error:
+        raise Invalid(str(error)) from error
+    return reply(site.faults.describe(), 201)
+
+
+async def list_faults(site: Site, call: Call) -> Reply:
+    """The planned faults and how often each matched."""
+    return reply(site.faults.describe())
+
+
+async def clear_faults(site: Site, call: Call) -> Reply:
+    """Forget all faults."""
+    site.faults.clear()
+    return Reply(status=204)
+
+
+async def list_quirks(site: Site, call: Call) -> Reply:
+    """Every quirk: on or off, and what it means."""
+    return reply(site.quirks.describe())
+
+
+async def set_quirks(site: Site, call: Call) -> Reply:
+    """Switch quirks by name."""
+    try:
+        site.quirks.set(call.object())
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+    site.follow_quirks()
+    return reply(site.quirks.describe())
+
+
+async def list_calls(site: Site, call: Call) -> Reply:
+    """Requests received, by path and minute."""
+    return reply(site.calls.report())
+
+
+async def set_index(site: Site, call: Call) -> Reply:
+    """``{"lag_seconds": s}`` sets how far search is behind; ``{"flush": true}`` brings it up to date once."""
+    body = call.object()
+    lag = body.get("lag_seconds")
+    if lag is not None:
+        if not isinstance(lag, int | float) or lag < 0:
+            raise Invalid("lag_seconds must be a number from 0")
+        site.lag_seconds = lag
+        site.follow_quirks()
+    if body.get("flush"):
+        site.world.index.flush()
+    return await show_index(site, call)
+
+
+async def show_index(site: Site, call: Call) -> Reply:
+    """How far search is behind."""
+    return reply({"lag_seconds": site.world.index.lag_seconds, "pending": site.world.index.pending})
+
+
+async def revoke_tokens(site: Site, call: Call) -> Reply:
+    """End every JWT."""
+    site.tokens.revoke_jwts()
+    return Reply(status=204)
+
+
+async def about(site: Site, call: Call) -> Reply:
+    """How many records there are, and how far the journal is."""
+    counts = {entity: len(table) for entity, table in site.world.live.items()}
+    return reply(
+        {"records": counts, "statuses": len(site.world.statuses), "journal": len(site.world.journal)}
+    )
+
+
+CONTROLS: dict[tuple[str, str], Callable[[Site, Call], Awaitable[Reply]]] = {
+    ("GET", "/__about"): about,
+    ("POST", "/__change"): change,
+    ("POST", "/__faults"): plan_fault,
+    ("GET", "/__faults"): list_faults,
+    ("DELETE", "/__faults"): clear_faults,
+    ("POST", "/__quirks"): set_quirks,
+    ("GET", "/__quirks"): list_quirks,
+    ("GET", "/__calls"): list_calls,
+    ("POST", "/__index"): set_index,
+    ("GET", "/__index"): show_index,
+    ("POST", "/__revoke"): revoke_tokens,
+}
+
+STREAMS: dict[tuple[str, str], Callable[[Site, Call], Iterator[bytes]]] = {
+    ("GET", "/__truth"): truth_lines,
+    ("GET", "/__journal"): journal_lines,
+}

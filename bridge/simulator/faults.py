@@ -1,0 +1,79 @@
+"""Faults on demand: which request goes wrong, and how."""
+
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Kind = Literal[
+    "status", "hang", "cut", "empty_body", "bad_json", "repeat_page", "shift_page", "short_page", "stale"
+]
+
+#: Faults that change what a search answers; the others work on any request.
+PAGE_KINDS = ("repeat_page", "shift_page", "short_page", "stale")
+
+
+class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One planned fault.
+
+    ``path`` is a prefix, or a glob when it has ``*``, ``?`` or ``[``; case doesn't matter. The first ``after``
+    matching requests pass, then ``times`` go wrong (``None``: until cleared). ``method`` narrows it further.
+
+    Kinds: ``status`` answers ``status`` (with ``retry_after`` seconds when given); ``hang`` doesn't answer;
+    ``cut`` closes the connection in the middle of the body; ``empty_body`` is 200 without a body; ``bad_json``
+    is a body broken off; ``repeat_page`` gives the previous page again; ``shift_page`` moves the page by ``rows``;
+    ``short_page`` leaves rows out though ``hasNextPage`` stays; ``stale`` is a page from before the latest
+    changes. A write is carried out before ``cut``, ``empty_body`` and ``bad_json``; before ``status`` and
+    ``hang`` only when ``effect`` says so.
+    """
+
+    path: str
+    kind: Kind
+    method: str | None = None
+    status: Annotated[int, Meta(ge=100, le=599)] = 500
+    retry_after: float | None = None
+    after: Annotated[int, Meta(ge=0)] = 0
+    times: Annotated[int, Meta(ge=1)] | None = 1
+    rows: int = 3
+    effect: bool = False
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether it is meant for this request."""
+        if self.method is not None and self.method.upper() != method:
+            return False
+        pattern, path = self.path.lower(), path.lower()
+        return fnmatchcase(path, pattern) if set(pattern) & set("*?[") else path.startswith(pattern)
+
+
+class Faults:
+    """The planned faults, in the order they were planned; the first that is due takes the request."""
+
+    def __init__(self) -> None:
+        self._planned: list[tuple[Fault, list[int]]] = []  # with the number of requests it matched
+
+    def plan(self, given: Any) -> Fault:
+        """Add a fault from its JSON form. Raises ValueError."""
+        fault = msgspec.convert(given, Fault)
+        self._planned.append((fault, [0]))
+        return fault
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._planned.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault for this request, if one is due. Every matching fault counts the request."""
+        due: Fault | None = None
+        for fault, seen in self._planned:
+            if not fault.matches(method, path) or due is not None:
+                continue
+            seen[0] += 1
+            over = fault.times is not None and seen[0] > fault.after + fault.times
+            if seen[0] > fault.after and not over:
+                due = fault
+        return due
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Each fault with how many requests it has matched."""
+        return [{**msgspec.to_builtins(fault), "matched": seen[0]} for fault, seen in self._planned]

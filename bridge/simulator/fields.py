@@ -1,0 +1,206 @@
+"""What a change may set: TrackerRMS's names, from list rows or by-id records, onto the simulator's own record.
+
+The simulator keeps one flat record for each entity; rows and by-id records are views of it. Unknown names and
+values of the wrong kind raise BadField; wrong shapes on purpose are ``raw`` (see the world).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.simulator.generate import OWNER_SLOTS, Record, blank_owner_slots
+from bridge.simulator.pools import DEPARTMENTS, OPPORTUNITY_STATUSES, WORK_TYPES
+
+
+class BadField(ValueError):
+    """A change names a field that isn't there, or gives it a value of the wrong kind."""
+
+
+_TEXT, _NUMBER, _FLAG, _LIST = "text", "number", "flag", "list"
+_KINDS: dict[str, tuple[type, ...]] = {
+    _TEXT: (str,),
+    _NUMBER: (int, float),
+    _FLAG: (bool,),
+    _LIST: (list, tuple),
+}
+
+_TIMES = ("creationDate", "lastUpdatedDateTime")
+
+
+def _fields(kind: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), kind)
+
+
+SCHEMA: dict[str, dict[str, str]] = {
+    "user": {**_fields(_TEXT, "firstName surname email"), "active": _FLAG},
+    "resource": {
+        **_fields(
+            _TEXT,
+            "firstName surname jobTitle source email email2 mobilePhone telephone linkedin addressLine1 addressLine2"
+            " town county postcode country clientName tagText note desiredSalary",
+        ),
+        **_fields(_NUMBER, "statusId clientId currentSalaryNum desiredSalaryNum noticePeriod ownerId"),
+        **_fields(_LIST, "workTypeIds quickSkills"),
+        "availableForWork": _FLAG,
+    },
+    "opportunity": {
+        **_fields(
+            _TEXT,
+            "opportunityName clientName departmentName location locationCity locationState postcodeLocation"
+            " dateOpened dateFilled awarded filled closed workType opportunityDescription currencyCode advertStatus"
+            " publishTitle publishDescription publishSector publishSalaryFrom publishSalaryTo publishSalaryPer"
+            " publishReference publishDate publishStartDate",
+        ),
+        **_fields(_NUMBER, "opportunityStatusId clientId departmentId"),
+        **{key: _NUMBER for slot in OWNER_SLOTS for key in slot},
+        "publishOnline": _FLAG,
+    },
+    "opportunity_resource": {
+        **_fields(_NUMBER, "opportunityId resourceId opportunityResourceStatusId"),
+        "rejectionReason": _TEXT,
+        "activeRecord": _FLAG,
+    },
+    "status": {**_fields(_TEXT, "name group"), "position": _NUMBER},
+}
+for _schema in SCHEMA.values():
+    _schema.update(dict.fromkeys(_TIMES, _TEXT))
+
+_ALIASES: dict[str, dict[str, str]] = {
+    "user": {},
+    "resource": {"firstname": "firstName"},
+    "opportunity": {"name": "opportunityName"},
+    "opportunity_resource": {},
+    "status": {},
+}
+
+#: Nested objects of by-id records: which of our fields each of their keys sets.
+_SAME = {
+    "contactDetails": ("email", "email2", "mobilePhone", "telephone", "linkedin"),
+    "address": ("addressLine1", "addressLine2", "town", "county", "postcode", "country"),
+    "history": ("awarded", "filled", "closed"),
+}
+_NESTED: dict[str, dict[str, dict[str, str]]] = {
+    "resource": {
+        "contactDetails": {key: key for key in _SAME["contactDetails"]},
+        "address": {key: key for key in _SAME["address"]},
+        "currentClient": {"id": "clientId", "name": "clientName"},
+        "status": {"id": "statusId"},
+        "owner": {"id": "ownerId"},
+    },
+    "opportunity": {
+        "status": {"id": "opportunityStatusId"},
+        "client": {"id": "clientId", "name": "clientName"},
+        "department": {"id": "departmentId", "name": "departmentName"},
+        "workType": {"name": "workType"},
+        "history": {key: key for key in _SAME["history"]},
+        "advertDetails": {
+            "title": "publishTitle",
+            "sector": "publishSector",
+            "salaryFrom": "publishSalaryFrom",
+            "salaryTo": "publishSalaryTo",
+            "salaryPer": "publishSalaryPer",
+            "reference": "publishReference",
+            "publishDate": "publishDate",
+            "advertStatus": "advertStatus",
+            "publishOnline": "publishOnline",
+        },
+    },
+}
+
+
+def blank(entity: str) -> Record:
+    """A record of which nothing is known."""
+    empty: dict[str, Any] = {_TEXT: "", _NUMBER: None, _FLAG: False}
+    record: Record = {name: [] if kind == _LIST else empty[kind] for name, kind in SCHEMA[entity].items()}
+    if entity == "resource":
+        record.update(statusId=1, availableForWork=True)
+    elif entity == "opportunity":
+        record.update(
+            opportunityStatusId=2, dateOpened=None, dateFilled=None, awarded=None, filled=None, closed=None
+        )
+        record.update(publishDate=None, publishStartDate=None)
+    elif entity == "user":
+        record.update(active=True)
+    elif entity == "opportunity_resource":
+        record.update(activeRecord=True)
+    return record
+
+
+def accept(entity: str, given: Mapping[str, Any]) -> Record:
+    """The simulator's own fields that ``given`` sets. Raises BadField."""
+    found: Record = {}
+    for name, value in given.items():
+        nested = _NESTED.get(entity, {}).get(name)
+        if nested is not None and isinstance(value, Mapping):
+            _take(
+                entity,
+                found,
+                {
+                    nested.get(key, f"{name}.{key}"): part
+                    for key, part in value.items()
+                    if part is not None or key in nested
+                },
+            )
+        elif entity == "opportunity" and name == "owners":
+            found.update(_owners(value))
+        elif entity == "resource" and name == "workTypes":
+            found["workTypeIds"] = _work_types(value)
+        else:
+            _take(entity, found, {_ALIASES[entity].get(name, name): value})
+    _check_references(entity, found)
+    return found
+
+
+def _take(entity: str, found: Record, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        kind = SCHEMA[entity].get(name)
+        if kind is None:
+            # By-id lookups carry both an id and a name; only one of them is ours to set.
+            if name in (
+                "status.name",
+                "owner.name",
+                "workType.id",
+                "advertDetails.location",
+                "advertDetails.workType",
+            ):
+                continue
+            raise BadField(f"{entity} has no field {name!r}")
+        found[name] = _value(name, kind, value)
+
+
+def _value(name: str, kind: str, value: Any) -> Any:
+    if kind == _FLAG and value in ("y", "n"):
+        return value == "y"
+    if kind == _TEXT and name.startswith("publishSalary") and isinstance(value, int | float):
+        return str(value)
+    if value is None and kind != _LIST:
+        return False if kind == _FLAG else None
+    if not isinstance(value, _KINDS[kind]) or (kind == _NUMBER and isinstance(value, bool)):
+        raise BadField(f"{name} must be {kind}, not {type(value).__name__}")
+    return list(value) if kind == _LIST else value
+
+
+def _owners(value: Any) -> Record:
+    if not isinstance(value, list) or len(value) > len(OWNER_SLOTS):
+        raise BadField("owners must be a list of at most five")
+    found = blank_owner_slots()
+    for (owner, role, percent), given in zip(OWNER_SLOTS, value, strict=False):
+        if not isinstance(given, dict) or not isinstance(given.get("ownerId"), int):
+            raise BadField("an owner needs an ownerId")
+        found.update({owner: given["ownerId"], role: given.get("roleId"), percent: given.get("percent")})
+    return found
+
+
+def _work_types(value: Any) -> list[int]:
+    if not isinstance(value, list):
+        raise BadField("workTypes must be a list")
+    ids = [given.get("id") for given in value if isinstance(given, dict)]
+    return [known for known in ids if isinstance(known, int) and 1 <= known <= len(WORK_TYPES)]
+
+
+def _check_references(entity: str, found: Record) -> None:
+    if entity != "opportunity":
+        return
+    if found.get("opportunityStatusId", 1) not in OPPORTUNITY_STATUSES:
+        raise BadField("no such opportunityStatusId")
+    if "departmentId" in found and "departmentName" not in found:
+        found["departmentName"] = DEPARTMENTS.get(found["departmentId"], "")

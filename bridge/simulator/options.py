@@ -1,0 +1,33 @@
+"""What a simulator server can be told at its start."""
+
+from msgspec import Struct
+
+BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 — not a secret: the simulator's own default
+REFRESH_TOKEN = "simulator-refresh-token"  # noqa: S105
+API_KEY = "simulator-api-key"
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """Settings of one running simulator; durations in seconds.
+
+    ``rate_limit_per_minute`` 0 switches the limiter off. ``send_retry_after`` adds ``Retry-After`` to a 429
+    (nobody knows whether TrackerRMS sends it). ``index_lag_seconds`` is how far search runs behind the live
+    record; 0 keeps them together. ``empty_body_rate`` and ``missed_webhook_rate`` are probabilities.
+    ``jwt_seconds`` is the life of a JWT (seven days as others saw it).
+    """
+
+    rate_limit_per_minute: int = 600
+    send_retry_after: bool = False
+    changes_per_minute: float = 0
+    index_lag_seconds: float = 3
+    empty_body_rate: float = 0.002
+    missed_webhook_rate: float = 0.05
+    page_size: int = 10
+    bearer_tokens: tuple[str, ...] = (BEARER_TOKEN,)
+    refresh_tokens: tuple[str, ...] = (REFRESH_TOKEN,)
+    client_id: str = "EvoApi_1.0"
+    client_secret: str = "simulator-client-secret"
+    api_keys: tuple[str, ...] = (API_KEY,)
+    jwt_seconds: float = 7 * 24 * 3600
+    access_token_seconds: float = 3600
+    quirks_off: tuple[str, ...] = ()

@@ -1,0 +1,171 @@
+"""The HTTP server: counts a call, limits it, lets it go wrong on demand, else has it answered."""
+
+import asyncio
+from random import Random
+
+from aiohttp import web
+
+from bridge.simulator import rest_routes
+from bridge.simulator.control_routes import CONTROLS, STREAMS
+from bridge.simulator.faults import PAGE_KINDS, Fault
+from bridge.simulator.options import Options
+from bridge.simulator.routing import Call, Invalid, Reply, Router, problem
+from bridge.simulator.site import Site
+from bridge.simulator.world import World
+
+_LARGEST_BODY = 64 * 1024 * 1024
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+
+class Server:
+    """A running simulator. ``url`` has no trailing slash; ``close()`` ends it, hanging requests too."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.world = site, site.world
+        self.url = ""
+        self._router = Router(rest_routes.routes())
+        self._closing = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+        self._changes: asyncio.Task[None] | None = None
+
+    async def open(self, host: str, port: int) -> None:
+        """Listen; port 0 takes a free one."""
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        if self.site.options.changes_per_minute > 0:
+            self._changes = asyncio.create_task(self._change_at_random())
+
+    async def close(self) -> None:
+        """Stop changing, stop pinging, end every connection."""
+        self._closing.set()
+        if self._changes is not None:
+            self._changes.cancel()
+            await asyncio.gather(self._changes, return_exceptions=True)
+        self.world.listeners.remove(self.site.webhooks.saved)
+        await self.site.webhooks.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _change_at_random(self) -> None:
+        rng = Random(self.world.seed + 1)  # noqa: S311 — test data
+        while True:
+            await asyncio.sleep(rng.expovariate(self.site.options.changes_per_minute / 60))
+            self.world.random_change(rng)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        call = Call(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=await request.read(),
+        )
+        if call.path.startswith("/__"):
+            return await self._control(request, call)
+        site = self.site
+        site.calls.received(call.method, call.path, site.timer(), site.world.clock())
+        wait = site.limiter.admit(site.timer()) if site.quirks["rate_limit"] else None
+        if wait is not None:
+            headers = {"Retry-After": str(int(wait) + 1)} if site.options.send_retry_after else {}
+            return self._send(problem(429, "Too Many Requests", headers))
+        fault = site.faults.take(call.method, call.path)
+        if fault is None or fault.kind in PAGE_KINDS:
+            return self._send(await self._answer(call, fault))
+        return await self._fail(request, call, fault)
+
+    async def _answer(self, call: Call, fault: Fault | None) -> Reply:
+        site = self.site
+        route, ids, methods = self._router.find(call.method, call.path, site.quirks["case_insensitive_paths"])
+        if route is None:
+            if methods:
+                return problem(405, "Method Not Allowed", {"Allow": ", ".join(sorted(set(methods)))})
+            return problem(404, "Not Found")
+        scheme, _, jwt = call.headers.get("Authorization", "").partition(" ")
+        if not route.open and (scheme.lower() != "bearer" or not site.tokens.is_live(jwt)):
+            return problem(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
+        whole = Call(
+            method=call.method,
+            path=call.path,
+            query=call.query,
+            headers=call.headers,
+            body=call.body,
+            ids=ids,
+            fault=fault,
+        )
+        try:
+            answer = await route.handler(site, whole)
+        except Invalid as error:
+            return problem(400, str(error))
+        if route.read and site.quirks["empty_bodies"] and site.chance.random() < site.options.empty_body_rate:
+            return Reply()
+        return answer
+
+    async def _fail(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+        carried_out = fault.effect or fault.kind in ("cut", "empty_body", "bad_json")
+        answer = await self._answer(call, None) if carried_out else Reply()
+        match fault.kind:
+            case "hang":
+                await self._closing.wait()
+                return self._send(problem(503, "Service Unavailable"))
+            case "cut":
+                return await self._cut(request, answer)
+            case "empty_body":
+                return self._send(Reply())
+            case "bad_json":
+                return self._send(Reply(body=answer.body[: max(1, len(answer.body) // 2)] or b"{"))
+            case _:
+                headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+                return self._send(problem(fault.status, "planned fault", headers))
+
+    async def _cut(self, request: web.Request, answer: Reply) -> web.StreamResponse:
+        body = answer.body or b"{}"
+        response = web.StreamResponse(status=200, headers={**_JSON, "Content-Length": str(len(body) + 64)})
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+        if request.transport is not None:
+            request.transport.close()
+        self.site.calls.answered(0)
+        return response
+
+    def _send(self, answer: Reply) -> web.Response:
+        self.site.calls.answered(answer.status)
+        return _response(answer)
+
+    async def _control(self, request: web.Request, call: Call) -> web.StreamResponse:
+        key = (call.method, call.path.lower())
+        try:
+            if key in STREAMS:
+                return await self._stream(request, call)
+            if key in CONTROLS:
+                return _response(await CONTROLS[key](self.site, call))
+        except Invalid as error:
+            return _response(problem(400, str(error)))
+        return _response(problem(404, "no such control"))
+
+    async def _stream(self, request: web.Request, call: Call) -> web.StreamResponse:
+        batches = STREAMS[call.method, call.path.lower()](self.site, call)
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        for batch in batches:
+            await response.write(batch)
+            await asyncio.sleep(0)  # a big world's truth leaves the loop to others now and then
+        await response.write_eof()
+        return response
+
+
+def _response(answer: Reply) -> web.Response:
+    headers = {**answer.headers, **_JSON} if answer.body else dict(answer.headers)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+async def start(
+    world: World, host: str = "127.0.0.1", port: int = 0, options: Options | None = None
+) -> Server:
+    """Serve ``world`` over HTTP until ``close()``. Raises OSError when the port is taken."""
+    server = Server(Site(world, options or Options()))
+    await server.open(host, port)
+    return server

@@ -1,0 +1,38 @@
+"""What the handlers share: one world with its quirks, faults, credentials and counters."""
+
+import time
+from collections.abc import Callable
+from random import Random
+
+from bridge.simulator.calls import Calls, Limiter
+from bridge.simulator.faults import Faults
+from bridge.simulator.options import Options
+from bridge.simulator.quirks import Quirks
+from bridge.simulator.shapes import Shapes
+from bridge.simulator.tokens import Tokens
+from bridge.simulator.webhooks import Webhooks
+from bridge.simulator.world import World
+
+
+class Site:
+    """A simulated account on the network."""
+
+    def __init__(self, world: World, options: Options, timer: Callable[[], float] = time.monotonic) -> None:
+        self.world, self.options, self.timer = world, options, timer
+        self.quirks = Quirks(options.quirks_off)
+        self.faults = Faults()
+        self.calls = Calls()
+        self.limiter = Limiter(options.rate_limit_per_minute)
+        self.tokens = Tokens(options, world.clock)
+        self.shapes = Shapes(world, self.quirks)
+        self.chance = Random(world.seed)  # noqa: S311 — decides empty bodies and missed pings, repeatably
+        self.webhooks = Webhooks(self.quirks, self.chance, options.missed_webhook_rate)
+        self.documents: dict[int, list[dict[str, object]]] = {}
+        self.lag_seconds = options.index_lag_seconds
+        world.listeners.append(self.webhooks.saved)
+        self.follow_quirks()
+
+    def follow_quirks(self) -> None:
+        """Make the world agree with the quirks that reach into it."""
+        self.world.show_role_names(self.quirks["owner_role_names"])
+        self.world.index.set_lag(self.lag_seconds if self.quirks["stale_index"] else 0)

@@ -1,0 +1,75 @@
+"""Credentials: bearer tokens, the JWTs exchanged for them, OAuth2 refresh tokens, API keys."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from bridge.simulator.options import Options
+
+
+class Tokens:
+    """Issues and checks tokens. ``clock`` gives aware UTC; JWTs and access tokens expire by it."""
+
+    def __init__(self, options: Options, clock: Callable[[], datetime]) -> None:
+        self._options, self._clock = options, clock
+        self._key = secrets.token_bytes(32)
+        self._jwts: dict[str, tuple[str, datetime]] = {}  # jwt → (bearer token, expiry)
+        self._access: dict[str, datetime] = {}
+        self._refresh = set(options.refresh_tokens)
+
+    def exchange(self, bearer: object, one_live_jwt: bool) -> tuple[str, datetime] | None:
+        """A JWT and its expiry for a bearer or access token, or ``None``. Ends the earlier one (quirk)."""
+        if not isinstance(bearer, str) or not self.is_bearer(bearer):
+            return None
+        if one_live_jwt:
+            self._jwts = {jwt: held for jwt, held in self._jwts.items() if held[0] != bearer}
+        expires_at = self._clock() + timedelta(seconds=self._options.jwt_seconds)
+        jwt = self._sign({"jti": secrets.token_hex(8), "exp": int(expires_at.timestamp())})
+        self._jwts[jwt] = (bearer, expires_at)
+        return jwt, expires_at
+
+    def is_bearer(self, token: str) -> bool:
+        """Whether this is a bearer token of the account or a live access token."""
+        return (
+            token in self._options.bearer_tokens
+            or self._access.get(token, datetime.min.replace(tzinfo=UTC)) > self._clock()
+        )
+
+    def is_live(self, jwt: str) -> bool:
+        """Whether this JWT is neither superseded nor expired."""
+        held = self._jwts.get(jwt)
+        return held is not None and held[1] > self._clock()
+
+    def is_api_key(self, key: object) -> bool:
+        """Whether the widget API knows this key."""
+        return isinstance(key, str) and key in self._options.api_keys
+
+    def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> tuple[str, str] | None:
+        """(access token, the next refresh token), or ``None``. A refresh token works once."""
+        if (client_id, client_secret) != (self._options.client_id, self._options.client_secret):
+            return None
+        if refresh_token not in self._refresh:
+            return None
+        self._refresh.discard(refresh_token)
+        access, successor = secrets.token_hex(16), secrets.token_hex(16)
+        self._refresh.add(successor)
+        self._access[access] = self._clock() + timedelta(seconds=self._options.access_token_seconds)
+        return access, successor
+
+    def revoke_jwts(self) -> None:
+        """End every JWT, as a restart of TrackerRMS might."""
+        self._jwts.clear()
+
+    def _sign(self, claims: dict[str, object]) -> str:
+        head, body = (_part(orjson.dumps(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+        digest = hmac.digest(self._key, f"{head}.{body}".encode(), hashlib.sha256)
+        return f"{head}.{body}.{_part(digest)}"
+
+
+def _part(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

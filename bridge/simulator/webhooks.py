@@ -1,0 +1,86 @@
+"""TrackerRMS's own webhooks: a ping that says which record was saved, and no more.
+
+Assumed: the payload's names, the reply to a registration, that nothing is signed or sent again.
+"""
+
+import asyncio
+import ipaddress
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bridge.simulator import jsontext
+from bridge.simulator.quirks import Quirks
+
+RECORD_TYPES = {
+    "resource": "Resource",
+    "opportunity": "Opportunity",
+    "opportunity_resource": "OpportunityResource",
+    "user": "User",
+}
+ACTIONS = ("Created", "Updated", "Deleted")
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the simulator may ping this address: it never calls beyond its own machine."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return False
+    try:
+        return parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname).is_loopback
+    except ValueError:
+        return False
+
+
+class Webhooks:
+    """Registrations, and pings sent and forgotten."""
+
+    def __init__(self, quirks: Quirks, chance: Random, missed_rate: float) -> None:
+        self._quirks, self._chance, self._missed_rate = quirks, chance, missed_rate
+        self.registered: list[dict[str, Any]] = []
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def register(self, url: str, action: str, record_type: str) -> int:
+        """Register one URL for one action on one type of record."""
+        webhook_id = len(self.registered) + 1
+        self.registered.append({"id": webhook_id, "url": url, "action": action, "recordType": record_type})
+        return webhook_id
+
+    def saved(self, entity: str, action: str, record_id: int) -> None:
+        """A record was saved: ping whoever asked for it."""
+        if not self._quirks["webhooks"]:
+            return
+        payload = {"recordType": RECORD_TYPES[entity], "action": action, "recordId": record_id}
+        for hook in self.registered:
+            wanted = hook["action"] == action and hook["recordType"] == RECORD_TYPES[entity]
+            if wanted and is_loopback(hook["url"]) and not self._missed():
+                task = asyncio.get_running_loop().create_task(
+                    self._ping(hook["url"], jsontext.encode(payload))
+                )
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _missed(self) -> bool:
+        return self._quirks["missed_webhooks"] and self._chance.random() < self._missed_rate
+
+    async def _ping(self, url: str, body: bytes) -> None:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+        headers = {"Content-Type": "application/json"}
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False):
+                pass
+        except (aiohttp.ClientError, TimeoutError):
+            return  # fire and forget: TrackerRMS isn't known to try again
+
+    async def close(self) -> None:
+        """Stop pinging."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
