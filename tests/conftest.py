@@ -3,6 +3,7 @@
     postgres_url     an empty database of this test's own        store_url    one with the bridge's tables
     kafka_bootstrap  the best broker to be had here              embedded_kafka  the broker of the demo
     broker           an Apache Kafka that the test may kill      topic_prefix    this test's own topics
+    kafka_config     a KafkaConfig for kafka_bootstrap           data_dir        this test's own directory
 
 PostgreSQL: ``BRIDGE_TEST_POSTGRES`` (the URL of a superuser) if set, else Docker, else the embedded server.
 Kafka: ``BRIDGE_TEST_KAFKA`` if set, else Docker, else Apache Kafka from Maven Central, else the embedded
@@ -13,6 +14,8 @@ they fail instead.
 import asyncio
 import inspect
 import os
+import subprocess
+import sys
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +28,7 @@ import psutil
 import pytest
 
 from bridge import embedded
+from bridge.config import KafkaConfig
 from tests.kafka_server import Broker, NoKafkaError, running, version
 
 # --- what runs where --------------------------------------------------------------------------------------
@@ -51,28 +55,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line("\n".join(sorted(left_out)))
 
 
-def _docker_answers() -> bool:
-    """Whether a Docker daemon is there for testcontainers to use."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import docker
-
-        try:
-            client = docker.from_env(timeout=3)
-        except docker.errors.DockerException:
-            return False
-        try:
-            return bool(client.ping())
-        except Exception:  # noqa: BLE001 (whatever its reason, it is no daemon to rely on)
-            return False
-        finally:
-            client.close()
-
-
 @pytest.fixture(scope="session")
 def docker() -> bool:
-    """Whether containers can be had here."""
-    return _docker_answers()
+    """Whether a Docker daemon answers; asked in a process of its own, for the client leaves sockets open."""
+    asked = [sys.executable, "-W", "ignore", "-c", "import docker; docker.from_env(timeout=3).ping()"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------
@@ -241,6 +228,12 @@ def broker(maven_kafka: Broker | str) -> Iterator[Broker]:
 def topic_prefix() -> str:
     """A prefix for topics and groups that no other test has."""
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def kafka_config(kafka_bootstrap: str, topic_prefix: str) -> KafkaConfig:
+    """A configuration for the best broker to be had, with topics of this test's own."""
+    return KafkaConfig(bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, partitions=3)
 
 
 @pytest.fixture(autouse=True)

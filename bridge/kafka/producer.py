@@ -236,10 +236,8 @@ class Producer:
         for message in queue:
             if batch.record_count() and batch.size() + _size(message) > limit:
                 break
-            if (
-                batch.append(key=message.key, value=message.value, headers=message.headers, timestamp=None)
-                is None
-            ):
+            headers = list(message.headers)
+            if batch.append(key=message.key, value=message.value, headers=headers, timestamp=None) is None:
                 break
         batch.close()
         return batch

@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from msgspec import Struct
 
 from bridge.config import KafkaConfig
-from bridge.errors import BridgeError, EnvironmentFault
+from bridge.errors import BridgeError, ConfigError, EnvironmentFault
 from bridge.kafka import connection
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ async def ensure_topics(config: KafkaConfig, topics: Iterable[TopicSpec]) -> Non
     """Create those of ``topics`` that are missing; to be called as often as one likes.
 
     A broker that doesn't take one of our settings gets the topic without it, and the log says so.
-    Raises ``Transient`` where Kafka can't be reached, ``EnvironmentFault`` where it refuses.
+    Raises ``Transient`` where Kafka can't be reached, ``EnvironmentFault`` or ``ConfigError`` where it refuses.
     """
     async with _admin(config) as admin:
         existing = set(await admin.list_topics())
@@ -101,14 +101,16 @@ def _creation_failed(config: KafkaConfig, name: str, kind: type[Exception]) -> B
         )
     if kind is errors.InvalidPartitionsError:
         return EnvironmentFault(f"kafka.partitions: Kafka refuses {config.partitions} partitions for {name}")
+    if kind is errors.InvalidTopicError:
+        return ConfigError(f"kafka.topic_prefix: Kafka takes no topic of the name {name}")
     return connection.translate(config, kind(), f"creating the topic {name}")
 
 
 async def effective_max_message_bytes(config: KafkaConfig, names: Iterable[str]) -> dict[str, int]:
     """The largest batch, in bytes, that each topic takes, as the broker says it.
 
-    A topic the broker won't describe (no right to, no such topic, no such request) has the configured
-    ``kafka.max_message_bytes``. Raises ``Transient``, ``EnvironmentFault``.
+    A topic the broker won't describe (no right to, no such topic, no such request) is taken to have the
+    configured ``kafka.max_message_bytes``. Raises ``Transient``, ``EnvironmentFault``.
     """
     limits = dict.fromkeys(names, config.max_message_bytes)
     key = "max.message.bytes"
@@ -116,7 +118,8 @@ async def effective_max_message_bytes(config: KafkaConfig, names: Iterable[str])
     async with _admin(config) as admin:
         try:
             responses = await admin.describe_configs(wanted) if wanted else []
-        except (errors.IncompatibleBrokerVersion, errors.UnsupportedVersionError):
+        except connection.FAILURES as error:  # the embedded broker hangs up on the request
+            log.info("topics.limits_unknown", reason=type(error).__name__)
             return limits
     for response in responses:
         for _code, _message, _type, name, entries in response.resources:

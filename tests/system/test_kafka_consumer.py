@@ -1,0 +1,107 @@
+"""Reading starts where it should, sees only what was committed, and goes on where the group stopped."""
+
+import asyncio
+from collections.abc import Iterable
+
+import confluent_kafka
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from bridge import kafka
+from bridge.config import KafkaConfig
+from bridge.errors import Transient
+
+
+@pytest.fixture
+async def topic(kafka_config: KafkaConfig) -> str:
+    """A topic of this test's own."""
+    spec = kafka.TopicSpec(name=f"{kafka_config.topic_prefix}.read")
+    await kafka.ensure_topics(kafka_config, [spec])
+    return spec.name
+
+
+async def _publish(config: KafkaConfig, topic: str, values: Iterable[bytes], key: bytes = b"key") -> None:
+    async with kafka.Producer(config) as producer:
+        await producer.publish([kafka.Message(topic=topic, key=key, value=value) for value in values])
+
+
+async def _read_one(consumer: kafka.Consumer) -> kafka.Record:
+    async with asyncio.timeout(60):
+        while not (records := await consumer.getmany(1, max_records=1)):
+            pass
+    return records[0]
+
+
+async def test_an_empty_topic_reads_as_nothing(kafka_config: KafkaConfig, topic: str) -> None:
+    async with kafka.Consumer(kafka_config, [topic]) as consumer:
+        assert await consumer.read_to_end() == []
+
+
+async def test_reading_to_the_end_again_yields_only_what_is_new(
+    kafka_config: KafkaConfig, topic: str
+) -> None:
+    await _publish(kafka_config, topic, [b"1", b"2", b"3"])
+    async with kafka.Consumer(kafka_config, [topic]) as consumer:
+        assert [record.value for record in await consumer.read_to_end()] == [b"1", b"2", b"3"]
+        await _publish(kafka_config, topic, [b"4", b"5"])
+        assert [record.value for record in await consumer.read_to_end()] == [b"4", b"5"]
+
+
+async def test_a_reader_from_the_end_misses_what_was_there(kafka_config: KafkaConfig, topic: str) -> None:
+    await _publish(kafka_config, topic, [b"old"])
+    async with kafka.Consumer(kafka_config, [topic], start="end") as consumer:
+        await consumer.getmany(0.5)
+        await _publish(kafka_config, topic, [b"new"])
+        assert (await _read_one(consumer)).value == b"new"
+
+
+async def test_a_group_goes_on_after_what_it_committed(kafka_config: KafkaConfig, topic: str) -> None:
+    await _publish(kafka_config, topic, [b"done", b"next"])
+    for expected in (b"done", b"next"):
+        async with kafka.Consumer(kafka_config, [topic], group_id=kafka_config.topic_prefix) as consumer:
+            record = await _read_one(consumer)
+            await consumer.commit({(record.topic, record.partition): record.offset + 1})
+        assert record.value == expected
+
+
+async def test_what_a_group_did_not_commit_it_reads_again(kafka_config: KafkaConfig, topic: str) -> None:
+    await _publish(kafka_config, topic, [b"again"])
+    for _ in range(2):
+        async with kafka.Consumer(kafka_config, [topic], group_id=kafka_config.topic_prefix) as consumer:
+            assert (await _read_one(consumer)).value == b"again"
+
+
+@pytest.mark.system
+async def test_aborted_transactions_are_not_seen_and_do_not_hide_the_end(
+    kafka_config: KafkaConfig, topic: str
+) -> None:
+    settings = {"bootstrap_servers": kafka_config.bootstrap_servers, "transactional_id": topic}
+    async with AIOKafkaProducer(**settings) as producer:
+        async with producer.transaction():
+            await producer.send(topic, b"committed", key=b"key")
+        await producer.begin_transaction()
+        await producer.send(topic, b"aborted", key=b"key")
+        await producer.abort_transaction()
+    async with kafka.Consumer(kafka_config, [topic]) as consumer, asyncio.timeout(60):
+        assert [record.value for record in await consumer.read_to_end()] == [b"committed"]
+
+
+async def test_librdkafka_reads_what_we_publish(kafka_config: KafkaConfig, topic: str) -> None:
+    await _publish(kafka_config, topic, [b"1", b"2", b"3"])
+    assert await asyncio.to_thread(_read_with_librdkafka, kafka_config, topic, 3) == [b"1", b"2", b"3"]
+
+
+def _read_with_librdkafka(config: KafkaConfig, topic: str, count: int) -> list[bytes | None]:
+    settings = {"bootstrap.servers": config.bootstrap_servers, "auto.offset.reset": "earliest"}
+    consumer = confluent_kafka.Consumer(settings | {"group.id": f"{topic}.librdkafka"})
+    try:
+        consumer.subscribe([topic])
+        return [message.value() for message in consumer.consume(count, timeout=60)]
+    finally:
+        consumer.close()
+
+
+async def test_a_broker_that_is_away_is_transient() -> None:
+    with pytest.raises(Transient, match=r"127\.0\.0\.1:1"):
+        async with kafka.Consumer(KafkaConfig(bootstrap_servers="127.0.0.1:1"), ["a"]):
+            pass
