@@ -29,6 +29,8 @@ class Reader:
             if found is not None and not isinstance(found, Mapping):
                 raise Permanent(f"{entity}: is {values.kind(found)}, expected an object")
         self.id = self._read("id", values.record_id)
+        if row is not None and detail is not None:
+            self._check_same()
         self._name = f"{entity} {self.id}"
 
     def text(self, name: str) -> str | None:
@@ -63,6 +65,20 @@ class Reader:
         read, value = self._find(name)
         try:
             return convert(value)
+        except values.WrongType as error:
+            raise Permanent(f"{self._name}: {read} {error}") from None
+
+    def _check_same(self) -> None:
+        # One record's row with another's by-id record would make a person out of two.
+        for read in self._fields["id"]:
+            for record in self._records(read):
+                value = self._dig(record, read)
+                if not values.is_blank(value) and self._same(read, value) != self.id:
+                    raise Permanent(f"{self._name}: {self.id}: {read} is of another record")
+
+    def _same(self, read: Read, value: Any) -> str:
+        try:
+            return values.record_id(value)
         except values.WrongType as error:
             raise Permanent(f"{self._name}: {read} {error}") from None
 

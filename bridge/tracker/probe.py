@@ -1,0 +1,173 @@
+"""The scope test: what works with this account, without writing anything.
+
+Reading is tried by reading; an action by asking its path what it allows (``OPTIONS``): 405 or ``Allow``
+tells that the path exists, 404 that it does not, 401 and 403 that this account may not use it.
+"""
+
+from collections.abc import Awaitable, Iterable
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from bridge.errors import BridgeError, Fatal
+from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.problems import AccountFault, Refused, Unreadable
+from bridge.tracker.reading import Record
+from bridge.tracker.shapes import Action, Call, Read, Resource, ResourceName
+from bridge.tracker.wire import Answer
+
+Result = Literal["works", "refused", "not_found", "error"]
+ABSENT_ID = "2147483647"
+"""The largest id of a 32-bit database key: no account has it."""
+_NO_ID = "0"
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """One line of the scope test. ``reason`` says what was seen, and what to correct where it failed."""
+
+    name: str
+    result: Result
+    reason: str
+    absent: tuple[str, ...] = ()
+    """Names of our fields that no sampled record has a key for: their guess is likely wrong."""
+
+
+async def resource(client: Client, name: ResourceName) -> Verdict:
+    """Whether a resource can be listed and read by id; its models stand or fall with it."""
+    return await _judged(name, _read(client, name))
+
+
+async def absent_id(client: Client, name: ResourceName) -> Verdict:
+    """How an id that does not exist is answered: a deletion can be proved only if that is recognised."""
+    return await _judged(f"{name}: absent id", _read_absent(client, name))
+
+
+async def action(client: Client, name: str) -> Verdict:
+    """Whether the call that an action is configured to use is there and allowed."""
+    return await _judged(name, _ask(client, client.settings.actions[name]))
+
+
+async def _judged(name: str, trial: Awaitable[Verdict]) -> Verdict:
+    try:
+        return await trial
+    except Refused as error:
+        return Verdict(name=name, result=_by_status(error.status), reason=str(error))
+    except AccountFault as error:
+        return Verdict(name=name, result="refused", reason=str(error))
+    except Fatal:
+        raise
+    except BridgeError as error:
+        return Verdict(name=name, result="error", reason=str(error))
+
+
+def _by_status(status: int) -> Result:
+    if status in (401, 403):
+        return "refused"
+    return "not_found" if status in (404, 405, 501) else "error"
+
+
+async def _read(client: Client, name: ResourceName) -> Verdict:
+    table = client.settings[name]
+    rows: list[Record] = []
+    bad = 0
+    for state in table.states:
+        page = await client.pages(name, state=state)
+        rows += [row.decode() for row in page.rows]
+        bad += len(page.bad_rows)
+        found = page.rows[0].remote_id if page.rows else None
+        if found is not None:
+            break
+    else:
+        found = None
+    if bad and not rows:
+        key = table.fields["id"][0]
+        return Verdict(
+            name=name,
+            result="error",
+            reason=f"no row has an id under {key}; correct fields.{table.entity}.id",
+        )
+    detail = await _read_first(client, table, found)
+    seen = f"{len(rows)} rows on the first page"
+    if isinstance(detail, Gone):
+        reason = f"{seen}; {table.entity} {found} stands in the list and is answered {detail.status} by id"
+        return Verdict(name=name, result="error", reason=reason)
+    record = detail.record if detail else None
+    return Verdict(
+        name=name,
+        result="works",
+        reason=seen if record is None else f"{seen}; {table.entity} {found} read by id",
+        absent=_absent(table, rows, record),
+    )
+
+
+async def _read_first(client: Client, table: Resource, found: str | None) -> Detail | Gone | None:
+    if found is None or table.by_id is None:
+        return None
+    return await client.detail(table.name, found)
+
+
+def _absent(table: Resource, rows: list[Record], detail: Record | None) -> tuple[str, ...]:
+    if not rows:
+        return ()
+    details = [detail] if detail is not None else []
+    return tuple(
+        name
+        for name, reads in table.fields.items()
+        if any(_readable(read, details) for read in reads)
+        and not any(_has(record, read.path) for read in reads for record in _sample(read, rows, details))
+    )
+
+
+def _readable(read: Read, details: list[Record]) -> bool:
+    return read.source != "detail" or bool(details)
+
+
+def _sample(read: Read, rows: list[Record], details: list[Record]) -> Iterable[Record]:
+    return {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
+
+
+def _has(record: Any, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if record is None:
+            return True  # the object is not there in this record: it tells nothing of its keys
+        if not isinstance(record, dict) or key not in record:
+            return False
+        record = record[key]
+    return True
+
+
+async def _read_absent(client: Client, name: ResourceName) -> Verdict:
+    label = f"{name}: absent id"
+    try:
+        found = await client.detail(name, ABSENT_ID)
+    except (Refused, Unreadable) as error:
+        reason = f"{error}: deletions can't be proved; if absent ids are answered so, set gone_statuses"
+        return Verdict(name=label, result="error", reason=reason)
+    if isinstance(found, Gone):
+        return Verdict(name=label, result="works", reason=f"answered {found.status}")
+    return Verdict(name=label, result="error", reason="answered with a record: deletions can't be proved")
+
+
+async def _ask(client: Client, wanted: Action) -> Verdict:
+    by_widget = wanted.via == "widget" and wanted.widget is not None
+    call = wanted.widget if by_widget and wanted.widget else wanted.rest
+    path = call.filled(job=_NO_ID, candidate=_NO_ID, application=_NO_ID)
+    answer = await client.request(
+        "OPTIONS", path, repeatable=True, generation="widget" if by_widget else "rest"
+    )
+    return _allowed(wanted.name, call, answer)
+
+
+def _allowed(name: str, call: Call, answer: Answer) -> Verdict:
+    asked = f"OPTIONS {call.path} answered {answer.status}"
+    if answer.status not in (200, 204, 405):
+        return Verdict(name=name, result=_by_status(answer.status), reason=asked)
+    said = answer.headers.get("Allow") or answer.headers.get("Access-Control-Allow-Methods") or ""
+    methods = {method.strip().upper() for method in said.split(",")} - {""}
+    if methods and call.method not in methods and "*" not in methods:
+        reason = f"{asked}: it allows {', '.join(sorted(methods))}, not {call.method}"
+        return Verdict(name=name, result="not_found", reason=reason)
+    reason = f"{asked}: the path is there" + (
+        "" if methods else f"; whether it takes {call.method} is not said"
+    )
+    return Verdict(name=name, result="works", reason=reason)
