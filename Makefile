@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/bridge demo $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
