@@ -28,7 +28,7 @@ class Limiter:
 
 
 class Calls:
-    """Counts requests by method, path and minute, and the most in any 60 seconds. Ids in paths become ``{id}``."""
+    """Counts requests by method, path (ids become ``{id}``) and minute, and the most in any 60 seconds."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()

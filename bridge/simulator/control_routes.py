@@ -1,4 +1,4 @@
-"""Control, for tests and for people trying things out: nothing here exists in TrackerRMS, or counts as a call."""
+"""Control, for tests and for trying things out: nothing here exists in TrackerRMS, or counts as a call."""
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator

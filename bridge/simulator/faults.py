@@ -1,17 +1,16 @@
 """Faults on demand: which request goes wrong, and how."""
 
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
-Kind = Literal[
-    "status", "hang", "cut", "empty_body", "bad_json", "repeat_page", "shift_page", "short_page", "stale"
-]
+PageKind = Literal["repeat_page", "shift_page", "short_page", "stale"]
+Kind = Literal["status", "hang", "cut", "empty_body", "bad_json"] | PageKind
 
 #: Faults that change what a search answers; the others work on any request.
-PAGE_KINDS = ("repeat_page", "shift_page", "short_page", "stale")
+PAGE_KINDS = get_args(PageKind)
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,12 +19,12 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``path`` is a prefix, or a glob when it has ``*``, ``?`` or ``[``; case doesn't matter. The first ``after``
     matching requests pass, then ``times`` go wrong (``None``: until cleared). ``method`` narrows it further.
 
-    Kinds: ``status`` answers ``status`` (with ``retry_after`` seconds when given); ``hang`` doesn't answer;
-    ``cut`` closes the connection in the middle of the body; ``empty_body`` is 200 without a body; ``bad_json``
-    is a body broken off; ``repeat_page`` gives the previous page again; ``shift_page`` moves the page by ``rows``;
-    ``short_page`` leaves rows out though ``hasNextPage`` stays; ``stale`` is a page from before the latest
-    changes. A write is carried out before ``cut``, ``empty_body`` and ``bad_json``; before ``status`` and
-    ``hang`` only when ``effect`` says so.
+    Kinds: ``status`` answers ``status`` (with ``retry_after`` if given); ``hang`` doesn't answer;
+    ``cut`` closes the connection in the middle of the body; ``empty_body`` is 200 without a body;
+    ``bad_json`` is a body broken off; ``repeat_page`` gives the previous page again; ``shift_page`` moves
+    the page by ``rows``; ``short_page`` leaves ``rows`` out though ``hasNextPage`` stays; ``stale`` is a page
+    from before the latest changes. A write is carried out before ``cut``, ``empty_body`` and ``bad_json``;
+    before ``status`` and ``hang`` only when ``effect`` says so.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""What a change may set: TrackerRMS's names, from list rows or by-id records, onto the simulator's own record.
+"""What a change may set: TrackerRMS's names, of rows or by-id records, onto the simulator's own record.
 
 The simulator keeps one flat record for each entity; rows and by-id records are views of it. Unknown names and
 values of the wrong kind raise BadField; wrong shapes on purpose are ``raw`` (see the world).
@@ -35,8 +35,8 @@ SCHEMA: dict[str, dict[str, str]] = {
     "resource": {
         **_fields(
             _TEXT,
-            "firstName surname jobTitle source email email2 mobilePhone telephone linkedin addressLine1 addressLine2"
-            " town county postcode country clientName tagText note desiredSalary",
+            "firstName surname jobTitle source email email2 mobilePhone telephone linkedin addressLine1"
+            " addressLine2 town county postcode country clientName tagText note desiredSalary",
         ),
         **_fields(_NUMBER, "statusId clientId currentSalaryNum desiredSalaryNum noticePeriod ownerId"),
         **_fields(_LIST, "workTypeIds quickSkills"),
@@ -46,9 +46,9 @@ SCHEMA: dict[str, dict[str, str]] = {
         **_fields(
             _TEXT,
             "opportunityName clientName departmentName location locationCity locationState postcodeLocation"
-            " dateOpened dateFilled awarded filled closed workType opportunityDescription currencyCode advertStatus"
-            " publishTitle publishDescription publishSector publishSalaryFrom publishSalaryTo publishSalaryPer"
-            " publishReference publishDate publishStartDate",
+            " dateOpened dateFilled awarded filled closed workType opportunityDescription currencyCode"
+            " advertStatus publishTitle publishDescription publishSector publishSalaryFrom publishSalaryTo"
+            " publishSalaryPer publishReference publishDate publishStartDate",
         ),
         **_fields(_NUMBER, "opportunityStatusId clientId departmentId"),
         **{key: _NUMBER for slot in OWNER_SLOTS for key in slot},
@@ -176,7 +176,24 @@ def _value(name: str, kind: str, value: Any) -> Any:
         return False if kind == _FLAG else None
     if not isinstance(value, _KINDS[kind]) or (kind == _NUMBER and isinstance(value, bool)):
         raise BadField(f"{name} must be {kind}, not {type(value).__name__}")
-    return list(value) if kind == _LIST else value
+    if not isinstance(value, list | tuple):
+        return value
+    return [_skill(skill) for skill in value] if name == "quickSkills" else list(value)
+
+
+def _skill(value: Any) -> tuple[int, str]:
+    if isinstance(value, dict):
+        value = (value.get("id"), value.get("name"))
+    if not isinstance(value, list | tuple) or len(value) != 2 or not isinstance(value[0], int):
+        raise BadField("a skill needs an id and a name")
+    return (value[0], str(value[1]))
+
+
+def known_parts(entity: str, name: str, value: Any) -> Any:
+    """Of a nested object, the keys that mean something (others are silently dropped on REST writes)."""
+    if not isinstance(value, dict):
+        raise BadField(f"{name} must be an object")
+    return {key: part for key, part in value.items() if key in _NESTED[entity][name]}
 
 
 def _owners(value: Any) -> Record:

@@ -1,4 +1,4 @@
-"""Records derived from (seed, position) on demand, so that a million of them cost neither start-up nor memory.
+"""Records derived from (seed, position) on demand: a million cost neither start-up nor memory.
 
 What must be counted or searched without reading every record (an opportunity's state, a placement's status,
 owners' roles, tags) follows from a record's *rank*, its place in the order of last update; the rest comes
@@ -94,7 +94,8 @@ def email(first: str, last: str, index: int, draw: int) -> str:
         return ""
     if odd < 6:
         return ("n/a", "none", f"{slug(first)}@", f"{slug(first)} {slug(last)}@example.com")[draw // 100 % 4]
-    return f"{slug(first)}.{slug(last)}{index}@{('example.com', 'example.org', 'mail.example.net')[draw // 100 % 3]}"
+    domain = ("example.com", "example.org", "mail.example.net")[draw // 100 % 3]
+    return f"{slug(first)}.{slug(last)}{index}@{domain}"
 
 
 class Entity:

@@ -133,7 +133,7 @@ class Resources(Entity):
 class Opportunities(Entity):
     """Jobs. Status, hence state, and owners follow from the rank."""
 
-    parts = ("open", "won", "closed")
+    parts: tuple[str, ...] = ("open", "won", "closed")
 
     def __init__(
         self, seed: int, count: int, first_id: int, start: datetime, pools: Pools, users: list[int]

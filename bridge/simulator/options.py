@@ -4,6 +4,7 @@ from msgspec import Struct
 
 BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 — not a secret: the simulator's own default
 REFRESH_TOKEN = "simulator-refresh-token"  # noqa: S105
+CLIENT_SECRET = "simulator-client-secret"  # noqa: S105
 API_KEY = "simulator-api-key"
 
 
@@ -26,7 +27,7 @@ class Options(Struct, frozen=True, kw_only=True):
     bearer_tokens: tuple[str, ...] = (BEARER_TOKEN,)
     refresh_tokens: tuple[str, ...] = (REFRESH_TOKEN,)
     client_id: str = "EvoApi_1.0"
-    client_secret: str = "simulator-client-secret"
+    client_secret: str = CLIENT_SECRET
     api_keys: tuple[str, ...] = (API_KEY,)
     jwt_seconds: float = 7 * 24 * 3600
     access_token_seconds: float = 3600

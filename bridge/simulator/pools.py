@@ -5,7 +5,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from mimesis import Address, Finance, Locale, Person
+from mimesis import Address, Locale, Person
 
 _LOCALES = (
     (Locale.EN_GB, 240),
@@ -104,14 +104,38 @@ COUNTRIES = {
 UNMAPPED_COUNTRIES = ("Channel Isles (other)", "Anywhere in Europe", "Prefer not to say")
 
 _TAGS = (
-    "Python,Java,C#,Go,React,AWS,Azure,SAP,Excel,CIMA,ACCA,Nurse,RGN,Theatre,HGV Class 1,CSCS,PRINCE2,Agile,"
-    "Scrum Master,Sales,SaaS,German speaker,Français,Übersetzer,VIP,Hot,Referred,Relocate,Remote only,Contractor,"
-    "Ltd company,IR35 inside,DBS,SC cleared,Do not call,Newsletter,2026 intake,Graduate,Alumni,Board level"
-).split(",")
+    *("Python", "Java", "C#", "Go", "React", "AWS", "Azure", "SAP"),
+    *("Excel", "CIMA", "ACCA", "Nurse", "RGN", "Theatre", "HGV Class 1", "CSCS"),
+    *("PRINCE2", "Agile", "Scrum Master", "Sales", "SaaS", "German speaker", "Français", "Übersetzer"),
+    *("VIP", "Hot", "Referred", "Relocate", "Remote only", "Contractor", "Ltd company", "IR35 inside"),
+    *("DBS", "SC cleared", "Do not call", "Newsletter", "2026 intake", "Graduate", "Alumni", "Board level"),
+)
 _SKILLS = (
-    "Python,Java,SQL,Kubernetes,Welding,Payroll,Bookkeeping,Phlebotomy,First Officer,AutoCAD,Negotiation,Cold calling,"
-    "Typing 60 wpm,French,German,Mandarin,Forklift,Food hygiene,Line management,Copywriting"
-).split(",")
+    *("Python", "Java", "SQL", "Kubernetes", "Welding", "Payroll", "Bookkeeping", "Phlebotomy"),
+    *(
+        "First Officer",
+        "AutoCAD",
+        "Negotiation",
+        "Cold calling",
+        "Typing 60 wpm",
+        "French",
+        "German",
+        "Mandarin",
+    ),
+    *("Forklift", "Food hygiene", "Line management", "Copywriting"),
+)
+_TRADES = (
+    "Group",
+    "Logistics",
+    "Software",
+    "Care Homes",
+    "Foods",
+    "Engineering",
+    "& Partners",
+    "Retail",
+    "GmbH",
+    "Labs",
+)
 
 
 @dataclass(frozen=True)
@@ -162,17 +186,13 @@ def build(seed: int) -> Pools:
         "Łukasiewicz",
         "Ó Súilleabháin",
     ]
-    person, address, finance = (
-        Person(Locale.EN, seed=seed),
-        Address(Locale.EN_GB, seed=seed),
-        Finance(Locale.EN, seed=seed),
-    )
+    person, address = Person(Locale.EN, seed=seed), Address(Locale.EN_GB, seed=seed)
     tags = tuple(_TAGS)
     return Pools(
         first_names=tuple(first_names),
         surnames=tuple(surnames),
         job_titles=tuple(person.occupation() for _ in range(400)),
-        companies=tuple(finance.company() for _ in range(400)),
+        companies=tuple(f"{rng.choice(surnames)} {rng.choice(_TRADES)}" for _ in range(400)),
         places=tuple((address.city(), address.state()) for _ in range(200)),
         streets=tuple(address.street_name() for _ in range(200)),
         tags=tags,

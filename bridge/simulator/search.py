@@ -127,12 +127,15 @@ def _words(record: Record | None) -> str:
 
 
 def _stale(site: Site, entity: str, page: dict[int, Record | None], query: Query) -> dict[int, Record | None]:
-    """The page as it was before the latest changes: old versions, new records missing, deleted ones still there."""
+    """The page before the latest changes: old versions, new records missing, deleted ones still there."""
     earlier: dict[int, Record | None] = {}
     for changed, record_id, old in list(site.world.recent)[-_STALE_CHANGES:]:
         if changed == entity:
             earlier.setdefault(record_id, old)
-    gone = {n: old for n, old in earlier.items() if old is not None and n not in site.world.live[entity]}
+    live = site.world.live[entity]
+    gone = {n: old for n, old in earlier.items() if old is not None and n not in live}
+    if query.part != EVERYTHING:
+        gone = {n: old for n, old in gone.items() if site.world.part(entity, old) == query.part}
     shown = {n: earlier.get(n, record) for n, record in page.items()}
     if query.page == 1:
         shown = {**gone, **shown}

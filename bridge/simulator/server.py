@@ -5,7 +5,7 @@ from random import Random
 
 from aiohttp import web
 
-from bridge.simulator import rest_routes
+from bridge.simulator import rest_routes, widget_routes, write_routes
 from bridge.simulator.control_routes import CONTROLS, STREAMS
 from bridge.simulator.faults import PAGE_KINDS, Fault
 from bridge.simulator.options import Options
@@ -23,7 +23,7 @@ class Server:
     def __init__(self, site: Site) -> None:
         self.site, self.world = site, site.world
         self.url = ""
-        self._router = Router(rest_routes.routes())
+        self._router = Router([*rest_routes.routes(), *write_routes.routes(), *widget_routes.routes()])
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._changes: asyncio.Task[None] | None = None

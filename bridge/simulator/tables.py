@@ -104,6 +104,7 @@ class Table:
         newer = len(recent) - bisect_right(recent, after, key=lambda entry: entry[0])
         total = newer + len(ranks) - older
         page = [recent[-1 - place][1] for place in range(offset, min(offset + limit, newer))]
-        for place in range(max(0, offset - newer), min(max(0, offset + limit - newer), total - newer)):
-            page.append(self.base.first_id + self.base.shuffle.index(ranks[len(ranks) - 1 - place]))
+        places = range(max(0, offset - newer), min(max(0, offset + limit - newer), total - newer))
+        older_ranks = (ranks[len(ranks) - 1 - place] for place in places)
+        page += [self.base.first_id + self.base.shuffle.index(rank) for rank in older_ranks]
         return page, total

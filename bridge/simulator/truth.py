@@ -1,4 +1,4 @@
-"""The unified records that a TrackerRMS record stands for: the simulator's own reading of docs/assumptions.md.
+"""The unified records that a TrackerRMS record stands for: our own reading of docs/assumptions.md.
 
 Written apart from the bridge's normaliser, so that one mistake can't hide in both. References are given as
 ``remote:<remote id>``; fields are those the connector covers, without ids, ``changed_at`` and raw data.
@@ -109,7 +109,8 @@ def role_ids(record: Record) -> set[str]:
 class Unifier:
     """Derives unified records; ``role_names`` tells whether by-id reads show owners' role names."""
 
-    def __init__(self, local: LocalTime, statuses: Mapping[int, Record]) -> None:
+    def __init__(self, local: LocalTime, statuses: Mapping[int, Record], job_code_prefix: str) -> None:
+        self._job_code_prefix = job_code_prefix
         self._utc = local.utc
         self._statuses = statuses
         self.role_names = True
@@ -180,7 +181,7 @@ class Unifier:
         return {
             "remote_id": remote_id,
             "name": text(record["opportunityName"]),
-            "job_code": text(record["publishReference"]),
+            "job_code": text(record["publishReference"]) or self._code(remote_id),
             "description": text(record["opportunityDescription"]) or text(record["publishDescription"]),
             "confidential": False,
             "employment_type": _EMPLOYMENT.get(work_type, work_type) if work_type else None,
@@ -197,6 +198,9 @@ class Unifier:
             "remote_created_at": self._utc(record["creationDate"]),
             "remote_updated_at": self._utc(record["lastUpdatedDateTime"]),
         }
+
+    def _code(self, remote_id: str) -> str | None:
+        return f"{self._job_code_prefix}{remote_id}" if self._job_code_prefix else None
 
     def _posting(self, remote_id: str, record: Record) -> Unified:
         return {

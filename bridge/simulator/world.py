@@ -64,7 +64,8 @@ class World:
     """A TrackerRMS account: ``candidates`` resources, ``jobs`` opportunities, ``applications`` placements.
 
     ``clock`` gives aware UTC and stamps every change; ``timer`` counts seconds and only drives the search
-    index's lag. The base is derived from ``seed`` and the clock's time at the start.
+    index's lag. ``job_code_prefix`` is for the truth alone: the code of a job without a reference. The base
+    is derived from ``seed`` and the clock's time at the start.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class World:
         clock: Callable[[], datetime] = utc_now,
         timer: Callable[[], float] = time.monotonic,
         index_lag_seconds: float = 3,
+        job_code_prefix: str = "",
     ) -> None:
         self.seed, self.clock, self.local = seed, clock, LocalTime(time_zone)
         self.pools = pools.build(seed)
@@ -99,7 +101,7 @@ class World:
         self.statuses: dict[int, Record] = {
             n: {"name": name, "group": group} for n, name, group in pools.STATUSES
         }
-        self.unifier = Unifier(self.local, self.statuses)
+        self.unifier = Unifier(self.local, self.statuses, job_code_prefix)
         self.journal = Journal()
         self.lookup = Lookup(self.live, self.resources, self.placements)
         self.listeners: list[Listener] = []
@@ -148,8 +150,11 @@ class World:
         self._random.make(rng)
 
     def set_raw(self, entity: str, record_id: int, raw: dict[str, Any] | None) -> None:
-        """Serve ``raw["row"]`` and ``raw["detail"]`` instead of the record's own (either key alone, or, with
-        neither, ``raw`` itself as both) until set to ``None``. The record counts as saved; the truth stays."""
+        """Serve ``raw["row"]`` and ``raw["detail"]`` instead of the record's own, until set to ``None``.
+
+        Either key may stand alone; with neither, ``raw`` itself is served as both. The record counts as
+        saved; the truth stays.
+        """
         record = self._existing(entity, record_id)
         if raw is None:
             self.raw.pop((entity, record_id), None)
@@ -230,7 +235,7 @@ class World:
 
     def _save(self, entity: str, record_id: int, record: Record | None, action: str) -> None:
         old, at = self.live[entity].get(record_id), self._at()
-        part = self._part(entity, record)
+        part = self.part(entity, record)
         self.live[entity].put(record_id, record, part)
         self.index.put(entity, record_id, record, part)
         self.recent.append((entity, record_id, old))
@@ -241,7 +246,8 @@ class World:
             listener(entity, action, record_id)
 
     @staticmethod
-    def _part(entity: str, record: Record | None) -> str:
+    def part(entity: str, record: Record | None) -> str:
+        """The part of its table that a record is found in: an opportunity's state."""
         if entity != "opportunity" or record is None:
             return EVERYTHING
         return pools.OPPORTUNITY_STATUSES[record["opportunityStatusId"]][1]
@@ -270,9 +276,8 @@ class World:
     # Statuses of placements: an ordered list
 
     def _change_status(self, op: str, status_id: int | None, accepted: Record) -> int:
-        known = (
-            self.statuses if op != "undelete" else {n: 0 for entity, n in self._deleted if entity == "status"}
-        )
+        undeletable = {n for entity, n in self._deleted if entity == "status"}
+        known = undeletable if op == "undelete" else set(self.statuses)
         if op == "create":
             status_id, self._next_status = self._next_status, self._next_status + 1
         elif status_id is None or status_id not in known:
@@ -289,10 +294,8 @@ class World:
     def _arrange(self, op: str, status_id: int, accepted: Record) -> None:
         place = accepted.get("position")
         old = self._deleted.pop(("status", status_id), None) or self.statuses.get(status_id)
-        status = {
-            **(old or {"name": "", "group": "Internal"}),
-            **{k: accepted[k] for k in ("name", "group") if k in accepted},
-        }
+        status: Record = dict(old or {"name": "", "group": "Internal"})
+        status.update((key, accepted[key]) for key in ("name", "group") if key in accepted)
         order = [n for n in self.statuses if n != status_id]
         if op == "delete":
             self._deleted["status", status_id] = status
@@ -302,7 +305,8 @@ class World:
             order.insert(len(order) if place is None else int(place), status_id)
         everything = {**self.statuses, status_id: status}
         self.statuses.clear()
-        self.statuses.update({n: everything[n] for n in order})
+        for n in order:
+            self.statuses[n] = everything[n]
 
     def _placements_with(self, status_id: int, accepted: Record) -> Iterator[int]:
         if {"name", "group"} & accepted.keys() and str(status_id) in self._status_usage:

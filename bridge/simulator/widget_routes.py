@@ -1,0 +1,289 @@
+"""The older widget API: everything POST, errors in-band with HTTP 200, its own credentials.
+
+Assumed: where checkPerson puts what it found, the id in its ``recordLink``, that it is live; that an
+application made twice is status 3; the column ``rejectionreason`` of a placement.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from bridge.simulator import pools
+from bridge.simulator.routing import Call, Invalid, Reply, Route, reply
+from bridge.simulator.shapes import display
+from bridge.simulator.site import Site
+from bridge.simulator.write_routes import change, first_status, move, place, store_document
+
+Body = dict[str, Any]
+
+_RESOURCE = {
+    "firstname": "firstName",
+    "lastname": "surname",
+    "jobtitle": "jobTitle",
+    "company": "clientName",
+    "address1": "addressLine1",
+    "address2": "addressLine2",
+    "city": "town",
+    "state": "county",
+    "zipcode": "postcode",
+    "country": "country",
+    "homephone": "telephone",
+    "workphone": "telephone",
+    "cellphone": "mobilePhone",
+    "email": "email",
+    "linkedin": "linkedin",
+    "source": "source",
+    "salary": "currentSalaryNum",
+    "note": "note",
+}
+_RESOURCE_COLUMNS = {
+    "firstname": "firstName",
+    "surname": "surname",
+    "jobtitle": "jobTitle",
+    "addressline1": "addressLine1",
+    "addressline2": "addressLine2",
+    "town": "town",
+    "county": "county",
+    "postcode": "postcode",
+    "country": "country",
+    "email": "email",
+    "email2": "email2",
+    "mobilephone": "mobilePhone",
+    "homephone": "telephone",
+    "workphone": "telephone",
+    "tag": "tagText",
+    "note": "note",
+    "wheredidyouhear": "source",
+    "desiredsalary": "desiredSalary",
+    "currentsalarynum": "currentSalaryNum",
+    "desiredsalarynum": "desiredSalaryNum",
+    "noticeperiod": "noticePeriod",
+    "resourcestatusid": "statusId",
+}
+_PLACEMENT_COLUMNS = {
+    "opportunityresourcestatusid": "opportunityResourceStatusId",
+    "rejectionreason": "rejectionReason",
+}
+_NUMBERS = ("currentSalaryNum", "desiredSalaryNum", "noticePeriod", "statusId", "opportunityResourceStatusId")
+_TYPES = {"R": ("resource", _RESOURCE_COLUMNS), "X": ("opportunity_resource", _PLACEMENT_COLUMNS)}
+
+
+class Denied(Exception):
+    """An answer with a status of its own: 1 user not found, 2 not active, 3 can't be overwritten."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def answer(message: str = "success", status: int = 0, **more: Any) -> Reply:
+    """The widget API's reply."""
+    return reply({"status": status, "message": message, "count": 0, **more})
+
+
+async def handle(site: Site, call: Call, function: Callable[[Site, Body], Reply]) -> Reply:
+    """Unwrap, check the credentials, call. The inner name isn't checked: TrackerRMS tolerates a wrong one."""
+    try:
+        outer = call.object().get("trackerrms")
+        inner = next(iter(outer.values()), None) if isinstance(outer, dict) else None
+        if not isinstance(inner, dict):
+            raise Invalid("no trackerrms object")
+        _authorise(site, call, _part(inner, "credentials"))
+        return function(site, inner)
+    except Denied as error:
+        return answer(str(error), error.status)
+    except Invalid:
+        return answer("invalid request", 99)
+
+
+def _part(body: Body, name: str) -> Body:
+    found = body.get(name) or {}
+    if not isinstance(found, dict):
+        raise Invalid(f"{name} must be an object")
+    return found
+
+
+def _authorise(site: Site, call: Call, credentials: Body) -> None:
+    scheme, _, header = call.headers.get("Authorization", "").partition(" ")
+    tokens = (header if scheme.lower() == "bearer" else "", credentials.get("oauthtoken"))
+    if any(isinstance(token, str) and token and site.tokens.is_bearer(token) for token in tokens):
+        return
+    if not site.tokens.is_api_key(credentials.get("apikey")):
+        raise Denied(1, "user not found")  # seen: also for a REST JWT
+
+
+def check_logon(site: Site, body: Body) -> Reply:
+    """The credentials were right, or this isn't reached."""
+    return answer()
+
+
+def check_person(site: Site, body: Body) -> Reply:
+    """Whom an e-mail, telephone or LinkedIn address belongs to."""
+    details = _part(body, "details")
+    wanted = [
+        value
+        for key in ("email", "phone", "linkedin")
+        if isinstance(value := details.get(key), str) and value
+    ]
+    found = sorted({n for value in wanted for n in site.world.lookup.resources(value)})
+    record = site.world.live["resource"].get(found[0]) if found else None
+    if record is None:
+        return answer(recordLink="", recordTypes="", firstRecord=None)
+    first = {
+        "fullname": display(record),
+        "jobtitle": record["jobTitle"],
+        "company": record["clientName"],
+        "phone": record["telephone"],
+        "cell": record["mobilePhone"],
+        "email": record["email"],
+        "linkedin": record["linkedin"],
+    }
+    more = {
+        "count": len(found),
+        "recordLink": f"/Resource/{found[0]}",
+        "recordTypes": "R",
+        "firstRecord": first,
+    }
+    return reply({"status": 0, "message": "success", **more})
+
+
+def create_resource(site: Site, body: Body) -> Reply:
+    """A candidate, and its application when told so; one whose e-mail is known is 3 unless overwritten."""
+    instructions, resource = _part(body, "instructions"), _part(body, "resource")
+    given = _created(site, resource)
+    job = _number(instructions["assigntoopportunity"]) if instructions.get("assigntoopportunity") else None
+    if job is not None and job not in site.world.live["opportunity"]:
+        raise Invalid("no such opportunity")
+    known = site.world.lookup.resources(str(given.get("email") or ""))
+    if known and not instructions.get("overwriteresource"):
+        raise Denied(3, "record found and cannot be overwritten")
+    op, candidate = ("update", known[0]) if known else ("create", None)
+    resource_id = change(site, op, "resource", candidate, given)
+    if job is not None and site.world.lookup.placement_of(job, resource_id) is None:
+        place(site, job, resource_id, _initial_status(site, instructions))
+    record = site.world.live["resource"].get(resource_id)
+    name = display(record) if record else ""
+    return answer("updated" if known else "created", recordId=resource_id, recordName=name)
+
+
+def _created(site: Site, resource: Body) -> Body:
+    given = {
+        ours: resource[theirs] for theirs, ours in _RESOURCE.items() if resource.get(theirs) not in (None, "")
+    }
+    if "firstName" not in given and "surname" not in given:
+        first, _, last = str(resource.get("fullname") or "").strip().rpartition(" ")
+        given.update(firstName=first, surname=last)
+    if not given.get("surname") and not given.get("firstName"):
+        raise Invalid("a name is required")
+    if isinstance(given.get("currentSalaryNum"), str):
+        given["currentSalaryNum"] = _number(given["currentSalaryNum"])
+    statuses = {name: n for n, name in pools.RESOURCE_STATUSES.items()}
+    if resource.get("status") in statuses:
+        given["statusId"] = statuses[resource["status"]]
+    return given
+
+
+def _initial_status(site: Site, instructions: Body) -> int:
+    if str(instructions.get("assigntolist", "short")).startswith("long"):
+        return first_status(site, None)
+    return first_status(site, "Applied" if instructions.get("shortlistedby") == "resource" else "Shortlisted")
+
+
+def apply(site: Site, body: Body) -> Reply:
+    """``resourceApplication``: a candidate onto a job's list; ids come as text or numbers."""
+    instructions = _part(body, "instructions")
+    job, candidate = (_number(instructions.get(key)) for key in ("opportunityid", "resourceid"))
+    if job not in site.world.live["opportunity"] or candidate not in site.world.live["resource"]:
+        raise Invalid("no such record")
+    if site.world.lookup.placement_of(job, candidate) is not None:
+        raise Denied(3, "record found and cannot be overwritten")
+    placement = place(site, job, candidate, _initial_status(site, instructions))
+    return answer("created", recordId=placement, recordName="")
+
+
+def attach_document(site: Site, body: Body) -> Reply:
+    """A file in base64 for a candidate (record type R)."""
+    file = _part(body, "file")
+    resource_id = _number(file.get("recordId"))
+    if file.get("recordType") != "R" or resource_id not in site.world.live["resource"]:
+        raise Invalid("no such record")
+    kind = file.get("documentType", "general")
+    number = store_document(site, resource_id, file.get("filename"), kind, file.get("data"))
+    return answer("created", recordId=number, recordName=file["filename"])
+
+
+def update_record(site: Site, body: Body) -> Reply:
+    """Columns of a candidate (R) or a placement (X); values come as text."""
+    instructions, updates = _part(body, "instructions"), body.get("updates")
+    entity, columns = _TYPES.get(str(instructions.get("recordtype")), ("", {}))
+    record_id = _number(instructions.get("recordid"))
+    if not entity or record_id not in site.world.live[entity] or not isinstance(updates, list):
+        raise Invalid("no such record")
+    given: Body = {}
+    for update in updates:
+        column = columns.get(str(update.get("column")).lower()) if isinstance(update, dict) else None
+        if column is None:
+            raise Invalid("no such column")
+        given[column] = _number(update.get("value")) if column in _NUMBERS else update.get("value")
+    if entity == "opportunity_resource":
+        move(site, record_id, given)
+    else:
+        change(site, "update", entity, record_id, given)
+    return answer("updated", recordId=record_id)
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise Invalid("not a number") from error
+
+
+def settings(site: Site, body: Body) -> Reply:
+    """``getSettingsData``: lists, and the users with one name each; no placement statuses, no owner roles."""
+    users = []
+    for user_id in site.world.live["user"].ids():
+        user = site.world.live["user"].get(user_id) or {}
+        shown = {
+            "UserId": user_id,
+            "Username": display(user),
+            "Email": user["email"],
+            "Active": user["active"],
+        }
+        users.append({**shown, "LastLogon": None})
+    lists = {
+        "opportunityStatuses": {n: name for n, (name, _) in pools.OPPORTUNITY_STATUSES.items()},
+        "opportunityWorkTypes": dict(enumerate(pools.WORK_TYPES, start=1)),
+        "resourceStatuses": pools.RESOURCE_STATUSES,
+        "resourceSources": dict(enumerate((s for s in pools.SOURCES if s), start=1)),
+        "departments": pools.DEPARTMENTS,
+        "skills": dict(site.world.pools.skills),
+    }
+    named: dict[str, Any] = {
+        key: [{"Id": n, "Name": name} for n, name in pairs.items()] for key, pairs in lists.items()
+    }
+    return answer(**named, customFields=[], customFieldLists=[], users=users)
+
+
+_FUNCTIONS: dict[str, Callable[[Site, Body], Reply]] = {
+    "checkLogon": check_logon,
+    "checkPerson": check_person,
+    "createResource": create_resource,
+    "resourceApplication": apply,
+    "attachDocument": attach_document,
+    "updateRecord": update_record,
+    "getSettingsData": settings,
+}
+
+
+def routes() -> list[Route]:
+    """The table of widget functions."""
+    return [
+        Route(
+            method="POST",
+            pattern=f"/api/widget/{name}",
+            handler=partial(handle, function=function),
+            open=True,
+        )
+        for name, function in _FUNCTIONS.items()
+    ]

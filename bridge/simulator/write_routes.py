@@ -1,0 +1,202 @@
+"""Writing endpoints of REST: candidates, placements, documents. Every effect is a change of the world.
+
+Assumed, for nobody has seen them: adding to the shortlist, moving a placement by PATCH, the body of
+AttachDocument, that adding a candidate to a job twice answers 200 with the placement there is, that an
+attached document counts as a save.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from bridge.simulator import fields
+from bridge.simulator.rest_routes import unknown
+from bridge.simulator.routing import Call, Invalid, Reply, Route, reply
+from bridge.simulator.site import Site
+from bridge.simulator.world import Refused
+
+DOCUMENT_TYPES = ("general", "resume", "photo", "specification", "logo", "agencyresume")
+
+_FLAT_CONTACT = ("email", "email2", "mobilePhone", "telephone", "linkedin")
+_WRITABLE = (
+    *(
+        "source",
+        "firstName",
+        "surname",
+        "jobTitle",
+        "availableForWork",
+        "currentSalaryNum",
+        "desiredSalaryNum",
+    ),
+    *("desiredSalary", "noticePeriod", "note", "tagText", "workTypes", "quickSkills"),
+    *("contactDetails", "address", "currentClient", "owner", "status"),
+)
+
+
+async def create_resource(site: Site, call: Call) -> Reply:
+    """Seen: 201 with the new id. A candidate without any name is refused (assumed)."""
+    given = _resource_fields(site, call.object())
+    if not given.get("surname") and not given.get("firstName"):
+        raise Invalid("surname is required")
+    return reply({"id": change(site, "create", "resource", None, given), "success": True}, 201)
+
+
+async def patch_resource(site: Site, call: Call) -> Reply:
+    """Partial; arrays replace the whole list; an unknown id is answered 204, as success may be."""
+    if call.ids[0] not in site.world.live["resource"]:
+        return unknown(site)
+    given = _resource_fields(site, call.object())
+    return reply({"id": change(site, "update", "resource", call.ids[0], given), "success": True})
+
+
+async def delete_resource(site: Site, call: Call) -> Reply:
+    """Gone, with its placements; the reply is assumed."""
+    if call.ids[0] not in site.world.live["resource"]:
+        return unknown(site)
+    return reply({"id": change(site, "delete", "resource", call.ids[0], {}), "success": True})
+
+
+async def add_to_list(site: Site, call: Call, group: str | None) -> Reply:
+    """A candidate onto a job's longlist (the first status) or shortlist (the first of its group).
+
+    A body with ``opportunityResourceStatusId`` chooses another status (assumed).
+    """
+    job, candidate = call.ids
+    if job not in site.world.live["opportunity"] or candidate not in site.world.live["resource"]:
+        return unknown(site)
+    existing = site.world.lookup.placement_of(job, candidate)
+    if existing is not None:
+        return reply({"id": existing, "success": True})
+    status = call.object().get("opportunityResourceStatusId", first_status(site, group))
+    return reply({"id": place(site, job, candidate, status), "success": True}, 201)
+
+
+def first_status(site: Site, group: str | None) -> int:
+    """The first placement status of a group, or of all."""
+    ids = list(site.world.statuses)
+    return next((n for n in ids if site.world.statuses[n]["group"] == group), ids[0])
+
+
+def place(site: Site, job: int, candidate: int, status: object) -> int:
+    """Make a placement; returns its id. Raises Invalid."""
+    given = {"opportunityId": job, "resourceId": candidate, "opportunityResourceStatusId": status}
+    return change(site, "create", "opportunity_resource", None, given)
+
+
+async def patch_placement(site: Site, call: Call) -> Reply:
+    """Move a placement to another status, with the note of a rejection."""
+    if call.ids[0] not in site.world.live["opportunity_resource"]:
+        return unknown(site)
+    body = call.object()
+    given: dict[str, Any] = {
+        key: body[key] for key in ("opportunityResourceStatusId", "rejectionReason") if key in body
+    }
+    return reply({"id": move(site, call.ids[0], given), "success": True})
+
+
+def move(site: Site, placement: int, given: dict[str, Any]) -> int:
+    """Change a placement's status or reason; a rejected one is no longer active. Raises Invalid."""
+    status = site.world.statuses.get(given.get("opportunityResourceStatusId", 0))
+    if status is not None:
+        given["activeRecord"] = status["group"] != "Rejected"
+    return change(site, "update", "opportunity_resource", placement, given)
+
+
+async def attach_document(site: Site, call: Call) -> Reply:
+    """A file in base64. Assumed keys: ``resourceId``, ``filename``, ``documentType``, ``filecontent``."""
+    body = call.object()
+    resource_id = body.get("resourceId", body.get("recordId"))
+    if not isinstance(resource_id, int):
+        raise Invalid("resourceId must be a whole number")
+    if resource_id not in site.world.live["resource"]:
+        return unknown(site)
+    kind, content = body.get("documentType", "general"), body.get("filecontent", body.get("data"))
+    return reply(
+        {"id": store_document(site, resource_id, body.get("filename"), kind, content), "success": True}, 201
+    )
+
+
+def store_document(site: Site, resource_id: int, name: object, kind: object, content: object) -> int:
+    """Keep a document of a candidate; returns its id. Raises Invalid."""
+    if not isinstance(name, str) or not name or kind not in DOCUMENT_TYPES or not isinstance(content, str):
+        raise Invalid("filename, a known documentType and filecontent are required")
+    try:
+        base64.b64decode(content, validate=True)
+    except binascii.Error as error:
+        raise Invalid("filecontent must be base64") from error
+    held = site.documents.setdefault(resource_id, [])
+    number = sum(map(len, site.documents.values())) + 1
+    held.append({"documentId": number, "filename": name, "documentType": kind, "filecontent": content})
+    change(site, "update", "resource", resource_id, {})
+    return number
+
+
+async def list_documents(site: Site, call: Call) -> Reply:
+    """A candidate's documents, without their content."""
+    if call.ids[0] not in site.world.live["resource"]:
+        return unknown(site)
+    held = site.documents.get(call.ids[0], [])
+    return reply([{key: value for key, value in one.items() if key != "filecontent"} for one in held])
+
+
+async def read_document(site: Site, call: Call) -> Reply:
+    """Seen: the name and the content in base64."""
+    for one in site.documents.get(call.ids[0], []):
+        if one["documentId"] == call.ids[1]:
+            return reply({"filename": one["filename"], "filecontent": one["filecontent"]})
+    return unknown(site)
+
+
+def change(site: Site, op: str, entity: str, record_id: int | None, given: Mapping[str, Any]) -> int:
+    """A change through the world's one path. Raises Invalid where TrackerRMS would answer 400."""
+    try:
+        return site.world.change(op, entity, record_id, **given)
+    except (fields.BadField, Refused) as error:
+        raise Invalid(str(error)) from error
+
+
+def _resource_fields(site: Site, body: dict[str, Any]) -> dict[str, Any]:
+    flat = () if site.quirks["flat_email_dropped"] else _FLAT_CONTACT
+    given = {key: value for key, value in body.items() if key in _WRITABLE or key in flat}
+    given = {key: value for key, value in given.items() if value is not None}
+    for key in ("contactDetails", "address", "currentClient", "owner", "status"):
+        if key in given:
+            given[key] = fields.known_parts("resource", key, given[key])
+    if "quickSkills" in given:
+        given["quickSkills"] = _known_skills(site, given["quickSkills"])
+    return given
+
+
+def _known_skills(site: Site, value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    names = dict(site.world.pools.skills)
+    kept = []
+    for skill in value:
+        key = skill.get("id") if isinstance(skill, dict) else None
+        if key == 0 and isinstance(skill.get("name"), str):
+            kept.append({"id": 0, "name": skill["name"]})  # seen: id 0 is a skill in free text
+        elif key in names:
+            kept.append({"id": key, "name": names[key]})
+        elif not site.quirks["unknown_skills_dropped"]:
+            raise Invalid("unknown skill")
+    return kept
+
+
+def routes() -> list[Route]:
+    """The table of writing endpoints."""
+    resource, placed = "/api/v1/Resource", "/api/v1/Opportunity/{id}/%s/resource/{id}"
+    longlist, shortlist = partial(add_to_list, group=None), partial(add_to_list, group="Shortlisted")
+    return [
+        Route(method="POST", pattern=resource, handler=create_resource),
+        Route(method="PATCH", pattern=resource + "/{id}", handler=patch_resource),
+        Route(method="DELETE", pattern=resource + "/{id}", handler=delete_resource),
+        Route(method="POST", pattern=placed % "longlist", handler=longlist),
+        Route(method="POST", pattern=placed % "shortlist", handler=shortlist),
+        Route(method="PATCH", pattern="/api/v1/OpportunityResource/{id}", handler=patch_placement),
+        Route(method="POST", pattern=resource + "/AttachDocument", handler=attach_document),
+        Route(method="GET", pattern=resource + "/{id}/Documents", handler=list_documents, read=True),
+        Route(method="GET", pattern=resource + "/{id}/Document/{id}", handler=read_document, read=True),
+    ]
