@@ -309,6 +309,7 @@ def _check(config: Config) -> None:
         if integration.base_url and not re.match(r"https?://[^/]", integration.base_url):
             raise ConfigError(f"{key}.base_url: must start with https:// or http://")
         _check_credentials(key, integration)
+        _check_models(key, integration)
         try:
             zoneinfo.ZoneInfo(integration.time_zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
@@ -319,6 +320,16 @@ def _check(config: Config) -> None:
         config.kafka.sasl_username and config.kafka.sasl_password
     ):
         raise ConfigError("kafka.sasl_username: SASL needs sasl_username and sasl_password")
+
+
+# A tag or a role lives while a link to it does, so the links must be followed too.
+_NEEDS = {"tag": "candidate_tag", "role": "job_user_role_assignment"}
+
+
+def _check_models(key: str, integration: IntegrationConfig) -> None:
+    for model, link in _NEEDS.items():
+        if integration.models and model in integration.models and link not in integration.models:
+            raise ConfigError(f"{key}.models: {model} can be followed only together with {link}: add it")
 
 
 def _check_credentials(key: str, integration: IntegrationConfig) -> None:

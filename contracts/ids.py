@@ -26,6 +26,11 @@ def event_id(entity: str, sequence: int) -> str:
     return "evt_" + _derive(b"event", entity, str(sequence))
 
 
+def dead_letter_id(integration_id: str, subject: str, reason: str, at: str) -> str:
+    """The id of a dead letter: ``dlq_`` and 24 characters."""
+    return "dlq_" + _derive(b"deadletter", integration_id, subject, reason, at)
+
+
 def format_sequence(sequence: int) -> str:
     """A version number, zero-padded so that it sorts as text: ``0000000042``."""
     return f"{sequence:0{SEQUENCE_DIGITS}d}"

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from contracts import codec, commands, events
+from contracts import codec, commands, dead_letters, events
 from contracts.entities import STRUCTS, Model
 
 DIRECTORY = Path(__file__).parent / "schema"
@@ -24,6 +24,7 @@ def generate() -> dict[str, dict[str, Any]]:
     for kind, struct in commands.INPUTS.items():
         made[f"{kind.replace('.', '-')}.command.v1.json"] = _command_schema(kind, struct)
     made["command-result.v1.json"] = _titled(msgspec.json.schema(commands.Result), "Command result")
+    made["dead-letter.v1.json"] = _titled(msgspec.json.schema(dead_letters.DeadLetter), "Dead letter")
     return made
 
 

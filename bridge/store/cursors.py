@@ -52,6 +52,39 @@ async def advance(
     await tx.execute(_ADVANCE, integration_id, resource, until, lag_seconds, calls, changes)
 
 
+async def begin(db: Database, integration_id: str, resource: str, moment: datetime) -> None:
+    """Let the polls of a resource begin at ``moment``, by TrackerRMS's clock."""
+    await db.execute(
+        "INSERT INTO cursors AS c (integration_id, resource, polled_until) VALUES ($1, $2, $3) "
+        "ON CONFLICT (integration_id, resource) DO UPDATE "
+        "SET polled_until = coalesce(c.polled_until, excluded.polled_until)",
+        integration_id,
+        resource,
+        moment,
+    )
+
+
+async def note_lag(db: Database, integration_id: str, resource: str, seconds: float) -> None:
+    """A sweep found what the polls missed: the index is that late."""
+    await db.execute(
+        "UPDATE cursors SET index_lag_seconds = greatest(index_lag_seconds, $3) "
+        "WHERE integration_id = $1 AND resource = $2",
+        integration_id,
+        resource,
+        seconds,
+    )
+
+
+async def forget_lag(tx: Tx, integration_id: str, resource: str) -> None:
+    """Believe a little more in the index: at every sweep, half of its lag is forgotten."""
+    await tx.execute(
+        "UPDATE cursors SET index_lag_seconds = index_lag_seconds / 2 "
+        "WHERE integration_id = $1 AND resource = $2",
+        integration_id,
+        resource,
+    )
+
+
 async def fail(db: Database, integration_id: str, resource: str, error: str) -> None:
     """Remember why a resource can't be read now, for ``bridge status``."""
     await db.execute(

@@ -79,6 +79,14 @@ async def decide(db: Database, held_id: int, state: Literal["approved", "discard
     return tag.endswith(" 1")
 
 
+async def reopen(db: Database, held_id: int) -> None:
+    """What was approved could not be proved: a person must look again."""
+    await db.execute(
+        "UPDATE held_deletions SET state = 'held', decided_at = NULL WHERE id = $1 AND state = 'approved'",
+        held_id,
+    )
+
+
 async def finish(tx: Tx, held_id: int) -> None:
     """An approved set has been carried out."""
     await tx.execute("UPDATE held_deletions SET state = 'done', decided_at = now() WHERE id = $1", held_id)

@@ -18,7 +18,9 @@ ScanKind = Literal["initial", "sweep", "resync", "republish"]
 class Scan(Struct, frozen=True, kw_only=True):
     """A walk through all pages of a resource, one segment (state) after another.
 
-    ``flaw`` says why it can't prove a deletion; ``None`` while nothing is wrong.
+    ``pages_known`` and ``rows_known`` are what the lists said of the segments begun; ``pages_done`` and
+    ``rows_done`` of those read to their end. ``ghosts`` were listed, yet gone by id. ``flaw`` says why
+    it can't prove a deletion; ``None`` while nothing is wrong.
     """
 
     id: int
@@ -31,7 +33,10 @@ class Scan(Struct, frozen=True, kw_only=True):
     pages_read: int
     pages_known: int | None
     rows_known: int | None
+    pages_done: int
+    rows_done: int
     rows_seen: int
+    ghosts: int
     rows_changed: int
     calls: int
     flaw: str | None
@@ -49,6 +54,43 @@ async def running(db: Database | Tx, integration_id: str, resource: str) -> Scan
         resource,
     )
     return None if row is None else Scan(**dict(row))
+
+
+async def all_running(db: Database, integration_id: str) -> set[str]:
+    """The resources that have an unfinished scan."""
+    rows = await db.fetch(
+        "SELECT resource FROM scans WHERE integration_id = $1 AND finished_at IS NULL", integration_id
+    )
+    return {r[0] for r in rows}
+
+
+async def get(db: Database, scan_id: int) -> Scan:
+    """A scan as it stands now."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM scans WHERE id = $1", scan_id)
+    if row is None:
+        raise LookupError(f"no scan {scan_id}")
+    return Scan(**dict(row))
+
+
+async def last_finished_age(db: Database, integration_id: str, resource: str) -> float | None:
+    """Seconds since the newest finished scan of a resource began; ``None`` before its first."""
+    row = await db.fetchrow(
+        "SELECT extract(epoch FROM now() - started_at)::float8 FROM scans WHERE integration_id = $1 "
+        "AND resource = $2 AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
+        integration_id,
+        resource,
+    )
+    return None if row is None else float(row[0])
+
+
+async def begin_again(tx: Tx, integration_id: str, resource: str, kind: ScanKind) -> None:
+    """Start a scan of that kind from the first page, in place of the one under way."""
+    await tx.execute(
+        "DELETE FROM scans WHERE integration_id = $1 AND resource = $2 AND finished_at IS NULL",
+        integration_id,
+        resource,
+    )
+    await start(tx, integration_id, resource, kind)
 
 
 async def last_finished(db: Database, integration_id: str, resource: str) -> Scan | None:
@@ -89,6 +131,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     pages_known: int | None
     rows_known: int | None
     seen: BitMap64
+    ghosts: int
     changed: int
     calls: int
     flaw: str | None
@@ -98,7 +141,9 @@ _ADVANCE = """
 UPDATE scans
 SET segment = $2, next_page = $3, pages_read = pages_read + $4, pages_known = $5, rows_known = $6,
     rows_seen = rows_seen + $7, rows_changed = rows_changed + $8, calls = calls + $9,
-    flaw = coalesce(flaw, $10), updated_at = now()
+    flaw = coalesce(flaw, $10), ghosts = ghosts + $11, updated_at = now(),
+    pages_done = CASE WHEN segment < $2 THEN coalesce($5, pages_done) ELSE pages_done END,
+    rows_done = CASE WHEN segment < $2 THEN coalesce($6, rows_done) ELSE rows_done END
 WHERE id = $1 AND finished_at IS NULL
 """
 
@@ -117,6 +162,7 @@ async def advance(tx: Tx, scan_id: int, progress: Progress) -> None:
         progress.changed,
         progress.calls,
         progress.flaw,
+        progress.ghosts,
     )
     await tx.execute(
         "INSERT INTO scan_pages (scan_id, segment, first_page, last_page, seen) VALUES ($1, $2, $3, $4, $5)",

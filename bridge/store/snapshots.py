@@ -92,6 +92,20 @@ async def put(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> Non
     await tx.execute(_UPSERT, integration_id, *columns)
 
 
+async def restore(tx: Tx, integration_id: str, changes: Sequence[tuple[Snapshot, Snapshot | None]]) -> None:
+    """Take (new, old) back: what could not be published must not count as published."""
+    new = [snapshot for snapshot, old in changes if old is None]
+    await put(tx, integration_id, [old for _, old in changes if old is not None])
+    if new:
+        await tx.execute(
+            "DELETE FROM snapshots s USING unnest($2::text[], $3::text[]) AS k (model, remote_id) "
+            "WHERE s.integration_id = $1 AND s.model = k.model AND s.remote_id = k.remote_id",
+            integration_id,
+            [str(s.model) for s in new],
+            [s.remote_id for s in new],
+        )
+
+
 def _snapshot(row: Any) -> Snapshot:
     return Snapshot(
         model=Model(row[0]),

@@ -108,6 +108,30 @@ async def live_before(
         last = rows[-1][0]
 
 
+async def live(db: Database, integration_id: str, resource: str) -> AsyncIterator[list[int]]:
+    """The rows believed to exist, in slices, ascending."""
+    last = -(2**63)
+    query = (
+        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND row_id > $3 "
+        "ORDER BY row_id LIMIT $4"
+    )
+    while rows := await db.fetch(query, integration_id, resource, last, _SLICE):
+        yield [r[0] for r in rows]
+        last = rows[-1][0]
+
+
+async def missed(db: Database, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
+    """Which of these rows the newest complete scans did not see."""
+    rows = await db.fetch(
+        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "AND missed >= 2 AND row_id = ANY($3::bigint[])",
+        integration_id,
+        resource,
+        row_ids,
+    )
+    return [r[0] for r in rows]
+
+
 async def count_live(db: Database | Tx, integration_id: str, resource: str) -> int:
     """How many rows of a resource are believed to exist."""
     query = "SELECT count(*) FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone"

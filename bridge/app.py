@@ -1,0 +1,150 @@
+"""The composition root: builds doors and stages from the configuration. The only module that knows all."""
+
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from bridge import embedded, kafka, sealing, supervisor
+from bridge.capture.stage import Capture, Keys
+from bridge.config import Config, IntegrationConfig, Secret
+from bridge.errors import Transient
+from bridge.hashing import Hasher
+from bridge.metering import Meter
+from bridge.relay import Relay
+from bridge.sealing import Sealer
+from bridge.store import database, installation
+from bridge.store.budgets import Budget, Terms
+from bridge.store.database import Database
+from bridge.store.tokens import Vault
+from bridge.supervisor import Stage
+from bridge.tracker.client import Client
+from contracts import topics
+
+_log = structlog.get_logger(__name__)
+
+Role = Literal["poller", "relay"]
+ROLES: tuple[Role, ...] = ("poller", "relay")
+
+
+class Installation(Struct, frozen=True, kw_only=True):
+    """An opened bridge: its configuration, its store and its keys."""
+
+    config: Config
+    db: Database
+    keys: Keys
+
+
+@contextlib.contextmanager
+def grounded(config: Config, *, need_kafka: bool = True) -> Iterator[Config]:
+    """The configuration with every address filled in: embedded servers are started for those left out.
+
+    Blocks for about a second; enter from the main thread, before the event loop runs.
+    """
+    data_dir = Path(config.data_dir).absolute()
+    with contextlib.ExitStack() as stack:
+        if config.store.url is None:
+            url = stack.enter_context(embedded.postgres(data_dir))
+            _log.info("postgres.embedded", url=url, keeps="its data in data_dir")
+            store = msgspec.structs.replace(config.store, url=Secret(url))
+            config = msgspec.structs.replace(config, store=store)
+        if need_kafka and config.kafka.bootstrap_servers is None:
+            address = stack.enter_context(embedded.kafka(data_dir))
+            _log.warning("kafka.embedded", bootstrap_servers=address, keeps="nothing: it forgets at exit")
+            config = msgspec.structs.replace(
+                config, kafka=msgspec.structs.replace(config.kafka, bootstrap_servers=address)
+            )
+        yield config
+
+
+@contextlib.asynccontextmanager
+async def opened(config: Config, *, migrate: bool = True) -> AsyncIterator[Installation]:
+    """The installation, its schema brought up to date first unless told otherwise."""
+    url = store_url(config)
+    if migrate:
+        applied = await database.migrate(url)
+        if applied:
+            _log.info("schema.migrated", revisions=applied)
+    sealer = Sealer(config.sealing.key or sealing.development_key(Path(config.data_dir)))
+    async with await Database.open(url, config.store.pool_size) as db:
+        async with db.transaction() as tx:
+            hasher = Hasher(await installation.hash_key(tx, sealer))
+        yield Installation(config=config, db=db, keys=Keys(hasher=hasher, sealer=sealer))
+
+
+def store_url(config: Config) -> str:
+    """The store's URL of a grounded configuration."""
+    if config.store.url is None:
+        raise AssertionError("the configuration is not grounded")
+    return config.store.url.reveal()
+
+
+def client(installed: Installation, integration: IntegrationConfig, meter: Meter | None = None) -> Client:
+    """A TrackerRMS client within the integration's shared budget; to be used as a context manager."""
+    return Client(
+        integration,
+        meter or budget(installed, integration),
+        Vault(installed.db, installed.keys.sealer, integration.id),
+    )
+
+
+def budget(installed: Installation, integration: IntegrationConfig) -> Budget:
+    """The integration's request budget, shared through the store."""
+    return Budget(installed.db, integration.id, Terms(requests=integration.requests_per_minute))
+
+
+async def make_topics(config: Config) -> int:
+    """Create the topics that are missing; returns the size of the largest message all of them take."""
+    prefix = config.kafka.topic_prefix
+    events = list(topics.all_events(prefix).values())
+    others = [topics.commands(prefix), topics.command_results(prefix), topics.dead_letter(prefix)]
+    specs = [kafka.TopicSpec(name=name, compactable=True) for name in events]
+    specs += [kafka.TopicSpec(name=name) for name in others]
+    await kafka.ensure_topics(config.kafka, specs)
+    limits = await kafka.effective_max_message_bytes(config.kafka, [*events, *others])
+    return min([config.kafka.max_message_bytes, *limits.values()])
+
+
+async def run(config: Config, only: Collection[Role] = ROLES) -> int:
+    """Run the stages of these roles until a signal; returns the exit code. ``config`` is grounded."""
+    async with opened(config) as installed, kafka.Producer(config.kafka) as producer:
+        try:
+            max_message_bytes = await make_topics(config)
+        except Transient as problem:
+            # Kafka may be down for an hour: what is captured meanwhile waits in the outbox.
+            max_message_bytes = config.kafka.max_message_bytes
+            _log.warning("kafka.unreachable", reason=str(problem))
+        return await supervisor.run(stages(installed, producer, only, max_message_bytes))
+
+
+def stages(
+    installed: Installation, producer: kafka.Producer, only: Collection[Role], max_message_bytes: int
+) -> Mapping[str, Stage]:
+    """The stages of these roles by name."""
+    config = installed.config
+    made: dict[str, Stage] = {}
+    if "relay" in only:
+        made["relay"] = Relay(installed.db, producer, config.relay).run
+    if "poller" in only:
+        for integration in config.integrations:
+            made[f"poller:{integration.id}"] = _capture(installed, integration, max_message_bytes).run
+    return made
+
+
+def _capture(installed: Installation, integration: IntegrationConfig, max_message_bytes: int) -> Capture:
+    config = installed.config
+    meter = Meter(budget(installed, integration))
+    return Capture(
+        installed.db,
+        integration,
+        config.capture,
+        installed.keys,
+        topic_prefix=config.kafka.topic_prefix,
+        max_message_bytes=max_message_bytes,
+        meter=meter,
+        connect=lambda: client(installed, integration, meter),
+    )

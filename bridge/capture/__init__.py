@@ -1,0 +1,1 @@
+"""Capture: TrackerRMS becomes created, updated and deleted events."""

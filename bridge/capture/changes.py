@@ -1,0 +1,256 @@
+"""What was observed becomes snapshots and events, inside the caller's transaction (invariant 1).
+
+The caller holds the transaction, so that it can commit the scan ledger with it; every writer of an
+integration's snapshots goes through here and takes the same lock.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from msgspec import UNSET, Struct, UnsetType
+
+from bridge.capture import diff
+from bridge.capture.diff import SHARED, Decision, Differ, Key
+from bridge.capture.publishing import Identity, Publisher
+from bridge.hashing import Hasher
+from bridge.store import outbox, parked, snapshots, sources
+from bridge.store.database import Tx
+from bridge.store.outbox import OutboxRow
+from bridge.store.snapshots import Snapshot
+from bridge.store.sources import Source
+from bridge.tracker.families import Family
+from contracts.entities import Model
+from contracts.events import Cause
+
+
+class Trouble(Struct, frozen=True, kw_only=True):
+    """Why a record could not be processed, and where to read it."""
+
+    reason: str
+    path: str
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """A record as just read: its list row's fingerprints, and what it yields or why it can't be read.
+
+    ``latest`` is the latest moment its last-updated time may mean (they differ from ``source.version`` in
+    the repeated hour at the end of summer time); ``None`` where the record does not say.
+    """
+
+    source: Source
+    latest: datetime | None
+    found: Family | Trouble
+
+
+class Applied(Struct, frozen=True, kw_only=True):
+    """What came of a batch: events by type; records ignored as stale, newly parked, and read with gaps."""
+
+    events: dict[str, int]
+    stale: int = 0
+    parked: int = 0
+    provisional: int = 0
+
+    @property
+    def changes(self) -> int:
+        """How many events there were."""
+        return sum(self.events.values())
+
+    def plus(self, other: "Applied") -> "Applied":
+        """Both together."""
+        events = {k: self.events.get(k, 0) + other.events.get(k, 0) for k in self.events | other.events}
+        return Applied(
+            events=events,
+            stale=self.stale + other.stale,
+            parked=self.parked + other.parked,
+            provisional=self.provisional + other.provisional,
+        )
+
+    def counts(self) -> dict[str, int]:
+        """For a log line: the events by operation, and the rest where there is any."""
+        operations: Counter[str] = Counter()
+        for kind, count in self.events.items():
+            operations[kind.partition(".")[2]] += count
+        rest = {"stale": self.stale, "parked": self.parked}
+        return dict(operations) | {name: count for name, count in rest.items() if count}
+
+
+class Changes:
+    """Writes one integration's changes. Holds no state: two processes may each have one."""
+
+    def __init__(
+        self, identity: Identity, hasher: Hasher, publisher: Publisher, models: frozenset[Model]
+    ) -> None:
+        self._id = identity.integration_id
+        self._hasher = hasher
+        self._publisher = publisher
+        self._models = models
+
+    async def apply(
+        self,
+        tx: Tx,
+        resource: str,
+        observations: Sequence[Observation],
+        cause: Cause,
+        *,
+        silent: bool = False,
+        republish: bool = False,
+        command_id: str | UnsetType = UNSET,
+    ) -> Applied:
+        """Compare what was observed with what is stored, and write the difference.
+
+        ``silent`` stores without publishing; ``republish`` publishes unchanged records too. A record older
+        than what is stored is ignored: a stale index never rolls one back.
+        """
+        if not observations:
+            return Applied(events={})
+        await snapshots.lock(tx, self._id)
+        fresh = await self._fresh(tx, resource, observations)
+        families = [o.found for o in fresh if isinstance(o.found, Family)]
+        differ = Differ(self._hasher, _now(), self._models, republish)
+        decisions = await self._decide(tx, differ, families)
+        events, oversized = await self._write(tx, decisions, cause, silent=silent, command_id=command_id)
+        newly = await self._park(tx, resource, fresh, oversized)
+        await sources.put(tx, self._id, resource, [o.source for o in fresh])
+        return Applied(
+            events=events,
+            stale=len(observations) - len(fresh),
+            parked=newly,
+            provisional=sum(m.provisional for f in families for m in f.members),
+        )
+
+    async def delete(self, tx: Tx, resource: str, row_ids: Sequence[int], cause: Cause) -> Applied:
+        """Publish as deleted what these records yielded; they are proved to be gone."""
+        await snapshots.lock(tx, self._id)
+        gone = await sources.mark_gone(tx, self._id, resource, row_ids)
+        await parked.release(tx, self._id, resource, gone)
+        live = await snapshots.of_parents(tx, self._id, [diff.parent_of(resource, r) for r in gone])
+        differ = Differ(self._hasher, _now(), self._models)
+        decisions = [differ.deleted(snapshot) for snapshot in live]
+        await snapshots.put(tx, self._id, [d.snapshot for d in decisions])
+        decisions += await self._shared(tx, differ, [], decisions)
+        events, _ = await self._write(tx, decisions, cause, silent=False, command_id=UNSET)
+        return Applied(events=events)
+
+    async def report(self, tx: Tx, resource: str, troubles: Sequence[Trouble]) -> None:
+        """Dead letters for rows that have no id to be parked under."""
+        letters = [self._publisher.dead_letter(resource, None, t.reason, t.path, _now()) for t in troubles]
+        await outbox.append(tx, letters)
+
+    async def _fresh(self, tx: Tx, resource: str, observations: Sequence[Observation]) -> list[Observation]:
+        """Without the stale ones; of a record seen twice (pages drift), the later sight."""
+        last = {o.source.row_id: o for o in observations}
+        stored = await sources.known(tx, self._id, resource, list(last))
+        return [o for o in last.values() if not _stale(o, stored.get(o.source.row_id))]
+
+    async def _decide(self, tx: Tx, differ: Differ, families: Sequence[Family]) -> list[Decision]:
+        parents = [diff.parent_of(f.resource, f.remote_id) for f in families]
+        live = await snapshots.of_parents(tx, self._id, parents)
+        stored = {(s.model, s.remote_id): s for s in live}
+        unknown = [
+            (m.model, m.remote_id)
+            for family in families
+            for m in family.members
+            if m.model not in SHARED and (m.model, m.remote_id) not in stored
+        ]
+        stored |= _by_key(await snapshots.by_keys(tx, self._id, unknown))
+        own = differ.families(families, stored, live)
+        # The links first: whether a tag or a role is in use is asked of the stored ones.
+        await snapshots.put(tx, self._id, [self._publisher.kept(d) for d in own])
+        return await self._shared(tx, differ, families, own) + own
+
+    async def _shared(
+        self, tx: Tx, differ: Differ, families: Iterable[Family], own: Iterable[Decision]
+    ) -> list[Decision]:
+        members = [m for f in families for m in f.members if m.model in SHARED and m.model in self._models]
+        touched = dict.fromkeys((m.model, m.remote_id) for m in members)
+        touched |= dict.fromkeys(
+            key for d in own if (key := _let_go(d)) is not None and key[0] in self._models
+        )
+        if not touched:
+            return []
+        stored = _by_key(await snapshots.by_keys(tx, self._id, list(touched)))
+        names = [diff.shared_key(*key) for key in touched]
+        used = await snapshots.shared_in_use(tx, self._id, names)
+        decisions = differ.shared(members, list(touched), stored, lambda k: diff.shared_key(*k) in used)
+        await snapshots.put(tx, self._id, [self._publisher.kept(d) for d in decisions])
+        return decisions
+
+    async def _write(
+        self,
+        tx: Tx,
+        decisions: Sequence[Decision],
+        cause: Cause,
+        *,
+        silent: bool,
+        command_id: str | UnsetType,
+    ) -> tuple[dict[str, int], list[Decision]]:
+        """Queue the events; returns their counts by type, and the decisions too large for Kafka."""
+        if silent:
+            return {}, []
+        rows: list[OutboxRow] = []
+        oversized: list[Decision] = []
+        kinds: Counter[str] = Counter()
+        for decision in decisions:
+            if decision.operation is None:
+                continue
+            row = self._publisher.event(decision, cause, command_id)
+            if row is None:
+                oversized.append(decision)
+                continue
+            rows.append(row)
+            kinds[f"{decision.snapshot.model}.{decision.operation}"] += 1
+        await snapshots.restore(tx, self._id, [(d.snapshot, d.before) for d in oversized])
+        await outbox.append(tx, rows)
+        return dict(kinds), oversized
+
+    async def _park(
+        self, tx: Tx, resource: str, fresh: Sequence[Observation], oversized: Sequence[Decision]
+    ) -> int:
+        troubles = {o.source.row_id: o.found for o in fresh if isinstance(o.found, Trouble)}
+        for decision in oversized:
+            row_id = int(decision.snapshot.parent.rpartition(":")[2])
+            troubles[row_id] = Trouble(
+                reason=f"its {decision.snapshot.model} event is larger than kafka.max_message_bytes: "
+                "raise it, and the topic's max.message.bytes with it",
+                path=f"{resource}/{row_id}",
+            )
+        records = [(row_id, t.reason, t.path) for row_id, t in troubles.items()]
+        newly = await parked.park(tx, self._id, resource, records)
+        await outbox.append(
+            tx,
+            [
+                self._publisher.dead_letter(
+                    resource, row_id, troubles[row_id].reason, troubles[row_id].path, _now()
+                )
+                for row_id in newly
+            ],
+        )
+        readable = [o.source.row_id for o in fresh if o.source.row_id not in troubles]
+        await parked.release(tx, self._id, resource, readable)
+        return len(newly)
+
+
+def _stale(observation: Observation, stored: Source | None) -> bool:
+    if stored is None or stored.version is None or observation.latest is None:
+        return False
+    return observation.latest < stored.version
+
+
+def _by_key(found: Iterable[Snapshot]) -> dict[Key, Snapshot]:
+    return {(s.model, s.remote_id): s for s in found}
+
+
+def _let_go(decision: Decision) -> Key | None:
+    """The tag or role that a deleted link was carrying."""
+    shared = decision.snapshot.shared
+    if decision.operation != "deleted" or shared is None:
+        return None
+    model, _, remote_id = shared.partition(":")
+    return Model(model), remote_id
+
+
+def _now() -> datetime:
+    now = datetime.now(UTC)
+    # Milliseconds: what every consumer's clock type can hold.
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

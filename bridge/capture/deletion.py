@@ -1,0 +1,165 @@
+"""From missing to deleted: what a complete read did not see is proved, held, or published as deleted."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from bridge.capture.changes import Applied, Changes
+from bridge.capture.paging import Pages
+from bridge.capture.proof import Guard, Prover
+from bridge.capture.rows import Rows
+from bridge.store import deletions, leases, sources
+from bridge.store.database import Database
+from bridge.store.leases import Lease
+from bridge.store.scans import Scan
+from bridge.tracker.shapes import Resource
+
+_log = structlog.get_logger(__name__)
+_DELETED_AT_ONCE = 500
+_CONTROLS = 5
+
+
+class Doors(Struct, frozen=True, kw_only=True):
+    """What a walk uses of one integration."""
+
+    integration_id: str
+    db: Database
+    lease: Lease
+    pages: Pages
+    rows: Rows
+    changes: Changes
+    prover: Prover
+    guard: Guard
+    calls: Callable[[], int]
+    """Requests sent so far."""
+
+
+class Deletion:
+    """The deletions of one resource of one integration."""
+
+    def __init__(self, doors: Doors, resource: Resource) -> None:
+        self._doors = doors
+        self._resource = resource
+        self._id = doors.integration_id
+
+    async def of_scan(self, scan: Scan, seen: BitMap64) -> tuple[Applied, str | None]:
+        """Delete what a complete scan did not see and by-id reads prove gone; or say why not."""
+        doors, name = self._doors, self._resource.name
+        missing = BitMap64()
+        async for row_ids in sources.live_before(doors.db, self._id, name, scan.started_at):
+            missing |= BitMap64(row_ids) - seen
+        known = await sources.count_live(doors.db, self._id, name)
+        if not missing:
+            await self._withdraw()
+            return Applied(events={}), None
+        if await self._waits_already(missing, known):
+            await self._hold(missing, known)
+            return Applied(events={}), None
+        verdict = await doors.prover.prove(self._resource, list(missing), _some(seen), known)
+        if verdict.flaw is not None:
+            return Applied(events={}), verdict.flaw
+        if verdict.held:
+            await self._hold(missing, known)
+            return Applied(events={}), None
+        await self._withdraw()
+        return await self._delete(verdict.gone), None
+
+    async def of_whole_read(self, seen: BitMap64) -> Applied:
+        """Delete what two complete reads in a row did not see, of a resource that has no by-id read."""
+        doors, name = self._doors, self._resource.name
+        known_ids = BitMap64()
+        async for row_ids in sources.live(doors.db, self._id, name):
+            known_ids |= BitMap64(row_ids)
+        async with doors.db.transaction() as tx:
+            await leases.assert_held(tx, doors.lease)
+            twice = await sources.mark_missed(tx, self._id, name, list(known_ids - seen))
+        if not twice:
+            await self._withdraw()
+            return Applied(events={})
+        if doors.guard.holds(len(twice), len(known_ids)):
+            await self._hold(BitMap64(twice), len(known_ids))
+            return Applied(events={})
+        await self._withdraw()
+        return await self._delete(twice)
+
+    async def carry_out(self, held: deletions.Held) -> Applied:
+        """Delete what a person approved, as far as it is still gone."""
+        doors, name = self._doors, self._resource.name
+        started, calls = time.monotonic(), doors.calls()
+        row_ids: Sequence[int] = list(await deletions.row_ids(doors.db, held.id))
+        if self._resource.by_id is not None:
+            control = await sources.any_live(doors.db, self._id, name, row_ids)
+            controls = [] if control is None else [control]
+            verdict = await doors.prover.prove(
+                self._resource, row_ids, controls, held.known_count, approved=True
+            )
+            if verdict.flaw is not None:
+                _log.error("deletions.not_proved", integration=self._id, resource=name, why=verdict.flaw)
+                await deletions.reopen(doors.db, held.id)
+                return Applied(events={})
+            row_ids = verdict.gone
+        else:
+            row_ids = await sources.missed(doors.db, self._id, name, row_ids)
+        applied = await self._delete(row_ids)
+        async with doors.db.transaction() as tx:
+            await leases.assert_held(tx, doors.lease)
+            await deletions.finish(tx, held.id)
+        _log.info(
+            "deletions.carried_out",
+            integration=self._id,
+            resource=name,
+            approved=held.row_count,
+            deleted=len(row_ids),
+            calls=doors.calls() - calls,
+            seconds=round(time.monotonic() - started, 3),
+            **applied.counts(),
+        )
+        return applied
+
+    async def _waits_already(self, missing: BitMap64, known: int) -> bool:
+        """Whether so many are missing, and a hold waits: proving them again would only spend the budget."""
+        if not self._doors.guard.holds(len(missing), known):
+            return False
+        waiting = await deletions.waiting(self._doors.db, self._id)
+        return any(held.resource == self._resource.name for held in waiting)
+
+    async def _delete(self, row_ids: Sequence[int]) -> Applied:
+        doors = self._doors
+        total = Applied(events={})
+        for start in range(0, len(row_ids), _DELETED_AT_ONCE):
+            part = row_ids[start : start + _DELETED_AT_ONCE]
+            async with doors.db.transaction() as tx:
+                await leases.assert_held(tx, doors.lease)
+                total = total.plus(await doors.changes.delete(tx, self._resource.name, part, "sweep"))
+        return total
+
+    async def _hold(self, missing: BitMap64, known: int) -> None:
+        doors, name = self._doors, self._resource.name
+        async with doors.db.transaction() as tx:
+            await leases.assert_held(tx, doors.lease)
+            held_id = await deletions.hold(tx, self._id, name, missing, known)
+        _log.error(
+            "deletions.held",
+            integration=self._id,
+            resource=name,
+            held=held_id,
+            missing=len(missing),
+            known=known,
+            advice="look at TrackerRMS, then: bridge deletions approve | discard",
+        )
+
+    async def _withdraw(self) -> None:
+        async with self._doors.db.transaction() as tx:
+            await leases.assert_held(tx, self._doors.lease)
+            await deletions.withdraw(tx, self._id, self._resource.name)
+
+
+def _some(seen: BitMap64) -> list[int]:
+    """A few records that the scan saw, to be read as a control."""
+    if not seen:
+        return []
+    return [seen[random.randrange(len(seen))] for _ in range(_CONTROLS)]  # noqa: S311 (no secret)

@@ -1,0 +1,152 @@
+"""What changed: families of entities against their snapshots. Pure: no I/O, no clock.
+
+A record of TrackerRMS yields a family; its own entities are compared as a set, so that one the record no
+longer yields is deleted. Tags and roles belong to every record that carries them: they live while a link
+to them does, which only the store can tell, so they come second (``shared``).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.hashing import Hasher, changed_fields
+from bridge.store.snapshots import Snapshot
+from bridge.tracker.families import Family, Member
+from contracts.entities import STRUCTS, Entity, Model
+from contracts.events import Operation
+
+Key = tuple[Model, str]
+SHARED = frozenset({Model.TAG, Model.ROLE})
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """One entity's change: what to publish (``operation``) and the snapshot that says it was.
+
+    ``record`` is ``None`` in a deletion. ``operation`` is ``None`` where only the snapshot is brought up to
+    date and there is nothing to publish.
+    """
+
+    operation: Operation | None
+    snapshot: Snapshot
+    before: Snapshot | None
+    record: Entity | None
+    changed_fields: tuple[str, ...] = ()
+
+
+def parent_of(resource: str, row_id: int | str) -> str:
+    """How snapshots name the record that yields them: ``candidates:17``."""
+    return f"{resource}:{row_id}"
+
+
+def shared_key(model: Model, remote_id: str) -> str:
+    """How links name what they keep alive: ``tag:Java``."""
+    return f"{model}:{remote_id}"
+
+
+def shared_of(model: Model, remote_id: str) -> str | None:
+    """The tag or role that a link keeps alive; ``None`` for what is no link.
+
+    A link's remote id ends in it: ``<candidate>:<tag>``, ``<job>:<user>:<role>``. A tag may hold colons.
+    """
+    match model:
+        case Model.CANDIDATE_TAG:
+            return shared_key(Model.TAG, remote_id.split(":", 1)[1])
+        case Model.JOB_USER_ROLE_ASSIGNMENT:
+            return shared_key(Model.ROLE, remote_id.split(":", 2)[2])
+        case _:
+            return None
+
+
+class Differ:
+    """Compares under one hash key, at one moment. ``republish``: an unchanged record is ``created`` again."""
+
+    def __init__(
+        self, hasher: Hasher, now: datetime, models: frozenset[Model], republish: bool = False
+    ) -> None:
+        self._hasher = hasher
+        self._now = now
+        self._models = models
+        self._republish = republish
+
+    def families(
+        self, families: Iterable[Family], stored: Mapping[Key, Snapshot], live: Iterable[Snapshot]
+    ) -> list[Decision]:
+        """What the families' own entities came to. ``live`` is what their records yielded until now."""
+        decisions: list[Decision] = []
+        yielded: set[Key] = set()
+        for family in families:
+            parent = parent_of(family.resource, family.remote_id)
+            for member in family.members:
+                if member.model in SHARED or member.model not in self._models:
+                    continue
+                yielded.add((member.model, member.remote_id))
+                decision = self._compare(member, parent, stored.get((member.model, member.remote_id)))
+                if decision is not None:
+                    decisions.append(decision)
+        decisions += [self.deleted(s) for s in live if (s.model, s.remote_id) not in yielded]
+        return decisions
+
+    def shared(
+        self,
+        members: Iterable[Member],
+        touched: Sequence[Key],
+        stored: Mapping[Key, Snapshot],
+        in_use: Callable[[Key], bool],
+    ) -> list[Decision]:
+        """What became of the tags and roles that families yielded or let go of (``touched``)."""
+        best: dict[Key, Member] = {}
+        for member in members:
+            key = (member.model, member.remote_id)
+            if key not in best or best[key].provisional:
+                best[key] = member
+        decisions = []
+        for key in touched:
+            snapshot = stored.get(key)
+            decision: Decision | None = None
+            if key in best and in_use(key):
+                decision = self._compare(best[key], "", snapshot)
+            elif snapshot is not None and not snapshot.deleted and not in_use(key):
+                decision = self.deleted(snapshot)
+            if decision is not None:
+                decisions.append(decision)
+        return decisions
+
+    def deleted(self, snapshot: Snapshot) -> Decision:
+        """The entity is gone; its version number stays, for the day it comes back."""
+        after = _replace(
+            snapshot, sequence=snapshot.sequence + 1, deleted=True, changed_at=self._now, last=None
+        )
+        return Decision(operation="deleted", snapshot=after, before=snapshot, record=None)
+
+    def _compare(self, member: Member, parent: str, before: Snapshot | None) -> Decision | None:
+        hashes = self._hasher.record(member.record)
+        after = Snapshot(
+            model=member.model,
+            remote_id=member.remote_id,
+            parent=parent,
+            shared=shared_of(member.model, member.remote_id),
+            sequence=1 if before is None else before.sequence + 1,
+            hash=hashes.record,
+            fields=hashes.fields,
+            changed_at=self._now,
+        )
+        if before is None or before.deleted or self._republish:
+            return Decision(operation="created", snapshot=after, before=before, record=member.record)
+        if before.hash == hashes.record:
+            # Moved to another parent: no change to publish, but the snapshot must follow.
+            if before.parent == parent:
+                return None
+            moved = _replace(before, parent=parent)
+            return Decision(operation=None, snapshot=moved, before=before, record=member.record)
+        if member.provisional:
+            return None
+        changed = changed_fields(STRUCTS[member.model], before.fields, hashes.fields)
+        return Decision(
+            operation="updated", snapshot=after, before=before, record=member.record, changed_fields=changed
+        )
+
+
+def _replace(snapshot: Snapshot, **changes: object) -> Snapshot:
+    values = {name: getattr(snapshot, name) for name in Snapshot.__struct_fields__}
+    return Snapshot(**(values | changes))

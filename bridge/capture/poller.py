@@ -1,0 +1,245 @@
+"""The poller: one per integration, under a lease; reads what the schedule says until it is told to stop.
+
+Trouble with one resource holds up only that resource; trouble with the account holds up them all. Trouble
+with the store goes to the supervisor.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from bridge.capture import schedule
+from bridge.capture.deletion import Doors
+from bridge.capture.rows import Context
+from bridge.capture.schedule import Standing, Task, Wait
+from bridge.capture.walk import Pace, Walk
+from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
+from bridge.store import cursors, deletions, scans
+from bridge.store.leases import Held
+from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.problems import AccountFault
+from bridge.tracker.shapes import Resource, ResourceName
+
+_log = structlog.get_logger(__name__)
+# Users and statuses change seldom and are read whole.
+_WHOLE_EVERY = 4.0
+_LONGEST_BACKOFF_SECONDS = 300.0
+_REFUSED_BACKOFF_SECONDS = 300.0
+_TICK_SECONDS = 1.0
+
+
+class Rhythm(Struct, frozen=True, kw_only=True):
+    """How often: seconds from poll to poll, and from the start of a sweep to the next one's."""
+
+    poll_seconds: float
+    sweep_seconds: float
+
+
+class Salt(Protocol):
+    """The key of a list's fingerprints, from what reading it depends on."""
+
+    def __call__(self, *parts: bytes) -> bytes: ...
+
+
+class Poller:
+    """Reads one integration. ``resources`` are those that feed a model that is on."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        held: Held,
+        normaliser: Normaliser,
+        resources: dict[ResourceName, Resource],
+        pace: Pace,
+        rhythm: Rhythm,
+        salt: Salt,
+    ) -> None:
+        self._doors = doors
+        self._held = held
+        self._normaliser = normaliser
+        self._resources = resources
+        self._rhythm = rhythm
+        self._salt = salt
+        self._walks = {name: Walk(doors, pace, resource) for name, resource in resources.items()}
+        self._standings: dict[str, Standing] = {}
+        self._backoffs: dict[str, float] = {}
+        self._statuses: Statuses = {}
+        self._statuses_digest = b""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read until ``stop``. Raises ``LeaseLost``, and ``Transient`` when the store can't be reached."""
+        await self._take_stock()
+        while not stop.is_set():
+            if self._held.lost.is_set():
+                raise LeaseLost(f"{self._held.lease.name}: another process polls this integration now")
+            await self._notice_approvals()
+            match schedule.choose(self._standings, time.monotonic()):
+                case Wait(seconds=seconds):
+                    await _until(stop, min(seconds, _TICK_SECONDS))
+                case Task() as task:
+                    await self._attempt(task)
+
+    async def _take_stock(self) -> None:
+        """Where each resource stands, by the store: a restart goes on where the last run stopped."""
+        now = time.monotonic()
+        for name, resource in self._resources.items():
+            running = await scans.running(self._doors.db, self._doors.integration_id, name)
+            last = await scans.last_finished_age(self._doors.db, self._doors.integration_id, name)
+            self._standings[name] = Standing(
+                incremental=resource.updated_after,
+                loaded=last is not None,
+                scanning=running is not None,
+                sweep_due_at=now if last is None else now + self._rhythm.sweep_seconds - last,
+            )
+
+    async def _notice_approvals(self) -> None:
+        waiting = await deletions.waiting(self._doors.db, self._doors.integration_id)
+        approved = {held.resource for held in waiting if held.state == "approved"}
+        running = await scans.all_running(self._doors.db, self._doors.integration_id)
+        for name, standing in self._standings.items():
+            standing.approved = name in approved
+            # A resync that a person asked for begins at once.
+            standing.scanning = name in running
+
+    async def _attempt(self, task: Task) -> None:
+        try:
+            await self._do(task)
+        except LeaseLost:
+            raise
+        except AccountFault as error:
+            await self._failed(list(self._standings), error, error.retry_after_seconds)
+        except Throttled as error:
+            await self._failed(list(self._standings), error, error.retry_after_seconds)
+        except Permanent as error:
+            await self._failed([task.resource], error, _REFUSED_BACKOFF_SECONDS)
+        except Transient as error:
+            backoff = min(2.0 * self._backoffs.get(task.resource, 0.5), _LONGEST_BACKOFF_SECONDS)
+            self._backoffs[task.resource] = backoff
+            await self._failed([task.resource], error, backoff * random.uniform(0.7, 1.3))  # noqa: S311
+        else:
+            self._backoffs.pop(task.resource, None)
+
+    async def _failed(self, names: list[str], error: BridgeError, seconds: float) -> None:
+        """Leave these resources alone for a while, and say why. Raises when the store is the trouble."""
+        until = time.monotonic() + seconds
+        for name in names:
+            self._standings[name].blocked_until = until
+            await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
+        _log.warning(
+            "capture.failed",
+            integration=self._doors.integration_id,
+            resources=names,
+            error=type(error).__name__,
+            reason=str(error),
+            retry_in_seconds=round(seconds, 1),
+        )
+
+    async def _do(self, task: Task) -> None:
+        name = task.resource
+        match task.work:
+            case "poll":
+                await self._poll(name)
+            case "load" | "sweep":
+                await self._scan(name)
+            case "delete":
+                await self._carry_out(name)
+
+    async def _poll(self, name: str) -> None:
+        standing, walk = self._standings[name], self._walk(name)
+        cursor = await cursors.load(self._doors.db, self._doors.integration_id, name)
+        started = time.monotonic()
+        if not standing.incremental:
+            await self._read_whole(name, first=cursor.polled_at is None)
+            standing.poll_due_at = started + self._rhythm.poll_seconds * _WHOLE_EVERY
+            return
+        self._check_statuses(name)
+        if cursor.polled_until is None:
+            # The first load takes hours; what changes meanwhile must not wait for its end.
+            await cursors.begin(
+                self._doors.db, self._doors.integration_id, name, self._doors.rows.server_now()
+            )
+        else:
+            applied = await walk.poll(self._contexts(name), cursor)
+            if applied.provisional and name == "applications":
+                # A status that is not in our list: it was made a moment ago.
+                self._standings["statuses"].poll_due_at = started
+        standing.poll_due_at = started + self._rhythm.poll_seconds
+
+    async def _read_whole(self, name: str, *, first: bool) -> None:
+        if name == "statuses":
+            await self._learn_statuses()
+        applied = await self._walk(name).read_whole(self._context(name, None), first=first)
+        if name == "statuses" and applied.changes:
+            # What a status means is part of every application that stands at it.
+            self._sweep_soon("applications")
+
+    async def _learn_statuses(self) -> None:
+        """The tenant's placement statuses, which decide what applications mean."""
+        page = await self._doors.pages.run(self._resource("statuses"), None, 1, 1)
+        rows = [row.decode() for row in page.pages[0].rows]
+        self._statuses = self._normaliser.status_table(rows)
+        self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
+
+    def _check_statuses(self, name: str) -> None:
+        if name == "applications" and not self._statuses_digest:
+            raise Transient("applications wait until the placement statuses have been read")
+
+    def _sweep_soon(self, name: str) -> None:
+        standing = self._standings.get(name)
+        if standing is not None:
+            standing.sweep_due_at = time.monotonic()
+
+    async def _scan(self, name: str) -> None:
+        standing, walk = self._standings[name], self._walk(name)
+        db, integration_id = self._doors.db, self._doors.integration_id
+        self._check_statuses(name)
+        scan = await scans.running(db, integration_id, name)
+        if scan is None:
+            scan = await scans.start(db, integration_id, name, "sweep" if standing.loaded else "initial")
+            standing.sweep_due_at = time.monotonic() + self._rhythm.sweep_seconds
+        standing.scanning = True
+        read_to_the_end = scan.segment >= len(self._resource(name).states)
+        reread = scan.kind in ("resync", "republish")
+        if read_to_the_end or await walk.step(scan, self._contexts(name, reread=reread)):
+            await walk.finish(await scans.get(db, scan.id))
+            standing.loaded, standing.scanning = True, False
+
+    async def _carry_out(self, name: str) -> None:
+        for held in await deletions.waiting(self._doors.db, self._doors.integration_id):
+            if held.resource == name and held.state == "approved":
+                await self._walk(name).deletion.carry_out(held)
+
+    def _contexts(self, name: str, *, reread: bool = False) -> Callable[[str | None], Context]:
+        return lambda state: self._context(name, state, reread=reread)
+
+    def _context(self, name: str, state: str | None, *, reread: bool = False) -> Context:
+        parts = [name.encode(), (state or "").encode()]
+        if name == "applications":
+            parts.append(self._statuses_digest)
+        return Context(
+            resource=self._resource(name),
+            state=state,
+            key=self._salt(*parts),
+            statuses=self._statuses,
+            reread=reread,
+        )
+
+    def _walk(self, name: str) -> Walk:
+        return self._walks[self._resource(name).name]
+
+    def _resource(self, name: str) -> Resource:
+        return next(resource for known, resource in self._resources.items() if known == name)
+
+
+async def _until(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,275 @@
+"""List rows become observations: what has not moved is passed over, what has is read and normalised."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import msgspec
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from bridge.capture.changes import Observation, Trouble
+from bridge.errors import Permanent, Throttled, Transient
+from bridge.store import sources
+from bridge.store.database import Database
+from bridge.store.sources import Source
+from bridge.tracker import fingerprints
+from bridge.tracker.client import Client, Gone, utc_now
+from bridge.tracker.families import Family
+from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.pages import Page, Row
+from bridge.tracker.problems import AccountFault
+from bridge.tracker.reading import Record
+from bridge.tracker.shapes import Resource
+
+_MAX_ROW_ID = 2**63 - 1
+# A row updated within the last two seconds may change again without its last-updated time moving.
+_SETTLED_AFTER = timedelta(seconds=2)
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What a run of pages came to. ``seen``: the ids that exist; ``ghosts``: listed, yet gone by id."""
+
+    observations: tuple[Observation, ...]
+    seen: BitMap64
+    ghosts: int
+    anonymous: tuple[Trouble, ...]
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What reading a row depends on besides the row: the list it stands in and the tenant's statuses.
+
+    ``key`` keys its fingerprints: it differs whenever any of that, or the mapping, does. ``reread`` reads
+    every row anew, whether it moved or not.
+    """
+
+    resource: Resource
+    state: str | None
+    key: bytes
+    statuses: Statuses
+    reread: bool = False
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """A row to read: the source it will become, and whether it was believed to be gone."""
+
+    row: Row
+    record: Record
+    source: Source
+    latest: datetime | None
+    was_gone: bool
+
+
+class Rows:
+    """Reads one integration's rows; holds no state between calls."""
+
+    def __init__(
+        self,
+        integration_id: str,
+        db: Database,
+        client: Client,
+        normaliser: Normaliser,
+        *,
+        parallel_reads: int,
+    ) -> None:
+        self._id = integration_id
+        self._db = db
+        self._client = client
+        self._normaliser = normaliser
+        self._parallel_reads = parallel_reads
+
+    async def observe(self, context: Context, pages: Sequence[Page]) -> Batch:
+        """What the rows of these pages came to.
+
+        Raises ``Transient`` when by-id reads fail too often for it to be the records' own fault.
+        """
+        rows, anonymous = _identified(context.resource, pages)
+        seen = BitMap64(rows)
+        moved = await self._moved(context, rows)
+        results = await self._read_all(context, moved)
+        ghosts = [m.source.row_id for m, found in zip(moved, results, strict=True) if found is None]
+        for row_id in ghosts:
+            seen.discard(row_id)
+        return Batch(
+            observations=tuple(found for found in results if found is not None),
+            seen=seen,
+            ghosts=len(ghosts),
+            anonymous=tuple(anonymous),
+        )
+
+    async def _moved(self, context: Context, rows: Mapping[int, Row]) -> list[Moved]:
+        """The rows to read: new, moved, or come back. What is unmoved or stale is left out."""
+        name = context.resource.name
+        keys = {row_id: _row_key(context, row) for row_id, row in rows.items()}
+        quick = {i: fingerprints.fast_fingerprint(row.raw, keys[i]) for i, row in rows.items()}
+        suspects = list(rows)
+        if not context.reread:
+            unmoved = await sources.quick(self._db, self._id, name, suspects)
+            suspects = [i for i in suspects if unmoved.get(i) != quick[i]]
+        if not suspects:
+            return []
+        known = await sources.known(self._db, self._id, name, suspects)
+        candidates = [self._moved_row(context, rows[i], i, quick[i], keys[i], known.get(i)) for i in suspects]
+        return [moved for moved in candidates if moved is not None]
+
+    def _moved_row(
+        self, context: Context, row: Row, row_id: int, quick: bytes, key: bytes, before: Source | None
+    ) -> Moved | None:
+        record = row.decode()
+        full = fingerprints.fingerprint(record, key, context.resource.volatile)
+        version = _tolerant_version(self._normaliser, context.resource, record)
+        if before is not None and not before.gone:
+            if before.fingerprint == full and not context.reread:
+                return None
+            if version is not None and before.version is not None and version[1] < before.version:
+                return None
+        settled = version is None or self.server_now() - version[1] > _SETTLED_AFTER
+        source = Source(
+            row_id=row_id,
+            quick=quick if settled else None,
+            fingerprint=full if settled else None,
+            version=None if version is None else version[0],
+        )
+        return Moved(
+            row=row,
+            record=record,
+            source=source,
+            latest=None if version is None else version[1],
+            was_gone=before is not None and before.gone,
+        )
+
+    def server_now(self) -> datetime:
+        """The moment by TrackerRMS's clock, as far as its last answer told."""
+        return utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
+
+    async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | None]:
+        slots = asyncio.Semaphore(self._parallel_reads)
+        failures: list[Transient] = []
+        # Trouble with a few records is theirs; with many, it is the server's, and nobody is parked for it.
+        tolerated = max(2, len(moved) // 20)
+
+        async def read(one: Moved) -> Observation | None:
+            async with slots:
+                if len(failures) > tolerated:
+                    raise failures[0]
+                try:
+                    return await self._read(context, one)
+                except (AccountFault, Throttled):
+                    raise
+                except Transient as error:
+                    failures.append(error)
+                    if len(failures) > tolerated:
+                        raise
+                    return _unread(context.resource, one, error)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(read(one)) for one in moved]
+        except BaseExceptionGroup as errors:
+            raise _transient_in(errors) from errors
+        return [task.result() for task in tasks]
+
+    async def _read(self, context: Context, moved: Moved) -> Observation | None:
+        resource = context.resource
+        detail: Record | None = None
+        # A list may still show what is gone: without a by-id read it would come back to life.
+        if resource.by_id is not None and (resource.details != "never" or moved.was_gone):
+            try:
+                answer = await self._client.detail(resource.name, moved.row.remote_id)
+            except Permanent as error:
+                return _parked(resource, moved, error)
+            if isinstance(answer, Gone):
+                return None
+            detail = answer.record
+        return self.observation(context, moved, detail)
+
+    def observation(self, context: Context, moved: Moved, detail: Record | None) -> Observation:
+        """The row and its by-id record, normalised; ``Trouble`` where they can't be."""
+        try:
+            family = self._family(context, moved, detail)
+        except Permanent as error:
+            return _parked(context.resource, moved, error)
+        return Observation(source=moved.source, latest=moved.latest, found=family)
+
+    def _family(self, context: Context, moved: Moved, detail: Record | None) -> Family:
+        record = moved.record
+        match context.resource.name:
+            case "users":
+                return self._normaliser.user(record)
+            case "statuses":
+                return self._normaliser.status(record, moved.row.place)
+            case "jobs":
+                return self._normaliser.job(record, detail, context.state)
+            case "candidates":
+                return self._normaliser.candidate(record, detail)
+            case "applications":
+                return self._normaliser.application(record, context.statuses, detail)
+            case unreachable:
+                assert_never(unreachable)
+
+
+def _tolerant_version(
+    normaliser: Normaliser, resource: Resource, record: Record
+) -> tuple[datetime, datetime] | None:
+    try:
+        return normaliser.version(resource.name, record)
+    except Permanent:
+        # An unreadable date makes the whole record unreadable, which is reported when it is normalised.
+        return None
+
+
+def _identified(resource: Resource, pages: Sequence[Page]) -> tuple[dict[int, Row], list[Trouble]]:
+    """The rows by id (of a row on two pages, the later one), and what has no usable id."""
+    rows: dict[int, Row] = {}
+    troubles = []
+    for page in pages:
+        for row in page.rows:
+            row_id = int(row.remote_id)
+            if row_id <= _MAX_ROW_ID:
+                rows[row_id] = row
+            else:
+                troubles.append(_anonymous(resource, page, row.place, "its id is out of range"))
+        troubles += [_anonymous(resource, page, bad.place, bad.reason) for bad in page.bad_rows]
+    return rows, troubles
+
+
+def _anonymous(resource: Resource, page: Page, place: int, reason: str) -> Trouble:
+    return Trouble(
+        reason=f"{resource.entity} row: {reason}", path=f"{resource.list.path}#page={page.number},row={place}"
+    )
+
+
+def _row_key(context: Context, row: Row) -> bytes:
+    # A status's place in the list is part of what it yields, and stands in no field of the row.
+    if context.resource.name == "statuses":
+        return context.key[:32] + row.place.to_bytes(4, "big")
+    return context.key
+
+
+def _path(resource: Resource, moved: Moved) -> str:
+    call = resource.by_id or resource.list
+    return call.filled(id=moved.row.remote_id)
+
+
+def _parked(resource: Resource, moved: Moved, error: Permanent) -> Observation:
+    trouble = Trouble(reason=str(error), path=_path(resource, moved))
+    return Observation(source=moved.source, latest=moved.latest, found=trouble)
+
+
+def _unread(resource: Resource, moved: Moved, error: Transient) -> Observation:
+    # No fingerprint: the next sight of the row tries again.
+    source = msgspec.structs.replace(moved.source, quick=None, fingerprint=None)
+    trouble = Trouble(reason=f"can't be read by id: {error}", path=_path(resource, moved))
+    return Observation(source=source, latest=moved.latest, found=trouble)
+
+
+def _transient_in(errors: BaseExceptionGroup) -> BaseException:
+    """The one trouble behind a group of them; the group itself where anything else is among them."""
+    transient, others = errors.split(Transient)
+    if transient is None or others is not None:
+        return errors
+    first: BaseException = transient
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

@@ -1,0 +1,91 @@
+"""What to read next. Pure: a function of what is due; the clock is given.
+
+Polls first, for they bring what changed; then what a person approved; then the first load of what was
+never read whole; then the sweep, which goes on forever in the background. A sweep moves in short steps, so
+that a poll never waits long.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+# The order of a first load: an application's outcome needs the statuses.
+ORDER = ("statuses", "users", "jobs", "candidates", "applications")
+
+Work = Literal["poll", "load", "sweep", "delete"]
+
+
+class Standing(Struct, kw_only=True):
+    """Where one resource stands; times are seconds of a clock that never jumps.
+
+    ``loaded``: its first load is complete. ``scanning``: a scan of it is under way.
+    """
+
+    incremental: bool
+    loaded: bool = False
+    scanning: bool = False
+    poll_due_at: float = 0.0
+    sweep_due_at: float = 0.0
+    blocked_until: float = 0.0
+    approved: bool = False
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """The next step of one resource."""
+
+    work: Work
+    resource: str
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """Nothing is due for that long."""
+
+    seconds: float
+
+
+def choose(standings: Mapping[str, Standing], now: float) -> Task | Wait:
+    """The most urgent step that is due at ``now``."""
+    open_ = [name for name in ORDER if name in standings and standings[name].blocked_until <= now]
+    ranked: tuple[tuple[Work, list[str]], ...] = (
+        ("poll", _polls(standings, open_, now)),
+        ("delete", [n for n in open_ if standings[n].approved]),
+        ("load", [n for n in open_ if _needs_load(standings[n])]),
+        ("sweep", _sweeps(standings, open_, now)),
+    )
+    for work, names in ranked:
+        if names:
+            return Task(work=work, resource=names[0])
+    return Wait(seconds=max(0.0, _next_due(standings, now) - now))
+
+
+def _polls(standings: Mapping[str, Standing], names: Sequence[str], now: float) -> list[str]:
+    """The polls that are due, the longest overdue first."""
+    due = [n for n in names if standings[n].poll_due_at <= now]
+    return sorted(due, key=lambda n: standings[n].poll_due_at)
+
+
+def _needs_load(standing: Standing) -> bool:
+    return standing.incremental and not standing.loaded
+
+
+def _sweeps(standings: Mapping[str, Standing], names: Sequence[str], now: float) -> list[str]:
+    """The sweep under way, else the one longest due."""
+    whole = [n for n in names if standings[n].incremental and standings[n].loaded]
+    under_way = [n for n in whole if standings[n].scanning]
+    if under_way:
+        return under_way
+    due = [n for n in whole if standings[n].sweep_due_at <= now]
+    return sorted(due, key=lambda n: standings[n].sweep_due_at)
+
+
+def _next_due(standings: Mapping[str, Standing], now: float) -> float:
+    moments = []
+    for standing in standings.values():
+        due = [standing.poll_due_at]
+        if standing.incremental:
+            due.append(standing.sweep_due_at if standing.loaded and not standing.scanning else now)
+        if standing.approved:
+            due.append(now)
+        moments.append(max(standing.blocked_until, min(due)))
+    return min(moments, default=now + 1.0)

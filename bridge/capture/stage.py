@@ -1,0 +1,155 @@
+"""The capture stage of one integration: stands by for the lease, connects, polls."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from bridge import supervisor
+from bridge.capture.changes import Changes
+from bridge.capture.deletion import Doors
+from bridge.capture.paging import Pages
+from bridge.capture.poller import Poller, Rhythm
+from bridge.capture.proof import Guard, Prover
+from bridge.capture.publishing import Identity, Publisher
+from bridge.capture.rows import Rows
+from bridge.capture.walk import Pace
+from bridge.config import CaptureConfig, IntegrationConfig
+from bridge.hashing import Hasher
+from bridge.metering import Meter
+from bridge.sealing import Sealer
+from bridge.store import leases
+from bridge.store.database import Database
+from bridge.tracker.client import Client
+from bridge.tracker.normalise import Normaliser
+from bridge.tracker.shapes import Resource, ResourceName, Resources
+from contracts.entities import Model
+
+_log = structlog.get_logger(__name__)
+_LEASE_SECONDS = 30.0
+# Raise it when the normaliser reads a record differently: every row is then read anew, once.
+_READING = b"1"
+
+Connect = Callable[[], AbstractAsyncContextManager[Client]]
+
+
+class Keys(Struct, frozen=True, kw_only=True):
+    """The installation's secrets: what hashes are keyed and kept values sealed with."""
+
+    hasher: Hasher
+    sealer: Sealer
+
+
+class Capture:
+    """The stage; ``run`` is what the supervisor calls."""
+
+    def __init__(
+        self,
+        db: Database,
+        integration: IntegrationConfig,
+        config: CaptureConfig,
+        keys: Keys,
+        *,
+        topic_prefix: str,
+        max_message_bytes: int,
+        meter: Meter,
+        connect: Connect,
+    ) -> None:
+        self._db = db
+        self._integration = integration
+        self._config = config
+        self._keys = keys
+        self._identity = Identity(integration_id=integration.id, topic_prefix=topic_prefix)
+        self._max_message_bytes = max_message_bytes
+        self._meter = meter
+        self._connect = connect
+        self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until ``stop``, when it is this process's turn.
+
+        Raises ``LeaseLost`` when another process took over, ``Transient`` when the store can't be reached.
+        """
+        lease = await self._stand_by(stop)
+        if lease is None:
+            return
+        async with leases.Held(self._db, lease, _LEASE_SECONDS) as held, self._connect() as client:
+            _log.info("capture.took_over", integration=self._integration.id, token=lease.token)
+            await self._poller(held, client).run(stop)
+
+    async def _stand_by(self, stop: asyncio.Event) -> leases.Lease | None:
+        name = f"poller:{self._integration.id}"
+        while not stop.is_set():
+            lease = await leases.acquire(self._db, name, self._holder, _LEASE_SECONDS)
+            if lease is not None:
+                return lease
+            await supervisor.pause(stop, _LEASE_SECONDS / 10)
+        return None
+
+    def _poller(self, held: leases.Held, client: Client) -> Poller:
+        config, integration = self._config, self._integration
+        normaliser = Normaliser(
+            integration.id, client.settings, integration.time_zone, keep_remote_data=integration.remote_data
+        )
+        guard = Guard.of(config)
+        models = models_of(integration)
+        publisher = Publisher(
+            self._identity,
+            self._keys.sealer,
+            keep_values=integration.keep_previous,
+            max_message_bytes=self._max_message_bytes,
+        )
+        doors = Doors(
+            integration_id=integration.id,
+            db=self._db,
+            lease=held.lease,
+            pages=Pages(client),
+            rows=Rows(integration.id, self._db, client, normaliser, parallel_reads=config.parallel_reads),
+            changes=Changes(self._identity, self._keys.hasher, publisher, models),
+            prover=Prover(
+                client,
+                guard,
+                parallel_reads=config.parallel_reads,
+                confirm_seconds=config.confirm_seconds,
+            ),
+            guard=guard,
+            calls=lambda: self._meter.spent,
+        )
+        pace = Pace(
+            page_batch=config.page_batch,
+            first_pages=min(config.parallel_reads, config.page_batch),
+            overlap_seconds=config.overlap_seconds,
+            silent=integration.initial_load == "silent",
+        )
+        rhythm = Rhythm(poll_seconds=config.poll_seconds, sweep_seconds=config.sweep_minutes * 60)
+        reading = msgspec.json.encode(
+            [integration.tracker, integration.time_zone, sorted(models)], order="sorted"
+        )
+        return Poller(
+            doors,
+            held,
+            normaliser,
+            followed(client.settings, models),
+            pace,
+            rhythm,
+            lambda *parts: self._keys.hasher.salt(_READING, reading, *parts),
+        )
+
+
+def models_of(integration: IntegrationConfig) -> frozenset[Model]:
+    """The models that are on."""
+    return frozenset(Model) if integration.models is None else frozenset(map(Model, integration.models))
+
+
+def followed(settings: Resources, models: frozenset[Model]) -> dict[ResourceName, Resource]:
+    """The resources to read for these models; applications need the statuses too."""
+    chosen = {name: r for name, r in settings.resources.items() if models.intersection(r.models)}
+    if "applications" in chosen:
+        chosen["statuses"] = settings.resources["statuses"]
+    return chosen

@@ -1,0 +1,260 @@
+"""The steps of reading one resource: a poll for what changed, a step of a scan, the end of a scan.
+
+Each step reads pages without a transaction (invariant 8), then commits what they held together with the
+ledger that says they were read (invariants 1 and 2), under the poller's fence.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from bridge.capture.changes import Applied
+from bridge.capture.deletion import Deletion, Doors
+from bridge.capture.paging import Run
+from bridge.capture.rows import Batch, Context
+from bridge.store import cursors, leases, scans
+from bridge.store.cursors import Cursor
+from bridge.store.database import Tx
+from bridge.store.scans import Progress, Scan
+from bridge.tracker.shapes import Resource
+from contracts.events import Cause
+
+_log = structlog.get_logger(__name__)
+_CAUSES: dict[scans.ScanKind, Cause] = {
+    "initial": "initial",
+    "sweep": "sweep",
+    "resync": "resync",
+    "republish": "resync",
+}
+_LONGEST_OVERLAP = 24 * 3600.0
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """How much a step reads: pages at once, at most; seconds of overlap of polls; a silent first load."""
+
+    page_batch: int
+    first_pages: int
+    overlap_seconds: float
+    silent: bool
+
+
+class Walk:
+    """Reads one resource of one integration."""
+
+    def __init__(self, doors: Doors, pace: Pace, resource: Resource) -> None:
+        self._doors = doors
+        self._pace = pace
+        self._resource = resource
+        self._id = doors.integration_id
+        self._pages_at_once = pace.first_pages
+        self.deletion = Deletion(doors, resource)
+
+    async def poll(self, context: Callable[[str | None], Context], cursor: Cursor) -> Applied:
+        """Read what changed since the cursor, each state in turn, then move the cursor."""
+        doors, name = self._doors, self._resource.name
+        started, calls = time.monotonic(), doors.calls()
+        since = _since(cursor, self._pace.overlap_seconds)
+        until: datetime | None = None
+        lag = 0.0
+        total = Applied(events={})
+        pages_read = 0
+        for state in self._resource.states:
+            number, done = 1, False
+            while not done:
+                asked = time.monotonic()
+                run = await doors.pages.run(self._resource, state, number, 1, since)
+                if until is None:
+                    # By TrackerRMS's own clock, before its first answer: ours may be wrong or jump.
+                    until = doors.rows.server_now() - timedelta(seconds=time.monotonic() - asked)
+                batch = await doors.rows.observe(context(state), run.pages)
+                lag = max(lag, _lag(batch, cursor, doors.rows.server_now()))
+                async with doors.db.transaction() as tx:
+                    await leases.assert_held(tx, doors.lease)
+                    total = total.plus(await self._commit(tx, batch, "poll"))
+                pages_read += len(run.pages)
+                number, done = number + 1, run.done
+        await cursors.advance(
+            doors.db,
+            self._id,
+            name,
+            until=until,
+            lag_seconds=max(cursor.index_lag_seconds, min(lag, _LONGEST_OVERLAP)),
+            calls=doors.calls() - calls,
+            changes=total.changes,
+        )
+        self._report("poll.finished", started, calls, pages=pages_read, **total.counts())
+        return total
+
+    async def read_whole(self, context: Context, *, first: bool) -> Applied:
+        """Read a list that has no ``updatedAfter`` in full: users, statuses."""
+        doors, name = self._doors, self._resource.name
+        started, calls = time.monotonic(), doors.calls()
+        number, done, flaw = 1, False, None
+        seen, total, duplicates = BitMap64(), Applied(events={}), 0
+        run: Run | None = None
+        while not done:
+            run = await doors.pages.run(self._resource, None, number, 1)
+            batch = await doors.rows.observe(context, run.pages)
+            flaw = flaw or run.flaw
+            duplicates += len(batch.seen & seen)
+            seen |= batch.seen
+            async with doors.db.transaction() as tx:
+                await leases.assert_held(tx, doors.lease)
+                cause: Cause = "initial" if first else "poll"
+                total = total.plus(await self._commit(tx, batch, cause, silent=first and self._pace.silent))
+            number, done = number + 1, run.done
+        expected = run.total_count if run is not None else None
+        if duplicates or (expected is not None and expected != len(seen)):
+            flaw = flaw or f"{len(seen)} of {expected} rows, {duplicates} seen twice"
+        if flaw is None:
+            total = total.plus(await self.deletion.of_whole_read(seen))
+        await cursors.advance(
+            doors.db,
+            self._id,
+            name,
+            until=None,
+            lag_seconds=0.0,
+            calls=doors.calls() - calls,
+            changes=total.changes,
+        )
+        self._report("poll.finished", started, calls, pages=number - 1, flaw=flaw, **total.counts())
+        return total
+
+    async def step(self, scan: Scan, context: Callable[[str | None], Context]) -> bool:
+        """Read the next pages of a scan; ``True`` when they were the last of its last segment."""
+        doors = self._doors
+        started, calls = time.monotonic(), doors.calls()
+        state = self._resource.states[scan.segment]
+        count = 1 if scan.next_page == 1 else self._pages_at_once
+        run = await doors.pages.run(self._resource, state, scan.next_page, count)
+        batch = await doors.rows.observe(context(state), run.pages)
+        progress = self._progress(scan, run, batch, doors.calls() - calls)
+        if scan.kind == "sweep":
+            await self._note_lag(batch, await cursors.load(doors.db, self._id, self._resource.name))
+        async with doors.db.transaction() as tx:
+            await leases.assert_held(tx, doors.lease)
+            applied = await self._commit(
+                tx,
+                batch,
+                _CAUSES[scan.kind],
+                silent=scan.kind == "initial" and self._pace.silent,
+                republish=scan.kind == "republish",
+            )
+            await scans.advance(tx, scan.id, progress)
+        # Steps with by-id reads are slow: keep them short, so that polls come in between and a restart
+        # repeats little.
+        wanted = self._pace.page_batch if not batch.observations else self._pages_at_once // 2
+        self._pages_at_once = max(self._pace.first_pages, min(wanted, self._pages_at_once * 2))
+        self._report(
+            "scan.pages_committed",
+            started,
+            calls,
+            kind=scan.kind,
+            pages=len(run.pages),
+            rows=len(batch.seen),
+            ghosts=batch.ghosts,
+            **applied.counts(),
+        )
+        return progress.next_segment >= len(self._resource.states)
+
+    async def finish(self, scan: Scan) -> Applied:
+        """End a scan that read its last page: prove what is gone, publish it, close the ledger."""
+        doors = self._doors
+        started, calls = time.monotonic(), doors.calls()
+        seen, duplicates = await scans.seen(doors.db, scan.id)
+        flaw = scan.flaw or _incomplete(scan, len(seen))
+        applied = Applied(events={})
+        if flaw is None:
+            applied, flaw = await self.deletion.of_scan(scan, seen)
+        async with doors.db.transaction() as tx:
+            await leases.assert_held(tx, doors.lease)
+            await scans.finish(tx, scan, flaw)
+            await cursors.forget_lag(tx, self._id, self._resource.name)
+        fields = {"kind": scan.kind, "rows": len(seen), "duplicates": duplicates, "flaw": flaw}
+        self._report("scan.finished", started, calls, **fields, **applied.counts())
+        return applied
+
+    async def _commit(
+        self, tx: Tx, batch: Batch, cause: Cause, *, silent: bool = False, republish: bool = False
+    ) -> Applied:
+        changes = self._doors.changes
+        await changes.report(tx, self._resource.name, batch.anonymous)
+        return await changes.apply(
+            tx, self._resource.name, batch.observations, cause, silent=silent, republish=republish
+        )
+
+    def _progress(self, scan: Scan, run: Run, batch: Batch, calls: int) -> Progress:
+        # The counts of the segments read to their end stay; this one's is as the list says now.
+        rows_before = scan.rows_done
+        rows_here = run.total_count
+        size = self._doors.pages.page_size(self._resource)
+        pages_here = None if rows_here is None or not size else -(-rows_here // size)
+        return Progress(
+            segment=scan.segment,
+            first_page=scan.next_page,
+            last_page=scan.next_page + len(run.pages) - 1,
+            next_segment=scan.segment + 1 if run.done else scan.segment,
+            next_page=1 if run.done else scan.next_page + len(run.pages),
+            pages_known=None if pages_here is None else scan.pages_done + pages_here,
+            rows_known=None if rows_here is None else rows_before + rows_here,
+            seen=batch.seen,
+            ghosts=batch.ghosts,
+            changed=len(batch.observations),
+            calls=calls,
+            flaw=run.flaw,
+        )
+
+    async def _note_lag(self, batch: Batch, cursor: Cursor) -> None:
+        """Remember how late the index was for rows that polls did not find: they will look back that far."""
+        lag = _lag(batch, cursor, self._doors.rows.server_now())
+        if lag > max(cursor.index_lag_seconds, self._pace.overlap_seconds):
+            await cursors.note_lag(self._doors.db, self._id, self._resource.name, lag)
+
+    def _report(self, event: str, started: float, calls: int, **fields: object) -> None:
+        _log.info(
+            event,
+            integration=self._id,
+            resource=self._resource.name,
+            calls=self._doors.calls() - calls,
+            seconds=round(time.monotonic() - started, 3),
+            **fields,
+        )
+
+
+def shortfall_tolerated(rows_known: int) -> int:
+    """By how many rows a scan may fall short of the list's own count: rows move while it goes on."""
+    return max(20, rows_known // 50)
+
+
+def _incomplete(scan: Scan, rows: int) -> str | None:
+    """Why the scan can't prove an absence: it saw fewer records than the list said there are."""
+    if scan.rows_known is None:
+        return None
+    short = scan.rows_known - scan.ghosts - rows
+    if short > shortfall_tolerated(scan.rows_known):
+        return f"saw {rows} of {scan.rows_known} rows"
+    return None
+
+
+def _since(cursor: Cursor, overlap_seconds: float) -> datetime | None:
+    if cursor.polled_until is None:
+        return None
+    # A quarter more than the index was ever seen to be late.
+    overlap = max(overlap_seconds, cursor.index_lag_seconds * 1.25)
+    return cursor.polled_until - timedelta(seconds=min(overlap, _LONGEST_OVERLAP))
+
+
+def _lag(batch: Batch, cursor: Cursor, now: datetime) -> float:
+    """How late the list showed a change that the poll before should have seen; 0 when it was in time."""
+    if cursor.polled_until is None:
+        return 0.0
+    late = [
+        (now - o.latest).total_seconds()
+        for o in batch.observations
+        if o.latest is not None and o.latest < cursor.polled_until
+    ]
+    return max((seconds for seconds in late if 0 < seconds < _LONGEST_OVERLAP), default=0.0)

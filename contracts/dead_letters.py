@@ -1,0 +1,43 @@
+"""What could not be processed: a report in the dead-letter topic, never the thing itself.
+
+Both kinds carry a reason that a person can act on and say where the original is.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from contracts.entities import Utc
+
+
+class ParkedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="record"):
+    """A record of TrackerRMS: read it at ``path``. It is tried again when it changes there."""
+
+    reason: str
+    resource: str
+    remote_id: str | None
+    path: str
+
+
+class RefusedMessage(Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
+    """A message that is no command: read it at its position in Kafka."""
+
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """The envelope: CloudEvents 1.0, like everything else."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: Literal["record.parked", "command.refused"]
+    subject: str
+    time: Utc
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str = "urn:trackerrms-bridge:dead-letter:1"
+    integrationid: str
+    data: ParkedRecord | RefusedMessage
