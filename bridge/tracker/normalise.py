@@ -195,7 +195,10 @@ class Normaliser:
         read = {table.list.path: reader.row}
         if table.by_id:
             read[table.by_id.path] = reader.detail
-        return {path: values.scrub_tree(record) for path, record in read.items() if record is not None}
+        try:
+            return {path: values.scrub_tree(record) for path, record in read.items() if record is not None}
+        except values.WrongType as error:
+            raise Permanent(f"{table.entity} {reader.id}: the record {error}") from None
 
 
 def _family(resource: str, reader: Reader, members: list[Member]) -> Family:

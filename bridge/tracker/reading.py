@@ -29,9 +29,9 @@ class Reader:
             if found is not None and not isinstance(found, Mapping):
                 raise Permanent(f"{entity}: is {values.kind(found)}, expected an object")
         self.id = self._read("id", values.record_id)
+        self._name = f"{entity} {self.id}"
         if row is not None and detail is not None:
             self._check_same()
-        self._name = f"{entity} {self.id}"
 
     def text(self, name: str) -> str | None:
         """Text that is not blank."""
@@ -74,7 +74,7 @@ class Reader:
             for record in self._records(read):
                 value = self._dig(record, read)
                 if not values.is_blank(value) and self._same(read, value) != self.id:
-                    raise Permanent(f"{self._name}: {self.id}: {read} is of another record")
+                    raise Permanent(f"{self._name}: {read} is of another record")
 
     def _same(self, read: Read, value: Any) -> str:
         try:

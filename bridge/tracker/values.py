@@ -12,6 +12,7 @@ from typing import Any
 
 _EMAIL = re.compile(r"(?!\.)(?!.*\.\.)([\w'+-.]*)[\w+-]@([\da-z][\da-z-]*\.)+[a-z]{2,}", re.ASCII)
 _LONGEST_EMAIL = 320
+_DEEPEST = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _AMOUNT = re.compile(
     r"[^\d.,+-]*([+-]?(?:\d{1,3}(?:[ ,]\d{3})+|\d+)(?:\.\d+)?)\s*([kK]?)(?![\w.,]*\d)[^\d]*", re.ASCII
@@ -59,14 +60,16 @@ def scrub(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def scrub_tree(value: Any) -> Any:
-    """A decoded JSON value with every text in it scrubbed."""
+def scrub_tree(value: Any, depth: int = 0) -> Any:
+    """A decoded JSON value with every text in it scrubbed; ``WrongType`` beyond 100 levels."""
+    if depth > _DEEPEST:
+        raise WrongType(f"is nested in over {_DEEPEST} levels")
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, dict):
-        return {scrub(str(key)): scrub_tree(item) for key, item in value.items()}
+        return {scrub(str(key)): scrub_tree(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [scrub_tree(item) for item in value]
+        return [scrub_tree(item, depth + 1) for item in value]
     return value
 
 

@@ -1,0 +1,120 @@
+"""A Resource becomes a candidate, its tags and what ties them, by the rules of docs/assumptions.md."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contracts.entities import Candidate, EmailAddress, Location, Model, PhoneNumber, SocialMedia
+from tests.unit.tracker_records import candidate_detail, normaliser, of_id, only
+
+
+def candidate_of(**changed: Any) -> Candidate:
+    found: Candidate = only(normaliser().candidate(None, candidate_detail(**changed)), Model.CANDIDATE)
+    return found
+
+
+def test_a_candidate_carries_every_field_that_the_record_spells() -> None:
+    assert candidate_of() == Candidate(
+        id=of_id(Model.CANDIDATE, "109"),
+        remote_id="109",
+        first_name="Sarah",
+        last_name="Johnson",
+        company="Acme Ltd",
+        title="Developer",
+        source="Website",
+        phone_numbers=(
+            PhoneNumber(phone_number="+44 7700 900123", type="MOBILE"),
+            PhoneNumber(phone_number="020 7946 0958"),
+        ),
+        email_addresses=(
+            EmailAddress(email_address="sarah@example.com"),
+            EmailAddress(email_address="s.j@example.org"),
+        ),
+        social_media=(
+            SocialMedia(link="https://www.linkedin.com/in/sarah-j/?x=1", type="LINKEDIN", username="sarah-j"),
+        ),
+        location=Location(
+            raw="1 High Street, Leeds, West Yorkshire, LS1 1AA, United Kingdom",
+            street_1="1 High Street",
+            city="Leeds",
+            state="West Yorkshire",
+            zip_code="LS1 1AA",
+            country="GB",
+        ),
+        remote_created_at=datetime(2026, 1, 5, 10, tzinfo=UTC),
+        remote_updated_at=datetime(2026, 7, 5, 9, tzinfo=UTC),
+    )
+
+
+def test_the_row_alone_gives_what_it_has() -> None:
+    row = {"resourceId": "109", "firstname": "Sarah", "surname": "Johnson", "jobTitle": "Developer"}
+    candidate = only(normaliser().candidate(row, None), Model.CANDIDATE)
+    assert (candidate.remote_id, candidate.first_name, candidate.title) == ("109", "Sarah", "Developer")
+    assert candidate.email_addresses == ()
+
+
+def test_what_is_no_email_is_dropped() -> None:
+    found = candidate_of(contactDetails={"email": "not one", "email2": "a@b.co"}).email_addresses
+    assert found == (EmailAddress(email_address="a@b.co"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "country"),
+    [
+        ("united kingdom", "GB"),
+        ("England", "GB"),
+        ("USA", "US"),
+        ("United States of America", "US"),
+        ("de", "DE"),
+        ("Turkey", "TR"),
+        ("Viet Nam", "VN"),
+        ("Vietnam", "VN"),
+        ("Narnia", "Narnia"),
+    ],
+)
+def test_countries_are_iso_codes_where_the_name_is_known(name: str, country: str) -> None:
+    location = candidate_of(address={"country": name}).location
+    assert location == Location(raw=name, country=country)
+
+
+def test_a_blank_address_is_no_location() -> None:
+    assert candidate_of(address={"town": " ", "country": None}).location is None
+    assert candidate_of(address=None).location is None
+
+
+def test_a_profile_without_a_name_in_it_has_no_username() -> None:
+    (profile,) = candidate_of(contactDetails={"linkedin": "linkedin.com/company/x"}).social_media
+    assert profile == SocialMedia(link="linkedin.com/company/x", type="LINKEDIN")
+
+
+def test_tags_are_split_trimmed_and_told_once() -> None:
+    family = normaliser().candidate(None, candidate_detail(tagText=" PHP,,Senior , PHP,php,\0"))
+    assert [tag.remote_id for tag in family.of(Model.TAG)] == ["PHP", "Senior", "php"]
+    ties = [tie.remote_id for tie in family.of(Model.CANDIDATE_TAG)]
+    assert ties == ["109:PHP", "109:Senior", "109:php"]
+
+
+def test_a_tie_refers_to_its_candidate_and_tag() -> None:
+    family = normaliser().candidate(None, candidate_detail(tagText="PHP"))
+    tag, tie = only(family, Model.TAG), only(family, Model.CANDIDATE_TAG)
+    assert (tag.name, tag.id) == ("PHP", of_id(Model.TAG, "PHP"))
+    assert (tie.tag_id, tie.candidate_id) == (tag.id, of_id(Model.CANDIDATE, "109"))
+
+
+def test_a_very_long_tag_keeps_its_name_and_gets_an_id_of_200_characters() -> None:
+    family = normaliser().candidate(None, candidate_detail(tagText="x" * 300 + "," + "x" * 301))
+    one, other = family.of(Model.TAG)
+    assert len(one.remote_id) == len(other.remote_id) == 200
+    assert one.remote_id != other.remote_id
+    assert one.record.name == "x" * 300  # type: ignore[attr-defined]
+
+
+def test_nul_stays_in_values_and_leaves_tags() -> None:
+    family = normaliser().candidate(None, candidate_detail(surname="O\0Neil", tagText="a\0b"))
+    assert only(family, Model.CANDIDATE).last_name == "O\0Neil"
+    assert only(family, Model.TAG).remote_id == "ab"
+
+
+def test_a_lone_surrogate_is_replaced() -> None:
+    assert candidate_of(surname="Jo\ud83d").last_name == "Jo\ufffd"

@@ -1,0 +1,91 @@
+"""Whatever TrackerRMS sends is made unified or refused as Permanent; nothing else comes out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import Permanent
+from bridge.tracker import resources
+from bridge.tracker.families import Family
+from bridge.tracker.normalise import Normaliser
+from tests.unit.tracker_records import application_row, candidate_detail, job_detail, job_row, normaliser
+
+any_text = st.text(st.characters(codec=None), max_size=30)
+traps = ["2026-10-25T01:30:00", "9999-12-31T23:59:59", "0001-01-01T00:00:00", "£40,000", "y", "1" * 5000]
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), any_text, st.sampled_from(traps))
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
+    max_leaves=6,
+)
+KEEPING = normaliser("America/New_York", keep_remote_data=True)
+TABLE = resources.DEFAULT
+
+
+def spoiled(record: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """The record with a few of its values, at the top or one level down, replaced by anything."""
+    nested = [(k, n) for k, v in record.items() if isinstance(v, dict) for n in v]
+    places = st.lists(st.sampled_from([*((k,) for k in record), *nested]), min_size=1, max_size=4)
+    return st.builds(
+        _replace,
+        st.just(record),
+        st.dictionaries(st.shared(places).flatmap(st.sampled_from), anything, max_size=4),
+    )
+
+
+def _replace(record: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dict[str, Any]:
+    changed = {key: dict(value) if isinstance(value, dict) else value for key, value in record.items()}
+    for place, value in changes.items():
+        inner = changed.get(place[0])
+        if len(place) == 2 and isinstance(inner, dict):
+            inner[place[1]] = value
+        else:
+            changed[place[0]] = value
+    return changed
+
+
+def encodes_or_refuses(normalise: Callable[[Normaliser], Family]) -> None:
+    try:
+        family = normalise(KEEPING)
+    except Permanent:
+        return
+    for member in family.members:
+        encoded = msgspec.json.encode(member.record)
+        msgspec.json.decode(encoded, type=type(member.record))
+        assert "\0" not in member.remote_id
+
+
+@settings(max_examples=60, deadline=None)
+@given(spoiled(job_row()), spoiled(job_detail()), st.sampled_from(["open", "closed", None]))
+def test_any_job(row: dict[str, Any], detail: dict[str, Any], state: str | None) -> None:
+    encodes_or_refuses(lambda n: n.job(row, detail, state))
+
+
+@settings(max_examples=60, deadline=None)
+@given(spoiled(candidate_detail()))
+def test_any_candidate(detail: dict[str, Any]) -> None:
+    encodes_or_refuses(lambda n: n.candidate(None, detail))
+
+
+@settings(max_examples=40, deadline=None)
+@given(spoiled(application_row()))
+def test_any_application(row: dict[str, Any]) -> None:
+    encodes_or_refuses(lambda n: n.application(row, {}))
+
+
+@settings(max_examples=40, deadline=None)
+@given(anything, anything)
+def test_what_is_no_record_at_all(row: Any, detail: Any) -> None:
+    encodes_or_refuses(lambda n: n.candidate(row, detail))
+    encodes_or_refuses(lambda n: n.user(row))
+    encodes_or_refuses(lambda n: n.status(row, 0))
+
+
+def test_a_record_nested_beyond_reason_is_refused() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    encodes_or_refuses(lambda n: n.candidate(None, candidate_detail(deep=deep)))

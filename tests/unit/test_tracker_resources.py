@@ -1,0 +1,110 @@
+"""The table of guesses, and its corrections from the configuration."""
+
+from typing import Any
+
+import pytest
+
+from bridge.errors import ConfigError
+from bridge.tracker import resources
+from contracts.entities import Model
+from tests.unit.tracker_records import job_row, normaliser, only
+
+WHERE = "integrations.acme.tracker"
+
+
+def refused(raw: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as error:
+        resources.configure(raw, WHERE)
+    return str(error.value)
+
+
+def test_every_model_is_fed_by_one_resource() -> None:
+    fed = [model for table in resources.DEFAULT.resources.values() for model in table.models]
+    assert sorted(fed) == sorted(Model)
+
+
+def test_without_corrections_the_table_stands() -> None:
+    assert resources.configure({}, WHERE) == resources.DEFAULT
+
+
+def test_an_unknown_field_is_named_with_the_known_ones() -> None:
+    message = refused({"fields": {"job": {"foo": "x"}}})
+    assert message.startswith(
+        "integrations.acme.tracker.fields.job.foo: no such field; known: advert_status, "
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        ({"pathz": {}}, "tracker.pathz: no such setting"),
+        ({"paths": {"foo": "/x"}}, "tracker.paths.foo: no such path"),
+        ({"paths": {"users": "x"}}, "tracker.paths.users: must be"),
+        ({"paths": {"users": "STEAL /x"}}, "tracker.paths.users: must be"),
+        ({"paths": {"jobs_by_id": "/api/x"}}, "tracker.paths.jobs_by_id: must hold {id}"),
+        ({"paths": {"jobs": "/api/{id}"}}, "tracker.paths.jobs: must hold no"),
+        ({"rows": {"foo": "x"}}, "tracker.rows.foo: no such list"),
+        ({"rows": {"jobs": ""}}, "tracker.rows.jobs: must be text"),
+        ({"rows": 5}, "tracker.rows: must be a table"),
+        ({"fields": {"foo": {}}}, "tracker.fields.foo: no such entity"),
+        ({"fields": {"job": {"name": "x:y"}}}, "tracker.fields.job.name: a path starts with"),
+        ({"fields": {"job": {"name": "a..b"}}}, "tracker.fields.job.name: a path is names"),
+        ({"fields": {"job": {"name": 5}}}, "tracker.fields.job.name: must be text"),
+        ({"fields": {"job": {"id": "a.b"}}}, "tracker.fields.job.id: must name a key"),
+        ({"maps": {"foo": {}}}, "tracker.maps.foo: no such map"),
+        ({"maps": {"outcome": {"Won": "WON"}}}, "tracker.maps.outcome.Won: must be one of"),
+        ({"maps": {"role_type": {"Boss": "BOSS"}}}, "tracker.maps.role_type.Boss: must be one of"),
+        ({"users_from": "ftp"}, "tracker.users_from: must be one of"),
+        ({"updated_after_zone": "mars"}, "tracker.updated_after_zone: must be one of"),
+        ({"gone_statuses": [200]}, "tracker.gone_statuses: must be a list"),
+        ({"gone_statuses": [500]}, "tracker.gone_statuses: must be a list"),
+        ({"gone_statuses": []}, "tracker.gone_statuses: must be a list"),
+        ({"details": {"users": "always"}}, "tracker.details.users: users can't be read by id"),
+        ({"details": {"jobs": "often"}}, "tracker.details.jobs: must be one of"),
+        ({"actions": {"fly": "rest"}}, "tracker.actions.fly: no such action"),
+    ],
+)  # fmt: skip
+def test_a_bad_correction_is_one_line_that_names_its_key(raw: dict[str, Any], key: str) -> None:
+    message = refused(raw)
+    assert message.startswith("integrations.acme." + key)
+    assert "\n" not in message
+
+
+def test_a_path_can_be_corrected_with_and_without_its_method() -> None:
+    settings = resources.configure({"paths": {"users": "GET /api/v1/User/List", "jobs_by_id": "/j/{id}"}})
+    assert (settings["users"].list.method, settings["users"].list.path) == ("GET", "/api/v1/User/List")
+    by_id = settings["jobs"].by_id
+    assert by_id is not None
+    assert (by_id.method, by_id.filled(id="a/b")) == ("GET", "/j/a%2Fb")
+
+
+def test_actions_can_be_corrected_call_by_call() -> None:
+    settings = resources.configure(
+        {"actions": {"reject": "rest"}, "paths": {"reject": "PUT /r/{application}", "reject_widget": "/w"}}
+    )
+    reject = settings.actions["reject"]
+    assert (reject.via, reject.rest.method, reject.rest.path) == ("rest", "PUT", "/r/{application}")
+    assert reject.widget is not None
+    assert reject.widget.path == "/w"
+
+
+def test_rows_volatile_keys_and_details_can_be_corrected() -> None:
+    settings = resources.configure(
+        {"rows": {"candidates": "people"}, "volatile": {"jobs": ["x"]}, "details": {"jobs": "never"}}
+    )
+    assert settings["candidates"].rows == "people"
+    assert (settings["jobs"].volatile, settings["jobs"].details) == ({"x"}, "never")
+
+
+def test_a_corrected_field_is_read_where_it_says() -> None:
+    n = normaliser(fields={"job": {"category": ["row:sector", "detail:sector.name"]}})
+    by_row = n.job(job_row(sector="IT"), {"sector": {"name": "no"}}, "open")
+    by_detail = n.job(job_row(sector=""), {"sector": {"name": "HR"}}, "open")
+    assert only(by_row, Model.JOB).category == "IT"
+    assert only(by_detail, Model.JOB).category == "HR"
+
+
+def test_a_field_without_a_prefix_is_read_by_id_first() -> None:
+    n = normaliser(fields={"job": {"category": "sector"}})
+    both = n.job(job_row(sector="row"), {"sector": "detail"}, "open")
+    assert only(both, Model.JOB).category == "detail"
