@@ -55,11 +55,11 @@ class Relay:
         lease_seconds: float = _LEASE_SECONDS,
         refused_again_seconds: float = _REFUSED_AGAIN_SECONDS,
     ) -> None:
-        self._db = db
-        self._producer = producer
-        self._config = config
-        self._lease_seconds = lease_seconds
-        self._refused_again_seconds = refused_again_seconds
+        self.db = db
+        self.producer = producer
+        self.config = config
+        self.lease_seconds = lease_seconds
+        self.refused_again_seconds = refused_again_seconds
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -69,18 +69,18 @@ class Relay:
         if lease is None:
             return
         async with (
-            leases.Held(self._db, lease, self._lease_seconds) as held,
-            outbox.listening(self._db) as wakeup,
+            leases.Held(self.db, lease, self.lease_seconds) as held,
+            outbox.listening(self.db) as wakeup,
         ):
             _log.info("relay.took_over", holder=lease.holder, token=lease.token)
             await _Watch(self, held, wakeup).relay(stop)
 
     async def _stand_by(self, stop: asyncio.Event) -> leases.Lease | None:
         while not stop.is_set():
-            lease = await leases.acquire(self._db, LEASE, self._holder, self._lease_seconds)
+            lease = await leases.acquire(self.db, LEASE, self._holder, self.lease_seconds)
             if lease is not None:
                 return lease
-            await supervisor.pause(stop, self._lease_seconds / 5)
+            await supervisor.pause(stop, self.lease_seconds / 5)
         return None
 
 
@@ -88,15 +88,12 @@ class _Watch:
     """One relay's time at work, under one lease."""
 
     def __init__(self, relay: Relay, held: leases.Held, wakeup: Wakeup) -> None:
-        self._db = relay._db
-        self._producer = relay._producer
-        self._config = relay._config
-        self._lease_seconds = relay._lease_seconds
-        self._refused_again_seconds = relay._refused_again_seconds
+        self._relay = relay
         self._held = held
         self._wakeup = wakeup
         self._refused: dict[int, float] = {}  # shard → when to try its first row again
         self._next: asyncio.Task[list[StoredRow]] | None = None
+        self._published: list[StoredRow] = []  # acknowledged, and not marked yet
         self._failures = 0
         self._failing_since = 0.0
 
@@ -104,34 +101,42 @@ class _Watch:
         try:
             rows: list[StoredRow] = []
             while not stop.is_set():
+                if self._held.lost.is_set():
+                    raise LeaseLost("relay: the lease ran out")
                 try:
+                    await self._mark_published()
                     # After a failure the same rows again: what of them arrived is not known.
                     rows = rows or await self._take_next()
-                    if not rows:
-                        await self._wakeup.wait(self._config.idle_seconds)
-                        continue
                     await self._relay_batch(rows)
                     rows = []
                 except Transient as problem:
                     await self._back_off(stop, problem)
                 else:
                     self._recovered()
+            await self._mark_published()
         finally:
             await self._drop_prefetched()
 
     async def _relay_batch(self, rows: list[StoredRow]) -> None:
-        """Publish ``rows``, mark them sent, and read the next ones meanwhile."""
+        """Publish ``rows`` and read the next ones meanwhile; without rows, wait for some."""
+        if not rows:
+            await self._wakeup.wait(self._relay.config.idle_seconds)
+            return
         began_at = time.monotonic()
         if self._next is None:
             in_flight = [row.position for row in rows]
             self._next = asyncio.create_task(self._take(in_flight), name="relay prefetch")
-        sent = await self._publish_what_goes(rows)
-        if not sent:
-            return
-        async with self._db.transaction() as tx:
-            # Only what the broker has acknowledged (invariant 3), only as the one active relay (invariant 4).
-            await outbox.mark_sent(tx, self._held.lease, sent)
-        self._log_batch(sent, time.monotonic() - began_at)
+        self._published = await self._publish_what_goes(rows)
+        if self._published:
+            self._log_batch(self._published, time.monotonic() - began_at)
+
+    async def _mark_published(self) -> None:
+        """Remove what the broker has acknowledged (invariant 3), if this is still the one active relay
+        (invariant 4). After a failure it is tried again before anything else is published."""
+        if self._published:
+            async with self._relay.db.transaction() as tx:
+                await outbox.mark_sent(tx, self._held.lease, self._published)
+            self._published = []
 
     async def _publish_what_goes(self, rows: list[StoredRow]) -> list[StoredRow]:
         """Publish; a row that the broker can't take holds its shard back, and the other shards go on."""
@@ -151,7 +156,7 @@ class _Watch:
     async def _publish(self, messages: list[Message]) -> None:
         """Publish under the lease: begin only while it surely lasts, stop when it is lost."""
         self._check_lease()
-        publishing = asyncio.create_task(self._producer.publish(messages), name="relay publish")
+        publishing = asyncio.create_task(self._relay.producer.publish(messages), name="relay publish")
         lost = asyncio.create_task(self._held.lost.wait(), name="relay lease lost")
         try:
             await asyncio.wait({publishing, lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -165,7 +170,7 @@ class _Watch:
         """A relay that was paused may wake up after its lease ended: it must not even begin."""
         if self._held.remaining_seconds == 0:
             raise LeaseLost("relay: the lease ran out")
-        if self._held.remaining_seconds < self._lease_seconds / 3:
+        if self._held.remaining_seconds < self._relay.lease_seconds / 3:
             raise Transient("relay: the lease can't be renewed")
 
     # --- reading ahead ---
@@ -179,7 +184,7 @@ class _Watch:
     async def _take(self, in_flight: list[int]) -> list[StoredRow]:
         now = time.monotonic()
         shards = [shard for shard in outbox.SHARDS if self._refused.get(shard, now) <= now]
-        return await outbox.take(self._db, shards, self._config.batch_size, in_flight)
+        return await outbox.take(self._relay.db, shards, self._relay.config.batch_size, in_flight)
 
     async def _drop_prefetched(self) -> None:
         prefetched, self._next = self._next, None
@@ -189,21 +194,19 @@ class _Watch:
     async def _hold_back(self, stuck: StoredRow, refusal: MessageTooLarge) -> None:
         # What was read ahead may hold later rows of that shard.
         await self._drop_prefetched()
-        self._refused[stuck.shard] = time.monotonic() + self._refused_again_seconds
+        self._refused[stuck.shard] = time.monotonic() + self._relay.refused_again_seconds
         _log.error(
             "relay.row_refused",
             reason=str(refusal),
             topic=stuck.topic,
             position=stuck.position,
             shard=stuck.shard,
-            again_in_seconds=self._refused_again_seconds,
+            again_in_seconds=self._relay.refused_again_seconds,
         )
 
     # --- failures and the log ---
 
     async def _back_off(self, stop: asyncio.Event, problem: Transient) -> None:
-        if self._held.lost.is_set():
-            raise LeaseLost("relay: the lease ran out") from problem
         self._failures += 1
         if self._failures == 1:
             self._failing_since = time.monotonic()

@@ -12,7 +12,6 @@ leaves out those in flight (``take(…, in_flight)``).
 import asyncio
 import contextlib
 import zlib
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -134,12 +133,12 @@ def _stored(
     )
 
 
-_DELETE = "DELETE FROM outbox WHERE position = ANY($1::bigint[])"
-
-_PROGRESS = """
+_MARK_SENT = """
+WITH sent AS (
+    DELETE FROM outbox WHERE position = ANY($1::bigint[]) RETURNING shard, position
+)
 INSERT INTO relay_progress AS progress (shard, sent_position, sent_count, sent_at)
-SELECT shard, position, count, now()
-  FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS sent (shard, position, count)
+SELECT shard, max(position), count(*), now() FROM sent GROUP BY shard
 ON CONFLICT (shard) DO UPDATE
    SET sent_position = greatest(progress.sent_position, excluded.sent_position),
        sent_count = progress.sent_count + excluded.sent_count,
@@ -150,14 +149,11 @@ ON CONFLICT (shard) DO UPDATE
 async def mark_sent(tx: Tx, lease: leases.Lease, rows: Sequence[StoredRow]) -> None:
     """Remove ``rows``, which the broker has acknowledged (invariant 3), and note the progress.
 
-    Raises ``LeaseLost`` and changes nothing when ``lease`` is not held any more (invariant 4).
+    Doing it twice is the same as once. Raises ``LeaseLost`` and changes nothing when ``lease`` is not held
+    any more (invariant 4).
     """
     await leases.assert_held(tx, lease)
-    await tx.execute(_DELETE, [row.position for row in rows])
-    counts = Counter(row.shard for row in rows)
-    last: dict[int, int] = {row.shard: row.position for row in sorted(rows, key=lambda row: row.position)}
-    shards = sorted(counts)
-    await tx.execute(_PROGRESS, shards, [last[s] for s in shards], [counts[s] for s in shards])
+    await tx.execute(_MARK_SENT, [row.position for row in rows])
 
 
 async def depth(db: Database) -> tuple[int, timedelta]:
