@@ -16,8 +16,9 @@ PAGE_KINDS = get_args(PageKind)
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One planned fault.
 
-    ``path`` is a prefix, or a glob when it has ``*``, ``?`` or ``[``; case doesn't matter. The first ``after``
-    matching requests pass, then ``times`` go wrong (``None``: until cleared). ``method`` narrows it further.
+    ``path`` is a prefix, or a glob when it has ``*``, ``?`` or ``[``; case doesn't matter. The first
+    ``after`` matching requests pass, then ``times`` go wrong (``None``: until cleared). ``method`` narrows
+    it further.
 
     Kinds: ``status`` answers ``status`` (with ``retry_after`` if given); ``hang`` doesn't answer;
     ``cut`` closes the connection in the middle of the body; ``empty_body`` is 200 without a body;

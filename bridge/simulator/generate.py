@@ -54,13 +54,12 @@ class Timeline:
 
     def created(self, index: int, updated: datetime) -> datetime:
         """Creation follows the id, but is never after the last update."""
-        return min(self._end - _HISTORY + _HISTORY * min(index, self._count) / self._count, updated).replace(
-            microsecond=0
-        )
+        share = min(1.0, index / self._count)
+        return min(self._end - _HISTORY + _HISTORY * share, updated).replace(microsecond=0)
 
     def updated(self, rank: int) -> datetime:
         """The last update grows with the rank."""
-        return (self._end - _UPDATES + _UPDATES * rank / self._count).replace(microsecond=0)
+        return (self._end - _UPDATES + _UPDATES * (rank / self._count)).replace(microsecond=0)
 
 
 class Base(Protocol):

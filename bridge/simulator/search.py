@@ -139,4 +139,5 @@ def _stale(site: Site, entity: str, page: dict[int, Record | None], query: Query
     shown = {n: earlier.get(n, record) for n, record in page.items()}
     if query.page == 1:
         shown = {**gone, **shown}
-    return dict(list(shown.items())[: query.size])
+    existed = [(n, record) for n, record in shown.items() if record is not None]
+    return dict(existed[: query.size])

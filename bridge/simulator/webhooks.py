@@ -50,6 +50,11 @@ class Webhooks:
         self.registered.append({"id": webhook_id, "url": url, "action": action, "recordType": record_type})
         return webhook_id
 
+    @property
+    def pending(self) -> int:
+        """Pings under way."""
+        return len(self._tasks)
+
     def saved(self, entity: str, action: str, record_id: int) -> None:
         """A record was saved: ping whoever asked for it."""
         if not self._quirks["webhooks"]:
