@@ -28,6 +28,7 @@ from bridge.tracker.shapes import Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
 _SUCCESS = (200, 201, 202, 203)
+_WIDGET_NO_USER = (1, 2)
 
 
 class Gone(Struct, frozen=True, kw_only=True):
@@ -129,6 +130,8 @@ class Client:
         try:
             page = self._decoders[resource].decode(answer.body, number)
         except Unreadable as error:
+            if generation == "widget":
+                self._check_widget(name, answer)
             raise type(error)(f"{name}: {error}") from None
         whole = generation == "widget" or not table.paged
         return msgspec.structs.replace(page, has_next=False) if whole else page
@@ -213,6 +216,18 @@ class Client:
             "row: either this account may not make this call, or another program keeps exchanging the same "
             "bearer token"
         )
+
+    def _check_widget(self, name: str, answer: Answer) -> None:
+        """Raise what the widget API says in its answer, whose HTTP status is always 200."""
+        reply = pages.decode(answer.body) if answer.body.strip() else None
+        status = reply.get("status") if isinstance(reply, dict) else None
+        if status in _WIDGET_NO_USER:
+            raise CredentialsRefused(
+                f"{name} at {self.hosts.where} answered status {status}: the widget API does not know this "
+                "token's user, or the user is not active"
+            )
+        if isinstance(status, int) and status != 0:
+            raise Refused(f"{name} answered status {status}", 400)
 
     def _by_widget(self, resource: ResourceName) -> bool:
         return resource == "users" and self.settings.users_from == "widget"

@@ -1,0 +1,81 @@
+"""The scope test says of each resource and action whether it works, and why not."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bridge.tracker import probe, resources
+from bridge.tracker.shapes import ResourceName
+from tests.flow.tracker_account import Account, account
+
+
+@pytest.fixture
+async def acme(store_url: str) -> AsyncIterator[Account]:
+    async with account(store_url) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", list(resources.DEFAULT.resources))
+async def test_every_resource_works_and_its_guessed_fields_are_there(
+    acme: Account, name: ResourceName
+) -> None:
+    async with acme.client() as client:
+        verdict = await probe.resource(client, name)
+    assert verdict.result == "works", verdict.reason
+    assert set(verdict.absent) <= {"full_name"}
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [(403, "refused"), (401, "refused"), (404, "not_found"), (400, "error"), (500, "error")],
+)
+async def test_what_fails_is_told_with_its_reason(acme: Account, status: int, result: str) -> None:
+    await acme.fault("/api/v1/OpportunityResource", "status", status=status, times=None)
+    async with acme.client() as client:
+        verdict = await probe.resource(client, "applications")
+    assert verdict.result == result
+    assert str(status) in verdict.reason
+
+
+async def test_a_field_that_no_record_has_is_named(acme: Account) -> None:
+    async with acme.client(tracker={"fields": {"candidate": {"source": "detail:origin"}}}) as client:
+        verdict = await probe.resource(client, "candidates")
+    assert verdict.absent == ("source",)
+
+
+async def test_an_id_that_no_row_has_is_an_error(acme: Account) -> None:
+    async with acme.client(tracker={"fields": {"candidate": {"id": "row:personId"}}}) as client:
+        verdict = await probe.resource(client, "candidates")
+    assert verdict.result == "error"
+    assert "fields.candidate.id" in verdict.reason
+
+
+async def test_an_absent_id_must_be_recognised(acme: Account) -> None:
+    async with acme.client() as client:
+        assert (await probe.absent_id(client, "jobs")).result == "works"
+    async with acme.client(tracker={"gone_statuses": [410]}) as client:
+        verdict = await probe.absent_id(client, "jobs")
+    assert verdict.result == "error"
+    assert "gone_statuses" in verdict.reason
+
+
+@pytest.mark.parametrize("via", ["widget", "rest"])
+@pytest.mark.parametrize("name", list(resources.DEFAULT.actions))
+async def test_an_action_that_is_there_works_and_nothing_is_written(
+    acme: Account, name: str, via: str
+) -> None:
+    async with acme.client(tracker={"actions": {name: via}}) as client:
+        verdict = await probe.action(client, name)
+        assert len((await client.pages("candidates", number=3)).rows) == 3
+    assert verdict.result == "works", verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("/api/v1/Nowhere", "404"), ("PATCH /api/v1/Resource", "not PATCH")]
+)
+async def test_an_action_whose_path_is_wrong_is_not_found(acme: Account, path: str, reason: str) -> None:
+    corrected = {"actions": {"create_candidate": "rest"}, "paths": {"create_candidate": path}}
+    async with acme.client(tracker=corrected) as client:
+        verdict = await probe.action(client, "create_candidate")
+    assert verdict.result == "not_found"
+    assert reason in verdict.reason
