@@ -36,6 +36,11 @@ class Batch(Struct, frozen=True, kw_only=True):
     ghosts: int
     anonymous: tuple[Trouble, ...]
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.observations and not self.anonymous
+
 
 class Context(Struct, frozen=True, kw_only=True):
     """What reading a row depends on besides the row: the list it stands in and the tenant's statuses.

@@ -4,8 +4,9 @@ Each step reads pages without a transaction (invariant 8), then commits what the
 ledger that says they were read (invariants 1 and 2), under the poller's fence.
 """
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -72,9 +73,10 @@ class Walk:
                     until = doors.rows.server_now() - timedelta(seconds=time.monotonic() - asked)
                 batch = await doors.rows.observe(context(state), run.pages)
                 lag = max(lag, _lag(batch, cursor, doors.rows.server_now()))
-                async with doors.db.transaction() as tx:
-                    await leases.assert_held(tx, doors.lease)
-                    total = total.plus(await self._commit(tx, batch, "poll"))
+                if not batch.empty:
+                    async with doors.db.transaction() as tx:
+                        await leases.assert_held(tx, doors.lease)
+                        total = total.plus(await self._commit(tx, batch, "poll"))
                 pages_read += len(run.pages)
                 number, done = number + 1, run.done
         await cursors.advance(
@@ -86,7 +88,13 @@ class Walk:
             calls=doors.calls() - calls,
             changes=total.changes,
         )
-        self._report("poll.finished", started, calls, pages=pages_read, **total.counts())
+        self._report(
+            "poll.finished",
+            started,
+            calls,
+            {"pages": pages_read, **total.counts()},
+            quiet=not total.counts(),
+        )
         return total
 
     async def read_whole(self, context: Context, *, first: bool) -> Applied:
@@ -102,10 +110,12 @@ class Walk:
             flaw = flaw or run.flaw
             duplicates += len(batch.seen & seen)
             seen |= batch.seen
-            async with doors.db.transaction() as tx:
-                await leases.assert_held(tx, doors.lease)
-                cause: Cause = "initial" if first else "poll"
-                total = total.plus(await self._commit(tx, batch, cause, silent=first and self._pace.silent))
+            cause: Cause = "initial" if first else "poll"
+            if not batch.empty:
+                async with doors.db.transaction() as tx:
+                    await leases.assert_held(tx, doors.lease)
+                    silent = first and self._pace.silent
+                    total = total.plus(await self._commit(tx, batch, cause, silent=silent))
             number, done = number + 1, run.done
         expected = run.total_count if run is not None else None
         if duplicates or (expected is not None and expected != len(seen)):
@@ -121,7 +131,14 @@ class Walk:
             calls=doors.calls() - calls,
             changes=total.changes,
         )
-        self._report("poll.finished", started, calls, pages=number - 1, flaw=flaw, **total.counts())
+        quiet = not total.counts() and flaw is None
+        self._report(
+            "poll.finished",
+            started,
+            calls,
+            {"pages": number - 1, "flaw": flaw, **total.counts()},
+            quiet=quiet,
+        )
         return total
 
     async def step(self, scan: Scan, context: Callable[[str | None], Context]) -> bool:
@@ -129,7 +146,7 @@ class Walk:
         doors = self._doors
         started, calls = time.monotonic(), doors.calls()
         state = self._resource.states[scan.segment]
-        count = 1 if scan.next_page == 1 else self._pages_at_once
+        count = self._pages_ahead(scan)
         run = await doors.pages.run(self._resource, state, scan.next_page, count)
         batch = await doors.rows.observe(context(state), run.pages)
         progress = self._progress(scan, run, batch, doors.calls() - calls)
@@ -153,11 +170,13 @@ class Walk:
             "scan.pages_committed",
             started,
             calls,
-            kind=scan.kind,
-            pages=len(run.pages),
-            rows=len(batch.seen),
-            ghosts=batch.ghosts,
-            **applied.counts(),
+            {
+                "kind": scan.kind,
+                "pages": len(run.pages),
+                "rows": len(batch.seen),
+                "ghosts": batch.ghosts,
+                **applied.counts(),
+            },
         )
         return progress.next_segment >= len(self._resource.states)
 
@@ -174,9 +193,21 @@ class Walk:
             await leases.assert_held(tx, doors.lease)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self._resource.name)
-        fields = {"kind": scan.kind, "rows": len(seen), "duplicates": duplicates, "flaw": flaw}
-        self._report("scan.finished", started, calls, **fields, **applied.counts())
+        fields: dict[str, object] = {
+            "kind": scan.kind,
+            "rows": len(seen),
+            "duplicates": duplicates,
+            "flaw": flaw,
+        }
+        self._report("scan.finished", started, calls, fields | applied.counts())
         return applied
+
+    def _pages_ahead(self, scan: Scan) -> int:
+        """How many pages to ask for at once: none beyond the list's end, as far as it is known."""
+        if scan.next_page == 1 or scan.pages_known is None:
+            return 1
+        left = scan.pages_known - scan.pages_done - scan.next_page + 1
+        return max(1, min(left, self._pages_at_once))
 
     async def _commit(
         self, tx: Tx, batch: Batch, cause: Cause, *, silent: bool = False, republish: bool = False
@@ -214,8 +245,11 @@ class Walk:
         if lag > max(cursor.index_lag_seconds, self._pace.overlap_seconds):
             await cursors.note_lag(self._doors.db, self._id, self._resource.name, lag)
 
-    def _report(self, event: str, started: float, calls: int, **fields: object) -> None:
-        _log.info(
+    def _report(
+        self, event: str, started: float, calls: int, fields: Mapping[str, object], *, quiet: bool = False
+    ) -> None:
+        _log.log(
+            logging.DEBUG if quiet else logging.INFO,
             event,
             integration=self._id,
             resource=self._resource.name,

@@ -39,7 +39,7 @@ SET polled_until = greatest(c.polled_until, excluded.polled_until), polled_at = 
 
 
 async def advance(
-    tx: Tx | Database,
+    tx: "Tx | Database",
     integration_id: str,
     resource: str,
     *,

@@ -46,7 +46,7 @@ class Scan(Struct, frozen=True, kw_only=True):
 _COLUMNS = ", ".join(Scan.__struct_fields__)
 
 
-async def running(db: Database | Tx, integration_id: str, resource: str) -> Scan | None:
+async def running(db: "Database | Tx", integration_id: str, resource: str) -> Scan | None:
     """The unfinished scan of a resource."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM scans WHERE integration_id = $1 AND resource = $2 AND finished_at IS NULL",
@@ -104,7 +104,7 @@ async def last_finished(db: Database, integration_id: str, resource: str) -> Sca
     return None if row is None else Scan(**dict(row))
 
 
-async def start(db: Database | Tx, integration_id: str, resource: str, kind: ScanKind) -> Scan:
+async def start(db: "Database | Tx", integration_id: str, resource: str, kind: ScanKind) -> Scan:
     """Begin a scan; the one that runs already is returned instead, where there is one."""
     row = await db.fetchrow(
         "INSERT INTO scans (integration_id, resource, kind, started_at) "

@@ -33,7 +33,7 @@ FROM sources WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bi
 
 
 async def known(
-    db: Database | Tx, integration_id: str, resource: str, row_ids: Sequence[int]
+    db: "Database | Tx", integration_id: str, resource: str, row_ids: Sequence[int]
 ) -> dict[int, Source]:
     """The sources of these rows that were read before, by row id."""
     rows = await db.fetch(_KNOWN, integration_id, resource, row_ids)
@@ -47,7 +47,7 @@ WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) AND N
 
 
 async def quick(
-    db: Database | Tx, integration_id: str, resource: str, row_ids: Sequence[int]
+    db: "Database | Tx", integration_id: str, resource: str, row_ids: Sequence[int]
 ) -> dict[int, bytes]:
     """The quick fingerprints of these rows, for the fast path of a scan."""
     return {r[0]: r[1] for r in await db.fetch(_QUICK, integration_id, resource, row_ids)}
@@ -81,7 +81,7 @@ async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
     )
 
 
-async def forget_fingerprints(db: Database | Tx, integration_id: str, resource: str) -> None:
+async def forget_fingerprints(db: "Database | Tx", integration_id: str, resource: str) -> None:
     """Make the next sight of every row of a resource lead to a new read."""
     await db.execute(
         "UPDATE sources SET quick = NULL, fingerprint = NULL WHERE integration_id = $1 AND resource = $2",
@@ -132,7 +132,7 @@ async def missed(db: Database, integration_id: str, resource: str, row_ids: Sequ
     return [r[0] for r in rows]
 
 
-async def count_live(db: Database | Tx, integration_id: str, resource: str) -> int:
+async def count_live(db: "Database | Tx", integration_id: str, resource: str) -> int:
     """How many rows of a resource are believed to exist."""
     query = "SELECT count(*) FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone"
     return int(await db.fetchval(query, integration_id, resource))
