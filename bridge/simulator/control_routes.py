@@ -47,8 +47,8 @@ async def change(site: Site, call: Call) -> Reply:
         raise Invalid("id must be a whole number")
     try:
         if "raw" in body:
-            if entity not in site.world.live or record_id is None:
-                raise Invalid("raw needs an entity with rows and an id")
+            if str(entity) not in site.world.live or record_id is None or not _is_raw(body["raw"]):
+                raise Invalid("raw must be an object or null, and needs an entity with rows and an id")
             site.world.set_raw(str(entity), record_id, body["raw"])
             return reply({"id": record_id})
         return reply({"id": site.world.change(op, str(entity), record_id, **body)})
@@ -58,6 +58,10 @@ async def change(site: Site, call: Call) -> Reply:
         return problem(409, str(error))
     except (BadField, ValueError) as error:
         raise Invalid(str(error)) from error
+
+
+def _is_raw(value: Any) -> bool:
+    return value is None or isinstance(value, dict)
 
 
 async def plan_fault(site: Site, call: Call) -> Reply:

@@ -8,6 +8,7 @@ from aiohttp import web
 from bridge.simulator import rest_routes, widget_routes, write_routes
 from bridge.simulator.control_routes import CONTROLS, STREAMS
 from bridge.simulator.faults import PAGE_KINDS, Fault
+from bridge.simulator.fields import BadField
 from bridge.simulator.options import Options
 from bridge.simulator.routing import Call, Invalid, Reply, Router, problem
 from bridge.simulator.site import Site
@@ -98,7 +99,7 @@ class Server:
         )
         try:
             answer = await route.handler(site, whole)
-        except Invalid as error:
+        except (Invalid, BadField) as error:
             return problem(400, str(error))
         if route.read and site.quirks["empty_bodies"] and site.chance.random() < site.options.empty_body_rate:
             return Reply()

@@ -29,8 +29,8 @@ class Table:
     def __len__(self) -> int:
         return len(self._ids[EVERYTHING])
 
-    def __contains__(self, record_id: int) -> bool:
-        return record_id in self._ids[EVERYTHING] if 0 <= record_id < 2**32 else False
+    def __contains__(self, record_id: object) -> bool:
+        return isinstance(record_id, int) and 0 <= record_id < 2**32 and record_id in self._ids[EVERYTHING]
 
     def get(self, record_id: int) -> Record | None:
         """The record, or ``None``. Records are shared: never change one in place."""

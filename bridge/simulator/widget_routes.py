@@ -178,8 +178,8 @@ def _created(site: Site, resource: Body) -> Body:
     if isinstance(given.get("currentSalaryNum"), str):
         given["currentSalaryNum"] = _number(given["currentSalaryNum"])
     statuses = {name: n for n, name in pools.RESOURCE_STATUSES.items()}
-    if resource.get("status") in statuses:
-        given["statusId"] = statuses[resource["status"]]
+    if str(resource.get("status")) in statuses:
+        given["statusId"] = statuses[str(resource["status"])]
     return given
 
 

@@ -98,7 +98,8 @@ async def patch_placement(site: Site, call: Call) -> Reply:
 
 def move(site: Site, placement: int, given: dict[str, Any]) -> int:
     """Change a placement's status or reason; a rejected one is no longer active. Raises Invalid."""
-    status = site.world.statuses.get(given.get("opportunityResourceStatusId", 0))
+    chosen = given.get("opportunityResourceStatusId")
+    status = site.world.statuses.get(chosen) if isinstance(chosen, int) else None
     if status is not None:
         given["activeRecord"] = status["group"] != "Rejected"
     return change(site, "update", "opportunity_resource", placement, given)
@@ -178,7 +179,7 @@ def _known_skills(site: Site, value: Any) -> Any:
         key = skill.get("id") if isinstance(skill, dict) else None
         if key == 0 and isinstance(skill.get("name"), str):
             kept.append({"id": 0, "name": skill["name"]})  # seen: id 0 is a skill in free text
-        elif key in names:
+        elif isinstance(key, int) and key in names:
             kept.append({"id": key, "name": names[key]})
         elif not site.quirks["unknown_skills_dropped"]:
             raise Invalid("unknown skill")
