@@ -17,8 +17,8 @@ from bridge.tracker.shapes import Action, Call, Read, Resource, ResourceName
 from bridge.tracker.wire import Answer
 
 Result = Literal["works", "refused", "not_found", "error"]
-ABSENT_ID = "2147483647"
-"""The largest id of a 32-bit database key: no account has it."""
+ABSENT_ID = "999999999"
+"""An id that fits a 32-bit database key and that no account has reached."""
 _NO_ID = "0"
 
 

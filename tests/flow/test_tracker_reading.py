@@ -112,7 +112,7 @@ async def test_rows_under_another_key_are_missed_and_the_answers_keys_named(acme
 
 async def test_a_row_of_the_wrong_shape_does_not_lose_the_page(acme: Account, client: Client) -> None:
     (first, *_) = (await client.pages("candidates")).rows
-    await acme.change(entity="resource", id=int(first.remote_id), raw=["odd"])
+    await acme.change(entity="resource", id=int(first.remote_id), raw={"row": ["odd"], "detail": {}})
     page = await client.pages("candidates")
     assert (len(page.rows), len(page.bad_rows)) == (9, 1)
 
