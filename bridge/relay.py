@@ -73,7 +73,12 @@ class Relay:
             outbox.listening(self.db) as wakeup,
         ):
             _log.info("relay.took_over", holder=lease.holder, token=lease.token)
-            await _Watch(self, held, wakeup).relay(stop)
+            stopped = asyncio.create_task(stop.wait(), name="relay stop")
+            stopped.add_done_callback(wakeup.notify)
+            try:
+                await _Watch(self, held, wakeup).relay(stop)
+            finally:
+                await _end_quietly(stopped)
 
     async def _stand_by(self, stop: asyncio.Event) -> leases.Lease | None:
         while not stop.is_set():

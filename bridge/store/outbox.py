@@ -29,7 +29,7 @@ SHARDS = range(16)
 _CHANNEL = "outbox"
 
 
-class OutboxRow(Struct, frozen=True, kw_only=True):
+class OutboxRow(Struct, frozen=True, kw_only=True, gc=False):
     """A message for Kafka. ``value`` ``None`` is a tombstone."""
 
     topic: str
@@ -38,7 +38,7 @@ class OutboxRow(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-class StoredRow(OutboxRow, frozen=True, kw_only=True):
+class StoredRow(OutboxRow, frozen=True, kw_only=True, gc=False):
     """A message that waits in the outbox."""
 
     position: int

@@ -1,0 +1,264 @@
+"""Outbox → Kafka: everything, in order per key, whatever breaks on the way."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge import embedded, kafka, supervisor
+from bridge.config import KafkaConfig, RelayConfig
+from bridge.errors import LeaseLost, Transient
+from bridge.kafka import TopicSpec, ensure_topics
+from bridge.relay import LEASE, Relay
+from bridge.store import database, outbox
+from bridge.store.database import Database
+from bridge.store.outbox import OutboxRow
+from tests.kafka_server import Broker
+from tests.waiting import until
+
+
+@pytest.fixture
+async def db(store_url: str) -> AsyncIterator[Database]:
+    async with await Database.open(store_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def config(kafka_bootstrap: str, topic_prefix: str) -> KafkaConfig:
+    return await with_topic(KafkaConfig(bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix))
+
+
+async def with_topic(config: KafkaConfig) -> KafkaConfig:
+    await ensure_topics(config, [TopicSpec(name=f"{config.topic_prefix}.t")])
+    return config
+
+
+async def append(db: Database, config: KafkaConfig, numbers: range, keys: int = 20, padding: int = 0) -> None:
+    rows = [
+        OutboxRow(
+            topic=f"{config.topic_prefix}.t", key=b"key-%d" % (n % keys), value=b"%d" % n + b" " * padding
+        )
+        for n in numbers
+    ]
+    async with db.transaction() as tx:
+        await outbox.append(tx, rows)
+
+
+async def numbers_on_kafka(config: KafkaConfig) -> dict[bytes, list[int]]:
+    """What lies in the topic, by key, in the topic's order."""
+    by_key: dict[bytes, list[int]] = {}
+    async with kafka.Consumer(config, [f"{config.topic_prefix}.t"]) as consumer:
+        for record in await consumer.read_to_end():
+            by_key.setdefault(record.key or b"", []).append(int(record.value or b"-1"))
+    return by_key
+
+
+def first_times(numbers: list[int]) -> list[int]:
+    """Without repetitions: what a consumer that knows event ids sees."""
+    return list(dict.fromkeys(numbers))
+
+
+def assert_complete_and_in_order(found: dict[bytes, list[int]], numbers: range) -> None:
+    assert sorted(n for of_key in found.values() for n in first_times(of_key)) == list(numbers)
+    assert all(first_times(of_key) == sorted(first_times(of_key)) for of_key in found.values())
+
+
+@contextlib.asynccontextmanager
+async def relaying(
+    db: Database, config: KafkaConfig, *, batch_size: int = 500, idle_seconds: float = 0.05
+) -> AsyncIterator[asyncio.Task[int]]:
+    """A supervised relay of its own, until the block ends."""
+    stop = asyncio.Event()
+    async with kafka.Producer(config, timeout_seconds=5) as producer:
+        relay = Relay(
+            db, producer, RelayConfig(batch_size=batch_size, idle_seconds=idle_seconds), lease_seconds=3
+        )
+        task = asyncio.create_task(supervisor.run({"relay": relay.run}, stop=stop))
+        try:
+            yield task
+        finally:
+            stop.set()
+            assert await task == 0
+
+
+async def is_empty(db: Database) -> bool:
+    return (await outbox.depth(db))[0] == 0
+
+
+async def test_rows_reach_kafka_in_order_and_leave_the_outbox(db: Database, config: KafkaConfig) -> None:
+    await append(db, config, range(3_000))
+    async with relaying(db, config):
+        await append(db, config, range(3_000, 4_000))
+        await until(lambda: is_empty(db))
+    found = await numbers_on_kafka(config)
+    assert_complete_and_in_order(found, range(4_000))
+    assert sum(map(len, found.values())) == 4_000
+    assert sum(p.sent_count for p in await outbox.progress(db)) == 4_000
+
+
+async def test_headers_keys_and_tombstones_arrive_as_they_were(db: Database, config: KafkaConfig) -> None:
+    topic = f"{config.topic_prefix}.t"
+    async with db.transaction() as tx:
+        await outbox.append(
+            tx,
+            [
+                OutboxRow(topic=topic, key=b"k", value=b"{}", headers=(("ce_id", b"evt_1"),)),
+                OutboxRow(topic=topic, key=b"k", value=None),
+            ],
+        )
+    async with relaying(db, config), kafka.Consumer(config, [topic]) as consumer:
+        await until(lambda: is_empty(db))
+        event, tombstone = await consumer.read_to_end()
+    assert (event.key, event.value, event.headers) == (b"k", b"{}", (("ce_id", b"evt_1"),))
+    assert tombstone.value is None
+
+
+async def test_a_commit_wakes_the_relay(db: Database, config: KafkaConfig) -> None:
+    async with relaying(db, config, idle_seconds=300):
+        for number in range(3):
+            await append(db, config, range(number, number + 1))
+            await until(lambda: is_empty(db))
+
+
+async def test_each_batch_leaves_one_line_without_its_content(db: Database, config: KafkaConfig) -> None:
+    await append(db, config, range(100), padding=10)
+    with capture_logs() as lines:
+        async with relaying(db, config):
+            await until(lambda: is_empty(db))
+    [line] = [line for line in lines if line["event"] == "relay.batch_published"]
+    assert line["rows"] == 100
+    assert line["bytes"] == sum(len(str(n)) + 10 for n in range(100))
+    assert "key-1" not in str(lines)
+
+
+async def test_of_two_relays_one_works_and_the_other_takes_over(db: Database, config: KafkaConfig) -> None:
+    def tokens() -> list[int]:
+        return [line["token"] for line in lines if line["event"] == "relay.took_over"]
+
+    with capture_logs() as lines:
+        async with contextlib.AsyncExitStack() as active:
+            await active.enter_async_context(relaying(db, config))
+            await until(lambda: tokens() == [1])
+            async with relaying(db, config):
+                await append(db, config, range(1_000))
+                await until(lambda: is_empty(db))
+                assert tokens() == [1]
+                await active.aclose()
+                await append(db, config, range(1_000, 2_000))
+                await until(lambda: is_empty(db))
+                assert tokens() == [1, 2]
+    found = await numbers_on_kafka(config)
+    assert_complete_and_in_order(found, range(2_000))
+    assert sum(map(len, found.values())) == 2_000
+
+
+async def test_a_relay_whose_lease_was_taken_marks_nothing_and_stands_by(
+    db: Database, config: KafkaConfig
+) -> None:
+    async with kafka.Producer(config) as producer:
+        relay = Relay(db, producer, RelayConfig(), lease_seconds=30)
+        task = asyncio.create_task(relay.run(asyncio.Event()))
+        await until(lambda: held_by_someone(db))
+        await db.execute("UPDATE leases SET token = token + 1, expires_at = now() + interval '1 hour'")
+        await append(db, config, range(10))
+        with pytest.raises(LeaseLost):
+            await asyncio.wait_for(task, 30)
+    assert (await outbox.depth(db))[0] == 10
+
+
+async def held_by_someone(db: Database) -> bool:
+    return bool(await db.fetchval("SELECT count(*) FROM leases WHERE name = $1", LEASE))
+
+
+async def test_a_message_too_large_holds_back_its_shard_and_no_other(
+    db: Database, config: KafkaConfig
+) -> None:
+    narrow = KafkaConfig(
+        bootstrap_servers=config.bootstrap_servers,
+        topic_prefix=config.topic_prefix,
+        max_message_bytes=100_000,
+    )
+    await append(db, config, range(20))
+    await append(db, config, range(20, 21), padding=200_000)  # of key-0
+    await append(db, config, range(21, 100))
+    stuck = outbox.shard_of(b"key-0")
+    left = "SELECT count(*) FROM outbox WHERE shard <> $1"
+
+    async def others_are_gone() -> bool:
+        return bool(await db.fetchval(left, stuck) == 0)
+
+    with capture_logs() as lines:
+        async with relaying(db, narrow):
+            await until(others_are_gone)
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["relay.row_refused"]
+    assert "kafka.max_message_bytes" in next(line for line in lines if line["log_level"] == "error")["reason"]
+    assert (await numbers_on_kafka(config))[b"key-0"] == [0]
+    async with relaying(db, config):
+        await until(lambda: is_empty(db))
+    found = await numbers_on_kafka(config)
+    assert_complete_and_in_order(found, range(100))
+    assert sum(map(len, found.values())) == 100
+
+
+async def test_a_row_that_was_refused_is_tried_again(db: Database, config: KafkaConfig) -> None:
+    narrow = KafkaConfig(
+        bootstrap_servers=config.bootstrap_servers,
+        topic_prefix=config.topic_prefix,
+        max_message_bytes=100_000,
+    )
+    await append(db, config, range(1), padding=200_000)
+    stop = asyncio.Event()
+    with capture_logs() as lines:
+        async with kafka.Producer(narrow) as producer:
+            relay = Relay(db, producer, RelayConfig(idle_seconds=0.02), refused_again_seconds=0.1)
+            task = asyncio.create_task(relay.run(stop))
+            await until(lambda: len([line for line in lines if line["event"] == "relay.row_refused"]) >= 3)
+            await db.execute("UPDATE outbox SET value = '0'")  # as if the broker had been told to take it
+            await until(lambda: is_empty(db))
+            stop.set()
+            await task
+
+
+@pytest.mark.system
+async def test_publishing_resumes_when_the_broker_is_back(
+    db: Database, broker: Broker, topic_prefix: str
+) -> None:
+    config = await with_topic(KafkaConfig(bootstrap_servers=broker.bootstrap, topic_prefix=topic_prefix))
+    with capture_logs() as lines:
+        async with relaying(db, config, batch_size=200):
+            await append(db, config, range(2_000), padding=1_000)
+            await until(lambda: any(line["event"] == "relay.batch_published" for line in lines))
+            await asyncio.to_thread(broker.kill)
+            await append(db, config, range(2_000, 2_500))
+            await until(lambda: any(line["event"] == "relay.stalled" for line in lines))
+            await asyncio.to_thread(broker.start)
+            await until(lambda: is_empty(db), seconds=60)
+    assert_complete_and_in_order(await numbers_on_kafka(config), range(2_500))
+    assert len([line for line in lines if line["event"] == "relay.stalled"]) == 1
+    assert len([line for line in lines if line["event"] == "relay.resumed"]) == 1
+
+
+async def test_a_restart_of_postgres_in_the_middle_loses_nothing(tmp_path: Path, config: KafkaConfig) -> None:
+    with capture_logs() as lines, contextlib.ExitStack() as server:
+        url = server.enter_context(embedded.postgres(tmp_path))
+        await database.migrate(url)
+        db = await Database.open(url)
+        await append(db, config, range(4_000), padding=500)
+        async with relaying(db, config, batch_size=100):
+            await until(lambda: any(line["event"] == "relay.batch_published" for line in lines))
+            await asyncio.to_thread(server.close)
+            await until(lambda: any(line["log_level"] == "warning" for line in lines))
+            server.enter_context(embedded.postgres(tmp_path))
+            await until(lambda: answers_that_all_is_sent(db))
+        await db.close()
+    assert_complete_and_in_order(await numbers_on_kafka(config), range(4_000))
+
+
+async def answers_that_all_is_sent(db: Database) -> bool:
+    try:
+        return await is_empty(db)
+    except Transient:
+        return False
