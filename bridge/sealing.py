@@ -60,7 +60,7 @@ class Sealer:
             )
         try:
             return self._cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + purpose.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: cut short
             raise EnvironmentFault(f"{purpose}: the sealed value is damaged or of another purpose") from error
 
     def subkey(self, purpose: str) -> bytes:
