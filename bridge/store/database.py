@@ -27,10 +27,12 @@ _ACQUIRE_SECONDS = 30.0
 # The server gives up first and says why; the client's limit is for a network that went silent.
 _STATEMENT_SECONDS = 60
 _COMMAND_SECONDS = 75.0
+# A process that was paused in a transaction keeps its locks, and others from taking over, for this long.
+_IDLE_IN_TRANSACTION_SECONDS = 15
 _SESSION = {
     "application_name": "trackerrms-bridge",
     "statement_timeout": f"{_STATEMENT_SECONDS}s",
-    "idle_in_transaction_session_timeout": f"{_STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{_IDLE_IN_TRANSACTION_SECONDS}s",
     # Planning for JIT costs more than our short statements take.
     "jit": "off",
 }

@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bridge import embedded, kafka, supervisor
+from bridge import embedded, kafka
 from bridge.config import KafkaConfig, RelayConfig
 from bridge.errors import LeaseLost, Transient
-from bridge.kafka import TopicSpec, ensure_topics
 from bridge.relay import LEASE, Relay
 from bridge.store import database, outbox
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
+from tests.flow.relaying import (
+    append,
+    assert_complete_and_in_order,
+    is_empty,
+    numbers_on_kafka,
+    relaying,
+    with_topic,
+)
 from tests.kafka_server import Broker
 from tests.waiting import until
 
@@ -29,63 +36,6 @@ async def db(store_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def config(kafka_bootstrap: str, topic_prefix: str) -> KafkaConfig:
     return await with_topic(KafkaConfig(bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix))
-
-
-async def with_topic(config: KafkaConfig) -> KafkaConfig:
-    await ensure_topics(config, [TopicSpec(name=f"{config.topic_prefix}.t")])
-    return config
-
-
-async def append(db: Database, config: KafkaConfig, numbers: range, keys: int = 20, padding: int = 0) -> None:
-    rows = [
-        OutboxRow(
-            topic=f"{config.topic_prefix}.t", key=b"key-%d" % (n % keys), value=b"%d" % n + b" " * padding
-        )
-        for n in numbers
-    ]
-    async with db.transaction() as tx:
-        await outbox.append(tx, rows)
-
-
-async def numbers_on_kafka(config: KafkaConfig) -> dict[bytes, list[int]]:
-    """What lies in the topic, by key, in the topic's order."""
-    by_key: dict[bytes, list[int]] = {}
-    async with kafka.Consumer(config, [f"{config.topic_prefix}.t"]) as consumer:
-        for record in await consumer.read_to_end():
-            by_key.setdefault(record.key or b"", []).append(int(record.value or b"-1"))
-    return by_key
-
-
-def first_times(numbers: list[int]) -> list[int]:
-    """Without repetitions: what a consumer that knows event ids sees."""
-    return list(dict.fromkeys(numbers))
-
-
-def assert_complete_and_in_order(found: dict[bytes, list[int]], numbers: range) -> None:
-    assert sorted(n for of_key in found.values() for n in first_times(of_key)) == list(numbers)
-    assert all(first_times(of_key) == sorted(first_times(of_key)) for of_key in found.values())
-
-
-@contextlib.asynccontextmanager
-async def relaying(
-    db: Database, config: KafkaConfig, *, batch_size: int = 500, idle_seconds: float = 0.05
-) -> AsyncIterator[asyncio.Task[int]]:
-    """A supervised relay of its own, until the block ends."""
-    stop = asyncio.Event()
-    async with kafka.Producer(config, timeout_seconds=5) as producer:
-        relay = Relay(
-            db, producer, RelayConfig(batch_size=batch_size, idle_seconds=idle_seconds), lease_seconds=3
-        )
-        task = asyncio.create_task(supervisor.run({"relay": relay.run}, stop=stop))
-        try:
-            yield task
-        finally:
-            stop.set()
-            assert await task == 0
-
-
-async def is_empty(db: Database) -> bool:
-    return (await outbox.depth(db))[0] == 0
 
 
 async def test_rows_reach_kafka_in_order_and_leave_the_outbox(db: Database, config: KafkaConfig) -> None:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -84,13 +85,16 @@ async def account(
     *,
     time_zone: str = "Europe/London",
     clock: Callable[[], datetime] = utc_now,
+    sizes: dict[str, int] | None = None,
+    changes: int = 0,
     **options: Any,
 ) -> AsyncIterator[Account]:
-    """A small account without the quirks that come by chance."""
-    world = World(
-        seed=7, candidates=23, jobs=12, applications=31, users=12, time_zone=time_zone, clock=clock,
-        index_lag_seconds=0,
-    )  # fmt: skip
+    """A small account after ``changes`` random changes, without the quirks that come by chance."""
+    small = {"seed": 7, "candidates": 23, "jobs": 12, "applications": 31, "users": 12}
+    world = World(**{**small, **(sizes or {})}, time_zone=time_zone, clock=clock, index_lag_seconds=0)
+    chance = Random(world.seed)
+    for _ in range(changes):
+        world.random_change(chance)
     given = {"rate_limit_per_minute": 0, "index_lag_seconds": 0, "quirks_off": ("empty_bodies",)}
     running = await server.start(world, options=Options(**{**given, **options}))
     db = await Database.open(store_url)
