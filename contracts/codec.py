@@ -1,9 +1,10 @@
 """Bytes to structs and back.
 
 Readers ignore unknown fields, so that a newer bridge may add some. ``ContractError`` says which field of
-what message is wrong, never the value.
+what message is wrong, never the value: the message may hold personal data.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class ContractError(ValueError):
-    """A message does not follow the contract."""
+    """A message does not follow the contract. Says where, and what was expected there."""
 
 
 class _Head(Struct, frozen=True, kw_only=True):
@@ -28,7 +29,7 @@ _head = msgspec.json.Decoder(_Head)
 
 
 def encode(message: Any) -> bytes:
-    """UTF-8 JSON, the keys in the struct's order."""
+    """UTF-8 JSON, the keys in the struct's order. ``ValueError`` for text that UTF-8 can't hold."""
     return _encoder.encode(message)
 
 
@@ -37,8 +38,8 @@ def decode_event(value: bytes) -> events.Event[Any]:
     try:
         model, _ = events.parse_type(_head.decode(value).type)
         return event_decoder(model).decode(value)
-    except ValueError as error:  # msgspec's errors are ValueErrors
-        raise ContractError(f"not an event: {error}") from error
+    except _REFUSED as error:
+        raise ContractError(f"not an event: {_without_values(error)}") from None
 
 
 @cache
@@ -59,8 +60,20 @@ def decode_command(value: bytes) -> tuple[commands.Command, Struct]:
     try:
         command = _command.decode(value)
         return command, _inputs[command.type].decode(command.data)
-    except ValueError as error:
-        raise ContractError(f"not a command: {error}") from error
+    except _REFUSED as error:
+        raise ContractError(f"not a command: {_without_values(error)}") from None
+
+
+# msgspec's errors are ValueErrors; a message nested thousands of levels deep makes it give up in its own way.
+_REFUSED = (ValueError, RecursionError)
+_QUOTED = re.compile(r"^Invalid (?:enum )?value .*?(?= - at `|\Z)", re.DOTALL)
+
+
+def _without_values(error: Exception) -> str:
+    # Neither the text nor the chain of a ContractError may quote what the message said.
+    if isinstance(error, msgspec.DecodeError):
+        return _QUOTED.sub("not one of the values that are allowed there", str(error))
+    return "nested too deeply" if isinstance(error, RecursionError) else "`type` names no event"
 
 
 _command = msgspec.json.Decoder(commands.Command)

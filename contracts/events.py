@@ -12,9 +12,12 @@ from msgspec import UNSET, Struct, UnsetType
 from contracts.entities import Id, Model, Utc
 
 Operation = Literal["created", "updated", "deleted"]
+OPERATIONS: tuple[Operation, ...] = ("created", "updated", "deleted")
 Cause = Literal["initial", "poll", "sweep", "hook", "command", "resync"]
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 SCHEMA_VERSION = 1
+
+_MODELS = frozenset(map(str, Model))
 
 R = TypeVar("R")
 
@@ -60,10 +63,11 @@ def event_type(model: Model, operation: Operation) -> str:
 def parse_type(text: str) -> tuple[Model, Operation]:
     """The model and operation of an event type; ``ValueError`` when it is none."""
     model, _, operation = text.partition(".")
-    for known in ("created", "updated", "deleted"):
-        if operation == known:
-            return Model(model), known
-    raise ValueError(f"{text!r} is no event type; one is <model>.created, .updated or .deleted")
+    if model in _MODELS:
+        for known in OPERATIONS:
+            if operation == known:
+                return Model(model), known
+    raise ValueError("no event type; one is <model>.created, .updated or .deleted")
 
 
 def data_schema(model: Model) -> str:
