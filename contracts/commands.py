@@ -152,6 +152,22 @@ class Reject(Struct, frozen=True, kw_only=True):
     remote_fields: dict[str, Any] | None = None
 
 
+class PartFile(Struct, frozen=True, kw_only=True):
+    """A file in a multipart form: exactly one of ``data`` (base64) and ``data_url``."""
+
+    name: str
+    content_type: str | None = None
+    data_url: str | None = None
+    data: str | None = None
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A field of a multipart form."""
+
+    name: str
+    value: str | PartFile
+
+
 class Passthrough(Struct, frozen=True, kw_only=True):
     """Input of ``passthrough.request``: a call to the integration's own host, credentials added."""
 
@@ -161,6 +177,8 @@ class Passthrough(Struct, frozen=True, kw_only=True):
     params: dict[str, str] = {}
     data: Any = None
     response_as_base64: bool = False
+    multipart_form_data: tuple[Part, ...] = ()
+    api_options: dict[str, Any] = {}
 
 
 INPUTS: dict[CommandType, type[Struct]] = {

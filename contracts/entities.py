@@ -3,9 +3,10 @@
 Field names are Kombo's. A key that Kombo always sends is always here: ``None`` or empty where TrackerRMS
 knows nothing of it. Every model has ``id`` (24 characters of base58, see ``contracts.ids``),
 ``remote_id`` where Kombo has one, ``changed_at`` (when the bridge saw the record's last change),
-``remote_deleted_at`` (set in ``deleted`` events) and ``remote_data`` (the raw record by the path it was
-read from, for integrations that ask for it). Times are aware UTC. Collections that have a topic of their
-own (a job's postings, a candidate's tags) are empty in the parent: follow their topic.
+``remote_deleted_at`` (set in ``deleted`` events). Those that are read from a record of their own have
+``remote_data`` (the raw record by the path it was read from, for integrations that ask for it). Times are
+aware UTC. What has a topic of its own is not repeated in its relatives: a job's postings and a candidate's
+tags are empty there, an application's job is ``None``; follow their topic.
 
 Open enums are strings: a value with no equivalent passes through unchanged.
 """
@@ -203,6 +204,9 @@ class Application(Entity, frozen=True, kw_only=True):
     remote_url: str | None = None
     remote_created_at: Utc | None = None
     remote_updated_at: Utc | None = None
+    candidate: dict[str, Any] | None = None
+    current_stage: dict[str, Any] | None = None
+    job: dict[str, Any] | None = None
     interviews: tuple[Any, ...] = ()
     offers: tuple[Any, ...] = ()
     remote_data: RemoteData | None = None

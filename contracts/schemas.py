@@ -1,9 +1,11 @@
 """The JSON Schemas, made from the structs: ``python -m contracts.schemas`` writes ``contracts/schema/``.
 
-One schema (draft 2020-12) for each model's events, each command and the results. They are committed; a test
-holds them against the structs.
+One schema (draft 2020-12) for each model's events, each command, the results and the dead letters. They are
+committed; a test holds them against the structs. What the bridge writes has every key always, but for those
+that are left out where they say nothing; what it reads may leave out whatever has a default.
 """
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,8 @@ def generate() -> dict[str, dict[str, Any]]:
     made = {f"{model}.event.v1.json": _event_schema(model) for model in STRUCTS}
     for kind, struct in commands.INPUTS.items():
         made[f"{kind.replace('.', '-')}.command.v1.json"] = _command_schema(kind, struct)
-    made["command-result.v1.json"] = _titled(msgspec.json.schema(commands.Result), "Command result")
-    made["dead-letter.v1.json"] = _titled(msgspec.json.schema(dead_letters.DeadLetter), "Dead letter")
+    made["command-result.v1.json"] = _written(msgspec.json.schema(commands.Result), "Command result")
+    made["dead-letter.v1.json"] = _written(msgspec.json.schema(dead_letters.DeadLetter), "Dead letter")
     return made
 
 
@@ -37,17 +39,11 @@ def _event_schema(model: Model) -> dict[str, Any]:
     schema = msgspec.json.schema(codec.event_struct(model))
     envelope = next(d for name, d in schema["$defs"].items() if name.startswith("Event_"))
     properties = envelope["properties"]
-    properties["type"]["enum"] = [f"{model}.{operation}" for operation in ("created", "updated", "deleted")]
+    properties["type"]["enum"] = [events.event_type(model, operation) for operation in events.OPERATIONS]
     properties["id"]["pattern"] = "^evt_[1-9A-HJ-NP-Za-km-z]{24}$"
     properties["sequence"]["pattern"] = r"^\d{10,}$"
     properties["dataschema"]["const"] = events.data_schema(model)
-    # Written always, though a reader may do without: msgspec gives a default to what has one.
-    for name in envelope["properties"]:
-        if name not in envelope["required"]:
-            envelope["required"].append(name)
-    record = schema["$defs"][STRUCTS[model].__name__]
-    record["required"] = list(record["properties"])
-    return _titled(schema, f"{STRUCTS[model].__name__} event")
+    return _written(schema, f"{STRUCTS[model].__name__} event")
 
 
 def _command_schema(kind: str, struct: type[Struct]) -> dict[str, Any]:
@@ -60,7 +56,19 @@ def _command_schema(kind: str, struct: type[Struct]) -> dict[str, Any]:
     return _titled({**envelope, "$defs": definitions}, f"{kind} command")
 
 
+def _written(schema: dict[str, Any], title: str) -> dict[str, Any]:
+    # Always there, though a reader may do without: what has a default. What may be UNSET has none.
+    for definition in schema["$defs"].values():
+        needed = set(definition.get("required", ()))
+        properties = definition.get("properties", {})
+        definition["required"] = [n for n, p in properties.items() if n in needed or "default" in p]
+    return _titled(schema, title)
+
+
 def _titled(schema: dict[str, Any], title: str) -> dict[str, Any]:
+    for definition in schema["$defs"].values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
     return {"$schema": DIALECT, "title": title, **schema}
 
 
