@@ -46,10 +46,10 @@ class Hasher:
             # The name is hashed too: equal values in two fields must not look alike in the database.
             digest.update(name.encode() + b"\0" + _encode(value))
             digests.append(digest.digest())
-        fields = b"".join(digests)
         whole = self._record.copy()
-        whole.update(fields)
-        return RecordHash(record=whole.digest(), fields=fields)
+        # What is empty is left out, so that a field new to the model changes no record that lacks it.
+        whole.update(b"".join(digest for digest in digests if digest != _NOTHING))
+        return RecordHash(record=whole.digest(), fields=b"".join(digests))
 
     def salt(self, *parts: bytes) -> bytes:
         """A key for row fingerprints that changes when any of ``parts`` does (mapping, status list)."""
@@ -60,10 +60,15 @@ class Hasher:
 
 
 def changed_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
-    """The fields whose hashes differ; all that hold something where the model itself has changed shape."""
+    """The fields whose hashes differ, in the model's order; ``before`` and ``after`` as in ``RecordHash``.
+
+    Where the model itself has changed shape between the two, places say nothing: then what holds something
+    new, or every field where only something was emptied. Never none of them for records that differ.
+    """
     names = _content_fields(struct)
     if len(before) != len(after):
-        return tuple(n for i, n in enumerate(names) if _at(after, i) != _NOTHING)
+        old = {_at(before, place) for place in range(len(before) // FIELD_BYTES)} | {_NOTHING}
+        return tuple(name for i, name in enumerate(names) if _at(after, i) not in old) or tuple(names)
     return tuple(name for i, name in enumerate(names) if _at(before, i) != _at(after, i))
 
 
