@@ -84,7 +84,10 @@ class Differ:
                 decision = self._compare(member, parent, stored.get((member.model, member.remote_id)))
                 if decision is not None:
                     decisions.append(decision)
-        decisions += [self.deleted(s) for s in live if (s.model, s.remote_id) not in yielded]
+        # A model that was switched off is no longer looked at: that is no deletion.
+        decisions += [
+            self.deleted(s) for s in live if s.model in self._models and (s.model, s.remote_id) not in yielded
+        ]
         return decisions
 
     def shared(
