@@ -1,5 +1,6 @@
 """Decisions become messages: events for Kafka, and dead letters. Pure but for the sealing of kept values."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from bridge.store.outbox import OutboxRow
 from bridge.store.snapshots import Snapshot
 from contracts import codec, dead_letters, events, ids, topics
 from contracts.entities import STRUCTS, Entity, Model
-from contracts.events import Cause
+from contracts.events import Cause, Operation
 
 _PURPOSE = "kept values"
 
@@ -43,13 +44,39 @@ class Publisher:
     def event(
         self, decision: Decision, cause: Cause, command_id: str | UnsetType = UNSET
     ) -> OutboxRow | None:
-        """The decision's event; ``None`` when it would be larger than Kafka takes."""
+        """The decision's event; ``None`` when it would be larger than Kafka takes.
+
+        What an event can do without is left out first: the old values; of a deleted record, all but its
+        identifiers, so that a deletion always fits.
+        """
         operation = decision.operation
         if operation is None:
             raise ValueError("nothing to publish")
-        model, identity = decision.snapshot.model, self._identity
-        record = self._record(decision)
-        event_id = ids.event_id(record.id, decision.snapshot.sequence)
+        for record, previous in self._bodies(decision):
+            change = events.Change(
+                record=record,
+                changed_fields=decision.changed_fields,
+                cause=cause,
+                command_id=command_id,
+                previous=previous,
+            )
+            row = self._row(decision.snapshot, operation, change)
+            if len(row.value or b"") <= self._max_message_bytes:
+                return row
+        return None
+
+    def _bodies(self, decision: Decision) -> Iterator[tuple[Entity, dict[str, Any] | UnsetType]]:
+        """The record to publish and its previous values: first all there is, then what can be left."""
+        record, previous = self._record(decision), self._previous(decision)
+        yield record, previous
+        if previous is not UNSET:
+            yield record, UNSET
+        if decision.record is None:
+            yield self._identifiers(decision.snapshot), UNSET
+
+    def _row(self, snapshot: Snapshot, operation: Operation, change: events.Change[Entity]) -> OutboxRow:
+        model, identity, record = snapshot.model, self._identity, change.record
+        event_id = ids.event_id(record.id, snapshot.sequence)
         kind = events.event_type(model, operation)
         value = codec.encode(
             events.Event(
@@ -57,21 +84,13 @@ class Publisher:
                 source=identity.source,
                 type=kind,
                 subject=record.id,
-                time=decision.snapshot.changed_at,
+                time=snapshot.changed_at,
                 dataschema=events.data_schema(model),
                 integrationid=identity.integration_id,
-                sequence=ids.format_sequence(decision.snapshot.sequence),
-                data=events.Change(
-                    record=record,
-                    changed_fields=decision.changed_fields,
-                    cause=cause,
-                    command_id=command_id,
-                    previous=self._previous(decision),
-                ),
+                sequence=ids.format_sequence(snapshot.sequence),
+                data=change,
             )
         )
-        if len(value) > self._max_message_bytes:
-            return None
         return OutboxRow(
             topic=topics.events(model, identity.topic_prefix),
             key=record.id.encode(),
@@ -117,11 +136,14 @@ class Publisher:
         now = decision.snapshot.changed_at
         if decision.record is not None:
             return msgspec.structs.replace(decision.record, changed_at=now)
-        snapshot = decision.snapshot
         before = self._last(decision.before)
         if before is not None:
             return msgspec.structs.replace(before, changed_at=now, remote_deleted_at=now)
-        return identifiers(self._identity.integration_id, snapshot.model, snapshot.remote_id, now)
+        return self._identifiers(decision.snapshot)
+
+    def _identifiers(self, snapshot: Snapshot) -> Entity:
+        known = self._identity.integration_id
+        return identifiers(known, snapshot.model, snapshot.remote_id, snapshot.changed_at)
 
     def _previous(self, decision: Decision) -> dict[str, Any] | UnsetType:
         before = self._last(decision.before) if decision.operation == "updated" else None
@@ -137,7 +159,10 @@ class Publisher:
 
 
 def identifiers(integration_id: str, model: Model, remote_id: str, deleted_at: datetime) -> Entity:
-    """What is left of a deleted record whose values nobody kept: its ids, all told by its remote id."""
+    """What is left of a deleted record whose values nobody kept: its ids, all told by its remote id.
+
+    Remote ids of links are put together as ``diff.shared_of`` says; a tag may hold colons.
+    """
 
     def of(other: Model, other_remote_id: str) -> str:
         return ids.entity_id(integration_id, other, other_remote_id)
