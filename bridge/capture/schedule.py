@@ -2,9 +2,11 @@
 
 Polls first, for they bring what changed; then what a person approved; then the first load of what was
 never read whole; then the sweep, which goes on forever in the background. A sweep moves in short steps, so
-that a poll never waits long.
+that a poll never waits long. Where the polls alone would take all the time there is (a small budget, a busy
+account), every now and then a step of the others goes before them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -44,16 +46,19 @@ class Wait(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def choose(standings: Mapping[str, Standing], now: float) -> Task | Wait:
-    """The most urgent step that is due at ``now``."""
+def choose(standings: Mapping[str, Standing], now: float, background_by: float = math.inf) -> Task | Wait:
+    """The most urgent step that is due at ``now``.
+
+    ``background_by``: when a step that is no poll must have had its turn, if there is one to do.
+    """
     open_ = [name for name in ORDER if name in standings and standings[name].blocked_until <= now]
-    ranked: tuple[tuple[Work, list[str]], ...] = (
-        ("poll", _polls(standings, open_, now)),
+    polls: tuple[Work, list[str]] = ("poll", _polls(standings, open_, now))
+    background: tuple[tuple[Work, list[str]], ...] = (
         ("delete", [n for n in open_ if standings[n].approved]),
         ("load", [n for n in open_ if _needs_load(standings[n])]),
         ("sweep", _sweeps(standings, open_, now)),
     )
-    for work, names in ranked:
+    for work, names in (*background, polls) if now >= background_by else (polls, *background):
         if names:
             return Task(work=work, resource=names[0])
     return Wait(seconds=max(0.0, _next_due(standings, now) - now))
@@ -81,7 +86,7 @@ def _sweeps(standings: Mapping[str, Standing], names: Sequence[str], now: float)
 
 def _next_due(standings: Mapping[str, Standing], now: float) -> float:
     moments = []
-    for standing in standings.values():
+    for standing in (standings[name] for name in ORDER if name in standings):
         due = [standing.poll_due_at]
         if standing.incremental:
             due.append(standing.sweep_due_at if standing.loaded and not standing.scanning else now)
