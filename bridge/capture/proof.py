@@ -6,6 +6,7 @@ from two complete scans in a row. Too many at once are held for a person's word.
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -14,8 +15,9 @@ from bridge.config import CaptureConfig
 from bridge.tracker.client import Client, Gone
 from bridge.tracker.shapes import Resource
 
-# Below this many, a percentage says nothing: three of ten tags may well go on one day.
+# Below this many, a percentage says nothing: three of ten users may well go on one day. All of three may not.
 _FEWEST_HELD = 5
+_FEWEST_ALL_HELD = 3
 _SAMPLE = 20
 _CONTROLS = 3
 
@@ -33,7 +35,7 @@ class Guard(Struct, frozen=True, kw_only=True):
 
     def holds(self, gone: int, known: int) -> bool:
         """Whether ``gone`` of ``known`` records are too many to believe."""
-        if gone > self.count:
+        if gone > self.count or gone >= known >= _FEWEST_ALL_HELD:
             return True
         return gone >= _FEWEST_HELD and gone > known * self.percent / 100
 
@@ -69,9 +71,10 @@ class Prover:
     ) -> Verdict:
         """Which of ``missing`` are gone. ``controls`` are records that exist; ``known``, how many did.
 
-        ``approved``: a person has already said yes to however many. Raises what the client raises: a
-        failing read proves nothing.
+        ``approved``: a person has already said yes to however many. Where no record is left to be a control
+        that word is needed, and is enough. Raises what the client raises: a failing read proves nothing.
         """
+        present = tuple(itertools.islice(controls, _CONTROLS))
         suspects: list[int] = []
         for start in range(0, len(missing), _SAMPLE):
             part = missing[start : start + _SAMPLE]
@@ -85,7 +88,9 @@ class Prover:
                 return Verdict(held=True)
         if not suspects:
             return Verdict()
-        if not await self._control(resource, controls):
+        if not present and not approved:
+            return Verdict(held=True)
+        if present and not await self._control(resource, present):
             return Verdict(flaw="records that exist are answered as gone by id too")
         await asyncio.sleep(self._confirm_seconds)
         confirmed = await self._gone(resource, suspects)
@@ -99,11 +104,18 @@ class Prover:
             async with slots:
                 return isinstance(await self._client.detail(resource.name, str(row_id)), Gone)
 
-        answers = await asyncio.gather(*(gone(row_id) for row_id in row_ids))
+        reads = [asyncio.create_task(gone(row_id)) for row_id in row_ids]
+        try:
+            answers = await asyncio.gather(*reads)
+        finally:
+            # After one failure the others' answers are of no use: spend no requests on them.
+            for read in reads:
+                read.cancel()
+            await asyncio.gather(*reads, return_exceptions=True)
         return [row_id for row_id, answer in zip(row_ids, answers, strict=True) if answer]
 
-    async def _control(self, resource: Resource, controls: Iterable[int]) -> bool:
-        for _, row_id in zip(range(_CONTROLS), controls, strict=False):
+    async def _control(self, resource: Resource, row_ids: Iterable[int]) -> bool:
+        for row_id in row_ids:
             if not isinstance(await self._client.detail(resource.name, str(row_id)), Gone):
                 return True
         return False
