@@ -27,6 +27,7 @@ from bridge.errors import EnvironmentFault
 _INSTALL = "pip install 'trackerrms-bridge[embedded]'"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
+_RECOVERY_SECONDS = 120.0
 # pg_ctl hands the socket's directory to a shell, unquoted, and the URL carries it unescaped.
 _PLAIN_PATH = re.compile(r"[\w./-]+")
 
@@ -107,7 +108,12 @@ def _start_postgres(wheel: Any, pgdata: Path) -> Any:
     try:
         _forget_dead_postmaster(pgdata)
         server = wheel.get_server(pgdata, cleanup_mode=None, start=False)
-        server.start()
+        try:
+            server.start()
+        except subprocess.TimeoutExpired:
+            # The wheel waits ten seconds; a slow machine, or a recovery after a crash, may need longer.
+            _await_postmaster(pgdata)
+            server.start()
     except Exception as error:
         raise EnvironmentFault(
             f"the embedded PostgreSQL doesn't start ({type(error).__name__}): see {pgdata / 'log'}"
@@ -132,6 +138,15 @@ def _forget_dead_postmaster(pgdata: Path) -> None:
     except (ValueError, psutil.NoSuchProcess):
         pass
     pid_file.unlink(missing_ok=True)
+
+
+def _await_postmaster(pgdata: Path) -> None:
+    """Wait until the server writes ``ready`` on the last line of its ``postmaster.pid``."""
+    deadline = time.monotonic() + _RECOVERY_SECONDS
+    while not (pgdata / "postmaster.pid").read_text().rstrip().endswith("ready"):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not ready in {_RECOVERY_SECONDS} s")
+        time.sleep(0.1)
 
 
 @contextlib.contextmanager

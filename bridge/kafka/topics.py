@@ -1,5 +1,6 @@
 """Topics: made where they are missing, never altered where they exist."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 _WEEK_MS = 7 * 24 * 3600 * 1000
 _TIMEOUT_SECONDS = 30.0
+_POLL_SECONDS = 0.05
 
 
 class TopicSpec(Struct, frozen=True, kw_only=True):
@@ -28,18 +30,18 @@ class TopicSpec(Struct, frozen=True, kw_only=True):
 
 
 async def ensure_topics(config: KafkaConfig, topics: Iterable[TopicSpec]) -> None:
-    """Create those of ``topics`` that are missing; to be called as often as one likes.
+    """Create those of ``topics`` that are missing, and wait until they are known; harmless when repeated.
 
     A broker that doesn't take one of our settings gets the topic without it, and the log says so.
-    Raises ``Transient`` where Kafka can't be reached, ``EnvironmentFault`` or ``ConfigError`` where it refuses.
+    Raises ``Transient`` where Kafka is away, ``EnvironmentFault`` or ``ConfigError`` where it refuses.
     """
     async with _admin(config) as admin:
-        existing = set(await admin.list_topics())
-        missing = [topic for topic in topics if topic.name not in existing]
+        topics = list(topics)
+        missing = await _missing(admin, topics)
         for settings_of in (_settings, _compaction, _no_settings):
             refused = await _create(admin, config, {topic: settings_of(config, topic) for topic in missing})
             if not refused:
-                return
+                return await _until_known(admin, topics)
             missing = list(refused)
             log.warning(
                 "topics.settings_refused",
@@ -47,6 +49,18 @@ async def ensure_topics(config: KafkaConfig, topics: Iterable[TopicSpec]) -> Non
                 reason="; ".join(sorted(set(refused.values()))),
             )
         raise EnvironmentFault(f"Kafka refuses to create {missing[0].name}: {refused[missing[0]]}")
+
+
+async def _missing(admin: Any, topics: Iterable[TopicSpec]) -> list[TopicSpec]:
+    known = set(await admin.list_topics())
+    return [topic for topic in topics if topic.name not in known]
+
+
+async def _until_known(admin: Any, topics: Iterable[TopicSpec]) -> None:
+    """A broker says "created" before it has heard of the topic from its controller."""
+    async with asyncio.timeout(_TIMEOUT_SECONDS):
+        while await _missing(admin, topics):  # noqa: ASYNC110 (the broker has no event to wait for)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _settings(config: KafkaConfig, topic: TopicSpec) -> dict[str, str]:
