@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from bridge.errors import Permanent
 from bridge.tracker import values
-from bridge.tracker.shapes import Fields, Read
+from bridge.tracker.shapes import Fields, Read, Source
 
 T = TypeVar("T")
 Record = Mapping[str, Any]
@@ -24,9 +24,14 @@ class Reader:
         self.row = row
         self.detail = detail
         self._fields = fields
+        self._records: dict[Source, tuple[Record, ...]] = {
+            "row": () if row is None else (row,),
+            "detail": () if detail is None else (detail,),
+            "any": tuple(record for record in (detail, row) if record is not None),
+        }
         self._name = entity
         for found in (row, detail):
-            if found is not None and not isinstance(found, Mapping):
+            if found is not None and not isinstance(found, dict):
                 raise Permanent(f"{entity}: is {values.kind(found)}, expected an object")
         self.id = self._read("id", values.record_id)
         self._name = f"{entity} {self.id}"
@@ -71,7 +76,7 @@ class Reader:
     def _check_same(self) -> None:
         # One record's row with another's by-id record would make a person out of two.
         for read in self._fields["id"]:
-            for record in self._records(read):
+            for record in self._records[read.source]:
                 value = self._dig(record, read)
                 if not values.is_blank(value) and self._same(read, value) != self.id:
                     raise Permanent(f"{self._name}: {read} is of another record")
@@ -85,22 +90,18 @@ class Reader:
     def _find(self, name: str) -> tuple[Read, Any]:
         reads = self._fields[name]
         for read in reads:
-            for record in self._records(read):
+            for record in self._records[read.source]:
                 value = self._dig(record, read)
                 if not values.is_blank(value):
                     return read, value
         return reads[0], None
-
-    def _records(self, read: Read) -> list[Record]:
-        wanted = {"row": [self.row], "detail": [self.detail], "any": [self.detail, self.row]}[read.source]
-        return [record for record in wanted if record is not None]
 
     def _dig(self, record: Record, read: Read) -> Any:
         found: Any = record
         for key in read.path:
             if values.is_blank(found):
                 return None
-            if not isinstance(found, Mapping):
+            if not isinstance(found, dict):
                 raise Permanent(f"{self._name}: {read} is inside {values.kind(found)}, expected an object")
             found = found.get(key)
         return found
@@ -112,6 +113,6 @@ def _objects(value: Any) -> list[Record]:
     if not isinstance(value, list | tuple):
         raise values.WrongType(f"is {values.kind(value)}, expected a list")
     for item in value:
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             raise values.WrongType(f"holds {values.kind(item)}, expected objects")
     return list(value)

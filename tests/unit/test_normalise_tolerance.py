@@ -58,25 +58,25 @@ def encodes_or_refuses(normalise: Callable[[Normaliser], Family]) -> None:
         assert "\0" not in member.remote_id
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(spoiled(job_row()), spoiled(job_detail()), st.sampled_from(["open", "closed", None]))
 def test_any_job(row: dict[str, Any], detail: dict[str, Any], state: str | None) -> None:
     encodes_or_refuses(lambda n: n.job(row, detail, state))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(spoiled(candidate_detail()))
 def test_any_candidate(detail: dict[str, Any]) -> None:
     encodes_or_refuses(lambda n: n.candidate(None, detail))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(spoiled(application_row()))
 def test_any_application(row: dict[str, Any]) -> None:
     encodes_or_refuses(lambda n: n.application(row, {}))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(anything, anything)
 def test_what_is_no_record_at_all(row: Any, detail: Any) -> None:
     encodes_or_refuses(lambda n: n.candidate(row, detail))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.config import IntegrationConfig
@@ -56,6 +56,7 @@ def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: floa
     assert retry_after(headers, NOW) == seconds
 
 
+@settings(max_examples=20)
 @given(st.integers(1, 1000))
 def test_pauses_grow_and_stay_bounded(attempt: int) -> None:
     patience = Patience(first_pause_seconds=1.0, longest_pause_seconds=8.0)
