@@ -30,7 +30,6 @@ _log = structlog.get_logger(__name__)
 # Users and statuses change seldom and are read whole.
 _WHOLE_EVERY = 4.0
 _LONGEST_BACKOFF_SECONDS = 300.0
-_REFUSED_BACKOFF_SECONDS = 300.0
 _TICK_SECONDS = 1.0
 
 
@@ -112,18 +111,21 @@ class Poller:
             await self._do(task)
         except LeaseLost:
             raise
-        except AccountFault as error:
-            await self._failed(list(self._standings), error, error.retry_after_seconds)
         except Throttled as error:
             await self._failed(list(self._standings), error, error.retry_after_seconds)
-        except Permanent as error:
-            await self._failed([task.resource], error, _REFUSED_BACKOFF_SECONDS)
-        except Transient as error:
-            backoff = min(2.0 * self._backoffs.get(task.resource, 0.5), _LONGEST_BACKOFF_SECONDS)
-            self._backoffs[task.resource] = backoff
-            await self._failed([task.resource], error, backoff * random.uniform(0.7, 1.3))  # noqa: S311
+        except AccountFault as error:
+            await self._failed(list(self._standings), error, self._next_backoff("account"))
+        except (Permanent, Transient) as error:
+            await self._failed([task.resource], error, self._next_backoff(task.resource))
         else:
             self._backoffs.pop(task.resource, None)
+            self._backoffs.pop("account", None)
+
+    def _next_backoff(self, name: str) -> float:
+        """Doubling from a second to five minutes: a burst is over soon, what needs a person takes long."""
+        backoff = min(2.0 * self._backoffs.get(name, 0.5), _LONGEST_BACKOFF_SECONDS)
+        self._backoffs[name] = backoff
+        return backoff * random.uniform(0.7, 1.0)  # noqa: S311 (no secret)
 
     async def _failed(self, names: list[str], error: BridgeError, seconds: float) -> None:
         """Leave these resources alone for a while, and say why. Raises when the store is the trouble."""

@@ -1,0 +1,269 @@
+"""How much work capture is when the network costs nothing: ``python -m tests.bench.volume``.
+
+Three figures, on real PostgreSQL and real Kafka, with TrackerRMS's pages held in memory as bytes:
+
+- an unchanged scan of a million records: our CPU, PostgreSQL's CPU, the peak of our memory;
+- a first load of enough records for 100,000 events: seconds from the first page to Kafka's last acknowledgement;
+- the outbox alone: 100,000 waiting events to Kafka.
+"""
+
+import argparse
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import psutil
+
+from bridge import app, config, embedded, kafka
+from bridge.capture.changes import Changes
+from bridge.capture.deletion import Doors
+from bridge.capture.paging import Pages
+from bridge.capture.proof import Guard, Prover
+from bridge.capture.publishing import Identity, Publisher
+from bridge.capture.rows import Context, Rows
+from bridge.capture.walk import Pace, Walk
+from bridge.config import Config
+from bridge.relay import Relay
+from bridge.store import leases, outbox, scans
+from bridge.tracker import resources
+from bridge.tracker.client import Detail
+from bridge.tracker.normalise import Normaliser
+from bridge.tracker.pages import Page, PageDecoder
+from contracts.entities import Model
+from tests.kafka_server import running
+
+_PAGE = 10
+_TEMPLATE = {
+    "displayAs": "Johnson, Sarah",
+    "firstname": "Sarah",
+    "surname": "Johnson",
+    "jobTitle": "Senior PHP Developer",
+    "resourceStatus": "Active",
+    "creationDate": "2024-03-01T09:14:00",
+    "lastUpdatedDateTime": "2026-05-03T11:20:31",
+    "quickSkills": [{"id": 182, "name": "PHP"}, {"id": 183, "name": "PostgreSQL"}],
+}
+_DETAIL = {
+    "firstName": "Sarah",
+    "surname": "Johnson",
+    "jobTitle": "Senior PHP Developer",
+    "source": "Website",
+    "contactDetails": {"email": "sarah@example.com", "mobilePhone": "+44 7700 900123", "telephone": ""},
+    "address": {"addressLine1": "1 High Street", "town": "Sheffield", "county": "South Yorkshire",
+                "postcode": "S1 1AA", "country": "United Kingdom"},
+    "currentClient": {"id": 55, "name": "Acme Ltd"},
+    "tagText": "",
+    "creationDate": "2024-03-01T09:14:00",
+    "lastUpdatedDateTime": "2026-05-03T11:20:31",
+}  # fmt: skip
+
+
+class MemoryClient:
+    """TrackerRMS without the wire: pages and records made on the spot; the making is not counted."""
+
+    clock_skew_seconds = 0.0
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.settings = resources.configure({}, "bench")
+        table = self.settings["candidates"]
+        self._decoder = PageDecoder(table.rows, table.id_keys, "candidate id")
+        self.making_seconds = 0.0
+
+    async def pages(self, resource: str, *, number: int = 1, **_: Any) -> Page:
+        began = time.process_time()
+        first = (number - 1) * _PAGE + 1
+        last = min(first + _PAGE - 1, self.rows)
+        body = orjson.dumps(
+            {
+                "resources": [{"resourceId": n, **_TEMPLATE} for n in range(first, last + 1)],
+                "totalCount": self.rows,
+                "totalPages": -(-self.rows // _PAGE),
+                "pageNumber": number,
+                "pageSize": _PAGE,
+                "hasNextPage": last < self.rows,
+            }
+        )
+        self.making_seconds += time.process_time() - began
+        return self._decoder.decode(body, number)
+
+    async def detail(self, resource: str, remote_id: str, **_: Any) -> Detail:
+        return Detail(record={"id": int(remote_id), **_DETAIL})
+
+
+async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> tuple[Walk, Any, Any]:
+    """A walk through the candidates, its context, and the lease it holds."""
+    lease = await leases.acquire(installed.db, "bench", "bench", 3600)
+    assert lease is not None
+    normaliser = Normaliser("bench", client.settings, "Europe/London")
+    identity = Identity(integration_id="bench", topic_prefix=installed.config.kafka.topic_prefix)
+    publisher = Publisher(identity, installed.keys.sealer, keep_values=False, max_message_bytes=10**7)
+    guard = Guard(count=500, percent=10)
+    doors = Doors(
+        integration_id="bench",
+        db=installed.db,
+        lease=lease,
+        pages=Pages(client),
+        rows=Rows("bench", installed.db, client, normaliser, parallel_reads=8),
+        changes=Changes(identity, installed.keys.hasher, publisher, frozenset(Model)),
+        prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
+        guard=guard,
+        calls=lambda: 0,
+    )
+    table = client.settings["candidates"]
+    pace = Pace(page_batch=page_batch, first_pages=page_batch, overlap_seconds=120, silent=False)
+    key = installed.keys.hasher.salt(b"bench")
+    context = Context(resource=table, state=None, key=key, statuses={})
+    return Walk(doors, pace, table), lambda _: context, lease
+
+
+async def scan(installed: app.Installation, walk: Walk, context: Any, kind: scans.ScanKind) -> None:
+    """Walk from the first page to the proof of deletion."""
+    started = await scans.start(installed.db, "bench", "candidates", kind)
+    while not await walk.step(await scans.get(installed.db, started.id), context):
+        pass
+    await walk.finish(await scans.get(installed.db, started.id))
+
+
+async def unchanged(settings: Config, rows: int) -> None:
+    """A scan in which nothing changed."""
+    async with app.opened(settings) as installed:
+        client = MemoryClient(rows)
+        walk, context, _ = await walk_of(installed, client, 50)
+        # The first load writes the rows; its events are of no interest here.
+        walk._pace = msgspec.structs.replace(walk._pace, silent=True)
+        began = time.monotonic()
+        await scan(installed, walk, context, "initial")
+        print(f"  (first load of {rows:,} records, silent: {time.monotonic() - began:.0f} s)", flush=True)
+        await installed.db.execute("VACUUM ANALYZE sources")
+        written = await installed.db.fetchval("SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = 'snapshots'")
+        base = _rss()
+        client.making_seconds = 0.0
+        cpu, wall, postgres = time.process_time(), time.monotonic(), _postgres_cpu()
+        await scan(installed, walk, context, "sweep")
+        cpu = time.process_time() - cpu - client.making_seconds
+        after = await installed.db.fetchval("SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = 'snapshots'")
+        print(f"unchanged scan of {rows:,} records: {cpu:.1f} s of our CPU, {_postgres_cpu() - postgres:.1f} s of "
+              f"PostgreSQL's, {time.monotonic() - wall:.1f} s in all; snapshot rows written: {after - written}; "
+              f"memory {_rss() / 2**20:.0f} MB after, {base / 2**20:.0f} MB before, peak "
+              f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")  # fmt: skip
+
+
+async def first_load(settings: Config, events: int) -> None:
+    """From the first page to the last acknowledgement, capture and relay in one process."""
+    async with app.opened(settings) as installed, kafka.Producer(settings.kafka) as producer:
+        await app.make_topics(settings)
+        client = MemoryClient(events)
+        walk, context, _ = await walk_of(installed, client, 50)
+        stop = asyncio.Event()
+        began, cpu = time.monotonic(), time.process_time()
+        relay = asyncio.create_task(Relay(installed.db, producer, settings.relay).run(stop))
+        await scan(installed, walk, context, "initial")
+        captured = time.monotonic() - began
+        await _drained(installed)
+        seconds = time.monotonic() - began
+        stop.set()
+        await relay
+        print(
+            f"first load of {events:,} events: {seconds:.1f} s to Kafka ({events / seconds:,.0f}/s), "
+            f"{captured:.1f} s of it until the last was captured; our CPU {time.process_time() - cpu:.1f} s, "
+            f"of which making the input {client.making_seconds:.1f} s"
+        )
+
+
+async def outbox_alone(settings: Config, events: int) -> None:
+    """Events that wait already, to Kafka."""
+    async with app.opened(settings) as installed, kafka.Producer(settings.kafka) as producer:
+        await app.make_topics(settings)
+        client = MemoryClient(events)
+        walk, context, _ = await walk_of(installed, client, 50)
+        await scan(installed, walk, context, "initial")
+        count, _ = await outbox.depth(installed.db)
+        stop = asyncio.Event()
+        began = time.monotonic()
+        relay = asyncio.create_task(Relay(installed.db, producer, settings.relay).run(stop))
+        await _drained(installed)
+        seconds = time.monotonic() - began
+        stop.set()
+        await relay
+        print(f"outbox of {count:,} events: {seconds:.1f} s to Kafka ({count / seconds:,.0f}/s)")
+
+
+async def _drained(installed: app.Installation) -> None:
+    while (await outbox.depth(installed.db))[0]:
+        await asyncio.sleep(0.02)
+
+
+def _rss() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _postgres_cpu() -> float:
+    """CPU seconds of every PostgreSQL process there is now, and of those the postmaster has waited for."""
+    total = 0.0
+    for process in psutil.process_iter(["name", "cpu_times"]):
+        if process.info["name"] == "postgres" and process.info["cpu_times"]:
+            total += process.info["cpu_times"].user + process.info["cpu_times"].system
+    return total
+
+
+def _settings(directory: str) -> Iterator[Config]:
+    base = config.parse({"data_dir": directory, "log": {"level": "error"}})
+    with embedded.postgres(Path(directory)) as url, running(Path(directory)) as broker:
+        for n in range(10):
+            yield config.parse(
+                {
+                    "data_dir": directory,
+                    "store": {"url": _fresh(url, n)},
+                    "kafka": {"bootstrap_servers": broker.bootstrap, "topic_prefix": f"bench{n}"},
+                }
+            )
+    del base
+
+
+def _fresh(url: str, n: int) -> str:
+    import asyncpg
+
+    async def create() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(f"CREATE DATABASE bench{n}")
+        await connection.close()
+
+    asyncio.run(create())
+    return url.replace("/postgres?", f"/bench{n}?")
+
+
+def main() -> None:
+    from bridge import log
+    from bridge.config import LogConfig
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--only", choices=("unchanged", "first-load", "outbox"), action="append")
+    args = parser.parse_args()
+    log.configure(LogConfig(level="error"))
+    wanted = args.only or ["first-load", "outbox", "unchanged"]
+    with tempfile.TemporaryDirectory() as directory:
+        settings = _settings(directory)
+        for name in wanted:
+            match name:
+                case "first-load":
+                    asyncio.run(first_load(next(settings), args.events))
+                case "outbox":
+                    asyncio.run(outbox_alone(next(settings), args.events))
+                case _:
+                    asyncio.run(unchanged(next(settings), args.rows))
+            sys.stdout.flush()
+        settings.close()
+
+
+if __name__ == "__main__":
+    main()
