@@ -1,6 +1,7 @@
 """The composition root: builds doors and stages from the configuration. The only module that knows all."""
 
 import contextlib
+import fcntl
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -10,9 +11,9 @@ import structlog
 from msgspec import Struct
 
 from bridge import embedded, kafka, sealing, supervisor
-from bridge.capture.stage import Capture, Keys
+from bridge.capture.stage import Capture, Keys, followed, models_of
 from bridge.config import Config, IntegrationConfig, Secret
-from bridge.errors import Transient
+from bridge.errors import EnvironmentFault, Transient
 from bridge.hashing import Hasher
 from bridge.metering import Meter
 from bridge.relay import Relay
@@ -22,7 +23,9 @@ from bridge.store.budgets import Budget, Terms
 from bridge.store.database import Database
 from bridge.store.tokens import Vault
 from bridge.supervisor import Stage
+from bridge.tracker import resources as tracker_resources
 from bridge.tracker.client import Client
+from bridge.tracker.shapes import Resource, ResourceName
 from contracts import topics
 
 _log = structlog.get_logger(__name__)
@@ -53,12 +56,67 @@ def grounded(config: Config, *, need_kafka: bool = True) -> Iterator[Config]:
             store = msgspec.structs.replace(config.store, url=Secret(url))
             config = msgspec.structs.replace(config, store=store)
         if need_kafka and config.kafka.bootstrap_servers is None:
-            address = stack.enter_context(embedded.kafka(data_dir))
+            address = stack.enter_context(_broker(data_dir))
             _log.warning("kafka.embedded", bootstrap_servers=address, keeps="nothing: it forgets at exit")
-            config = msgspec.structs.replace(
-                config, kafka=msgspec.structs.replace(config.kafka, bootstrap_servers=address)
-            )
+            config = _with_kafka(config, address)
         yield config
+
+
+def reaching_kafka(config: Config) -> Config:
+    """The configuration with the address of the broker that runs: of the embedded one, another process's.
+
+    Raises ``EnvironmentFault`` when there is none.
+    """
+    if config.kafka.bootstrap_servers is not None:
+        return config
+    address = _told_address(Path(config.data_dir).absolute())
+    if address is None:
+        raise EnvironmentFault(
+            f"no embedded Kafka is running in {config.data_dir}: start one with bridge run, or set "
+            "kafka.bootstrap_servers"
+        )
+    return _with_kafka(config, address)
+
+
+def _with_kafka(config: Config, address: str) -> Config:
+    return msgspec.structs.replace(
+        config, kafka=msgspec.structs.replace(config.kafka, bootstrap_servers=address)
+    )
+
+
+# Where a process that runs the embedded broker tells others of it, under a lock that ends with the process.
+_KAFKA_ADDRESS = "kafka.address"
+
+
+@contextlib.contextmanager
+def _broker(data_dir: Path) -> Iterator[str]:
+    """The address of the data directory's embedded broker: another process's where one runs, else ours."""
+    address = _told_address(data_dir)
+    if address is not None:
+        yield address
+        return
+    with embedded.kafka(data_dir) as address:
+        path = data_dir / _KAFKA_ADDRESS
+        with path.open("w", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(address)
+            file.flush()
+            try:
+                yield address
+            finally:
+                path.unlink(missing_ok=True)
+
+
+def _told_address(data_dir: Path) -> str | None:
+    try:
+        with (data_dir / _KAFKA_ADDRESS).open(encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read() or None
+    except FileNotFoundError:
+        pass
+    return None
 
 
 @contextlib.asynccontextmanager
@@ -95,6 +153,12 @@ def client(installed: Installation, integration: IntegrationConfig, meter: Meter
 def budget(installed: Installation, integration: IntegrationConfig) -> Budget:
     """The integration's request budget, shared through the store."""
     return Budget(installed.db, integration.id, Terms(requests=integration.requests_per_minute))
+
+
+def resources(integration: IntegrationConfig) -> dict[ResourceName, Resource]:
+    """The TrackerRMS resources that the integration's models are read from."""
+    settings = tracker_resources.configure(integration.tracker, f"integrations.{integration.id}.tracker")
+    return followed(settings, models_of(integration))
 
 
 async def make_topics(config: Config) -> int:

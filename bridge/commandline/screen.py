@@ -1,0 +1,71 @@
+"""How things are shown: tables for people, plain aligned text where no terminal is, JSON for programs."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_PLAIN_WIDTH = 200
+
+__all__ = ["ago", "console", "duration", "escape", "print_json", "show", "table"]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console of the stream as it is now; without a terminal, wide enough that nothing is folded."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
+    """An empty table with these headings; those named in ``right`` hold numbers."""
+    made = Table(
+        box=box.SIMPLE_HEAD if sys.stdout.isatty() else None,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        pad_edge=False,
+        show_edge=False,
+    )
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def show(*what: Any) -> None:
+    """Print to stdout, with rich's markup."""
+    out = console()
+    for one in what:
+        out.print(one)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    text = msgspec.json.format(msgspec.json.encode(value, order=None), indent=2).decode()
+    sys.stdout.write(text + "\n")
+
+
+def duration(seconds: float) -> str:
+    """``850 ms``, ``12 s``, ``3 min``, ``2 h 05 min``, ``3 days``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
+    return f"{timedelta(seconds=seconds).days} days"
+
+
+def ago(moment: datetime | None) -> str:
+    """``12 s ago``, or ``never``."""
+    if moment is None:
+        return "never"
+    return f"{duration(max(0.0, (datetime.now(UTC) - moment).total_seconds()))} ago"

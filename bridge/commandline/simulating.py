@@ -1,0 +1,108 @@
+"""``bridge simulate``."""
+
+import asyncio
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from bridge.commandline import screen, session
+from bridge.errors import ConfigError, EnvironmentFault
+from bridge.simulator import server
+from bridge.simulator.options import BEARER_TOKEN, Options
+from bridge.simulator.quirks import QUIRKS
+from bridge.simulator.world import World
+
+_DEFAULTS = Options()
+
+
+def simulate(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8090,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same account.")] = 1,
+    candidates: Annotated[int, typer.Option(min=0)] = 1000,
+    jobs: Annotated[int, typer.Option(min=0)] = 100,
+    applications: Annotated[int, typer.Option(min=0)] = 2000,
+    users: Annotated[int, typer.Option(min=1)] = 25,
+    rate_limit_per_minute: Annotated[
+        int, typer.Option(min=0, help="Requests answered in any minute; 0: no limit.")
+    ] = _DEFAULTS.rate_limit_per_minute,
+    changes_per_minute: Annotated[
+        float, typer.Option(min=0, help="How much the account changes by itself.")
+    ] = 0,
+    index_lag_seconds: Annotated[
+        float, typer.Option(min=0, help="How far search runs behind the live record.")
+    ] = _DEFAULTS.index_lag_seconds,
+    time_zone: Annotated[str, typer.Option(help="The tenant's time zone.")] = "Europe/London",
+    quirk_off: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Switch an oddity off; may be given again. See GET /__quirks."),
+    ] = None,
+) -> None:
+    """Run a simulated TrackerRMS account over HTTP until a signal.
+
+    It answers as TrackerRMS is known, or assumed, to answer. Point an integration's base_url at it.
+    """
+    unknown = sorted(set(quirk_off or ()) - QUIRKS.keys())
+    if unknown:
+        raise ConfigError(f"--quirk-off {unknown[0]}: no such quirk; known: {', '.join(QUIRKS)}")
+    try:
+        world = World(
+            seed, candidates, jobs, applications, users, time_zone, index_lag_seconds=index_lag_seconds
+        )
+    except (LookupError, ValueError) as error:
+        raise ConfigError(f"--time-zone {time_zone}: no IANA time zone, such as Europe/London") from error
+    options = Options(
+        rate_limit_per_minute=rate_limit_per_minute,
+        changes_per_minute=changes_per_minute,
+        index_lag_seconds=index_lag_seconds,
+        quirks_off=tuple(quirk_off or ()),
+    )
+    session.run(_serve(world, host, port, options, time_zone))
+
+
+async def _serve(world: World, host: str, port: int, options: Options, time_zone: str) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    try:
+        running = await server.start(world, host, port, options)
+    except OSError as error:
+        raise EnvironmentFault(f"--port {port}: can't listen on {host} ({error.strerror})") from error
+    try:
+        _introduce(running.url, options, time_zone)
+        await ended.wait()
+    finally:
+        await running.close()
+
+
+def _introduce(url: str, options: Options, time_zone: str) -> None:
+    limit = options.rate_limit_per_minute or 100_000
+    screen.show(
+        f"[bold]A simulated TrackerRMS account at {url}[/]",
+        f"Bearer token: {BEARER_TOKEN}",
+        "\nA bridge.toml to go with it:\n",
+        screen.escape(
+            f'[[integrations]]\nid = "demo"\nbase_url = "{url}"\nbearer_token = "{BEARER_TOKEN}"\n'
+            f'time_zone = "{time_zone}"\nrequests_per_minute = {limit}\n'
+        ),
+        "To change it, and to see what is true of it:\n",
+        screen.escape(_CONTROLS.replace("URL", url)),
+        "[dim]Ctrl-C ends.[/]",
+    )
+    sys.stdout.flush()
+
+
+_CONTROLS = """\
+curl URL/__about                              how much there is
+curl -d '{"op":"update","entity":"resource","id":101,"jobTitle":"Head of Data"}' URL/__change
+curl -d '{"op":"delete","entity":"resource","id":102}' URL/__change
+curl 'URL/__truth?model=candidate'            what is true now, in unified terms
+curl 'URL/__journal?after=0'                  every change, in order
+curl -d '{"path":"/api/v1/Resource/PagedSearch","kind":"status","status":500,"times":3}' URL/__faults
+curl -X DELETE URL/__faults
+curl URL/__quirks                             the oddities, each of which can be switched
+curl URL/__calls                              what was asked of it
+"""

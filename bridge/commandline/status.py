@@ -1,0 +1,138 @@
+"""``bridge status``."""
+
+import asyncio
+import contextlib
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from bridge.app import Installation
+from bridge.commandline import screen, session, standing
+from bridge.commandline.standing import IntegrationStanding, ResourceStanding, Standing
+
+_REFRESH_SECONDS = 1.0
+_BAR_WIDTH = 16
+
+
+def status(
+    ctx: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and follow it, until Ctrl-C.")] = False,
+    parked: Annotated[
+        bool, typer.Option("--parked", help="List the records that could not be processed, and why.")
+    ] = False,
+) -> None:
+    """Show how far the bridge is: first loads, polls, scans, what waits and what is in trouble."""
+    found = session.configured(ctx, level="warning")
+    session.chosen(found, None)
+
+    async def show(installed: Installation) -> None:
+        now = await standing.of(installed, with_parked=parked)
+        if json:
+            screen.print_json(now)
+        elif watch and sys.stdout.isatty():
+            await _follow(installed, parked)
+        else:
+            screen.console().print(rendered(now))
+
+    with contextlib.suppress(KeyboardInterrupt):
+        session.with_store(found, show)
+
+
+async def _follow(installed: Installation, parked: bool) -> None:
+    with Live(console=screen.console(), auto_refresh=False, screen=True) as live:
+        while True:
+            live.update(rendered(await standing.of(installed, with_parked=parked)), refresh=True)
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+
+def rendered(now: Standing) -> RenderableType:
+    """The whole of it, for a person."""
+    parts: list[RenderableType] = []
+    for integration in now.integrations:
+        parts += [_headline(integration), _resources(integration), *_troubles(integration), ""]
+    return Group(*parts, _outbox(now))
+
+
+def _headline(one: IntegrationStanding) -> Text:
+    budget = one.budget
+    poller = "[green]being read[/]" if one.poller else "[yellow]nobody reads it: start bridge run[/]"
+    paused = "  [yellow]paused: TrackerRMS asked for patience[/]" if budget.paused_until else ""
+    return Text.from_markup(
+        f"[bold]{one.id}[/]  {poller}   requests in the last minute: {budget.used} of "
+        f"{budget.requests_per_minute}, {budget.left} left{paused}"
+    )
+
+
+def _resources(one: IntegrationStanding) -> Any:
+    table = screen.table(
+        "Resource", "Records", "State", "Polled", "Found", "Index late", "Deletions proved", "Parked",
+        right=("Found", "Parked"),
+    )  # fmt: skip
+    for resource in one.resources:
+        late = resource.polls.index_lag_seconds
+        table.add_row(
+            f"[bold]{resource.name}[/]",
+            ", ".join(f"{count:,} {model}" for model, count in resource.models.items()),
+            _state(resource),
+            screen.ago(resource.polls.polled_at),
+            f"{resource.polls.changes_found:,}",
+            screen.duration(late) if late >= 1 else "",
+            screen.ago(resource.proved_at) if resource.scan or resource.last_scan else "",
+            f"[yellow]{resource.parked:,}[/]" if resource.parked else "",
+        )
+    return table
+
+
+def _state(resource: ResourceStanding) -> str:
+    if resource.polls.error is not None:
+        return "[red]in trouble[/]"
+    scan = resource.scan
+    if scan is None:
+        return "[green]up to date[/]" if resource.loaded else "[dim]waits for its turn[/]"
+    filled = round(scan.fraction * _BAR_WIDTH)
+    bar = f"[cyan]{'█' * filled}[/][dim]{'░' * (_BAR_WIDTH - filled)}[/] {scan.fraction:.0%}"
+    word = {"initial": "first load", "sweep": "sweep"}.get(scan.kind, scan.kind)
+    if scan.kind == "sweep" or scan.remaining_seconds is None:
+        return f"{word} {bar}"
+    more = "more than " if scan.lists_left else ""
+    return f"{word} {bar}, {more}{screen.duration(scan.remaining_seconds)} to go"
+
+
+def _troubles(one: IntegrationStanding) -> list[RenderableType]:
+    lines: list[str] = []
+    for resource in one.resources:
+        if resource.polls.error is not None:
+            lines.append(f"[red]{resource.name}: {screen.escape(resource.polls.error)}[/]")
+        last = resource.last_scan
+        if last is not None and last.flaw is not None:
+            lines.append(
+                f"[yellow]{resource.name}: the last scan proved no deletion: {screen.escape(last.flaw)}[/]"
+            )
+    for held in one.held_deletions:
+        if held.state == "approved":
+            lines.append(f"{held.resource}: {held.row_count:,} approved deletions are being carried out")
+            continue
+        lines.append(
+            f"[bold red]{held.resource}: {held.row_count:,} of {held.known_count:,} records disappeared at "
+            f"once; nothing is published. If that is right: bridge deletions approve {held.id}; "
+            f"if not: bridge deletions discard {held.id}[/]"
+        )
+    lines += [
+        f"[yellow]parked {record.resource} {record.row_id}[/] {screen.escape(record.reason)} "
+        f"[dim]({screen.escape(record.path)}, {screen.ago(record.first_at)})[/]"
+        for record in one.parked_records or ()
+    ]
+    return [Text.from_markup(line) for line in lines]
+
+
+def _outbox(now: Standing) -> Text:
+    waiting = "empty"
+    if now.outbox.depth:
+        waiting = f"{now.outbox.depth:,} wait, the oldest for {screen.duration(now.outbox.oldest_seconds)}"
+    relay = "" if now.relay else "   [yellow]nobody publishes: start bridge run[/]"
+    return Text.from_markup(f"[bold]Outbox[/]  {waiting}; {now.outbox.sent:,} sent to Kafka so far{relay}")

@@ -1,0 +1,63 @@
+"""What an operator asks: how far polls and scans are, what is parked, who holds which lease.
+
+Only ``bridge status`` reads these; nothing is decided by them.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.store.database import Database
+
+
+class Polls(Struct, frozen=True, kw_only=True):
+    """The incremental polls of one resource so far; ``error`` says why it can't be read now."""
+
+    polled_at: datetime | None = None
+    index_lag_seconds: float = 0.0
+    poll_calls: int = 0
+    changes_found: int = 0
+    error: str | None = None
+    error_at: datetime | None = None
+
+
+async def polls(db: Database, integration_id: str) -> dict[str, Polls]:
+    """By resource; one that was never polled is left out."""
+    columns = Polls.__struct_fields__
+    rows = await db.fetch(
+        f"SELECT resource, {', '.join(columns)} FROM cursors WHERE integration_id = $1", integration_id
+    )
+    return {r["resource"]: Polls(**{name: r[name] for name in columns}) for r in rows}
+
+
+async def records(db: Database, integration_id: str) -> dict[str, int]:
+    """How many entities of each model exist, as far as the bridge knows. Reads an index of every one."""
+    rows = await db.fetch(
+        "SELECT model, count(*) FROM snapshots WHERE integration_id = $1 AND NOT deleted GROUP BY model",
+        integration_id,
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+async def parked(db: Database, integration_id: str) -> dict[str, int]:
+    """How many records of each resource are parked."""
+    rows = await db.fetch(
+        "SELECT resource, count(*) FROM parked WHERE integration_id = $1 GROUP BY resource", integration_id
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+async def proved_at(db: Database, integration_id: str) -> dict[str, datetime]:
+    """By resource: when the newest scan ended that saw everything, and so could prove deletions."""
+    rows = await db.fetch(
+        "SELECT resource, max(finished_at) FROM scans "
+        "WHERE integration_id = $1 AND flaw IS NULL AND finished_at IS NOT NULL GROUP BY resource",
+        integration_id,
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+async def holders(db: Database) -> dict[str, str]:
+    """The leases held now, and by whom: ``poller:<integration id>``, ``relay…``."""
+    rows = await db.fetch("SELECT name, holder FROM leases WHERE expires_at > clock_timestamp()")
+    return {r[0]: r[1] for r in rows}
