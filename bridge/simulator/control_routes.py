@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
+from random import Random
 from typing import Any
 
 import msgspec
 
 from bridge.simulator import jsontext
+from bridge.simulator.calls import Calls
 from bridge.simulator.fields import BadField
 from bridge.simulator.routing import Call, Invalid, Reply, problem, reply
 from bridge.simulator.site import Site
@@ -14,6 +16,7 @@ from bridge.simulator.truth import MODELS
 from bridge.simulator.world import Refused, UnknownRecord
 
 _LINES_AT_A_TIME = 500
+_MOST_CHANGES = 10_000
 
 
 def truth_lines(site: Site, call: Call) -> Iterator[bytes]:
@@ -104,6 +107,12 @@ async def list_calls(site: Site, call: Call) -> Reply:
     return reply(site.calls.report())
 
 
+async def forget_calls(site: Site, call: Call) -> Reply:
+    """Begin counting anew; the limiter goes on."""
+    site.calls = Calls()
+    return Reply(status=204)
+
+
 async def set_index(site: Site, call: Call) -> Reply:
     """``{"lag_seconds": s}`` sets how far search is behind; ``{"flush": true}`` brings it up to date once."""
     body = call.object()
@@ -121,6 +130,27 @@ async def set_index(site: Site, call: Call) -> Reply:
 async def show_index(site: Site, call: Call) -> Reply:
     """How far search is behind."""
     return reply({"lag_seconds": site.world.index.lag_seconds, "pending": site.world.index.pending})
+
+
+async def set_pace(site: Site, call: Call) -> Reply:
+    """``{"changes_per_minute": n}``: how much changes by itself from now on."""
+    per_minute = call.object().get("changes_per_minute")
+    if not isinstance(per_minute, int | float) or per_minute < 0:
+        raise Invalid("changes_per_minute must be a number from 0")
+    site.pace.set(per_minute)
+    return reply({"changes_per_minute": site.pace.per_minute})
+
+
+async def change_at_random(site: Site, call: Call) -> Reply:
+    """``{"changes": n, "seed": s}``: so many random changes at once, the same for the same seed and world."""
+    body = call.object()
+    changes, seed = body.get("changes", 1), body.get("seed", 0)
+    if not isinstance(changes, int) or not isinstance(seed, int) or not 0 <= changes <= _MOST_CHANGES:
+        raise Invalid(f"changes must be a whole number up to {_MOST_CHANGES}, seed a whole number")
+    rng = Random(seed)  # noqa: S311 — test data
+    for _ in range(changes):
+        site.world.random_change(rng)
+    return reply({"changes": changes, "journal": len(site.world.journal)})
 
 
 async def revoke_tokens(site: Site, call: Call) -> Reply:
@@ -146,8 +176,11 @@ CONTROLS: dict[tuple[str, str], Callable[[Site, Call], Awaitable[Reply]]] = {
     ("POST", "/__quirks"): set_quirks,
     ("GET", "/__quirks"): list_quirks,
     ("GET", "/__calls"): list_calls,
+    ("DELETE", "/__calls"): forget_calls,
     ("POST", "/__index"): set_index,
     ("GET", "/__index"): show_index,
+    ("POST", "/__pace"): set_pace,
+    ("POST", "/__random"): change_at_random,
     ("POST", "/__revoke"): revoke_tokens,
 }
 

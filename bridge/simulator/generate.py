@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from bridge.simulator.local_time import FORMAT
 from bridge.simulator.pools import Pools, slug
 
 Record = dict[str, Any]
@@ -59,7 +58,7 @@ class Timeline:
 
     def updated(self, rank: int) -> datetime:
         """The last update grows with the rank."""
-        return (self._end - _UPDATES + _UPDATES * (rank / self._count)).replace(microsecond=0)
+        return (self._end - _UPDATES + _UPDATES * min(1.0, rank / self._count)).replace(microsecond=0)
 
 
 class Base(Protocol):
@@ -113,13 +112,13 @@ class Entity:
 
     def updated(self, rank: int) -> str:
         """The last update, local digits."""
-        return self.timeline.updated(rank).strftime(FORMAT)
+        return self.timeline.updated(rank).isoformat()
 
     def times(self, index: int, rank: int) -> Record:
         """The two times every record carries."""
         updated = self.timeline.updated(rank)
         created = self.timeline.created(index, updated)
-        return {"creationDate": created.strftime(FORMAT), "lastUpdatedDateTime": updated.strftime(FORMAT)}
+        return {"creationDate": created.isoformat(), "lastUpdatedDateTime": updated.isoformat()}
 
 
 def pick(pool: Any, draw: int) -> Any:

@@ -4,6 +4,7 @@ import random
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mimesis import Address, Locale, Person
 
@@ -153,6 +154,7 @@ class Pools:
     skills: tuple[tuple[int, str], ...]
 
 
+@lru_cache(maxsize=4096)
 def slug(name: str) -> str:
     """``name`` as it would stand in an e-mail address: ASCII letters only, never blank."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")

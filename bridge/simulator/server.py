@@ -1,7 +1,6 @@
 """The HTTP server: counts a call, limits it, lets it go wrong on demand, else has it answered."""
 
 import asyncio
-from random import Random
 
 from aiohttp import web
 
@@ -27,7 +26,6 @@ class Server:
         self._router = Router([*rest_routes.routes(), *write_routes.routes(), *widget_routes.routes()])
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
-        self._changes: asyncio.Task[None] | None = None
 
     async def open(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one."""
@@ -37,25 +35,16 @@ class Server:
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
         self.url = f"http://{host}:{self._runner.addresses[0][1]}"
-        if self.site.options.changes_per_minute > 0:
-            self._changes = asyncio.create_task(self._change_at_random())
+        self.site.pace.start()
 
     async def close(self) -> None:
         """Stop changing, stop pinging, end every connection."""
         self._closing.set()
-        if self._changes is not None:
-            self._changes.cancel()
-            await asyncio.gather(self._changes, return_exceptions=True)
         self.world.listeners.remove(self.site.webhooks.saved)
         await self.site.webhooks.close()
         if self._runner is not None:
             await self._runner.cleanup()
-
-    async def _change_at_random(self) -> None:
-        rng = Random(self.world.seed + 1)  # noqa: S311 — test data
-        while True:
-            await asyncio.sleep(rng.expovariate(self.site.options.changes_per_minute / 60))
-            self.world.random_change(rng)
+        await self.site.pace.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = Call(

@@ -203,13 +203,18 @@ def _place(names: tuple[str, ...], name: str | None) -> int | None:
     return names.index(name) + 1 if name in names else None
 
 
+def _number(value: Any) -> float | None:
+    number = amount(value)
+    return int(number) if number is not None and number.is_integer() else number
+
+
 def _advert(record: Record) -> Record:
     return {
         "title": record["publishTitle"],
         "location": record["location"],
         "sector": record["publishSector"],
-        "salaryFrom": amount(record["publishSalaryFrom"]),
-        "salaryTo": amount(record["publishSalaryTo"]),
+        "salaryFrom": _number(record["publishSalaryFrom"]),
+        "salaryTo": _number(record["publishSalaryTo"]),
         "salaryPer": record["publishSalaryPer"],
         "workType": record["workType"],
         "reference": record["publishReference"],

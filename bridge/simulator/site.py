@@ -7,6 +7,7 @@ from random import Random
 from bridge.simulator.calls import Calls, Limiter
 from bridge.simulator.faults import Faults
 from bridge.simulator.options import Options
+from bridge.simulator.pace import Pace
 from bridge.simulator.quirks import Quirks
 from bridge.simulator.shapes import Shapes
 from bridge.simulator.tokens import Tokens
@@ -27,6 +28,8 @@ class Site:
         self.shapes = Shapes(world, self.quirks)
         self.chance = Random(world.seed)  # noqa: S311 — decides empty bodies and missed pings, repeatably
         self.webhooks = Webhooks(self.quirks, self.chance, options.missed_webhook_rate)
+        pace = options.changes_per_minute
+        self.pace = Pace(world.random_change, Random(world.seed + 1), pace)  # noqa: S311
         self.documents: dict[int, list[dict[str, object]]] = {}
         self.lag_seconds = options.index_lag_seconds
         world.listeners.append(self.webhooks.saved)

@@ -309,7 +309,10 @@ class World:
             self.statuses[n] = everything[n]
 
     def _placements_with(self, status_id: int, accepted: Record) -> Iterator[int]:
-        if {"name", "group"} & accepted.keys() and str(status_id) in self._status_usage:
+        """Ids of the placements that this change of their status may change."""
+        rejected = self.statuses.get(status_id, {}).get("group") == "Rejected"
+        matters = "group" in accepted or ("name" in accepted and rejected)
+        if matters and str(status_id) in self._status_usage:
             yield from self.lookup.placements_with_status(status_id)
 
     def _unify_all(self, entity: str, record_ids: Iterable[int]) -> dict[Key, Unified]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulator.account import Account
 from tests.simulator.conftest import Opener
+from tests.waiting import until
 
 
 def _ids(page: dict[str, list[dict[str, int]]]) -> list[int]:
@@ -132,6 +133,8 @@ async def test_calls_are_counted_by_path_and_minute_without_control_calls(accoun
     assert len(report["by_path"]["GET /api/v1/Resource/{id}"]) == 2
     assert report["max_in_60_seconds"] == 5  # by the machine's clock, not the world's
     assert report["by_status"] == {"200": 5}
+    await account.control("DELETE", "/__calls")
+    assert (await account.control("GET", "/__calls"))["total"] == 0
 
 
 async def test_the_limiter_lets_requests_pass_again_after_a_minute(open_account: Opener) -> None:
@@ -143,8 +146,23 @@ async def test_the_limiter_lets_requests_pass_again_after_a_minute(open_account:
     assert limiter.admit(now + 61) is None
 
 
-async def test_random_change_goes_on_by_itself(open_account: Opener) -> None:
+async def _journal_grows_beyond(account: Account, n: int) -> bool:
+    return len(await account.journal()) > n
+
+
+async def test_random_change_goes_on_by_itself_until_stopped(open_account: Opener) -> None:
     account = await open_account(changes_per_minute=60_000)
-    async with asyncio.timeout(20):
-        while len(await account.journal()) < 20:
-            pass
+    await until(lambda: _journal_grows_beyond(account, 20))
+    await account.control("POST", "/__pace", {"changes_per_minute": 0})
+    stopped_at = len(await account.journal())
+    await account.control("POST", "/__random", {"changes": 0})
+    assert len(await account.journal()) == stopped_at
+    await account.control("POST", "/__pace", {"changes_per_minute": 60_000})
+    await until(lambda: _journal_grows_beyond(account, stopped_at))
+
+
+async def test_random_changes_on_request_are_the_same_for_the_same_seed(open_account: Opener) -> None:
+    one, other = await open_account(), await open_account()
+    for account in (one, other):
+        await account.control("POST", "/__random", {"changes": 50, "seed": 3})
+    assert await one.journal() == await other.journal() != []

@@ -345,3 +345,51 @@ def test_random_change_reaches_every_model_and_operation() -> None:
     seen = {(entry["op"], entry["model"]) for entry in world.journal.after(0)}
     assert {("created", model) for model in MODELS} <= seen | {("created", "role")}
     assert {"created", "updated", "deleted"} == {op for op, _ in seen}
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    candidates=st.integers(1, 40), jobs=st.integers(1, 40), share=st.floats(0, 1), seed=st.integers(0, 100)
+)
+def test_no_candidate_applies_twice_and_parents_find_their_applications(
+    candidates: int, jobs: int, share: float, seed: int
+) -> None:
+    applications = int(candidates * jobs * share)
+    world = World(seed, candidates, jobs, applications, clock=Clock())
+    records = dict(world.truth("application"))
+    pairs = {(record["job_id"], record["candidate_id"]) for record in records.values()}
+    assert len(pairs) == len(records) == applications
+    for entity, key in (("opportunity", "job_id"), ("resource", "candidate_id")):
+        parent = world.live[entity].ids()[0]
+        mine = {int(n) for n, record in records.items() if record[key] == f"remote:{parent}"}
+        assert set(world.lookup.placements(entity, parent)) == mine
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_references_never_dangle_but_to_deleted_users(seed: int) -> None:
+    clock, rng = Clock(), Random(seed)
+    world = _world(seed, clock)
+    for _ in range(200):
+        world.random_change(rng)
+    truth = _truth(world)
+    targets = {
+        "job_id": "job",
+        "candidate_id": "candidate",
+        "current_stage_id": "application_stage",
+        "tag_id": "tag",
+        "role_id": "role",
+        "job_user_id": "job_hiring_team_member",
+    }
+    for record in truth.values():
+        for field, model in targets.items():
+            if field in record:
+                assert (model, record[field].removeprefix("remote:")) in truth
+
+
+def test_a_world_of_nothing_is_a_world() -> None:
+    world = World(1, candidates=0, jobs=0, applications=0, users=1, clock=Clock())
+    assert {model for model, _ in _truth(world)} == {"user", "application_stage", "rejection_reason"}
+    for _ in range(100):
+        world.random_change(Random(_))
+    assert ("created", "candidate") in {(e["op"], e["model"]) for e in world.journal.after(0)}
