@@ -12,10 +12,12 @@ they fail instead.
 """
 
 import asyncio
+import contextlib
 import inspect
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -118,8 +120,16 @@ async def _migrate(url: str) -> None:
         await asyncio.to_thread(migrate, url)
 
 
+@contextlib.contextmanager
+def _postgres_directory() -> Iterator[Path]:
+    """A temporary directory outside of pytest's, whose root each run of pytest closes to other users: run by
+    root, the embedded PostgreSQL is another user."""
+    with tempfile.TemporaryDirectory(prefix="bridge-test-") as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(scope="session")
-def databases(docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases(docker: bool) -> Iterator[Databases]:
     """The server of this run."""
     given = os.environ.get("BRIDGE_TEST_POSTGRES")
     if given:
@@ -133,7 +143,7 @@ def databases(docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with container as server:
             yield Databases(server.get_connection_url())
     else:
-        with embedded.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        with _postgres_directory() as directory, embedded.postgres(directory) as url:
             made = Databases(url)
             with asyncio.Runner() as runner:
                 runner.run(made.forget_durability())
@@ -244,6 +254,7 @@ def system_tests_have_a_real_kafka(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
+def data_dir() -> Iterator[Path]:
     """A data directory of this test's own."""
-    return tmp_path / "data"
+    with _postgres_directory() as directory:
+        yield directory / "data"
