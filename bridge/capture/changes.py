@@ -232,7 +232,8 @@ class Changes:
 
 
 def _stale(observation: Observation, stored: Source | None) -> bool:
-    if stored is None or stored.version is None or observation.latest is None:
+    # What was gone and was read again has come back, however old (restored from a backup).
+    if stored is None or stored.gone or stored.version is None or observation.latest is None:
         return False
     return observation.latest < stored.version
 

@@ -32,7 +32,7 @@ INSERT INTO cursors AS c (integration_id, resource, polled_until, index_lag_seco
                           changes_found)
 VALUES ($1, $2, $3, $4, now(), $5, $6)
 ON CONFLICT (integration_id, resource) DO UPDATE
-SET polled_until = greatest(c.polled_until, excluded.polled_until), polled_at = now(),
+SET polled_until = coalesce(excluded.polled_until, c.polled_until), polled_at = now(),
     index_lag_seconds = excluded.index_lag_seconds, poll_calls = c.poll_calls + excluded.poll_calls,
     changes_found = c.changes_found + excluded.changes_found, error = NULL, error_at = NULL
 """
@@ -48,7 +48,11 @@ async def advance(
     calls: int,
     changes: int,
 ) -> None:
-    """Record a poll whose pages are all committed (invariant 2)."""
+    """Record a poll whose pages are all committed (invariant 2).
+
+    ``until`` may lie before what is stored: a clock that was wrong for a while must not blind the polls
+    until the time it named, and what is read twice makes no event.
+    """
     await tx.execute(_ADVANCE, integration_id, resource, until, lag_seconds, calls, changes)
 
 
@@ -92,5 +96,6 @@ async def fail(db: Database, integration_id: str, resource: str, error: str) -> 
         "ON CONFLICT (integration_id, resource) DO UPDATE SET error = excluded.error, error_at = now()",
         integration_id,
         resource,
-        error,
+        # PostgreSQL takes no NUL in a text, and an answer's own words may hold one.
+        error.replace("\0", ""),
     )

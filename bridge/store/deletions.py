@@ -27,12 +27,18 @@ _COLUMNS = ", ".join(Held.__struct_fields__)
 
 
 async def hold(tx: Tx, integration_id: str, resource: str, row_ids: BitMap64, known_count: int) -> int:
-    """Hold a set back, replacing one that waits already (the newer scan knows better); returns its id."""
+    """Hold a set back, replacing one that waits already (the newer scan knows better); returns its id.
+
+    One that a person has approved stays as that person saw it.
+    """
     row = await tx.fetchrow(
         "INSERT INTO held_deletions AS h (integration_id, resource, row_ids, row_count, known_count) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (integration_id, resource) "
-        "WHERE state IN ('held', 'approved') DO UPDATE SET row_ids = excluded.row_ids, "
-        "row_count = excluded.row_count, known_count = excluded.known_count RETURNING id",
+        "WHERE state IN ('held', 'approved') DO UPDATE SET "
+        "row_ids = CASE h.state WHEN 'held' THEN excluded.row_ids ELSE h.row_ids END, "
+        "row_count = CASE h.state WHEN 'held' THEN excluded.row_count ELSE h.row_count END, "
+        "known_count = CASE h.state WHEN 'held' THEN excluded.known_count ELSE h.known_count END "
+        "RETURNING id",
         integration_id,
         resource,
         row_ids.serialize(),

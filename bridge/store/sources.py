@@ -61,12 +61,13 @@ FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boole
     AS n (row_id, quick, fingerprint, version, gone)
 ON CONFLICT (integration_id, resource, row_id) DO UPDATE
 SET quick = excluded.quick, fingerprint = excluded.fingerprint,
-    version = greatest(s.version, excluded.version), gone = excluded.gone, missed = 0, read_at = now()
+    version = CASE WHEN s.gone THEN excluded.version ELSE greatest(s.version, excluded.version) END,
+    gone = excluded.gone, missed = 0, read_at = now()
 """
 
 
 async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Source]) -> None:
-    """Remember rows as read now. A version never goes back."""
+    """Remember rows as read now. A version never goes back, but for a record that was gone."""
     if not sources:
         return
     await tx.execute(
@@ -151,7 +152,7 @@ async def any_live(db: Database, integration_id: str, resource: str, besides: Se
 
 
 _MARK_MISSED = """
-UPDATE sources SET missed = CASE WHEN row_id = ANY($3::bigint[]) THEN missed + 1 ELSE 0 END
+UPDATE sources SET missed = CASE WHEN row_id = ANY($3::bigint[]) THEN least(missed + 1, 1000) ELSE 0 END
 WHERE integration_id = $1 AND resource = $2 AND NOT gone
   AND (row_id = ANY($3::bigint[]) OR missed > 0)
 """
