@@ -71,9 +71,15 @@ _QUOTED = re.compile(r"^Invalid (?:enum )?value .*?(?= - at `|\Z)", re.DOTALL)
 
 def _without_values(error: Exception) -> str:
     # Neither the text nor the chain of a ContractError may quote what the message said.
-    if isinstance(error, msgspec.DecodeError):
-        return _QUOTED.sub("not one of the values that are allowed there", str(error))
-    return "nested too deeply" if isinstance(error, RecursionError) else "`type` names no event"
+    match error:
+        case msgspec.DecodeError():
+            return _QUOTED.sub("not one of the values that are allowed there", str(error))
+        case RecursionError():
+            return "nested too deeply"
+        case UnicodeError():
+            return "not UTF-8"
+        case _:
+            return "`type` names no event"
 
 
 _command = msgspec.json.Decoder(commands.Command)

@@ -18,7 +18,10 @@ CommandType = Literal[
     "passthrough.request",
 ]
 Reference = Annotated[str, Meta(min_length=1, description="an id, or remote:<the id in TrackerRMS>")]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?)?Z?$")]
+Day = Annotated[
+    str,
+    Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?)?Z?$", max_length=40),
+]
 
 
 class AdditionalEmail(Struct, frozen=True, kw_only=True):
@@ -38,7 +41,7 @@ class AdditionalPhone(Struct, frozen=True, kw_only=True):
 class LocationInput(Struct, frozen=True, kw_only=True):
     """Where a candidate lives; ``country`` is ISO 3166 alpha-2."""
 
-    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", max_length=2)]
     city: str | None = None
     state: str | None = None
     street_1: str | None = None

@@ -38,7 +38,8 @@ class Model(StrEnum):
 UnifiedRoleType = Literal["HIRING_MANAGER", "RECRUITER", "COORDINATOR", "SOURCER", "INTERVIEWER", "ADMIN"]
 RemoteData = dict[str, Any]
 Utc = Annotated[datetime, Meta(tz=True)]
-Id = Annotated[str, Meta(pattern="^[1-9A-HJ-NP-Za-km-z]{24}$")]
+# The lengths say what the pattern leaves open: to many engines a "$" allows a line's end behind it.
+Id = Annotated[str, Meta(pattern="^[1-9A-HJ-NP-Za-km-z]{24}$", min_length=24, max_length=24)]
 
 
 class Location(Struct, frozen=True, kw_only=True):

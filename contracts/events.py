@@ -76,7 +76,11 @@ def data_schema(model: Model) -> str:
 
 
 def headers(event_id: str, kind: str, integration_id: str) -> tuple[tuple[str, bytes], ...]:
-    """The Kafka headers of an event, so that a consumer can filter without parsing."""
+    """The Kafka headers of an event, so that a consumer can filter without parsing.
+
+    The message is in structured mode, as its content type says. A reader that goes by the ``ce_`` headers
+    instead, such as the mode detection of CloudEvents' Python SDK 2, must be told: ``from_structured_event``.
+    """
     return (
         ("content-type", CONTENT_TYPE),
         ("ce_id", event_id.encode()),

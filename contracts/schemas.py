@@ -40,8 +40,8 @@ def _event_schema(model: Model) -> dict[str, Any]:
     envelope = next(d for name, d in schema["$defs"].items() if name.startswith("Event_"))
     properties = envelope["properties"]
     properties["type"]["enum"] = [events.event_type(model, operation) for operation in events.OPERATIONS]
-    properties["id"]["pattern"] = "^evt_[1-9A-HJ-NP-Za-km-z]{24}$"
-    properties["sequence"]["pattern"] = r"^\d{10,}$"
+    properties["id"] |= {"pattern": "^evt_[1-9A-HJ-NP-Za-km-z]{24}$", "maxLength": 28}
+    properties["sequence"] |= {"pattern": "^[0-9]{10,}$", "maxLength": 19}
     properties["dataschema"]["const"] = events.data_schema(model)
     return _written(schema, f"{STRUCTS[model].__name__} event")
 
