@@ -17,7 +17,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
 from bridge.errors import EnvironmentFault
-from bridge.store.failures import shown, translated
+from bridge.store.failures import shown, translated, translated_statements
 
 Tx: TypeAlias = "asyncpg.pool.PoolConnectionProxy"
 """A connection inside a transaction: what ``async with db.transaction()`` gives."""
@@ -81,8 +81,13 @@ class Database:
         No network call belongs inside (invariant 8).
         """
         with translated(self._url):
-            async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as tx, tx.transaction():
-                yield tx
+            tx = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+        try:
+            with translated_statements(self._url):
+                async with tx.transaction():
+                    yield tx
+        finally:
+            await self._pool.release(tx)
 
     @contextlib.asynccontextmanager
     async def dedicated(self) -> AsyncIterator["asyncpg.Connection"]:

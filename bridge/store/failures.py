@@ -12,13 +12,23 @@ from bridge.errors import ConfigError, EnvironmentFault, Transient
 
 @contextlib.contextmanager
 def translated(url: str) -> Iterator[None]:
-    """Turn what asyncpg and the network raise into the bridge's errors; a bug stays what it is."""
+    """Turn what asyncpg and the network raise, connecting included, into the bridge's errors."""
     try:
-        yield
+        with translated_statements(url):
+            yield
     except asyncpg.ClientConfigurationError as error:
         raise ConfigError(
             "store.url: not a PostgreSQL URL, such as postgresql://user:password@host:5432/database"
         ) from error
+    except OSError as error:
+        raise Transient(f"PostgreSQL at {shown(url)}: {_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def translated_statements(url: str) -> Iterator[None]:
+    """The same for a connection that is open; an ``OSError`` of the caller's own work stays what it is."""
+    try:
+        yield
     except asyncpg.PostgresError as error:
         meaning = _meaning(error, url)
         if meaning is None:
@@ -30,11 +40,8 @@ def translated(url: str) -> Iterator[None]:
         raise Transient(f"PostgreSQL at {shown(url)}: the connection was closed") from error
     except TimeoutError as error:
         raise Transient(f"PostgreSQL at {shown(url)}: no answer in time") from error
-    except (ConnectionError, FileNotFoundError, PermissionError, socket.gaierror) as error:
+    except ConnectionError as error:
         raise Transient(f"PostgreSQL at {shown(url)}: {_reason(error)}") from error
-    except OSError as error:
-        # asyncpg raises a bare OSError when every address of a host name failed.
-        raise Transient(f"PostgreSQL at {shown(url)}: can't connect") from error
 
 
 # SQLSTATE, PostgreSQL's documentation, appendix A. Longest prefix wins.
@@ -78,7 +85,7 @@ def _reason(error: OSError) -> str:
             return "connection refused"
         case socket.gaierror():
             return "the host name can't be resolved"
-        case _:
+        case _:  # asyncpg raises a bare OSError when every address of a host name failed
             return f"the connection failed ({type(error).__name__})"
 
 

@@ -42,6 +42,15 @@ async def test_a_transaction_that_raises_leaves_nothing(db: Database) -> None:
     assert await db.fetchval("SELECT count(*) FROM leases") == 0
 
 
+async def test_a_file_error_of_the_callers_own_work_is_not_blamed_on_postgres(db: Database) -> None:
+    async def fails() -> None:
+        async with db.transaction():
+            raise FileNotFoundError("a file of ours")
+
+    with pytest.raises(FileNotFoundError):
+        await fails()
+
+
 @pytest.mark.parametrize(
     "state", ["53100", "53200", "53300", "57P01", "57014", "25006", "40001", "40P01", "08006", "58030"]
 )
