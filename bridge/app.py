@@ -24,6 +24,7 @@ from bridge.store.database import Database
 from bridge.store.tokens import Vault
 from bridge.supervisor import Stage
 from bridge.tracker import resources as tracker_resources
+from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
 from bridge.tracker.shapes import Resource, ResourceName
 from contracts import topics
@@ -141,12 +142,18 @@ def store_url(config: Config) -> str:
     return config.store.url.reveal()
 
 
-def client(installed: Installation, integration: IntegrationConfig, meter: Meter | None = None) -> Client:
+def client(
+    installed: Installation,
+    integration: IntegrationConfig,
+    meter: Meter | None = None,
+    patience: Patience | None = None,
+) -> Client:
     """A TrackerRMS client within the integration's shared budget; to be used as a context manager."""
     return Client(
         integration,
         meter or budget(installed, integration),
         Vault(installed.db, installed.keys.sealer, integration.id),
+        patience=patience,
     )
 
 

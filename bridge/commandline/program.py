@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from bridge.commandline import (
+    checking,
     deletions,
     resync,
     running,
@@ -84,6 +85,7 @@ def program(
 _FIRST, _OPERATE = "Start here", "Operate"
 
 app.command("simulate", rich_help_panel=_FIRST)(simulating.simulate)
+app.command("check", rich_help_panel=_FIRST)(checking.check)
 app.command("run", rich_help_panel=_FIRST)(running.run)
 app.command("status", rich_help_panel=_OPERATE)(status.status)
 app.command("tail", rich_help_panel=_OPERATE)(tailing.tail)

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from bridge.commandline import screen, session
 from bridge.config import Config
 from contracts import codec, topics
 from contracts.entities import Model
-from contracts.events import Change, Event
+from contracts.events import Event
 
 _COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
 _WIDEST_TYPE = max(len(model) for model in Model) + len(".created")
@@ -91,7 +91,7 @@ def _print(out: Console, value: bytes, *, json: bool) -> None:
         out.print(f"[yellow]{screen.escape(str(error))}[/]")
 
 
-def line(event: Event[Change]) -> str:
+def line(event: Event[Any]) -> str:
     """An event as one line of rich markup."""
     operation = event.type.rpartition(".")[2]
     fields = ", ".join(event.data.changed_fields)

@@ -1,0 +1,77 @@
+"""``bridge check``: the scope test, shown as it goes."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bridge.app import Installation
+from bridge.commandline import scope, screen, session
+from bridge.commandline.scope import Finding
+from bridge.config import IntegrationConfig
+from bridge.errors import BUG, OK
+
+_COLOURS = {"works": "green", "warning": "yellow"}
+_HEADINGS = {
+    "model": "Models",
+    "deletions": "Proof of deletion: how an id that does not exist is answered",
+    "action": "Actions (asked about; nothing was written)",
+    "fields": "Warnings",
+    "time": "Warnings",
+}
+
+
+def check(
+    ctx: typer.Context,
+    integration: Annotated[
+        str | None, typer.Argument(metavar="[INTEGRATION]", help="Left out: all integrations.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Try each model and each action against the account and say which work, and why not.
+
+    Reads a few records, writes nothing. Ends with 1 when a model that is on does not work.
+    """
+    found = session.configured(ctx, level="warning")
+    chosen = session.chosen(found, integration)
+
+    async def judge(installed: Installation) -> list[Finding]:
+        findings: list[Finding] = []
+        for one in chosen:
+            mine = [finding async for finding in scope.findings(installed, one)]
+            if not json:
+                _show(one, mine)
+            findings += mine
+        return findings
+
+    findings = session.with_store(found, judge)
+    if json:
+        screen.print_json(findings)
+    raise typer.Exit(BUG if any(finding.fails for finding in findings) else OK)
+
+
+def _show(integration: IntegrationConfig, findings: list[Finding]) -> None:
+    out = screen.console()
+    where = integration.base_url or f"region {integration.region}"
+    out.print(f"[bold]{integration.id}[/]  {screen.escape(where)}")
+    for heading in dict.fromkeys(_HEADINGS.values()):
+        chosen = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
+        if chosen:
+            _show_some(out, heading, chosen)
+    failing = [finding.name for finding in findings if finding.fails]
+    out.print(
+        f"\n[red]{len(failing)} models do not work: {', '.join(failing)}[/]"
+        if failing
+        else "\n[green]Every model that is on works.[/]"
+    )
+
+
+def _show_some(out: Console, heading: str, findings: list[Finding]) -> None:
+    table = screen.table("", "", "")
+    table.show_header = False
+    for finding in findings:
+        colour = _COLOURS.get(finding.result, "red")
+        word = finding.result.replace("_", " ")
+        table.add_row(f"  {finding.name}", f"[{colour}]{word}[/]", screen.escape(finding.reason))
+    out.print(f"\n[dim]{heading}[/]")
+    out.print(table)

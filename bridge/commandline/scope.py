@@ -1,0 +1,118 @@
+"""The scope test of one integration, as plain data: each model, each proof of deletion, each action."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from bridge import app
+from bridge.app import Installation
+from bridge.capture.stage import models_of
+from bridge.config import IntegrationConfig
+from bridge.errors import BridgeError, Fatal
+from bridge.tracker import probe
+from bridge.tracker.attempts import Patience
+from bridge.tracker.client import Client, utc_now
+from bridge.tracker.normalise import Normaliser
+from bridge.tracker.probe import Verdict
+from bridge.tracker.shapes import Resource
+
+Kind = Literal["model", "deletions", "action", "fields", "time"]
+Result = Literal["works", "refused", "not_found", "error", "warning"]
+# TrackerRMS's clock and ours may differ by a little, and a record may be saved while we look.
+_AHEAD = timedelta(minutes=2)
+_RECENT = timedelta(days=1)
+# A person waits for the answer.
+_PATIENCE = Patience(attempts=2, attempt_seconds=20, deadline_seconds=30)
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One line: what was tried, what came of it and why. ``deletions``: whether they can be proved;
+    ``fields``: our names that no record had a key for; ``time``: records dated in the future."""
+
+    integration: str
+    kind: Kind
+    name: str
+    result: Result
+    reason: str
+
+    @property
+    def fails(self) -> bool:
+        """Whether a model that is on does not work."""
+        return self.kind == "model" and self.result != "works"
+
+
+async def findings(installed: Installation, integration: IntegrationConfig) -> AsyncIterator[Finding]:
+    """Try everything that is on, one call after another, within the shared budget; nothing is written."""
+    async with app.client(installed, integration, patience=_PATIENCE) as client:
+        for resource in app.resources(integration).values():
+            async for finding in _resource(client, integration, resource):
+                yield finding
+        for name in client.settings.actions:
+            yield _finding(integration, "action", name, await probe.action(client, name))
+
+
+async def _resource(
+    client: Client, integration: IntegrationConfig, resource: Resource
+) -> AsyncIterator[Finding]:
+    verdict = await probe.resource(client, resource.name)
+    for model in sorted(models_of(integration).intersection(resource.models)):
+        yield _finding(integration, "model", model, verdict)
+    if verdict.absent:
+        yield Finding(
+            integration=integration.id,
+            kind="fields",
+            name=resource.name,
+            result="warning",
+            reason=f"no record has a key for {', '.join(verdict.absent)}; if TrackerRMS names them "
+            f"otherwise, correct fields.{resource.entity}",
+        )
+    if verdict.result != "works":
+        return
+    if resource.by_id is not None:
+        absent = await probe.absent_id(client, resource.name)
+        yield _finding(integration, "deletions", resource.name, absent)
+    future = await _future(client, integration, resource)
+    if future is not None:
+        yield future
+
+
+async def _future(client: Client, integration: IntegrationConfig, resource: Resource) -> Finding | None:
+    """A warning where records were updated later than now: the time zone is not the tenant's."""
+    if not resource.updated_after:
+        return None
+    zone = integration.time_zone
+    normaliser = Normaliser(integration.id, client.settings, zone)
+    latest = utc_now()
+    try:
+        for state in resource.states:
+            page = await client.pages(resource.name, state=state, updated_after=latest - _RECENT)
+            for row in page.rows:
+                version = normaliser.version(resource.name, row.decode())
+                latest = latest if version is None else max(latest, version[0])
+    except Fatal:
+        raise
+    except BridgeError as error:
+        return _time(integration, resource, f"whether time_zone is right can't be told: {error}")
+    ahead = latest - utc_now() - timedelta(seconds=client.clock_skew_seconds or 0.0)
+    if ahead < _AHEAD:
+        return None
+    minutes = round(ahead.total_seconds() / 60)
+    return _time(
+        integration,
+        resource,
+        f"read as {zone}, a record was updated {minutes} minutes from now: time_zone is not this account's",
+    )
+
+
+def _time(integration: IntegrationConfig, resource: Resource, reason: str) -> Finding:
+    return Finding(
+        integration=integration.id, kind="time", name=resource.name, result="warning", reason=reason
+    )
+
+
+def _finding(integration: IntegrationConfig, kind: Kind, name: str, verdict: Verdict) -> Finding:
+    return Finding(
+        integration=integration.id, kind=kind, name=name, result=verdict.result, reason=verdict.reason
+    )
