@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _CREATED_ONLY = {"creationDate", "lastUpdatedDateTime", "opportunityId", "resourceId"}
 _OPEN = (1, 2, 3, 4, 5)
 _FIELDS_A_TIME = 3
+# Roles that the tenant has deleted: jobs keep the id, no name is shown.
+_NAMELESS_ROLES = (90, 91, 92, 93, 94, 95, 96, 97)
+_RENAMES_UP_TO = 50_000
 
 
 class RandomChange:
@@ -39,6 +42,7 @@ class RandomChange:
             (3, lambda rng: self._delete(rng, "resource")),
             (1, lambda rng: self._delete(rng, "opportunity")),
             (3, lambda rng: self._delete(rng, "opportunity_resource")),
+            (1, lambda rng: self._delete(rng, "user")),
             (3, self._undelete),
             (1, self._change_statuses),
         ]
@@ -122,7 +126,7 @@ class RandomChange:
             return None
         owner, role, percent = rng.choice(OWNER_SLOTS)
         gone = user is None or rng.random() < 0.3
-        role_id = None if gone else rng.choice((None, *pools.ROLES))
+        role_id = None if gone else rng.choice((None, *pools.ROLES, rng.choice(_NAMELESS_ROLES)))
         given = {
             owner: None if gone else user,
             role: role_id,
@@ -167,13 +171,17 @@ class RandomChange:
         entity, record_id = rng.choice(deleted)
         return self._world.change("undelete", entity, record_id)
 
-    def _change_statuses(self, rng: Random) -> int:
-        status_id = rng.choice(list(self._world.statuses))
-        if rng.random() < 0.4:
-            return self._world.change(
-                "update", "status", status_id, position=rng.randrange(len(self._world.statuses))
-            )
-        name = f"Stage {rng.randrange(1000)}"
-        return self._world.change(
-            "create", "status", name=name, group=rng.choice(("Internal", "Offer", "Rejected"))
-        )
+    def _change_statuses(self, rng: Random) -> int | None:
+        """Mostly their order; a rename reaches every rejected application, so not in a huge world."""
+        status_id, unused = rng.choice(list(self._world.statuses)), self._world.unused_statuses()
+        small = len(self._world.live["opportunity_resource"]) <= _RENAMES_UP_TO
+        kind, name = rng.random(), f"Stage {rng.randrange(1000)}"
+        if unused and rng.random() < 0.5:
+            return self._world.change("delete", "status", rng.choice(unused))
+        if kind < 0.4:
+            place = rng.randrange(len(self._world.statuses))
+            return self._world.change("update", "status", status_id, position=place)
+        if kind < 0.8:
+            group = rng.choice(("Internal", "Offer", "Rejected"))
+            return self._world.change("create", "status", name=name, group=group)
+        return self._world.change("update", "status", status_id, name=name) if small else None

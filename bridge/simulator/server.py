@@ -113,7 +113,10 @@ class Server:
 
     async def _cut(self, request: web.Request, answer: Reply) -> web.StreamResponse:
         body = answer.body or b"{}"
-        response = web.StreamResponse(status=200, headers={**_JSON, "Content-Length": str(len(body) + 64)})
+        response = web.StreamResponse(
+            status=answer.status if answer.body else 200,
+            headers={**_JSON, "Content-Length": str(len(body) + 64)},
+        )
         await response.prepare(request)
         await response.write(body[: len(body) // 2])
         if request.transport is not None:

@@ -206,6 +206,10 @@ class World:
         self.raw.pop((entity, record_id), None)
         self._save(entity, record_id, None, "Deleted")
 
+    def unused_statuses(self) -> list[int]:
+        """Placement statuses that no placement is in."""
+        return [n for n in self.statuses if str(n) not in self._status_usage]
+
     def deleted(self) -> list[tuple[str, int]]:
         """What could be undeleted."""
         return list(self._deleted)
