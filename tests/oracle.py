@@ -43,7 +43,7 @@ class Topics:
         self._by_id: dict[str, bytes] = {}
         self._deleted: set[str] = set()
         self.sent: dict[str, tuple[str, str, int]] = {}
-        """Event id → (type, remote id, Kafka's timestamp in ms)."""
+        """Event id → (type, entity id, Kafka's timestamp in ms)."""
 
     def read(self, records: Iterable[Record]) -> None:
         """Take records in the order of their partitions."""
@@ -74,8 +74,7 @@ class Topics:
         self._apply(model, operation, key, event)
         self.types[event["type"]] += 1
         self.causes[event["data"]["cause"]] += 1
-        remote_id = event["data"]["record"].get("remote_id") or key
-        self.sent[event["id"]] = (event["type"], remote_id, record.timestamp_ms)
+        self.sent[event["id"]] = (event["type"], key, record.timestamp_ms)
 
     def _apply(self, model: str, operation: str, key: str, event: dict[str, Any]) -> None:
         data, table = event["data"], self.state[model]

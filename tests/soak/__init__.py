@@ -1,0 +1,1 @@
+"""Long runs: ``make soak``. CI runs the short form of each."""
