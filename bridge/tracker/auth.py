@@ -6,7 +6,8 @@ clients that share one JWT.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -73,7 +74,7 @@ class Authenticator:
                 return self._known
             stored = await self._vault.load()
             if stored is None or stored.generation <= generation:
-                async with self._vault.exchange_turn():
+                async with self._exchange_turn():
                     stored = await self._exchange_unless_done(generation, lane)
             self._known = stored
             return stored
@@ -85,8 +86,17 @@ class Authenticator:
         async with self._turn:
             if self._access is not None and self._clock() < self._access_ends_at:
                 return self._access
-            async with self._vault.exchange_turn():
+            async with self._exchange_turn():
                 return await self._access_token(lane)
+
+    @contextlib.asynccontextmanager
+    async def _exchange_turn(self) -> AsyncIterator[None]:
+        # To whoever reads pages, LeaseLost means that another process reads them now; it is not that.
+        try:
+            async with self._vault.exchange_turn():
+                yield
+        except LeaseLost as error:
+            raise Unreachable("the turn to exchange the bearer token was lost; another has it") from error
 
     def _ends_soon(self, token: Token) -> bool:
         return token.expires_at - self._clock() <= RENEW_BEFORE
@@ -99,12 +109,12 @@ class Authenticator:
         token = await self._exchange(newest + 1, lane)
         try:
             await self._vault.save(token)
-        except LeaseLost as error:
+        except LeaseLost:
             # The turn ran out while TrackerRMS was slow: whoever exchanged since has ended this JWT.
             stored = await self._vault.load()
-            if stored is not None and stored.generation > generation:
-                return stored
-            raise Unreachable("exchanging the bearer token took longer than a turn") from error
+            if stored is None or stored.generation <= generation:
+                raise
+            return stored
         return token
 
     async def _exchange(self, generation: int, lane: Lane) -> Token:

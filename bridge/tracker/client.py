@@ -28,6 +28,7 @@ from bridge.tracker.shapes import Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
 _SUCCESS = (200, 201, 202, 203)
+_OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 _WIDGET_NO_USER = (1, 2)
 
 
@@ -175,7 +176,8 @@ class Client:
     ) -> Answer:
         """One authorised call, whatever the answer's status but 401, 429 and 5xx, which are retried.
 
-        ``data``: bytes are sent as they are, anything else as JSON. A call that is not ``repeatable`` (a
+        ``data``: bytes are sent as they are, anything else as JSON. ``headers`` can't replace the
+        authorisation nor what frames the request. A call that is not ``repeatable`` (a
         write) is sent once more only where it can't have been carried out; a lost answer is
         ``EffectUnknown``, and a 5xx is the caller's to read.
         """
@@ -183,7 +185,8 @@ class Client:
             # Joined to the host's name, anything else could name another host, and it would get the token.
             raise Refused("a path must start with /", 400)
         body = data if data is None or isinstance(data, bytes) else msgspec.json.encode(data)
-        given = {"Accept": "application/json", **(headers or {})}
+        theirs = {name: value for name, value in (headers or {}).items() if name.lower() not in _OURS}
+        given = {"Accept": "application/json", **theirs}
         if body is not None and not any(name.lower() == "content-type" for name in given):
             given["Content-Type"] = "application/json"
 

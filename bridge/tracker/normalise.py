@@ -192,7 +192,8 @@ class Normaliser:
         if not self._keep_remote_data:
             return None
         table = self._settings[resource]
-        read = {table.list.path: reader.row}
+        by_widget = resource == "users" and self._settings.users_from == "widget"
+        read = {(self._settings.users_widget if by_widget else table.list).path: reader.row}
         if table.by_id:
             read[table.by_id.path] = reader.detail
         try:

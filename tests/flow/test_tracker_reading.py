@@ -23,7 +23,7 @@ from bridge.tracker.problems import (
 )
 from bridge.tracker.shapes import ResourceName
 from contracts.entities import Model
-from tests.flow.tracker_account import HASTY, Account, account
+from tests.flow.tracker_account import EXCHANGE, HASTY, Account, account
 
 CANDIDATES = "/api/v1/Resource/PagedSearch"
 RECORD = "/api/v1/Resource/"
@@ -121,6 +121,14 @@ async def test_a_row_of_the_wrong_shape_does_not_lose_the_page(acme: Account, cl
 async def test_a_failure_that_passes_is_not_noticed(acme: Account, client: Client, kind: str) -> None:
     await acme.fault(CANDIDATES, kind, times=3)
     assert (await client.pages("candidates")).rows
+
+
+async def test_every_attempt_is_charged_to_the_budget(acme: Account) -> None:
+    await acme.fault(CANDIDATES, "status", status=503, times=2)
+    async with acme.client(per_minute=600) as client:
+        await client.pages("candidates")
+    sent = await acme.calls(EXCHANGE) + await acme.calls(CANDIDATES)
+    assert (await acme.charged(), sent) == (4, 4)
 
 
 @pytest.mark.parametrize("kind", ["status", "cut", "hang"])
@@ -223,3 +231,8 @@ async def test_a_change_in_the_hour_that_comes_twice_is_found(store_url: str) ->
 async def found_ids(acme: Account) -> list[str]:
     async with acme.client() as client:
         return await every_id(client, "candidates")
+
+
+async def test_a_callers_headers_cannot_replace_the_authorisation(client: Client) -> None:
+    answer = await client.request("GET", "/api/v1/MetaData", headers={"authorization": "Bearer of bad news"})
+    assert answer.status == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -9,7 +10,8 @@ import pytest
 
 from bridge.config import Secret
 from bridge.simulator.options import BEARER_TOKEN, REFRESH_TOKEN
-from bridge.tracker.problems import CredentialsRefused, WrongHost
+from bridge.store.tokens import Vault
+from bridge.tracker.problems import CredentialsRefused, Unreachable, WrongHost
 from tests.flow.tracker_account import EXCHANGE, HASTY, Account, account
 
 OAUTH = {"bearer_token": None, "oauth_refresh_token": Secret(REFRESH_TOKEN)}
@@ -141,4 +143,23 @@ async def test_the_widget_says_in_its_answer_that_it_knows_nobody(acme: Account)
     stranger = {"bearer_token": Secret(BEARER_TOKEN[::-1]), "tracker": {"users_from": "widget"}}
     async with acme.client(**stranger) as client:
         with pytest.raises(CredentialsRefused, match="status 1"):
+            await client.pages("users")
+
+
+class SlowVault:
+    """The store's vault, but for turns that are taken away before the token is saved."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self.load, self.save = vault.load, vault.save
+        self.load_refresh_token, self.save_refresh_token = vault.load_refresh_token, vault.save_refresh_token
+
+    @asynccontextmanager
+    async def exchange_turn(self) -> AsyncIterator[None]:
+        yield
+
+
+async def test_a_turn_that_was_lost_is_no_lost_lease_of_the_caller(acme: Account) -> None:
+    async with acme.client(vault=SlowVault(acme.vault())) as client:
+        with pytest.raises(Unreachable, match="turn to exchange"):
             await client.pages("users")

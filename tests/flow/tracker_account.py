@@ -10,10 +10,12 @@ from typing import Any
 import aiohttp
 
 from bridge.config import IntegrationConfig, Secret
+from bridge.credentials import TokenVault
 from bridge.sealing import Sealer
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.world import World
+from bridge.store import budgets
 from bridge.store.budgets import Budget, Terms
 from bridge.store.database import Database
 from bridge.store.tokens import Vault
@@ -40,15 +42,21 @@ class Account:
         self,
         patience: Patience = HASTY,
         clock: Callable[[], datetime] = utc_now,
+        vault: TokenVault | None = None,
+        per_minute: int = 60_000,
         **settings: Any,
     ) -> AsyncIterator[Client]:
         """A client with the store's budget and vault; ``settings`` lie over its configuration."""
         given = {"base_url": self.url, "bearer_token": Secret(BEARER_TOKEN), "time_zone": self.time_zone}
         config = IntegrationConfig(id="acme", **{**given, **settings})
-        budget = Budget(self._db, "acme", Terms(requests=60_000))
-        vault = Vault(self._db, SEALER, "acme")
-        async with Client(config, budget, vault, patience=patience, clock=clock) as client:
+        budget = Budget(self._db, "acme", Terms(requests=per_minute))
+        async with Client(config, budget, vault or self.vault(), patience=patience, clock=clock) as client:
             yield client
+
+    async def charged(self) -> int:
+        """How many requests the budget has granted."""
+        usage = await budgets.usage(self._db, "acme")
+        return usage.used if usage else 0
 
     def vault(self) -> Vault:
         """The vault as another process sees it."""

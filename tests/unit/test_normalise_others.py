@@ -133,3 +133,9 @@ def test_the_version_has_two_readings_in_the_hour_that_comes_twice() -> None:
 def test_a_record_that_does_not_say_when_it_was_updated_has_no_version() -> None:
     assert normaliser().version("jobs", job_row(lastUpdatedDateTime="")) is None
     assert normaliser().version("users", {"userId": 1}) is None
+
+
+def test_remote_data_names_the_widget_where_users_come_from_it() -> None:
+    row = {"UserId": 1}
+    user = only(normaliser(keep_remote_data=True, users_from="widget").user(row), Model.USER)
+    assert user.remote_data == {"/api/widget/getSettingsData": row}
