@@ -60,13 +60,12 @@ class Deletion:
             await self._hold(missing, known)
             return Applied(events={}), None
         verdict = await doors.prover.prove(self._resource, list(missing), _some(seen), known)
-        if verdict.flaw is not None:
-            return Applied(events={}), verdict.flaw
         if verdict.held:
             await self._hold(missing, known)
             return Applied(events={}), None
-        await self._withdraw()
-        return await self._delete(verdict.gone), None
+        if verdict.flaw is None:
+            await self._withdraw()
+        return await self._delete(verdict.gone), verdict.flaw
 
     async def of_whole_read(self, seen: BitMap64) -> Applied:
         """Delete what two complete reads in a row did not see, of a resource that has no by-id read."""
@@ -92,8 +91,7 @@ class Deletion:
         started, calls = time.monotonic(), doors.calls()
         row_ids: Sequence[int] = list(await deletions.row_ids(doors.db, held.id))
         if self._resource.by_id is not None:
-            control = await sources.any_live(doors.db, self._id, name, row_ids)
-            controls = [] if control is None else [control]
+            controls = await sources.some_live(doors.db, self._id, name, row_ids, _CONTROLS)
             verdict = await doors.prover.prove(
                 self._resource, row_ids, controls, held.known_count, approved=True
             )

@@ -139,16 +139,19 @@ async def count_live(db: "Database | Tx", integration_id: str, resource: str) ->
     return int(await db.fetchval(query, integration_id, resource))
 
 
-async def any_live(db: Database, integration_id: str, resource: str, besides: Sequence[int]) -> int | None:
-    """One row that is believed to exist and is none of ``besides``: a control for proofs of deletion."""
-    row = await db.fetchrow(
+async def some_live(
+    db: Database, integration_id: str, resource: str, besides: Sequence[int], count: int
+) -> list[int]:
+    """The rows read last that are believed to exist and are none of ``besides``: controls for a proof."""
+    rows = await db.fetch(
         "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
-        "AND NOT row_id = ANY($3::bigint[]) LIMIT 1",
+        "AND NOT row_id = ANY($3::bigint[]) ORDER BY read_at DESC LIMIT $4",
         integration_id,
         resource,
         besides,
+        count,
     )
-    return None if row is None else int(row[0])
+    return [r[0] for r in rows]
 
 
 _MARK_MISSED = """
