@@ -28,7 +28,8 @@ _LEVELS = {
 def configure(config: LogConfig) -> None:
     """Set up structlog, and the standard library's logging of the libraries, for this process.
 
-    Calling it again replaces the earlier set-up. Libraries are heard from ``warning`` on.
+    Calling it again replaces the earlier set-up. Libraries are heard from ``warning`` on, aiokafka
+    only at ``debug``.
     """
     rendering = _rendering(config.format)
     structlog.configure(
@@ -47,6 +48,8 @@ def configure(config: LogConfig) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(logging.WARNING, _LEVELS[config.level]))
+    # What aiokafka meets, bridge.kafka translates and its caller reports: twice would be once too often.
+    logging.getLogger("aiokafka").setLevel(logging.WARNING if config.level == "debug" else logging.CRITICAL)
     logging.captureWarnings(True)
 
 

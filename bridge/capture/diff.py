@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from bridge.hashing import Hasher, changed_fields
-from bridge.store.snapshots import Snapshot
+from bridge.store.records import Snapshot
 from bridge.tracker.families import Family, Member
 from contracts.entities import STRUCTS, Entity, Model
 from contracts.events import Operation

@@ -13,7 +13,7 @@ from bridge.capture.changes import Observation, Trouble
 from bridge.errors import Permanent, Throttled, Transient
 from bridge.store import sources
 from bridge.store.database import Database
-from bridge.store.sources import Source
+from bridge.store.records import Source
 from bridge.tracker import fingerprints
 from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family

@@ -5,28 +5,11 @@ All of an integration's snapshots change under ``lock``: entities that several r
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
-
 from bridge.store.database import Tx
+from bridge.store.records import Snapshot
 from contracts.entities import Model
-
-
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """An entity as it was last published. ``last`` is the sealed record, where values are kept."""
-
-    model: Model
-    remote_id: str
-    parent: str
-    shared: str | None = None
-    sequence: int
-    hash: bytes
-    fields: bytes
-    deleted: bool = False
-    changed_at: datetime
-    last: bytes | None = None
 
 
 async def lock(tx: Tx, integration_id: str) -> None:

@@ -6,24 +6,8 @@ An unchanged scan reads this table and writes nothing to it.
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct
-
 from bridge.store.database import Database, Tx
-
-
-class Source(Struct, frozen=True, kw_only=True):
-    """A record of TrackerRMS as it was last read.
-
-    ``quick`` (8 bytes) and ``fingerprint`` (16 bytes) are of its list row, ``None`` where the next sight
-    of the row must lead to a new read; ``version`` is its last-updated time.
-    """
-
-    row_id: int
-    quick: bytes | None
-    fingerprint: bytes | None
-    version: datetime | None
-    gone: bool = False
-
+from bridge.store.records import Source
 
 # Positional columns: decoding a million rows by name would cost twice as much.
 _KNOWN = """

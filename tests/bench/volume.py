@@ -152,11 +152,12 @@ async def unchanged(settings: Config, rows: int) -> None:
         written = await installed.db.fetchval(
             "SELECT count(*) FROM snapshots WHERE xmin::text::bigint > $1", transaction
         )
+        wall, postgres = time.monotonic() - wall, _postgres_cpu() - postgres
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"unchanged scan of {rows:,} records: {cpu:.1f} s of our CPU, "
-            f"{_postgres_cpu() - postgres:.1f} s of PostgreSQL's, {time.monotonic() - wall:.1f} s in all; snapshot rows written: {written}; "
-            f"our memory {base / 2**20:.0f} MB before, {_rss() / 2**20:.0f} MB after, {peak:.0f} MB at the peak"
+            f"unchanged scan of {rows:,} records: {cpu:.1f} s of our CPU, {postgres:.1f} s of PostgreSQL's, "
+            f"{wall:.1f} s in all; snapshot rows written: {written}; our memory {base / 2**20:.0f} MB before, "
+            f"{_rss() / 2**20:.0f} MB after, {peak:.0f} MB at the peak"
         )
 
 

@@ -40,7 +40,20 @@ _PATHS = st.sampled_from(
     ]
 )
 _KINDS = st.sampled_from(
-    "cut empty_body bad_json repeat_page shift_page short_page stale 401 404 429 500 503".split()
+    [
+        "cut",
+        "empty_body",
+        "bad_json",
+        "repeat_page",
+        "shift_page",
+        "short_page",
+        "stale",
+        "401",
+        "404",
+        "429",
+        "500",
+        "503",
+    ]
 )
 _QUIRKS = st.sampled_from(
     [
