@@ -156,8 +156,8 @@ async def unchanged(settings: Config, rows: int) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"unchanged scan of {rows:,} records: {cpu:.1f} s of our CPU, {postgres:.1f} s of PostgreSQL's, "
-            f"{wall:.1f} s in all; snapshot rows written: {written}; our memory {base / 2**20:.0f} MB before, "
-            f"{_rss() / 2**20:.0f} MB after, {peak:.0f} MB at the peak"
+            f"{wall:.1f} s in all; snapshot rows written: {written}; our memory "
+            f"{base / 2**20:.0f} MB before, {_rss() / 2**20:.0f} MB after, {peak:.0f} MB at the peak"
         )
 
 
