@@ -51,6 +51,17 @@ async def test_updated_after_lists_what_changed_since_last_changed_first(account
     assert [row["resourceId"] for row in page["rows"]] == [130, 105]
 
 
+async def test_updated_after_lists_a_record_once_and_a_deleted_one_never(account: Account) -> None:
+    for title in ("Baker", "Cook", "Chef"):
+        account.clock.advance(60)
+        await account.change("update", "resource", 105, jobTitle=title)
+        await account.change("update", "resource", 106, jobTitle=title)
+    await account.change("delete", "resource", 106)
+    page = await account.page("Resource", updatedAfter="2026-11-23T12:00:00")
+    assert [(row["resourceId"], row["jobTitle"]) for row in page["rows"]] == [(105, "Chef")]
+    assert page["totalCount"] == 1
+
+
 async def test_updated_after_is_strict_and_compares_local_digits(open_account: Opener) -> None:
     account = await open_account(time_zone="America/New_York")
     await account.change("update", "resource", 105, jobTitle="Baker")
