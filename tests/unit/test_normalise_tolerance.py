@@ -1,39 +1,45 @@
 """Whatever TrackerRMS sends is made unified or refused as Permanent; nothing else comes out."""
 
+import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import Permanent
-from bridge.tracker import resources
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from tests.unit.tracker_records import application_row, candidate_detail, job_detail, job_row, normaliser
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
-traps = ["2026-10-25T01:30:00", "9999-12-31T23:59:59", "0001-01-01T00:00:00", "£40,000", "y", "1" * 5000]
-scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), any_text, st.sampled_from(traps))
+TRAPS: list[Any] = [
+    "Jo\ud83d", "a\0b,c", "", " ", "y", "£40,000", "1" * 5000, "a@b.co", "2026-10-25T01:30:00",
+    "9999-12-31T23:59:59", "0001-01-01T00:00:00", None, True, 0, -1, 7, 1.5, 10**400, float("nan"),
+    float("inf"), [], {}, [None], [{}], ["x"], {"name": "x"}, {"name": ["x"]},
+]  # fmt: skip
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), any_text, st.sampled_from(TRAPS))
 anything = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
     max_leaves=6,
 )
 KEEPING = normaliser("America/New_York", keep_remote_data=True)
-TABLE = resources.DEFAULT
+
+
+def places(record: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Where a record's values stand: at the top and one level down."""
+    nested = [(k, n) for k, v in record.items() if isinstance(v, dict) for n in v]
+    return [*((k,) for k in record), *nested]
 
 
 def spoiled(record: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """The record with a few of its values, at the top or one level down, replaced by anything."""
-    nested = [(k, n) for k, v in record.items() if isinstance(v, dict) for n in v]
-    places = st.lists(st.sampled_from([*((k,) for k in record), *nested]), min_size=1, max_size=4)
-    return st.builds(
-        _replace,
-        st.just(record),
-        st.dictionaries(st.shared(places).flatmap(st.sampled_from), anything, max_size=4),
-    )
+    """The record with a few of its values replaced by anything."""
+    changes = st.dictionaries(st.sampled_from(places(record)), anything, min_size=1, max_size=3)
+    return changes.map(lambda new: _replace(record, new))
 
 
 def _replace(record: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dict[str, Any]:
@@ -89,3 +95,20 @@ def test_a_record_nested_beyond_reason_is_refused() -> None:
     for _ in range(5000):
         deep = [deep]
     encodes_or_refuses(lambda n: n.candidate(None, candidate_detail(deep=deep)))
+
+
+JOB_ROW, JOB_DETAIL = job_row(), job_detail()
+CANDIDATE, APPLICATION = candidate_detail(), application_row()
+RECORDS: list[tuple[dict[str, Any], Callable[[Normaliser, dict[str, Any]], Family]]] = [
+    (JOB_ROW, lambda n, spoilt: n.job(spoilt, JOB_DETAIL, "open")),
+    (JOB_DETAIL, lambda n, spoilt: n.job(JOB_ROW, spoilt, "open")),
+    (CANDIDATE, lambda n, spoilt: n.candidate(None, spoilt)),
+    (APPLICATION, lambda n, spoilt: n.application(spoilt, {})),
+]
+
+
+@pytest.mark.parametrize(("record", "normalise"), RECORDS, ids=["job row", "job", "candidate", "application"])
+def test_every_trap_at_every_place(record: dict[str, Any], normalise: Any) -> None:
+    for place, trap in itertools.product(places(record), TRAPS):
+        spoilt = _replace(record, {place: trap})
+        encodes_or_refuses(partial(normalise, spoilt=spoilt))
