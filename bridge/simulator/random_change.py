@@ -1,16 +1,14 @@
 """Random change: what people do in a recruitment agency, in about the proportions they do it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bridge.simulator import pools
-from bridge.simulator.generate import OWNER_SLOTS
-
-if TYPE_CHECKING:
-    from bridge.simulator.world import World
+from bridge.simulator.generate import OWNER_SLOTS, Record
+from bridge.simulator.generate_records import Opportunities, Resources
+from bridge.simulator.lookup import Lookup
+from bridge.simulator.tables import Table
 
 _CREATED_ONLY = {"creationDate", "lastUpdatedDateTime", "opportunityId", "resourceId"}
 _OPEN = (1, 2, 3, 4, 5)
@@ -20,10 +18,30 @@ _NAMELESS_ROLES = (90, 91, 92, 93, 94, 95, 96, 97)
 _RENAMES_UP_TO = 50_000
 
 
+class Changeable(Protocol):
+    """What random change needs of a world."""
+
+    live: dict[str, Table]
+    statuses: dict[int, Record]
+    resources: Resources
+    opportunities: Opportunities
+    pools: pools.Pools
+    lookup: Lookup
+
+    def change(self, op: str, entity: str, record_id: int | None = None, /, **given: Any) -> int:
+        """Carry out one change."""
+
+    def deleted(self) -> list[tuple[str, int]]:
+        """What could be undeleted."""
+
+    def unused_statuses(self) -> list[int]:
+        """Placement statuses that no placement is in."""
+
+
 class RandomChange:
     """Makes one change at a time in a world; the weights are below."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Changeable) -> None:
         self._world = world
         self._kinds: list[tuple[int, Callable[[Random], Any]]] = [
             (12, self._create_resource),
