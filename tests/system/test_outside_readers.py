@@ -1,0 +1,73 @@
+"""Readers that know nothing of us agree on every event of a whole run, on a real Apache Kafka."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import confluent_kafka
+import pytest
+from cloudevents.core.bindings import kafka as cloudevents_kafka
+from cloudevents.core.bindings.kafka import KafkaMessage
+
+from contracts import topics
+from contracts.entities import Model
+from tests.contracts.engines import event_schema, verdicts
+from tests.installation import installed
+
+pytestmark = pytest.mark.system
+
+
+def _read_all(bootstrap: str, names: list[str]) -> Iterator[confluent_kafka.Message]:
+    """Every record of these topics, by librdkafka, up to their present ends."""
+    consumer = confluent_kafka.Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": uuid.uuid4().hex,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    known = consumer.list_topics(timeout=30).topics
+    left = {(name, partition) for name in names for partition in known[name].partitions}
+    consumer.assign([confluent_kafka.TopicPartition(n, p, confluent_kafka.OFFSET_BEGINNING) for n, p in left])
+    while left:
+        message = consumer.poll(30)
+        assert message is not None, "librdkafka read nothing for 30 seconds"
+        if message.error() is None:
+            yield message
+        else:
+            assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
+            left.discard((message.topic(), message.partition()))
+    consumer.close()
+
+
+async def test_librdkafka_cloudevents_and_two_schema_engines_agree_on_every_event(
+    store_url: str, real_kafka: str, topic_prefix: str, data_dir: Path
+) -> None:
+    async with installed(store_url, real_kafka, topic_prefix, data_dir=str(data_dir)) as bridge:
+        bridge.start()
+        await bridge.agree()
+        rng = Random(23)
+        for _ in range(300):
+            bridge.server.world.random_change(rng)
+        ours = await bridge.agree()
+    names = topics.all_events(topic_prefix)
+    by_topic = {name: model for model, name in names.items()}
+    messages = await asyncio.to_thread(lambda: list(_read_all(real_kafka, list(by_topic))))
+    assert len(messages) == sum(ours.types.values())
+    for message in messages:
+        _check(message, by_topic[message.topic()])
+    assert {by_topic[message.topic()] for message in messages} == set(Model)
+
+
+def _check(message: confluent_kafka.Message, model: Model) -> None:
+    headers = dict(message.headers())
+    value = message.value()
+    event = cloudevents_kafka.from_structured_event(KafkaMessage(headers=headers, key=None, value=value))
+    assert event.get_type().partition(".")[0] == model
+    assert event.get_id() == headers["ce_id"].decode()
+    assert event.get_subject() == message.key().decode()
+    assert verdicts(event_schema(model), json.loads(value)) == (True, True)
