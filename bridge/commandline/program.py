@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from bridge.commandline import (
     checking,
     deletions,
+    demonstration,
     resync,
     running,
     simulating,
@@ -84,6 +85,7 @@ def program(
 
 _FIRST, _OPERATE = "Start here", "Operate"
 
+app.command("demo", rich_help_panel=_FIRST)(demonstration.demo)
 app.command("simulate", rich_help_panel=_FIRST)(simulating.simulate)
 app.command("check", rich_help_panel=_FIRST)(checking.check)
 app.command("run", rich_help_panel=_FIRST)(running.run)

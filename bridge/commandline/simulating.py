@@ -3,16 +3,17 @@
 import asyncio
 import signal
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bridge.commandline import screen, session
 from bridge.errors import ConfigError, EnvironmentFault
-from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.quirks import QUIRKS
-from bridge.simulator.world import World
+
+if TYPE_CHECKING:
+    from bridge.simulator.world import World
 
 _DEFAULTS = Options()
 
@@ -48,6 +49,12 @@ def simulate(
     if unknown:
         raise ConfigError(f"--quirk-off {unknown[0]}: no such quirk; known: {', '.join(QUIRKS)}")
     try:
+        from bridge.simulator.world import World
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"the simulator needs {error.name}: pip install 'trackerrms-bridge[simulator]'"
+        ) from error
+    try:
         world = World(
             seed, candidates, jobs, applications, users, time_zone, index_lag_seconds=index_lag_seconds
         )
@@ -62,7 +69,9 @@ def simulate(
     session.run(_serve(world, host, port, options, time_zone))
 
 
-async def _serve(world: World, host: str, port: int, options: Options, time_zone: str) -> None:
+async def _serve(world: "World", host: str, port: int, options: Options, time_zone: str) -> None:
+    from bridge.simulator import server
+
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,251 @@
+"""The demo as it goes: the account, the bridge on it, the changes, and what came of them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bridge import app, kafka, supervisor
+from bridge.config import CaptureConfig, Config, IntegrationConfig, KafkaConfig, Secret
+from bridge.demo import story, truth
+from bridge.demo.screen import Screen
+from bridge.demo.story import Step
+from bridge.demo.watching import Expectation, Watch
+from bridge.errors import BUG, OK
+from bridge.simulator import server
+from bridge.simulator.options import BEARER_TOKEN, Options
+from bridge.simulator.remote import Remote
+from bridge.simulator.server import Server
+from bridge.simulator.world import World
+from contracts.entities import Model
+
+INTEGRATION = "demo"
+_TIME_ZONE = "Europe/London"
+_REQUESTS_PER_MINUTE = 60_000
+_INDEX_LAG_SECONDS = 1.0
+_BETWEEN_CHANGES_SECONDS = 0.6
+_SETTLE_SECONDS = 15.0
+
+
+class Load(Struct, frozen=True, kw_only=True):
+    """The first load: how many records became events, how long that took, and what it cost."""
+
+    records: int
+    seconds: float
+    calls: int
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What the demo came to. ``differences``: by model, what is not on Kafka as it is in TrackerRMS."""
+
+    load: Load
+    expectations: tuple[Expectation, ...]
+    differences: dict[Model, list[str]]
+    existing: dict[Model, int]
+    counts: dict[str, int]
+    unasked: tuple[str, ...]
+    broken: tuple[str, ...]
+    calls: int
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every change arrived, nothing else did, and Kafka says what TrackerRMS says."""
+        arrived = all(one.complete.is_set() for one in self.expectations)
+        return arrived and not (self.unasked or self.broken or any(self.differences.values()))
+
+
+def configuration(data_dir: Path) -> Config:
+    """The demo's bridge: quick polls and sweeps, embedded servers in ``data_dir``."""
+    return Config(
+        data_dir=str(data_dir),
+        kafka=KafkaConfig(partitions=3),
+        capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.04, confirm_seconds=0.5),
+    )
+
+
+class Performance:
+    """One run of the demo. ``config`` is grounded."""
+
+    def __init__(self, config: Config, screen: Screen, seconds: float, keep: Path | None) -> None:
+        self._config = config
+        self._screen = screen
+        self._seconds = seconds
+        self._keep = keep
+        self._watch = Watch()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Play it; returns the exit code."""
+        async with _simulator() as simulated, Remote(simulated.url) as remote:
+            config = _with_integration(self._config, simulated.url)
+            self._screen.introduce(config, simulated.url)
+            async with (
+                app.opened(config) as installed,
+                kafka.Producer(config.kafka) as producer,
+            ):
+                limit = await app.make_topics(config)
+                stages = {
+                    **app.stages(installed, producer, app.ROLES, limit),
+                    "watch": lambda stop: self._watch.run(config, stop),
+                }
+                bridge = asyncio.create_task(supervisor.run(stages, stop=self._stop), name="bridge")
+                play = asyncio.create_task(self._play(remote, config, simulated.url), name="play")
+                return await self._until_either(bridge, play)
+
+    async def _until_either(self, bridge: asyncio.Task[int], play: asyncio.Task[int]) -> int:
+        """The play's exit code, or the bridge's own when it ended first: a signal, or a failure."""
+        await asyncio.wait({bridge, play}, return_when=asyncio.FIRST_COMPLETED)
+        self._stop.set()
+        code = await bridge
+        if play.done():
+            return max(code, play.result())
+        await supervisor.end(play)
+        self._screen.cut_short(code)
+        return code or BUG
+
+    async def _play(self, remote: Remote, config: Config, url: str) -> int:
+        ends_at = time.monotonic() + self._seconds
+        with self._screen.live(self._watch):
+            load = await self._first_load(remote, ends_at)
+            self._watch.loading = False
+            self._screen.loaded(load)
+            self._screen.headings()
+            expectations = await self._tell(remote, ends_at)
+            outcome = await self._compare(remote, load, expectations, ends_at)
+        self._screen.summarise(outcome)
+        if self._keep is not None:
+            await self._stay(config, url, self._keep)
+        return OK if outcome.succeeded else BUG
+
+    async def _first_load(self, remote: Remote, ends_at: float) -> Load:
+        began_at = time.monotonic()
+        counts = [len(await remote.truth(model)) for model in Model]
+        self._watch.total = sum(counts)
+        while self._watch.entities() < sum(counts) and time.monotonic() < ends_at:
+            await self._news()
+        report = await remote.calls()
+        return Load(
+            records=self._watch.entities(), seconds=time.monotonic() - began_at, calls=int(report["total"])
+        )
+
+    async def _tell(self, remote: Remote, ends_at: float) -> tuple[Expectation, ...]:
+        """Make the changes, one soon after the other; each is shown when its events are there."""
+        told: dict[str, Expectation] = {}
+        made: dict[str, int] = {}
+        journal = 0
+        async with asyncio.TaskGroup() as showing:
+            for step in story.STEPS:
+                if step.after is not None:
+                    await _complete(told[step.after], ends_at)
+                made_at = time.monotonic()
+                made_id = await _make(remote, step, made)
+                if step.new is not None:
+                    made[step.new] = made_id
+                entries = await remote.journal(journal)
+                journal += len(entries)
+                told[step.says] = Expectation(step.says, INTEGRATION, made_at, entries)
+                self._watch.expect(told[step.says])
+                showing.create_task(self._show(told[step.says], ends_at))
+                await asyncio.sleep(_BETWEEN_CHANGES_SECONDS)
+        return tuple(told.values())
+
+    async def _show(self, expectation: Expectation, ends_at: float) -> None:
+        await _complete(expectation, ends_at)
+        self._screen.change(expectation)
+
+    async def _compare(
+        self, remote: Remote, load: Load, expectations: tuple[Expectation, ...], ends_at: float
+    ) -> Outcome:
+        """Compare Kafka with the truth; what is still under way gets a moment to arrive."""
+        settled_at = min(ends_at, time.monotonic() + _SETTLE_SECONDS)
+        while True:
+            found = {model: await self._differences(remote, model) for model in Model}
+            if not any(found.values()) or time.monotonic() > settled_at:
+                break
+            await self._news()
+        report = await remote.calls()
+        return Outcome(
+            load=load,
+            expectations=expectations,
+            differences=found,
+            existing={model: len(self._watch.existing(model)) for model in Model},
+            counts=dict(self._watch.counts),
+            unasked=tuple(f"{event.type} {event.subject}" for event in self._watch.unasked),
+            broken=tuple(self._watch.broken),
+            calls=int(report["total"]),
+        )
+
+    async def _differences(self, remote: Remote, model: Model) -> list[str]:
+        return truth.differences(INTEGRATION, model, await remote.truth(model), self._watch.existing(model))
+
+    async def _news(self) -> None:
+        self._watch.news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._watch.news.wait()
+
+    async def _stay(self, config: Config, url: str, data_dir: Path) -> None:
+        path = data_dir / "bridge.toml"
+        path.write_text(_toml(config), encoding="utf-8")
+        self._screen.invite(url, path)
+        await self._stop.wait()
+
+
+def _toml(config: Config) -> str:
+    """What another terminal needs to look on."""
+    integration = config.integrations[0]
+    store = config.store.url.reveal() if config.store.url else ""
+    return (
+        f'data_dir = "{config.data_dir}"\n\n[store]\nurl = "{store}"\n\n'
+        f'[kafka]\nbootstrap_servers = "{config.kafka.bootstrap_servers}"\n\n'
+        f'[[integrations]]\nid = "{integration.id}"\nbase_url = "{integration.base_url}"\n'
+        f'bearer_token = "{BEARER_TOKEN}"\ntime_zone = "{integration.time_zone}"\n'
+        f"requests_per_minute = {integration.requests_per_minute}\n"
+    )
+
+
+def _with_integration(config: Config, url: str) -> Config:
+    integration = IntegrationConfig(
+        id=INTEGRATION,
+        base_url=url,
+        bearer_token=Secret(BEARER_TOKEN),
+        time_zone=_TIME_ZONE,
+        requests_per_minute=_REQUESTS_PER_MINUTE,
+    )
+    return msgspec.structs.replace(config, integrations=(integration,))
+
+
+@contextlib.asynccontextmanager
+async def _simulator() -> AsyncIterator[Server]:
+    world = World(
+        story.SEED,
+        story.CANDIDATES,
+        story.JOBS,
+        story.APPLICATIONS,
+        story.USERS,
+        _TIME_ZONE,
+        index_lag_seconds=_INDEX_LAG_SECONDS,
+    )
+    options = Options(rate_limit_per_minute=_REQUESTS_PER_MINUTE, index_lag_seconds=_INDEX_LAG_SECONDS)
+    running = await server.start(world, options=options)
+    try:
+        yield running
+    finally:
+        await running.close()
+
+
+async def _make(remote: Remote, step: Step, made: dict[str, int]) -> int:
+    fields: dict[str, Any] = {**step.fields, **{field: made[name] for field, name in step.uses.items()}}
+    return await remote.change(step.op, step.entity, step.id, **fields)
+
+
+async def _complete(expectation: Expectation, ends_at: float) -> None:
+    """Wait for its events, but not beyond the demo's end."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
+            await expectation.complete.wait()

@@ -1,0 +1,211 @@
+"""What the demo looks like: lines that stay, and beneath them, on a terminal, what is under way."""
+
+import contextlib
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from bridge.config import Config
+from bridge.demo import story
+from bridge.demo.watching import Expectation, Seen, Watch
+from contracts.entities import Model
+
+if TYPE_CHECKING:
+    from bridge.demo.performance import Load, Outcome
+
+_PLAIN_WIDTH = 120
+_COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
+_BAR = 40
+
+
+class Screen:
+    """Writes to stdout; plain lines where that is no terminal."""
+
+    def __init__(self) -> None:
+        plain = not sys.stdout.isatty()
+        self._console = Console(highlight=False, width=_PLAIN_WIDTH if plain else None)
+        self._width = min(self._console.width, _PLAIN_WIDTH)
+        self._watch: Watch | None = None
+
+    def introduce(self, config: Config, url: str) -> None:
+        """What runs where."""
+        world = f"{story.CANDIDATES} candidates, {story.JOBS} jobs, {story.APPLICATIONS} applications"
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row("  TrackerRMS", url, f"[dim]simulated over HTTP: {world}[/]")
+        grid.add_row("  PostgreSQL", "embedded", "[dim]a real server, in a directory of its own[/]")
+        kafka = config.kafka.bootstrap_servers or ""
+        grid.add_row("  Kafka", kafka, "[dim]embedded: a Kafka-protocol broker, in memory[/]")
+        self._print("", "[bold]TrackerRMS Bridge[/]", grid, "")
+
+    @contextlib.contextmanager
+    def live(self, watch: Watch) -> Iterator[None]:
+        """Follow what is under way while the block lasts."""
+        self._watch = watch
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(
+            get_renderable=self._underway, console=self._console, transient=True, refresh_per_second=10
+        ):
+            yield
+
+    def loaded(self, load: "Load") -> None:
+        """The first load is done."""
+        self._print(
+            f"[bold]First load[/]  {load.records:,} records of 12 models on Kafka in {load.seconds:.1f} s: "
+            f"{load.records / load.seconds:,.0f} a second, {load.calls:,} calls to TrackerRMS",
+            "",
+        )
+
+    def headings(self) -> None:
+        """Over the changes."""
+        self._print(
+            self._row(
+                "[bold]Changed in TrackerRMS[/]",
+                "[bold]Event on Kafka[/]",
+                "[bold]Changed fields[/]",
+                "[bold]Cause[/]",
+                "[bold]After[/]",
+            )
+        )
+        self._print(f"[dim]{'─' * self._width}[/]")
+
+    def change(self, expectation: Expectation) -> None:
+        """A change and the events that came of it."""
+        says = expectation.says
+        for events in _grouped(expectation.arrived):
+            first = events[0]
+            operation = first.type.rpartition(".")[2]
+            times = f" ×{len(events)}" if len(events) > 1 else ""
+            after = max(event.at for event in events) - expectation.made_at
+            self._print(
+                self._row(
+                    says,
+                    f"[{_COLOURS[operation]}]{first.type}[/]{times}",
+                    f"[dim]{', '.join(first.changed_fields)}[/]",
+                    first.cause,
+                    f"{after * 1000:,.0f} ms",
+                )
+            )
+            says = ""
+        for (kind, subject), count in expectation.missing.items():
+            self._print(self._row(says, f"[red]{kind} did not arrive[/]", f"{subject} ×{count}", "", ""))
+            says = ""
+
+    def summarise(self, outcome: "Outcome") -> None:
+        """What it came to."""
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        table.add_column("Model")
+        for heading in ("created", "updated", "deleted", "on Kafka now"):
+            table.add_column(heading, justify="right")
+        table.add_column("as in TrackerRMS")
+        for model in Model:
+            counts = [outcome.counts.get(f"{model}.{op}", 0) for op in ("created", "updated", "deleted")]
+            wrong = outcome.differences[model]
+            verdict = f"[red]{len(wrong)} differ: {escape(wrong[0])}[/]" if wrong else "[green]yes[/]"
+            shown = [f"{count:,}" if count else "[dim]·[/]" for count in counts]
+            table.add_row(str(model), *shown, f"{outcome.existing[model]:,}", verdict)
+        self._print(f"[dim]{'─' * self._width}[/]", "", table, "", *self._verdict(outcome))
+
+    def cut_short(self, code: int) -> None:
+        """The bridge ended before the demo did: a failure, or somebody's signal."""
+        self._print(f"[red]The bridge ended early with {code}.[/]" if code else "[yellow]Stopped.[/]")
+
+    def invite(self, url: str, path: Path) -> None:
+        """What to try while it goes on."""
+        bridge = f"bridge --config {path}"
+        change = '{"op":"update","entity":"resource","id":101,"jobTitle":"Astronaut"}'
+        self._print(
+            "",
+            "[bold]It goes on running.[/] From another terminal:",
+            f"  {bridge} tail",
+            f"  {bridge} status --watch",
+            f"  curl -d '{escape(change)}' {url}/__change",
+            f"  curl '{url}/__truth?model=candidate'",
+            "[dim]Ctrl-C ends it.[/]",
+        )
+
+    def _verdict(self, outcome: "Outcome") -> list[str]:
+        delays = [
+            event.at - one.made_at
+            for one in outcome.expectations
+            for event in one.arrived
+            if event.cause != "sweep"
+        ]
+        events = sum(len(one.arrived) for one in outcome.expectations)
+        median = f"{statistics.median(delays) * 1000:,.0f} ms" if delays else "none"
+        lines = [
+            f"{len(outcome.expectations)} changes became {events} events; median from change to event read "
+            f"from Kafka {median}, deletions apart.",
+            "[dim]The simulated search index shows a change after 1 s, as TrackerRMS's does after a while; "
+            "a deletion waits for the next sweep and is confirmed by id.[/]",
+            f"{outcome.calls:,} calls to TrackerRMS in all.",
+        ]
+        lines += [f"[red]Nothing changed, and yet: {escape(event)}[/]" for event in outcome.unasked]
+        lines += [f"[red]Out of order: {escape(event)}[/]" for event in outcome.broken]
+        lines.append(
+            "[bold green]Every change arrived, and Kafka says what TrackerRMS says, for all 12 models.[/]"
+            if outcome.succeeded
+            else "[bold red]Not everything arrived as it should.[/]"
+        )
+        return lines
+
+    def _underway(self) -> RenderableType:
+        watch = self._watch
+        if watch is None:
+            return ""
+        if watch.loading:
+            done = watch.entities()
+            share = min(1.0, done / watch.total) if watch.total else 0.0
+            filled = round(share * _BAR)
+            bar = f"[cyan]{'━' * filled}[/][dim]{'━' * (_BAR - filled)}[/]"
+            return Text.from_markup(f"[bold]First load[/]  {bar} {done:,} of {watch.total:,} records")
+        grid = Table.grid()
+        for one in watch.expectations:
+            if not one.complete.is_set():
+                kinds = dict.fromkeys(kind for kind, _ in one.missing)
+                waited = time.monotonic() - one.made_at
+                grid.add_row(
+                    self._row(
+                        f"[yellow]⋯[/] {one.says}",
+                        f"[dim]{', '.join(kinds)}[/]",
+                        "",
+                        "",
+                        f"[yellow]{waited:.1f} s[/]",
+                    )
+                )
+        return grid
+
+    def _row(self, *cells: str) -> Table:
+        widths = (30, 36, self._width - 30 - 36 - 9 - 9 - 4, 9, 9)
+        if self._width < _PLAIN_WIDTH:
+            narrow = self._width - 9 - 9 - 4
+            widths = (narrow * 30 // 100, narrow * 38 // 100, narrow - narrow * 68 // 100, 9, 9)
+        row = Table.grid(padding=(0, 1, 0, 0))
+        for width, last in zip(widths, (False, False, False, False, True), strict=True):
+            row.add_column(width=width, justify="right" if last else "left", overflow="fold")
+        row.add_row(*cells)
+        return row
+
+    def _print(self, *what: RenderableType) -> None:
+        for one in what:
+            self._console.print(one)
+        sys.stdout.flush()
+
+
+def _grouped(events: list[Seen]) -> list[list[Seen]]:
+    """Alike events together: the same type, fields and cause."""
+    groups: dict[tuple[str, tuple[str, ...], str], list[Seen]] = defaultdict(list)
+    for event in sorted(events, key=lambda e: e.at):
+        groups[event.type, event.changed_fields, event.cause].append(event)
+    return list(groups.values())

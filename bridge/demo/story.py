@@ -1,0 +1,53 @@
+"""What happens in the demo: the changes made in TrackerRMS, in order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+CANDIDATES, JOBS, APPLICATIONS, USERS = 120, 30, 160, 12
+SEED = 11
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One change. ``after`` names the step whose events must have arrived before; ``new`` remembers the id
+    of the record it makes under a name, which ``uses`` (field → name) puts into a later one's fields."""
+
+    says: str
+    op: str
+    entity: str
+    id: int | None = None
+    fields: Mapping[str, Any] = {}
+    new: str | None = None
+    uses: Mapping[str, str] = {}
+    after: str | None = None
+
+
+_DELETED = "A candidate is deleted"
+
+STEPS = (
+    Step(says="A candidate's job title", op="update", entity="resource", id=105,
+         fields={"jobTitle": "Head of Data"}),
+    Step(says=_DELETED, op="delete", entity="resource", id=120),
+    Step(says="A candidate gets new tags", op="update", entity="resource", id=110,
+         fields={"tagText": "Python, Open to relocate"}),
+    Step(says="An application moves on", op="update", entity="opportunity_resource", id=520,
+         fields={"opportunityResourceStatusId": 6}),
+    Step(says="An application is rejected", op="update", entity="opportunity_resource", id=530,
+         fields={"opportunityResourceStatusId": 10, "rejectionReason": "Found a better fit",
+                 "activeRecord": False}),
+    Step(says="A job gets another owner", op="update", entity="opportunity", id=1005,
+         fields={"fifthOwnerId": 24, "fifthOwnerRoleId": 5}),
+    Step(says="A job's advert is rewritten", op="update", entity="opportunity", id=1008,
+         fields={"advertStatus": "A", "publishOnline": True, "publishTitle": "Data Engineer, Leeds"}),
+    Step(says="A new candidate", op="create", entity="resource", new="candidate",
+         fields={"firstName": "Ada", "surname": "Example", "jobTitle": "Engineer",
+                 "email": "ada@example.org", "tagText": "Python"}),
+    Step(says="… is put on a job", op="create", entity="opportunity_resource",
+         fields={"opportunityId": 1003, "opportunityResourceStatusId": 2}, uses={"resourceId": "candidate"}),
+    Step(says="A colleague's e-mail", op="update", entity="user", id=23,
+         fields={"email": "new.address@agency.example"}),
+    Step(says="A new stage in the pipeline", op="create", entity="status",
+         fields={"name": "Reference Check", "group": "Internal"}),
+    Step(says="The deleted candidate is back", op="undelete", entity="resource", id=120, after=_DELETED),
+)  # fmt: skip

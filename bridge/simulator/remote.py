@@ -1,0 +1,63 @@
+"""A client of a simulator's control: changes it, and asks what is true of it."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+
+Record = dict[str, Any]
+
+
+class Remote:
+    """The control of the simulator at ``url``. Use as ``async with Remote(url) as remote``.
+
+    What the simulator refuses raises ``aiohttp.ClientResponseError``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(self._url, raise_for_status=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.close()
+
+    @property
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("enter it first")
+        return self._session
+
+    async def change(self, op: str, entity: str, record_id: int | None = None, **fields: Any) -> int:
+        """Carry out one change; returns the record's id."""
+        body = {"op": op, "entity": entity, **fields}
+        if record_id is not None:
+            body["id"] = record_id
+        async with self._open.post("/__change", json=body) as answer:
+            found: Record = await answer.json()
+        return int(found["id"])
+
+    async def truth(self, model: str) -> dict[str, Record]:
+        """The unified records of a model that exist now, by remote id."""
+        lines = await self._lines("/__truth", {"model": model})
+        return {line["remote_id"]: line["record"] for line in lines}
+
+    async def journal(self, after: int) -> list[Record]:
+        """The changes numbered above ``after``: ``{"n","at","op","model","remote_id"}``."""
+        return await self._lines("/__journal", {"after": str(after)})
+
+    async def calls(self) -> Record:
+        """Requests received so far: ``{"total","max_in_60_seconds","by_status","by_path"}``."""
+        async with self._open.get("/__calls") as answer:
+            found: Record = await answer.json()
+        return found
+
+    async def _lines(self, path: str, params: dict[str, str]) -> list[Record]:
+        async with self._open.get(path, params=params) as answer:
+            return [msgspec.json.decode(line) for line in (await answer.read()).splitlines()]
