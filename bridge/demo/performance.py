@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from bridge import app, kafka, supervisor
 from bridge.config import CaptureConfig, Config, IntegrationConfig, KafkaConfig, Secret
 from bridge.demo import story, truth
+from bridge.demo.outcome import Load, Outcome
 from bridge.demo.screen import Screen
 from bridge.demo.story import Step
 from bridge.demo.watching import Expectation, Watch
@@ -30,33 +30,6 @@ _REQUESTS_PER_MINUTE = 60_000
 _INDEX_LAG_SECONDS = 1.0
 _BETWEEN_CHANGES_SECONDS = 0.6
 _SETTLE_SECONDS = 15.0
-
-
-class Load(Struct, frozen=True, kw_only=True):
-    """The first load: how many records became events, how long that took, and what it cost."""
-
-    records: int
-    seconds: float
-    calls: int
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What the demo came to. ``differences``: by model, what is not on Kafka as it is in TrackerRMS."""
-
-    load: Load
-    expectations: tuple[Expectation, ...]
-    differences: dict[Model, list[str]]
-    existing: dict[Model, int]
-    counts: dict[str, int]
-    unasked: tuple[str, ...]
-    broken: tuple[str, ...]
-    calls: int
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether every change arrived, nothing else did, and Kafka says what TrackerRMS says."""
-        arrived = all(one.complete.is_set() for one in self.expectations)
-        return arrived and not (self.unasked or self.broken or any(self.differences.values()))
 
 
 def configuration(data_dir: Path) -> Config:

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -17,11 +16,9 @@ from rich.text import Text
 
 from bridge.config import Config
 from bridge.demo import story
+from bridge.demo.outcome import Load, Outcome
 from bridge.demo.watching import Expectation, Seen, Watch
 from contracts.entities import Model
-
-if TYPE_CHECKING:
-    from bridge.demo.performance import Load, Outcome
 
 _PLAIN_WIDTH = 120
 _COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
@@ -59,7 +56,7 @@ class Screen:
         ):
             yield
 
-    def loaded(self, load: "Load") -> None:
+    def loaded(self, load: Load) -> None:
         """The first load is done."""
         self._print(
             f"[bold]First load[/]  {load.records:,} records of 12 models on Kafka in {load.seconds:.1f} s: "
@@ -102,7 +99,7 @@ class Screen:
             self._print(self._row(says, f"[red]{kind} did not arrive[/]", f"{subject} ×{count}", "", ""))
             says = ""
 
-    def summarise(self, outcome: "Outcome") -> None:
+    def summarise(self, outcome: Outcome) -> None:
         """What it came to."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         table.add_column("Model")
@@ -135,7 +132,7 @@ class Screen:
             "[dim]Ctrl-C ends it.[/]",
         )
 
-    def _verdict(self, outcome: "Outcome") -> list[str]:
+    def _verdict(self, outcome: Outcome) -> list[str]:
         delays = [
             event.at - one.made_at
             for one in outcome.expectations
