@@ -5,6 +5,7 @@ same thing always has the same id, on every replay and in every process. The par
 lengths, so that ("a", "bc") and ("ab", "c") differ.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from contracts.entities import Model
@@ -16,6 +17,7 @@ SEQUENCE_DIGITS = 10
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 
 
+@lru_cache(maxsize=16_384)  # the same jobs, stages and tags are referred to again and again
 def entity_id(integration_id: str, model: Model | str, remote_id: str) -> str:
     """The id of the entity that TrackerRMS knows as ``remote_id``; unique across models too."""
     return _derive(b"entity", integration_id, str(model), remote_id)

@@ -99,6 +99,10 @@ class Reader:
     def _dig(self, record: Record, read: Read) -> Any:
         found: Any = record
         for key in read.path:
+            # By type first: this runs for every field of every record.
+            if type(found) is dict:
+                found = found.get(key)
+                continue
             if values.is_blank(found):
                 return None
             if not isinstance(found, dict):

@@ -52,12 +52,14 @@ def kind(value: object) -> str:
 
 def is_blank(value: object) -> bool:
     """Whether nothing is there: ``null`` or text of white space alone."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    if value is None:
+        return True
+    return isinstance(value, str) and (not value or value.isspace())
 
 
 def scrub(text: str) -> str:
     """``text`` with U+FFFD for each lone surrogate, which no encoder would take."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def scrub_tree(value: Any, depth: int = 0) -> Any:

@@ -59,7 +59,7 @@ _DETAIL = {
     "address": {"addressLine1": "1 High Street", "town": "Sheffield", "county": "South Yorkshire",
                 "postcode": "S1 1AA", "country": "United Kingdom"},
     "currentClient": {"id": 55, "name": "Acme Ltd"},
-    "tagText": "",
+    "tagText": "PHP, Remote, London",
     "creationDate": "2024-03-01T09:14:00",
     "lastUpdatedDateTime": "2026-05-03T11:20:31",
 }  # fmt: skip
@@ -165,7 +165,8 @@ async def first_load(settings: Config, events: int) -> None:
     """From the first page to the last acknowledgement, capture and relay in one process."""
     async with app.opened(settings) as installed, kafka.Producer(settings.kafka) as producer:
         await app.make_topics(settings)
-        client = MemoryClient(events)
+        # A candidate and its three tags are four events.
+        client = MemoryClient(events // 4)
         walk, context, _ = await walk_of(installed, client, 50)
         stop = asyncio.Event()
         began, cpu = time.monotonic(), time.process_time()
@@ -187,7 +188,7 @@ async def outbox_alone(settings: Config, events: int) -> None:
     """Events that wait already, to Kafka."""
     async with app.opened(settings) as installed, kafka.Producer(settings.kafka) as producer:
         await app.make_topics(settings)
-        client = MemoryClient(events)
+        client = MemoryClient(events // 4)
         walk, context, _ = await walk_of(installed, client, 50)
         await scan(installed, walk, context, "initial")
         count, _ = await outbox.depth(installed.db)
