@@ -9,6 +9,7 @@ a missing secret is a ``ConfigError`` whose one line names the key.
 import os
 import re
 import tomllib
+import typing
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
@@ -229,7 +230,8 @@ def _overlay_slice(raw: dict[str, Any], variable: str, value: str) -> None:
 
 def _overlay_integration(raw: dict[str, Any], variable: str, value: str) -> None:
     name = variable.removeprefix("BRIDGE_INTEGRATIONS_")
-    keys = sorted(IntegrationConfig.__struct_fields__, key=len, reverse=True)
+    # The id is in the name already, and a table doesn't fit into a variable.
+    keys = sorted(set(IntegrationConfig.__struct_fields__) - {"id", "tracker"}, key=len, reverse=True)
     key = next((k for k in keys if name.endswith("_" + k.upper())), None)
     if key is None:
         raise ConfigError(f"{variable}: no such setting of an integration")
@@ -243,7 +245,7 @@ def _overlay_integration(raw: dict[str, Any], variable: str, value: str) -> None
     else:
         integration = {"id": spelled.lower().replace("_", "-")}
         integrations.append(integration)
-    integration[key] = value.split(",") if key == "models" else value
+    integration[key] = [name.strip() for name in value.split(",")] if key == "models" else value
 
 
 def _variable_name(integration_id: str) -> str:
@@ -287,7 +289,23 @@ def _one_line(message: str, raw: Mapping[str, Any]) -> str:
     if missing:
         key = f"{where}.{missing[1]}" if where else missing[1]
         return f"{key}: must be set"
+    if what.startswith("Invalid enum value"):
+        choices = _choices(where)
+        what = f"must be one of {', '.join(choices)}" if choices else what
     return f"{where}: {what}" if where else what
+
+
+def _choices(where: str) -> tuple[str, ...]:
+    """What the key that ``where`` names may be set to, where that is a choice."""
+    head, _, key = re.sub(r"\[.*\]$", "", where).rpartition(".")
+    kind = IntegrationConfig if head.startswith("integrations.") else _SLICES.get(head)
+    return _literals(typing.get_type_hints(kind).get(key)) if kind is not None else ()
+
+
+def _literals(kind: Any) -> tuple[str, ...]:
+    if typing.get_origin(kind) is Literal:
+        return typing.get_args(kind)
+    return next((found for part in typing.get_args(kind) if (found := _literals(part))), ())
 
 
 def _id_at(raw: Mapping[str, Any], index: int) -> str:
