@@ -104,6 +104,7 @@ def test_no_refusal_quotes_what_the_message_said(read: Any, value: bytes) -> Non
     with pytest.raises(ContractError) as refusal:
         read(value)
     assert SECRET not in str(refusal.value)
+    assert refusal.value.__cause__ is None
     assert refusal.value.__suppress_context__
 
 

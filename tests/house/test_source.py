@@ -1,0 +1,97 @@
+"""The house rules that no linter knows, held against every tracked file."""
+
+import ast
+import importlib
+import inspect
+import operator
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LONGEST_FILE = 500
+SHAPELESS = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "service", "misc"}
+FORBIDDEN_TEXT = re.compile(
+    r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|tmp/[a-z]\w*)/"  # somebody's machine
+    r"|https?://[\w.-]*(?:artifactory|nexus|pypi|mirror|proxy)[\w.-]*\.\w+",  # somebody's registry
+    re.IGNORECASE,
+)
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files under version control, or all of them where there is none (a source archive)."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, check=False
+    )
+    if listed.returncode == 0:
+        names = listed.stdout.decode().split("\0")
+        return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    return [path for pattern in patterns for path in ROOT.rglob(pattern) if ".venv" not in path.parts]
+
+
+SOURCES = sorted(p for p in tracked("*.py") if p.relative_to(ROOT).parts[0] in ("bridge", "contracts"))
+PYTHON = sorted(tracked("*.py"))
+sources = pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+def public(tree: ast.Module | ast.ClassDef, outer: str = "") -> Iterator[tuple[str, Definition]]:
+    """Public functions, classes and their public methods, by name."""
+    for node in tree.body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield outer + node.name, node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node, f"{node.name}.")
+
+
+def inherited(path: Path, name: str) -> str | None:
+    """What the method that it overrides says."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    owner, _, method = name.rpartition(".")
+    if not owner:
+        return None
+    return inspect.getdoc(getattr(operator.attrgetter(owner)(importlib.import_module(module)), method))
+
+
+def test_the_rules_see_the_sources() -> None:
+    assert ROOT / "contracts" / "ids.py" in SOURCES
+    assert len(SOURCES) > 50
+
+
+@sources
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not text.strip() or ast.get_docstring(ast.parse(text))
+
+
+@sources
+def test_every_public_function_and_class_says_what_it_is_for(path: Path) -> None:
+    if path.parent.name == "versions":  # a migration: Alembic's two functions, described by the module
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    silent = [n for n, node in public(tree) if not (ast.get_docstring(node) or inherited(path, n))]
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_file_is_longer_than_a_reader_can_hold(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+@sources
+def test_modules_are_named_after_what_they_do(path: Path) -> None:
+    names = {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
+    assert not names & SHAPELESS
+
+
+def test_no_tracked_file_knows_somebodys_machine_or_registry() -> None:
+    found = []
+    for path in tracked("*"):
+        text = path.read_bytes().decode("utf-8", "replace")
+        if path == Path(__file__):
+            continue
+        found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in FORBIDDEN_TEXT.finditer(text)]
+    assert found == []
