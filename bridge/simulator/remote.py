@@ -16,11 +16,11 @@ class Remote:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(self._url, raise_for_status=True)
+        self._session = aiohttp.ClientSession(self.url, raise_for_status=True)
         return self
 
     async def __aexit__(

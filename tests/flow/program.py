@@ -1,0 +1,124 @@
+"""The real ``bridge`` program in processes of its own, on a simulated account."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bridge.simulator import server
+from bridge.simulator.options import BEARER_TOKEN, Options
+from bridge.simulator.remote import Remote
+from bridge.simulator.world import World
+from tests.waiting import until
+
+CANDIDATES, JOBS, APPLICATIONS, USERS = 24, 6, 20, 5
+RECORDS = {"user": USERS, "job": JOBS, "candidate": CANDIDATES, "application": APPLICATIONS}
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that has ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its output as one JSON document."""
+        return msgspec.json.decode(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """Its output as one JSON document a line."""
+        return [msgspec.json.decode(line) for line in self.out.splitlines()]
+
+
+class Program:
+    """``await program("status", "--json")`` runs it in ``directory``, where its ``bridge.toml`` is."""
+
+    def __init__(self, directory: Path, config: str = "") -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.configure(config)
+
+    def configure(self, config: str) -> None:
+        """Replace its bridge.toml."""
+        (self.directory / "bridge.toml").write_text(config, encoding="utf-8")
+
+    async def __call__(self, *arguments: str, **environ: str) -> Ended:
+        process = await self._start(arguments, environ)
+        out, err = await asyncio.wait_for(process.communicate(), 90)
+        return Ended(code=process.returncode or 0, out=out.decode(), err=err.decode())
+
+    @contextlib.asynccontextmanager
+    async def running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """It runs while the block lasts; SIGTERM must end it with 0."""
+        process = await self._start(arguments, {})
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            _, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err.decode()
+
+    async def status(self) -> Any:
+        """The first integration as ``bridge status --json`` tells."""
+        ended = await self("status", "--json")
+        assert ended.code == 0, ended.err
+        return ended.json["integrations"][0]
+
+    async def loaded(self) -> None:
+        """Wait until everything was read once."""
+
+        async def loaded() -> bool:
+            status = await self.status()
+            return all(r["loaded"] and r["scan"] is None for r in status["resources"])
+
+        await until(loaded, 60)
+
+    async def _start(self, arguments: tuple[str, ...], environ: dict[str, str]) -> asyncio.subprocess.Process:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("BRIDGE_")}
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bridge", *arguments,
+            cwd=self.directory,
+            env={**inherited, **environ},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def account() -> AsyncIterator[Remote]:
+    """A small simulated account without the quirks that come by chance; its control."""
+    world = World(7, CANDIDATES, JOBS, APPLICATIONS, USERS, index_lag_seconds=0)
+    options = Options(rate_limit_per_minute=0, index_lag_seconds=0, quirks_off=("empty_bodies",))
+    running = await server.start(world, options=options)
+    try:
+        async with Remote(running.url) as remote:
+            yield remote
+    finally:
+        await running.close()
+
+
+def integration(url: str) -> str:
+    """The part of a bridge.toml that names the account."""
+    return f"""
+    [capture]
+    poll_seconds = 0.3
+    sweep_minutes = 0.01
+    confirm_seconds = 0.1
+    [[integrations]]
+    id = "acme"
+    base_url = "{url}"
+    bearer_token = "{BEARER_TOKEN}"
+    time_zone = "Europe/London"
+    requests_per_minute = 60000
+    """
