@@ -111,7 +111,7 @@ class Deletion:
             integration=self._id,
             resource=name,
             approved=held.row_count,
-            deleted=len(row_ids),
+            records=len(row_ids),
             calls=doors.calls() - calls,
             seconds=round(time.monotonic() - started, 3),
             **applied.counts(),
