@@ -41,10 +41,11 @@ class Guard(Struct, frozen=True, kw_only=True):
         return cls(count=config.deletion_limit_count, percent=config.deletion_limit_percent)
 
     def holds(self, gone: int, known: int) -> bool:
-        """Whether ``gone`` of ``known`` records are too many to believe."""
-        if gone > self.count or gone >= known >= _FEWEST_ALL_HELD:
+        """Whether ``gone`` of ``known`` records are too many to believe; at 100 percent only ``count`` says."""
+        if gone > self.count:
             return True
-        return gone >= _FEWEST_HELD and gone > known * self.percent / 100
+        everything = gone >= known >= _FEWEST_ALL_HELD and self.percent < 100
+        return everything or (gone >= _FEWEST_HELD and gone > known * self.percent / 100)
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

@@ -49,6 +49,11 @@ def test_the_limits_are_the_configured_ones() -> None:
     assert not Guard.of(config).holds(7, 14)
 
 
+def test_at_a_hundred_percent_only_the_count_says() -> None:
+    assert not Guard(count=10, percent=100.0).holds(10, 10)
+    assert Guard(count=10, percent=100.0).holds(11, 11)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2_000), st.integers(0, 2_000), st.integers(0, 50))
 def test_more_are_never_held_less(gone: int, known: int, more: int) -> None:

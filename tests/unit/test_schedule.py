@@ -31,7 +31,7 @@ Standings = dict[str, Standing]
 def idle(**given: object) -> Standing:
     """Loaded, and nothing due for a minute, but for what is given."""
     known = {"incremental": True, "loaded": True, "poll_due_at": LATER, "sweep_due_at": LATER}
-    return Standing(**(known | given))  # type: ignore[arg-type]
+    return Standing(**(known | given))
 
 
 def chosen(found: Standings, now: float = NOW, background_by: float = float("inf")) -> tuple[str, str]:
