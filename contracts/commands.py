@@ -230,6 +230,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     error: Failure | None = None
 
 
+ENDINGS = ("succeeded", "failed", "unknown")
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """A result's envelope: ``type`` is ``<command type>.succeeded``, ``.failed`` or ``.unknown``."""
 

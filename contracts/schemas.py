@@ -25,7 +25,7 @@ def generate() -> dict[str, dict[str, Any]]:
     made = {f"{model}.event.v1.json": _event_schema(model) for model in STRUCTS}
     for kind, struct in commands.INPUTS.items():
         made[f"{kind.replace('.', '-')}.command.v1.json"] = _command_schema(kind, struct)
-    made["command-result.v1.json"] = _written(msgspec.json.schema(commands.Result), "Command result")
+    made["command-result.v1.json"] = _result_schema()
     made["dead-letter.v1.json"] = _written(msgspec.json.schema(dead_letters.DeadLetter), "Dead letter")
     return made
 
@@ -54,6 +54,13 @@ def _command_schema(kind: str, struct: type[Struct]) -> dict[str, Any]:
     command["properties"]["type"] = {"const": kind}
     command["properties"]["data"] = data
     return _titled({**envelope, "$defs": definitions}, f"{kind} command")
+
+
+def _result_schema() -> dict[str, Any]:
+    schema = msgspec.json.schema(commands.Result)
+    kinds = [f"{kind}.{ending}" for kind in commands.INPUTS for ending in commands.ENDINGS]
+    schema["$defs"][commands.Result.__name__]["properties"]["type"]["enum"] = kinds
+    return _written(schema, "Command result")
 
 
 def _written(schema: dict[str, Any], title: str) -> dict[str, Any]:

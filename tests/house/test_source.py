@@ -6,6 +6,7 @@ import inspect
 import operator
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def inherited(path: Path, name: str) -> str | None:
 def test_the_rules_see_the_sources() -> None:
     assert ROOT / "contracts" / "ids.py" in SOURCES
     assert len(SOURCES) > 50
+
+
+def test_contracts_need_msgspec_and_the_standard_library_alone() -> None:
+    known = sys.stdlib_module_names | {"msgspec", "contracts"}
+    for path in (ROOT / "contracts").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [getattr(node, "module", None) or alias.name for alias in node.names]
+                assert {name.partition(".")[0] for name in names} <= known
 
 
 @sources
