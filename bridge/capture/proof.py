@@ -41,7 +41,7 @@ class Guard(Struct, frozen=True, kw_only=True):
         return cls(count=config.deletion_limit_count, percent=config.deletion_limit_percent)
 
     def holds(self, gone: int, known: int) -> bool:
-        """Whether ``gone`` of ``known`` records are too many to believe; at 100 percent only ``count`` says."""
+        """Whether ``gone`` of ``known`` records are too many to believe; 100 percent: only ``count`` says."""
         if gone > self.count:
             return True
         everything = gone >= known >= _FEWEST_ALL_HELD and self.percent < 100
