@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import codec
+from contracts import codec, events
 from contracts.codec import ContractError
 from contracts.entities import Model
 from tests.contracts import engines
@@ -129,6 +129,26 @@ def test_rubbish_is_a_contract_error_and_nothing_else(read: Any, value: bytes) -
 def test_a_refusal_says_where_and_what_was_expected() -> None:
     with pytest.raises(ContractError, match=r"Expected `str \| null`, got `int` - at `\$.data.record.title`"):
         codec.decode_event(codec.encode(mutated("data.record.title", 1)))
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (b'{"type":"user.created","x":' + b"[" * 100_000, "nested too deeply"),
+        (b'{"type":"\xff"}', "not UTF-8"),
+        (b'{"type":"person.created"}', "`type` names no event"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_the_whole(value: bytes, says: str) -> None:
+    with pytest.raises(ContractError, match=f"^not an event: {says}$"):
+        codec.decode_event(value)
+
+
+@pytest.mark.parametrize("kind", [f"{SECRET}.created", f"user.{SECRET}", SECRET, "user", "user.created.v1"])
+def test_what_is_no_event_type_is_not_quoted(kind: str) -> None:
+    with pytest.raises(ValueError, match="no event type") as refusal:
+        events.parse_type(kind)
+    assert SECRET not in str(refusal.value)
 
 
 @few
