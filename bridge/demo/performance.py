@@ -204,7 +204,7 @@ async def _simulator() -> AsyncIterator[Server]:
         _TIME_ZONE,
         index_lag_seconds=_INDEX_LAG_SECONDS,
     )
-    options = Options(rate_limit_per_minute=_REQUESTS_PER_MINUTE, index_lag_seconds=_INDEX_LAG_SECONDS)
+    options = Options(rate_limit_per_minute=0, index_lag_seconds=_INDEX_LAG_SECONDS)
     running = await server.start(world, options=options)
     try:
         yield running

@@ -18,11 +18,13 @@ from bridge.config import Config
 from bridge.demo import story
 from bridge.demo.outcome import Load, Outcome
 from bridge.demo.watching import Expectation, Seen, Watch
+from bridge.store.budgets import Terms
 from contracts.entities import Model
 
 _PLAIN_WIDTH = 120
 _COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
 _BAR = 40
+_ALLOWED = Terms(requests=600)
 
 
 class Screen:
@@ -61,6 +63,8 @@ class Screen:
         self._print(
             f"[bold]First load[/]  {load.records:,} records of 12 models on Kafka in {load.seconds:.1f} s: "
             f"{load.records / load.seconds:,.0f} a second, {load.calls:,} calls to TrackerRMS",
+            f"[dim]            (the simulator sets no limit; within TrackerRMS's {_ALLOWED.requests} calls a "
+            f"minute it takes {load.calls * _ALLOWED.poll_spacing_seconds:,.0f} s)[/]",
             "",
         )
 
@@ -137,7 +141,7 @@ class Screen:
             event.at - one.made_at
             for one in outcome.expectations
             for event in one.arrived
-            if event.cause != "sweep"
+            if not event.type.endswith(".deleted")
         ]
         events = sum(len(one.arrived) for one in outcome.expectations)
         median = f"{statistics.median(delays) * 1000:,.0f} ms" if delays else "none"

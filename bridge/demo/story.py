@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-CANDIDATES, JOBS, APPLICATIONS, USERS = 120, 30, 160, 12
+CANDIDATES, JOBS, APPLICATIONS, USERS = 300, 50, 400, 12
 SEED = 11
 
 
@@ -28,17 +28,17 @@ _DELETED = "A candidate is deleted"
 STEPS = (
     Step(says="A candidate's job title", op="update", entity="resource", id=105,
          fields={"jobTitle": "Head of Data"}),
-    Step(says=_DELETED, op="delete", entity="resource", id=120),
-    Step(says="A candidate gets new tags", op="update", entity="resource", id=110,
-         fields={"tagText": "Python, Open to relocate"}),
-    Step(says="An application moves on", op="update", entity="opportunity_resource", id=520,
+    Step(says=_DELETED, op="delete", entity="resource", id=116),
+    Step(says="A candidate gets a new tag", op="update", entity="resource", id=110,
+         fields={"tagText": "HGV Class 1, Open to relocate"}),
+    Step(says="An application moves on", op="update", entity="opportunity_resource", id=521,
          fields={"opportunityResourceStatusId": 6}),
     Step(says="An application is rejected", op="update", entity="opportunity_resource", id=530,
          fields={"opportunityResourceStatusId": 10, "rejectionReason": "Found a better fit",
                  "activeRecord": False}),
-    Step(says="A job gets another owner", op="update", entity="opportunity", id=1005,
+    Step(says="A job gets another owner", op="update", entity="opportunity", id=1009,
          fields={"fifthOwnerId": 24, "fifthOwnerRoleId": 5}),
-    Step(says="A job's advert is rewritten", op="update", entity="opportunity", id=1008,
+    Step(says="A job's advert is rewritten", op="update", entity="opportunity", id=1010,
          fields={"advertStatus": "A", "publishOnline": True, "publishTitle": "Data Engineer, Leeds"}),
     Step(says="A new candidate", op="create", entity="resource", new="candidate",
          fields={"firstName": "Ada", "surname": "Example", "jobTitle": "Engineer",
@@ -49,5 +49,5 @@ STEPS = (
          fields={"email": "new.address@agency.example"}),
     Step(says="A new stage in the pipeline", op="create", entity="status",
          fields={"name": "Reference Check", "group": "Internal"}),
-    Step(says="The deleted candidate is back", op="undelete", entity="resource", id=120, after=_DELETED),
+    Step(says="The deleted candidate is back", op="undelete", entity="resource", id=116, after=_DELETED),
 )  # fmt: skip
