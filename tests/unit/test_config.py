@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bridge import config
+from bridge.commandline import reference
 from bridge.config import Config, Secret
 from bridge.errors import ConfigError
 
@@ -259,3 +260,15 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) 
     with pytest.raises(ConfigError, match=r"^integrations\.acme\.bearer_token: ") as error:
         config.parse(with_acme(bearer_token=value))
     assert "s3cret" not in str(error.value)
+
+
+# --- the table in the README ------------------------------------------------------------------------------
+
+
+def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert reference.written_into(readme) == readme, "run: python -m bridge.commandline.reference"
+
+
+def test_every_key_is_explained_and_nothing_else_is() -> None:
+    assert {key for key, _, _ in reference.keys()} == reference.MEANINGS.keys()

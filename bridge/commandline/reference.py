@@ -1,0 +1,145 @@
+"""The table of configuration keys in the README, made from the structs of ``bridge.config``.
+
+``python -m bridge.commandline.reference`` writes it anew; a test checks that it is fresh.
+"""
+
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+import msgspec
+from msgspec import NODEFAULT, Meta, Struct
+
+from bridge import config
+from bridge.config import Config, Secret
+
+BEGIN, END = "<!-- configuration keys: generated -->", "<!-- end of configuration keys -->"
+
+MEANINGS = {
+    "data_dir": "where the embedded servers keep their data, and the development key",
+    "store.url": "PostgreSQL: `postgresql://user:password@host:5432/database`. Unset: the embedded server",
+    "store.pool_size": "connections of one process, at most",
+    "kafka.bootstrap_servers": "`host:port,host:port`. Unset: the embedded broker, which forgets at exit",
+    "kafka.security_protocol": "how to connect",
+    "kafka.sasl_mechanism": "how to log in, where the protocol is a SASL one",
+    "kafka.sasl_username": "needed for SASL",
+    "kafka.sasl_password": "needed for SASL",
+    "kafka.ssl_cafile": "certificates to trust, PEM. Unset: the system's",
+    "kafka.topic_prefix": "what every topic's name begins with",
+    "kafka.partitions": "of topics that the bridge creates",
+    "kafka.replication_factor": "of topics that the bridge creates; 3 on a cluster",
+    "kafka.compacted": "create event topics compacted, with a tombstone after each `deleted`",
+    "kafka.max_message_bytes": "a larger event is parked with its reason",
+    "sealing.key": "32 bytes in base64 (`openssl rand -base64 32`): encrypts tokens and kept values, "
+    "and the key of the hashes. Unset: one is made in `data_dir`, for one machine only",
+    "log.format": "`auto`: lines for people on a terminal, JSON elsewhere",
+    "log.level": "what is worth a line",
+    "capture.poll_seconds": "from one poll for changes to the next",
+    "capture.overlap_seconds": "how far a poll looks back beyond the last one; repeats cost nothing",
+    "capture.sweep_minutes": "from the start of one full read to the next: deletions are found by it",
+    "capture.page_batch": "pages read at once by a full read, at most",
+    "capture.parallel_reads": "calls to TrackerRMS at the same time, at most",
+    "capture.deletion_limit_count": "if more records than this disappear at once, a person decides",
+    "capture.deletion_limit_percent": "the same, as a share of the records known",
+    "capture.confirm_seconds": "between the reads that confirm a deletion",
+    "relay.batch_size": "events published at once, at most",
+    "relay.idle_seconds": "how long the relay waits when there is nothing to do",
+    "integrations.id": "names the account: in ids, events and variables. Small letters, digits, hyphens",
+    "integrations.region": "TrackerRMS's region; or give `base_url`",
+    "integrations.base_url": "TrackerRMS's address, instead of `region`",
+    "integrations.bearer_token": "from TrackerRMS, under API settings; exchanged for a short-lived JWT",
+    "integrations.oauth_client_id": "the OAuth2 client, with `oauth_refresh_token`",
+    "integrations.oauth_client_secret": "needed for OAuth2",
+    "integrations.oauth_refresh_token": "the other credential, instead of `bearer_token`",
+    "integrations.time_zone": "the account's own: TrackerRMS gives local times without a zone",
+    "integrations.requests_per_minute": "what all processes together may spend",
+    "integrations.initial_load": "`silent`: the first load makes no events",
+    "integrations.keep_previous": "keep values, encrypted, so that events carry `previous` and `deleted` "
+    "the last record",
+    "integrations.remote_data": "put the raw TrackerRMS record into `remote_data`",
+    "integrations.models": "the models to follow. Unset: all twelve",
+    "integrations.tracker": "corrections of what is assumed about TrackerRMS, see below",
+}
+
+
+def table() -> str:
+    """The table in Markdown: key, kind, default, meaning."""
+    lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
+    for key, kind, default in keys():
+        lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")
+    return "\n".join(lines)
+
+
+def keys() -> list[tuple[str, Any, Any]]:
+    """(key, annotation, default) of everything that can be set; ``integrations.`` stands for each of them."""
+    found: list[tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(Config):
+        default = field.default if field.default is not NODEFAULT else None
+        if field.name == "integrations":
+            found += _fields_of(config.IntegrationConfig, "integrations")
+        elif isinstance(default, Struct):
+            found += _fields_of(type(default), field.name)
+        else:
+            found.append((field.name, field.type, default))
+    return found
+
+
+def _fields_of(kind: type[Struct], prefix: str) -> list[tuple[str, Any, Any]]:
+    fields = msgspec.structs.fields(kind)
+    return [(f"{prefix}.{f.name}", f.type, f.default if f.required else _initial(f)) for f in fields]
+
+
+def _initial(field: msgspec.structs.FieldInfo) -> Any:
+    # A table starts empty, which goes without saying.
+    return None if field.default is NODEFAULT else field.default
+
+
+def _spelled(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        meta = next((a for a in arguments[1:] if isinstance(a, Meta)), Meta())
+        return _spelled(arguments[0]) + _bounds(meta)
+    if origin in (Union, types.UnionType):
+        return _spelled(next(a for a in arguments if a is not type(None)))
+    if origin is Literal:
+        return " or ".join(f"`{choice}`" for choice in arguments) if len(arguments) < 5 else "names"
+    if origin is tuple:
+        return "list of names"
+    if origin is dict:
+        return "table"
+    words: dict[Any, str] = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        Secret: "secret",
+    }
+    return words[kind]
+
+
+def _bounds(meta: Meta) -> str:
+    limits = (("from", meta.ge), ("above", meta.gt), ("to", meta.le))
+    return "".join(f" {word} {limit:,}" for word, limit in limits if limit is not None)
+
+
+def _default(default: Any) -> str:
+    if default is NODEFAULT:
+        return "must be set"
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`"
+
+
+def written_into(text: str) -> str:
+    """The README's text with the table as it is now. ``ValueError`` where its place is not marked."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    readme = Path("README.md")
+    readme.write_text(written_into(readme.read_text(encoding="utf-8")), encoding="utf-8")
