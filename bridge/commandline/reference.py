@@ -66,12 +66,12 @@ MEANINGS = {
 def table() -> str:
     """The table in Markdown: key, kind, default, meaning."""
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
-    for key, kind, default in keys():
+    for key, kind, default in settings():
         lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")
     return "\n".join(lines)
 
 
-def keys() -> list[tuple[str, Any, Any]]:
+def settings() -> list[tuple[str, Any, Any]]:
     """(key, annotation, default) of everything that can be set; ``integrations.`` stands for each of them."""
     found: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(Config):

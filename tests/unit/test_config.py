@@ -271,4 +271,4 @@ def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
-    assert {key for key, _, _ in reference.keys()} == reference.MEANINGS.keys()
+    assert {key for key, _, _ in reference.settings()} == reference.MEANINGS.keys()
