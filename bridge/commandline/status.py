@@ -15,7 +15,7 @@ from bridge.commandline import screen, session, standing
 from bridge.commandline.standing import IntegrationStanding, ResourceStanding, Standing
 
 _REFRESH_SECONDS = 1.0
-_BAR_WIDTH = 16
+_BAR_WIDTH = 12
 
 
 def status(
@@ -26,7 +26,11 @@ def status(
         bool, typer.Option("--parked", help="List the records that could not be processed, and why.")
     ] = False,
 ) -> None:
-    """Show how far the bridge is: first loads, polls, scans, what waits and what is in trouble."""
+    """Show how far the bridge is: first loads, polls, scans, what waits and what is in trouble.
+
+    Found: changes that polls found. Late: how far TrackerRMS's search was seen to run behind. Proved: when a
+    complete scan last looked for deletions. Parked: records that could not be processed.
+    """
     found = session.configured(ctx, level="warning")
     session.chosen(found, None)
 
@@ -54,7 +58,8 @@ def rendered(now: Standing) -> RenderableType:
     """The whole of it, for a person."""
     parts: list[RenderableType] = []
     for integration in now.integrations:
-        parts += [_headline(integration), _resources(integration), *_troubles(integration), ""]
+        parts += [_headline(integration), _resources(integration), _records(integration)]
+        parts += [*_troubles(integration), ""]
     return Group(*parts, _outbox(now))
 
 
@@ -70,14 +75,15 @@ def _headline(one: IntegrationStanding) -> Text:
 
 def _resources(one: IntegrationStanding) -> Any:
     table = screen.table(
-        "Resource", "Records", "State", "Polled", "Found", "Index late", "Deletions proved", "Parked",
+        "Resource", "State", "Polled", "Found", "Late", "Proved", "Parked",
         right=("Found", "Parked"),
     )  # fmt: skip
+    for column in table.columns:
+        column.no_wrap = True
     for resource in one.resources:
         late = resource.polls.index_lag_seconds
         table.add_row(
             f"[bold]{resource.name}[/]",
-            ", ".join(f"{count:,} {model}" for model, count in resource.models.items()),
             _state(resource),
             screen.ago(resource.polls.polled_at),
             f"{resource.polls.changes_found:,}",
@@ -86,6 +92,11 @@ def _resources(one: IntegrationStanding) -> Any:
             f"[yellow]{resource.parked:,}[/]" if resource.parked else "",
         )
     return table
+
+
+def _records(one: IntegrationStanding) -> Text:
+    counts = [f"{count:,} {model}" for resource in one.resources for model, count in resource.models.items()]
+    return Text(f"Records: {', '.join(counts)}", style="dim")
 
 
 def _state(resource: ResourceStanding) -> str:
@@ -99,8 +110,8 @@ def _state(resource: ResourceStanding) -> str:
     word = {"initial": "first load", "sweep": "sweep"}.get(scan.kind, scan.kind)
     if scan.kind == "sweep" or scan.remaining_seconds is None:
         return f"{word} {bar}"
-    more = "more than " if scan.lists_left else ""
-    return f"{word} {bar}, {more}{screen.duration(scan.remaining_seconds)} to go"
+    more = ">" if scan.lists_left else ""
+    return f"{word} {bar}, {more}{screen.duration(scan.remaining_seconds)} left"
 
 
 def _troubles(one: IntegrationStanding) -> list[RenderableType]:
