@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -25,7 +24,8 @@ def console(*, stderr: bool = False) -> Console:
 def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
     """An empty table with these headings; those named in ``right`` hold numbers."""
     made = Table(
-        box=box.SIMPLE_HEAD if sys.stdout.isatty() else None,
+        box=None,
+        padding=(0, 2, 0, 0),
         title=title,
         title_justify="left",
         title_style="bold",

@@ -15,7 +15,7 @@ from bridge.commandline import screen, session, standing
 from bridge.commandline.standing import IntegrationStanding, ResourceStanding, Standing
 
 _REFRESH_SECONDS = 1.0
-_BAR_WIDTH = 12
+_BAR_WIDTH = 8
 
 
 def status(
