@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bridge import app, log
+from bridge import log
 from bridge.commandline import session
 from bridge.config import LogConfig
 from bridge.errors import OK, EnvironmentFault
@@ -40,7 +40,7 @@ def demo(
             # The screen is the demo's; the log goes to a file, which stays when something went wrong.
             with contextlib.redirect_stderr(file):
                 log.configure(LogConfig(format="json"))
-            with app.grounded(performance.configuration(data_dir)) as grounded:
+            with session.grounded(performance.configuration(data_dir)) as grounded:
                 played = performance.Performance(grounded, Screen(), seconds, data_dir if keep else None)
                 code = session.run(played.run())
     finally:

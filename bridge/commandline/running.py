@@ -1,10 +1,6 @@
 """``bridge run`` and ``bridge migrate``."""
 
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -13,7 +9,7 @@ from bridge import app
 from bridge.app import ROLES, Role
 from bridge.commandline import screen, session
 from bridge.config import Config
-from bridge.errors import BAD_ENVIRONMENT, ConfigError
+from bridge.errors import ConfigError
 from bridge.store import database
 from bridge.store.failures import shown
 
@@ -33,7 +29,7 @@ def run(
     config = session.configured(ctx)
     session.chosen(config, None)
     roles = _roles(only)
-    with _ending_on_sigterm(), app.grounded(config) as grounded:
+    with session.grounded(config) as grounded:
         _introduce(config, grounded)
         code = session.run(app.run(grounded, roles))
     raise typer.Exit(code)
@@ -42,7 +38,7 @@ def run(
 def migrate(ctx: typer.Context) -> None:
     """Bring the schema of the store up to date. [dim]bridge run[/] does so by itself."""
     config = session.configured(ctx, level="warning")
-    with app.grounded(config, need_kafka=False) as grounded:
+    with session.grounded(config, need_kafka=False) as grounded:
         url = app.store_url(grounded)
         applied = session.run(database.migrate(url))
     where = shown(url)
@@ -71,17 +67,3 @@ def _introduce(config: Config, grounded: Config) -> None:
     table.show_header = False
     screen.show(table, "[dim]Look on from another terminal: bridge status, bridge tail. Ctrl-C ends.[/]")
     sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """SIGTERM while the embedded servers start or stop still stops them; asyncio takes over in between."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(BAD_ENVIRONMENT)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -45,10 +45,12 @@ def show(*what: Any) -> None:
         out.print(one)
 
 
-def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    text = msgspec.json.format(msgspec.json.encode(value, order=None), indent=2).decode()
-    sys.stdout.write(text + "\n")
+def print_json(value: Any, *, lines: bool = False) -> None:
+    """One JSON document on stdout; as one line where it is one of many."""
+    encoded = msgspec.json.encode(value)
+    text = encoded if lines else msgspec.json.format(encoded, indent=2)
+    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.flush()
 
 
 def duration(seconds: float) -> str:

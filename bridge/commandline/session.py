@@ -1,8 +1,11 @@
 """What commands share: the configuration they were given, and the way into a running installation."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -11,7 +14,7 @@ import typer
 from bridge import app, config, log
 from bridge.app import Installation
 from bridge.config import Config, IntegrationConfig
-from bridge.errors import ConfigError, EnvironmentFault
+from bridge.errors import OK, ConfigError, EnvironmentFault
 from bridge.store import database
 
 T = TypeVar("T")
@@ -50,6 +53,38 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
+@contextlib.contextmanager
+def grounded(found: Config, *, need_kafka: bool = True) -> Iterator[Config]:
+    """``app.grounded``, whose embedded servers a signal never leaves half started or half stopped.
+
+    SIGTERM ends the block, and the process with 0. While stages run, ``supervisor`` takes the signals.
+    """
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(OK)
+
+    before = _handled(note, note)
+    try:
+        with app.grounded(found, need_kafka=need_kafka) as whole:
+            if asked:
+                raise SystemExit(OK)
+            _handled(end, signal.default_int_handler)
+            try:
+                yield whole
+            finally:
+                _handled(note, note)
+    finally:
+        _handled(*before)
+
+
+def _handled(on_term: Any, on_int: Any) -> tuple[Any, Any]:
+    return signal.signal(signal.SIGTERM, on_term), signal.signal(signal.SIGINT, on_int)
+
+
 def with_store(found: Config, work: Callable[[Installation], Awaitable[T]]) -> T:
     """Do ``work`` on the installation's store, whether ``bridge run`` is running or not.
 
@@ -57,12 +92,12 @@ def with_store(found: Config, work: Callable[[Installation], Awaitable[T]]) -> T
     looked at, not changed: ``EnvironmentFault`` when it lacks something.
     """
 
-    async def opened(grounded: Config) -> T:
+    async def opened(whole: Config) -> T:
         own = found.store.url is None
-        if not own and await database.pending(app.store_url(grounded)):
+        if not own and await database.pending(app.store_url(whole)):
             raise EnvironmentFault("store.url: the schema is not up to date; run: bridge migrate")
-        async with app.opened(grounded, migrate=own) as installed:
+        async with app.opened(whole, migrate=own) as installed:
             return await work(installed)
 
-    with app.grounded(found, need_kafka=False) as grounded:
-        return run(opened(grounded))
+    with grounded(found, need_kafka=False) as whole:
+        return run(opened(whole))

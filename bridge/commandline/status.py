@@ -21,7 +21,9 @@ _BAR_WIDTH = 8
 def status(
     ctx: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and follow it, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay and follow it, until Ctrl-C. With --json: a line a second.")
+    ] = False,
     parked: Annotated[
         bool, typer.Option("--parked", help="List the records that could not be processed, and why.")
     ] = False,
@@ -35,13 +37,17 @@ def status(
     session.chosen(found, None)
 
     async def show(installed: Installation) -> None:
-        now = await standing.of(installed, with_parked=parked)
-        if json:
-            screen.print_json(now)
-        elif watch and sys.stdout.isatty():
+        if watch and sys.stdout.isatty() and not json:
             await _follow(installed, parked)
-        else:
-            screen.console().print(rendered(now))
+        while True:
+            now = await standing.of(installed, with_parked=parked)
+            if json:
+                screen.print_json(now, lines=watch)
+            else:
+                screen.console().print(rendered(now))
+            if not watch:
+                return
+            await asyncio.sleep(_REFRESH_SECONDS)
 
     with contextlib.suppress(KeyboardInterrupt):
         session.with_store(found, show)

@@ -1,10 +1,13 @@
 """The command line on a running bridge: status, tail, deletions, resync, and its own embedded servers."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from bridge.simulator.remote import Remote
@@ -172,3 +175,30 @@ async def test_with_nothing_configured_it_brings_its_own_servers(remote: Remote,
     assert (after.code, "no embedded Kafka is running" in after.err) == (3, True)
     # The embedded PostgreSQL keeps its data: status still knows.
     assert resource(await program.status(), "users")["models"]["user"] == RECORDS["user"]
+
+
+async def test_the_python_example_of_the_readme_reads_events(
+    program: Program, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```python\n")[1].split("```")[0]
+    example = example.replace("localhost:9092", kafka_bootstrap).replace("trackerrms.", f"{topic_prefix}.")
+    async with program.running("run"):
+        await program.loaded()
+        reader = await asyncio.create_subprocess_exec(
+            sys.executable, "-u", "-c", example.replace("my-service", topic_prefix),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert reader.stdout is not None
+        first = await asyncio.wait_for(reader.stdout.readline(), 60)
+        reader.kill()
+        await reader.communicate()
+    assert first.startswith(b"candidate.created ")
+
+
+async def test_status_can_be_followed_line_by_line_until_a_signal(program: Program) -> None:
+    await program("migrate")
+    async with program.running("status", "--watch", "--json") as process:
+        assert process.stdout is not None
+        told = [await asyncio.wait_for(process.stdout.readline(), 30) for _ in range(2)]
+    assert [msgspec.json.decode(line)["integrations"][0]["id"] for line in told] == ["acme", "acme"]
