@@ -37,7 +37,7 @@ def configuration(data_dir: Path) -> Config:
     return Config(
         data_dir=str(data_dir),
         kafka=KafkaConfig(partitions=3),
-        capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.04, confirm_seconds=0.5),
+        capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.07, confirm_seconds=0.5),
     )
 
 

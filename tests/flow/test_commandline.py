@@ -41,6 +41,14 @@ async def test_a_refusal_is_one_clear_line_and_its_exit_code(
     assert ":pw@" not in ended.err
 
 
+async def test_the_address_of_a_broker_that_was_killed_is_not_believed(tmp_path: Path) -> None:
+    program = Program(tmp_path, ACME)
+    (tmp_path / ".bridge").mkdir()
+    (tmp_path / ".bridge" / "kafka.address").write_text("127.0.0.1:9")
+    ended = await program("tail")
+    assert (ended.code, "no embedded Kafka is running" in ended.err) == (3, True)
+
+
 async def test_a_missing_secret_names_the_key_and_the_variable(tmp_path: Path) -> None:
     ended = await Program(tmp_path, '[[integrations]]\nid = "acme"\nregion = "uk"')("run")
     assert ended.code == 2
