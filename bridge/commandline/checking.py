@@ -69,9 +69,12 @@ def _show(integration: IntegrationConfig, findings: list[Finding]) -> None:
 def _show_some(out: Console, heading: str, findings: list[Finding]) -> None:
     table = screen.table("", "", "")
     table.show_header = False
+    before = ""
     for finding in findings:
         colour = _COLOURS.get(finding.result, "red")
         word = finding.result.replace("_", " ")
-        table.add_row(f"  {finding.name}", f"[{colour}]{word}[/]", screen.escape(finding.reason))
+        reason = "[dim]the same[/]" if finding.reason == before else screen.escape(finding.reason)
+        table.add_row(f"  {finding.name}", f"[{colour}]{word}[/]", reason)
+        before = finding.reason
     out.print(f"\n[dim]{heading}[/]")
     out.print(table)

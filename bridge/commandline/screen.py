@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-_PLAIN_WIDTH = 200
+_PLAIN_WIDTH = 1000
 
 __all__ = ["ago", "console", "duration", "escape", "print_json", "show", "table"]
 

@@ -122,9 +122,13 @@ def _state(resource: ResourceStanding) -> str:
 
 def _troubles(one: IntegrationStanding) -> list[RenderableType]:
     lines: list[str] = []
+    # Trouble with the account is trouble with each resource: said once.
+    errors: dict[str, list[str]] = {}
     for resource in one.resources:
         if resource.polls.error is not None:
-            lines.append(f"[red]{resource.name}: {screen.escape(resource.polls.error)}[/]")
+            errors.setdefault(resource.polls.error, []).append(resource.name)
+    lines += [f"[red]{', '.join(names)}: {screen.escape(error)}[/]" for error, names in errors.items()]
+    for resource in one.resources:
         last = resource.last_scan
         if last is not None and last.flaw is not None:
             lines.append(

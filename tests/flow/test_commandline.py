@@ -99,7 +99,7 @@ async def test_check_fails_where_a_model_that_is_on_is_refused(store_url: str, t
         program = Program(tmp_path, f'[store]\nurl = "{store_url}"\n' + integration(remote.url))
         ended = await program("check", "acme")
     assert ended.code == 1
-    assert re.search(r"candidate_tag +refused +POST /api/v1/Resource/PagedSearch answered 403", ended.out)
+    assert re.search(r"candidate +refused +POST /api/v1/Resource/PagedSearch answered 403", ended.out)
     assert "3 models do not work: candidate, candidate_tag, tag" in ended.out
 
 
