@@ -5,9 +5,10 @@ integration's snapshots goes through here and takes the same lock.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from bridge.capture import diff
@@ -17,8 +18,7 @@ from bridge.hashing import Hasher
 from bridge.store import outbox, parked, snapshots, sources
 from bridge.store.database import Tx
 from bridge.store.outbox import OutboxRow
-from bridge.store.snapshots import Snapshot
-from bridge.store.sources import Source
+from bridge.store.records import Snapshot, Source
 from bridge.tracker.families import Family
 from contracts.entities import Model
 from contracts.events import Cause
@@ -35,12 +35,14 @@ class Observation(Struct, frozen=True, kw_only=True):
     """A record as just read: its list row's fingerprints, and what it yields or why it can't be read.
 
     ``latest`` is the latest moment its last-updated time may mean (they differ from ``source.version`` in
-    the repeated hour at the end of summer time); ``None`` where the record does not say.
+    the repeated hour at the end of summer time); ``None`` where the record does not say. ``news``: that time
+    is later than what was stored; without it the record is read again for a reason of ours.
     """
 
     source: Source
     latest: datetime | None
     found: Family | Trouble
+    news: bool = True
 
 
 class Applied(Struct, frozen=True, kw_only=True):
@@ -110,8 +112,11 @@ class Changes:
         differ = Differ(self._hasher, _now(), self._models, republish)
         decisions = await self._decide(tx, differ, families)
         events, oversized = await self._write(tx, decisions, cause, silent=silent, command_id=command_id)
-        newly = await self._park(tx, resource, fresh, oversized)
-        await sources.put(tx, self._id, resource, [o.source for o in fresh])
+        troubles = {o.source.row_id: o.found for o in fresh if isinstance(o.found, Trouble)}
+        too_large = _too_large(resource, families, oversized)
+        newly = await self._park(tx, resource, fresh, troubles | too_large)
+        read = [_to_be_read_again(o.source) if o.source.row_id in too_large else o.source for o in fresh]
+        await sources.put(tx, self._id, resource, read)
         return Applied(
             events=events,
             stale=len(observations) - len(fresh),
@@ -133,8 +138,11 @@ class Changes:
         return Applied(events=events)
 
     async def report(self, tx: Tx, resource: str, troubles: Sequence[Trouble]) -> None:
-        """Dead letters for rows that have no id to be parked under."""
-        letters = [self._publisher.dead_letter(resource, None, t.reason, t.path, _now()) for t in troubles]
+        """Dead letters for rows that have no id, one for each reason until no such row is seen any more."""
+        by_row = {parked.nameless(t.reason): t for t in troubles}
+        records = [(row_id, t.reason, t.path) for row_id, t in by_row.items()]
+        newly = [by_row[row_id] for row_id in await parked.park(tx, self._id, resource, records)]
+        letters = [self._publisher.dead_letter(resource, None, t.reason, t.path, _now()) for t in newly]
         await outbox.append(tx, letters)
 
     async def _fresh(self, tx: Tx, resource: str, observations: Sequence[Observation]) -> list[Observation]:
@@ -205,16 +213,8 @@ class Changes:
         return dict(kinds), oversized
 
     async def _park(
-        self, tx: Tx, resource: str, fresh: Sequence[Observation], oversized: Sequence[Decision]
+        self, tx: Tx, resource: str, fresh: Sequence[Observation], troubles: Mapping[int, Trouble]
     ) -> int:
-        troubles = {o.source.row_id: o.found for o in fresh if isinstance(o.found, Trouble)}
-        for decision in oversized:
-            row_id = int(decision.snapshot.parent.rpartition(":")[2])
-            troubles[row_id] = Trouble(
-                reason=f"its {decision.snapshot.model} event is larger than kafka.max_message_bytes: "
-                "raise it, and the topic's max.message.bytes with it",
-                path=f"{resource}/{row_id}",
-            )
         records = [(row_id, t.reason, t.path) for row_id, t in troubles.items()]
         newly = await parked.park(tx, self._id, resource, records)
         await outbox.append(
@@ -229,6 +229,29 @@ class Changes:
         readable = [o.source.row_id for o in fresh if o.source.row_id not in troubles]
         await parked.release(tx, self._id, resource, readable)
         return len(newly)
+
+
+def _too_large(
+    resource: str, families: Sequence[Family], oversized: Sequence[Decision]
+) -> dict[int, Trouble]:
+    """The records that yielded what is too large for Kafka; a tag or a role is put down to each that did."""
+    found: dict[int, Trouble] = {}
+    for decision in oversized:
+        model, remote_id = decision.snapshot.model, decision.snapshot.remote_id
+        trouble = f"its {model} event is larger than kafka.max_message_bytes: "
+        for family in families:
+            if any((m.model, m.remote_id) == (model, remote_id) for m in family.members):
+                row_id = int(family.remote_id)
+                found[row_id] = Trouble(
+                    reason=trouble + "raise it, and the topic's max.message.bytes with it",
+                    path=f"{resource}/{row_id}",
+                )
+    return found
+
+
+def _to_be_read_again(source: Source) -> Source:
+    """Without fingerprints: the limit may be raised without the record moving."""
+    return msgspec.structs.replace(source, quick=None, fingerprint=None)
 
 
 def _stale(observation: Observation, stored: Source | None) -> bool:

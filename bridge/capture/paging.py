@@ -10,10 +10,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from bridge.tracker.client import Client
+from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.pages import Page
 from bridge.tracker.problems import Unreadable
-from bridge.tracker.shapes import Resource
+from bridge.tracker.shapes import Resource, ResourceName
 
 _TRIES = 4
 
@@ -103,8 +103,22 @@ class Pages:
         rows = len(page.rows) + len(page.bad_rows)
         size = max(self._page_sizes.get(resource.name, 0), rows)
         self._page_sizes[resource.name] = size
-        if page.bad_rows:
+        # By id, what such a row may be is found to exist; where there is no by-id read, nothing is proved.
+        if page.bad_rows and resource.by_id is None:
             return f"page {page.number} has a row without a usable id"
         if page.has_next and rows < size:
             return f"page {page.number} was cut short: {rows} of {size} rows"
         return None
+
+
+async def detail(client: Client, resource: ResourceName, remote_id: str) -> Detail | Gone:
+    """A record by id; asked again where the answer is a success with nothing in it.
+
+    Raises ``Unreadable`` when that goes on, and the client's other errors.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return await client.detail(resource, remote_id)
+        except Unreadable:
+            continue
+    return await client.detail(resource, remote_id)

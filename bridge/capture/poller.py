@@ -74,15 +74,19 @@ class Poller:
     async def run(self, stop: asyncio.Event) -> None:
         """Read until ``stop``. Raises ``LeaseLost``, and ``Transient`` when the store can't be reached."""
         await self._take_stock()
+        # Polls that take longer than their interval must not keep the loads and the sweeps waiting for ever.
+        background_by = time.monotonic() + self._rhythm.poll_seconds
         while not stop.is_set():
             if self._held.lost.is_set():
                 raise LeaseLost(f"{self._held.lease.name}: another process polls this integration now")
             await self._notice_approvals()
-            match schedule.choose(self._standings, time.monotonic()):
+            match schedule.choose(self._standings, time.monotonic(), background_by):
                 case Wait(seconds=seconds):
                     await _until(stop, min(seconds, _TICK_SECONDS))
                 case Task() as task:
                     await self._attempt(task)
+                    if task.work != "poll":
+                        background_by = time.monotonic() + self._rhythm.poll_seconds
 
     async def _take_stock(self) -> None:
         """Where each resource stands, by the store: a restart goes on where the last run stopped."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from bridge.capture import paging
 from bridge.config import CaptureConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
 from bridge.tracker.client import Client, Gone
@@ -132,7 +133,7 @@ class Prover:
         async def gone(row_id: int) -> bool:
             async with slots:
                 try:
-                    return isinstance(await self._client.detail(resource.name, str(row_id)), Gone)
+                    return isinstance(await paging.detail(self._client, resource.name, str(row_id)), Gone)
                 except (AccountFault, Throttled):
                     raise
                 except (Transient, Permanent) as error:
@@ -154,6 +155,6 @@ class Prover:
 
     async def _control(self, resource: Resource, row_ids: Iterable[int]) -> bool:
         for row_id in row_ids:
-            if not isinstance(await self._client.detail(resource.name, str(row_id)), Gone):
+            if not isinstance(await paging.detail(self._client, resource.name, str(row_id)), Gone):
                 return True
         return False

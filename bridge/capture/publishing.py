@@ -10,12 +10,14 @@ from msgspec import UNSET, Struct, UnsetType
 from bridge.capture.diff import Decision
 from bridge.sealing import Sealer
 from bridge.store.outbox import OutboxRow
-from bridge.store.snapshots import Snapshot
+from bridge.store.records import Snapshot
 from contracts import codec, dead_letters, events, ids, topics
 from contracts.entities import STRUCTS, Entity, Model
 from contracts.events import Cause, Operation
 
 _PURPOSE = "kept values"
+# What Kafka counts besides the value: the heads of batch and record, the key, the headers. 300 bytes or so.
+_AROUND_BYTES = 1024
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -61,7 +63,7 @@ class Publisher:
                 previous=previous,
             )
             row = self._row(decision.snapshot, operation, change)
-            if len(row.value or b"") <= self._max_message_bytes:
+            if len(row.value or b"") + _AROUND_BYTES <= self._max_message_bytes:
                 return row
         return None
 

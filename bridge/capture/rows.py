@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
 
+from bridge.capture import paging
 from bridge.capture.changes import Observation, Trouble
-from bridge.errors import Permanent, Throttled, Transient
+from bridge.errors import BridgeError, Permanent, Throttled, Transient
 from bridge.store import sources
 from bridge.store.database import Database
 from bridge.store.records import Source
@@ -19,7 +20,7 @@ from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser, Statuses
 from bridge.tracker.pages import Page, Row
-from bridge.tracker.problems import AccountFault
+from bridge.tracker.problems import AccountFault, Refused, TooLarge
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 
@@ -64,6 +65,7 @@ class Moved(Struct, frozen=True, kw_only=True):
     source: Source
     latest: datetime | None
     was_gone: bool
+    news: bool
 
 
 class Rows:
@@ -87,7 +89,7 @@ class Rows:
     async def observe(self, context: Context, pages: Sequence[Page]) -> Batch:
         """What the rows of these pages came to.
 
-        Raises ``Transient`` when by-id reads fail too often for it to be the records' own fault.
+        Raises ``Transient`` or ``Refused`` when by-id reads fail too often for it to be the records' fault.
         """
         rows, anonymous = _identified(context.resource, pages)
         seen = BitMap64(rows)
@@ -142,6 +144,7 @@ class Rows:
             source=source,
             latest=None if version is None else version[1],
             was_gone=before is not None and before.gone,
+            news=before is None or _is_later(version, before),
         )
 
     def server_now(self) -> datetime:
@@ -150,30 +153,39 @@ class Rows:
 
     async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | None]:
         slots = asyncio.Semaphore(self._parallel_reads)
-        failures: list[Transient] = []
-        # Trouble with a few records is theirs; with many, it is the server's, and nobody is parked for it.
-        tolerated = max(2, len(moved) // 20)
+        failures = _Failures(tolerated=max(2, len(moved) // 20))
 
         async def read(one: Moved) -> Observation | None:
             async with slots:
-                if len(failures) > tolerated:
-                    raise failures[0]
                 try:
-                    return await self._read(context, one)
+                    found = await self._read(context, one)
                 except (AccountFault, Throttled):
                     raise
-                except Transient as error:
-                    failures.append(error)
-                    if len(failures) > tolerated:
+                except (Transient, Refused) as error:
+                    if failures.one_too_many() and not await self._answers(context, failures, moved):
                         raise
                     return _unread(context.resource, one, error)
+                if found is not None:
+                    failures.answered = one.source.row_id
+                return found
 
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(read(one)) for one in moved]
         except BaseExceptionGroup as errors:
-            raise _transient_in(errors) from errors
+            raise _first_of(errors) from errors
         return [task.result() for task in tasks]
+
+    async def _answers(self, context: Context, failures: "_Failures", moved: Sequence[Moved]) -> bool:
+        """Whether the server gives by id what it gave before: then the failures are the records' own."""
+        async with failures.asking:
+            if failures.server_answers is None:
+                name, these = context.resource.name, [one.source.row_id for one in moved]
+                row_ids = [] if failures.answered is None else [failures.answered]
+                row_ids = row_ids or await sources.some_live(self._db, self._id, name, these, 1)
+                answers = [await paging.detail(self._client, name, str(row_id)) for row_id in row_ids]
+                failures.server_answers = any(not isinstance(answer, Gone) for answer in answers)
+            return failures.server_answers
 
     async def _read(self, context: Context, moved: Moved) -> Observation | None:
         resource = context.resource
@@ -181,8 +193,8 @@ class Rows:
         # A list may still show what is gone: without a by-id read it would come back to life.
         if resource.by_id is not None and (resource.details != "never" or moved.was_gone):
             try:
-                answer = await self._client.detail(resource.name, moved.row.remote_id)
-            except Permanent as error:
+                answer = await paging.detail(self._client, resource.name, moved.row.remote_id)
+            except TooLarge as error:
                 return _parked(resource, moved, error)
             if isinstance(answer, Gone):
                 return None
@@ -195,7 +207,7 @@ class Rows:
             family = self._family(context, moved, detail)
         except Permanent as error:
             return _parked(context.resource, moved, error)
-        return Observation(source=moved.source, latest=moved.latest, found=family)
+        return _observed(moved, family)
 
     def _family(self, context: Context, moved: Moved, detail: Record | None) -> Family:
         record = moved.record
@@ -252,29 +264,52 @@ def _row_key(context: Context, row: Row) -> bytes:
     return context.key
 
 
+def _is_later(version: tuple[datetime, datetime] | None, before: Source) -> bool:
+    return version is not None and not before.gone and (before.version is None or version[0] > before.version)
+
+
 def _path(resource: Resource, moved: Moved) -> str:
     call = resource.by_id or resource.list
     return call.filled(id=moved.row.remote_id)
 
 
 def _parked(resource: Resource, moved: Moved, error: Permanent) -> Observation:
-    trouble = Trouble(reason=str(error), path=_path(resource, moved))
-    return Observation(source=moved.source, latest=moved.latest, found=trouble)
+    return _observed(moved, Trouble(reason=str(error), path=_path(resource, moved)))
 
 
-def _unread(resource: Resource, moved: Moved, error: Transient) -> Observation:
+def _unread(resource: Resource, moved: Moved, error: BridgeError) -> Observation:
     # No fingerprint: the next sight of the row tries again.
     source = msgspec.structs.replace(moved.source, quick=None, fingerprint=None)
     trouble = Trouble(reason=f"can't be read by id: {error}", path=_path(resource, moved))
-    return Observation(source=source, latest=moved.latest, found=trouble)
+    return _observed(msgspec.structs.replace(moved, source=source), trouble)
 
 
-def _transient_in(errors: BaseExceptionGroup) -> BaseException:
+def _observed(moved: Moved, found: Family | Trouble) -> Observation:
+    return Observation(source=moved.source, latest=moved.latest, found=found, news=moved.news)
+
+
+class _Failures:
+    """By-id reads of one batch that failed. With a few records it is theirs; with many, the server's."""
+
+    def __init__(self, tolerated: int) -> None:
+        self.asking = asyncio.Lock()
+        self.server_answers: bool | None = None
+        self.answered: int | None = None
+        self._tolerated = tolerated
+        self._count = 0
+
+    def one_too_many(self) -> bool:
+        """Count one more; whether there are too many to be put down to the records."""
+        self._count += 1
+        return self._count > self._tolerated
+
+
+def _first_of(errors: BaseExceptionGroup) -> BaseException:
     """The one trouble behind a group of them; the group itself where anything else is among them."""
-    transient, others = errors.split(Transient)
-    if transient is None or others is not None:
+    ours, others = errors.split(BridgeError)
+    if ours is None or others is not None:
         return errors
-    first: BaseException = transient
+    first: BaseException = ours
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first

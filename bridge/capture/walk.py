@@ -17,7 +17,7 @@ from bridge.capture.changes import Applied
 from bridge.capture.deletion import Deletion, Doors
 from bridge.capture.paging import Run
 from bridge.capture.rows import Batch, Context
-from bridge.store import cursors, leases, scans
+from bridge.store import cursors, leases, parked, scans
 from bridge.store.cursors import Cursor
 from bridge.store.database import Tx
 from bridge.store.scans import Progress, Scan
@@ -122,6 +122,8 @@ class Walk:
             flaw = flaw or f"{len(seen)} of {expected} rows, {duplicates} seen twice"
         if flaw is None:
             total = total.plus(await self.deletion.of_whole_read(seen))
+            async with doors.db.transaction() as tx:
+                await parked.release_nameless(tx, self._id, name, None)
         await cursors.advance(
             doors.db,
             self._id,
@@ -191,6 +193,7 @@ class Walk:
             applied, flaw = await self.deletion.of_scan(scan, seen)
         async with doors.db.transaction() as tx:
             await leases.assert_held(tx, doors.lease)
+            await parked.release_nameless(tx, self._id, self._resource.name, scan.started_at)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self._resource.name)
         fields: dict[str, object] = {
@@ -289,6 +292,6 @@ def _lag(batch: Batch, cursor: Cursor, now: datetime) -> float:
     late = [
         (now - o.latest).total_seconds()
         for o in batch.observations
-        if o.latest is not None and o.latest < cursor.polled_until
+        if o.news and o.latest is not None and o.latest < cursor.polled_until
     ]
     return max((seconds for seconds in late if 0 < seconds < _LONGEST_OVERLAP), default=0.0)

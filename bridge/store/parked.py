@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import blake2b
 
 from msgspec import Struct
 
@@ -66,6 +67,25 @@ async def release(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[
             resource,
             row_ids,
         )
+
+
+def nameless(reason: str) -> int:
+    """What a row without a usable id is parked under: below zero, where no record's id is.
+
+    One of a kind for all that have the same reason: nothing tells them apart from one reading to the next.
+    """
+    return -1 - int.from_bytes(blake2b(reason.encode(), digest_size=7).digest(), "big")
+
+
+async def release_nameless(tx: Tx, integration_id: str, resource: str, unseen_since: datetime | None) -> None:
+    """Forget the rows without a usable id that no page has shown since (database time; ``None``: any)."""
+    await tx.execute(
+        "DELETE FROM parked WHERE integration_id = $1 AND resource = $2 AND row_id < 0 "
+        "AND last_at < coalesce($3::timestamptz, 'infinity')",
+        integration_id,
+        resource,
+        unseen_since,
+    )
 
 
 async def listed(db: Database, integration_id: str, limit: int = 1000) -> list[Parked]:

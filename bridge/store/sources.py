@@ -129,7 +129,7 @@ async def some_live(
     """The rows read last that are believed to exist and are none of ``besides``: controls for a proof."""
     rows = await db.fetch(
         "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
-        "AND NOT row_id = ANY($3::bigint[]) ORDER BY read_at DESC LIMIT $4",
+        "AND NOT row_id = ANY($3::bigint[]) ORDER BY fingerprint IS NULL, read_at DESC LIMIT $4",
         integration_id,
         resource,
         besides,
