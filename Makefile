@@ -26,5 +26,21 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Long runs; CI runs the short form of the first (tests/soak/test_short.py).
+soak: $(STAMP)
+	$(BIN)/python -m tests.soak.change $(ARGS)
+	$(BIN)/python -m tests.soak.budget $(ARGS)
+
+# Figures for people; nothing passes or fails by the clock.
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench.volume $(ARGS)
+
+# Pin the newest versions that pyproject.toml allows, with hashes.
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --upgrade --extra embedded --extra simulator pyproject.toml -o requirements.lock
+	$(LOCK) --upgrade --extra embedded --extra simulator --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
 clean:
 	rm -rf $(VENV) .bridge .mypy_cache .ruff_cache .pytest_cache .hypothesis
