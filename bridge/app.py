@@ -215,6 +215,7 @@ def _capture(installed: Installation, integration: IntegrationConfig, max_messag
         config.capture,
         installed.keys,
         topic_prefix=config.kafka.topic_prefix,
+        compacted=config.kafka.compacted,
         max_message_bytes=max_message_bytes,
         meter=meter,
         connect=lambda: client(installed, integration, meter),

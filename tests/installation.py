@@ -149,6 +149,7 @@ async def installed(
     options: Options | None = None,
     capture: dict[str, Any] | None = None,
     integration: dict[str, Any] | None = None,
+    topics_: dict[str, Any] | None = None,
     data_dir: str,
 ) -> AsyncIterator[Installation]:
     """A simulator, and a bridge that is configured for it and not started yet."""
@@ -164,7 +165,8 @@ async def installed(
                 "bootstrap_servers": bootstrap_servers,
                 "topic_prefix": topic_prefix,
                 "partitions": 2,
-            },
+            }
+            | (topics_ or {}),
             "capture": {
                 "poll_seconds": 0.5,
                 "sweep_minutes": 0.02,

@@ -207,6 +207,8 @@ class Changes:
                 oversized.append(decision)
                 continue
             rows.append(row)
+            if decision.operation == "deleted" and (tombstone := self._publisher.tombstone(row)):
+                rows.append(tombstone)
             kinds[f"{decision.snapshot.model}.{decision.operation}"] += 1
         await snapshots.restore(tx, self._id, [(d.snapshot, d.before) for d in oversized])
         await outbox.append(tx, rows)

@@ -21,10 +21,11 @@ _AROUND_BYTES = 1024
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who publishes: the integration and the topics' prefix."""
+    """Who publishes, and where: the integration, the topics' prefix, and whether they are compacted."""
 
     integration_id: str
     topic_prefix: str
+    compacted: bool = False
 
     @property
     def source(self) -> str:
@@ -66,6 +67,15 @@ class Publisher:
             if len(row.value or b"") + _AROUND_BYTES <= self._max_message_bytes:
                 return row
         return None
+
+    def tombstone(self, deleted: OutboxRow) -> OutboxRow | None:
+        """What lets a compacted topic forget the entity, after its ``deleted`` event; ``None`` elsewhere.
+
+        It has no headers: with those of a CloudEvent it would be an event without data.
+        """
+        if not self._identity.compacted:
+            return None
+        return OutboxRow(topic=deleted.topic, key=deleted.key, value=None)
 
     def _bodies(self, decision: Decision) -> Iterator[tuple[Entity, dict[str, Any] | UnsetType]]:
         """The record to publish and its previous values: first all there is, then what can be left."""

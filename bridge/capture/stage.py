@@ -57,6 +57,7 @@ class Capture:
         keys: Keys,
         *,
         topic_prefix: str,
+        compacted: bool,
         max_message_bytes: int,
         meter: Meter,
         connect: Connect,
@@ -65,7 +66,9 @@ class Capture:
         self._integration = integration
         self._config = config
         self._keys = keys
-        self._identity = Identity(integration_id=integration.id, topic_prefix=topic_prefix)
+        self._identity = Identity(
+            integration_id=integration.id, topic_prefix=topic_prefix, compacted=compacted
+        )
         self._max_message_bytes = max_message_bytes
         self._meter = meter
         self._connect = connect

@@ -6,7 +6,10 @@ from random import Random
 
 import pytest
 
-from tests.installation import Installation, installed
+from bridge import kafka
+from contracts import ids, topics
+from contracts.entities import Model
+from tests.installation import INTEGRATION, Installation, installed
 
 
 @pytest.fixture
@@ -32,3 +35,23 @@ async def test_random_changes_arrive_whatever_the_quirks(bridge: Installation) -
         for _ in range(40):
             bridge.server.world.random_change(rng)
         await bridge.agree()
+
+
+async def test_a_compacted_topic_is_told_to_forget_what_was_deleted(
+    store_url: str, kafka_bootstrap: str, topic_prefix: str, data_dir: Path
+) -> None:
+    async with installed(
+        store_url, kafka_bootstrap, topic_prefix, topics_={"compacted": True}, data_dir=str(data_dir)
+    ) as bridge:
+        bridge.start()
+        await bridge.agree()
+        placement = bridge.server.world.live["opportunity_resource"].sample(0.5)
+        await bridge.simulator.change("delete", "opportunity_resource", placement)
+        await bridge.agree()
+        name = topics.events(Model.APPLICATION, topic_prefix)
+        async with kafka.Consumer(bridge.settings.kafka, [name]) as consumer:
+            records = await consumer.read_to_end()
+    key = ids.entity_id(INTEGRATION, Model.APPLICATION, str(placement)).encode()
+    *_, deleted, tombstone = [record for record in records if record.key == key]
+    assert dict(deleted.headers)["ce_type"] == b"application.deleted"
+    assert (tombstone.value, tombstone.headers) == (None, ())
