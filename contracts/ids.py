@@ -14,7 +14,6 @@ ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 ID_LENGTH = 24
 REMOTE_PREFIX = "remote:"
 SEQUENCE_DIGITS = 10
-_PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 
 
 @lru_cache(maxsize=16_384)  # the same jobs, stages and tags are referred to again and again
@@ -55,15 +54,13 @@ def parse_reference(text: str) -> tuple[str | None, str | None]:
     raise ValueError("an id is 24 characters of base58, or remote:<the id in TrackerRMS>")
 
 
+# Each byte of a digest is one character: 24 of them hold 139 bits, since 256 is no multiple of 58.
+_CHARACTERS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
+
+
 def _derive(purpose: bytes, *parts: str) -> str:
-    # 17 bytes (136 bits) always fit 24 base58 digits (140.6 bits).
-    digest = blake2b(digest_size=17, person=purpose)
+    digest = blake2b(digest_size=ID_LENGTH, person=purpose)
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(4, "big") + encoded)
-    number = int.from_bytes(digest.digest(), "big")
-    pairs = []
-    for _ in range(ID_LENGTH // 2):
-        number, rest = divmod(number, 58 * 58)
-        pairs.append(_PAIRS[rest])
-    return "".join(reversed(pairs))
+    return digest.digest().translate(_CHARACTERS).decode("ascii")
