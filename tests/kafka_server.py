@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -117,6 +118,11 @@ class Broker:
         """Leave its sockets open and silent (SIGSTOP), until ``resume``."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # A busy machine stops it a moment later, and until then it answers.
+        node, deadline = psutil.Process(self._process.pid), time.monotonic() + 10
+        while node.status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < deadline, "the node does not stop"
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """Let a paused node go on (SIGCONT)."""

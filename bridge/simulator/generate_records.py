@@ -50,6 +50,7 @@ class Users(Entity):
     """Employees of the agency."""
 
     def record(self, index: int) -> Record:
+        """The record at a position."""
         d = draws(self.seed, "user", index)
         first, last = pick(self.pools.first_names, d[0]), pick(self.pools.surnames, d[1])
         address = f"{slug(first)}.{slug(last)}{index}@agency.example"
@@ -68,6 +69,7 @@ class Resources(Entity):
     """Candidates. Tags follow from the rank, so that they can be counted."""
 
     def record(self, index: int) -> Record:
+        """The record at a position."""
         return self.content(index, self.shuffle.rank(index))
 
     def content(self, index: int, rank: int) -> Record:
@@ -145,6 +147,7 @@ class Opportunities(Entity):
         return OPPORTUNITY_STATUSES[OPPORTUNITY_PATTERN[rank % len(OPPORTUNITY_PATTERN)]][1]
 
     def record(self, index: int) -> Record:
+        """The record at a position."""
         return self.content(index, self.shuffle.rank(index))
 
     def content(self, index: int, rank: int) -> Record:
@@ -247,6 +250,7 @@ class Placements(Entity):
         return PLACEMENT_PATTERN[rank % len(PLACEMENT_PATTERN)]
 
     def record(self, index: int) -> Record:
+        """The record at a position."""
         rank = self.shuffle.rank(index)
         d = draws(self.seed, "placement", index)
         status = self.status(rank)
