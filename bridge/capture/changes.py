@@ -96,13 +96,14 @@ class Changes:
         cause: Cause,
         *,
         silent: bool = False,
-        republish: bool = False,
+        republish: datetime | None = None,
         command_id: str | UnsetType = UNSET,
     ) -> Applied:
         """Compare what was observed with what is stored, and write the difference.
 
-        ``silent`` stores without publishing; ``republish`` publishes unchanged records too. A record older
-        than what is stored is ignored: a stale index never rolls one back.
+        ``silent`` stores without publishing; ``republish`` publishes unchanged records too, those that were
+        last published before that moment. A record older than what is stored is ignored: a stale index never
+        rolls one back.
         """
         if not observations:
             return Applied(events={})

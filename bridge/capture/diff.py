@@ -59,10 +59,14 @@ def shared_of(model: Model, remote_id: str) -> str | None:
 
 
 class Differ:
-    """Compares under one hash key, at one moment. ``republish``: an unchanged record is ``created`` again."""
+    """Compares under one hash key, at one moment.
+
+    ``republish``: what was last published before that moment is ``created`` again, changed or not; so a tag
+    that a thousand records yield is created again once.
+    """
 
     def __init__(
-        self, hasher: Hasher, now: datetime, models: frozenset[Model], republish: bool = False
+        self, hasher: Hasher, now: datetime, models: frozenset[Model], republish: datetime | None = None
     ) -> None:
         self._hasher = hasher
         self._now = now
@@ -134,7 +138,7 @@ class Differ:
             fields=hashes.fields,
             changed_at=self._now,
         )
-        if before is None or before.deleted or self._republish:
+        if before is None or before.deleted or self._is_due_again(member, before, hashes.record):
             return Decision(operation="created", snapshot=after, before=before, record=member.record)
         if before.hash == hashes.record:
             # Moved to another parent: no change to publish, but the snapshot must follow.
@@ -148,6 +152,11 @@ class Differ:
         return Decision(
             operation="updated", snapshot=after, before=before, record=member.record, changed_fields=changed
         )
+
+    def _is_due_again(self, member: Member, before: Snapshot, record_hash: bytes) -> bool:
+        if self._republish is None or before.changed_at >= self._republish:
+            return False
+        return not member.provisional or before.hash == record_hash
 
 
 def _replace(snapshot: Snapshot, **changes: object) -> Snapshot:

@@ -178,10 +178,14 @@ class Poller:
         standing.poll_due_at = started + self._rhythm.poll_seconds
 
     async def _read_whole(self, name: str, *, first: bool) -> None:
+        """Read all of a short list; this also carries out a resync that a person asked for."""
+        meant = self._statuses_digest
         if name == "statuses":
             await self._learn_statuses()
-        applied = await self._walk(name).read_whole(self._context(name, None), first=first)
-        if name == "statuses" and applied.changes:
+        scan = await scans.running(self._doors.db, self._doors.integration_id, name)
+        context = self._context(name, None, reread=scan is not None)
+        applied = await self._walk(name).read_whole(context, first=first, scan=scan)
+        if name == "statuses" and applied.changes and (scan is None or self._statuses_digest != meant):
             # What a status means is part of every application that stands at it.
             self._sweep_soon("applications")
 
@@ -213,7 +217,10 @@ class Poller:
         read_to_the_end = scan.segment >= len(self._resource(name).states)
         reread = scan.kind in ("resync", "republish")
         if read_to_the_end or await walk.step(scan, self._contexts(name, reread=reread)):
-            await walk.finish(await scans.get(db, scan.id))
+            ended = await scans.running(db, integration_id, name)
+            if ended is None or ended.id != scan.id:
+                return  # A person's resync took its place meanwhile.
+            await walk.finish(ended)
             standing.loaded, standing.scanning = True, False
 
     async def _carry_out(self, name: str) -> None:

@@ -66,8 +66,13 @@ def choose(standings: Mapping[str, Standing], now: float, background_by: float =
 
 def _polls(standings: Mapping[str, Standing], names: Sequence[str], now: float) -> list[str]:
     """The polls that are due, the longest overdue first."""
-    due = [n for n in names if standings[n].poll_due_at <= now]
+    due = [n for n in names if _poll_due_at(standings[n], now) <= now]
     return sorted(due, key=lambda n: standings[n].poll_due_at)
+
+
+def _poll_due_at(standing: Standing, now: float) -> float:
+    """When to poll next; what is read whole at each poll is scanned by polling it."""
+    return now if standing.scanning and not standing.incremental else standing.poll_due_at
 
 
 def _needs_load(standing: Standing) -> bool:
@@ -87,7 +92,7 @@ def _sweeps(standings: Mapping[str, Standing], names: Sequence[str], now: float)
 def _next_due(standings: Mapping[str, Standing], now: float) -> float:
     moments = []
     for standing in (standings[name] for name in ORDER if name in standings):
-        due = [standing.poll_due_at]
+        due = [_poll_due_at(standing, now)]
         if standing.incremental:
             due.append(standing.sweep_due_at if standing.loaded and not standing.scanning else now)
         if standing.approved:

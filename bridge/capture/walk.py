@@ -21,6 +21,7 @@ from bridge.store import cursors, leases, parked, scans
 from bridge.store.cursors import Cursor
 from bridge.store.database import Tx
 from bridge.store.scans import Progress, Scan
+from bridge.tracker.client import utc_now
 from bridge.tracker.shapes import Resource
 from contracts.events import Cause
 
@@ -97,25 +98,27 @@ class Walk:
         )
         return total
 
-    async def read_whole(self, context: Context, *, first: bool) -> Applied:
-        """Read a list that has no ``updatedAfter`` in full: users, statuses."""
+    async def read_whole(self, context: Context, *, first: bool, scan: Scan | None = None) -> Applied:
+        """Read a list that has no ``updatedAfter`` in full: users, statuses. ``scan``: the resync it is."""
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
         number, done, flaw = 1, False, None
         seen, total, duplicates = BitMap64(), Applied(events={}), 0
         run: Run | None = None
+        cause: Cause = "initial" if first else "poll" if scan is None else _CAUSES[scan.kind]
+        republish = await self._republish_before(scan)
         while not done:
             run = await doors.pages.run(self._resource, None, number, 1)
             batch = await doors.rows.observe(context, run.pages)
             flaw = flaw or run.flaw
             duplicates += len(batch.seen & seen)
             seen |= batch.seen
-            cause: Cause = "initial" if first else "poll"
             if not batch.empty:
                 async with doors.db.transaction() as tx:
                     await leases.assert_held(tx, doors.lease)
                     silent = first and self._pace.silent
-                    total = total.plus(await self._commit(tx, batch, cause, silent=silent))
+                    applied = await self._commit(tx, batch, cause, silent=silent, republish=republish)
+                    total = total.plus(applied)
             number, done = number + 1, run.done
         expected = run.total_count if run is not None else None
         if duplicates or (expected is not None and expected != len(seen)):
@@ -133,6 +136,8 @@ class Walk:
             calls=doors.calls() - calls,
             changes=total.changes,
         )
+        if scan is not None:
+            await self._finish_whole(scan, seen, number - 1, total, flaw)
         quiet = not total.counts() and flaw is None
         self._report(
             "poll.finished",
@@ -143,6 +148,37 @@ class Walk:
         )
         return total
 
+    async def _finish_whole(
+        self, scan: Scan, seen: BitMap64, pages: int, applied: Applied, flaw: str | None
+    ) -> None:
+        progress = Progress(
+            segment=0,
+            first_page=1,
+            last_page=pages,
+            next_segment=1,
+            next_page=1,
+            pages_known=pages,
+            rows_known=len(seen),
+            seen=seen,
+            ghosts=0,
+            changed=applied.changes,
+            calls=pages,
+            flaw=flaw,
+        )
+        async with self._doors.db.transaction() as tx:
+            await leases.assert_held(tx, self._doors.lease)
+            await scans.advance(tx, scan.id, progress)
+            await scans.finish(tx, scan, flaw)
+
+    async def _republish_before(self, scan: Scan | None) -> datetime | None:
+        """The moment since when a republishing scan has published what it met, by this machine's clock."""
+        if scan is None or scan.kind != "republish":
+            return None
+        now = utc_now()
+        began = now - timedelta(seconds=await scans.age_seconds(self._doors.db, scan.id))
+        # Events are dated in whole milliseconds.
+        return began.replace(microsecond=began.microsecond // 1000 * 1000)
+
     async def step(self, scan: Scan, context: Callable[[str | None], Context]) -> bool:
         """Read the next pages of a scan; ``True`` when they were the last of its last segment."""
         doors = self._doors
@@ -152,6 +188,7 @@ class Walk:
         run = await doors.pages.run(self._resource, state, scan.next_page, count)
         batch = await doors.rows.observe(context(state), run.pages)
         progress = self._progress(scan, run, batch, doors.calls() - calls)
+        republish = await self._republish_before(scan)
         if scan.kind == "sweep":
             await self._note_lag(batch, await cursors.load(doors.db, self._id, self._resource.name))
         async with doors.db.transaction() as tx:
@@ -161,7 +198,7 @@ class Walk:
                 batch,
                 _CAUSES[scan.kind],
                 silent=scan.kind == "initial" and self._pace.silent,
-                republish=scan.kind == "republish",
+                republish=republish,
             )
             await scans.advance(tx, scan.id, progress)
         # Steps with by-id reads are slow: keep them short, so that polls come in between and a restart
@@ -213,7 +250,13 @@ class Walk:
         return max(1, min(left, self._pages_at_once))
 
     async def _commit(
-        self, tx: Tx, batch: Batch, cause: Cause, *, silent: bool = False, republish: bool = False
+        self,
+        tx: Tx,
+        batch: Batch,
+        cause: Cause,
+        *,
+        silent: bool = False,
+        republish: datetime | None = None,
     ) -> Applied:
         changes = self._doors.changes
         await changes.report(tx, self._resource.name, batch.anonymous)

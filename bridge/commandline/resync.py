@@ -9,7 +9,7 @@ from bridge.app import Installation
 from bridge.commandline import session
 from bridge.config import IntegrationConfig
 from bridge.errors import ConfigError
-from bridge.store import scans, sources
+from bridge.store import cursors, scans
 from bridge.tracker.shapes import Resource
 
 
@@ -34,12 +34,12 @@ def resync(
     found = session.configured(ctx, level="warning")
     asked = [(one, _resources(one, resource)) for one in session.chosen(found, integration)]
 
-    async def begin(installed: Installation) -> None:
+    async def begin_all(installed: Installation) -> None:
         for one, resources in asked:
             for name in resources:
-                print(f"{one.id} {name.name}: {await _begin(installed, one, name, republish)}")
+                print(f"{one.id} {name.name}: {await begin(installed, one, name, republish)}")
 
-    session.with_store(found, begin)
+    session.with_store(found, begin_all)
 
 
 def _resources(integration: IntegrationConfig, names: list[str] | None) -> list[Resource]:
@@ -52,19 +52,21 @@ def _resources(integration: IntegrationConfig, names: list[str] | None) -> list[
     return [resource for name, resource in followed.items() if not names or name in names]
 
 
-async def _begin(
+async def begin(
     installed: Installation, integration: IntegrationConfig, resource: Resource, republish: bool
 ) -> str:
+    """Ask the running bridge for one resource's resync; returns what to tell the person."""
     db, name = installed.db, resource.name
-    if not resource.updated_after:
-        # Read whole every time: the next reading looks at each record again by itself.
-        async with db.transaction() as tx:
-            await sources.forget_fingerprints(tx, integration.id, name)
-        if republish:
-            return "read anew at the next poll; this resource can't be republished"
-        return "read anew at the next poll"
-    if await scans.last_finished(db, integration.id, name) is None:
+    if not await is_loaded(installed, integration, resource):
         return "its first load is not complete; nothing to do"
     async with db.transaction() as tx:
         await scans.begin_again(tx, integration.id, name, "republish" if republish else "resync")
     return "begins; the running bridge carries it out (bridge status shows how far it is)"
+
+
+async def is_loaded(installed: Installation, integration: IntegrationConfig, resource: Resource) -> bool:
+    """Whether the resource was read whole once: before that there is nothing to read anew."""
+    if resource.updated_after:
+        return await scans.last_finished(installed.db, integration.id, resource.name) is not None
+    # A short list is read whole at each poll: the first of them is its first load.
+    return (await cursors.load(installed.db, integration.id, resource.name)).polled_at is not None

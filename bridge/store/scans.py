@@ -83,6 +83,14 @@ async def last_finished_age(db: Database, integration_id: str, resource: str) ->
     return None if row is None else float(row[0])
 
 
+async def age_seconds(db: Database, scan_id: int) -> float:
+    """Seconds since a scan began, by the database's clock, which need not be ours."""
+    age = await db.fetchval(
+        "SELECT extract(epoch FROM clock_timestamp() - started_at)::float8 FROM scans WHERE id = $1", scan_id
+    )
+    return float(age or 0.0)
+
+
 async def begin_again(tx: Tx, integration_id: str, resource: str, kind: ScanKind) -> None:
     """Start a scan of that kind from the first page, in place of the one under way."""
     await tx.execute(
@@ -165,7 +173,9 @@ async def advance(tx: Tx, scan_id: int, progress: Progress) -> None:
         progress.ghosts,
     )
     await tx.execute(
-        "INSERT INTO scan_pages (scan_id, segment, first_page, last_page, seen) VALUES ($1, $2, $3, $4, $5)",
+        # A person's resync may have taken the scan's place while its pages were read.
+        "INSERT INTO scan_pages (scan_id, segment, first_page, last_page, seen) "
+        "SELECT id, $2, $3, $4, $5 FROM scans WHERE id = $1",
         scan_id,
         progress.segment,
         progress.first_page,

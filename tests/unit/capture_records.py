@@ -1,6 +1,6 @@
 """Families, records of every model and snapshots, as short as tests want them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bridge.capture.diff import SHARED, Differ, shared_of
@@ -95,4 +95,4 @@ def snapshot(model: Model, remote_id: str | None = None, parent: str = "jobs:17"
 
 def differ(models: frozenset[Model] = EVERY, *, republish: bool = False) -> Differ:
     """A differ at noon."""
-    return Differ(HASHER, NOON, models, republish)
+    return Differ(HASHER, NOON, models, NOON + timedelta(days=1) if republish else None)

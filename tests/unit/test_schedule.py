@@ -117,7 +117,7 @@ def test_only_what_is_due_and_not_blocked_is_chosen(found: Standings, patient: b
     standing = found[task.resource]
     assert standing.blocked_until <= NOW
     assert {
-        "poll": standing.poll_due_at <= NOW,
+        "poll": standing.poll_due_at <= NOW or (standing.scanning and not standing.incremental),
         "delete": standing.approved,
         "load": standing.incremental and not standing.loaded,
         "sweep": standing.incremental
