@@ -136,7 +136,7 @@ class Installation:
             if time.monotonic() > deadline:
                 raise AssertionError("topics and truth differ:\n" + "\n".join(found))
             # Comparing a large account takes seconds of the machine that the bridge works on.
-            await asyncio.sleep(max(0.2, 5 * (time.monotonic() - began)))
+            await asyncio.sleep(min(30, max(0.2, 3 * (time.monotonic() - began))))
 
 
 @contextlib.asynccontextmanager

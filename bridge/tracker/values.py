@@ -164,6 +164,19 @@ def instants(value: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
     It is tenant-local without a zone, so the hour that comes twice at the end of summer time has two
     readings; a time that names its zone has one. The year 1 (.NET's "no date") is ``None``.
     """
+    both = _readings(value, zone)
+    return (min(both), max(both)) if both else None
+
+
+def instant(value: Any, zone: tzinfo) -> datetime | None:
+    """The moment, aware UTC: the first of the two in the hour that comes twice; in the hour that summer
+    time skips, as if the clocks had not been moved yet (PEP 495's ``fold=0``)."""
+    both = _readings(value, zone)
+    return both[0] if both else None
+
+
+def _readings(value: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
+    """A local time read with the offset from before and from after a change of the clocks near it."""
     if is_blank(value):
         return None
     if not isinstance(value, str):
@@ -178,16 +191,10 @@ def instants(value: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
         if local.tzinfo is not None:
             once = local.astimezone(UTC)
             return once, once
-        both = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+        before = local.replace(tzinfo=zone).astimezone(UTC)
+        return before, local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     except OverflowError:
         raise WrongType("is a time out of range, expected a time") from None
-    return min(both), max(both)
-
-
-def instant(value: Any, zone: tzinfo) -> datetime | None:
-    """The moment, aware UTC; the first of the two in the hour that comes twice."""
-    both = instants(value, zone)
-    return both[0] if both else None
 
 
 def tags(value: str | None) -> tuple[str, ...]:

@@ -132,3 +132,8 @@ def test_a_time_beyond_the_calendar_is_refused() -> None:
 @pytest.mark.parametrize(("spelled", "found"), [(5, "5"), ("0012", "12"), (" 7 ", "7"), (3.0, "3"), (0, "0")])
 def test_a_record_id_is_decimal_digits(spelled: Any, found: str) -> None:
     assert values.record_id(spelled) == found
+
+
+def test_a_time_that_summer_time_skips_is_read_as_if_the_clocks_still_stood() -> None:
+    london = ZoneInfo("Europe/London")
+    assert values.instant("2026-03-29T01:30:00", london) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
