@@ -177,17 +177,18 @@ class Poller:
                 self._standings["statuses"].poll_due_at = started
         standing.poll_due_at = started + self._rhythm.poll_seconds
 
-    async def _read_whole(self, name: str, *, first: bool) -> None:
-        """Read all of a short list; this also carries out a resync that a person asked for."""
+    async def _read_whole(self, name: str, *, first: bool) -> str | None:
+        """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
         meant = self._statuses_digest
         if name == "statuses":
             await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
         context = self._context(name, None, reread=scan is not None)
-        applied = await self._walk(name).read_whole(context, first=first, scan=scan)
+        applied, flaw = await self._walk(name).read_whole(context, first=first, scan=scan)
         if name == "statuses" and applied.changes and (scan is None or self._statuses_digest != meant):
             # What a status means is part of every application that stands at it.
             self._sweep_soon("applications")
+        return flaw
 
     async def _learn_statuses(self) -> None:
         """The tenant's placement statuses, which decide what applications mean."""
@@ -224,6 +225,11 @@ class Poller:
             standing.loaded, standing.scanning = True, False
 
     async def _carry_out(self, name: str) -> None:
+        if self._resource(name).by_id is None:
+            # Its list alone tells what came back since a person was asked.
+            flaw = await self._read_whole(name, first=False)
+            if flaw is not None:
+                raise Transient(f"approved deletions wait for a complete read: {flaw}")
         for held in await deletions.waiting(self._doors.db, self._doors.integration_id):
             if held.resource == name and held.state == "approved":
                 await self._walk(name).deletion.carry_out(held)

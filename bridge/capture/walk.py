@@ -98,8 +98,13 @@ class Walk:
         )
         return total
 
-    async def read_whole(self, context: Context, *, first: bool, scan: Scan | None = None) -> Applied:
-        """Read a list that has no ``updatedAfter`` in full: users, statuses. ``scan``: the resync it is."""
+    async def read_whole(
+        self, context: Context, *, first: bool, scan: Scan | None = None
+    ) -> tuple[Applied, str | None]:
+        """Read a list that has no ``updatedAfter`` in full: users, statuses. ``scan``: the resync it is.
+
+        Returns what changed, and why the read can't prove an absence; ``None`` where it can.
+        """
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
         number, done, flaw = 1, False, None
@@ -146,7 +151,7 @@ class Walk:
             {"pages": number - 1, "flaw": flaw, **total.counts()},
             quiet=quiet,
         )
-        return total
+        return total, flaw
 
     async def _finish_whole(
         self, scan: Scan, seen: BitMap64, pages: int, applied: Applied, flaw: str | None
