@@ -41,7 +41,8 @@ class Topics:
         self.causes: Counter[str] = Counter()
         self._sequences: dict[str, int] = {}
         self._by_id: dict[str, bytes] = {}
-        self._deleted: set[str] = set()
+        self.deletions: Counter[tuple[str, str]] = Counter()
+        """(Model, entity id) → how often it was deleted."""
         self.sent: dict[str, tuple[str, str, int]] = {}
         """Event id → (type, entity id, Kafka's timestamp in ms)."""
 
@@ -93,6 +94,7 @@ class Topics:
             case "deleted":
                 if table.pop(key, None) is None:
                     raise Violation(f"{key}: deleted, and it did not exist")
+                self.deletions[model, key] += 1
             case other:
                 raise Violation(f"no operation: {other}")
 
@@ -128,6 +130,25 @@ def differences(
                         f"{model} {_name(want[key])}.{name}: {have[key][name]!r}, truth {value!r}"[:400]
                     )
     return found[:limit]
+
+
+def false_deletions(
+    topics: Topics, integration_id: str, journal: Iterable[Mapping[str, Any]], limit: int = 20
+) -> list[str]:
+    """Deletions that no entry of the simulator's journal accounts for, one entry for each; empty when none.
+
+    Read the journal after the topics: an entry stands in it before the bridge can know of the deletion.
+    """
+    real = Counter(
+        (entry["model"], ids.entity_id(integration_id, Model(entry["model"]), entry["remote_id"]))
+        for entry in journal
+        if entry["op"] == "deleted"
+    )
+    return [
+        f"{model} {key}: deleted {count} times, and {real[model, key]} times in truth"
+        for (model, key), count in topics.deletions.items()
+        if count > real[model, key]
+    ][:limit]
 
 
 def _name(record: Mapping[str, Any]) -> str:
