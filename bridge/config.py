@@ -12,6 +12,7 @@ import tomllib
 import typing
 import zoneinfo
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,23 +20,10 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from bridge.errors import ConfigError
+from contracts.entities import Model
 
 Positive = Annotated[int, Meta(ge=1)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-ModelName = Literal[
-    "user",
-    "job",
-    "job_posting",
-    "candidate",
-    "application_stage",
-    "application",
-    "tag",
-    "rejection_reason",
-    "role",
-    "candidate_tag",
-    "job_user_role_assignment",
-    "job_hiring_team_member",
-]
 
 
 class Secret:
@@ -137,7 +125,7 @@ class IntegrationConfig(_Slice, frozen=True, kw_only=True):
     initial_load: Literal["emit", "silent"] = "emit"
     keep_previous: bool = False
     remote_data: bool = False
-    models: tuple[ModelName, ...] | None = None
+    models: tuple[Model, ...] | None = None
     tracker: dict[str, Any] = field(default_factory=dict)
 
 
@@ -305,6 +293,8 @@ def _choices(where: str) -> tuple[str, ...]:
 def _literals(kind: Any) -> tuple[str, ...]:
     if typing.get_origin(kind) is Literal:
         return typing.get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return tuple(member.value for member in kind)
     return next((found for part in typing.get_args(kind) if (found := _literals(part))), ())
 
 

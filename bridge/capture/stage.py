@@ -147,7 +147,7 @@ class Capture:
 
 def models_of(integration: IntegrationConfig) -> frozenset[Model]:
     """The models that are on."""
-    return frozenset(Model) if integration.models is None else frozenset(map(Model, integration.models))
+    return frozenset(Model if integration.models is None else integration.models)
 
 
 def followed(settings: Resources, models: frozenset[Model]) -> dict[ResourceName, Resource]:
