@@ -196,7 +196,8 @@ class Changes:
     ) -> tuple[dict[str, int], list[Decision]]:
         """Queue the events; returns their counts by type, and the decisions too large for Kafka."""
         if silent:
-            return {}, []
+            # What a poll has told already is told on: its sequence may have no gap.
+            decisions = [d for d in decisions if d.before is not None]
         rows: list[OutboxRow] = []
         oversized: list[Decision] = []
         kinds: Counter[str] = Counter()

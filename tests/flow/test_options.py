@@ -13,13 +13,19 @@ import orjson
 import pytest
 
 from bridge import app, kafka
+from bridge.capture.changes import Changes, Observation
+from bridge.capture.publishing import Identity, Publisher
 from bridge.config import LogConfig
 from bridge.simulator.options import BEARER_TOKEN
+from bridge.store.database import Database
+from bridge.store.records import Source
 from contracts import ids, topics
 from contracts.entities import Model
 from tests import oracle
 from tests.crash.killable import Killable
+from tests.flow.tracker_account import SEALER
 from tests.installation import INTEGRATION, Installation, installed
+from tests.unit.capture_records import HASHER, family, member
 from tests.waiting import until
 
 Event = dict[str, Any]
@@ -128,6 +134,9 @@ def candidate_of(watched: Watched, n: int) -> int:
 async def test_a_silent_first_load_says_nothing_of_what_existed(start: Started) -> None:
     watched = await start(initial_load="silent")
     await watched.loaded()
+    swept = "SELECT count(DISTINCT resource) = 3 FROM scans WHERE kind = 'sweep' AND finished_at IS NOT NULL"
+    await until(lambda: watched.db.fetchval(swept))
+    await watched.drained()
     assert await watched.events() == []
 
 
@@ -161,6 +170,27 @@ async def test_after_a_silent_first_load_the_topics_follow_what_changes(start: S
 def by_key(truth: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], dict[str, Any]]:
     """The records by model and remote id."""
     return {(model, line["remote_id"]): line["record"] for model, lines in truth.items() for line in lines}
+
+
+def seen(title: str) -> Observation:
+    """Candidate 17 as just read."""
+    found = family("candidates", "17", member(Model.CANDIDATE, title=title))
+    source = Source(row_id=17, quick=None, fingerprint=None, version=None)
+    return Observation(source=source, latest=None, found=found)
+
+
+async def test_a_silent_load_tells_on_what_a_poll_has_told_before(store_url: str) -> None:
+    identity = Identity(integration_id=INTEGRATION, topic_prefix="ats")
+    publisher = Publisher(identity, SEALER, keep_values=False, max_message_bytes=1_000_000)
+    changes = Changes(identity, HASHER, publisher, frozenset(Model))
+    async with await Database.open(store_url) as db, db.transaction() as tx:
+        await changes.apply(tx, "candidates", [seen("Cook")], "poll")
+        await changes.apply(tx, "candidates", [seen("Chef")], "initial", silent=True)
+        told = [orjson.loads(row[0]) for row in await tx.fetch("SELECT value FROM outbox ORDER BY position")]
+    assert [(event["type"], int(event["sequence"])) for event in told] == [
+        ("candidate.created", 1),
+        ("candidate.updated", 2),
+    ]
 
 
 # --- kept values ------------------------------------------------------------------------------------------
