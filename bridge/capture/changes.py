@@ -101,9 +101,9 @@ class Changes:
     ) -> Applied:
         """Compare what was observed with what is stored, and write the difference.
 
-        ``silent`` stores without publishing; ``republish`` publishes unchanged records too, those that were
-        last published before that moment. A record older than what is stored is ignored: a stale index never
-        rolls one back.
+        ``silent`` stores what was never seen without publishing it; ``republish`` publishes unchanged records
+        too, those that were last published before that moment. A record older than what is stored is ignored:
+        a stale index never rolls one back.
         """
         if not observations:
             return Applied(events={})
