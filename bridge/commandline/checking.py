@@ -15,10 +15,12 @@ _COLOURS = {"works": "green", "warning": "yellow"}
 _HEADINGS = {
     "model": "Models",
     "deletions": "Proof of deletion: how an id that does not exist is answered",
-    "action": "Actions (asked about; nothing was written)",
+    "action": "Actions",
+    "cleanup": "The trial candidate",
     "fields": "Warnings",
     "time": "Warnings",
 }
+_HOW = {False: " (asked about; nothing was written)", True: " (carried out on a trial candidate)"}
 
 
 def check(
@@ -26,11 +28,22 @@ def check(
     integration: Annotated[
         str | None, typer.Argument(metavar="[INTEGRATION]", help="Left out: all integrations.")
     ] = None,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Carry each action out for real: makes a candidate «Bridge Check» in this account, attaches "
+            "a document, adds it to the newest open job, moves and rejects it there, then deletes it. "
+            "Without it, actions are only asked about.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Try each model and each action against the account and say which work, and why not.
 
-    Reads a few records, writes nothing. Ends with 1 when a model that is on does not work.
+    Reads a few records, and writes nothing unless [bold]--write[/] is given. Warning: --write changes the
+    real account for a moment; people who watch that job may see it, or get TrackerRMS's e-mails about it.
+    Ends with 1 when a model that is on does not work, or when the trial candidate could not be removed.
     """
     found = session.configured(ctx, level="warning")
     chosen = session.chosen(found, integration)
@@ -38,9 +51,9 @@ def check(
     async def judge(installed: Installation) -> list[Finding]:
         findings: list[Finding] = []
         for one in chosen:
-            mine = [finding async for finding in scope.findings(installed, one)]
+            mine = [finding async for finding in scope.findings(installed, one, write=write)]
             if not json:
-                _show(one, mine)
+                _show(one, mine, write)
             findings += mine
         return findings
 
@@ -50,15 +63,16 @@ def check(
     raise typer.Exit(BUG if any(finding.fails for finding in findings) else OK)
 
 
-def _show(integration: IntegrationConfig, findings: list[Finding]) -> None:
+def _show(integration: IntegrationConfig, findings: list[Finding], write: bool) -> None:
     out = screen.console()
     where = integration.base_url or f"region {integration.region}"
     out.print(f"[bold]{integration.id}[/]  {screen.escape(where)}")
     for heading in dict.fromkeys(_HEADINGS.values()):
         chosen = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
         if chosen:
-            _show_some(out, heading, chosen)
-    failing = [finding.name for finding in findings if finding.fails]
+            how = _HOW[write] if heading == _HEADINGS["action"] else ""
+            _show_some(out, heading + how, chosen)
+    failing = [finding.name for finding in findings if finding.fails and finding.kind == "model"]
     out.print(
         f"\n[red]{len(failing)} models do not work: {', '.join(failing)}[/]"
         if failing

@@ -1,9 +1,10 @@
 """The scope test of one integration, as plain data: each model, each proof of deletion, each action."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from bridge import app
@@ -11,14 +12,14 @@ from bridge.app import Installation
 from bridge.capture.stage import models_of
 from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Fatal
-from bridge.tracker import probe
+from bridge.tracker import probe, trial
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.probe import Verdict
 from bridge.tracker.shapes import Resource
 
-Kind = Literal["model", "deletions", "action", "fields", "time"]
+Kind = Literal["model", "deletions", "action", "cleanup", "fields", "time"]
 Result = Literal["works", "refused", "not_found", "error", "warning"]
 # TrackerRMS's clock and ours may differ by a little, and a record may be saved while we look.
 _AHEAD = timedelta(minutes=2)
@@ -29,28 +30,65 @@ _PATIENCE = Patience(attempts=2, attempt_seconds=20, deadline_seconds=30)
 
 class Finding(Struct, frozen=True, kw_only=True):
     """One line: what was tried, what came of it and why. ``deletions``: whether they can be proved;
-    ``fields``: our names that no record had a key for; ``time``: records dated in the future."""
+    ``cleanup``: whether the trial candidate is gone again; ``fields``: our names that no record had a key
+    for; ``time``: records dated in the future. ``trial_ids``: of the records that a trial wrote or used."""
 
     integration: str
     kind: Kind
     name: str
     result: Result
     reason: str
+    trial_ids: Mapping[str, str] = {}
 
     @property
     def fails(self) -> bool:
-        """Whether a model that is on does not work."""
-        return self.kind == "model" and self.result != "works"
+        """Whether a model that is on does not work, or the trial may have left something behind."""
+        return self.kind in ("model", "cleanup") and self.result != "works"
 
 
-async def findings(installed: Installation, integration: IntegrationConfig) -> AsyncIterator[Finding]:
-    """Try everything that is on, one call after another, within the shared budget; nothing is written."""
+async def findings(
+    installed: Installation, integration: IntegrationConfig, *, write: bool = False
+) -> AsyncIterator[Finding]:
+    """Try everything that is on, one call after another, within the shared budget.
+
+    Nothing is written, unless ``write`` says to carry each action out on a trial candidate.
+    """
     async with app.client(installed, integration, patience=_PATIENCE) as client:
+        models: list[Finding] = []
         for resource in app.resources(integration).values():
             async for finding in _resource(client, integration, resource):
+                models += [finding] if finding.kind == "model" else []
                 yield finding
-        for name in client.settings.actions:
-            yield _finding(integration, "action", name, await probe.action(client, name))
+        for finding in await _actions(client, integration, models, write):
+            yield finding
+
+
+async def _actions(
+    client: Client, integration: IntegrationConfig, models: list[Finding], write: bool
+) -> list[Finding]:
+    if all(finding.fails for finding in models):
+        # A path is there or not before TrackerRMS looks who asks: that says nothing of this account.
+        first = models[0]
+        result: probe.Result = "refused" if first.result == "refused" else "error"
+        reason = f"can't be told, for no call of this account succeeded: {first.reason}"
+        verdicts = [Verdict(name=name, result=result, reason=reason) for name in client.settings.actions]
+        return [_finding(integration, "action", verdict.name, verdict) for verdict in verdicts]
+    if not write:
+        return [
+            _finding(integration, "action", name, await probe.action(client, name))
+            for name in client.settings.actions
+        ]
+    tried = await trial.run(client)
+    return [
+        msgspec.structs.replace(
+            _finding(integration, _kind(verdict), verdict.name, verdict), trial_ids=tried.ids
+        )
+        for verdict in tried.verdicts
+    ]
+
+
+def _kind(verdict: Verdict) -> Kind:
+    return "cleanup" if verdict.name in trial.CLEANUP else "action"
 
 
 async def _resource(

@@ -20,6 +20,12 @@ Result = Literal["works", "refused", "not_found", "error"]
 ABSENT_ID = "999999999"
 """An id that fits a 32-bit database key and that no account has reached."""
 _NO_ID = "0"
+# One API gives a user's name in two parts, the other as one: either will do.
+_INSTEAD = {
+    "full_name": ("first_name", "last_name"),
+    "first_name": ("full_name",),
+    "last_name": ("full_name",),
+}
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -34,20 +40,21 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 async def resource(client: Client, name: ResourceName) -> Verdict:
     """Whether a resource can be listed and read by id; its models stand or fall with it."""
-    return await _judged(name, _read(client, name))
+    return await judged(name, _read(client, name))
 
 
 async def absent_id(client: Client, name: ResourceName) -> Verdict:
     """How an id that does not exist is answered: a deletion can be proved only if that is recognised."""
-    return await _judged(f"{name}: absent id", _read_absent(client, name))
+    return await judged(f"{name}: absent id", _read_absent(client, name))
 
 
 async def action(client: Client, name: str) -> Verdict:
     """Whether the call that an action is configured to use is there and allowed."""
-    return await _judged(name, _ask(client, client.settings.actions[name]))
+    return await judged(name, _ask(client, client.settings.actions[name]))
 
 
-async def _judged(name: str, trial: Awaitable[Verdict]) -> Verdict:
+async def judged(name: str, trial: Awaitable[Verdict]) -> Verdict:
+    """The trial's verdict, or what its error comes to. Raises ``Fatal`` alone."""
     try:
         return await trial
     except Refused as error:
@@ -114,8 +121,14 @@ def _absent(table: Resource, rows: list[Record], detail: Record | None) -> tuple
         name
         for name, reads in table.fields.items()
         if any(_readable(read, details) for read in reads)
-        and not any(_has(record, read.path) for read in reads for record in _sample(read, rows, details))
+        and not _found(table, name, rows, details)
+        and not all(_found(table, other, rows, details) for other in _INSTEAD.get(name, (name,)))
     )
+
+
+def _found(table: Resource, name: str, rows: list[Record], details: list[Record]) -> bool:
+    reads = table.fields.get(name, ())
+    return any(_has(record, read.path) for read in reads for record in _sample(read, rows, details))
 
 
 def _readable(read: Read, details: list[Record]) -> bool:

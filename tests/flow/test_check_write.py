@@ -1,0 +1,120 @@
+"""``bridge check --write``: each action for real on a trial candidate, and nothing of it left behind."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bridge.simulator.remote import Remote
+from tests.flow.program import Ended, Program, account, integration
+
+ACTIONS = ["create_candidate", "attach_document", "add_to_job", "move_stage", "reject"]
+REST = "[integrations.tracker.actions]\n" + "".join(f'{name} = "rest"\n' for name in ACTIONS)
+
+
+@pytest.fixture
+async def remote() -> AsyncIterator[Remote]:
+    async with account() as made:
+        yield made
+
+
+@pytest.fixture
+def program(remote: Remote, store_url: str, tmp_path: Path) -> Program:
+    return Program(tmp_path, f'[store]\nurl = "{store_url}"\n' + integration(remote.url))
+
+
+async def _fault(remote: Remote, path: str, kind: str, **more: Any) -> None:
+    async with aiohttp.ClientSession(remote.url) as session:
+        answer = await session.post("/__faults", json={"path": path, "kind": kind, **more})
+        answer.raise_for_status()
+
+
+def _results(ended: Ended) -> dict[str, str]:
+    return {f["name"]: f["result"] for f in ended.json if f["kind"] in ("action", "cleanup")}
+
+
+def _reason(ended: Ended, name: str) -> str:
+    return str(next(f["reason"] for f in ended.json if f["name"] == name))
+
+
+async def _all(remote: Remote) -> dict[str, set[str]]:
+    return {model: set(await remote.truth(model)) for model in ("candidate", "application")}
+
+
+@pytest.mark.parametrize("via", ["", REST], ids=["widget", "rest"])
+async def test_every_action_is_carried_out_and_the_trial_leaves_nothing(
+    program: Program, remote: Remote, via: str
+) -> None:
+    program.configure((program.directory / "bridge.toml").read_text() + via)
+    before = await _all(remote)
+    ended = await program("check", "--write", "--json")
+    assert _results(ended) == dict.fromkeys([*ACTIONS, "remove_candidate"], "works"), ended.out
+    ids = next(f["trial_ids"] for f in ended.json if f["kind"] == "cleanup")
+    changed = {(line["op"], line["model"], line["remote_id"]) for line in await remote.journal(0)}
+    assert ("created", "candidate", ids["candidate"]) in changed
+    assert ("deleted", "application", ids["application"]) in changed
+    jobs = await remote.truth("job")
+    assert ids["job"] == max((n for n, job in jobs.items() if job["status"] == "OPEN"), key=int)
+    assert (ended.code, await _all(remote)) == (0, before)
+
+
+async def test_without_write_nothing_is_written(program: Program, remote: Remote) -> None:
+    ended = await program("check", "--json")
+    assert (ended.code, await remote.journal(0)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "status", "result"),
+    [
+        ("/api/widget/attachDocument", "attach_document", 403, "refused"),
+        ("/api/widget/resourceApplication", "add_to_job", 404, "not_found"),
+        ("/api/widget/updateRecord", "move_stage", 500, "error"),
+        ("/api/widget/createResource", "create_candidate", 500, "error"),
+    ],
+)
+async def test_a_step_that_fails_says_why_and_the_candidate_is_removed(
+    program: Program, remote: Remote, path: str, name: str, status: int, result: str
+) -> None:
+    before = await _all(remote)
+    await _fault(remote, path, "status", status=status, times=None, method="POST", effect=status == 500)
+    ended = await program("check", "--write", "--json")
+    assert _results(ended)[name] == result
+    assert f"answered {status}" in _reason(ended, name)
+    assert _results(ended)["remove_candidate"] == "works"
+    assert await _all(remote) == before
+
+
+async def test_a_creation_whose_answer_is_lost_is_found_and_removed(program: Program, remote: Remote) -> None:
+    before = await _all(remote)
+    await _fault(remote, "/api/widget/createResource", "cut", method="POST")
+    ended = await program("check", "--write", "--json")
+    assert _results(ended)["find_candidate"] == "works"
+    assert (_results(ended)["remove_candidate"], await _all(remote)) == ("works", before)
+
+
+async def test_a_candidate_that_can_not_be_removed_is_named_for_a_person(
+    program: Program, remote: Remote
+) -> None:
+    before = await _all(remote)
+    await _fault(remote, "/api/v1/Resource/", "status", status=403, times=None, method="DELETE")
+    ended = await program("check", "--write", "--json")
+    (left,) = (await _all(remote))["candidate"] - before["candidate"]
+    assert f"candidate {left} (Bridge Check) is left in TrackerRMS" in _reason(ended, "remove_candidate")
+    assert (ended.code, _results(ended)["remove_candidate"]) == (1, "refused")
+
+
+async def test_a_dead_token_lets_no_action_seem_to_work(program: Program) -> None:
+    config = (program.directory / "bridge.toml").read_text()
+    program.configure(config.replace('bearer_token = "', 'bearer_token = "dead'))
+    for arguments in (["check", "--json"], ["check", "--write", "--json"]):
+        ended = await program(*arguments)
+        assert ended.code == 1
+        assert _results(ended) == dict.fromkeys(ACTIONS, "refused")
+        assert "does not accept the bearer token" in _reason(ended, "reject")
+
+
+async def test_a_healthy_account_gives_no_warning(program: Program) -> None:
+    ended = await program("check", "--json")
+    assert [f for f in ended.json if f["kind"] in ("fields", "time")] == []
