@@ -146,13 +146,14 @@ async def unchanged(settings: Config, rows: int) -> None:
         transaction = await installed.db.fetchval("SELECT pg_current_xact_id()::text::bigint")
         base = _rss()
         client.making_seconds = 0.0
-        cpu, wall, postgres = time.process_time(), time.monotonic(), _postgres_cpu()
+        postgres = await _backends_cpu(installed)
+        cpu, wall = time.process_time(), time.monotonic()
         await scan(installed, walk, context, "sweep")
         cpu = time.process_time() - cpu - client.making_seconds
         written = await installed.db.fetchval(
             "SELECT count(*) FROM snapshots WHERE xmin::text::bigint > $1", transaction
         )
-        wall, postgres = time.monotonic() - wall, _postgres_cpu() - postgres
+        wall, postgres = time.monotonic() - wall, await _backends_cpu(installed) - postgres
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"unchanged scan of {rows:,} records: {cpu:.1f} s of our CPU, {postgres:.1f} s of PostgreSQL's, "
@@ -211,13 +212,11 @@ def _rss() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _postgres_cpu() -> float:
-    """CPU seconds of every PostgreSQL process there is now, and of those the postmaster has waited for."""
-    total = 0.0
-    for process in psutil.process_iter(["name", "cpu_times"]):
-        if "postgres" in (process.info["name"] or "") and process.info["cpu_times"]:
-            total += process.info["cpu_times"].user + process.info["cpu_times"].system
-    return total
+async def _backends_cpu(installed: app.Installation) -> float:
+    """CPU seconds so far of the PostgreSQL processes that serve this database."""
+    found = await installed.db.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    times = [psutil.Process(row[0]).cpu_times() for row in found if psutil.pid_exists(row[0])]
+    return sum(time.user + time.system for time in times)
 
 
 def _settings(directory: str) -> Iterator[Config]:
