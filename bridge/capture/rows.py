@@ -11,7 +11,7 @@ from pyroaring import BitMap64
 
 from bridge.capture import paging
 from bridge.capture.changes import Observation, Trouble
-from bridge.errors import BridgeError, Permanent, Throttled, Transient
+from bridge.errors import BridgeError, Permanent
 from bridge.store import sources
 from bridge.store.database import Database
 from bridge.store.records import Source
@@ -20,7 +20,7 @@ from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser, Statuses
 from bridge.tracker.pages import Page, Row
-from bridge.tracker.problems import AccountFault, Refused, TooLarge
+from bridge.tracker.problems import Refused, TooLarge, Unreachable, Unreadable
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 
@@ -159,9 +159,8 @@ class Rows:
             async with slots:
                 try:
                     found = await self._read(context, one)
-                except (AccountFault, Throttled):
-                    raise
-                except (Transient, Refused) as error:
+                except (Unreachable, Unreadable, Refused) as error:
+                    # Of TrackerRMS alone: trouble with the store, asked for the budget, is no record's fault.
                     if failures.one_too_many() and not await self._answers(context, failures, moved):
                         raise
                     return _unread(context.resource, one, error)
