@@ -56,7 +56,13 @@ class Database:
         Raises ``ConfigError`` when ``url`` is no such thing.
         """
         with translated(url):
-            pool = await asyncpg.create_pool(url, min_size=1, max_size=pool_size, **_connection_options())
+            # No floor: restoring one while PostgreSQL is away is a traceback in the log at each attempt.
+            pool = await asyncpg.create_pool(url, min_size=0, max_size=pool_size, **_connection_options())
+            try:
+                await pool.fetchval("SELECT 1")
+            except BaseException:
+                pool.terminate()
+                raise
         return cls(url, pool)
 
     async def close(self) -> None:
@@ -87,7 +93,8 @@ class Database:
                 async with tx.transaction():
                     yield tx
         finally:
-            await self._pool.release(tx)
+            with translated_statements(self._url):
+                await self._pool.release(tx)
 
     @contextlib.asynccontextmanager
     async def dedicated(self) -> AsyncIterator["asyncpg.Connection"]:

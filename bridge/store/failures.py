@@ -38,6 +38,9 @@ def translated_statements(url: str) -> Iterator[None]:
         if "clos" not in str(error):  # "connection is closed", "the pool is closing"
             raise
         raise Transient(f"PostgreSQL at {shown(url)}: the connection was closed") from error
+    except asyncpg.InternalClientError as error:
+        # A connection cut in the middle of a statement leaves the driver's own state in between.
+        raise Transient(f"PostgreSQL at {shown(url)}: the connection broke") from error
     except TimeoutError as error:
         raise Transient(f"PostgreSQL at {shown(url)}: no answer in time") from error
     except ConnectionError as error:
