@@ -58,6 +58,11 @@ class Simulated:
         async with self._http.get(f"{self.url}/__calls") as answer:
             return dict(await answer.json())
 
+    async def forget_calls(self) -> None:
+        """Count the calls anew."""
+        async with self._http.delete(f"{self.url}/__calls") as answer:
+            answer.raise_for_status()
+
     async def truth(self) -> dict[str, list[dict[str, Any]]]:
         """Every record that exists now, by model."""
         return {str(model): await self._lines(f"/__truth?model={model}") for model in Model}
