@@ -16,10 +16,10 @@ from bridge.capture.diff import SHARED, Decision, Differ, Key
 from bridge.capture.publishing import Identity, Publisher
 from bridge.hashing import Hasher
 from bridge.store import outbox, parked, snapshots, sources
-from bridge.store.database import Tx
+from bridge.store.database import Database, Tx
 from bridge.store.outbox import OutboxRow
 from bridge.store.records import Snapshot, Source
-from bridge.tracker.families import Family
+from bridge.tracker.families import Family, Member
 from contracts.entities import Model
 from contracts.events import Cause
 
@@ -46,12 +46,16 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class Applied(Struct, frozen=True, kw_only=True):
-    """What came of a batch: events by type; records ignored as stale, newly parked, and read with gaps."""
+    """What came of a batch: events by type; records ignored as stale, newly parked, and read with gaps.
+
+    ``let_go``: tags and roles that a record carries no longer; ``Changes.settle`` deletes them.
+    """
 
     events: dict[str, int]
     stale: int = 0
     parked: int = 0
     provisional: int = 0
+    let_go: frozenset[Key] = frozenset()
 
     @property
     def changes(self) -> int:
@@ -66,6 +70,7 @@ class Applied(Struct, frozen=True, kw_only=True):
             stale=self.stale + other.stale,
             parked=self.parked + other.parked,
             provisional=self.provisional + other.provisional,
+            let_go=self.let_go | other.let_go,
         )
 
     def counts(self) -> dict[str, int]:
@@ -103,7 +108,7 @@ class Changes:
 
         ``silent`` stores what was never seen without publishing it; ``republish`` publishes unchanged records
         too, those that were last published before that moment. A record older than what is stored is ignored:
-        a stale index never rolls one back.
+        a stale index never rolls one back. Call ``settle`` for what is let go of.
         """
         if not observations:
             return Applied(events={})
@@ -111,7 +116,10 @@ class Changes:
         fresh = await self._fresh(tx, resource, observations)
         families = [o.found for o in fresh if isinstance(o.found, Family)]
         differ = Differ(self._hasher, _now(), self._models, republish)
-        decisions = await self._decide(tx, differ, families)
+        own = await self._own(tx, differ, families)
+        members = [m for f in families for m in f.members if m.model in SHARED and m.model in self._models]
+        keys = list(dict.fromkeys((m.model, m.remote_id) for m in members))
+        decisions = await self._shared(tx, differ, members, keys) + own
         events, oversized = await self._write(tx, decisions, cause, silent=silent, command_id=command_id)
         troubles = {o.source.row_id: o.found for o in fresh if isinstance(o.found, Trouble)}
         too_large = _too_large(resource, families, oversized)
@@ -123,10 +131,28 @@ class Changes:
             stale=len(observations) - len(fresh),
             parked=newly,
             provisional=sum(m.provisional for f in families for m in f.members),
+            let_go=self._let_go(own),
         )
 
+    async def settle(self, tx: Tx, keys: Iterable[Key], cause: Cause) -> Applied:
+        """Publish as deleted the tags and roles among ``keys`` that no record carries any more."""
+        await snapshots.lock(tx, self._id)
+        differ = Differ(self._hasher, _now(), self._models)
+        decisions = await self._shared(tx, differ, [], list(keys))
+        events, _ = await self._write(tx, decisions, cause, silent=False, command_id=UNSET)
+        return Applied(events=events)
+
+    async def unused(self, db: Database, models: Iterable[Model]) -> list[Key]:
+        """The tags and roles of these models that no record carries."""
+        return [
+            (model, remote_id)
+            for model in models
+            if model in SHARED and model in self._models
+            for remote_id in await snapshots.unused(db, self._id, model)
+        ]
+
     async def delete(self, tx: Tx, resource: str, row_ids: Sequence[int], cause: Cause) -> Applied:
-        """Publish as deleted what these records yielded; they are proved to be gone."""
+        """Publish as deleted what these records yielded; they are proved to be gone. As ``apply``."""
         await snapshots.lock(tx, self._id)
         gone = await sources.mark_gone(tx, self._id, resource, row_ids)
         await parked.release(tx, self._id, resource, gone)
@@ -134,9 +160,8 @@ class Changes:
         differ = Differ(self._hasher, _now(), self._models)
         decisions = [differ.deleted(snapshot) for snapshot in live]
         await snapshots.put(tx, self._id, [d.snapshot for d in decisions])
-        decisions += await self._shared(tx, differ, [], decisions)
         events, _ = await self._write(tx, decisions, cause, silent=False, command_id=UNSET)
-        return Applied(events=events)
+        return Applied(events=events, let_go=self._let_go(decisions))
 
     async def report(self, tx: Tx, resource: str, troubles: Sequence[Trouble]) -> None:
         """Dead letters for rows that have no id, one for each reason until no such row is seen any more."""
@@ -152,7 +177,7 @@ class Changes:
         stored = await sources.known(tx, self._id, resource, list(last))
         return [o for o in last.values() if not _stale(o, stored.get(o.source.row_id))]
 
-    async def _decide(self, tx: Tx, differ: Differ, families: Sequence[Family]) -> list[Decision]:
+    async def _own(self, tx: Tx, differ: Differ, families: Sequence[Family]) -> list[Decision]:
         parents = [diff.parent_of(f.resource, f.remote_id) for f in families]
         live = await snapshots.of_parents(tx, self._id, parents)
         stored = {(s.model, s.remote_id): s for s in live}
@@ -166,22 +191,21 @@ class Changes:
         own = differ.families(families, stored, live)
         # The links first: whether a tag or a role is in use is asked of the stored ones.
         await snapshots.put(tx, self._id, [self._publisher.kept(d) for d in own])
-        return await self._shared(tx, differ, families, own) + own
+        return own
+
+    def _let_go(self, own: Iterable[Decision]) -> frozenset[Key]:
+        keys = (_let_go(decision) for decision in own)
+        return frozenset(key for key in keys if key is not None and key[0] in self._models)
 
     async def _shared(
-        self, tx: Tx, differ: Differ, families: Iterable[Family], own: Iterable[Decision]
+        self, tx: Tx, differ: Differ, members: Iterable[Member], touched: Sequence[Key]
     ) -> list[Decision]:
-        members = [m for f in families for m in f.members if m.model in SHARED and m.model in self._models]
-        touched = dict.fromkeys((m.model, m.remote_id) for m in members)
-        touched |= dict.fromkeys(
-            key for d in own if (key := _let_go(d)) is not None and key[0] in self._models
-        )
         if not touched:
             return []
-        stored = _by_key(await snapshots.by_keys(tx, self._id, list(touched)))
+        stored = _by_key(await snapshots.by_keys(tx, self._id, touched))
         names = [diff.shared_key(*key) for key in touched]
         used = await snapshots.shared_in_use(tx, self._id, names)
-        decisions = differ.shared(members, list(touched), stored, lambda k: diff.shared_key(*k) in used)
+        decisions = differ.shared(members, touched, stored, lambda k: diff.shared_key(*k) in used)
         await snapshots.put(tx, self._id, [self._publisher.kept(d) for d in decisions])
         return decisions
 

@@ -171,7 +171,7 @@ class Poller:
                 self._doors.db, self._doors.integration_id, name, self._doors.rows.server_now()
             )
         else:
-            applied = await walk.poll(self._contexts(name), cursor)
+            applied = await walk.poll(self._contexts(name), cursor, loaded=standing.loaded)
             if applied.provisional and name == "applications":
                 # A status that is not in our list: it was made a moment ago.
                 self._standings["statuses"].poll_due_at = started
@@ -232,7 +232,8 @@ class Poller:
                 raise Transient(f"approved deletions wait for a complete read: {flaw}")
         for held in await deletions.waiting(self._doors.db, self._doors.integration_id):
             if held.resource == name and held.state == "approved":
-                await self._walk(name).deletion.carry_out(held)
+                walk = self._walk(name)
+                walk.unclaimed.note(await walk.deletion.carry_out(held))
 
     def _contexts(self, name: str, *, reread: bool = False) -> Callable[[str | None], Context]:
         return lambda state: self._context(name, state, reread=reread)

@@ -13,10 +13,11 @@ import structlog
 from msgspec import Struct
 from pyroaring import BitMap64
 
-from bridge.capture.changes import Applied
+from bridge.capture.changes import Applied, Observation
 from bridge.capture.deletion import Deletion, Doors
 from bridge.capture.paging import Run
 from bridge.capture.rows import Batch, Context
+from bridge.capture.unclaimed import Unclaimed
 from bridge.store import cursors, leases, parked, scans
 from bridge.store.cursors import Cursor
 from bridge.store.database import Tx
@@ -33,6 +34,7 @@ _CAUSES: dict[scans.ScanKind, Cause] = {
     "republish": "resync",
 }
 _LONGEST_OVERLAP = 24 * 3600.0
+_LAG_MARGIN = 1.25
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -54,16 +56,22 @@ class Walk:
         self._id = doors.integration_id
         self._pages_at_once = pace.first_pages
         self.deletion = Deletion(doors, resource)
+        self.unclaimed = Unclaimed(doors, resource)
 
-    async def poll(self, context: Callable[[str | None], Context], cursor: Cursor) -> Applied:
-        """Read what changed since the cursor, each state in turn, then move the cursor."""
+    async def poll(
+        self, context: Callable[[str | None], Context], cursor: Cursor, *, loaded: bool
+    ) -> Applied:
+        """Read what changed since the cursor, each state in turn, then move the cursor.
+
+        ``loaded``: the first load is over; before, nobody knows what records still to come carry.
+        """
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
         since = _since(cursor, self._pace.overlap_seconds)
         until: datetime | None = None
         lag = 0.0
         total = Applied(events={})
-        pages_read = 0
+        pages_read, flaw = 0, None
         for state in self._resource.states:
             number, done = 1, False
             while not done:
@@ -78,8 +86,11 @@ class Walk:
                     async with doors.db.transaction() as tx:
                         await leases.assert_held(tx, doors.lease)
                         total = total.plus(await self._commit(tx, batch, "poll"))
-                pages_read += len(run.pages)
+                pages_read, flaw = pages_read + len(run.pages), flaw or run.flaw
                 number, done = number + 1, run.done
+        if loaded and flaw is None:
+            lag = max(lag, cursor.index_lag_seconds)
+            total = total.plus(await self.unclaimed.settle(started, lag * _LAG_MARGIN))
         await cursors.advance(
             doors.db,
             self._id,
@@ -121,15 +132,18 @@ class Walk:
             if not batch.empty:
                 async with doors.db.transaction() as tx:
                     await leases.assert_held(tx, doors.lease)
-                    silent = first and self._pace.silent
-                    applied = await self._commit(tx, batch, cause, silent=silent, republish=republish)
+                    silent_before = self._silent_before(utc_now()) if first else None
+                    applied = await self._commit(
+                        tx, batch, cause, silent_before=silent_before, republish=republish
+                    )
                     total = total.plus(applied)
             number, done = number + 1, run.done
         expected = run.total_count if run is not None else None
         if duplicates or (expected is not None and expected != len(seen)):
             flaw = flaw or f"{len(seen)} of {expected} rows, {duplicates} seen twice"
         if flaw is None:
-            total = total.plus(await self.deletion.of_whole_read(seen))
+            total = total.plus(self.unclaimed.note(await self.deletion.of_whole_read(seen)))
+            total = total.plus(await self.unclaimed.settle(started, 0.0))
             async with doors.db.transaction() as tx:
                 await parked.release_nameless(tx, self._id, name, None)
         await cursors.advance(
@@ -202,7 +216,7 @@ class Walk:
                 tx,
                 batch,
                 _CAUSES[scan.kind],
-                silent=scan.kind == "initial" and self._pace.silent,
+                silent_before=self._silent_before(scan.started_at) if scan.kind == "initial" else None,
                 republish=republish,
             )
             await scans.advance(tx, scan.id, progress)
@@ -238,6 +252,8 @@ class Walk:
             await parked.release_nameless(tx, self._id, self._resource.name, scan.started_at)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self._resource.name)
+        self.unclaimed.note(applied)
+        await self.unclaimed.find()
         fields: dict[str, object] = {
             "kind": scan.kind,
             "rows": len(seen),
@@ -254,20 +270,32 @@ class Walk:
         left = scan.pages_known - scan.pages_done - scan.next_page + 1
         return max(1, min(left, self._pages_at_once))
 
+    def _silent_before(self, began: datetime) -> datetime | None:
+        """Records last updated before that are stored in silence; ``None``: none are. The polls look back by
+        the overlap, and tell what changed in it."""
+        if not self._pace.silent:
+            return None
+        return began - timedelta(seconds=self._pace.overlap_seconds)
+
     async def _commit(
         self,
         tx: Tx,
         batch: Batch,
         cause: Cause,
         *,
-        silent: bool = False,
+        silent_before: datetime | None = None,
         republish: datetime | None = None,
     ) -> Applied:
         changes = self._doors.changes
         await changes.report(tx, self._resource.name, batch.anonymous)
-        return await changes.apply(
-            tx, self._resource.name, batch.observations, cause, silent=silent, republish=republish
-        )
+        name = self._resource.name
+        # What changed since the load began is news, whoever sees it first.
+        told = [o for o in batch.observations if silent_before is None or _since_moment(o, silent_before)]
+        muted = [o for o in batch.observations if o not in told] if silent_before else []
+        applied = await changes.apply(tx, name, muted, cause, silent=True)
+        applied = applied.plus(await changes.apply(tx, name, told, cause, republish=republish))
+        # Noted even where the transaction fails after this: a tag that is carried is never deleted.
+        return self.unclaimed.note(applied)
 
     def _progress(self, scan: Scan, run: Run, batch: Batch, calls: int) -> Progress:
         # The counts of the segments read to their end stay; this one's is as the list says now.
@@ -325,11 +353,15 @@ def _incomplete(scan: Scan, rows: int) -> str | None:
     return None
 
 
+def _since_moment(observation: Observation, moment: datetime) -> bool:
+    return observation.latest is not None and observation.latest >= moment
+
+
 def _since(cursor: Cursor, overlap_seconds: float) -> datetime | None:
     if cursor.polled_until is None:
         return None
     # A quarter more than the index was ever seen to be late.
-    overlap = max(overlap_seconds, cursor.index_lag_seconds * 1.25)
+    overlap = max(overlap_seconds, cursor.index_lag_seconds * _LAG_MARGIN)
     return cursor.polled_until - timedelta(seconds=min(overlap, _LONGEST_OVERLAP))
 
 

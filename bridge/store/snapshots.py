@@ -7,7 +7,7 @@ All of an integration's snapshots change under ``lock``: entities that several r
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.store.database import Tx
+from bridge.store.database import Database, Tx
 from bridge.store.records import Snapshot
 from contracts.entities import Model
 
@@ -53,6 +53,19 @@ WHERE EXISTS (SELECT FROM snapshots s
 async def shared_in_use(tx: Tx, integration_id: str, shared: Sequence[str]) -> set[str]:
     """Which of these tags and roles at least one live link still carries."""
     return {r[0] for r in await tx.fetch(_IN_USE, integration_id, shared)}
+
+
+_UNUSED = """
+SELECT t.remote_id FROM snapshots t
+WHERE t.integration_id = $1 AND t.model = $2 AND NOT t.deleted
+  AND NOT EXISTS (SELECT FROM snapshots s
+                  WHERE s.integration_id = $1 AND s.shared = $2 || ':' || t.remote_id AND NOT s.deleted)
+"""
+
+
+async def unused(db: Database, integration_id: str, model: Model) -> list[str]:
+    """The tags or roles that no live link carries."""
+    return [r[0] for r in await db.fetch(_UNUSED, integration_id, str(model))]
 
 
 _UPSERT = f"""

@@ -1,0 +1,47 @@
+"""Tags and roles that a record let go of, kept until it is sure that no other record has taken them up.
+
+By id a loss shows at once, while the search index may show the record that took the tag up much later; and
+it may stand on a page that was read before. So such a tag is deleted by a whole poll that began when
+whatever was changed before the loss had to be found.
+"""
+
+import time
+
+from bridge.capture.changes import Applied
+from bridge.capture.deletion import Doors
+from bridge.capture.diff import Key
+from bridge.store import leases
+from bridge.tracker.shapes import Resource
+
+
+class Unclaimed:
+    """Those of one resource. A restart forgets them; the next sweep finds them again."""
+
+    def __init__(self, doors: Doors, resource: Resource) -> None:
+        self._doors = doors
+        self._resource = resource
+        self._since: dict[Key, float] = {}
+
+    def note(self, applied: Applied) -> Applied:
+        """Remember what was let go of; returns ``applied``."""
+        self._since |= dict.fromkeys(applied.let_go, time.monotonic())
+        return applied
+
+    async def find(self) -> None:
+        """Look for what an interrupted run left behind."""
+        found = await self._doors.changes.unused(self._doors.db, self._resource.models)
+        now = time.monotonic()
+        for key in found:
+            self._since.setdefault(key, now)
+
+    async def settle(self, began: float, lag_seconds: float) -> Applied:
+        """After a whole poll that began at that monotonic moment: delete what nothing carries any more."""
+        due = [key for key, since in self._since.items() if since + lag_seconds <= began]
+        if not due:
+            return Applied(events={})
+        async with self._doors.db.transaction() as tx:
+            await leases.assert_held(tx, self._doors.lease)
+            applied = await self._doors.changes.settle(tx, due, "poll")
+        for key in due:
+            del self._since[key]
+        return applied

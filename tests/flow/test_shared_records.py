@@ -1,0 +1,52 @@
+"""Tags and roles belong to every record that carries them: no order of reading makes one blink."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.simulator.world import World
+from tests import oracle
+from tests.installation import INTEGRATION, Installation, installed
+
+
+@pytest.fixture
+async def bridge(
+    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
+) -> AsyncIterator[Installation]:
+    """A bridge that has read its account, whose polls find what changed before its sweeps do."""
+    async with installed(
+        store_url,
+        embedded_kafka,
+        topic_prefix,
+        world=World(seed=5, candidates=40, jobs=3, applications=0, users=3, index_lag_seconds=0),
+        capture={"poll_seconds": 0.2, "sweep_minutes": 60.0},
+        data_dir=str(data_dir),
+    ) as made:
+        made.start()
+        await made.agree()
+        yield made
+
+
+async def test_a_tag_that_moves_to_another_candidate_is_never_deleted(bridge: Installation) -> None:
+    world = bridge.server.world
+    first, second, *others = sorted(world.live["resource"].ids())
+    world.change("update", "resource", first, tagText="Wanderer")
+    await bridge.agree()
+    # The page with the newest changes, where the tag is let go of, is read before the one where it is taken.
+    world.change("update", "resource", second, tagText="Wanderer")
+    for other in others[:20]:
+        world.change("update", "resource", other, jobTitle="Welder")
+    world.change("update", "resource", first, tagText="")
+    await bridge.agree()
+    assert oracle.false_deletions(bridge.topics, INTEGRATION, await bridge.simulator.journal()) == []
+
+
+async def test_a_tag_that_nobody_carries_any_more_is_deleted_by_a_poll(bridge: Installation) -> None:
+    world = bridge.server.world
+    first = min(world.live["resource"].ids())
+    world.change("update", "resource", first, tagText="Short lived")
+    await bridge.agree()
+    world.change("update", "resource", first, tagText="")
+    topics = await bridge.agree()
+    assert topics.types["tag.deleted"] == 1
