@@ -290,8 +290,9 @@ class Walk:
         await changes.report(tx, self._resource.name, batch.anonymous)
         name = self._resource.name
         # What changed since the load began is news, whoever sees it first.
-        told = [o for o in batch.observations if silent_before is None or _since_moment(o, silent_before)]
-        muted = [o for o in batch.observations if o not in told] if silent_before else []
+        told, muted = [], []
+        for observation in batch.observations:
+            (told if _is_news(observation, silent_before) else muted).append(observation)
         applied = await changes.apply(tx, name, muted, cause, silent=True)
         applied = applied.plus(await changes.apply(tx, name, told, cause, republish=republish))
         # Noted even where the transaction fails after this: a tag that is carried is never deleted.
@@ -353,8 +354,10 @@ def _incomplete(scan: Scan, rows: int) -> str | None:
     return None
 
 
-def _since_moment(observation: Observation, moment: datetime) -> bool:
-    return observation.latest is not None and observation.latest >= moment
+def _is_news(observation: Observation, silent_before: datetime | None) -> bool:
+    if silent_before is None:
+        return True
+    return observation.latest is not None and observation.latest >= silent_before
 
 
 def _since(cursor: Cursor, overlap_seconds: float) -> datetime | None:
