@@ -290,7 +290,8 @@ class Walk:
         await changes.report(tx, self._resource.name, batch.anonymous)
         name = self._resource.name
         # What changed since the load began is news, whoever sees it first.
-        told, muted = [], []
+        told: list[Observation] = []
+        muted: list[Observation] = []
         for observation in batch.observations:
             (told if _is_news(observation, silent_before) else muted).append(observation)
         applied = await changes.apply(tx, name, muted, cause, silent=True)
