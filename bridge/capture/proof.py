@@ -16,7 +16,6 @@ from bridge.capture import paging
 from bridge.config import CaptureConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
 from bridge.tracker.client import Client, Gone
-from bridge.tracker.problems import AccountFault
 from bridge.tracker.shapes import Resource
 
 # Below this many, a percentage says nothing: three of ten users may well go on one day. All of three may not.
@@ -134,7 +133,7 @@ class Prover:
             async with slots:
                 try:
                     return isinstance(await paging.detail(self._client, resource.name, str(row_id)), Gone)
-                except (AccountFault, Throttled):
+                except Throttled:
                     raise
                 except (Transient, Permanent) as error:
                     failures.append(error)

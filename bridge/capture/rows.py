@@ -20,7 +20,7 @@ from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser, Statuses
 from bridge.tracker.pages import Page, Row
-from bridge.tracker.problems import Refused, TooLarge, Unreachable, Unreadable
+from bridge.tracker.problems import CredentialsRefused, Refused, TooLarge, Unreachable, Unreadable
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 
@@ -159,9 +159,10 @@ class Rows:
             async with slots:
                 try:
                     found = await self._read(context, one)
-                except (Unreachable, Unreadable, Refused) as error:
+                except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
                     # Of TrackerRMS alone: trouble with the store, asked for the budget, is no record's fault.
-                    if failures.one_too_many() and not await self._answers(context, failures, moved):
+                    failures.note(error)
+                    if failures.too_many and await self._answers(context, failures, moved) is False:
                         raise
                     return _unread(context.resource, one, error)
                 if found is not None:
@@ -173,17 +174,23 @@ class Rows:
                 tasks = [group.create_task(read(one)) for one in moved]
         except BaseExceptionGroup as errors:
             raise _first_of(errors) from errors
+        if failures.too_many and not await self._answers(context, failures, moved):
+            raise failures.first
         return [task.result() for task in tasks]
 
-    async def _answers(self, context: Context, failures: "_Failures", moved: Sequence[Moved]) -> bool:
-        """Whether the server gives by id what it gave before: then the failures are the records' own."""
+    async def _answers(self, context: Context, failures: "_Failures", moved: Sequence[Moved]) -> bool | None:
+        """Whether the server gives by id what it gave before: then the failures are the records' own.
+
+        ``None`` while there is nothing that it gave before.
+        """
         async with failures.asking:
             if failures.server_answers is None:
                 name, these = context.resource.name, [one.source.row_id for one in moved]
                 row_ids = [] if failures.answered is None else [failures.answered]
                 row_ids = row_ids or await sources.some_live(self._db, self._id, name, these, 1)
                 answers = [await paging.detail(self._client, name, str(row_id)) for row_id in row_ids]
-                failures.server_answers = any(not isinstance(answer, Gone) for answer in answers)
+                if answers:
+                    failures.server_answers = any(not isinstance(answer, Gone) for answer in answers)
             return failures.server_answers
 
     async def _read(self, context: Context, moved: Moved) -> Observation | None:
@@ -295,12 +302,23 @@ class _Failures:
         self.server_answers: bool | None = None
         self.answered: int | None = None
         self._tolerated = tolerated
-        self._count = 0
+        self._noted: list[BridgeError] = []
+        self._access = False
 
-    def one_too_many(self) -> bool:
-        """Count one more; whether there are too many to be put down to the records."""
-        self._count += 1
-        return self._count > self._tolerated
+    def note(self, error: BridgeError) -> None:
+        """Count one more."""
+        self._noted.append(error)
+        self._access = self._access or isinstance(error, CredentialsRefused)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there are too many to be put down to the records unasked; a refused token is at once."""
+        return self._access or len(self._noted) > self._tolerated
+
+    @property
+    def first(self) -> BridgeError:
+        """The first of them."""
+        return self._noted[0]
 
 
 def _first_of(errors: BaseExceptionGroup) -> BaseException:
