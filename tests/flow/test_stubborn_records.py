@@ -1,15 +1,12 @@
 """Records that never answer by id hold up themselves, and nobody else."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bridge.simulator.world import World
-from tests import oracle
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import Installation, installed
 from tests.waiting import until
 
 _STUBBORN = 4
