@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from bridge import supervisor
 from bridge.capture import schedule
 from bridge.capture.deletion import Doors
 from bridge.capture.rows import Context
@@ -82,7 +83,7 @@ class Poller:
             await self._notice_approvals()
             match schedule.choose(self._standings, time.monotonic(), background_by):
                 case Wait(seconds=seconds):
-                    await _until(stop, min(seconds, _TICK_SECONDS))
+                    await supervisor.pause(stop, min(seconds, _TICK_SECONDS))
                 case Task() as task:
                     await self._attempt(task)
                     if task.work != "poll":
@@ -255,11 +256,3 @@ class Poller:
 
     def _resource(self, name: str) -> Resource:
         return next(resource for known, resource in self._resources.items() if known == name)
-
-
-async def _until(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            await stop.wait()
-    except TimeoutError:
-        return
