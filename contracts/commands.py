@@ -231,6 +231,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 ENDINGS = ("succeeded", "failed", "unknown")
+UNKNOWN_TYPE = "command"
+"""Stands for the type of a message whose own type is none: its result is ``command.failed``."""
+DATA_SCHEMA = "urn:trackerrms-bridge:command-result:1"
 
 
 class Result(Struct, frozen=True, kw_only=True):

@@ -32,6 +32,12 @@ def dead_letter_id(integration_id: str, subject: str, reason: str, at: str) -> s
     return "dlq_" + _derive(b"deadletter", integration_id, subject, reason, at)
 
 
+def result_id(integration_id: str, command_id: str, variant: str = "") -> str:
+    """The id of a command's result: ``res_`` and 24 characters. A command has one; a message that was refused
+    although its id is taken, or that is no command, tells its own result apart by ``variant``."""
+    return "res_" + _derive(b"result", integration_id, command_id, variant)
+
+
 def format_sequence(sequence: int) -> str:
     """A version number, zero-padded so that it sorts as text: ``0000000042``."""
     return f"{sequence:0{SEQUENCE_DIGITS}d}"

@@ -59,6 +59,7 @@ def _command_schema(kind: str, struct: type[Struct]) -> dict[str, Any]:
 def _result_schema() -> dict[str, Any]:
     schema = msgspec.json.schema(commands.Result)
     kinds = [f"{kind}.{ending}" for kind in commands.INPUTS for ending in commands.ENDINGS]
+    kinds.append(f"{commands.UNKNOWN_TYPE}.failed")
     schema["$defs"][commands.Result.__name__]["properties"]["type"]["enum"] = kinds
     return _written(schema, "Command result")
 
