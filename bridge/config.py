@@ -120,6 +120,9 @@ class IntegrationConfig(_Slice, frozen=True, kw_only=True):
     oauth_client_id: str = "EvoApi_1.0"
     oauth_client_secret: Secret | None = None
     oauth_refresh_token: Secret | None = None
+    api_key: Secret | None = None
+    username: str | None = None
+    password: Secret | None = None
     time_zone: str = "UTC"
     requests_per_minute: Positive = 600
     initial_load: Literal["emit", "silent"] = "emit"
@@ -341,6 +344,9 @@ def _check_models(key: str, integration: IntegrationConfig) -> None:
 
 
 def _check_credentials(key: str, integration: IntegrationConfig) -> None:
+    if bool(integration.username) != bool(integration.password):
+        missing = "password" if integration.username else "username"
+        raise ConfigError(f"{key}.{missing}: missing; username and password go together")
     if integration.bearer_token:
         return
     if not integration.oauth_refresh_token:

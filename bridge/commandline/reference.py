@@ -52,6 +52,10 @@ MEANINGS = {
     "integrations.oauth_client_id": "the OAuth2 client, with `oauth_refresh_token`",
     "integrations.oauth_client_secret": "needed for OAuth2",
     "integrations.oauth_refresh_token": "the other credential, instead of `bearer_token`",
+    "integrations.api_key": "of the older widget API, which carries out most commands; the tokens come "
+    "after it. Unset: `username` and `password`, else the OAuth2 token, else `bearer_token`",
+    "integrations.username": "a TrackerRMS user for the widget API, with `password`",
+    "integrations.password": "of `username`",
     "integrations.time_zone": "the account's own: TrackerRMS gives local times without a zone",
     "integrations.requests_per_minute": "what all processes together may spend",
     "integrations.initial_load": "`silent`: the first load makes no events",

@@ -71,12 +71,11 @@ async def _actions(
         first = models[0]
         result: probe.Result = "refused" if first.result == "refused" else "error"
         reason = f"can't be told, for no call of this account succeeded: {first.reason}"
-        verdicts = [Verdict(name=name, result=result, reason=reason) for name in client.settings.actions]
+        verdicts = [Verdict(name=name, result=result, reason=reason) for name in _on(client)]
         return [_finding(integration, "action", verdict.name, verdict) for verdict in verdicts]
     if not write:
         return [
-            _finding(integration, "action", name, await probe.action(client, name))
-            for name in client.settings.actions
+            _finding(integration, "action", name, await probe.action(client, name)) for name in _on(client)
         ]
     tried = await trial.run(client)
     return [
@@ -85,6 +84,10 @@ async def _actions(
         )
         for verdict in tried.verdicts
     ]
+
+
+def _on(client: Client) -> list[str]:
+    return [name for name, action in client.settings.actions.items() if action.call is not None]
 
 
 def _kind(verdict: Verdict) -> Kind:

@@ -80,14 +80,19 @@ class Authenticator:
             return stored
 
     async def widget_token(self, lane: Lane) -> Secret:
-        """What the widget API takes: the bearer token itself; it does not know the JWT."""
-        if self._config.bearer_token is not None:
+        """What the widget API takes: an OAuth2 access token, which the vendor documents, else the bearer
+        token itself; it does not know the JWT."""
+        if self._config.oauth_refresh_token is None and self._config.bearer_token is not None:
             return self._config.bearer_token
         async with self._turn:
             if self._access is not None and self._clock() < self._access_ends_at:
                 return self._access
             async with self._exchange_turn():
                 return await self._access_token(lane)
+
+    def forget_access(self) -> None:
+        """The access token was refused: the next call asks for another."""
+        self._access = None
 
     @contextlib.asynccontextmanager
     async def _exchange_turn(self) -> AsyncIterator[None]:

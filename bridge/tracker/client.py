@@ -17,19 +17,25 @@ from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Budget, Lane, TokenVault
-from bridge.tracker import hosts, local_time, pages, resources, values
+from bridge.tracker import hosts, local_time, pages, resources, values, widget
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
 from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
-from bridge.tracker.problems import CredentialsRefused, EmptyBody, NoRows, Refused, Unreadable
-from bridge.tracker.shapes import Resource, ResourceName, Resources
+from bridge.tracker.problems import (
+    CredentialsRefused,
+    EmptyBody,
+    NoCredentials,
+    NoRows,
+    Refused,
+    Unreadable,
+)
+from bridge.tracker.shapes import Call, Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
 _SUCCESS = (200, 201, 202, 203)
 _OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
-_WIDGET_NO_USER = (1, 2)
 
 
 class Gone(Struct, frozen=True, kw_only=True):
@@ -52,7 +58,8 @@ def utc_now() -> datetime:
 class Client:
     """One integration's TrackerRMS. Use as ``async with Client(…) as client``.
 
-    ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing.
+    ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
+    budget's lane of every call that names none itself.
     """
 
     def __init__(
@@ -64,12 +71,15 @@ class Client:
         settings: Resources | None = None,
         clock: Callable[[], datetime] = utc_now,
         patience: Patience | None = None,
+        lane: Lane = "poll",
     ) -> None:
         where = f"integrations.{config.id}.tracker"
         self.settings = resources.configure(config.tracker, where) if settings is None else settings
         self.hosts = hosts.of(config)
         self.patience = patience or Patience()
-        self._zone = ZoneInfo(config.time_zone)
+        self.zone = ZoneInfo(config.time_zone)
+        self._lane = lane
+        self._credentials = widget.credentials(config)
         self._clock = clock
         self._wire = Wire(self.patience)
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock)
@@ -103,7 +113,7 @@ class Client:
         state: str | None = None,
         updated_after: datetime | None = None,
         number: int = 1,
-        lane: Lane = "poll",
+        lane: Lane | None = None,
     ) -> Page:
         """One page of a list, from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
 
@@ -132,35 +142,60 @@ class Client:
             page = self._decoders[resource].decode(answer.body, number)
         except Unreadable as error:
             if generation == "widget":
-                self._check_widget(name, answer)
+                self._widget_reply(name, answer)
             raise type(error)(f"{name}: {error}") from None
         whole = generation == "widget" or not table.paged
         return msgspec.structs.replace(page, has_next=False) if whole else page
 
-    async def statuses(self, lane: Lane = "poll") -> Page:
+    async def statuses(self, lane: Lane | None = None) -> Page:
         """Every placement status in order, as one page; ``Row.place`` is its place."""
         return await self.pages("statuses", lane=lane)
 
-    async def detail(self, resource: ResourceName, remote_id: str, *, lane: Lane = "poll") -> Detail | Gone:
+    async def detail(
+        self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
+    ) -> Detail | Gone:
         """One record by id, live. An empty 200 is an ``EmptyBody``, never ``Gone``."""
         call = self.settings[resource].by_id
         if call is None:
             raise Refused(f"{resource} can't be read by id", 405)
         path = call.filled(id=remote_id)
-        answer = await self.request(call.method, path, lane=lane, repeatable=True)
+        record = await self.read(call.method, path, lane=lane)
+        if isinstance(record, Gone):
+            return record
+        if not isinstance(record, dict):
+            raise NoRows(f"{call.method} {path}: the answer is {values.kind(record)}, expected an object")
+        return Detail(record=record)
+
+    async def read(self, method: str, path: str, *, lane: Lane | None = None) -> Any | Gone:
+        """What one reading call answered, decoded; ``Gone`` where it says that nothing is there."""
+        answer = await self.request(method, path, lane=lane, repeatable=True)
         if answer.status in self.settings.gone_statuses:
             return Gone(status=answer.status)
-        name = f"{call.method} {path}"
+        name = f"{method} {path}"
         _check(name, answer)
         if not answer.body.strip():
             raise EmptyBody(f"{name}: the answer's body is empty")
         try:
-            record = pages.decode(answer.body)
+            return pages.decode(answer.body)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}") from None
-        if not isinstance(record, dict):
-            raise NoRows(f"{name}: the answer is {values.kind(record)}, expected an object")
-        return Detail(record=record)
+
+    async def call_widget(
+        self, call: Call, inner: Mapping[str, Any], *, action: str | None = None, repeatable: bool = False
+    ) -> widget.Reply:
+        """One call of the widget API by document: envelope and credentials around ``inner``.
+
+        ``action`` is the one that REST could carry out instead, for the message. Raises what ``request``
+        and ``widget.reply`` raise.
+        """
+        answer = await self.request(
+            call.method,
+            call.path,
+            data=widget.envelope(call.path, inner),
+            repeatable=repeatable,
+            generation="widget",
+        )
+        return self._widget_reply(f"{call.method} {call.path}", answer, action)
 
     async def request(
         self,
@@ -170,7 +205,7 @@ class Client:
         data: Any = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        lane: Lane = "poll",
+        lane: Lane | None = None,
         repeatable: bool = False,
         generation: Generation = "rest",
     ) -> Answer:
@@ -179,58 +214,57 @@ class Client:
         ``data``: bytes are sent as they are, anything else as JSON. ``headers`` can't replace the
         authorisation nor what frames the request. A call that is not ``repeatable`` (a
         write) is sent once more only where it can't have been carried out; a lost answer is
-        ``EffectUnknown``, and a 5xx is the caller's to read.
+        ``EffectUnknown``, and a 5xx is the caller's to read. The widget API's envelope is given the
+        configured credentials; where none are, the Authorization header carries the token.
         """
         if not path.startswith("/"):
             # Joined to the host's name, anything else could name another host, and it would get the token.
             raise Refused("a path must start with /", 400)
-        body = data if data is None or isinstance(data, bytes) else msgspec.json.encode(data)
-        theirs = {name: value for name, value in (headers or {}).items() if name.lower() not in _OURS}
-        given = {"Accept": "application/json", **theirs}
-        if body is not None and not any(name.lower() == "content-type" for name in given):
-            given["Content-Type"] = "application/json"
-
-        async def attempt(bearer: Secret) -> Answer:
-            return await self._caller.send(
-                Request(
-                    method=method,
-                    path=path,
-                    headers={**given, "Authorization": f"Bearer {bearer.reveal()}"},
-                    body=body,
-                    params=params,
-                    lane=lane,
-                    generation=generation,
-                    repeatable=repeatable,
-                )
-            )
-
+        complete = widget.with_credentials(data, self._credentials) if generation == "widget" else None
+        whole = data if complete is None else complete
+        body = whole if whole is None or isinstance(whole, bytes) else msgspec.json.encode(whole)
+        request = Request(
+            method=method,
+            path=path,
+            headers=_headers(headers, body),
+            body=body,
+            params=params,
+            lane=lane or self._lane,
+            generation=generation,
+            repeatable=repeatable,
+        )
+        if complete is not None:
+            return await self._caller.send(request)
         if generation == "widget":
-            return await attempt(await self._auth.widget_token(lane))
-        token = await self._auth.token(lane)
+            return await self._attempt(request, await self._auth.widget_token(request.lane))
+        return await self._renewing(request)
+
+    async def _renewing(self, request: Request) -> Answer:
+        token = await self._auth.token(request.lane)
         for renewal in range(self.patience.renewals + 1):
-            answer = await attempt(token.jwt)
+            answer = await self._attempt(request, token.jwt)
             if answer.status != 401:
                 return answer
             if renewal < self.patience.renewals:
                 await asyncio.sleep(self.patience.renewal_pause_seconds * renewal)
-                token = await self._auth.renew(token, lane)
+                token = await self._auth.renew(token, request.lane)
         raise CredentialsRefused(
-            f"{method} {path} at {self.hosts.where} answered 401 to {self.patience.renewals + 1} JWTs in a "
+            f"{request.name} at {self.hosts.where} answered 401 to {self.patience.renewals + 1} JWTs in a "
             "row: either this account may not make this call, or another program keeps exchanging the same "
             "bearer token"
         )
 
-    def _check_widget(self, name: str, answer: Answer) -> None:
-        """Raise what the widget API says in its answer, whose HTTP status is always 200."""
-        reply = pages.decode(answer.body) if answer.body.strip() else None
-        status = reply.get("status") if isinstance(reply, dict) else None
-        if status in _WIDGET_NO_USER:
-            raise CredentialsRefused(
-                f"{name} at {self.hosts.where} answered status {status}: the widget API does not know this "
-                "token's user, or the user is not active"
-            )
-        if isinstance(status, int) and status != 0:
-            raise Refused(f"{name} answered status {status}", 400)
+    async def _attempt(self, request: Request, bearer: Secret) -> Answer:
+        headers = {**request.headers, "Authorization": f"Bearer {bearer.reveal()}"}
+        return await self._caller.send(msgspec.structs.replace(request, headers=headers))
+
+    def _widget_reply(self, name: str, answer: Answer, action: str | None = None) -> widget.Reply:
+        try:
+            return widget.reply(name, answer, self.hosts.where, action)
+        except NoCredentials:
+            # Should it have been a token that ended early: the next call asks for another.
+            self._auth.forget_access()
+            raise
 
     def _by_widget(self, resource: ResourceName) -> bool:
         return resource == "users" and self.settings.users_from == "widget"
@@ -247,7 +281,15 @@ class Client:
         """``updatedAfter`` for an aware UTC moment, as this account compares it."""
         if self.settings.updated_after_zone == "utc":
             return local_time.updated_after_utc(moment)
-        return local_time.updated_after(moment, self._clock(), self._zone)
+        return local_time.updated_after(moment, self._clock(), self.zone)
+
+
+def _headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
+    theirs = {name: value for name, value in (given or {}).items() if name.lower() not in _OURS}
+    found = {"Accept": "application/json", **theirs}
+    if body is not None and not any(name.lower() == "content-type" for name in found):
+        found["Content-Type"] = "application/json"
+    return found
 
 
 def _check(name: str, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""Country names -> ISO 3166-1 alpha-2, from pycountry, with the names that people write instead."""
+"""Country names -> ISO 3166-1 alpha-2 and back, from pycountry, with the names that people write instead."""
 
 from functools import cache
 from typing import Any
@@ -37,6 +37,12 @@ _ALSO = {
 def alpha_2(name: str) -> str | None:
     """The two-letter code of a country's name or code, in any case; ``None`` where the name is unknown."""
     return _codes().get(name.strip().casefold())
+
+
+def english_name(code: str) -> str | None:
+    """A country's usual English name; ``None`` for what is no code. ``alpha_2`` gives the code back."""
+    country = pycountry.countries.get(alpha_2=code.strip().upper())
+    return None if country is None else str(getattr(country, "common_name", country.name))
 
 
 @cache

@@ -59,7 +59,7 @@ def job(
         description=reader.text("description"),
         confidential=visibility == "CONFIDENTIAL",
         employment_type=_mapped(reader.text("employment_type"), maps.employment_type),
-        status=_status(reader, state, zone, maps),
+        status=status(reader, state, zone, maps),
         visibility=visibility,
         category=reader.text("category"),
         department=reader.text("department"),
@@ -193,7 +193,8 @@ def _letter(advert: str) -> str:
     return advert.strip().casefold()
 
 
-def _status(reader: Reader, state: str | None, zone: tzinfo, maps: Maps) -> str:
+def status(reader: Reader, state: str | None, zone: tzinfo, maps: Maps) -> str:
+    """``OPEN``, ``CLOSED`` or what the tenant's status name is mapped to; ``state`` is its list's."""
     mapped = maps.job_status.get(map_key(reader.text("status") or ""))
     if mapped:
         return mapped

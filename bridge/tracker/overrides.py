@@ -14,7 +14,9 @@ description = ["row:opportunityDescription", "detail:advertDetails.description"]
 [integrations.tracker.details]      # jobs, candidates, applications = "moved" | "never" | "always"
 [integrations.tracker.volatile]     # row keys that move by themselves
 jobs = ["publishViewCount"]
-[integrations.tracker.actions]      # create_candidate, move_stage, … = "rest" | "widget"
+[integrations.tracker.writes.candidate]   # every place a value is written to; [] = none
+phone = ["rest:contactDetails.mobilePhone", "create:cellphone", "column:mobilephone"]
+[integrations.tracker.actions]      # create_candidate, move_stage, … = "rest" | "widget"; find_person = "off"
 [integrations.tracker.maps.job_status]
 "On Hold" = "DRAFT"
 """
@@ -30,6 +32,8 @@ from bridge.tracker.shapes import (
     Action,
     Call,
     Details,
+    Door,
+    Fields,
     Maps,
     Read,
     Resource,
@@ -38,6 +42,7 @@ from bridge.tracker.shapes import (
     Source,
     Sure,
     Via,
+    Write,
     map_key,
 )
 from contracts.entities import UnifiedRoleType
@@ -57,6 +62,7 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "fields": _fields,
         "details": _details,
         "volatile": _volatile,
+        "writes": _writes,
         "actions": _actions,
         "maps": _maps,
     }
@@ -96,11 +102,23 @@ def parse_read(spelling: str, sure: Sure) -> Read:
     return Read(source=source, path=path, sure=sure)
 
 
+def parse_write(spelling: str, sure: Sure) -> Write:
+    """``rest:a.b``, ``create:key`` or ``column:name``; ``ValueError`` otherwise."""
+    prefix, _, dotted = spelling.partition(":")
+    path = tuple(dotted.split("."))
+    for door in get_args(Door):
+        if prefix == door:
+            if not all(path) or (door != "rest" and len(path) > 1):
+                raise ValueError("a place is a name; of rest:, names with dots between them")
+            return Write(door=door, path=path, sure=sure)
+    raise ValueError("a place starts with rest:, create: or column:")
+
+
 def _paths(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
-    known = ["exchange", "oauth_token", "users_widget", *settings.resources]
+    known = ["exchange", "oauth_token", "users_widget", *settings.calls, *settings.resources]
     known += [f"{name}_by_id" for name, resource in settings.resources.items() if resource.by_id]
     known += [f"{name}_widget" for name, action in settings.actions.items() if action.widget]
-    known += list(settings.actions)
+    known += [name for name, action in settings.actions.items() if action.rest]
     for key, value in raw.items():
         if key not in known:
             raise _unknown(f"{where}.{key}", "path", known)
@@ -111,6 +129,9 @@ def _paths(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources
 def _with_path(settings: Resources, key: str, value: Any, where: str) -> Resources:
     if key in ("exchange", "oauth_token", "users_widget"):
         return structs.replace(settings, **{key: _call(getattr(settings, key), value, where)})
+    if key in settings.calls:
+        call = _call(settings.calls[key], value, where)
+        return structs.replace(settings, calls={**settings.calls, key: call})
     for resource in settings.resources.values():
         if key == resource.name:
             return _with_resource(
@@ -124,7 +145,7 @@ def _with_path(settings: Resources, key: str, value: Any, where: str) -> Resourc
     action = settings.actions[name]
     if action.widget and key != name:
         action = structs.replace(action, widget=_call(action.widget, value, where))
-    else:
+    elif action.rest:
         action = structs.replace(action, rest=_call(action.rest, value, where))
     return _with_action(settings, action)
 
@@ -172,19 +193,49 @@ def _volatile(settings: Resources, raw: Mapping[str, Any], where: str) -> Resour
 def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     by_entity = {resource.entity: resource for resource in settings.resources.values()}
     for entity, value in raw.items():
-        if entity not in by_entity:
-            raise _unknown(f"{where}.{entity}", "entity", list(by_entity))
-        resource = by_entity[entity]
-        fields = dict(resource.fields)
+        key = f"{where}.{entity}"
+        if entity == "document":
+            settings = structs.replace(settings, document=_corrected(settings.document, value, key))
+        elif entity not in by_entity:
+            raise _unknown(key, "entity", [*by_entity, "document"])
+        else:
+            resource = by_entity[entity]
+            fields = _corrected(resource.fields, value, key)
+            if fields["id"] != resource.fields["id"]:
+                _check_id(fields["id"], f"{key}.id")
+            settings = _with_resource(settings, structs.replace(resource, fields=fields))
+    return settings
+
+
+def _corrected(fields: Fields, raw: Any, where: str) -> Fields:
+    corrected = dict(fields)
+    for field, spelled in _table(raw, where).items():
+        key = f"{where}.{field}"
+        if field not in fields:
+            raise _unknown(key, "field", list(fields))
+        corrected[field] = tuple(_read(spelling, key) for spelling in _texts(spelled, key))
+    return corrected
+
+
+def _writes(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    for entity, value in raw.items():
+        if entity not in settings.writes:
+            raise _unknown(f"{where}.{entity}", "entity", list(settings.writes))
+        writes = dict(settings.writes[entity])
         for field, spelled in _table(value, f"{where}.{entity}").items():
             key = f"{where}.{entity}.{field}"
-            if field not in fields:
-                raise _unknown(key, "field", list(fields))
-            fields[field] = tuple(_read(spelling, key) for spelling in _texts(spelled, key))
-            if field == "id":
-                _check_id(fields[field], key)
-        settings = _with_resource(settings, structs.replace(resource, fields=fields))
+            if field not in writes:
+                raise _unknown(key, "field", list(writes))
+            writes[field] = tuple(_write(spelling, key) for spelling in _texts(spelled, key))
+        settings = structs.replace(settings, writes={**settings.writes, entity: writes})
     return settings
+
+
+def _write(spelling: str, where: str) -> Write:
+    try:
+        return parse_write(spelling, "seen")
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _read(spelling: str, where: str) -> Read:
@@ -205,8 +256,9 @@ def _actions(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
     for key, value in raw.items():
         if key not in settings.actions:
             raise _unknown(f"{where}.{key}", "action", list(settings.actions))
-        via = _choice(value, get_args(Via), f"{where}.{key}")
-        settings = _with_action(settings, structs.replace(settings.actions[key], via=via))
+        action = settings.actions[key]
+        via = _choice(value, action.choices, f"{where}.{key}")
+        settings = _with_action(settings, structs.replace(action, via=via))
     return settings
 
 

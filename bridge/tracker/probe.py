@@ -1,7 +1,8 @@
 """The scope test: what works with this account, without writing anything.
 
 Reading is tried by reading; an action by asking its path what it allows (``OPTIONS``): 405 or ``Allow``
-tells that the path exists, 404 that it does not, 401 and 403 that this account may not use it.
+tells that the path exists, 404 that it does not, 401 and 403 that this account may not use it. Finding a
+person writes nothing, so it is really tried: that tells whether the widget API takes the credentials.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -10,7 +11,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Fatal
+from bridge.tracker import finding
 from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.hosts import Generation
 from bridge.tracker.problems import AccountFault, Refused, Unreadable
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Action, Call, Read, Resource, ResourceName
@@ -19,6 +22,7 @@ from bridge.tracker.wire import Answer
 Result = Literal["works", "refused", "not_found", "error"]
 ABSENT_ID = "999999999"
 """An id that fits a 32-bit database key and that no account has reached."""
+NOBODY = "bridge-check@example.com"
 _NO_ID = "0"
 # One API gives a user's name in two parts, the other as one: either will do.
 _INSTEAD = {
@@ -162,12 +166,18 @@ async def _read_absent(client: Client, name: ResourceName) -> Verdict:
 
 
 async def _ask(client: Client, wanted: Action) -> Verdict:
-    by_widget = wanted.via == "widget" and wanted.widget is not None
-    call = wanted.widget if by_widget and wanted.widget else wanted.rest
+    call = wanted.call
+    if call is None:
+        return Verdict(name=wanted.name, result="works", reason="switched off")
+    if wanted.name == "find_person":
+        found = await finding.person_by_email(client, NOBODY)
+        said = "nobody" if found is None else "somebody"
+        return Verdict(
+            name=wanted.name, result="works", reason=f"{call.method} {call.path} says {said} has {NOBODY}"
+        )
     path = call.filled(job=_NO_ID, candidate=_NO_ID, application=_NO_ID)
-    answer = await client.request(
-        "OPTIONS", path, repeatable=True, generation="widget" if by_widget else "rest"
-    )
+    generation: Generation = "widget" if wanted.via == "widget" else "rest"
+    answer = await client.request("OPTIONS", path, repeatable=True, generation=generation)
     return _allowed(wanted.name, call, answer)
 
 

@@ -13,7 +13,10 @@
     Throttled              429, longer than a call may wait
     Permanent
     └── Refused            403, 404, 405, 400 …: this call will never succeed as it is; carries the status
+        ├── AlreadyThere   a record that is there already, and was not overwritten
         └── TooLarge       an answer over the size limit
+
+A write that is ``Refused`` with a status of 500 or more may have been carried out: read back.
 
 Messages name methods, paths, hosts, statuses and ids; never a token nor a record's value.
 """
@@ -55,6 +58,11 @@ class CredentialsRefused(AccountFault):
     """TrackerRMS does not take the bearer token, the refresh token, or the JWT it just gave."""
 
 
+class NoCredentials(CredentialsRefused):
+    """A call needs credentials that the integration lacks, or has and are not taken: the message says
+    what to add."""
+
+
 class WrongHost(AccountFault):
     """The exchange did not meet TrackerRMS's REST API: most likely another region's account."""
 
@@ -65,6 +73,13 @@ class Refused(Permanent):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class AlreadyThere(Refused):
+    """The record to be made is there already; ``status`` is 409."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 409)
 
 
 class TooLarge(Refused):

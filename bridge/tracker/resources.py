@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.tracker import overrides
-from bridge.tracker.shapes import Action, Call, Fields, Maps, Read, Resource, Resources, Sure
+from bridge.tracker.shapes import (
+    Action,
+    Call,
+    Fields,
+    Maps,
+    Read,
+    Resource,
+    Resources,
+    Sure,
+    Via,
+    Write,
+    Writes,
+)
 from contracts.entities import Model
 
 
@@ -25,6 +37,10 @@ def configure(raw: Mapping[str, Any], where: str = "tracker") -> Resources:
 
 def _reads(sure: Sure, *spellings: str) -> tuple[Read, ...]:
     return tuple(overrides.parse_read(spelling, sure) for spelling in spellings)
+
+
+def _writes(sure: Sure, *spellings: str) -> tuple[Write, ...]:
+    return tuple(overrides.parse_write(spelling, sure) for spelling in spellings)
 
 
 _USER: Fields = {
@@ -112,8 +128,54 @@ _CANDIDATE: Fields = {
     "zip_code": _reads("guess", "detail:address.postcode"),
     "country": _reads("guess", "detail:address.country"),
     "tags": _reads("seen", "detail:tagText"),
+    "salary_amount": _reads("seen", "detail:desiredSalaryNum"),
+    "salary_text": _reads("seen", "detail:desiredSalary"),
+    "note": _reads("seen", "detail:note"),
+    "owner": _reads("guess", "detail:owner.id"),
     "created_at": _reads("guess", "any:creationDate"),
     "updated_at": _reads("guess", "any:lastUpdatedDateTime"),
+}
+
+# Where a candidate's values are written. REST's keys are those that others wrote live, or guesses by the
+# places they are read from; createResource's are the vendor's; updateRecord's columns are in others' code.
+_CANDIDATE_WRITES: Writes = {
+    "first_name": _writes("seen", "rest:firstName", "create:firstname") + _writes("code", "column:firstname"),
+    "last_name": _writes("seen", "rest:surname", "create:lastname") + _writes("code", "column:surname"),
+    "title": _writes("seen", "rest:jobTitle", "create:jobtitle") + _writes("code", "column:jobtitle"),
+    "company": _writes("seen", "rest:currentClient.name", "create:company"),
+    "email": _writes("seen", "rest:contactDetails.email", "create:email") + _writes("code", "column:email"),
+    "additional_email": _writes("guess", "rest:contactDetails.email2") + _writes("code", "column:email2"),
+    "phone": _writes("seen", "rest:contactDetails.mobilePhone", "create:cellphone")
+    + _writes("code", "column:mobilephone"),
+    "additional_phone": _writes("seen", "rest:contactDetails.telephone", "create:workphone")
+    + _writes("code", "column:workphone"),
+    "linkedin": _writes("guess", "rest:contactDetails.linkedin") + _writes("seen", "create:linkedin"),
+    "street_1": _writes("guess", "rest:address.addressLine1")
+    + _writes("seen", "create:address1")
+    + _writes("code", "column:addressline1"),
+    "city": _writes("guess", "rest:address.town")
+    + _writes("seen", "create:city")
+    + _writes("code", "column:town"),
+    "state": _writes("guess", "rest:address.county")
+    + _writes("seen", "create:state")
+    + _writes("code", "column:county"),
+    "zip_code": _writes("guess", "rest:address.postcode")
+    + _writes("seen", "create:zipcode")
+    + _writes("code", "column:postcode"),
+    "country": _writes("guess", "rest:address.country")
+    + _writes("seen", "create:country")
+    + _writes("code", "column:country"),
+    "source": _writes("seen", "rest:source", "create:source", "column:wheredidyouhear"),
+    "salary_amount": _writes("seen", "rest:desiredSalaryNum") + _writes("code", "column:desiredsalarynum"),
+    "salary_text": _writes("code", "rest:desiredSalary", "column:desiredsalary"),
+    "note": _writes("seen", "rest:note", "create:note") + _writes("code", "column:note"),
+    "owner": _writes("guess", "rest:owner.id"),
+}
+
+_DOCUMENT: Fields = {
+    "id": _reads("code", "row:documentId", "row:id"),
+    "filename": _reads("code", "row:filename", "row:name"),
+    "document_type": _reads("code", "row:documentType"),
 }
 
 _APPLICATION: Fields = {
@@ -202,13 +264,32 @@ def _widget(function: str) -> Call:
     return Call(method="POST", path=f"/api/widget/{function}", sure="seen")
 
 
+_BOTH: frozenset[Via] = frozenset({"rest", "widget"})
+
 # A documented call goes before a guessed one.
 _ACTIONS = (
+    Action(
+        name="find_person",
+        widget=_widget("checkPerson"),
+        via="widget",
+        repeatable=frozenset({"widget"}),
+        optional=True,
+    ),
     Action(
         name="create_candidate",
         rest=Call(method="POST", path="/api/v1/Resource", sure="seen"),
         widget=_widget("createResource"),
         via="widget",
+        # A known e-mail address is status 3 there; REST is not known to look.
+        repeatable=frozenset({"widget"}),
+    ),
+    Action(
+        name="update_candidate",
+        rest=Call(method="PATCH", path="/api/v1/Resource/{candidate}", sure="seen"),
+        widget=_widget("updateRecord"),
+        # Both are known to work; more of the fields that creation leaves out have known columns.
+        via="widget",
+        repeatable=_BOTH,
     ),
     Action(
         name="add_to_job",
@@ -217,18 +298,22 @@ _ACTIONS = (
         ),
         widget=_widget("resourceApplication"),
         via="widget",
+        # A guess: what is there is said, and no second one made.
+        repeatable=_BOTH,
     ),
     Action(
         name="move_stage",
         rest=Call(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
         widget=_widget("updateRecord"),
         via="widget",
+        repeatable=_BOTH,
     ),
     Action(
         name="reject",
         rest=Call(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
         widget=_widget("updateRecord"),
         via="widget",
+        repeatable=_BOTH,
     ),
     Action(
         name="attach_document",
@@ -237,6 +322,12 @@ _ACTIONS = (
         via="widget",
     ),
 )
+
+_CALLS = {
+    "documents": Call(method="GET", path="/api/v1/Resource/{candidate}/Documents", sure="seen"),
+    "document": Call(method="GET", path="/api/v1/Resource/{candidate}/Document/{document}", sure="seen"),
+    "delete_candidate": Call(method="DELETE", path="/api/v1/Resource/{candidate}", sure="code"),
+}
 
 _MAPS = Maps(
     job_status={"draft": "DRAFT", "archived": "ARCHIVED"},
@@ -287,5 +378,10 @@ DEFAULT = Resources(
     ),
     resources={r.name: r for r in (_USERS, _STATUSES, _JOBS, _CANDIDATES, _APPLICATIONS)},
     actions={action.name: action for action in _ACTIONS},
+    calls=_CALLS,
+    document=_DOCUMENT,
+    writes={"candidate": _CANDIDATE_WRITES},
+    # Seen: an employer in free text has the id -1.
+    beside={"currentClient.name": ("currentClient.id", -1)},
     maps=_MAPS,
 )

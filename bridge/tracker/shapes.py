@@ -15,6 +15,10 @@ Source = Literal["row", "detail", "any"]
 ResourceName = Literal["users", "statuses", "jobs", "candidates", "applications"]
 Details = Literal["moved", "never", "always"]
 Via = Literal["rest", "widget"]
+Chosen = Literal["rest", "widget", "off"]
+Door = Literal["rest", "create", "column"]
+"""How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or
+in a column of its ``updateRecord``."""
 
 
 class Read(Struct, frozen=True, kw_only=True):
@@ -34,6 +38,21 @@ class Read(Struct, frozen=True, kw_only=True):
 
 Fields = Mapping[str, tuple[Read, ...]]
 """Our name for a value -> where it may stand, first to last; the first that is not blank counts."""
+
+
+class Write(Struct, frozen=True, kw_only=True):
+    """One place a value can be written to."""
+
+    door: Door
+    path: tuple[str, ...]
+    sure: Sure
+
+    def __str__(self) -> str:
+        return f"{self.door}:{'.'.join(self.path)}"
+
+
+Writes = Mapping[str, tuple[Write, ...]]
+"""Our name for a value -> every place it is written to; none: TrackerRMS has no known place for it."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -78,12 +97,31 @@ class Resource(Struct, frozen=True, kw_only=True):
 
 
 class Action(Struct, frozen=True, kw_only=True):
-    """One step of a command: its REST call, its widget alternative, and which of the two is used."""
+    """One step of a command: its calls by REST and by the widget API, and which of the two is used."""
 
     name: str
-    rest: Call
+    rest: Call | None = None
     widget: Call | None = None
-    via: Via
+    via: Chosen
+    repeatable: frozenset[Via] = frozenset()
+    """By which of its calls carrying it out twice is known or guessed to be harmless."""
+    optional: bool = False
+    """Commands can do without it: it may be set to ``off``."""
+
+    @property
+    def choices(self) -> tuple[Chosen, ...]:
+        """What ``via`` may be."""
+        found: list[Chosen] = []
+        if self.rest is not None:
+            found.append("rest")
+        if self.widget is not None:
+            found.append("widget")
+        return (*found, "off") if self.optional else tuple(found)
+
+    @property
+    def call(self) -> Call | None:
+        """The call in use; ``None`` where the action is off."""
+        return {"rest": self.rest, "widget": self.widget, "off": None}[self.via]
 
 
 class Maps(Struct, frozen=True, kw_only=True):
@@ -105,6 +143,14 @@ class Resources(Struct, frozen=True, kw_only=True):
     users_widget: Call
     resources: Mapping[ResourceName, Resource]
     actions: Mapping[str, Action]
+    calls: Mapping[str, Call]
+    """Calls beside the lists and the actions: a candidate's documents, its deletion."""
+    document: Fields
+    """Of one element of a candidate's documents."""
+    writes: Mapping[str, Writes]
+    """Entity (only ``candidate``) -> where each of its values is written."""
+    beside: Mapping[str, tuple[str, int]]
+    """A REST path -> another that must go with it, and its value."""
     maps: Maps
     job_code_prefix: str | None = None
     users_from: Via = "rest"

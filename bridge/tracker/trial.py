@@ -9,18 +9,16 @@ import base64
 import secrets
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from bridge.errors import Permanent, Throttled
-from bridge.tracker import pages, probe, writing
+from bridge.tracker import finding, probe, writing
 from bridge.tracker.client import Client, Gone, utc_now
+from bridge.tracker.finding import ApplicationFound, CandidateFound
 from bridge.tracker.probe import Verdict
 from bridge.tracker.problems import AccountFault, Refused, Unreadable
-from bridge.tracker.reading import Reader, Record
-from bridge.tracker.shapes import ResourceName, map_key
 from bridge.tracker.writing import Written
 
 FIRST_NAME, LAST_NAME = "Bridge", "Check"
@@ -28,6 +26,16 @@ NOTE = "Trial of the bridge: may be removed"
 CLEANUP = ("find_candidate", "remove_candidate")
 """Names of the verdicts that are no action's: whether the trial left anything behind."""
 _FILENAME = "bridge-check.txt"
+# What creation may have no place for, and what it has: each is read back.
+_UPDATES: Mapping[str, str | float] = {
+    "phone": "+44 7700 900000",
+    "linkedin": "https://www.linkedin.com/in/bridge-check",
+    "city": "Leeds",
+    "country": "GB",
+    "salary_amount": 1,
+    "salary_text": NOTE,
+    "source": FIRST_NAME,
+}
 _JOB_PAGES = 20
 _RECENT_PAGES = 3
 _RECENT = timedelta(minutes=10)
@@ -58,6 +66,7 @@ class _Trial:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._mark = f"bridge-check-{secrets.token_hex(6)}"
+        self._email = f"{self._mark}@example.com"
         self._lost = False
         self._answered: str | None = None
         self.verdicts: list[Verdict] = []
@@ -66,6 +75,9 @@ class _Trial:
     async def write(self) -> None:
         """Every action in turn; one that needs what an earlier one did not make is told so."""
         await self._step("create_candidate", self._create())
+        await self._step("update_candidate", self._update())
+        if finding.can_find_people(self._client):
+            await self._step("find_person", self._find_person())
         await self._step("attach_document", self._attach())
         await self._step("add_to_job", self._add_to_job())
         await self._step("move_stage", self._move())
@@ -102,11 +114,13 @@ class _Trial:
         try:
             written = await writing.create_candidate(
                 self._client,
-                first_name=FIRST_NAME,
-                last_name=LAST_NAME,
-                title=self._mark,
-                email=f"{self._mark}@example.com",
-                note=NOTE,
+                {
+                    "first_name": FIRST_NAME,
+                    "last_name": LAST_NAME,
+                    "title": self._mark,
+                    "email": self._email,
+                    "note": NOTE,
+                },
             )
         except (Refused, AccountFault, Throttled) as error:
             self._lost = isinstance(error, Refused) and error.status >= 500
@@ -114,7 +128,7 @@ class _Trial:
         self._answered = written.record_id
         if self._answered is None:
             raise Unreadable(f"{written.said}, without the new candidate's id")
-        ours = self._is_ours(await self._record("candidates", self._answered))
+        ours = self._is_ours(await self._candidate(self._answered))
         self._lost = False
         if not ours:
             raise Unreadable(
@@ -124,17 +138,41 @@ class _Trial:
         self.ids["candidate"] = self._answered
         return f"{written.said}; candidate {self._answered} read back"
 
+    async def _update(self) -> str:
+        candidate = self._need("candidate")
+        second = f"second-{self._email}"
+        wanted = {**_UPDATES, "additional_email": second}
+        written = await writing.update_candidate(self._client, candidate, wanted)
+        found = (await self._candidate(candidate)).fields
+        lost = sorted(name for name in written.stored if found[name] != wanted[name])
+        if len(lost) == len(written.stored):
+            raise Unreadable(f"{written.said}, and no field of it is read back")
+        said = f"{written.said}; read back on candidate {candidate}"
+        missing = f", but {', '.join(lost)}; correct writes.candidate or fields.candidate" if lost else ""
+        return said + missing
+
+    async def _find_person(self) -> str:
+        candidate = self._need("candidate")
+        found = await finding.person_by_email(self._client, self._email)
+        if found is None:
+            raise Unreadable(f"nobody is found by the e-mail address of candidate {candidate}")
+        if found.remote_id not in (None, candidate):
+            raise Unreadable(f"candidate {candidate} is asked for, and {found.remote_id} is named")
+        return f"candidate {candidate} found by e-mail" + (
+            "" if found.remote_id else ", but the answer does not say which record it is"
+        )
+
     async def _attach(self) -> str:
         candidate = self._need("candidate")
         content = base64.b64encode(b"Written by bridge check --write.\n").decode()
         written = await writing.attach_document(
             self._client, candidate, filename=_FILENAME, document_type="general", content_base64=content
         )
-        listed = writing.documents_call(self._client)
-        answer = await self._client.request(listed.method, listed.filled(id=candidate), repeatable=True)
-        if answer.status != 200 or not answer.body.strip():
-            return f"{written.said}; not read back, for its list of documents answered {answer.status}"
-        if _FILENAME not in _texts(pages.decode(answer.body)):
+        try:
+            held = await finding.documents(self._client, candidate)
+        except (Refused, Unreadable) as error:
+            return f"{written.said}; not read back: {error}"
+        if _FILENAME not in [document.filename for document in held]:
             raise Unreadable(f"{written.said}, and the candidate's documents do not name it")
         return f"{written.said}; named among candidate {candidate}'s documents"
 
@@ -153,7 +191,7 @@ class _Trial:
 
     async def _move(self) -> str:
         application = self._need("application")
-        now = (await self._application(application)).reference("stage_id")
+        now = (await self._application(application)).stage
         stage = await self._stage(declined=False, other_than=now)
         written = await writing.move_stage(self._client, application, stage)
         await self._expect_stage(application, stage, written)
@@ -164,7 +202,7 @@ class _Trial:
         stage = await self._stage(declined=True, other_than=None)
         written = await writing.reject(self._client, application, stage, NOTE)
         found = await self._expect_stage(application, stage, written)
-        if found.text("rejection_reason") != NOTE:
+        if found.rejection_reason != NOTE:
             raise Unreadable(
                 f"{written.said} and rejected, but its note is not read back; correct "
                 "fields.application.rejection_reason"
@@ -173,8 +211,8 @@ class _Trial:
 
     async def _remove(self) -> str:
         candidate = self.ids["candidate"]
-        delete = writing.delete_call(self._client)
-        path = delete.filled(id=candidate)
+        delete = self._client.settings.calls["delete_candidate"]
+        path = delete.filled(candidate=candidate)
         answer = await self._client.request(delete.method, path)
         said = f"{delete.method} {path} answered {answer.status}"
         found = await self._client.detail("candidates", candidate)
@@ -191,22 +229,15 @@ class _Trial:
 
     async def _find_lost(self) -> str:
         """The candidate whose creation was not answered readably: by the answer's id, or the newest rows."""
-        for candidate in [self._answered] if self._answered else await self._recent_with_mark():
-            if self._is_ours(await self._record("candidates", candidate)):
+        for candidate in [self._answered] if self._answered else await self._recent():
+            found = await finding.candidate(self._client, candidate)
+            if found is not None and self._is_ours(found):
                 self.ids["candidate"] = candidate
                 return f"candidate {candidate} was made nonetheless"
         raise Unreadable("the list of candidates does not show it by now")
 
-    async def _recent_with_mark(self) -> list[str]:
-        table = self._client.settings["candidates"]
-        found = []
-        for number in range(1, _RECENT_PAGES + 1):
-            page = await self._client.pages("candidates", updated_after=utc_now() - _RECENT, number=number)
-            rows = [Reader(table.entity, table.fields, row.decode(), None) for row in page.rows]
-            found += [row.id for row in rows if row.text("title") == self._mark]
-            if not page.has_next:
-                break
-        return found
+    async def _recent(self) -> list[str]:
+        return await finding.recent_candidates(self._client, utc_now() - _RECENT, pages=_RECENT_PAGES)
 
     async def _newest_open_job(self) -> tuple[str, int]:
         """The open job with the highest id, and among how many; of a long list, its first pages."""
@@ -226,46 +257,37 @@ class _Trial:
         if written.record_id is None:
             return None
         found = await self._application(written.record_id)
-        same = (found.reference("job_id"), found.reference("candidate_id")) == (job, candidate)
+        same = (found.job, found.candidate) == (job, candidate)
         return written.record_id if same else None
 
     async def _stage(self, *, declined: bool, other_than: str | None) -> str:
         """A placement status that rejects, or one in which an application goes on."""
-        table = self._client.settings["statuses"]
-        page = await self._client.statuses()
-        for row in page.rows:
-            status = Reader(table.entity, table.fields, row.decode(), None)
-            outcome = self._outcome(status)
-            if status.id != other_than and outcome == ("DECLINED" if declined else None):
-                return status.id
+        for status in await finding.placement_statuses(self._client):
+            if status.remote_id != other_than and status.outcome == ("DECLINED" if declined else None):
+                return status.remote_id
         what = "that rejects" if declined else "to move to"
         raise NotTried(f"no placement status {what} is in the list")
 
-    def _outcome(self, status: Reader) -> str | None:
-        known = self._client.settings.maps.outcome
-        words = (status.text("name"), status.text("group"))
-        return next((known[map_key(word)] for word in words if word and map_key(word) in known), None)
-
-    async def _expect_stage(self, application: str, stage: str, written: Written) -> Reader:
+    async def _expect_stage(self, application: str, stage: str, written: Written) -> ApplicationFound:
         found = await self._application(application)
-        if found.reference("stage_id") != stage:
+        if found.stage != stage:
             raise Unreadable(f"{written.said}, and the application is not read back at stage {stage}")
         return found
 
-    async def _application(self, application: str) -> Reader:
-        table = self._client.settings["applications"]
-        return Reader(table.entity, table.fields, None, await self._record("applications", application))
+    async def _application(self, application: str) -> ApplicationFound:
+        found = await finding.application(self._client, application)
+        if found is None:
+            raise Unreadable(f"application {application} was just written, and by id it is not there")
+        return found
 
-    async def _record(self, name: ResourceName, remote_id: str) -> Record:
-        found = await self._client.detail(name, remote_id)
-        if isinstance(found, Gone):
-            raise Unreadable(f"{name} {remote_id} was just written, and by id it is answered {found.status}")
-        return found.record
+    async def _candidate(self, candidate: str) -> CandidateFound:
+        found = await finding.candidate(self._client, candidate)
+        if found is None:
+            raise Unreadable(f"candidate {candidate} was just written, and by id it is not there")
+        return found
 
-    def _is_ours(self, record: Record) -> bool:
-        table = self._client.settings["candidates"]
-        found = Reader(table.entity, table.fields, None, record)
-        return self._mark == found.text("title") or f"{self._mark}@example.com" == found.text("email")
+    def _is_ours(self, found: CandidateFound) -> bool:
+        return found.fields["title"] == self._mark or self._email in found.emails
 
     def _need(self, name: str) -> str:
         if name not in self.ids:
@@ -275,11 +297,3 @@ class _Trial:
 
 class NotTried(Permanent):
     """An action that needs what is not there."""
-
-
-def _texts(value: Any) -> set[str]:
-    """Every text in a JSON value."""
-    if isinstance(value, str):
-        return {value}
-    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    return {text for one in inner for text in _texts(one)}

@@ -1,162 +1,202 @@
 """The writes: one function for each action of the table, by the call that the table chooses.
 
-Nothing is read back here and nothing is repeated: a lost answer is ``EffectUnknown``, the caller's to judge.
+Nothing is read back here and nothing is repeated. Whether a write was carried out is not known, and the
+caller's to find out by ``bridge.tracker.finding``, after ``EffectUnknown`` (the answer was lost),
+``Unreadable`` (it says nothing), ``Refused`` with a status of 500 or more, and REST's 204, which may mean
+that there is no such record. After any other error nothing was written, but by ``update_candidate``, whose
+first call of two may have been.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from bridge.tracker import pages
+from bridge.tracker import pages, placing
 from bridge.tracker.client import Client
-from bridge.tracker.problems import CredentialsRefused, Refused, Unreadable
+from bridge.tracker.placing import Fields, Placed
+from bridge.tracker.problems import AlreadyThere, Refused, Unreadable
 from bridge.tracker.shapes import Action, Call
 from bridge.tracker.wire import Answer
 
 _DONE = (200, 201, 202, 204)
-_NO_USER = (1, 2)
-_EXISTS = 3
+_STAGE = "opportunityResourceStatusId"
+_REASON = "rejectionReason"
+
+__all__ = [
+    "Fields",
+    "Written",
+    "add_to_job",
+    "attach_document",
+    "can_repeat",
+    "create_candidate",
+    "move_stage",
+    "reject",
+    "update_candidate",
+]
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    """A write that TrackerRMS took: the call and its answer in words, and the id in it, if there is one."""
+    """A write that TrackerRMS took: the call and its answer in words, the id in it, if there is one, and
+    the names of those of the given fields that the call carried."""
 
     said: str
     record_id: str | None
+    stored: frozenset[str] = frozenset()
 
 
-async def create_candidate(
-    client: Client, *, first_name: str, last_name: str, title: str, email: str, note: str
-) -> Written:
-    """A new candidate; one that is known already is refused, never overwritten."""
-    rest = {
-        "firstName": first_name,
-        "surname": last_name,
-        "jobTitle": title,
-        "contactDetails": {"email": email},
-        "note": note,
-    }
-    widget = {
-        "instructions": {"overwriteresource": False},
-        "resource": {
-            "firstname": first_name,
-            "lastname": last_name,
-            "jobtitle": title,
-            "email": email,
-            "note": note,
-        },
-    }
-    return await _write(client, "create_candidate", rest, widget)
+def can_repeat(client: Client, action: str) -> bool:
+    """Whether carrying this action out twice is known, or guessed, to be harmless."""
+    chosen = client.settings.actions[action]
+    return chosen.via != "off" and chosen.via in chosen.repeatable
+
+
+async def create_candidate(client: Client, fields: Fields) -> Written:
+    """A new candidate; one that is known already is ``AlreadyThere``, never overwritten.
+
+    The API that does it has no place for some of the fields: give ``update_candidate`` what is not in
+    ``stored``.
+    """
+    action = client.settings.actions["create_candidate"]
+    if action.via == "widget":
+        placed = placing.place(client.settings, "create", fields)
+        inner = {"instructions": {"overwriteresource": False}, "resource": placed.values}
+        return await _by_widget(client, action, inner, placed.stored)
+    placed = placing.place(client.settings, "rest", fields)
+    return await _by_rest(client, action.rest, placed.values, placed.stored)
+
+
+async def update_candidate(client: Client, candidate: str, fields: Fields) -> Written:
+    """Set the given fields of a candidate and no others.
+
+    By one call where all have a place there, by two where some have one only in the other API; without a
+    place for any, nothing is sent.
+    """
+    action = client.settings.actions["update_candidate"]
+    number = placing.record_id("candidate", candidate)
+    columns = placing.place(client.settings, "column", fields)
+    body = placing.place(client.settings, "rest", fields)
+    if action.via == "widget":
+        body = placing.place(client.settings, "rest", _without(fields, columns))
+    else:
+        columns = placing.place(client.settings, "column", _without(fields, body))
+    done = []
+    if columns.stored:
+        inner = {
+            "instructions": {"recordtype": "R", "recordid": number},
+            "updates": placing.updates(columns.values),
+        }
+        done.append(await _by_widget(client, action, inner, columns.stored))
+    if body.stored:
+        done.append(await _by_rest(client, action.rest, body.values, body.stored, {"candidate": str(number)}))
+    return Written(
+        said="; ".join(one.said for one in done) or "there is no place for any of the fields",
+        record_id=str(number),
+        stored=columns.stored | body.stored,
+    )
 
 
 async def attach_document(
     client: Client, candidate: str, *, filename: str, document_type: str, content_base64: str
 ) -> Written:
     """A file of a candidate; ``document_type`` is TrackerRMS's word, such as ``general`` or ``resume``."""
-    rest = {
-        "resourceId": int(candidate),
+    action = client.settings.actions["attach_document"]
+    number = placing.record_id("candidate", candidate)
+    if action.via == "widget":
+        file = {
+            "filename": filename,
+            "recordType": "R",
+            "recordId": number,
+            "documentType": document_type,
+            "primary": "n",
+            "data": content_base64,
+        }
+        return await _by_widget(client, action, {"file": file})
+    body = {
+        "resourceId": number,
         "filename": filename,
         "documentType": document_type,
         "filecontent": content_base64,
     }
-    file = {
-        "filename": filename,
-        "recordType": "R",
-        "recordId": int(candidate),
-        "documentType": document_type,
-        "primary": "n",
-        "data": content_base64,
-    }
-    return await _write(client, "attach_document", rest, {"file": file})
+    return await _by_rest(client, action.rest, body)
 
 
 async def add_to_job(client: Client, job: str, candidate: str) -> Written:
-    """A candidate onto a job's shortlist; the id in the answer is the application's, as far as is known."""
-    instructions = {
-        "opportunityid": job,
-        "resourceid": candidate,
-        "assigntolist": "short",
-        "shortlistedby": "user",
-    }
-    return await _write(
-        client, "add_to_job", {}, {"instructions": instructions}, job=job, candidate=candidate
-    )
+    """A candidate onto a job's shortlist; the id in the answer is the application's, as far as is known.
+
+    ``AlreadyThere`` where the widget API says so; REST is guessed to answer 200 with the one there is.
+    """
+    action = client.settings.actions["add_to_job"]
+    numbers = {"job": placing.record_id("job", job), "candidate": placing.record_id("candidate", candidate)}
+    parts = {name: str(number) for name, number in numbers.items()}
+    if action.via == "widget":
+        instructions = {
+            "opportunityid": parts["job"],
+            "resourceid": parts["candidate"],
+            "assigntolist": "short",
+            "shortlistedby": "user",
+        }
+        return await _by_widget(client, action, {"instructions": instructions})
+    return await _by_rest(client, action.rest, {}, parts=parts)
 
 
 async def move_stage(client: Client, application: str, stage: str) -> Written:
     """An application to another placement status."""
-    return await _update(client, "move_stage", application, {"opportunityResourceStatusId": stage})
+    return await _place(client, "move_stage", application, stage, {})
 
 
-async def reject(client: Client, application: str, stage: str, note: str) -> Written:
-    """An application to a status that rejects it, with a note."""
-    values = {"opportunityResourceStatusId": stage, "rejectionReason": note}
-    return await _update(client, "reject", application, values)
+async def reject(client: Client, application: str, stage: str, reason: str) -> Written:
+    """An application to a status that rejects it, with the reason to show."""
+    return await _place(client, "reject", application, stage, {_REASON: reason})
 
 
-def delete_call(client: Client) -> Call:
-    """How a candidate is deleted: the by-id path, used so by others' code."""
-    return Call(method="DELETE", path=_candidate_path(client), sure="code")
-
-
-def documents_call(client: Client) -> Call:
-    """How a candidate's documents are listed: below the by-id path."""
-    return Call(method="GET", path=_candidate_path(client) + "/Documents", sure="code")
-
-
-def _candidate_path(client: Client) -> str:
-    by_id = client.settings["candidates"].by_id
-    if by_id is None:
-        raise Refused("candidates can't be read by id", 405)
-    return by_id.path
-
-
-async def _update(client: Client, name: str, application: str, values: dict[str, str]) -> Written:
-    rest = {key: int(value) if key.endswith("Id") else value for key, value in values.items()}
-    widget = {
-        "instructions": {"recordtype": "X", "recordid": int(application)},
-        "updates": [{"column": key.lower(), "value": value} for key, value in values.items()],
-    }
-    return await _write(client, name, rest, widget, application=application)
-
-
-async def _write(
-    client: Client, name: str, rest: dict[str, Any], widget: dict[str, Any], **parts: str
-) -> Written:
+async def _place(client: Client, name: str, application: str, stage: str, more: Mapping[str, str]) -> Written:
     action = client.settings.actions[name]
-    if action.via == "widget" and action.widget is not None:
-        return await _by_widget(client, action, action.widget, widget)
-    path = action.rest.filled(**parts)
-    answer = await client.request(action.rest.method, path, data=rest)
-    said = f"{action.rest.method} {path} answered {answer.status}"
+    number = placing.record_id("application", application)
+    given = {_STAGE: placing.record_id("stage", stage), **more}
+    if action.via == "widget":
+        columns = {key.lower(): value for key, value in given.items()}
+        inner = {
+            "instructions": {"recordtype": "X", "recordid": number},
+            "updates": placing.updates(columns),
+        }
+        return await _by_widget(client, action, inner)
+    return await _by_rest(client, action.rest, given, parts={"application": str(number)})
+
+
+def _without(fields: Fields, placed: Placed) -> Fields:
+    return {name: value for name, value in fields.items() if name not in placed.stored}
+
+
+async def _by_rest(
+    client: Client,
+    call: Call | None,
+    body: Mapping[str, Any],
+    stored: frozenset[str] = frozenset(),
+    parts: Mapping[str, str] | None = None,
+) -> Written:
+    if call is None:
+        raise Refused("REST has no call for this action", 405)
+    path = call.filled(**(parts or {}))
+    answer = await client.request(call.method, path, data=body)
+    said = f"{call.method} {path} answered {answer.status}"
+    if answer.status == 409:
+        raise AlreadyThere(said)
     if answer.status not in _DONE:
         raise Refused(said, answer.status)
     reply = _object(said, answer) if answer.body.strip() else {}
     if reply.get("success") is False:
         raise Refused(f"{said}, with success false", 400)
-    return Written(said=said, record_id=_id(reply.get("id")))
+    return Written(said=said, record_id=_id(reply.get("id")), stored=stored)
 
 
-async def _by_widget(client: Client, action: Action, call: Call, inner: dict[str, Any]) -> Written:
-    function = call.path.rpartition("/")[2]
-    body = {"trackerrms": {function: inner}}
-    answer = await client.request(call.method, call.path, data=body, generation="widget")
-    said = f"{call.method} {call.path} answered {answer.status}"
-    if answer.status not in _DONE:
-        raise Refused(said, answer.status)
-    reply = _object(said, answer)
-    status = reply.get("status")
-    said = f"{call.method} {call.path} answered status {status}"
-    if status in _NO_USER:
-        raise CredentialsRefused(
-            f"{said}: the widget API does not know this token's user, or the user is not active; give the "
-            "integration oauth_client_id, oauth_client_secret and oauth_refresh_token, or set "
-            f'actions.{action.name} = "rest"'
-        )
-    if status != 0:
-        why = ": a record that is there already" if status == _EXISTS else ""
-        raise Refused(f"{said}{why}", 400)
-    return Written(said=said, record_id=_id(reply.get("recordId")))
+async def _by_widget(
+    client: Client, action: Action, inner: Mapping[str, Any], stored: frozenset[str] = frozenset()
+) -> Written:
+    if action.widget is None:
+        raise Refused("the widget API has no call for this action", 405)
+    reply = await client.call_widget(action.widget, inner, action=action.name)
+    return Written(said=reply.said, record_id=_id(reply.fields.get("recordId")), stored=stored)
 
 
 def _object(said: str, answer: Answer) -> dict[str, Any]:

@@ -10,8 +10,16 @@ import pytest
 from bridge.simulator.remote import Remote
 from tests.flow.program import Ended, Program, account, integration
 
-ACTIONS = ["create_candidate", "attach_document", "add_to_job", "move_stage", "reject"]
-REST = "[integrations.tracker.actions]\n" + "".join(f'{name} = "rest"\n' for name in ACTIONS)
+BY_REST = [
+    "create_candidate",
+    "update_candidate",
+    "attach_document",
+    "add_to_job",
+    "move_stage",
+    "reject",
+]
+ACTIONS = [*BY_REST, "find_person"]
+REST = "[integrations.tracker.actions]\n" + "".join(f'{name} = "rest"\n' for name in BY_REST)
 
 
 @pytest.fixture

@@ -59,8 +59,10 @@ async def test_an_absent_id_must_be_recognised(acme: Account) -> None:
     assert "gone_statuses" in verdict.reason
 
 
-@pytest.mark.parametrize("via", ["widget", "rest"])
-@pytest.mark.parametrize("name", list(resources.DEFAULT.actions))
+@pytest.mark.parametrize(
+    ("name", "via"),
+    [(action.name, via) for action in resources.DEFAULT.actions.values() for via in action.choices],
+)
 async def test_an_action_that_is_there_works_and_nothing_is_written(
     acme: Account, name: str, via: str
 ) -> None:

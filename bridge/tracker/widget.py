@@ -1,0 +1,104 @@
+"""The older widget API's envelope: what goes around a call, the credentials inside it, and its reply. Pure.
+
+Source: the vendor's lessons 355 (credentials, reply) and 1124. Errors come in-band: HTTP 200 and a status in
+the body, 0 success, 1 user not found, 2 user not active, 3 a record that may not be overwritten, 99 invalid.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.config import IntegrationConfig, Secret
+from bridge.tracker import pages
+from bridge.tracker.problems import AlreadyThere, NoCredentials, Refused, Unreadable
+from bridge.tracker.wire import Answer
+
+_DONE = (200, 201, 202, 204)
+_NO_USER = (1, 2)
+_EXISTS = 3
+_OUTER = "trackerrms"
+Credentials = Mapping[str, Secret]
+"""Name inside ``credentials`` -> value."""
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """A call that was taken: call and answer in words, and the decoded object."""
+
+    said: str
+    fields: Mapping[str, Any]
+
+
+def credentials(config: IntegrationConfig) -> Credentials:
+    """What goes into the body; empty where the Authorization header has to do.
+
+    The API key counts most; the vendor asks for user and password beside it for some functions.
+    """
+    found: dict[str, Secret] = {}
+    if config.api_key:
+        found["apikey"] = config.api_key
+    if config.username and config.password:
+        found["username"] = Secret(config.username)
+        found["password"] = config.password
+    return found
+
+
+def envelope(path: str, inner: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"trackerrms": {"<function>": inner}}``; the function is the path's last part."""
+    return {_OUTER: {path.rpartition("/")[2]: dict(inner)}}
+
+
+def with_credentials(data: Any, given: Credentials) -> Any | None:
+    """``data`` with the credentials in its envelope; ``None`` where there are none, or no envelope."""
+    outer = data.get(_OUTER) if isinstance(data, Mapping) else None
+    if not given or not isinstance(outer, Mapping) or not outer:
+        return None
+    if not all(isinstance(inner, Mapping) for inner in outer.values()):
+        return None
+    shown = {name: value.reveal() for name, value in given.items()}
+    return {**data, _OUTER: {name: {**inner, "credentials": shown} for name, inner in outer.items()}}
+
+
+def reply(name: str, answer: Answer, where: str, action: str | None = None) -> Reply:
+    """What a call was answered, once it was taken.
+
+    ``name`` is the call, ``where`` the host, ``action`` what else could carry it out by REST. Raises
+    ``NoCredentials``, ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more where the effect is not
+    known) or ``Unreadable`` (nor is it then).
+    """
+    said = f"{name} answered {answer.status}"
+    if answer.status == 401:
+        raise NoCredentials(_advice(said, where, action))
+    if answer.status not in _DONE:
+        raise Refused(said, answer.status)
+    fields = _object(said, answer)
+    status = fields.get("status")
+    if not isinstance(status, int) or isinstance(status, bool):
+        raise Unreadable(f"{said}, without a status in its body")
+    said = f"{name} answered status {status}"
+    if status in _NO_USER:
+        raise NoCredentials(_advice(said, where, action))
+    if status == _EXISTS:
+        raise AlreadyThere(f"{said}: a record that is there already")
+    if status != 0:
+        raise Refused(said, 400)
+    return Reply(said=said, fields=fields)
+
+
+def _advice(said: str, where: str, action: str | None) -> str:
+    instead = f', or set actions.{action} = "rest"' if action else ""
+    return (
+        f"{said} at {where}: the widget API does not know the user of the credentials it was given, or the "
+        "user is not active; give the integration api_key, or username and password, or "
+        f"oauth_client_secret and oauth_refresh_token{instead}"
+    )
+
+
+def _object(said: str, answer: Answer) -> dict[str, Any]:
+    try:
+        found = pages.decode(answer.body) if answer.body.strip() else None
+    except Unreadable as error:
+        raise type(error)(f"{said}: {error}") from None
+    if not isinstance(found, dict):
+        raise Unreadable(f"{said}, with no object")
+    return found
