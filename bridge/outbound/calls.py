@@ -56,7 +56,7 @@ class Call:
         """Send it and wait for the answer's headers. The response is the caller's to close."""
         try:
             async with asyncio.timeout_at(self._ends_at):
-                return await self._send(method, headers, body)
+                return await self._send_anew(method, headers, body)
         except _FOREIGN as error:
             return self._failure(error)
 
@@ -68,6 +68,17 @@ class Call:
                 return await bodies.read(response, kept, max_bytes)
         except _FOREIGN as error:
             return self._failure(error)
+
+    async def _send_anew(
+        self, method: str, headers: Mapping[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        try:
+            return await self._send(method, headers, body)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # Kept alive by us and closed by them in the meantime. (aiohttp does this for GET, not for POST.)
+            if not self._progress.reused:
+                raise
+        return await self._send(method, headers, body)
 
     async def _send(
         self, method: str, headers: Mapping[str, str], body: bytes | None

@@ -6,16 +6,18 @@ of the environment not used: each would lead somewhere else than where the guard
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
 from bridge.config import OutboundConfig
-from bridge.outbound import connector, downloads, targets
-from bridge.outbound.calls import Call
+from bridge.outbound import connector, downloads, posts, targets
+from bridge.outbound.calls import Call, Failure
 from bridge.outbound.connector import Lookup, SystemLookup
 from bridge.outbound.downloads import Downloaded
+from bridge.outbound.posts import Answer
 from bridge.outbound.progress import tracing
 from bridge.outbound.targets import Target, Unusable
 
@@ -68,6 +70,25 @@ class Outbound:
         """
         target = downloads.usable(self.judge(url))
         return await downloads.fetch(self._call(target, deadline_seconds), target.where, max_bytes)
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        max_response_bytes: int,
+    ) -> Answer | Failure:
+        """Post ``body`` and say what came of it; raises nothing for what the other side does.
+
+        A kept-alive connection that proves to be closed is replaced once, at once, so the same request may
+        arrive twice: it must carry an id by which the receiver knows it.
+        """
+        target = self.judge(url)
+        if isinstance(target, Unusable):
+            return Failure(kind=target.kind, reason=target.reason, elapsed_ms=0)
+        return await posts.send(self._call(target, timeout_seconds), body, headers, max_response_bytes)
 
     def _call(self, target: Target, deadline_seconds: float) -> Call:
         if self._session is None:

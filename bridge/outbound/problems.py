@@ -23,6 +23,7 @@ from bridge.errors import Permanent, Transient
 # ``busy`` is ours: all connections were in use until the deadline, and nothing was sent.
 Kind = Literal[
     "bad_url",
+    "bad_header",
     "https_required",
     "address_refused",
     "dns_error",
