@@ -225,7 +225,7 @@ def _overlay_slice(raw: dict[str, Any], variable: str, value: str) -> None:
     section = raw.setdefault(slice_name, {})
     if not isinstance(section, dict):
         raise ConfigError(f"{slice_name}: must be a table ([{slice_name}])")
-    section[key] = _listed(value) if key == "allow_networks" else value
+    section[key] = [n for n in _listed(value) if n] if key == "allow_networks" else value
 
 
 def _overlay_integration(raw: dict[str, Any], variable: str, value: str) -> None:
