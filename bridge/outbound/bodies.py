@@ -8,6 +8,8 @@ from typing import Protocol
 
 import aiohttp
 
+_MOST_MEMBERS = 1000
+
 
 class Unreadable(Exception):
     """The body is not what its headers say, or in an encoding that was not asked for."""
@@ -32,21 +34,37 @@ class _Plain:
 
 
 class _Inflating:
-    """gzip and deflate (zlib), told apart by their headers."""
+    """gzip, of one member or more, and deflate (zlib), told apart by their headers."""
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-        self._started = False
+        self._stream = _inflater()
+        self._members = 0
 
     def feed(self, chunk: bytes, room: int) -> bytes:
-        self._started = True
-        try:
-            return self._stream.decompress(chunk, room)
-        except zlib.error as error:
-            raise Unreadable("the body is not compressed as its headers say") from error
+        unfolded = b""
+        while chunk and len(unfolded) < room:
+            if self._members == 0 or self._stream.eof:
+                self._next_member()
+            try:
+                unfolded += self._stream.decompress(chunk, room - len(unfolded))
+            except zlib.error as error:
+                raise Unreadable("the body is not compressed as its headers say") from error
+            chunk = self._stream.unused_data
+        return unfolded
+
+    def _next_member(self) -> None:
+        # Each copies what is left of the chunk: thousands of empty ones would hold up everybody else.
+        if self._members == _MOST_MEMBERS:
+            raise Unreadable(f"the body is compressed in over {_MOST_MEMBERS} pieces")
+        self._members += 1
+        self._stream = _inflater()
 
     def is_whole(self) -> bool:
-        return self._stream.eof or not self._started
+        return self._stream.eof or self._members == 0
+
+
+def _inflater() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
 
 
 def decoder(encoding: str | None) -> Decoder:

@@ -101,7 +101,12 @@ async def test_cookies_are_not_kept(outbound: Outbound) -> None:
 
 
 async def test_what_comes_compressed_unasked_is_unfolded(outbound: Outbound) -> None:
-    for encoding, packed in ((b"gzip", gzip.compress(b"text")), (b"deflate", zlib.compress(b"text"))):
+    members = gzip.compress(b"te") + gzip.compress(b"") + gzip.compress(b"xt")
+    for encoding, packed in (
+        (b"gzip", gzip.compress(b"text")),
+        (b"x-gzip", members),
+        (b"deflate", zlib.compress(b"text")),
+    ):
         head = HEAD + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding, len(packed))
         async with peer(answering(head + packed)) as made:
             assert await download(outbound, made) == Downloaded(content_type="text/plain", body=b"text")
@@ -267,6 +272,7 @@ BROKEN_BODIES = {
     "cut chunks": (answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhe"), "connection_reset"),
     "no gzip": (answering(GZIP + b"half"), "protocol_error"),
     "half of a gzip": (answering(GZIP + gzip.compress(b"x")[:-4]), "protocol_error"),
+    "a gzip of empty pieces": (answering(GZIP + gzip.compress(b"") * 2000), "protocol_error"),
     "an encoding not asked for": (answering(HEAD + b"Content-Encoding: br\r\n\r\nhalf"), "protocol_error"),
 }
 
