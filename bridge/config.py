@@ -6,6 +6,7 @@
 a missing secret is a ``ConfigError`` whose one line names the key.
 """
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -110,6 +111,16 @@ class RelayConfig(_Slice, frozen=True, kw_only=True):
     idle_seconds: Annotated[float, Meta(gt=0)] = 0.2
 
 
+class OutboundConfig(_Slice, frozen=True, kw_only=True):
+    """HTTP to addresses that others choose: attachments of commands, webhooks."""
+
+    allow_networks: tuple[str, ...] = ()
+    allow_http: bool = False
+    connect_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    connections: Positive = 200
+    connections_per_host: Positive = 10
+
+
 class IntegrationConfig(_Slice, frozen=True, kw_only=True):
     """One TrackerRMS account."""
 
@@ -142,6 +153,7 @@ class Config(_Slice, frozen=True, kw_only=True):
     log: LogConfig = LogConfig()
     capture: CaptureConfig = CaptureConfig()
     relay: RelayConfig = RelayConfig()
+    outbound: OutboundConfig = OutboundConfig()
     integrations: tuple[IntegrationConfig, ...] = ()
 
     def integration(self, integration_id: str) -> IntegrationConfig:
@@ -216,7 +228,7 @@ def _overlay_slice(raw: dict[str, Any], variable: str, value: str) -> None:
     section = raw.setdefault(slice_name, {})
     if not isinstance(section, dict):
         raise ConfigError(f"{slice_name}: must be a table ([{slice_name}])")
-    section[key] = value
+    section[key] = [n for n in _listed(value) if n] if key == "allow_networks" else value
 
 
 def _overlay_integration(raw: dict[str, Any], variable: str, value: str) -> None:
@@ -236,7 +248,11 @@ def _overlay_integration(raw: dict[str, Any], variable: str, value: str) -> None
     else:
         integration = {"id": spelled.lower().replace("_", "-")}
         integrations.append(integration)
-    integration[key] = [name.strip() for name in value.split(",")] if key == "models" else value
+    integration[key] = _listed(value) if key == "models" else value
+
+
+def _listed(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",")]
 
 
 def _variable_name(integration_id: str) -> str:
@@ -309,6 +325,7 @@ def _id_at(raw: Mapping[str, Any], index: int) -> str:
 
 
 def _check(config: Config) -> None:
+    _check_networks(config.outbound)
     seen: set[str] = set()
     for integration in config.integrations:
         key = f"integrations.{integration.id}"
@@ -331,6 +348,14 @@ def _check(config: Config) -> None:
         config.kafka.sasl_username and config.kafka.sasl_password
     ):
         raise ConfigError("kafka.sasl_username: SASL needs sasl_username and sasl_password")
+
+
+def _check_networks(outbound: OutboundConfig) -> None:
+    for network in outbound.allow_networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ConfigError(f"outbound.allow_networks: {error}; write a network as 10.0.0.0/8") from None
 
 
 # A tag or a role lives while a link to it does, so the links must be followed too.

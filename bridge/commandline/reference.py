@@ -45,6 +45,12 @@ MEANINGS = {
     "capture.confirm_seconds": "between the reads that confirm a deletion",
     "relay.batch_size": "events published at once, at most",
     "relay.idle_seconds": "how long the relay waits when there is nothing to do",
+    "outbound.allow_networks": "networks that attachments and webhooks may be in although they are not "
+    "public, as `10.0.0.0/8`; the metadata services of clouds stay closed",
+    "outbound.allow_http": "let attachments and webhooks be plain `http://`",
+    "outbound.connect_seconds": "for one attempt to connect, TLS included",
+    "outbound.connections": "open at once to all such addresses, at most",
+    "outbound.connections_per_host": "open at once to one of them, at most",
     "integrations.id": "names the account: in ids, events and variables. Small letters, digits, hyphens",
     "integrations.region": "TrackerRMS's region; or give `base_url`",
     "integrations.base_url": "TrackerRMS's address, instead of `region`",
@@ -130,7 +136,7 @@ def _bounds(meta: Meta) -> str:
 def _default(default: Any) -> str:
     if default is NODEFAULT:
         return "must be set"
-    if default is None:
+    if default is None or default == ():
         return ""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"

@@ -1,13 +1,8 @@
 """How often, how long and how patiently a call is tried. Pure."""
 
 import random
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
-
-LONGEST_PAUSE_SECONDS = 3600.0
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -30,25 +25,3 @@ class Patience(Struct, frozen=True, kw_only=True):
         """Seconds before the attempt after ``attempt`` (from 1): doubling, jittered by half, capped."""
         whole: float = min(self.first_pause_seconds * 2 ** (attempt - 1), self.longest_pause_seconds)
         return whole * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that ``Retry-After`` asks for, as a number or an HTTP date; ``None`` where it says nothing."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isdecimal() and len(said) < 10:
-        return min(float(said), LONGEST_PAUSE_SECONDS)
-    moment = http_date(said)
-    if moment is None:
-        return None
-    # An HTTP date is by the server's clock: measure against its own Date where it gives one.
-    reference = http_date(headers.get("Date", "")) or now
-    return min(max((moment - reference).total_seconds(), 0.0), LONGEST_PAUSE_SECONDS)
-
-
-def http_date(said: str) -> datetime | None:
-    """An HTTP date as aware UTC; ``None`` for what is none."""
-    try:
-        moment = parsedate_to_datetime(said)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from bridge.credentials import Budget, Lane
 from bridge.errors import Throttled
-from bridge.tracker.attempts import Patience, http_date, retry_after
+from bridge.retry import http_date, retry_after
+from bridge.tracker.attempts import Patience
 from bridge.tracker.hosts import Generation, Hosts
 from bridge.tracker.problems import EffectUnknown, Unreachable
 from bridge.tracker.wire import Answer, NameUnknown, NotSent, Wire

@@ -76,6 +76,8 @@ def test_every_kind_of_value_is_read_from_the_file(tmp_path: Path) -> None:
         ("[kafka]\ntopic_prefix = 'a b'", r"^kafka\.topic_prefix: "),
         ("[capture]\npoll_seconds = 'soon'", r"^capture\.poll_seconds: "),
         ("[capture]\ndeletion_limit_percent = 101", r"^capture\.deletion_limit_percent: "),
+        ("[outbound]\nallow_networks = ['10.0.0.1/8']", r"^outbound\.allow_networks: .*host bits"),
+        ("[outbound]\nallow_networks = ['intranet']", r"^outbound\.allow_networks: 'intranet'"),
         ("[[integrations]]\nregion = 'uk'", r"^integrations\.0\.id: must be set"),
         ("[[integrations]]\nid = 'acme'\nbearer = 'x'", r"^integrations\.acme\.bearer: no such setting"),
         ("[[integrations]]\nid = 'Acme Ltd'\nbearer_token = 'x'", r"^integrations\.Acme Ltd\.id: "),
@@ -154,6 +156,15 @@ def test_variables_alone_make_an_integration(tmp_path: Path) -> None:
     }
     found = config.load(written(tmp_path, ""), environ).integration("acme")
     assert (found.region, found.models) == ("us", ("tag", "candidate_tag"))
+
+
+def test_a_variable_lists_the_networks_that_are_allowed(tmp_path: Path) -> None:
+    environ = {
+        "BRIDGE_OUTBOUND_ALLOW_NETWORKS": "10.0.0.0/8, fd12::/16",
+        "BRIDGE_OUTBOUND_ALLOW_HTTP": "true",
+    }
+    found = config.load(written(tmp_path, ""), environ).outbound
+    assert (found.allow_networks, found.allow_http) == (("10.0.0.0/8", "fd12::/16"), True)
 
 
 def test_the_longest_key_wins_where_names_overlap(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.config import IntegrationConfig
+from bridge.retry import retry_after
 from bridge.tracker import hosts, local_time
-from bridge.tracker.attempts import Patience, retry_after
+from bridge.tracker.attempts import Patience
 
 LONDON = ZoneInfo("Europe/London")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

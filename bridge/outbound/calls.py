@@ -1,0 +1,139 @@
+"""One request to a target: its headers come back, or a ``Failure``, then its body, all before one deadline.
+
+The deadline is asyncio's own, around everything: the queue for a connection, the name, TLS, the headers and
+the body. aiohttp's ``total`` is rounded up to whole seconds, and its others begin anew with each byte read.
+
+aiohttp's exceptions spell whole URLs, so they become values here and are chained to nothing.
+"""
+
+import asyncio
+import errno
+import ssl
+import time
+from collections.abc import Mapping
+
+import aiohttp
+from msgspec import Struct
+
+from bridge.outbound import bodies
+from bridge.outbound.bodies import Unreadable
+from bridge.outbound.connector import NotPublic
+from bridge.outbound.problems import Kind
+from bridge.outbound.progress import Progress, Step
+from bridge.outbound.targets import Target
+
+_FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, Unreadable)
+_ASKED = {"Accept-Encoding": "identity", "User-Agent": "trackerrms-bridge"}
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """No answer. ``reason`` is for people and names the scheme, host and port at most."""
+
+    kind: Kind
+    reason: str
+    elapsed_ms: int
+
+
+class Call:
+    """One request, from now until ``deadline_seconds`` from now."""
+
+    def __init__(self, session: aiohttp.ClientSession, target: Target, deadline_seconds: float) -> None:
+        self._session = session
+        self._target = target
+        self._deadline_seconds = deadline_seconds
+        self._ends_at = asyncio.get_running_loop().time() + deadline_seconds
+        self._started = time.monotonic()
+        self._progress = Progress()
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Since the call began."""
+        return round((time.monotonic() - self._started) * 1000)
+
+    async def begin(
+        self, method: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> aiohttp.ClientResponse | Failure:
+        """Send it and wait for the answer's headers. The response is the caller's to close."""
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                return await self._send_anew(method, headers, body)
+        except _FOREIGN as error:
+            return self._failure(error)
+
+    async def read(self, response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int) -> bool | Failure:
+        """Read the body into ``kept``: whether all of it, or it was cut at ``max_bytes``."""
+        self._progress.step = Step.READING
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                return await bodies.read(response, kept, max_bytes)
+        except _FOREIGN as error:
+            return self._failure(error)
+
+    async def _send_anew(
+        self, method: str, headers: Mapping[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        try:
+            return await self._send(method, headers, body)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # Kept alive by us and closed by them in the meantime. (aiohttp does this for GET, not for POST.)
+            if not self._progress.reused:
+                raise
+        return await self._send(method, headers, body)
+
+    async def _send(
+        self, method: str, headers: Mapping[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        return await self._session.request(
+            method,
+            self._target.url,
+            headers={**_ASKED, **headers},
+            data=body,
+            allow_redirects=False,
+            trace_request_ctx=self._progress,
+        )
+
+    def _failure(self, error: BaseException) -> Failure:
+        kind, what = explained(error)
+        if kind == "timeout":
+            what = f"not done within {self._deadline_seconds:g} s: ended while {self._progress.step.value}"
+            kind = "busy" if self._progress.step is Step.QUEUED else kind
+        return Failure(kind=kind, reason=f"{self._target.where}: {what}", elapsed_ms=self.elapsed_ms)
+
+
+def explained(error: BaseException) -> tuple[Kind, str]:
+    """What a foreign exception means, and in words that hold nothing of the URL."""
+    match error:
+        case TimeoutError():
+            return "timeout", "too slow"
+        case aiohttp.ClientConnectorError(os_error=NotPublic() as refused):
+            return "address_refused", f"its host is no public address ({refused.reason})"
+        case aiohttp.ClientConnectorDNSError():
+            return "dns_error", "its host's name does not resolve"
+        case ssl.SSLError() | ssl.CertificateError():
+            return "tls_error", f"no secure connection ({_tls(error)})"
+        case aiohttp.InvalidURL():
+            return "bad_url", "the URL can't be called"
+        case aiohttp.ClientResponseError() | Unreadable():
+            return "protocol_error", "what it answers is not HTTP/1.1 as it should be"
+        case aiohttp.ClientPayloadError():
+            return "connection_reset", "its answer broke off"
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError() | BrokenPipeError():
+            return "connection_reset", "it closed the connection"
+        case OSError():
+            return _by_number(error.errno)
+        case _:
+            return "protocol_error", f"the exchange failed ({type(error).__name__})"
+
+
+def _by_number(number: int | None) -> tuple[Kind, str]:
+    if number == errno.ECONNREFUSED:
+        return "connection_refused", "it refuses connections"
+    if number in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED):
+        return "connection_reset", "it closed the connection"
+    return "unreachable", f"can't be reached ({errno.errorcode.get(number or 0, 'no route')})"
+
+
+def _tls(error: BaseException) -> str:
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    said = getattr(inner, "verify_message", None) or getattr(inner, "reason", None)
+    return str(said or type(inner).__name__)

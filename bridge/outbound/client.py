@@ -1,0 +1,96 @@
+"""``Outbound``: the one client for addresses that others chose; it downloads and it posts.
+
+One pool of connections serves all of them. Redirects are not followed, cookies not kept, proxies and netrc
+of the environment not used: each would lead somewhere else than where the guard looked.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from bridge.config import OutboundConfig
+from bridge.outbound import connector, downloads, posts, targets
+from bridge.outbound.calls import Call, Failure
+from bridge.outbound.connector import Lookup, SystemLookup
+from bridge.outbound.downloads import Downloaded
+from bridge.outbound.posts import Answer
+from bridge.outbound.progress import tracing
+from bridge.outbound.targets import Target, Unusable
+
+
+class Outbound:
+    """HTTP to other people's addresses, behind the guard; an asynchronous context manager.
+
+    ``lookup`` and ``tls`` stand in for the machine's resolver and its trusted certificates.
+    """
+
+    def __init__(
+        self, config: OutboundConfig, *, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._config = config
+        self._rules = targets.rules(config)
+        self._system = SystemLookup()
+        self._lookup: Lookup = lookup or self._system
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(connector.trusted)
+        self._session = aiohttp.ClientSession(
+            connector=connector.make(self._config, self._lookup, self._rules.allowed, self._tls),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._config.connect_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            trace_configs=[tracing()],
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+        self._system.close()
+
+    def judge(self, url: str) -> Target | Unusable:
+        """Whether ``url`` may be called, as far as can be told without looking up its name."""
+        return targets.parse(url, self._rules)
+
+    async def download(self, url: str, *, max_bytes: int, deadline_seconds: float) -> Downloaded:
+        """What ``url`` holds: at most ``max_bytes``, decoded, all of it within ``deadline_seconds``.
+
+        Raises ``BadUrl``, ``HttpsRequired``, ``AddressRefused``, ``TooLarge``, ``Refused`` or ``Redirected``
+        (permanent), ``Unreachable`` or ``Unwell`` (transient), ``Throttled``.
+        """
+        target = downloads.usable(self.judge(url))
+        return await downloads.fetch(self._call(target, deadline_seconds), target.where, max_bytes)
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        max_response_bytes: int,
+    ) -> Answer | Failure:
+        """Post ``body`` and say what came of it; raises nothing for what the other side does.
+
+        A kept-alive connection that proves to be closed is replaced once, at once, so the same request may
+        arrive twice: it must carry an id by which the receiver knows it.
+        """
+        target = self.judge(url)
+        if isinstance(target, Unusable):
+            return Failure(kind=target.kind, reason=target.reason, elapsed_ms=0)
+        return await posts.send(self._call(target, timeout_seconds), body, headers, max_response_bytes)
+
+    def _call(self, target: Target, deadline_seconds: float) -> Call:
+        if self._session is None:
+            raise RuntimeError("Outbound is used outside of its context")
+        return Call(self._session, target, deadline_seconds)

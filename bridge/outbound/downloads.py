@@ -1,0 +1,89 @@
+"""A GET of what somebody named in a command: the whole content, or an error that says what to do."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import aiohttp
+from msgspec import Struct
+
+from bridge.errors import BridgeError, Throttled
+from bridge.outbound.calls import Call, Failure
+from bridge.outbound.problems import (
+    AddressRefused,
+    BadUrl,
+    HttpsRequired,
+    Kind,
+    Redirected,
+    Refused,
+    TooLarge,
+    Unreachable,
+    Unwell,
+)
+from bridge.outbound.targets import Target, Unusable
+from bridge.retry import retry_after
+
+_PAUSE_UNASKED_SECONDS = 60.0
+_NOT_NOW = (408, 425)
+
+
+class Downloaded(Struct, frozen=True, kw_only=True):
+    """The whole content. ``content_type`` is what the server says, ``None`` where it says nothing."""
+
+    content_type: str | None
+    body: bytes
+
+
+def usable(judged: Target | Unusable) -> Target:
+    """The target; raises ``BadUrl``, ``HttpsRequired`` or ``AddressRefused`` for what is none."""
+    if isinstance(judged, Unusable):
+        raise error(judged.kind, judged.reason)
+    return judged
+
+
+async def fetch(call: Call, where: str, max_bytes: int) -> Downloaded:
+    """Read it to its end. Raises what ``Outbound.download`` names."""
+    begun = await call.begin("GET", {})
+    if isinstance(begun, Failure):
+        raise error(begun.kind, begun.reason)
+    async with begun as response:
+        _accept(response.status, response.headers, where)
+        return await _content(call, response, where, max_bytes)
+
+
+async def _content(call: Call, response: aiohttp.ClientResponse, where: str, max_bytes: int) -> Downloaded:
+    kept = bytearray()
+    complete: bool | Failure = False
+    if (response.content_length or 0) <= max_bytes:
+        complete = await call.read(response, kept, max_bytes)
+    if isinstance(complete, Failure):
+        raise error(complete.kind, complete.reason)
+    if not complete:
+        raise TooLarge(f"{where}: the content is over {max_bytes:,} bytes")
+    return Downloaded(content_type=response.headers.get("Content-Type"), body=bytes(kept))
+
+
+def _accept(status: int, headers: Mapping[str, str], where: str) -> None:
+    said = f"{where}: answered {status}"
+    if 200 <= status < 300:
+        return
+    if status == 429:
+        asked = retry_after(headers, datetime.now(UTC))
+        raise Throttled(said, _PAUSE_UNASKED_SECONDS if asked is None else asked)
+    if status >= 500 or status in _NOT_NOW:
+        raise Unwell(said, status)
+    if 300 <= status < 400:
+        raise Redirected(f"{said}: redirects are not followed; give the address itself", status)
+    raise Refused(f"{said}; check that the URL is right and has not expired", status)
+
+
+def error(kind: Kind, reason: str) -> BridgeError:
+    """The error that a failure is to whoever needs the content."""
+    match kind:
+        case "bad_url":
+            return BadUrl(f"{reason}; correct the URL")
+        case "https_required":
+            return HttpsRequired(f"{reason} (outbound.allow_http would allow it)")
+        case "address_refused":
+            return AddressRefused(f"{reason}; outbound.allow_networks can allow a network")
+        case _:
+            return Unreachable(reason, kind)

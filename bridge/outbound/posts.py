@@ -1,0 +1,54 @@
+"""A POST to a subscriber: whatever comes of it is a value, an ``Answer`` or a ``Failure``."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import aiohttp
+from msgspec import Struct
+
+from bridge.outbound.calls import Call, Failure
+from bridge.retry import retry_after
+
+_LONGEST_PAUSE_SECONDS = 24 * 3600.0
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """The other side's answer, a redirect too; the status decides what it means.
+
+    ``body`` is decoded and cut at the limit. ``complete`` is false where it was cut, broke off or was still
+    coming at the deadline: the status had been given, so it counts.
+    """
+
+    status: int
+    retry_after_seconds: float | None
+    body: bytes
+    complete: bool
+    elapsed_ms: int
+
+
+async def send(
+    call: Call, body: bytes, headers: Mapping[str, str], max_response_bytes: int
+) -> Answer | Failure:
+    """Post ``body`` as it is, and read at most ``max_response_bytes`` of the answer."""
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
+        return Failure(kind="bad_header", reason="a header can't be sent as it is written", elapsed_ms=0)
+    begun = await call.begin("POST", headers, body)
+    if isinstance(begun, Failure):
+        return begun
+    async with begun as response:
+        return await _answer(call, response, max_response_bytes)
+
+
+async def _answer(call: Call, response: aiohttp.ClientResponse, max_bytes: int) -> Answer:
+    kept = bytearray()
+    complete = await call.read(response, kept, max_bytes)
+    return Answer(
+        status=response.status,
+        retry_after_seconds=retry_after(response.headers, datetime.now(UTC), _LONGEST_PAUSE_SECONDS),
+        body=bytes(kept[:max_bytes]),
+        complete=complete is True,
+        elapsed_ms=call.elapsed_ms,
+    )

@@ -1,0 +1,116 @@
+"""A URL that somebody else wrote, read with suspicion: a target, or why it is none. Pure.
+
+What is judged here is what is then called: the host is brought into the one form in which the connector
+sees it, and the URL is put together anew from checked parts, so no second parser can read it otherwise. The
+path and the query stay byte for byte, since a pre-signed URL is signed over them.
+
+Reasons name the scheme and the host at most: a path, a query or credentials may be secrets (invariant 9).
+"""
+
+import re
+from typing import Literal
+from urllib.parse import SplitResult, quote, urlsplit
+
+from msgspec import Struct
+from yarl import URL
+
+from bridge.config import OutboundConfig
+from bridge.outbound import addresses
+from bridge.outbound.addresses import Networks
+
+LONGEST_URL = 8192
+
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+_KEPT = "%!$&'()*+,;=:@/?~[]"
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What an operator allows beyond public addresses over https."""
+
+    allowed: Networks = ()
+    allow_http: bool = False
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """A URL that may be called, as far as can be told without looking up its name."""
+
+    url: URL
+    where: str
+    """Scheme, host and port: what may be shown."""
+
+
+class Unusable(Struct, frozen=True, kw_only=True):
+    """Why a URL is not called."""
+
+    kind: Literal["bad_url", "https_required", "address_refused"]
+    reason: str
+
+
+def rules(config: OutboundConfig) -> Rules:
+    """The rules that the configuration spells; its networks have been checked there."""
+    return Rules(allowed=addresses.networks(config.allow_networks), allow_http=config.allow_http)
+
+
+def parse(url: str, given: Rules) -> Target | Unusable:
+    """The target that ``url`` names. A name is not looked up: its addresses are judged when it is called."""
+    if len(url) > LONGEST_URL:
+        return _bad(f"it is longer than {LONGEST_URL} characters")
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        return _bad("it holds a space, a control character or a backslash")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return _bad("its host or port can't be read")
+    return _scheme(parts, given) or _host(parts, port, given)
+
+
+def _scheme(parts: SplitResult, given: Rules) -> Unusable | None:
+    if parts.scheme not in ("http", "https"):
+        return _bad("it must start with https://")
+    if parts.scheme == "http" and not given.allow_http:
+        return Unusable(kind="https_required", reason="the URL must start with https://")
+    if "@" in parts.netloc:
+        return _bad("it holds credentials before the host, which are not sent")
+    return None
+
+
+def _host(parts: SplitResult, port: int | None, given: Rules) -> Target | Unusable:
+    if port == 0 or parts.netloc.endswith(":"):
+        return _bad("its port can't be called")
+    host = _canonical(parts.hostname or "")
+    if host is None:
+        return _bad("it names no host")
+    address = addresses.literal(host)
+    refused = addresses.refusal(address, given.allowed) if address is not None else None
+    if refused:
+        return Unusable(kind="address_refused", reason=f"its host is no public address ({refused})")
+    if addresses.is_numeric(host) and str(address) != host:
+        return _bad("its host is a number in a notation that not everyone reads alike")
+    return _assembled(parts, host, port)
+
+
+def _canonical(host: str) -> str | None:
+    """The host as the connector sees it: lower case, IDNA for names, shortest form for IPv6."""
+    if ":" in host:
+        return host if addresses.literal(host) is not None else None
+    try:
+        seen = URL.build(scheme="https", host=host).raw_host or ""
+    except ValueError:
+        return None
+    return seen if _NAME.fullmatch(seen.removesuffix(".")) else None
+
+
+def _assembled(parts: SplitResult, host: str, port: int | None) -> Target | Unusable:
+    bracketed = f"[{host}]" if ":" in host else host
+    where = f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
+    query = f"?{quote(parts.query, safe=_KEPT)}" if parts.query else ""
+    url = URL(f"{where}{quote(parts.path, safe=_KEPT) or '/'}{query}", encoded=True)
+    if url.raw_host != host or "%" in host:
+        return _bad("its host can't be read")
+    return Target(url=url, where=where)
+
+
+def _bad(reason: str) -> Unusable:
+    return Unusable(kind="bad_url", reason=f"the URL can't be called: {reason}")
