@@ -12,10 +12,13 @@ from msgspec import Struct
 
 from bridge import embedded, kafka, sealing, supervisor
 from bridge.capture.stage import Capture, Keys, followed, models_of
+from bridge.commands.stage import Commands, Parts
 from bridge.config import Config, IntegrationConfig, Secret
+from bridge.credentials import Lane
 from bridge.errors import EnvironmentFault, Transient
 from bridge.hashing import Hasher
 from bridge.metering import Meter
+from bridge.outbound import Outbound
 from bridge.relay import Relay
 from bridge.sealing import Sealer
 from bridge.store import database, installation
@@ -31,8 +34,10 @@ from contracts import topics
 
 _log = structlog.get_logger(__name__)
 
-Role = Literal["poller", "relay"]
-ROLES: tuple[Role, ...] = ("poller", "relay")
+Role = Literal["poller", "relay", "commands"]
+ROLES: tuple[Role, ...] = ("poller", "relay", "commands")
+# A command has its own patience: what fails for now is tried again by the command stage, which says so.
+_COMMAND_PATIENCE = Patience(attempts=2, attempt_seconds=60.0, deadline_seconds=60.0)
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -147,6 +152,7 @@ def client(
     integration: IntegrationConfig,
     meter: Meter | None = None,
     patience: Patience | None = None,
+    lane: Lane = "poll",
 ) -> Client:
     """A TrackerRMS client within the integration's shared budget; to be used as a context manager."""
     return Client(
@@ -154,6 +160,7 @@ def client(
         meter or budget(installed, integration),
         Vault(installed.db, installed.keys.sealer, integration.id),
         patience=patience,
+        lane=lane,
     )
 
 
@@ -203,7 +210,28 @@ def stages(
     if "poller" in only:
         for integration in config.integrations:
             made[f"poller:{integration.id}"] = _capture(installed, integration, max_message_bytes).run
+    if "commands" in only and config.integrations:
+        made["commands"] = _commands(installed, max_message_bytes).run
     return made
+
+
+def _commands(installed: Installation, max_message_bytes: int) -> Commands:
+    config = installed.config
+    return Commands(
+        Parts(
+            db=installed.db,
+            hasher=installed.keys.hasher,
+            sealer=installed.keys.sealer,
+            kafka=config.kafka,
+            config=config.commands,
+            integrations=config.integrations,
+            max_message_bytes=max_message_bytes,
+            connect=lambda integration: client(
+                installed, integration, patience=_COMMAND_PATIENCE, lane="command"
+            ),
+            outbound=lambda: Outbound(config.outbound),
+        )
+    )
 
 
 def _capture(installed: Installation, integration: IntegrationConfig, max_message_bytes: int) -> Capture:

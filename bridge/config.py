@@ -121,6 +121,15 @@ class OutboundConfig(_Slice, frozen=True, kw_only=True):
     connections_per_host: Positive = 10
 
 
+class CommandsConfig(_Slice, frozen=True, kw_only=True):
+    """How commands are carried out."""
+
+    in_flight: Positive = 16
+    deadline_seconds: Annotated[float, Meta(gt=0)] = 600.0
+    readback_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    retention_days: Annotated[float, Meta(gt=0)] = 30.0
+
+
 class IntegrationConfig(_Slice, frozen=True, kw_only=True):
     """One TrackerRMS account."""
 
@@ -136,6 +145,7 @@ class IntegrationConfig(_Slice, frozen=True, kw_only=True):
     password: Secret | None = None
     time_zone: str = "UTC"
     requests_per_minute: Positive = 600
+    source: str | None = None
     initial_load: Literal["emit", "silent"] = "emit"
     keep_previous: bool = False
     remote_data: bool = False
@@ -154,6 +164,7 @@ class Config(_Slice, frozen=True, kw_only=True):
     capture: CaptureConfig = CaptureConfig()
     relay: RelayConfig = RelayConfig()
     outbound: OutboundConfig = OutboundConfig()
+    commands: CommandsConfig = CommandsConfig()
     integrations: tuple[IntegrationConfig, ...] = ()
 
     def integration(self, integration_id: str) -> IntegrationConfig:

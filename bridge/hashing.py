@@ -58,6 +58,17 @@ class Hasher:
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.digest()
 
+    def address(self, text: str) -> bytes:
+        """16 bytes that stand for an e-mail address: without case, so that both spellings are one."""
+        return self._keyed(b"address", text.strip().casefold().encode("utf-8", "surrogatepass"))
+
+    def content(self, kind: str, data: bytes) -> bytes:
+        """16 bytes that stand for what a command asks: its type and its data, in one spelling."""
+        return self._keyed(b"command", kind.encode() + b"\0" + data)
+
+    def _keyed(self, purpose: bytes, data: bytes) -> bytes:
+        return blake2b(data, key=self._key, digest_size=RECORD_BYTES, person=purpose).digest()
+
 
 def changed_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
     """The fields whose hashes differ, in the model's order; ``before`` and ``after`` as in ``RecordHash``.

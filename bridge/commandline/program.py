@@ -10,10 +10,12 @@ from typer.core import TyperGroup
 
 from bridge.commandline import (
     checking,
+    commanding,
     deletions,
     demonstration,
     resync,
     running,
+    sending,
     simulating,
     status,
     tailing,
@@ -92,5 +94,7 @@ app.command("run", rich_help_panel=_FIRST)(running.run)
 app.command("status", rich_help_panel=_OPERATE)(status.status)
 app.command("tail", rich_help_panel=_OPERATE)(tailing.tail)
 app.add_typer(deletions.app, name="deletions", rich_help_panel=_OPERATE)
+app.command("send", rich_help_panel=_OPERATE)(sending.send)
+app.add_typer(commanding.app, name="commands", rich_help_panel=_OPERATE)
 app.command("resync", rich_help_panel=_OPERATE)(resync.resync)
 app.command("migrate", rich_help_panel=_OPERATE)(running.migrate)

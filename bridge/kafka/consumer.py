@@ -1,10 +1,10 @@
 """Reading: records in partition order, offsets committed by hand, only what was committed to the topic."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 from msgspec import Struct
 
 from bridge.config import KafkaConfig
@@ -23,6 +23,10 @@ class Record(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, bytes], ...]
 
 
+OnLost = Callable[[Collection[tuple[str, int]]], Awaitable[None]]
+"""Told, as (topic, partition), what this member of a group no longer reads."""
+
+
 class Consumer:
     """Reads ``topics`` from the ``beginning`` or the ``end``, or, in a group, from what the group committed.
 
@@ -38,8 +42,10 @@ class Consumer:
         group_id: str | None = None,
         start: Literal["beginning", "end"] = "beginning",
         timeout_seconds: float = 30.0,
+        on_lost: OnLost | None = None,
     ) -> None:
         self._config = config
+        self._on_lost = on_lost
         self._timeout = timeout_seconds
         self._topics = tuple(topics)
         self._settings: dict[str, Any] = {
@@ -54,7 +60,8 @@ class Consumer:
 
     async def __aenter__(self) -> Self:
         """Connect. Raises ``Transient`` or ``EnvironmentFault``."""
-        client = AIOKafkaConsumer(*self._topics, **self._settings)
+        client = AIOKafkaConsumer(**self._settings)
+        client.subscribe(self._topics, listener=_Listener(self._on_lost))
         try:
             await client.start()
         except BaseException as error:
@@ -80,14 +87,26 @@ class Consumer:
             raise connection.translate(self._config, error, "reading") from error
         return [_record(raw) for records in found.values() for raw in records]
 
+    def hold(self, wanted: bool) -> None:
+        """Read nothing more from any partition of the assignment, or go on; membership is kept meanwhile."""
+        assigned = self._client.assignment()
+        if wanted:
+            self._client.pause(*assigned)
+        else:
+            self._client.resume(*(self._client.paused() & assigned))
+
     async def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Commit for the group, by (topic, partition), the offset to read next: the last one done plus 1.
 
-        Only after the effect of what lies before it is durable (invariant 5).
+        Only after the effect of what lies before it is durable (invariant 5). What another member reads by
+        now is left to it: it will read these records again.
         """
+        assigned = self._client.assignment()
         offsets = {TopicPartition(*where): offset for where, offset in next_offsets.items()}
         try:
-            await self._client.commit(offsets)
+            await self._client.commit({where: at for where, at in offsets.items() if where in assigned})
+        except errors.CommitFailedError:
+            return
         except connection.FAILURES as error:
             raise connection.translate(self._config, error, "committing offsets") from error
 
@@ -126,6 +145,18 @@ class Consumer:
             if await self._client.position(TopicPartition(topic, partition)) < end:
                 return True
         return False
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, on_lost: OnLost | None) -> None:
+        self._on_lost = on_lost
+
+    async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
+        if self._on_lost is not None:
+            await self._on_lost([(where.topic, where.partition) for where in revoked])
+
+    async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
+        """Nothing to do: reading begins at what the group committed."""
 
 
 def _record(raw: Any) -> Record:

@@ -65,7 +65,7 @@ CREATE TABLE claims (
 """
 
 _LOOKUPS = """
--- Finding a candidate by address (a keyed hash of it), and an application by candidate and job.
+-- Finding a candidate by address (a keyed hash of it), and an application by the ids of candidate and job.
 CREATE TABLE candidate_addresses (
     integration_id text NOT NULL,
     address bytea NOT NULL,
@@ -77,15 +77,19 @@ CREATE INDEX candidate_addresses_by_candidate ON candidate_addresses (integratio
 CREATE TABLE application_pairs (
     integration_id text NOT NULL,
     application_id bigint NOT NULL,
-    candidate_id bigint NOT NULL,
-    job_id bigint NOT NULL,
+    candidate text NOT NULL,
+    job text NOT NULL,
     PRIMARY KEY (integration_id, application_id)
 );
-CREATE INDEX application_pairs_by_pair ON application_pairs (integration_id, candidate_id, job_id);
+CREATE INDEX application_pairs_by_pair ON application_pairs (candidate, job);
 
--- The bridge's own id of what a command may name: an id is a hash, and can't be turned back.
-ALTER TABLE snapshots ADD COLUMN entity_id text;
-CREATE UNIQUE INDEX snapshots_by_entity ON snapshots (entity_id) WHERE entity_id IS NOT NULL;
+-- What a command may name by the bridge's own id: an id is a hash, and can't be turned back.
+CREATE TABLE known_ids (
+    id text PRIMARY KEY,
+    integration_id text NOT NULL,
+    model text NOT NULL,
+    remote_id text NOT NULL
+);
 """
 
 _HINTS = """

@@ -1,0 +1,59 @@
+"""Records read by id alone, without a row of any list."""
+
+import asyncio
+
+from bridge.capture import paging
+from bridge.capture.changes import Observation, Trouble
+from bridge.capture.rows import Context
+from bridge.errors import Permanent
+from bridge.store.records import Source
+from bridge.tracker.client import Client, Gone
+from bridge.tracker.families import Family
+from bridge.tracker.normalise import Normaliser
+from bridge.tracker.reading import Record
+
+WHOLE = frozenset({"candidates", "applications"})
+"""The resources whose by-id record says all that a list's row says; a job's lacks half of it."""
+
+
+class ById:
+    """Reads and normalises single records; holds no state between calls."""
+
+    def __init__(self, client: Client, normaliser: Normaliser, *, parallel_reads: int) -> None:
+        self._client = client
+        self._normaliser = normaliser
+        self._slots = asyncio.Semaphore(parallel_reads)
+
+    async def observe(self, context: Context, row_id: int) -> Observation | None:
+        """The record as it is now; ``None`` where it is answered as gone, which a sweep has to prove.
+
+        Without fingerprints: the next sight of its row reads it again, and finds nothing new. Raises the
+        client's errors.
+        """
+        resource = context.resource
+        async with self._slots:
+            answer = await paging.detail(self._client, resource.name, str(row_id))
+        if isinstance(answer, Gone):
+            return None
+        try:
+            version = self._normaliser.version(resource.name, None, answer.record)
+            found: Family | Trouble = self._family(context, answer.record)
+        except Permanent as error:
+            version, found = None, Trouble(reason=str(error), path=_path(context, row_id))
+        return Observation(
+            source=Source(
+                row_id=row_id, quick=None, fingerprint=None, version=None if version is None else version[0]
+            ),
+            latest=None if version is None else version[1],
+            found=found,
+            news=True,
+        )
+
+    def _family(self, context: Context, record: Record) -> Family:
+        if context.resource.name == "applications":
+            return self._normaliser.application(None, context.statuses, record)
+        return self._normaliser.candidate(None, record)
+
+
+def _path(context: Context, row_id: int) -> str:
+    return (context.resource.by_id or context.resource.list).filled(id=str(row_id))

@@ -1,0 +1,87 @@
+"""Following hints: records that somebody knows to have changed are read by id at once, ahead of the polls.
+
+A hint is where to look, not what to find: the record is read live, compared and published as any other, by
+the one process that reads this integration. The list's later sight of the same change finds nothing new.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+from msgspec import UNSET
+
+from bridge.capture.byid import ById
+from bridge.capture.changes import Applied, Observation
+from bridge.capture.deletion import Doors
+from bridge.capture.rows import Context
+from bridge.store import hints, leases
+from bridge.store.hints import Queued
+from bridge.tracker.problems import Refused, Unreadable
+
+_log = structlog.get_logger(__name__)
+_AT_ONCE = 100
+
+
+class Hinted:
+    """Reads what one integration's hints name. ``by_id``: the resources that a by-id record tells whole."""
+
+    def __init__(self, doors: Doors, by_id: ById) -> None:
+        self._doors = doors
+        self._by_id = by_id
+
+    async def follow(self, contexts: Callable[[str], Context | None]) -> tuple[Applied, bool]:
+        """Follow the first hints; returns what changed, and whether there may be more.
+
+        ``contexts`` gives what reading a resource needs; ``None`` for one that is not read. Raises what the
+        tracker's door raises for trouble that is not one record's own; the hints stay then.
+        """
+        queued = await hints.waiting(self._doors.db, self._doors.integration_id, _AT_ONCE)
+        if not queued:
+            return Applied(events={}), False
+        started, calls = time.monotonic(), self._doors.calls()
+        newest = {(hint.resource, hint.row_id): hint for hint in queued}
+        read = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
+        total = Applied(events={})
+        async with self._doors.db.transaction() as tx:
+            await leases.assert_held(tx, self._doors.lease)
+            for hint, observation in zip(newest.values(), read, strict=True):
+                if observation is not None:
+                    applied = await self._doors.changes.apply(
+                        tx,
+                        hint.resource,
+                        [observation],
+                        hint.cause,
+                        command_id=UNSET if hint.command_id is None else hint.command_id,
+                    )
+                    total = total.plus(applied)
+            await hints.drop(tx, queued)
+        self._report(queued, total, started, calls)
+        return total, len(queued) == _AT_ONCE
+
+    async def _read(self, contexts: Callable[[str], Context | None], hint: Queued) -> Observation | None:
+        context = contexts(hint.resource)
+        if context is None:
+            return None
+        try:
+            return await self._by_id.observe(context, hint.row_id)
+        except (Refused, Unreadable) as error:
+            # This record's own trouble: the polls and sweeps meet it too, and report it.
+            _log.info(
+                "hint.dropped",
+                integration=hint.integration_id,
+                resource=hint.resource,
+                row=hint.row_id,
+                reason=str(error),
+            )
+            return None
+
+    def _report(self, queued: Sequence[Queued], total: Applied, started: float, calls: int) -> None:
+        _log.info(
+            "hints.followed",
+            integration=self._doors.integration_id,
+            hints=len(queued),
+            calls=self._doors.calls() - calls,
+            seconds=round(time.monotonic() - started, 3),
+            **total.counts(),
+        )

@@ -1,0 +1,119 @@
+"""``bridge commands``: what was asked of the bridge, how far it came, and what came of it."""
+
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+
+from bridge.app import Installation
+from bridge.commandline import screen, session
+from bridge.commands.runner import PURPOSE
+from bridge.errors import ConfigError
+from bridge.store import commands
+from bridge.store.commands import Shown, State
+
+app = typer.Typer(no_args_is_help=True, help="Commands: list them, show one with the steps it took.")
+
+_STATES = get_args(State)
+_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow"}
+_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+@app.command("list")
+def listed(
+    ctx: typer.Context,
+    integration: Annotated[str | None, typer.Option(metavar="ID", help="Of this integration alone.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(metavar="STATE", help=f"{', '.join(_STATES)}; may be given again.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N.")] = 50,
+    json: _Json = False,
+) -> None:
+    """Show the commands received last."""
+    unknown = sorted(set(state or ()).difference(_STATES))
+    if unknown:
+        raise ConfigError(f"--state {unknown[0]}: no such state; known: {', '.join(_STATES)}")
+    found = session.configured(ctx, level="warning")
+
+    async def read(installed: Installation) -> list[Shown]:
+        return await commands.newest(installed.db, integration, state or (), limit)
+
+    shown = session.with_store(found, read)
+    if json:
+        screen.print_json([_plain(one) for one in shown])
+    elif shown:
+        screen.show(_table(shown))
+    else:
+        print("No commands.")
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    command_id: Annotated[str, typer.Argument(metavar="ID", help="The command's id.")],
+    result: Annotated[
+        bool, typer.Option("--result", help="The published result too; it may hold personal data.")
+    ] = False,
+    json: _Json = False,
+) -> None:
+    """Show one command, step by step."""
+    found = session.configured(ctx, level="warning")
+
+    async def read(installed: Installation) -> list[dict[str, Any]]:
+        made = []
+        for one in await commands.find(installed.db, command_id):
+            plain = _plain(one)
+            if result and one.result is not None:
+                plain["result"] = msgspec.json.decode(installed.keys.sealer.open(PURPOSE, one.result))
+            made.append(plain)
+        return made
+
+    shown = session.with_store(found, read)
+    if not shown:
+        raise ConfigError(f"commands: none has the id {command_id!r}; bridge commands list shows the newest")
+    if json:
+        screen.print_json(shown)
+        return
+    for one in shown:
+        screen.show(*_told(one))
+
+
+def _plain(one: Shown) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(one)
+    plain.pop("result")
+    return plain
+
+
+def _table(shown: list[Shown]) -> Any:
+    table = screen.table("Id", "Integration", "Type", "State", "Tries", "Received", "Took", right=("Tries",))
+    for one in shown:
+        colour = _COLOURS.get(one.state, "cyan")
+        said = one.step or one.error_code or ""
+        took = one.finished_at and screen.duration((one.finished_at - one.received_at).total_seconds())
+        table.add_row(
+            screen.escape(one.command_id),
+            one.integration_id,
+            one.type,
+            f"[{colour}]{one.state}[/] [dim]{screen.escape(said)}[/]",
+            str(one.tries),
+            screen.ago(one.received_at),
+            took or "",
+        )
+    return table
+
+
+def _told(one: dict[str, Any]) -> list[Any]:
+    colour = _COLOURS.get(one["state"], "cyan")
+    where = f" at {one['step']}" if one["step"] else ""
+    lines: list[Any] = [
+        f"{screen.escape(one['command_id'])}  {one['type']}  {one['integration_id']}",
+        f"[{colour}]{one['state']}{where}[/]  received {one['received_at']}, tries {one['tries']}",
+    ]
+    steps = screen.table("At", "Step", "What")
+    for line in one["history"]:
+        steps.add_row(line["at"], f"[cyan]{screen.escape(line['step'])}[/]", screen.escape(line["what"]))
+    lines.append(steps)
+    if "result" in one:
+        formatted = msgspec.json.format(msgspec.json.encode(one["result"]), indent=2).decode()
+        lines.append(screen.escape(formatted))
+    return lines

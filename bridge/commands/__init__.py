@@ -1,0 +1,1 @@
+"""Commands: read from Kafka, carried out in TrackerRMS once, answered on Kafka."""

@@ -1,0 +1,134 @@
+"""What commands know of one TrackerRMS account: what ids mean, its stages, and where things are found."""
+
+import time
+from collections.abc import Callable, Collection
+
+from msgspec import Struct
+
+from bridge.commands.failures import Failed, input_invalid
+from bridge.config import CommandsConfig, IntegrationConfig
+from bridge.hashing import Hasher
+from bridge.outbound import Outbound
+from bridge.store import cursors, lookups, scans
+from bridge.store.database import Database
+from bridge.tracker import finding
+from bridge.tracker.client import Client
+from bridge.tracker.finding import StatusFound
+from bridge.tracker.normalise import Normaliser, Status, Statuses
+from contracts import ids
+from contracts.entities import Model
+
+_STATUSES_SECONDS = 300.0
+_ASKED_AGAIN_SECONDS = 5.0
+_RESOURCES = {
+    Model.USER: "users",
+    Model.JOB: "jobs",
+    Model.APPLICATION: "applications",
+    Model.APPLICATION_STAGE: "statuses",
+    Model.REJECTION_REASON: "statuses",
+}
+_LAG_MARGIN = 1.25
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What an account's commands are carried out with."""
+
+    integration: IntegrationConfig
+    config: CommandsConfig
+    topic_prefix: str
+    max_message_bytes: int
+
+
+class Account:
+    """One integration, for the handlers. Everything is asked when it is needed; stages are remembered."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        db: Database,
+        client: Client,
+        outbound: Outbound,
+        hasher: Hasher,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.id = terms.integration.id
+        self.terms = terms
+        self.db = db
+        self.client = client
+        self.outbound = outbound
+        self.hasher = hasher
+        self.normaliser = Normaliser(self.id, client.settings, terms.integration.time_zone)
+        self._timer = timer
+        self._statuses: dict[str, StatusFound] = {}
+        self._statuses_at = float("-inf")
+
+    async def remote_id(self, model: Model, reference: str, where: str) -> str:
+        """The id in TrackerRMS that an input names. Raises ``Failed``; ``where`` is the input's key."""
+        try:
+            known, remote = ids.parse_reference(reference)
+        except ValueError as error:
+            raise input_invalid(f"{where}: {error}") from None
+        if remote is None:
+            remote = await self._looked_up(model, known or "", where)
+        if not remote.isdecimal() or not remote.isascii() or not 0 < int(remote) < 2**63:
+            raise input_invalid(f"{where}: an id in TrackerRMS is a whole number, as in remote:17")
+        return str(int(remote))
+
+    async def _looked_up(self, model: Model, known: str, where: str) -> str:
+        found = await lookups.named(self.db, self.id, known)
+        if found is not None and found[0] is model:
+            return found[1]
+        if found is not None:
+            raise input_invalid(f"{where}: is the id of a {found[0]}, expected a {model}")
+        resource = _RESOURCES[model]
+        if not await self.is_read(resource):
+            raise Failed(
+                "INTEGRATION.SETUP_SYNC_PENDING",
+                f"{where}: no {model} with this id is known, and {resource} have not been read "
+                "to their end yet; remote:<the id in TrackerRMS> works at once",
+                retryable=True,
+            )
+        raise input_invalid(
+            f"{where}: no {model} with this id is known; remote:<the id in TrackerRMS> works without that"
+        )
+
+    async def is_read(self, resource: str) -> bool:
+        """Whether all records of a resource have been read once."""
+        return await scans.last_finished_age(self.db, self.id, resource) is not None or (
+            resource in ("users", "statuses")
+            and (await cursors.load(self.db, self.id, resource)).polled_at is not None
+        )
+
+    async def readback_seconds(self, resource: str) -> float:
+        """For how long a list may hide what was just written."""
+        lag = (await cursors.load(self.db, self.id, resource)).index_lag_seconds
+        return max(self.terms.config.readback_seconds, lag * _LAG_MARGIN)
+
+    async def statuses(self, wanted: Collection[str] = ()) -> dict[str, StatusFound]:
+        """The placement statuses by remote id; asked anew where one of ``wanted`` is not among them."""
+        age = self._timer() - self._statuses_at
+        missing = any(status not in self._statuses for status in wanted)
+        if age > _STATUSES_SECONDS or (missing and age > _ASKED_AGAIN_SECONDS):
+            found = await finding.placement_statuses(self.client)
+            self._statuses = {status.remote_id: status for status in found}
+            self._statuses_at = self._timer()
+        return self._statuses
+
+    async def status(self, reference: str, where: str, *, reason: bool = False) -> StatusFound:
+        """The stage, or the reason for a rejection, that an input names. Raises ``Failed``."""
+        model = Model.REJECTION_REASON if reason else Model.APPLICATION_STAGE
+        remote_id = await self.remote_id(model, reference, where)
+        found = (await self.statuses([remote_id])).get(remote_id)
+        if found is None:
+            raise input_invalid(f"{where}: TrackerRMS has no placement status {remote_id}")
+        if reason and not found.declined:
+            raise input_invalid(
+                f"{where}: placement status {remote_id} is no reason for a rejection; those of the group "
+                "Rejected are, and what maps.outcome says is DECLINED"
+            )
+        return found
+
+    async def status_table(self, stage: str | None) -> Statuses:
+        """The statuses as the normaliser takes them."""
+        found = await self.statuses([stage] if stage else [])
+        return {s.remote_id: Status(name=s.name, group=s.group) for s in found.values()}

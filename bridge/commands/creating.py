@@ -1,0 +1,166 @@
+"""``candidate.create`` and ``application.create``: from the input to the attempt, from it to the answer."""
+
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from bridge.commands import files, person, results
+from bridge.commands.account import Account
+from bridge.commands.applying import Application, Applied, Wanted, check_job
+from bridge.commands.failures import Failed, input_invalid
+from bridge.commands.ledger import Ledger, Place
+from bridge.commands.results import Done, JobName, Stage
+from bridge.store.attempts import Progress
+from bridge.tracker import finding
+from bridge.tracker.finding import ApplicationFound, JobFound
+from contracts import entities, ids
+from contracts.commands import CreateApplication, CreateCandidate
+from contracts.entities import Model
+
+
+class Created(Struct, frozen=True, kw_only=True):
+    """The answer, and what it speaks of: remote ids, and the attempt that is over now."""
+
+    done: Done
+    candidate: str
+    application: str
+    place: Place
+    progress: Progress
+
+
+async def create(account: Account, ledger: Ledger, data: CreateCandidate | CreateApplication) -> Created:
+    """Find or make the candidate, fill it, add it to the job, move it, attach the files. Raises as
+    ``Application.carry_out``."""
+    job, stage_id = _job_and_stage(data)
+    job_id = await account.remote_id(Model.JOB, job, "application.job_id")
+    stage = await account.status(stage_id, "application.stage_id") if stage_id else None
+    owner = None
+    if data.sourced_by is not None:
+        owner = await account.remote_id(Model.USER, data.sourced_by.user_id, "sourced_by.user_id")
+    source = account.terms.integration.source
+    whom = person.of(data, default_source=source, owner=owner)
+    attached = await files.gather(data.attachments, account.outbound)
+    place = Place(address=account.hasher.address(data.candidate.email_address), job_id=int(job_id))
+    progress = await _progress(account, ledger, place)
+    found = await finding.job(account.client, job_id)
+    if progress.application is None and progress.started is None:
+        found = check_job(found, job_id, "application.job_id")
+    wanted = Wanted(
+        person=whom,
+        job=job_id,
+        stage=None if stage is None else stage.remote_id,
+        files=tuple(attached),
+    )
+    applied = await Application(account, ledger, place, wanted, progress).carry_out()
+    return await _answer(account, data, place, wanted, applied, found)
+
+
+def _job_and_stage(data: CreateCandidate | CreateApplication) -> tuple[str, str | None]:
+    inner = data.application
+    if isinstance(data, CreateApplication):
+        job = (inner.job_id if inner else None) or data.job_id
+        stage = (inner.stage_id if inner else None) or data.stage_id
+        if job is None:
+            raise input_invalid("application.job_id: must be given (or job_id)")
+        return job, stage
+    return data.application.job_id, data.application.stage_id
+
+
+async def _progress(account: Account, ledger: Ledger, place: Place) -> Progress:
+    """Where an earlier command for the same person and job stopped. Raises ``Failed`` where one succeeded."""
+    attempt = await ledger.attempt(place)
+    if attempt is None:
+        return Progress()
+    if not attempt.done:
+        return attempt.progress
+    application = attempt.progress.application
+    if application is not None and await finding.application(account.client, application) is not None:
+        raise Failed(
+            "ATS.APPLICATION_ALREADY_EXISTS",
+            f"command {attempt.command_id} made application {application} for this address on job "
+            f"{place.job_id}",
+        )
+    # Deleted since: this is a new application.
+    return Progress()
+
+
+async def _answer(
+    account: Account,
+    data: CreateCandidate | CreateApplication,
+    place: Place,
+    wanted: Wanted,
+    applied: Applied,
+    job: JobFound | None,
+) -> Created:
+    application = applied.progress.application or ""
+    found = await finding.application(account.client, application)
+    if found is None:
+        raise Failed(
+            "REMOTE.SERVICE_UNAVAILABLE",
+            f"application {application} was there a moment ago, and is answered as gone",
+            retryable=True,
+        )
+    warnings = [*whom_warnings(wanted), *applied.warnings]
+    if wanted.stage is not None and found.stage != wanted.stage:
+        warnings.append(
+            f"application.stage_id: the application is read back at stage {found.stage}, not {wanted.stage}"
+        )
+    told = results.candidate_created if isinstance(data, CreateCandidate) else results.application_created
+    family = account.normaliser.candidate(None, applied.candidate.record)
+    record = next(m.record for m in family.of(Model.CANDIDATE))
+    tags = [m.record for m in family.of(Model.TAG)]
+    if not isinstance(record, entities.Candidate):
+        raise AssertionError("a candidate's family has a candidate")
+    return Created(
+        done=Done(
+            result=told(
+                record,
+                [tag for tag in tags if isinstance(tag, entities.Tag)],
+                await _application(account, found),
+                await _stage(account, found),
+                _job_name(account, wanted.job, job),
+                _now(),
+            ),
+            warnings=tuple(dict.fromkeys(warnings)),
+        ),
+        candidate=applied.progress.candidate or "",
+        application=application,
+        place=place,
+        progress=applied.progress,
+    )
+
+
+def whom_warnings(wanted: Wanted) -> tuple[str, ...]:
+    """What the input gave and TrackerRMS has no place for."""
+    return wanted.person.ignored
+
+
+async def _application(account: Account, found: ApplicationFound) -> entities.Application:
+    statuses = await account.status_table(found.stage)
+    record = account.normaliser.application(None, statuses, found.record).of(Model.APPLICATION)[0].record
+    if not isinstance(record, entities.Application):
+        raise AssertionError("an application's family is an application")
+    return record
+
+
+async def _stage(account: Account, found: ApplicationFound) -> Stage | None:
+    if found.stage is None:
+        return None
+    status = (await account.statuses([found.stage])).get(found.stage)
+    return Stage(
+        id=ids.entity_id(account.id, Model.APPLICATION_STAGE, found.stage),
+        name=status.name if status else None,
+        remote_id=found.stage,
+        index=status.place if status else None,
+    )
+
+
+def _job_name(account: Account, job: str, found: JobFound | None) -> JobName:
+    return JobName(
+        id=ids.entity_id(account.id, Model.JOB, job), name=found.name if found else None, remote_id=job
+    )
+
+
+def _now() -> datetime:
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

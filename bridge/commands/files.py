@@ -1,0 +1,100 @@
+"""Attachments: decoded or fetched, counted, and given the document type that TrackerRMS knows."""
+
+import asyncio
+import base64
+import binascii
+import mimetypes
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from msgspec import Struct
+
+from bridge.commands.failures import Failed, input_invalid
+from bridge.errors import Permanent, Transient
+from bridge.outbound import Outbound
+from contracts.commands import Attachment, PartFile
+
+LARGEST_TOTAL_BYTES = 10_000_000
+DOWNLOAD_SECONDS = 60.0
+_LONGEST_NAME = 200
+_TYPES = {"CV": "resume"}
+_LARGE = 1 << 18
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """A file to attach. ``digest`` tells it from others of the same command."""
+
+    name: str
+    document_type: str
+    content: bytes
+    digest: str
+
+
+async def gather(attachments: Sequence[Attachment], outbound: Outbound) -> list[File]:
+    """Every attachment's content. Raises ``Failed`` where one can't be had or all together are too large."""
+    files: list[File] = []
+    left = LARGEST_TOTAL_BYTES
+    for place, attachment in enumerate(attachments):
+        where = f"attachments[{place}]"
+        content, content_type = await content_of(attachment, where, outbound, left)
+        left -= len(content)
+        name = _name(where, attachment.name, content_type)
+        # A cover letter has no type of its own in TrackerRMS.
+        kind = _TYPES.get(attachment.type, "general")
+        digest = sha256(f"{name}\0{kind}\0".encode() + content).hexdigest()[:32]
+        files.append(File(name=name, document_type=kind, content=content, digest=digest))
+    return list({file.digest: file for file in files}.values())
+
+
+async def content_of(
+    given: Attachment | PartFile, where: str, outbound: Outbound, limit: int
+) -> tuple[bytes, str | None]:
+    """The bytes of ``data`` or ``data_url``, and their content type. Raises ``Failed``."""
+    if (given.data is None) == (given.data_url is None):
+        raise input_invalid(f"{where}: give data (base64) or data_url, one of the two")
+    if given.data is not None:
+        return await _decoded(given.data, where, limit), given.content_type
+    try:
+        found = await outbound.download(
+            given.data_url or "", max_bytes=limit, deadline_seconds=DOWNLOAD_SECONDS
+        )
+    except Permanent as error:
+        raise input_invalid(f"{where}.data_url: {error}") from error
+    except Transient as error:
+        raise Failed("REMOTE.SERVICE_UNAVAILABLE", f"{where}.data_url: {error}", retryable=True) from error
+    return found.body, found.content_type or given.content_type
+
+
+async def _decoded(data: str, where: str, limit: int) -> bytes:
+    if len(data) > 4 * (limit // 3 + 2) + 1024:
+        raise _too_large(where)
+    try:
+        if len(data) > _LARGE:
+            content = await asyncio.to_thread(base64.b64decode, data, validate=True)
+        else:
+            content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise input_invalid(f"{where}.data: is not base64") from None
+    if len(content) > limit:
+        raise _too_large(where)
+    return content
+
+
+def encoded(content: bytes) -> str:
+    """The file as TrackerRMS takes it."""
+    return base64.b64encode(content).decode("ascii")
+
+
+def _too_large(where: str) -> Failed:
+    return input_invalid(f"{where}: all files together may have {LARGEST_TOTAL_BYTES} bytes, and have more")
+
+
+def _name(where: str, given: str, content_type: str | None) -> str:
+    """The file's name without a path, with an ending that its content type tells where it has none."""
+    name = PurePosixPath(given.replace("\\", "/")).name.strip()
+    if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise input_invalid(f"{where}.name: must be a file name of up to {_LONGEST_NAME} characters")
+    if PurePosixPath(name).suffix or content_type is None:
+        return name
+    return name + (mimetypes.guess_extension(content_type.partition(";")[0].strip()) or "")

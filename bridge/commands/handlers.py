@@ -1,0 +1,88 @@
+"""One function for each command: from its input to what it answers and what it touched."""
+
+from typing import assert_never
+
+from msgspec import Struct
+
+from bridge.commands import creating, moving, passing
+from bridge.commands.account import Account
+from bridge.commands.failures import Failed, Undetermined
+from bridge.commands.intake import Input
+from bridge.commands.ledger import Ledger, Place, line
+from bridge.commands.results import Done
+from bridge.store.attempts import Progress
+from bridge.store.hints import Hint
+from bridge.tracker.problems import EffectUnknown
+from contracts.commands import CreateApplication, CreateCandidate, MoveToStage, Passthrough, Reject
+
+_SENT = "passthrough"
+
+
+class Handled(Struct, frozen=True, kw_only=True):
+    """What came of a command: its answer, the records to read at once, its attempt where it had one."""
+
+    done: Done
+    hints: tuple[Hint, ...] = ()
+    attempt: tuple[Place, Progress] | None = None
+
+
+async def handle(account: Account, ledger: Ledger, data: Input, *, begun: bool) -> Handled:
+    """Carry a command out. ``begun``: an earlier run of it may have come some way.
+
+    Raises ``Failed`` and the errors of ``failures.TROUBLE``; those that are retryable leave things so that
+    the next call goes on from there.
+    """
+    command_id = ledger.key.command_id
+    match data:
+        case CreateCandidate() | CreateApplication():
+            created = await creating.create(account, ledger, data)
+            return Handled(
+                done=created.done,
+                hints=(
+                    _hint(account, "candidates", created.candidate, command_id),
+                    _hint(account, "applications", created.application, command_id),
+                ),
+                attempt=(created.place, created.progress),
+            )
+        case MoveToStage():
+            application, done = await moving.move(account, data)
+            return Handled(done=done, hints=(_hint(account, "applications", application, command_id),))
+        case Reject():
+            application, done = await moving.reject(account, data)
+            return Handled(done=done, hints=(_hint(account, "applications", application, command_id),))
+        case Passthrough():
+            return Handled(done=await _passthrough(account, ledger, data, begun=begun))
+        case unreachable:
+            assert_never(unreachable)
+
+
+async def _passthrough(account: Account, ledger: Ledger, data: Passthrough, *, begun: bool) -> Done:
+    """A call that changes something goes out once: nobody but the caller knows how to look for its effect."""
+    if data.method in passing.READS:
+        return await passing.request(account, data)
+    if begun:
+        raise NeverKnown(
+            f"{data.method} may have been sent before the bridge stopped; look whether it took effect"
+        )
+    await ledger.note(_SENT, [line(_SENT, f"{data.method}: about to be sent")])
+    try:
+        return await passing.request(account, data)
+    except EffectUnknown as error:
+        raise NeverKnown(f"{error}; look whether it took effect") from error
+
+
+class NeverKnown(Undetermined):
+    """Whether a call took effect will not become known by waiting: the command ends ``unknown`` at once."""
+
+    def __init__(self, message: str) -> None:
+        Failed.__init__(self, "REMOTE.UNKNOWN_HTTP_ERROR", message)
+
+
+def _hint(account: Account, resource: str, remote_id: str, command_id: str) -> Hint:
+    return Hint(
+        integration_id=account.id,
+        resource=resource,
+        row_id=int(remote_id),
+        cause="command",
+        command_id=command_id,
+    )

@@ -1,0 +1,143 @@
+"""Results: the envelope, and the data as Kombo shapes its answers. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.store.outbox import OutboxRow
+from contracts import codec, commands, events, ids, topics
+from contracts.commands import Failure, Notice
+from contracts.entities import Application, Candidate, Tag
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """What a command that succeeded answers."""
+
+    result: Any
+    warnings: tuple[str, ...] = ()
+
+
+class Stage(Struct, frozen=True, kw_only=True):
+    """Where an application stands, as Kombo tells it; ``index`` is the stage's place among all."""
+
+    id: str
+    name: str | None
+    remote_id: str
+    index: int | None
+
+
+class JobName(Struct, frozen=True, kw_only=True):
+    """The job of an application, as Kombo tells it."""
+
+    id: str
+    name: str | None
+    remote_id: str
+
+
+def envelope(
+    integration_id: str,
+    command_id: str,
+    kind: str,
+    ending: str,
+    *,
+    done: Done | None = None,
+    failure: Failure | None = None,
+    variant: str = "",
+    now: datetime | None = None,
+) -> commands.Result:
+    """A command's result; ``variant`` as in ``ids.result_id``."""
+    moment = now or datetime.now(UTC)
+    warnings = done.warnings if done else ()
+    return commands.Result(
+        id=ids.result_id(integration_id, command_id, variant),
+        source=f"trackerrms/{integration_id}",
+        type=f"{kind}.{ending}",
+        subject=command_id,
+        time=moment.replace(microsecond=moment.microsecond // 1000 * 1000),
+        dataschema=commands.DATA_SCHEMA,
+        integrationid=integration_id,
+        data=commands.Outcome(
+            command_id=command_id,
+            result=done.result if done else None,
+            warnings=tuple(Notice(message=message) for message in warnings),
+            error=failure,
+        ),
+    )
+
+
+def row(topic_prefix: str, result: commands.Result) -> OutboxRow:
+    """The message that carries a result; its key is the command's id."""
+    return stored_row(
+        topic_prefix, result.id, result.type, result.integrationid, result.subject, codec.encode(result)
+    )
+
+
+def stored_row(
+    topic_prefix: str, result_id: str, kind: str, integration_id: str, command_id: str, value: bytes
+) -> OutboxRow:
+    """The same, of a result that is encoded already."""
+    return OutboxRow(
+        topic=topics.command_results(topic_prefix),
+        key=command_id.encode(),
+        value=value,
+        headers=events.headers(result_id, kind, integration_id),
+    )
+
+
+def candidate_created(
+    candidate: Candidate,
+    tags: Sequence[Tag],
+    application: Application,
+    stage: Stage | None,
+    job: JobName,
+    now: datetime,
+) -> dict[str, Any]:
+    """The data of Kombo's answer to «create candidate»: the candidate, its tags, and the application."""
+    return _candidate(candidate, tags, now) | {
+        "applications": [
+            {
+                "id": application.id,
+                "remote_id": application.remote_id,
+                "outcome": application.outcome,
+                "rejection_reason_name": application.rejection_reason_name,
+                "rejected_at": application.rejected_at,
+                "remote_url": application.remote_url,
+                "changed_at": now,
+                "remote_created_at": application.remote_created_at,
+                "remote_updated_at": application.remote_updated_at,
+                "current_stage": stage,
+                "job": job,
+            }
+        ]
+    }
+
+
+def application_created(
+    candidate: Candidate,
+    tags: Sequence[Tag],
+    application: Application,
+    stage: Stage | None,
+    job: JobName,
+    now: datetime,
+) -> dict[str, Any]:
+    """The data of Kombo's answer to «create application»: the application with its candidate in it."""
+    made: dict[str, Any] = _plain(application)
+    for name in ("interviews", "offers", "remote_data", "integration_fields"):
+        made.pop(name)
+    nested = _candidate(candidate, tags, now)
+    nested.pop("applications")
+    return made | {"changed_at": now, "candidate": nested, "current_stage": stage, "job": job}
+
+
+def _candidate(candidate: Candidate, tags: Sequence[Tag], now: datetime) -> dict[str, Any]:
+    told: dict[str, Any] = _plain(candidate)
+    for name in ("remote_data", "integration_fields"):
+        told.pop(name)
+    named = [{"id": tag.id, "name": tag.name, "remote_id": tag.remote_id} for tag in tags]
+    return told | {"changed_at": now, "tags": named}
+
+
+def _plain(struct: Struct) -> dict[str, Any]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}

@@ -1,0 +1,263 @@
+"""Carrying one command out to its end: tries with pauses between them, inside a deadline, then one result."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from bridge import supervisor
+from bridge.commands import failures, handlers, results
+from bridge.commands.account import Account
+from bridge.commands.failures import Failed, Undetermined
+from bridge.commands.handlers import Handled, NeverKnown
+from bridge.commands.intake import Input
+from bridge.commands.ledger import End, Finisher, Ledger, line
+from bridge.errors import BridgeError, LeaseLost
+from bridge.sealing import Sealer
+from bridge.store import commands, leases, outbox
+from bridge.store.commands import Ending, Key, Standing
+from bridge.store.database import Database
+from bridge.store.leases import Lease
+from contracts.commands import Failure
+
+_log = structlog.get_logger(__name__)
+PURPOSE = "command result"
+"""What results are sealed for."""
+_LONGEST_PAUSE_SECONDS = 60.0
+_BUSY_SECONDS = 0.2
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """A command taken from Kafka. ``new``: it was not in the ledger before; ``subject``: what it writes for,
+    no address in it; ``taken_at``: by a clock that never jumps."""
+
+    key: Key
+    type: str
+    content: bytes
+    input: Input
+    position: str
+    subject: str | None
+    new: bool
+    taken_at: float
+    size: int
+
+
+class Stopping(Exception):
+    """The stage is told to stop: the command stays as it is, for the next process."""
+
+
+class Runner:
+    """Carries out the commands of one integration; at most ``in_flight`` of them at a time."""
+
+    def __init__(
+        self,
+        account: Account,
+        db: Database,
+        lease: Lease,
+        finisher: Finisher,
+        sealer: Sealer,
+        stop: asyncio.Event,
+    ) -> None:
+        self._account = account
+        self._db = db
+        self._lease = lease
+        self._finisher = finisher
+        self._sealer = sealer
+        self._stop = stop
+        self._slots = asyncio.Semaphore(account.terms.config.in_flight)
+
+    async def carry_out(self, work: Work) -> None:
+        """Return when the command has its one result. Raises ``Stopping``; ``LeaseLost`` and ``Transient``
+        when the ledger can't be written."""
+        began_at, tries, begun = work.taken_at, 0, False
+        if not work.new:
+            standing = await self._take(work)
+            if not standing.ours:
+                await self._answer_again(work, standing)
+                return
+            began_at = min(began_at, time.monotonic() - standing.age_seconds)
+            tries, begun = standing.tries, standing.state == "running"
+        await self._claim(work)
+        await self._try_until(work, began_at + self._account.terms.config.deadline_seconds, tries, begun)
+
+    async def _try_until(self, work: Work, deadline: float, tries: int, begun: bool) -> None:
+        while True:
+            tries += 1
+            try:
+                handled = await self._attempt(work, begun=begun)
+            except failures.TROUBLE as error:
+                failed = failures.of(error)
+                pause = self._pause_after(failed, tries, deadline)
+                if pause is None:
+                    await self._end(work, _ending_of(failed), tries, failure=failed.failure)
+                    return
+                await self._wait(work, failed.failure, tries, pause)
+                begun = True
+            else:
+                await self._end(work, "succeeded", tries, handled=handled)
+                return
+
+    async def _attempt(self, work: Work, *, begun: bool) -> Handled:
+        if self._stop.is_set():
+            raise Stopping
+        async with self._slots:
+            if self._stop.is_set():
+                raise Stopping
+            try:
+                ledger = Ledger(self._db, self._lease, work.key)
+                return await handlers.handle(self._account, ledger, work.input, begun=begun)
+            except BridgeError:
+                raise
+            except Exception as error:
+                # A bug must not stop the partition: the same message would meet it after every restart.
+                _log.exception("command.crashed", integration=self._account.id, type=work.type)
+                raise Failed(
+                    "PLATFORM.UNKNOWN_ERROR",
+                    f"{type(error).__name__}; the bridge's log tells more, please report it",
+                ) from error
+
+    # --- whose it is ---
+
+    async def _take(self, work: Work) -> Standing:
+        """How a command that was in the ledger already stands, once no other process carries it out."""
+        while True:
+            async with self._db.transaction() as tx:
+                await leases.assert_held(tx, self._lease)
+                standing = await commands.take(tx, self._lease.name, work.key)
+            if standing is None:
+                raise LeaseLost(f"command {work.key.command_id} was pruned while it was read")
+            if standing.content != work.content or standing.ours or standing.result is not None:
+                return standing
+            if await supervisor.pause(self._stop, _BUSY_SECONDS):
+                raise Stopping
+
+    async def _claim(self, work: Work) -> None:
+        """Commands of one person are carried out by one process at a time."""
+        if work.subject is None or not work.subject.startswith("address:"):
+            return
+        ledger = Ledger(self._db, self._lease, work.key)
+        while not await ledger.claim(work.subject):
+            if await supervisor.pause(self._stop, _BUSY_SECONDS):
+                raise Stopping
+
+    # --- between tries ---
+
+    def _pause_after(self, failed: Failed, tries: int, deadline: float) -> float | None:
+        """Seconds until the next try; ``None`` when there is none."""
+        if not failed.failure.retryable:
+            return None
+        doubling = min(2.0 ** min(tries - 1, 10), _LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311
+        pause = doubling if failed.retry_after_seconds is None else failed.retry_after_seconds
+        return pause if time.monotonic() + pause < deadline else None
+
+    async def _wait(self, work: Work, failure: Failure, tries: int, seconds: float) -> None:
+        ledger = Ledger(self._db, self._lease, work.key)
+        await ledger.note("waiting", [line("failed", f"{failure.code}: {failure.message}")], tries)
+        _log.info(
+            "command.delayed",
+            integration=self._account.id,
+            type=work.type,
+            command=work.key.command_id,
+            code=failure.code,
+            tries=tries,
+            again_in_seconds=round(seconds, 1),
+        )
+        if await supervisor.pause(self._stop, seconds):
+            raise Stopping
+
+    # --- the end ---
+
+    async def _end(
+        self,
+        work: Work,
+        ending: commands.Final,
+        tries: int,
+        *,
+        handled: Handled | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        result = results.envelope(
+            work.key.integration_id,
+            work.key.command_id,
+            work.type,
+            ending,
+            done=handled.done if handled else None,
+            failure=failure,
+        )
+        row = results.row(self._account.terms.topic_prefix, result)
+        what = f"{failure.code}: {failure.message}" if failure else "done"
+        await self._finisher.finish(
+            End(
+                ending=Ending(
+                    key=work.key,
+                    state=ending,
+                    error_code=failure.code if failure else None,
+                    result=self._sealer.seal(PURPOSE, row.value or b""),
+                    history=[line(ending, what)],
+                    tries=tries,
+                ),
+                row=row,
+                hints=handled.hints if handled else (),
+                attempt=handled.attempt if handled else None,
+            )
+        )
+        _log.info(
+            "command.finished",
+            integration=self._account.id,
+            type=work.type,
+            command=work.key.command_id,
+            state=ending,
+            code=failure.code if failure else None,
+            tries=tries,
+            seconds=round(time.monotonic() - work.taken_at, 3),
+        )
+
+    async def _answer_again(self, work: Work, standing: Standing) -> None:
+        """The command has ended before: the caller asks again, reuses its id, or Kafka gave it us twice."""
+        if standing.content != work.content:
+            await self._refuse_reuse(work)
+        elif standing.position != work.position and standing.result is not None:
+            value = self._sealer.open(PURPOSE, standing.result)
+            result = msgspec.json.decode(value, type=_Head)
+            row = results.stored_row(
+                self._account.terms.topic_prefix,
+                result.id,
+                result.type,
+                work.key.integration_id,
+                work.key.command_id,
+                value,
+            )
+            await self._publish([row])
+
+    async def _refuse_reuse(self, work: Work) -> None:
+        failure = failures.failure(
+            "PLATFORM.INPUT_INVALID",
+            "id: a command with this id and another content came before; give each command an id of its own",
+        )
+        result = results.envelope(
+            work.key.integration_id,
+            work.key.command_id,
+            work.type,
+            "failed",
+            failure=failure,
+            variant=work.content.hex(),
+        )
+        await self._publish([results.row(self._account.terms.topic_prefix, result)])
+
+    async def _publish(self, rows: Sequence[outbox.OutboxRow]) -> None:
+        async with self._db.transaction() as tx:
+            await leases.assert_held(tx, self._lease)
+            await outbox.append(tx, rows)
+
+
+class _Head(Struct, frozen=True, kw_only=True):
+    id: str
+    type: str
+
+
+def _ending_of(failed: Failed) -> commands.Final:
+    return "unknown" if isinstance(failed, Undetermined | NeverKnown) else "failed"

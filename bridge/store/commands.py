@@ -1,0 +1,279 @@
+"""The ledger of commands: what was asked, how far it came, what came of it; and claims on persons.
+
+A process works under a lease of its own; its name stands as ``holder`` in what it works on. What a dead
+process held is free for the next one: its lease has run out. Every write here follows
+``leases.assert_held`` in the same transaction, so that a process that was paused can't write late.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bridge.store.database import Database, Tx
+
+State = Literal["received", "running", "succeeded", "failed", "unknown"]
+Final = Literal["succeeded", "failed", "unknown"]
+LEASE_PREFIX = "commands:"
+
+
+def new_lease_name() -> str:
+    """A name for the lease of one run of the command stage."""
+    return f"{LEASE_PREFIX}{uuid.uuid4().hex}"
+
+
+class Key(Struct, frozen=True, kw_only=True, order=True):
+    """What names a command in the ledger."""
+
+    integration_id: str
+    command_id: str
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A command to enter: ``content`` is a keyed hash of what it asks; ``position`` where it stands."""
+
+    key: Key
+    type: str
+    content: bytes
+    position: str
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How a command stands. ``ours``: it is not finished, and this process is to carry it out."""
+
+    state: State
+    content: bytes
+    position: str
+    ours: bool
+    age_seconds: float
+    tries: int
+    result: bytes | None
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How a command ended; ``result`` is sealed, ``history`` is added to its lines."""
+
+    key: Key
+    state: Final
+    error_code: str | None
+    result: bytes
+    history: Sequence[Mapping[str, Any]] = ()
+    tries: int = 1
+
+
+_ENTER = """
+INSERT INTO commands (integration_id, command_id, type, content, position, holder)
+SELECT *, $6::text FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+ON CONFLICT DO NOTHING
+RETURNING integration_id, command_id
+"""
+
+
+async def enter(tx: Tx, holder: str, entries: Sequence[Entry]) -> set[Key]:
+    """Enter commands as received by ``holder``; returns those that were not in the ledger before."""
+    rows = await tx.fetch(
+        _ENTER,
+        [entry.key.integration_id for entry in entries],
+        [entry.key.command_id for entry in entries],
+        [entry.type for entry in entries],
+        [entry.content for entry in entries],
+        [entry.position for entry in entries],
+        holder,
+    )
+    return {Key(integration_id=row[0], command_id=row[1]) for row in rows}
+
+
+# The row is locked first: of two processes that find its holder dead, one takes it.
+_TAKE = """
+WITH row AS (
+    SELECT * FROM commands WHERE integration_id = $1 AND command_id = $2 FOR UPDATE
+), free AS (
+    SELECT finished_at IS NULL AND (
+               holder IS NULL OR holder = $3
+               OR NOT EXISTS (SELECT FROM leases WHERE name = holder AND expires_at > clock_timestamp())
+           ) AS ours FROM row
+), taken AS (
+    UPDATE commands SET holder = $3
+      FROM free WHERE ours AND integration_id = $1 AND command_id = $2
+)
+SELECT state, content, position, ours,
+       extract(epoch FROM clock_timestamp() - received_at)::float8, tries, result
+  FROM row, free
+"""
+
+
+async def take(tx: Tx, holder: str, key: Key) -> Standing | None:
+    """How a command stands; unfinished and held by no living process, it is ``holder``'s from now on."""
+    row = await tx.fetchrow(_TAKE, key.integration_id, key.command_id, holder)
+    if row is None:
+        return None
+    return Standing(
+        state=row[0],
+        content=row[1],
+        position=row[2],
+        ours=row[3],
+        age_seconds=row[4],
+        tries=row[5],
+        result=row[6],
+    )
+
+
+_NOTE = """
+UPDATE commands
+   SET state = 'running', step = $4, history = history || $5::jsonb, tries = greatest(tries, $6)
+ WHERE integration_id = $1 AND command_id = $2 AND holder = $3 AND finished_at IS NULL
+RETURNING true
+"""
+
+
+async def note(
+    tx: Tx,
+    holder: str,
+    key: Key,
+    step: str | None,
+    lines: Sequence[Mapping[str, Any]] = (),
+    tries: int = 0,
+) -> bool:
+    """Running, at ``step``; ``False`` when another process has it."""
+    added = msgspec.json.encode(lines).decode()
+    return bool(await tx.fetchval(_NOTE, key.integration_id, key.command_id, holder, step, added, tries))
+
+
+_FINISH = """
+UPDATE commands AS c
+   SET state = e.state, step = NULL, error_code = e.error_code, result = e.result,
+       history = c.history || e.history::jsonb, tries = greatest(c.tries, e.tries),
+       holder = NULL, finished_at = clock_timestamp()
+  FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::int[])
+       AS e (integration_id, command_id, state, error_code, result, history, tries)
+ WHERE c.integration_id = e.integration_id AND c.command_id = e.command_id
+   AND c.holder = $1 AND c.finished_at IS NULL
+RETURNING c.integration_id, c.command_id
+"""
+
+
+async def finish(tx: Tx, holder: str, endings: Sequence[Ending]) -> set[Key]:
+    """End commands that ``holder`` carries out; returns those that it really ended."""
+    rows = await tx.fetch(
+        _FINISH,
+        holder,
+        [ending.key.integration_id for ending in endings],
+        [ending.key.command_id for ending in endings],
+        [ending.state for ending in endings],
+        [ending.error_code for ending in endings],
+        [ending.result for ending in endings],
+        [msgspec.json.encode(ending.history).decode() for ending in endings],
+        [ending.tries for ending in endings],
+    )
+    ended = {Key(integration_id=row[0], command_id=row[1]) for row in rows}
+    await tx.execute(
+        "DELETE FROM claims USING unnest($1::text[], $2::text[]) AS e (integration_id, command_id) "
+        "WHERE claims.integration_id = e.integration_id AND claims.command_id = e.command_id "
+        "AND claims.holder = $3",
+        [key.integration_id for key in ended],
+        [key.command_id for key in ended],
+        holder,
+    )
+    return ended
+
+
+_CLAIM = """
+INSERT INTO claims AS claim (integration_id, subject, command_id, holder) VALUES ($1, $2, $3, $4)
+ON CONFLICT (integration_id, subject) DO UPDATE SET command_id = excluded.command_id, holder = excluded.holder
+ WHERE claim.holder = excluded.holder
+    OR NOT EXISTS (SELECT FROM leases WHERE name = claim.holder AND expires_at > clock_timestamp())
+RETURNING true
+"""
+
+
+async def claim(tx: Tx, holder: str, key: Key, subject: str) -> bool:
+    """Be the only process that writes for ``subject`` until the command ends; ``False``: another is.
+
+    Within one process the caller sees to it that one command at a time asks.
+    """
+    return bool(await tx.fetchval(_CLAIM, key.integration_id, subject, key.command_id, holder))
+
+
+async def forget_dead_leases(db: Database) -> None:
+    """Rows of leases whose process ended a day ago."""
+    await db.execute(
+        "DELETE FROM leases WHERE starts_with(name, $1) "
+        "AND expires_at < clock_timestamp() - interval '1 day'",
+        LEASE_PREFIX,
+    )
+
+
+async def prune(db: Database, days: float, batch: int = 5_000) -> int:
+    """Forget commands that ended over ``days`` ago, and attempts as old; returns how many commands."""
+    tag = await db.execute(
+        "DELETE FROM commands WHERE (integration_id, command_id) IN (SELECT integration_id, command_id "
+        "FROM commands WHERE received_at < now() - make_interval(secs => $1) "
+        "AND finished_at < now() - make_interval(secs => $1) ORDER BY received_at LIMIT $2)",
+        days * 86_400,
+        batch,
+    )
+    await db.execute(
+        "DELETE FROM attempts WHERE updated_at < now() - make_interval(secs => $1)", days * 86_400
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A command for a person to look at."""
+
+    integration_id: str
+    command_id: str
+    type: str
+    state: State
+    step: str | None
+    tries: int
+    error_code: str | None
+    received_at: datetime
+    finished_at: datetime | None
+    history: list[dict[str, Any]]
+    result: bytes | None
+
+
+_SHOWN = (
+    "integration_id, command_id, type, state, step, tries, error_code, received_at, finished_at, "
+    "history::text, result"
+)
+
+
+async def newest(
+    db: Database, integration_id: str | None, states: Collection[str], limit: int
+) -> list[Shown]:
+    """The commands received last, of one integration or all, in one of ``states`` (empty: any)."""
+    rows = await db.fetch(
+        f"SELECT {_SHOWN} FROM commands WHERE ($1::text IS NULL OR integration_id = $1) "
+        "AND (cardinality($2::text[]) = 0 OR state = ANY($2)) ORDER BY received_at DESC LIMIT $3",
+        integration_id,
+        list(states),
+        limit,
+    )
+    return [_shown(row) for row in rows]
+
+
+async def find(db: Database, command_id: str) -> list[Shown]:
+    """The commands of that id: one for each integration that it was sent to."""
+    rows = await db.fetch(f"SELECT {_SHOWN} FROM commands WHERE command_id = $1", command_id)
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Any) -> Shown:
+    return Shown(
+        integration_id=row[0],
+        command_id=row[1],
+        type=row[2],
+        state=row[3],
+        step=row[4],
+        tries=row[5],
+        error_code=row[6],
+        received_at=row[7],
+        finished_at=row[8],
+        history=msgspec.json.decode(row[9]),
+        result=row[10],
+    )
