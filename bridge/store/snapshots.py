@@ -7,6 +7,8 @@ All of an integration's snapshots change under ``lock``: entities that several r
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import astuple
+
 from bridge.store.database import Database, Tx
 from bridge.store.records import Snapshot
 from contracts.entities import Model
@@ -17,7 +19,7 @@ async def lock(tx: Tx, integration_id: str) -> None:
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"snapshots:{integration_id}")
 
 
-_COLUMNS = "model, remote_id, parent, shared, sequence, hash, fields, deleted, changed_at, last"
+_COLUMNS = ", ".join(Snapshot.__struct_fields__)
 
 _BY_PARENT = f"""
 SELECT {_COLUMNS} FROM snapshots
@@ -86,6 +88,18 @@ async def put(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> Non
     columns: list[list[Any]] = [[str(s.model) for s in snapshots]]
     columns += [[getattr(s, name) for s in snapshots] for name in _COLUMNS.split(", ")[1:]]
     await tx.execute(_UPSERT, integration_id, *columns)
+
+
+async def add(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
+    """Write new snapshots: of entities that the caller looked for under ``lock`` and that are not stored, not
+    even as deleted. ``put`` would do as well, at a higher cost: a first load writes nothing else."""
+    if not snapshots:
+        return
+    await tx.copy_records_to_table(
+        "snapshots",
+        columns=("integration_id", *Snapshot.__struct_fields__),
+        records=[(integration_id, *astuple(snapshot)) for snapshot in snapshots],
+    )
 
 
 async def restore(tx: Tx, integration_id: str, changes: Sequence[tuple[Snapshot, Snapshot | None]]) -> None:
