@@ -21,9 +21,13 @@ async def lock(tx: Tx, integration_id: str) -> None:
 
 _COLUMNS = ", ".join(Snapshot.__struct_fields__)
 
+# LIMIT and OFFSET make PostgreSQL look each key up in the index. It would rather read all snapshots of the
+# integration while it has no statistics of them: at every step of a first load, until its first ANALYZE.
 _BY_PARENT = f"""
-SELECT {_COLUMNS} FROM snapshots
-WHERE integration_id = $1 AND parent = ANY($2::text[]) AND NOT deleted AND parent <> ''
+SELECT s.* FROM unnest($2::text[]) AS k (parent)
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM snapshots
+    WHERE integration_id = $1 AND parent = k.parent AND NOT deleted AND parent <> '' OFFSET 0) AS s
 """
 
 
@@ -33,9 +37,10 @@ async def of_parents(tx: Tx, integration_id: str, parents: Sequence[str]) -> lis
 
 
 _BY_KEY = f"""
-SELECT {", ".join("s." + c for c in _COLUMNS.split(", "))}
-FROM unnest($2::text[], $3::text[]) AS k (model, remote_id)
-JOIN snapshots s ON s.integration_id = $1 AND s.model = k.model AND s.remote_id = k.remote_id
+SELECT s.* FROM unnest($2::text[], $3::text[]) AS k (model, remote_id)
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM snapshots
+    WHERE integration_id = $1 AND model = k.model AND remote_id = k.remote_id LIMIT 1) AS s
 """
 
 
