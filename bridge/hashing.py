@@ -19,7 +19,7 @@ _NOTHING = bytes(FIELD_BYTES)
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-class RecordHash(Struct, frozen=True, kw_only=True):
+class RecordHash(Struct, frozen=True, kw_only=True, gc=False):
     """``record``: 16 bytes over the whole content; ``fields``: 8 bytes a field, in the model's order."""
 
     record: bytes
@@ -30,25 +30,27 @@ class Hasher:
     """Hashes records and rows under one key (32 bytes)."""
 
     def __init__(self, key: bytes) -> None:
-        self._field = blake2b(key=key, digest_size=FIELD_BYTES, person=b"field")
         self._record = blake2b(key=key, digest_size=RECORD_BYTES, person=b"record")
         self._key = key
+        field = blake2b(key=key, digest_size=FIELD_BYTES, person=b"field")
+        self._fields = {struct: _begun(field, struct) for struct in _fields_of}
 
     def record(self, entity: Entity) -> RecordHash:
         """The hashes of an entity's content: not its id, ``changed_at``, or raw form."""
-        digests = []
-        for name in _content_fields(type(entity)):
-            value = getattr(entity, name)
+        values = msgspec.structs.astuple(entity)
+        digests, filled = [], []
+        for place, begun in self._fields[type(entity)]:
+            value = values[place]
             if value is None or value == ():
                 digests.append(_NOTHING)
                 continue
-            digest = self._field.copy()
-            # The name is hashed too: equal values in two fields must not look alike in the database.
-            digest.update(name.encode() + b"\0" + _encode(value))
-            digests.append(digest.digest())
+            digest = begun.copy()
+            digest.update(_encode(value))
+            digests.append(found := digest.digest())
+            filled.append(found)
         whole = self._record.copy()
         # What is empty is left out, so that a field new to the model changes no record that lacks it.
-        whole.update(b"".join(digest for digest in digests if digest != _NOTHING))
+        whole.update(b"".join(filled))
         return RecordHash(record=whole.digest(), fields=b"".join(digests))
 
     def salt(self, *parts: bytes) -> bytes:
@@ -85,6 +87,19 @@ def changed_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[s
 
 def _at(fields: bytes, index: int) -> bytes:
     return fields[index * FIELD_BYTES : (index + 1) * FIELD_BYTES]
+
+
+def _begun(field: "blake2b", struct: type[Entity]) -> list[tuple[int, "blake2b"]]:
+    """For each field of the content: its place in the struct, and a hash that its name has gone into.
+
+    Equal values in two fields must not look alike in the database.
+    """
+    begun = []
+    for name in _content_fields(struct):
+        digest = field.copy()
+        digest.update(name.encode() + b"\0")
+        begun.append((struct.__struct_fields__.index(name), digest))
+    return begun
 
 
 _fields_of: dict[type[Entity], tuple[str, ...]] = {

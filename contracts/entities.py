@@ -42,7 +42,7 @@ Utc = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[str, Meta(pattern="^[1-9A-HJ-NP-Za-km-z]{24}$", min_length=24, max_length=24)]
 
 
-class Location(Struct, frozen=True, kw_only=True):
+class Location(Struct, frozen=True, kw_only=True, gc=False):
     """A place. ``country`` is ISO 3166 alpha-2 where known, else as it stands; ``raw`` is the whole."""
 
     city: str | None = None
@@ -54,21 +54,21 @@ class Location(Struct, frozen=True, kw_only=True):
     zip_code: str | None = None
 
 
-class PhoneNumber(Struct, frozen=True, kw_only=True):
+class PhoneNumber(Struct, frozen=True, kw_only=True, gc=False):
     """A telephone number as TrackerRMS has it; ``type`` is a free word such as ``MOBILE``."""
 
     phone_number: str
     type: str | None = None
 
 
-class EmailAddress(Struct, frozen=True, kw_only=True):
+class EmailAddress(Struct, frozen=True, kw_only=True, gc=False):
     """An e-mail address; what is none is not listed."""
 
     email_address: str | None = None
     type: str | None = None
 
 
-class SocialMedia(Struct, frozen=True, kw_only=True):
+class SocialMedia(Struct, frozen=True, kw_only=True, gc=False):
     """A profile elsewhere, such as LinkedIn."""
 
     link: str | None = None
@@ -76,7 +76,7 @@ class SocialMedia(Struct, frozen=True, kw_only=True):
     username: str | None = None
 
 
-class Entity(Struct, frozen=True, kw_only=True):
+class Entity(Struct, frozen=True, kw_only=True, gc=False):
     """What every model has."""
 
     id: Id
@@ -84,7 +84,7 @@ class Entity(Struct, frozen=True, kw_only=True):
     remote_deleted_at: Utc | None = None
 
 
-class User(Entity, frozen=True, kw_only=True):
+class User(Entity, frozen=True, kw_only=True, gc=False):
     """A person who works in TrackerRMS. An address that is no e-mail is ``None``."""
 
     remote_id: str | None = None
@@ -96,7 +96,7 @@ class User(Entity, frozen=True, kw_only=True):
     remote_data: RemoteData | None = None
 
 
-class Job(Entity, frozen=True, kw_only=True):
+class Job(Entity, frozen=True, kw_only=True, gc=False):
     """A vacancy (TrackerRMS: Opportunity).
 
     ``employment_type`` FULL_TIME, PART_TIME, CONTRACT, SEASONAL, INTERNSHIP; ``status`` OPEN, CLOSED,
@@ -139,7 +139,7 @@ class Job(Entity, frozen=True, kw_only=True):
     remote_data: RemoteData | None = None
 
 
-class JobPosting(Entity, frozen=True, kw_only=True):
+class JobPosting(Entity, frozen=True, kw_only=True, gc=False):
     """A job's advert, from the first time it was published."""
 
     remote_id: str | None = None
@@ -154,7 +154,7 @@ class JobPosting(Entity, frozen=True, kw_only=True):
     remote_data: RemoteData | None = None
 
 
-class Candidate(Entity, frozen=True, kw_only=True):
+class Candidate(Entity, frozen=True, kw_only=True, gc=False):
     """A person who may be placed (TrackerRMS: Resource)."""
 
     remote_id: str
@@ -178,7 +178,7 @@ class Candidate(Entity, frozen=True, kw_only=True):
     remote_data: RemoteData | None = None
 
 
-class ApplicationStage(Entity, frozen=True, kw_only=True):
+class ApplicationStage(Entity, frozen=True, kw_only=True, gc=False):
     """A step an application can stand at (TrackerRMS: placement status). ``global_index`` counts from 0."""
 
     remote_id: str | None = None
@@ -189,7 +189,7 @@ class ApplicationStage(Entity, frozen=True, kw_only=True):
     remote_data: RemoteData | None = None
 
 
-class Application(Entity, frozen=True, kw_only=True):
+class Application(Entity, frozen=True, kw_only=True, gc=False):
     """A candidate on a job (TrackerRMS: OpportunityResource)."""
 
     remote_id: str | None = None
@@ -213,14 +213,14 @@ class Application(Entity, frozen=True, kw_only=True):
     remote_data: RemoteData | None = None
 
 
-class Tag(Entity, frozen=True, kw_only=True):
+class Tag(Entity, frozen=True, kw_only=True, gc=False):
     """A label that at least one candidate carries."""
 
     remote_id: str | None = None
     name: str | None = None
 
 
-class RejectionReason(Entity, frozen=True, kw_only=True):
+class RejectionReason(Entity, frozen=True, kw_only=True, gc=False):
     """A reason an application can be declined for (a placement status of the group Rejected)."""
 
     remote_id: str
@@ -228,7 +228,7 @@ class RejectionReason(Entity, frozen=True, kw_only=True):
     remote_data: RemoteData | None = None
 
 
-class Role(Entity, frozen=True, kw_only=True):
+class Role(Entity, frozen=True, kw_only=True, gc=False):
     """What an owner does on a job. ``remote_label`` is ``Owner`` where TrackerRMS gives no name."""
 
     remote_id: str | None = None
@@ -237,21 +237,21 @@ class Role(Entity, frozen=True, kw_only=True):
     unified_type: UnifiedRoleType | None = None
 
 
-class CandidateTag(Entity, frozen=True, kw_only=True):
+class CandidateTag(Entity, frozen=True, kw_only=True, gc=False):
     """A candidate carries a tag."""
 
     candidate_id: Id
     tag_id: Id
 
 
-class JobUserRoleAssignment(Entity, frozen=True, kw_only=True):
+class JobUserRoleAssignment(Entity, frozen=True, kw_only=True, gc=False):
     """A hiring team member (``job_user_id``) has a role on that job."""
 
     job_user_id: Id
     role_id: Id
 
 
-class JobHiringTeamMember(Entity, frozen=True, kw_only=True):
+class JobHiringTeamMember(Entity, frozen=True, kw_only=True, gc=False):
     """A user owns a share of a job. ``roles`` are the unified types of the member's roles that have one."""
 
     job_id: Id

@@ -22,7 +22,7 @@ _MODELS = frozenset(map(str, Model))
 R = TypeVar("R")
 
 
-class Change(Struct, Generic[R], frozen=True, kw_only=True):
+class Change(Struct, Generic[R], frozen=True, kw_only=True, gc=False):
     """What happened to a record.
 
     ``record`` is the record after the change. In ``deleted`` it is the last record where the integration
@@ -39,7 +39,7 @@ class Change(Struct, Generic[R], frozen=True, kw_only=True):
     previous: dict[str, Any] | UnsetType = UNSET
 
 
-class Event(Struct, Generic[R], frozen=True, kw_only=True):
+class Event(Struct, Generic[R], frozen=True, kw_only=True, gc=False):
     """A CloudEvent: ``type`` is ``<model>.created|updated|deleted``; ``time`` is when the bridge saw it."""
 
     specversion: Literal["1.0"] = "1.0"

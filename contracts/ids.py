@@ -19,17 +19,17 @@ SEQUENCE_DIGITS = 10
 @lru_cache(maxsize=16_384)  # the same jobs, stages and tags are referred to again and again
 def entity_id(integration_id: str, model: Model | str, remote_id: str) -> str:
     """The id of the entity that TrackerRMS knows as ``remote_id``; unique across models too."""
-    return _derive(b"entity", integration_id, str(model), remote_id)
+    return _derived(_entities_of(integration_id, str(model)), remote_id)
 
 
 def event_id(entity: str, sequence: int) -> str:
     """The id of an entity's ``sequence``-th version: ``evt_`` and 24 characters, no dot in it."""
-    return "evt_" + _derive(b"event", entity, str(sequence))
+    return "evt_" + _derived(_EVENT, entity, str(sequence))
 
 
 def dead_letter_id(integration_id: str, subject: str, reason: str, at: str) -> str:
     """The id of a dead letter: ``dlq_`` and 24 characters."""
-    return "dlq_" + _derive(b"deadletter", integration_id, subject, reason, at)
+    return "dlq_" + _derived(_DEAD_LETTER, integration_id, subject, reason, at)
 
 
 def result_id(integration_id: str, command_id: str, variant: str = "") -> str:
@@ -40,7 +40,7 @@ def result_id(integration_id: str, command_id: str, variant: str = "") -> str:
 
 def format_sequence(sequence: int) -> str:
     """A version number, zero-padded so that it sorts as text: ``0000000042``."""
-    return f"{sequence:0{SEQUENCE_DIGITS}d}"
+    return str(sequence).zfill(SEQUENCE_DIGITS)
 
 
 def is_entity_id(text: str) -> bool:
@@ -64,9 +64,28 @@ def parse_reference(text: str) -> tuple[str | None, str | None]:
 _CHARACTERS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 
 
-def _derive(purpose: bytes, *parts: str) -> str:
-    digest = blake2b(digest_size=ID_LENGTH, person=purpose)
+_EVENT = blake2b(digest_size=ID_LENGTH, person=b"event")
+_ENTITY = blake2b(digest_size=ID_LENGTH, person=b"entity")
+_DEAD_LETTER = blake2b(digest_size=ID_LENGTH, person=b"deadletter")
+_LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
+
+
+@lru_cache(maxsize=1_024)
+def _entities_of(integration_id: str, model: str) -> blake2b:
+    """The hash that the ids of one integration's entities of one model begin with."""
+    begun = _ENTITY.copy()
+    begun.update(_framed(integration_id) + _framed(model))
+    return begun
+
+
+def _derived(begun: blake2b, *parts: str) -> str:
+    digest = begun.copy()
     for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(4, "big") + encoded)
+        digest.update(_framed(part))
     return digest.digest().translate(_CHARACTERS).decode("ascii")
+
+
+def _framed(part: str) -> bytes:
+    encoded = part.encode("utf-8", "surrogatepass")
+    length = len(encoded)
+    return (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(4, "big")) + encoded

@@ -5,7 +5,7 @@ integration's snapshots goes through here and takes the same lock.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
 import msgspec
@@ -24,14 +24,14 @@ from contracts.entities import Model
 from contracts.events import Cause
 
 
-class Trouble(Struct, frozen=True, kw_only=True):
+class Trouble(Struct, frozen=True, kw_only=True, gc=False):
     """Why a record could not be processed, and where to read it."""
 
     reason: str
     path: str
 
 
-class Observation(Struct, frozen=True, kw_only=True):
+class Observation(Struct, frozen=True, kw_only=True, gc=False):
     """A record as just read: its list row's fingerprints, and what it yields or why it can't be read.
 
     ``latest`` is the latest moment its last-updated time may mean (they differ from ``source.version`` in
@@ -113,7 +113,7 @@ class Changes:
         if not observations:
             return Applied(events={})
         await snapshots.lock(tx, self._id)
-        fresh = await self._fresh(tx, resource, observations)
+        fresh, known = await self._fresh(tx, resource, observations)
         families = [o.found for o in fresh if isinstance(o.found, Family)]
         differ = Differ(self._hasher, _now(), self._models, republish)
         own = await self._own(tx, differ, families)
@@ -125,7 +125,8 @@ class Changes:
         too_large = _too_large(resource, families, oversized)
         newly = await self._park(tx, resource, fresh, troubles | too_large)
         read = [_to_be_read_again(o.source) if o.source.row_id in too_large else o.source for o in fresh]
-        await sources.put(tx, self._id, resource, read)
+        await sources.add(tx, self._id, resource, [s for s in read if s.row_id not in known])
+        await sources.put(tx, self._id, resource, [s for s in read if s.row_id in known])
         return Applied(
             events=events,
             stale=len(observations) - len(fresh),
@@ -171,11 +172,14 @@ class Changes:
         letters = [self._publisher.dead_letter(resource, None, t.reason, t.path, _now()) for t in newly]
         await outbox.append(tx, letters)
 
-    async def _fresh(self, tx: Tx, resource: str, observations: Sequence[Observation]) -> list[Observation]:
-        """Without the stale ones; of a record seen twice (pages drift), the later sight."""
+    async def _fresh(
+        self, tx: Tx, resource: str, observations: Sequence[Observation]
+    ) -> tuple[list[Observation], Set[int]]:
+        """Without the stale ones; of a record seen twice (pages drift), the later sight. And which rows are
+        stored."""
         last = {o.source.row_id: o for o in observations}
         stored = await sources.known(tx, self._id, resource, list(last))
-        return [o for o in last.values() if not _stale(o, stored.get(o.source.row_id))]
+        return [o for o in last.values() if not _stale(o, stored.get(o.source.row_id))], stored.keys()
 
     async def _own(self, tx: Tx, differ: Differ, families: Sequence[Family]) -> list[Decision]:
         parents = [diff.parent_of(f.resource, f.remote_id) for f in families]
@@ -190,7 +194,7 @@ class Changes:
         stored |= _by_key(await snapshots.by_keys(tx, self._id, unknown))
         own = differ.families(families, stored, live)
         # The links first: whether a tag or a role is in use is asked of the stored ones.
-        await snapshots.put(tx, self._id, [self._publisher.kept(d) for d in own])
+        await self._keep(tx, own)
         return own
 
     def _let_go(self, own: Iterable[Decision]) -> frozenset[Key]:
@@ -206,8 +210,13 @@ class Changes:
         names = [diff.shared_key(*key) for key in touched]
         used = await snapshots.shared_in_use(tx, self._id, names)
         decisions = differ.shared(members, touched, stored, lambda k: diff.shared_key(*k) in used)
-        await snapshots.put(tx, self._id, [self._publisher.kept(d) for d in decisions])
+        await self._keep(tx, decisions)
         return decisions
+
+    async def _keep(self, tx: Tx, decisions: Sequence[Decision]) -> None:
+        kept = self._publisher.kept
+        await snapshots.add(tx, self._id, [kept(d) for d in decisions if d.before is None])
+        await snapshots.put(tx, self._id, [kept(d) for d in decisions if d.before is not None])
 
     async def _write(
         self,

@@ -20,7 +20,7 @@ Key = tuple[Model, str]
 SHARED = frozenset({Model.TAG, Model.ROLE})
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """One entity's change: what to publish (``operation``) and the snapshot that says it was.
 
     ``record`` is ``None`` in a deletion. ``operation`` is ``None`` where only the snapshot is brought up to

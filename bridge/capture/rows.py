@@ -57,7 +57,7 @@ class Context(Struct, frozen=True, kw_only=True):
     reread: bool = False
 
 
-class Moved(Struct, frozen=True, kw_only=True):
+class Moved(Struct, frozen=True, kw_only=True, gc=False):
     """A row to read: the source it will become, and whether it was believed to be gone."""
 
     row: Row
@@ -152,31 +152,36 @@ class Rows:
         return utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
 
     async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | None]:
-        slots = asyncio.Semaphore(self._parallel_reads)
         failures = _Failures(tolerated=max(2, len(moved) // 20))
+        results: list[Observation | None] = [None] * len(moved)
+        waiting = iter(enumerate(moved))
 
         async def read(one: Moved) -> Observation | None:
-            async with slots:
-                try:
-                    found = await self._read(context, one)
-                except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
-                    # Of TrackerRMS alone: trouble with the store, asked for the budget, is no record's fault.
-                    failures.note(error)
-                    if failures.too_many and await self._answers(context, failures, moved) is False:
-                        raise
-                    return _unread(context.resource, one, error)
-                if found is not None:
-                    failures.answered = one.source.row_id
-                return found
+            try:
+                found = await self._read(context, one)
+            except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
+                # Of TrackerRMS alone: trouble with the store, asked for the budget, is no record's fault.
+                failures.note(error)
+                if failures.too_many and await self._answers(context, failures, moved) is False:
+                    raise
+                return _unread(context.resource, one, error)
+            if found is not None:
+                failures.answered = one.source.row_id
+            return found
+
+        async def read_on() -> None:
+            for place, one in waiting:
+                results[place] = await read(one)
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(read(one)) for one in moved]
+                for _ in range(min(self._parallel_reads, len(moved))):
+                    group.create_task(read_on())
         except BaseExceptionGroup as errors:
             raise _first_of(errors) from errors
         if failures.too_many and not await self._answers(context, failures, moved):
             raise failures.first
-        return [task.result() for task in tasks]
+        return results
 
     async def _answers(self, context: Context, failures: "_Failures", moved: Sequence[Moved]) -> bool | None:
         """Whether the server gives by id what it gave before: then the failures are the records' own.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from bridge.errors import OK, ConfigError, EnvironmentFault
 from bridge.store import database
 
 T = TypeVar("T")
+
+_ALLOCATIONS_TO_COLLECT_AFTER = 10_000
 
 _ADD_ONE = (
     "integrations: none is configured; add [[integrations]] with id, region and bearer_token to bridge.toml "
@@ -45,6 +48,10 @@ def chosen(found: Config, integration: str | None) -> tuple[IntegrationConfig, .
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end, on uvloop where there is one."""
+    # What is imported lives until the end, and records are trees that the reference counts free: the
+    # collector would look through a batch of them a dozen times and find nothing.
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_TO_COLLECT_AFTER)
     try:
         import uvloop
     except ImportError:  # Windows has none

@@ -20,12 +20,12 @@ from typing import Any, Self
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition, errors
-from aiokafka.partitioner import DefaultPartitioner
 from msgspec import Struct
 
 from bridge.config import KafkaConfig
 from bridge.errors import Permanent
 from bridge.kafka import connection, topics
+from bridge.kafka.partitioning import partition_of
 
 log = structlog.get_logger(__name__)
 
@@ -46,10 +46,8 @@ _NO_IDEMPOTENCE = (
 )
 _TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 
-_partition_of = DefaultPartitioner()
 
-
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One record to publish. ``value`` None is a tombstone. ``headers``: name and value pairs."""
 
     topic: str
@@ -183,17 +181,17 @@ class Producer:
     # --- the messages ---
 
     async def _route(self, client: Any, messages: Sequence[Message]) -> dict[TopicPartition, deque[Message]]:
-        partitions: dict[str, list[int]] = {}
-        queues: dict[TopicPartition, deque[Message]] = {}
+        topic_queues: dict[str, list[tuple[TopicPartition, deque[Message]]]] = {}
         for number, message in enumerate(messages, 1):
-            known = partitions.get(message.topic)
-            if known is None:
-                known = partitions[message.topic] = sorted(await client.partitions_for(message.topic))
-            where = TopicPartition(message.topic, _partition_of(message.key, known, known))
-            queues.setdefault(where, deque()).append(message)
+            queues = topic_queues.get(message.topic)
+            if queues is None:
+                known = sorted(await client.partitions_for(message.topic))
+                queues = [(TopicPartition(message.topic, partition), deque()) for partition in known]
+                topic_queues[message.topic] = queues
+            queues[partition_of(message.key, len(queues))][1].append(message)
             if number % _ROUTED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # hashing is slow in Python, and heartbeats share the loop
-        return queues
+        return {where: queue for queues in topic_queues.values() for where, queue in queues if queue}
 
     async def _send(self, client: Any, queues: dict[TopicPartition, deque[Message]]) -> list[_Refused]:
         """Send the queues side by side, taking from each what is acknowledged; returns the refusals."""
@@ -233,8 +231,10 @@ class Producer:
         """A batch of the first messages of ``queue``: at least one, no more than the topic takes."""
         batch = client.create_batch()
         limit = self._limit(topic)
+        # aiokafka fills a batch to _BATCH_BYTES, and takes any message as its first.
+        tight = limit < _BATCH_BYTES
         for message in queue:
-            if batch.record_count() and batch.size() + _size(message) > limit:
+            if tight and batch.record_count() and batch.size() + _size(message) > limit:
                 break
             headers = list(message.headers)
             if batch.append(key=message.key, value=message.value, headers=headers, timestamp=None) is None:

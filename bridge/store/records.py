@@ -7,7 +7,7 @@ from msgspec import Struct
 from contracts.entities import Model
 
 
-class Source(Struct, frozen=True, kw_only=True):
+class Source(Struct, frozen=True, kw_only=True, gc=False):
     """A record of TrackerRMS as it was last read.
 
     ``quick`` (8 bytes) and ``fingerprint`` (16 bytes) are of its list row, ``None`` where the next sight
@@ -21,7 +21,7 @@ class Source(Struct, frozen=True, kw_only=True):
     gone: bool = False
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
+class Snapshot(Struct, frozen=True, kw_only=True, gc=False):
     """An entity as it was last published. ``last`` is the sealed record, where values are kept."""
 
     model: Model

@@ -7,6 +7,8 @@ All of an integration's snapshots change under ``lock``: entities that several r
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import astuple
+
 from bridge.store.database import Database, Tx
 from bridge.store.records import Snapshot
 from contracts.entities import Model
@@ -17,11 +19,15 @@ async def lock(tx: Tx, integration_id: str) -> None:
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"snapshots:{integration_id}")
 
 
-_COLUMNS = "model, remote_id, parent, shared, sequence, hash, fields, deleted, changed_at, last"
+_COLUMNS = ", ".join(Snapshot.__struct_fields__)
 
+# LIMIT and OFFSET make PostgreSQL look each key up in the index. It would rather read all snapshots of the
+# integration while it has no statistics of them: at every step of a first load, until its first ANALYZE.
 _BY_PARENT = f"""
-SELECT {_COLUMNS} FROM snapshots
-WHERE integration_id = $1 AND parent = ANY($2::text[]) AND NOT deleted AND parent <> ''
+SELECT s.* FROM unnest($2::text[]) AS k (parent)
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM snapshots
+    WHERE integration_id = $1 AND parent = k.parent AND NOT deleted AND parent <> '' OFFSET 0) AS s
 """
 
 
@@ -31,9 +37,10 @@ async def of_parents(tx: Tx, integration_id: str, parents: Sequence[str]) -> lis
 
 
 _BY_KEY = f"""
-SELECT {", ".join("s." + c for c in _COLUMNS.split(", "))}
-FROM unnest($2::text[], $3::text[]) AS k (model, remote_id)
-JOIN snapshots s ON s.integration_id = $1 AND s.model = k.model AND s.remote_id = k.remote_id
+SELECT s.* FROM unnest($2::text[], $3::text[]) AS k (model, remote_id)
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM snapshots
+    WHERE integration_id = $1 AND model = k.model AND remote_id = k.remote_id LIMIT 1) AS s
 """
 
 
@@ -86,6 +93,18 @@ async def put(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> Non
     columns: list[list[Any]] = [[str(s.model) for s in snapshots]]
     columns += [[getattr(s, name) for s in snapshots] for name in _COLUMNS.split(", ")[1:]]
     await tx.execute(_UPSERT, integration_id, *columns)
+
+
+async def add(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
+    """Write new snapshots: of entities that the caller looked for under ``lock`` and that are not stored, not
+    even as deleted. ``put`` would do as well, at a higher cost: a first load writes nothing else."""
+    if not snapshots:
+        return
+    await tx.copy_records_to_table(
+        "snapshots",
+        columns=("integration_id", *Snapshot.__struct_fields__),
+        records=[(integration_id, *astuple(snapshot)) for snapshot in snapshots],
+    )
 
 
 async def restore(tx: Tx, integration_id: str, changes: Sequence[tuple[Snapshot, Snapshot | None]]) -> None:

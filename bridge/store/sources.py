@@ -66,6 +66,20 @@ async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
     )
 
 
+async def add(tx: Tx, integration_id: str, resource: str, sources: Sequence[Source]) -> None:
+    """Remember rows that were never read before: ``put`` for what the caller looked for, under the lock of
+    the integration's snapshots, and did not find."""
+    if not sources:
+        return
+    await tx.copy_records_to_table(
+        "sources",
+        columns=("integration_id", "resource", "row_id", "quick", "fingerprint", "version", "gone"),
+        records=[
+            (integration_id, resource, s.row_id, s.quick, s.fingerprint, s.version, s.gone) for s in sources
+        ],
+    )
+
+
 async def forget_fingerprints(db: "Database | Tx", integration_id: str, resource: str) -> None:
     """Make the next sight of every row of a resource lead to a new read."""
     await db.execute(

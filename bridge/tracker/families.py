@@ -6,7 +6,7 @@ from contracts import entities, ids
 from contracts.entities import Model
 
 
-class Member(Struct, frozen=True, kw_only=True):
+class Member(Struct, frozen=True, kw_only=True, gc=False):
     """One entity of a family, ready to be compared.
 
     ``parent`` is the remote id of the TrackerRMS record it came from (of the resource that the family
@@ -26,7 +26,7 @@ class Member(Struct, frozen=True, kw_only=True):
         return self.record.id
 
 
-class Family(Struct, frozen=True, kw_only=True):
+class Family(Struct, frozen=True, kw_only=True, gc=False):
     """Everything that one record of ``resource`` yields; tags and roles are shared with other families."""
 
     resource: str

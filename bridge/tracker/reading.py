@@ -24,14 +24,16 @@ class Reader:
         self.row = row
         self.detail = detail
         self._fields = fields
+        rows = () if row is None else (row,)
+        details = () if detail is None else (detail,)
         self._records: dict[Source, tuple[Record, ...]] = {
-            "row": () if row is None else (row,),
-            "detail": () if detail is None else (detail,),
-            "any": tuple(record for record in (detail, row) if record is not None),
+            "row": rows,
+            "detail": details,
+            "any": details + rows,
         }
         self._name = entity
-        for found in (row, detail):
-            if found is not None and not isinstance(found, dict):
+        for found in self._records["any"]:
+            if not isinstance(found, dict):
                 raise Permanent(f"{entity}: is {values.kind(found)}, expected an object")
         self.id = self._read("id", values.record_id)
         self._name = f"{entity} {self.id}"
@@ -71,7 +73,10 @@ class Reader:
         try:
             return convert(value)
         except values.WrongType as error:
-            raise Permanent(f"{self._name}: {read} {error}") from None
+            raise self._refused(read, error) from None
+
+    def _refused(self, read: Read, error: values.WrongType) -> Permanent:
+        return Permanent(f"{self._name}: {read} {error}")
 
     def _check_same(self) -> None:
         # One record's row with another's by-id record would make a person out of two.
@@ -85,30 +90,32 @@ class Reader:
         try:
             return values.record_id(value)
         except values.WrongType as error:
-            raise Permanent(f"{self._name}: {read} {error}") from None
+            raise self._refused(read, error) from None
 
     def _find(self, name: str) -> tuple[Read, Any]:
         reads = self._fields[name]
         for read in reads:
             for record in self._records[read.source]:
-                value = self._dig(record, read)
-                if not values.is_blank(value):
+                # This runs for every field of every record: no calls where they can be done without.
+                value: Any = record
+                for key in read.path:
+                    value = (value if type(value) is dict else self._inside(value, read)).get(key)
+                if value is not None and not values.is_blank(value):
                     return read, value
         return reads[0], None
 
     def _dig(self, record: Record, read: Read) -> Any:
-        found: Any = record
+        value: Any = record
         for key in read.path:
-            # By type first: this runs for every field of every record.
-            if type(found) is dict:
-                found = found.get(key)
-                continue
-            if values.is_blank(found):
-                return None
-            if not isinstance(found, dict):
-                raise Permanent(f"{self._name}: {read} is inside {values.kind(found)}, expected an object")
-            found = found.get(key)
-        return found
+            value = self._inside(value, read).get(key)
+        return value
+
+    def _inside(self, value: Any, read: Read) -> Record:
+        if isinstance(value, dict):
+            return value
+        if values.is_blank(value):
+            return {}
+        raise Permanent(f"{self._name}: {read} is inside {values.kind(value)}, expected an object")
 
 
 def _objects(value: Any) -> list[Record]:

@@ -77,10 +77,10 @@ def scrub_tree(value: Any, depth: int = 0) -> Any:
 
 def text(value: Any) -> str | None:
     """Text as it stands; a number as its digits; ``None`` for blank."""
-    if is_blank(value):
-        return None
     if isinstance(value, str):
-        return scrub(value)
+        return scrub(value) if value and not value.isspace() else None
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise WrongType(f"is {kind(value)}, expected text")
     if isinstance(value, float):
@@ -164,19 +164,22 @@ def instants(value: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
     It is tenant-local without a zone, so the hour that comes twice at the end of summer time has two
     readings; a time that names its zone has one. The year 1 (.NET's "no date") is ``None``.
     """
-    both = _readings(value, zone)
-    return (min(both), max(both)) if both else None
+    local = _local(value)
+    if local is None:
+        return None
+    both = _moment(local, zone), _moment(local.replace(fold=1), zone)
+    return min(both), max(both)
 
 
 def instant(value: Any, zone: tzinfo) -> datetime | None:
     """The moment, aware UTC: the first of the two in the hour that comes twice; in the hour that summer
     time skips, as if the clocks had not been moved yet (PEP 495's ``fold=0``)."""
-    both = _readings(value, zone)
-    return both[0] if both else None
+    local = _local(value)
+    return None if local is None else _moment(local, zone)
 
 
-def _readings(value: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
-    """A local time read with the offset from before and from after a change of the clocks near it."""
+def _local(value: Any) -> datetime | None:
+    """The time as it stands, with a zone only where it names one; a naive one has ``fold=0``."""
     if is_blank(value):
         return None
     if not isinstance(value, str):
@@ -185,14 +188,13 @@ def _readings(value: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
         local = datetime.fromisoformat(value.strip())
     except ValueError:
         raise WrongType("is text that is no time, expected a time") from None
-    if local.year <= 1:
-        return None
+    return local if local.year > 1 else None
+
+
+def _moment(local: datetime, zone: tzinfo) -> datetime:
+    """``fold`` says which offset counts near a change of the clocks: that from before it, or from after."""
     try:
-        if local.tzinfo is not None:
-            once = local.astimezone(UTC)
-            return once, once
-        before = local.replace(tzinfo=zone).astimezone(UTC)
-        return before, local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        return (local if local.tzinfo is not None else local.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
         raise WrongType("is a time out of range, expected a time") from None
 

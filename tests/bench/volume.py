@@ -1,6 +1,7 @@
 """How much work capture is when the network costs nothing: ``python -m tests.bench.volume``.
 
-Three figures, on real PostgreSQL and real Kafka, with TrackerRMS's pages held in memory as bytes:
+Three figures, on real PostgreSQL and real Kafka, with TrackerRMS's pages held in memory as bytes, on the
+event loop of ``bridge run``:
 
 - an unchanged scan of a million records: our CPU, PostgreSQL's CPU, the peak of our memory;
 - a first load that makes 100,000 events: seconds from the first page to Kafka's last acknowledgement;
@@ -29,6 +30,7 @@ from bridge.capture.proof import Guard, Prover
 from bridge.capture.publishing import Identity, Publisher
 from bridge.capture.rows import Context, Rows
 from bridge.capture.walk import Pace, Walk
+from bridge.commandline import session
 from bridge.config import Config
 from bridge.relay import Relay
 from bridge.store import leases, outbox, scans
@@ -170,18 +172,21 @@ async def first_load(settings: Config, events: int) -> None:
         client = MemoryClient(events // 4)
         walk, context, _ = await walk_of(installed, client, 50)
         stop = asyncio.Event()
+        postgres, broker = await _servers_cpu(installed)
         began, cpu = time.monotonic(), time.process_time()
         relay = asyncio.create_task(Relay(installed.db, producer, settings.relay).run(stop))
         await scan(installed, walk, context, "initial")
         captured = time.monotonic() - began
         await _drained(installed)
-        seconds = time.monotonic() - began
+        seconds, cpu = time.monotonic() - began, time.process_time() - cpu
         stop.set()
         await relay
+        servers = await _servers_cpu(installed)
         print(
             f"first load of {events:,} events: {seconds:.1f} s to Kafka ({events / seconds:,.0f}/s), "
-            f"{captured:.1f} s of it until the last was captured; our CPU {time.process_time() - cpu:.1f} s, "
-            f"of which making the input {client.making_seconds:.1f} s"
+            f"{captured:.1f} s of it until the last was captured; our CPU {cpu:.1f} s, "
+            f"of which making the input {client.making_seconds:.1f} s; "
+            f"PostgreSQL's {servers[0] - postgres:.1f} s, Kafka's {servers[1] - broker:.1f} s"
         )
 
 
@@ -217,6 +222,21 @@ async def _backends_cpu(installed: app.Installation) -> float:
     found = await installed.db.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
     times = [psutil.Process(row[0]).cpu_times() for row in found if psutil.pid_exists(row[0])]
     return sum(time.user + time.system for time in times)
+
+
+async def _servers_cpu(installed: app.Installation) -> tuple[float, float]:
+    """CPU seconds so far of PostgreSQL, all of its processes, and of Kafka (what this program started)."""
+    backend = psutil.Process(await installed.db.fetchval("SELECT pg_backend_pid()"))
+    postmaster = backend.parent()
+    return (
+        sum(_cpu(process) for process in (postmaster, *postmaster.children()) if process),
+        sum(_cpu(process) for process in psutil.Process().children(recursive=True)),
+    )
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _settings(directory: str) -> Iterator[Config]:
@@ -259,11 +279,11 @@ def main() -> None:
         for name in wanted:
             match name:
                 case "first-load":
-                    asyncio.run(first_load(next(settings), args.events))
+                    session.run(first_load(next(settings), args.events))
                 case "outbox":
-                    asyncio.run(outbox_alone(next(settings), args.events))
+                    session.run(outbox_alone(next(settings), args.events))
                 case _:
-                    asyncio.run(unchanged(next(settings), args.rows))
+                    session.run(unchanged(next(settings), args.rows))
             sys.stdout.flush()
         settings.close()
 

@@ -1,0 +1,57 @@
+"""New snapshots and sources are copied in at once; what is read back is what an upsert would leave."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from asyncpg import UniqueViolationError
+
+from bridge.store import snapshots, sources
+from bridge.store.database import Database
+from bridge.store.records import Snapshot, Source
+from contracts.entities import Model
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PLAIN = Snapshot(
+    model=Model.CANDIDATE, remote_id="1", parent="candidates:1", sequence=1, hash=b"h" * 16, fields=b"f" * 8,
+    changed_at=NOON,
+)  # fmt: skip
+FULL = msgspec.structs.replace(
+    PLAIN,
+    model=Model.CANDIDATE_TAG,
+    remote_id="1:Öl, \\ \t\n日本",
+    shared="tag:Öl",
+    deleted=True,
+    last=b"\0\n\\.",
+)
+SOURCES = [
+    Source(row_id=1, quick=b"q" * 8, fingerprint=b"f" * 16, version=NOON),
+    Source(row_id=2**63 - 1, quick=None, fingerprint=None, version=None, gone=True),
+]
+
+
+async def test_added_snapshots_are_read_back_as_they_are(db: Database) -> None:
+    async with db.transaction() as tx:
+        await snapshots.lock(tx, "acme")
+        await snapshots.add(tx, "acme", [PLAIN, FULL])
+        found = await snapshots.by_keys(tx, "acme", [(s.model, s.remote_id) for s in (PLAIN, FULL)])
+    assert set(found) == {PLAIN, FULL}
+
+
+async def test_added_sources_are_remembered_as_put_ones_are(db: Database) -> None:
+    async with db.transaction() as tx:
+        await sources.add(tx, "acme", "candidates", SOURCES)
+        await sources.put(tx, "acme", "users", SOURCES)
+    stored = (
+        "SELECT row_id, quick, fingerprint, version, gone, missed, read_at FROM sources WHERE resource = $1"
+    )
+    assert await db.fetch(stored, "candidates") == await db.fetch(stored, "users")
+
+
+async def test_what_is_stored_already_can_not_be_added_again(db: Database) -> None:
+    async with db.transaction() as tx:
+        await snapshots.add(tx, "acme", [PLAIN])
+    with pytest.raises(UniqueViolationError):
+        async with db.transaction() as tx:
+            await snapshots.add(tx, "acme", [FULL, PLAIN])
+    assert await db.fetchval("SELECT count(*) FROM snapshots") == 1
