@@ -67,6 +67,12 @@ class Deletion:
             await self._withdraw()
         return await self._delete(verdict.gone), verdict.flaw
 
+    async def begin_whole_read(self) -> None:
+        """Call before the first page: a read that never gets to ``of_whole_read`` ends the row of misses."""
+        async with self._doors.db.transaction() as tx:
+            await leases.assert_held(tx, self._doors.lease)
+            await sources.begin_whole_read(tx, self._id, self._resource.name)
+
     async def of_whole_read(self, seen: BitMap64) -> Applied:
         """Delete what two complete reads in a row did not see, of a resource that has no by-id read."""
         doors, name = self._doors, self._resource.name

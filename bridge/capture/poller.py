@@ -227,10 +227,12 @@ class Poller:
 
     async def _carry_out(self, name: str) -> None:
         if self._resource(name).by_id is None:
-            # Its list alone tells what came back since a person was asked.
-            flaw = await self._read_whole(name, first=False)
-            if flaw is not None:
-                raise Transient(f"approved deletions wait for a complete read: {flaw}")
+            # Its list alone tells what came back since a person was asked; and one that was flawed or cut off
+            # since then has ended the row of misses.
+            for _ in range(2):
+                flaw = await self._read_whole(name, first=False)
+                if flaw is not None:
+                    raise Transient(f"approved deletions wait for two complete reads: {flaw}")
         for held in await deletions.waiting(self._doors.db, self._doors.integration_id):
             if held.resource == name and held.state == "approved":
                 walk = self._walk(name)

@@ -2,7 +2,8 @@
 
 Candidates come only from a complete scan. A record that can be read by id is deleted when three such reads,
 with the read of a record that exists before each but the first, say that it is gone; one that can't be must
-be missing from two complete scans in a row. Too many at once are held for a person's word.
+be missing from two complete scans in a row, with none that went wrong between. Too many at once
+are held for a person's word.
 """
 
 import asyncio

@@ -123,6 +123,7 @@ class Walk:
         run: Run | None = None
         cause: Cause = "initial" if first else "poll" if scan is None else _CAUSES[scan.kind]
         republish = await self._republish_before(scan)
+        await self.deletion.begin_whole_read()
         while not done:
             run = await doors.pages.run(self._resource, None, number, 1)
             batch = await doors.rows.observe(context, run.pages)

@@ -80,11 +80,11 @@ def tags(tag_text: Any) -> list[str]:
 
 
 def tag_id(tag: str) -> str:
-    """The remote id of a tag: its name. The digest of an overlong one is our guess (unspecified)."""
+    """The remote id of a tag: its name; an overlong one's by the bridge's rule, no fact of TrackerRMS."""
     if len(tag) <= _LONGEST_TAG_ID:
         return tag
     digest = hashlib.blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return f"{tag[: _LONGEST_TAG_ID - 17]}-{digest}"
+    return tag[: _LONGEST_TAG_ID - 1 - len(digest)] + "~" + digest
 
 
 def amount(value: Any) -> float | None:

@@ -260,7 +260,8 @@ class World:
         if entity == "resource":
             self.lookup.resource_changed(record_id, old, new)
             before, after = (set(tags(version["tagText"])) if version else set() for version in (old, new))
-            self._note(at, "tag", self._tags.move({tag_id(t) for t in before}, {tag_id(t) for t in after}))
+            appeared, went = self._tags.move(before, after)
+            self._note(at, "tag", ([tag_id(t) for t in appeared], [tag_id(t) for t in went]))
         elif entity == "opportunity":
             before, after = (role_ids(version) if version else set() for version in (old, new))
             self._note(at, "role", self._roles.move(before, after))
@@ -343,7 +344,8 @@ class World:
         Records that change while this runs are given as they are when their turn comes.
         """
         if model == "tag":
-            yield from ((name, {"remote_id": name, "name": name}) for name in self._tags.names())
+            for name in self._tags.names():
+                yield tag_id(name), {"remote_id": tag_id(name), "name": name}
         elif model == "role":
             for name in self._roles.names():
                 yield name, self.unifier.role(None if name == NO_ROLE else int(name))

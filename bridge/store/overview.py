@@ -30,12 +30,15 @@ async def polls(db: Database, integration_id: str) -> dict[str, Polls]:
     return {r["resource"]: Polls(**{name: r[name] for name in columns}) for r in rows}
 
 
+# By the index snapshots_live alone: the entities themselves may be large, where values are kept.
+RECORDS = """
+SELECT model, count(*) FROM snapshots WHERE integration_id = $1 AND NOT deleted GROUP BY model
+"""
+
+
 async def records(db: Database, integration_id: str) -> dict[str, int]:
-    """How many entities of each model exist, as far as the bridge knows. Reads an index of every one."""
-    rows = await db.fetch(
-        "SELECT model, count(*) FROM snapshots WHERE integration_id = $1 AND NOT deleted GROUP BY model",
-        integration_id,
-    )
+    """How many entities of each model exist, as far as the bridge knows."""
+    rows = await db.fetch(RECORDS, integration_id)
     return {r[0]: r[1] for r in rows}
 
 

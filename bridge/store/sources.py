@@ -120,7 +120,7 @@ async def live(db: Database, integration_id: str, resource: str) -> AsyncIterato
 
 
 async def missed(db: Database, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
-    """Which of these rows the newest complete scans did not see."""
+    """Which of these rows the newest two complete reads, with none that went wrong between, did not see."""
     rows = await db.fetch(
         "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND missed >= 2 AND row_id = ANY($3::bigint[])",
@@ -152,15 +152,31 @@ async def some_live(
     return [r[0] for r in rows]
 
 
+# A count is negative while a read is under way. Still negative at the next one's beginning: that read was
+# flawed, failed or was cut off, and the count begins anew.
+_BEGIN_WHOLE_READ = """
+UPDATE sources SET missed = -greatest(missed, 0)
+WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed <> 0
+"""
+
+
+async def begin_whole_read(tx: Tx, integration_id: str, resource: str) -> None:
+    """Suspend the misses until ``mark_missed``, so that only complete reads in a row count."""
+    await tx.execute(_BEGIN_WHOLE_READ, integration_id, resource)
+
+
 _MARK_MISSED = """
-UPDATE sources SET missed = CASE WHEN row_id = ANY($3::bigint[]) THEN least(missed + 1, 1000) ELSE 0 END
+UPDATE sources SET missed = CASE WHEN row_id = ANY($3::bigint[]) THEN least(abs(missed) + 1, 1000) ELSE 0 END
 WHERE integration_id = $1 AND resource = $2 AND NOT gone
-  AND (row_id = ANY($3::bigint[]) OR missed > 0)
+  AND (row_id = ANY($3::bigint[]) OR missed <> 0)
 """
 
 
 async def mark_missed(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
-    """Count one more complete scan without these rows; those missed twice or more are returned."""
+    """Count one more complete read without these rows; those missed twice or more are returned.
+
+    ``begin_whole_read`` was called when that read began.
+    """
     await tx.execute(_MARK_MISSED, integration_id, resource, row_ids)
     rows = await tx.fetch(
         "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed >= 2",

@@ -3,15 +3,19 @@
 Each example is a bridge of its own (database, topics, simulator over HTTP). Its rules change records, break
 requests, move the index, switch quirks and restart the bridge in any order; ``agree`` then demands that the
 topics equal the truth, with gapless sequences and no event that has no reason.
+
+``CAPTURE_EXAMPLES`` and ``CAPTURE_STEPS`` set how many bridges there are, and how long each one's story is.
 """
 
 import asyncio
 import contextlib
+import os
 import tempfile
 import uuid
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,6 +31,9 @@ from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests.conftest import Databases
 from tests.installation import Installation, installed
+
+EXAMPLES = int(os.environ.get("CAPTURE_EXAMPLES", "6"))
+STEPS = int(os.environ.get("CAPTURE_STEPS", "14"))
 
 _LISTS = ("Opportunity", "Resource", "OpportunityResource", "User")
 _PATHS = st.sampled_from(
@@ -163,13 +170,15 @@ class Machine(RuleBasedStateMachine):
         self._runner.close()
 
 
+# A step that waits for agreement takes seconds; an example that fails is run again until it is short.
+@pytest.mark.timeout(max(300, 10 * EXAMPLES * STEPS))
 def test_the_topics_follow_the_account_whatever_happens(databases: Databases, embedded_kafka: str) -> None:
     Machine.databases, Machine.kafka = databases, embedded_kafka
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=6,
-            stateful_step_count=14,
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,

@@ -110,6 +110,20 @@ async def test_users_that_come_back_while_held_are_not_deleted(bridge: Installat
     assert bridge.topics.types["user.deleted"] == len(gone) - 5
 
 
+async def test_an_approval_of_users_outlives_a_read_that_goes_wrong(
+    bridge: Installation, db: Database
+) -> None:
+    gone = _delete(bridge, "user")
+    held = await _held(bridge, db, "users")
+    await bridge.stop()
+    # The first read that is made for the approval: it ends the row of misses.
+    await bridge.simulator.fault("/api/v1/User/PagedSearch", "short_page", rows=1)
+    assert await deletions.decide(db, held.id, "approved")
+    bridge.start()
+    await _agrees(bridge)
+    assert bridge.topics.types["user.deleted"] == len(gone)
+
+
 async def test_a_hold_outlives_the_bridge(bridge: Installation, db: Database) -> None:
     gone = _delete(bridge, "resource")
     held = await _held(bridge, db, "candidates")

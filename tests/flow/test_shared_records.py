@@ -50,3 +50,17 @@ async def test_a_tag_that_nobody_carries_any_more_is_deleted_by_a_poll(bridge: I
     world.change("update", "resource", first, tagText="")
     topics = await bridge.agree()
     assert topics.types["tag.deleted"] == 1
+
+
+async def test_tags_over_200_characters_live_and_go_like_any_other(bridge: Installation) -> None:
+    world = bridge.server.world
+    first, second = sorted(world.live["resource"].ids())[:2]
+    names = ["x" * 200, "x" * 201, "x" * 201 + "y"]
+    world.change("update", "resource", first, tagText=",".join(names))
+    world.change("update", "resource", second, tagText=names[1])
+    topics = await bridge.agree()
+    assert {tag["name"] for tag in topics.state["tag"].values()} >= set(names)
+    world.change("update", "resource", first, tagText="")
+    topics = await bridge.agree()
+    assert topics.types["tag.deleted"] == 2
+    assert oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal()) == []

@@ -89,6 +89,17 @@ async def test_tags_live_as_long_as_somebody_has_them(account: Account) -> None:
     assert told == ["created", "deleted"]
 
 
+async def test_a_tag_over_200_characters_keeps_its_name_and_has_an_id_of_200(account: Account) -> None:
+    names = ["x" * 200, "x" * 201, "x" * 201 + "y"]
+    await account.change("update", "resource", 101, tagText=",".join(names))
+    told = {tag["name"]: tag_id for tag_id, tag in (await account.truth("tag")).items()}
+    assert told[names[0]] == names[0]
+    assert [len(told[name]) for name in names] == [200] * 3
+    assert len({told[name] for name in names}) == 3
+    await account.change("update", "resource", 101, tagText="")
+    assert not set(names) & {tag["name"] for tag in (await account.truth("tag")).values()}
+
+
 JOB: dict[str, Any] = {
     "opportunityName": "Baker",
     "opportunityStatusId": 2,

@@ -5,7 +5,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bridge.simulator import truth
 from bridge.tracker import values
 from bridge.tracker.values import WrongType
 
@@ -137,3 +140,9 @@ def test_a_record_id_is_decimal_digits(spelled: Any, found: str) -> None:
 def test_a_time_that_summer_time_skips_is_read_as_if_the_clocks_still_stood() -> None:
     london = ZoneInfo("Europe/London")
     assert values.instant("2026-03-29T01:30:00", london) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=150, max_size=250))
+def test_a_tags_id_is_what_the_simulator_makes_of_it_by_itself(name: str) -> None:
+    assert values.tag_id(name) == truth.tag_id(name)
+    assert len(values.tag_id(name)) <= values.LONGEST_TAG_ID
