@@ -35,7 +35,7 @@ def dead_letter_id(integration_id: str, subject: str, reason: str, at: str) -> s
 def result_id(integration_id: str, command_id: str, variant: str = "") -> str:
     """The id of a command's result: ``res_`` and 24 characters. A command has one; a message that was refused
     although its id is taken, or that is no command, tells its own result apart by ``variant``."""
-    return "res_" + _derive(b"result", integration_id, command_id, variant)
+    return "res_" + _derived(_RESULT, integration_id, command_id, variant)
 
 
 def format_sequence(sequence: int) -> str:
@@ -67,6 +67,7 @@ _CHARACTERS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 _EVENT = blake2b(digest_size=ID_LENGTH, person=b"event")
 _ENTITY = blake2b(digest_size=ID_LENGTH, person=b"entity")
 _DEAD_LETTER = blake2b(digest_size=ID_LENGTH, person=b"deadletter")
+_RESULT = blake2b(digest_size=ID_LENGTH, person=b"result")
 _LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
 
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from bridge.capture import diff
+from bridge.capture import diff, indexing
 from bridge.capture.diff import SHARED, Decision, Differ, Key
 from bridge.capture.publishing import Identity, Publisher
 from bridge.hashing import Hasher
-from bridge.store import outbox, parked, snapshots, sources
+from bridge.store import lookups, outbox, parked, snapshots, sources
 from bridge.store.database import Database, Tx
 from bridge.store.outbox import OutboxRow
 from bridge.store.records import Snapshot, Source
@@ -127,6 +127,7 @@ class Changes:
         read = [_to_be_read_again(o.source) if o.source.row_id in too_large else o.source for o in fresh]
         await sources.add(tx, self._id, resource, [s for s in read if s.row_id not in known])
         await sources.put(tx, self._id, resource, [s for s in read if s.row_id in known])
+        await indexing.note(tx, self._id, self._hasher, families)
         return Applied(
             events=events,
             stale=len(observations) - len(fresh),
@@ -157,6 +158,7 @@ class Changes:
         await snapshots.lock(tx, self._id)
         gone = await sources.mark_gone(tx, self._id, resource, row_ids)
         await parked.release(tx, self._id, resource, gone)
+        await lookups.forget(tx, self._id, resource, gone)
         live = await snapshots.of_parents(tx, self._id, [diff.parent_of(resource, r) for r in gone])
         differ = Differ(self._hasher, _now(), self._models)
         decisions = [differ.deleted(snapshot) for snapshot in live]

@@ -14,17 +14,19 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import supervisor
 from bridge.capture import schedule
+from bridge.capture.byid import WHOLE
 from bridge.capture.deletion import Doors
+from bridge.capture.hinted import Hinted
 from bridge.capture.rows import Context
 from bridge.capture.schedule import Standing, Task, Wait
 from bridge.capture.walk import Pace, Walk
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
-from bridge.store import cursors, deletions, scans
+from bridge.store import cursors, deletions, hints, outbox, scans
 from bridge.store.leases import Held
+from bridge.store.outbox import Wakeup
 from bridge.tracker.normalise import Normaliser, Statuses
-from bridge.tracker.problems import AccountFault
+from bridge.tracker.problems import AccountFault, Unreachable
 from bridge.tracker.shapes import Resource, ResourceName
 
 _log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class Poller:
     def __init__(
         self,
         doors: Doors,
+        hinted: Hinted,
         held: Held,
         normaliser: Normaliser,
         resources: dict[ResourceName, Resource],
@@ -61,6 +64,8 @@ class Poller:
         salt: Salt,
     ) -> None:
         self._doors = doors
+        self._hinted = hinted
+        self._hints_blocked_until = 0.0
         self._held = held
         self._normaliser = normaliser
         self._resources = resources
@@ -74,6 +79,15 @@ class Poller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until ``stop``. Raises ``LeaseLost``, and ``Transient`` when the store can't be reached."""
+        async with outbox.listening(self._doors.db, hints.CHANNEL) as wakeup:
+            stopped = asyncio.create_task(stop.wait(), name="poller stop")
+            stopped.add_done_callback(wakeup.notify)
+            try:
+                await self._run(stop, wakeup)
+            finally:
+                stopped.cancel()
+
+    async def _run(self, stop: asyncio.Event, wakeup: Wakeup) -> None:
         await self._take_stock()
         # Polls that take longer than their interval must not keep the loads and the sweeps waiting for ever.
         background_by = time.monotonic() + self._rhythm.poll_seconds
@@ -81,9 +95,11 @@ class Poller:
             if self._held.lost.is_set():
                 raise LeaseLost(f"{self._held.lease.name}: another process polls this integration now")
             await self._notice_approvals()
+            # A poll may take a minute: what somebody knows to have changed goes before the next step.
+            await self._follow_hints()
             match schedule.choose(self._standings, time.monotonic(), background_by):
                 case Wait(seconds=seconds):
-                    await supervisor.pause(stop, min(seconds, _TICK_SECONDS))
+                    await wakeup.wait(min(seconds, _TICK_SECONDS))
                 case Task() as task:
                     await self._attempt(task)
                     if task.work != "poll":
@@ -110,6 +126,39 @@ class Poller:
             standing.approved = name in approved
             # A resync that a person asked for begins at once.
             standing.scanning = name in running
+
+    async def _follow_hints(self) -> None:
+        """Follow all hints there are. Trouble with TrackerRMS leaves them for later; polls have it too."""
+        more = time.monotonic() >= self._hints_blocked_until
+        while more:
+            try:
+                applied, more = await self._hinted.follow(self._hint_context)
+            except (Throttled, AccountFault, Unreachable) as error:
+                seconds = self._next_backoff("hints")
+                self._hints_blocked_until = time.monotonic() + seconds
+                _log.warning(
+                    "hints.delayed",
+                    integration=self._doors.integration_id,
+                    reason=str(error),
+                    retry_in_seconds=round(seconds, 1),
+                )
+                return
+            self._backoffs.pop("hints", None)
+            if applied.let_go:
+                walk = self._walks.get("candidates")
+                if walk is not None:
+                    walk.unclaimed.note(applied)
+            if applied.provisional and "statuses" in self._standings:
+                self._standings["statuses"].poll_due_at = time.monotonic()
+
+    def _hint_context(self, name: str) -> Context | None:
+        """What reading a hinted record needs; ``None`` for what this integration does not follow."""
+        resource = next((known for known in self._resources if known == name), None)
+        if resource is None or name not in WHOLE:
+            return None
+        if name == "applications" and not self._statuses_digest:
+            raise Unreachable("applications wait until the placement statuses have been read")
+        return self._context(name, None)
 
     async def _attempt(self, task: Task) -> None:
         try:

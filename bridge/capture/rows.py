@@ -58,13 +58,13 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class Moved(Struct, frozen=True, kw_only=True, gc=False):
-    """A row to read: the source it will become, and whether it was believed to be gone."""
+    """A row to read: the source it will become, and whether the list alone can not be trusted with it."""
 
     row: Row
     record: Record
     source: Source
     latest: datetime | None
-    was_gone: bool
+    doubtful: bool
     news: bool
 
 
@@ -143,7 +143,7 @@ class Rows:
             record=record,
             source=source,
             latest=None if version is None else version[1],
-            was_gone=before is not None and before.gone,
+            doubtful=before is not None and (before.gone or before.fingerprint is None),
             news=before is None or _is_later(version, before),
         )
 
@@ -201,8 +201,9 @@ class Rows:
     async def _read(self, context: Context, moved: Moved) -> Observation | None:
         resource = context.resource
         detail: Record | None = None
-        # A list may still show what is gone: without a by-id read it would come back to life.
-        if resource.by_id is not None and (resource.details != "never" or moved.was_gone):
+        # A list may still show what is gone, or what was within the second of a newer change: only a by-id
+        # read is live.
+        if resource.by_id is not None and (resource.details != "never" or moved.doubtful):
             try:
                 answer = await paging.detail(self._client, resource.name, moved.row.remote_id)
             except TooLarge as error:

@@ -12,8 +12,10 @@ import structlog
 from msgspec import Struct
 
 from bridge import supervisor
+from bridge.capture.byid import ById
 from bridge.capture.changes import Changes
 from bridge.capture.deletion import Doors
+from bridge.capture.hinted import Hinted
 from bridge.capture.paging import Pages
 from bridge.capture.poller import Poller, Rhythm
 from bridge.capture.proof import Guard, Prover
@@ -34,7 +36,7 @@ from contracts.entities import Model
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
 # Raise it when the normaliser reads a record differently: every row is then read anew, once.
-_READING = b"1"
+_READING = b"2"
 
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 
@@ -124,6 +126,7 @@ class Capture:
             guard=guard,
             calls=lambda: self._meter.spent,
         )
+        by_id = ById(client, normaliser, parallel_reads=config.parallel_reads)
         pace = Pace(
             page_batch=config.page_batch,
             first_pages=min(config.parallel_reads, config.page_batch),
@@ -136,6 +139,7 @@ class Capture:
         )
         return Poller(
             doors,
+            Hinted(doors, by_id),
             held,
             normaliser,
             followed(client.settings, models),

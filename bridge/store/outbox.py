@@ -189,25 +189,28 @@ class Wakeup:
 
 
 @contextlib.asynccontextmanager
-async def listening(db: Database) -> AsyncIterator[Wakeup]:
-    """Be told of commits with ``append``. While the connection is down only the timeout of ``wait`` ends it,
-    so callers give one; the connection is made anew in the background."""
+async def listening(db: Database, channel: str = _CHANNEL) -> AsyncIterator[Wakeup]:
+    """Be told of commits with ``append``, or with what else notifies ``channel``.
+
+    While the connection is down only the timeout of ``wait`` ends it, so callers give one; the connection is
+    made anew in the background.
+    """
     wakeup = Wakeup()
-    task = asyncio.create_task(_listen(db, wakeup), name="outbox listener")
+    task = asyncio.create_task(_listen(db, wakeup, channel), name=f"{channel} listener")
     try:
         yield wakeup
     finally:
         await supervisor.end(task)
 
 
-async def _listen(db: Database, wakeup: Wakeup) -> None:
+async def _listen(db: Database, wakeup: Wakeup, channel: str) -> None:
     while True:
         closed = asyncio.Event()
         # Silent: the relay's own statements meet the same trouble and report it.
         with contextlib.suppress(Transient):
             async with db.dedicated() as connection:
                 connection.add_termination_listener(lambda *_, closed=closed: closed.set())
-                await connection.add_listener(_CHANNEL, wakeup.notify)
+                await connection.add_listener(channel, wakeup.notify)
                 wakeup.notify()
                 await closed.wait()
         await asyncio.sleep(1)
