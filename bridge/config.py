@@ -76,6 +76,7 @@ class KafkaConfig(_Slice, frozen=True, kw_only=True):
     replication_factor: Positive = 1
     compacted: bool = False
     max_message_bytes: Annotated[int, Meta(ge=100_000)] = 16_777_216
+    group_instance_id: str | None = None
 
 
 class SealingConfig(_Slice, frozen=True, kw_only=True):

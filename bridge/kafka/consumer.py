@@ -56,6 +56,8 @@ class Consumer:
             "isolation_level": "read_committed",
             "max_partition_fetch_bytes": config.max_message_bytes,
         }
+        if group_id is not None and config.group_instance_id:
+            self._settings["group_instance_id"] = config.group_instance_id
         self._client: Any = None
 
     async def __aenter__(self) -> Self:
