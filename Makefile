@@ -34,6 +34,7 @@ soak: $(STAMP)
 # Figures for people; nothing passes or fails by the clock.
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench.volume $(ARGS)
+	$(BIN)/python -m tests.bench.commands
 
 # Pin the newest versions that pyproject.toml allows, with hashes.
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
