@@ -19,7 +19,7 @@ from tests.oracle import Topics
 
 CV = {"name": "cv.pdf", "type": "CV", "content_type": "application/pdf", "data": "Y3Y="}
 LETTER = {"name": "letter", "type": "COVER_LETTER", "content_type": "text/plain", "data": "bGV0dGVy"}
-REST = dict.fromkeys(("create_candidate", "update_candidate", "add_to_job", "move_stage", "reject", "attach_document"), "rest")  # fmt: skip
+REST = dict.fromkeys(("create_candidate", "update_candidate", "add_to_job", "move_stage", "reject", "attach_document"), "rest")  # fmt: skip  # noqa: E501
 WRITES = {
     "create": "/api/widget/createResource",
     "fill": "/api/widget/updateRecord",
