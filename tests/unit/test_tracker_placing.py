@@ -1,5 +1,7 @@
 """A candidate's values go where the table says, in the form that the place takes."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pycountry
@@ -39,6 +41,16 @@ def place(door: Door, fields: dict[str, Any], **tracker: Any) -> placing.Placed:
 
 def test_the_table_knows_every_field() -> None:
     assert resources.DEFAULT.writes["candidate"].keys() == EVERYTHING.keys()
+
+
+def test_the_documentation_names_every_place() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text(encoding="utf-8")
+    for name, writes in resources.DEFAULT.writes["candidate"].items():
+        (row,) = re.findall(rf"^\| `{name}`.*\|$", text, re.MULTILINE)
+        cells = dict(zip(("rest", "create", "column"), row.split("|")[2:5], strict=True))
+        places = {write.door: f"`{'.'.join(write.path)}`" for write in writes}
+        assert {door for door, cell in cells.items() if cell.strip()} == places.keys(), name
+        assert all(place in cells[door] for door, place in places.items()), name
 
 
 def test_rest_has_a_place_for_everything_nested_and_with_numbers_as_numbers() -> None:
