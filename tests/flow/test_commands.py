@@ -11,10 +11,10 @@ import pytest
 
 from bridge import kafka
 from bridge.simulator.world import World
-from contracts import codec, ids, topics
+from contracts import codec, topics
 from contracts.entities import Model
 from tests.commanding import Caller, code, ending, envelope, person
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import Installation, installed
 from tests.oracle import Topics
 
 CV = {"name": "cv.pdf", "type": "CV", "content_type": "application/pdf", "data": "Y3Y="}
@@ -94,79 +94,6 @@ async def bench(
             bridge.start()
             yield Bench(bridge, caller)
             bridge.check()
-
-
-FULL = {
-    "candidate": {
-        "first_name": "Ada",
-        "last_name": "Example",
-        "email_address": "Ada@example.org",
-        "additional_email_addresses": [
-            {"type": "WORK", "email_address": "ada@work.example.org"},
-            {"type": "OTHER", "email_address": "ada@third.example.org"},
-        ],
-        "title": "Engineer",
-        "phone_number": "+44 7700 900123",
-        "location": {
-            "city": "Leeds", "country": "GB", "state": "West Yorkshire", "street_1": "1 Mill Lane",
-            "zip_code": "LS1 1AA",
-        },
-        "salary_expectations": {"period": "MONTH", "amount": 5000},
-        "social_links": [
-            {"url": "https://www.linkedin.com/in/ada-example"}, {"url": "https://code.example.org/ada"},
-        ],
-    },
-    "attachments": [CV, LETTER],
-    "source": {"name": "Careers page"},
-    "screening_question_answers": [{"question_id": "q", "answer": True}],
-}  # fmt: skip
-
-
-def _input(kind: str, job: str, user: str) -> dict[str, Any]:
-    place = {"job_id": f"remote:{job}", "stage_id": "remote:4"}
-    sourced = {"sourced_by": {"user_id": f"remote:{user}"}}
-    return FULL | sourced | ({"application": place} if kind == "candidate.create" else place)
-
-
-@pytest.mark.parametrize("kind", ["candidate.create", "application.create"])
-@pytest.mark.parametrize(
-    "bench",
-    [{"remote_data": True}, {"remote_data": True, "tracker": {"actions": REST}}],
-    ids=["widget", "rest"],
-    indirect=True,
-)
-async def test_every_input_field_is_stored_and_comes_back_in_the_event(bench: Bench, kind: str) -> None:
-    job = (await bench.jobs())[0]
-    user = str(next(iter(bench.world.live["user"].ids())))
-    result = await bench.caller.run(kind, _input(kind, job, user))
-    assert ending(result) == "succeeded", result
-    warnings = [warning["message"] for warning in result["data"]["warnings"]]
-    assert [w.partition(":")[0] for w in warnings] == ["screening_question_answers"]
-    [candidate] = await bench.people("Ada@example.org")
-    stored = bench.record(candidate)
-    assert {
-        "firstName": "Ada", "surname": "Example", "email": "Ada@example.org",
-        "email2": "ada@work.example.org", "jobTitle": "Engineer", "mobilePhone": "+44 7700 900123",
-        "town": "Leeds", "country": "United Kingdom", "county": "West Yorkshire",
-        "addressLine1": "1 Mill Lane", "postcode": "LS1 1AA", "desiredSalaryNum": 60_000,
-        "desiredSalary": "5000 a month", "source": "Careers page",
-        "linkedin": "https://www.linkedin.com/in/ada-example",
-        "note": "Other e-mail: ada@third.example.org\nProfile: https://code.example.org/ada",
-        "ownerId": int(user),
-    }.items() <= stored.items(), stored  # fmt: skip
-    assert bench.documents(candidate) == [
-        ("cv.pdf", "resume", b"cv"),
-        ("letter.txt", "general", b"letter"),
-    ]
-    [application] = await bench.applications(candidate)
-    assert (application["job_id"], application["current_stage_id"]) == (f"remote:{job}", "remote:4")
-    topics_ = await bench.bridge.agree()
-    event = topics_.state["candidate"][ids.entity_id(INTEGRATION, Model.CANDIDATE, candidate)]
-    assert event["title"] == "Engineer"
-    assert event["location"]["country"] == "GB"
-    raw = event["remote_data"]["/api/v1/Resource/{id}"]
-    assert (raw["desiredSalary"], raw["owner"]["id"]) == ("5000 a month", int(user))
-    assert topics_.causes["command"] >= 2
 
 
 async def test_the_event_names_the_command_and_nothing_is_told_twice(bench: Bench) -> None:
