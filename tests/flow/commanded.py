@@ -3,7 +3,8 @@
 import contextlib
 import itertools
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,22 @@ class Bench:
                 found.extend(event for event in events if event["data"].get("command_id") == command_id)
                 return bool(found)
 
-            await _until(self, caused, f"{command_id} caused no event of {model}")
+            await self.until(caused, f"{command_id} caused no event of {model}")
         return found
+
+    async def until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Read results until ``holds``: that waits a little for the broker, and nothing here sleeps."""
+        deadline = time.monotonic() + 30
+        while not await holds():
+            if time.monotonic() > deadline:
+                raise AssertionError(what)
+            self.bridge.check()
+            await self.caller.read(0.05)
+
+    async def faults(self) -> list[dict[str, Any]]:
+        """Those that are planned, and how many requests each has ``matched``."""
+        async with aiohttp.ClientSession(self.remote.url) as http, http.get("/__faults") as answer:
+            return list(await answer.json())
 
     async def calls(self, path: str = "") -> int:
         """How many requests the simulator received at paths that begin so."""
@@ -136,16 +151,6 @@ class Bench:
         topic = topics.dead_letter(self.bridge.settings.kafka.topic_prefix)
         async with kafka.Consumer(self.bridge.settings.kafka, [topic]) as consumer:
             return [orjson.loads(record.value or b"") for record in await consumer.read_to_end()]
-
-
-async def _until(bench: Bench, holds: Any, what: str) -> None:
-    # Reading results waits a little for the broker: nothing here sleeps.
-    for _ in range(150):
-        if await holds():
-            return
-        bench.bridge.check()
-        await bench.caller.read(0.1)
-    raise AssertionError(what)
 
 
 def bridge_id(model: Model, remote_id: str) -> str:

@@ -133,6 +133,13 @@ async def test_files_are_kept_by_type_and_get_the_ending_they_lack(bench: Bench,
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_files_may_be_almost_ten_megabytes(bench: Bench, kind: str) -> None:
+    large = CV | {"data": "AAAA" * 3_333_333}
+    candidate, _ = await _succeeded(bench, kind, await _create(bench, kind, {}, attachments=[large]))
+    assert await bench.documents(candidate) == [("cv.pdf", "resume", digest(bytes(9_999_999)))]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_files_are_fetched_from_an_address(bench: Bench, kind: str) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\nContent-Length: 4\r\n\r\n%PDF"
     async with peer(answering(answer, answer)) as server:
