@@ -14,10 +14,14 @@ import aiohttp
 import msgspec
 import orjson
 
-from bridge import kafka
+from bridge import app, kafka, supervisor
+from bridge.commands.stage import Commands, Parts
+from bridge.config import Config
+from bridge.outbound import Outbound
 from bridge.simulator.options import Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.world import World
+from bridge.tracker.attempts import Patience
 from contracts import ids, topics
 from contracts.entities import Model
 from tests.commanding import Caller, person
@@ -212,6 +216,27 @@ async def commanded(
                 yield Bench(bridge, caller, remote)
                 bridge.check()
     await databases.drop(name)
+
+
+async def hand_built(
+    settings: Config, *, patience: Patience | None = None, outbound: type[Outbound] = Outbound
+) -> int:
+    """``app.run``, but for the patience and the downloads of the command stage."""
+    async with app.opened(settings) as opened, kafka.Producer(settings.kafka) as producer:
+        limit = await app.make_topics(settings)
+        stages = dict(app.stages(opened, producer, ("relay", "poller"), limit))
+        parts = Parts(
+            db=opened.db,
+            hasher=opened.keys.hasher,
+            sealer=opened.keys.sealer,
+            kafka=settings.kafka,
+            config=settings.commands,
+            integrations=settings.integrations,
+            max_message_bytes=limit,
+            connect=lambda integration: app.client(opened, integration, patience=patience, lane="command"),
+            outbound=lambda: outbound(settings.outbound),
+        )
+        return await supervisor.run(stages | {"commands": Commands(parts).run})
 
 
 async def calm(bench: Bench) -> None:
