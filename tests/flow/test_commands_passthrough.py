@@ -12,7 +12,7 @@ from aiohttp import web
 from bridge.simulator.options import API_KEY, BEARER_TOKEN
 from tests.commanding import code, ending
 from tests.conftest import Databases
-from tests.flow.commanded import Bench, calm, commanded, message
+from tests.flow.commanded import Bench, calm, commanded, message, warnings
 from tests.flow.outbound_peers import answering, peer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -193,6 +193,21 @@ async def test_an_answer_is_told_up_to_its_cap(recording: Bench) -> None:
         data = {"method": "GET", "path": "/large", "params": {"bytes": str(size)}}
         result = await recording.caller.run("passthrough.request", data)
         assert code(result) == (None if size == LARGEST else "REMOTE.UNKNOWN_HTTP_ERROR")
+
+
+async def test_an_answer_too_large_for_the_topic_is_left_out_and_that_is_said(
+    databases: Databases, kafka_bootstrap: str, recorder: Recorder
+) -> None:
+    small = {"max_message_bytes": 100_000}
+    async with commanded(
+        databases, kafka_bootstrap, integration={"base_url": recorder.url}, kafka_=small
+    ) as made:
+        for size, warned in ((90_000, 0), (100_000, 1)):
+            data = {"method": "POST", "path": "/large", "params": {"bytes": str(size)}}
+            result = await made.caller.run("passthrough.request", data)
+            assert ending(result) == "succeeded"
+            assert ("kafka.max_message_bytes" in str(warnings(result))) == bool(warned)
+            assert (result["data"]["result"] is None) == bool(warned)
 
 
 @pytest.mark.parametrize(
