@@ -94,6 +94,16 @@ async def test_the_same_id_is_the_same_command_and_may_not_ask_for_something_els
     assert len(listed.json) == 1
 
 
+async def test_an_id_from_a_result_can_be_used_at_once(program: Program) -> None:
+    # Nobody reads the account: the command itself has to say what its ids name.
+    async with program.running("run", "--only", "commands", "--only", "relay"):
+        created = await send(program, "candidate.create", GRACE, "--json")
+        application = created.json["data"]["result"]["applications"][0]["id"]
+        move = {"application_id": application, "stage_id": "remote:7"}
+        moved = await send(program, "application.move_to_stage", move)
+    assert (moved.code, moved.out.split()[0]) == (0, "succeeded")
+
+
 async def test_what_waits_for_trackerrms_is_told_by_status(program: Program, remote: Remote) -> None:
     fault = {"path": "/api/widget/updateRecord", "kind": "status", "status": 503, "times": None}
     move = {"application_id": "remote:502", "stage_id": "remote:7"}
