@@ -1,6 +1,8 @@
 """Commands from the command line: send, commands list, commands show, and what status tells of them."""
 
+import asyncio
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,28 @@ async def test_without_a_command_there_is_nothing_to_show(program: Program) -> N
     assert (listed.code, listed.out) == (0, "No commands.\n")
     assert (shown.code, shown.out) == (1, "No command has the id x; bridge commands list shows the newest.\n")
     assert "nobody carries them out: start bridge run" in status.out
+
+
+async def test_the_python_example_of_the_readme_publishes_and_waits(
+    program: Program, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = next(part for part in readme.split("```python\n") if "AIOKafkaProducer" in part).split("```")[0]
+    example = example.replace("localhost:9092", kafka_bootstrap).replace("trackerrms.", f"{topic_prefix}.")
+    async with program.running("run"):
+        # The program makes the topics: the example is for a bridge that has been there.
+        await program.loaded()
+        service = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", example, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await asyncio.wait_for(service.communicate(), 60)
+    assert [line.split()[0] for line in out.decode().splitlines()] == [
+        "candidate.create.succeeded",
+        "application.move_to_stage.succeeded",
+        "application.reject.succeeded",
+        "application.create.succeeded",
+        "passthrough.request.succeeded",
+    ]
 
 
 MOVE = encoded({"application_id": "remote:1", "stage_id": "remote:2"})
