@@ -64,7 +64,7 @@ def test_there_is_an_example_of_every_command_in_each_way_to_publish_one() -> No
     assert [example["type"] for example in COMMANDS] == list(INPUTS)
     assert [msgspec.json.decode(value)["type"] for _, value in LINES] == list(INPUTS)
     assert [words[2] for words in SENT] == list(INPUTS)
-    assert set(re.findall(r'results, "([\w.]+)"', python)) == set(INPUTS)
+    assert set(re.findall(r'await run\("([\w.]+)"', python)) == set(INPUTS)
 
 
 @pytest.mark.parametrize("value", [codec.encode(c) for c in COMMANDS] + [v.encode() for _, v in LINES])
