@@ -117,12 +117,17 @@ class Poller:
                 scanning=running is not None,
                 sweep_due_at=now if last is None else now + self._rhythm.sweep_seconds - last,
             )
+            if not resource.updated_after:
+                # Only an approved deletion fails in the background there, and a person may have discarded it.
+                await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
 
     async def _notice_approvals(self) -> None:
         waiting = await deletions.waiting(self._doors.db, self._doors.integration_id)
         approved = {held.resource for held in waiting if held.state == "approved"}
         running = await scans.all_running(self._doors.db, self._doors.integration_id)
         for name, standing in self._standings.items():
+            if standing.approved and name not in approved:
+                await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
             standing.approved = name in approved
             # A resync that a person asked for begins at once.
             standing.scanning = name in running
@@ -166,14 +171,16 @@ class Poller:
         except LeaseLost:
             raise
         except Throttled as error:
-            await self._failed(list(self._standings), error, error.retry_after_seconds)
+            await self._account_failed(error, error.retry_after_seconds)
         except AccountFault as error:
-            await self._failed(list(self._standings), error, self._next_backoff("account"))
+            await self._account_failed(error, self._next_backoff("account"))
         except (Permanent, Transient) as error:
-            await self._failed([task.resource], error, self._next_backoff(task.resource))
+            await self._failed(task, error, self._next_backoff(_lane(task)))
         else:
-            self._backoffs.pop(task.resource, None)
+            self._backoffs.pop(_lane(task), None)
             self._backoffs.pop("account", None)
+            if task.work != "poll":
+                await cursors.scan_went_on(self._doors.db, self._doors.integration_id, task.resource)
 
     def _next_backoff(self, name: str) -> float:
         """Doubling from a second to five minutes: a burst is over soon, what needs a person takes long."""
@@ -181,15 +188,32 @@ class Poller:
         self._backoffs[name] = backoff
         return backoff * random.uniform(0.7, 1.0)  # noqa: S311 (no secret)
 
-    async def _failed(self, names: list[str], error: BridgeError, seconds: float) -> None:
-        """Leave these resources alone for a while, and say why. Raises when the store is the trouble."""
-        until = time.monotonic() + seconds
-        for name in names:
+    async def _failed(self, task: Task, error: BridgeError, seconds: float) -> None:
+        """Leave the polls of a resource alone for a while, or all else of it, and say why. The other goes on:
+        where a list's last page can't be read, what changed may well be. Raises if the store is the trouble.
+        """
+        name, until = task.resource, time.monotonic() + seconds
+        if task.work == "poll":
             self._standings[name].blocked_until = until
             await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
+        else:
+            self._standings[name].background_blocked_until = until
+            await cursors.fail_scan(self._doors.db, self._doors.integration_id, name, str(error))
+        self._report(task.work, [name], error, seconds)
+
+    async def _account_failed(self, error: BridgeError, seconds: float) -> None:
+        """Leave the whole account alone for a while. The polls tell why, for they are the first to go on."""
+        until = time.monotonic() + seconds
+        for name, standing in self._standings.items():
+            standing.blocked_until = standing.background_blocked_until = until
+            await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
+        self._report("account", list(self._standings), error, seconds)
+
+    def _report(self, work: str, names: list[str], error: BridgeError, seconds: float) -> None:
         _log.warning(
             "capture.failed",
             integration=self._doors.integration_id,
+            work=work,
             resources=names,
             error=type(error).__name__,
             reason=str(error),
@@ -307,3 +331,8 @@ class Poller:
 
     def _resource(self, name: str) -> Resource:
         return next(resource for known, resource in self._resources.items() if known == name)
+
+
+def _lane(task: Task) -> str:
+    """Whose failures are counted together: the polls of a resource, or all else of it."""
+    return task.resource if task.work == "poll" else f"{task.resource} in the background"
