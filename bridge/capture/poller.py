@@ -22,7 +22,7 @@ from bridge.capture.rows import Context
 from bridge.capture.schedule import Standing, Task, Wait
 from bridge.capture.walk import Pace, Walk
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
-from bridge.store import cursors, deletions, hints, outbox, scans
+from bridge.store import cursors, deletions, hints, leases, outbox, scans
 from bridge.store.leases import Held
 from bridge.store.outbox import Wakeup
 from bridge.tracker.normalise import Normaliser, Statuses
@@ -253,15 +253,11 @@ class Poller:
 
     async def _read_whole(self, name: str, *, first: bool) -> str | None:
         """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
-        meant = self._statuses_digest
         if name == "statuses":
             await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
         context = self._context(name, None, reread=scan is not None)
-        applied, flaw = await self._walk(name).read_whole(context, first=first, scan=scan)
-        if name == "statuses" and applied.changes and (scan is None or self._statuses_digest != meant):
-            # What a status means is part of every application that stands at it.
-            self._sweep_soon("applications")
+        _, flaw = await self._walk(name).read_whole(context, first=first, scan=scan)
         return flaw
 
     async def _learn_statuses(self) -> None:
@@ -270,15 +266,21 @@ class Poller:
         rows = [row.decode() for row in page.pages[0].rows]
         self._statuses = self._normaliser.status_table(rows)
         self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
+        await self._sweep_if_read_otherwise("applications")
 
     def _check_statuses(self, name: str) -> None:
         if name == "applications" and not self._statuses_digest:
             raise Transient("applications wait until the placement statuses have been read")
 
-    def _sweep_soon(self, name: str) -> None:
-        standing = self._standings.get(name)
-        if standing is not None:
-            standing.sweep_due_at = time.monotonic()
+    async def _sweep_if_read_otherwise(self, name: str) -> None:
+        """What a status means is part of every application that stands at it: where the newest scan was read
+        by another meaning, the next is due. The store is asked: a restart would wipe our memory."""
+        standing, now = self._standings.get(name), time.monotonic()
+        if standing is None or standing.sweep_due_at <= now:
+            return
+        db, integration_id = self._doors.db, self._doors.integration_id
+        if not await scans.has_meaning(db, integration_id, name, self._statuses_digest):
+            standing.sweep_due_at = now
 
     async def _scan(self, name: str) -> None:
         standing, walk = self._standings[name], self._walk(name)
@@ -289,6 +291,10 @@ class Poller:
             scan = await scans.start(db, integration_id, name, "sweep" if standing.loaded else "initial")
             standing.sweep_due_at = time.monotonic() + self._rhythm.sweep_seconds
         standing.scanning = True
+        if name == "applications" and scan.pages_read == 0:
+            async with db.transaction() as tx:
+                await leases.assert_held(tx, self._doors.lease)
+                await scans.note_meaning(tx, scan.id, self._statuses_digest)
         read_to_the_end = scan.segment >= len(self._resource(name).states)
         reread = scan.kind in ("resync", "republish")
         if read_to_the_end or await walk.step(scan, self._contexts(name, reread=reread)):
