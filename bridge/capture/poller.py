@@ -292,8 +292,7 @@ class Poller:
             standing.sweep_due_at = time.monotonic() + self._rhythm.sweep_seconds
         standing.scanning = True
         if name == "applications" and scan.pages_read == 0:
-            async with db.transaction() as tx:
-                await leases.assert_held(tx, self._doors.lease)
+            async with leases.fenced(db, self._doors.lease) as tx:
                 await scans.note_meaning(tx, scan.id, self._statuses_digest)
         read_to_the_end = scan.segment >= len(self._resource(name).states)
         reread = scan.kind in ("resync", "republish")
