@@ -17,6 +17,7 @@ from bridge.store.database import Database, Tx
 from bridge.store.hints import Hint
 from bridge.store.leases import Lease
 from bridge.store.outbox import OutboxRow
+from contracts.entities import Model
 
 
 def line(step: str, what: str) -> dict[str, str]:
@@ -81,6 +82,10 @@ class Ledger:
             await attempts.save(tx, self.key, place.address, place.job_id, progress)
             if new_address and progress.candidate is not None:
                 await lookups.add_address(tx, self.key.integration_id, place.address, int(progress.candidate))
+            if progress.application is not None:
+                # The result tells its id, and the next command may name it before it is read.
+                named = [(Model.APPLICATION, progress.application)]
+                await lookups.put_ids(tx, self.key.integration_id, named)
         there = {"candidates": progress.candidate, "applications": progress.application}
         self._touched = {resource: remote_id for resource, remote_id in there.items() if remote_id}
 
