@@ -31,8 +31,8 @@ MEANINGS = {
     "kafka.replication_factor": "of topics that the bridge creates; 3 on a cluster",
     "kafka.compacted": "create event topics compacted, with a tombstone after each `deleted`",
     "kafka.max_message_bytes": "a larger event is parked with its reason",
-    "kafka.group_instance_id": "this process's own name in consumer groups, such as its pod's: after a restart "
-    "it reads on at once, where others wait ten seconds. Never the same for two that run",
+    "kafka.group_instance_id": "this process's own name in consumer groups, such as its pod's: after a "
+    "restart it reads on at once, where others wait ten seconds. Never the same for two that run",
     "sealing.key": "32 bytes in base64 (`openssl rand -base64 32`): encrypts tokens and kept values, "
     "and the key of the hashes. Unset: one is made in `data_dir`, for one machine only",
     "log.format": "`auto`: lines for people on a terminal, JSON elsewhere",
