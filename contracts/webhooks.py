@@ -40,7 +40,7 @@ EventType = Annotated[
 Url = Annotated[
     str,
     Meta(
-        pattern=f"^https?://[!-\\[\\]-~]+{_END}",
+        pattern=f"^https?://[^\\x00-\\x20\\x7f\\\\\\ud800-\\udfff]+{_END}",
         max_length=2048,
         description="Where to post to: https, a public host, no credentials before it.",
         examples=["https://example.com/webhooks"],
@@ -200,7 +200,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One try: the status, or the kind of ``error`` and its ``reason``; ``response_excerpt`` is cut short."""
+    """One try: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is cut short;
+    ``signed_with`` names the signatures it bore: ``v1``, ``v1 v1a``, and so on."""
 
     at: Utc
     status: int | None = None
@@ -208,7 +209,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     elapsed_ms: int
     response_excerpt: str = ""
-    signed_with: tuple[str, ...] = ()
+    signed_with: str = ""
 
 
 class DeliveryWithAttempts(Struct, frozen=True, kw_only=True):
