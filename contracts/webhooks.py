@@ -201,7 +201,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 class Attempt(Struct, frozen=True, kw_only=True):
     """One try: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is cut short;
-    ``signed_with`` names the signatures it bore: ``v1``, ``v1 v1a``, and so on."""
+    ``signed_with`` names the signatures it bore, such as ``v1``, ``v1``, ``v1a``."""
 
     at: Utc
     status: int | None = None
@@ -209,7 +209,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     elapsed_ms: int
     response_excerpt: str = ""
-    signed_with: str = ""
+    signed_with: tuple[str, ...] = ()
 
 
 class DeliveryWithAttempts(Struct, frozen=True, kw_only=True):
