@@ -33,13 +33,16 @@ from bridge.tracker import resources as tracker_resources
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
 from bridge.tracker.shapes import Resource, ResourceName
+from bridge.webhooks.stage import Parts as WebhookParts
+from bridge.webhooks.stage import Webhooks
 from contracts import topics
 
 _log = structlog.get_logger(__name__)
 
-Role = Literal["poller", "relay", "commands", "api"]
-ROLES: tuple[Role, ...] = ("poller", "relay", "commands", "api")
+Role = Literal["poller", "relay", "commands", "webhooks", "api"]
+ROLES: tuple[Role, ...] = ("poller", "relay", "commands", "webhooks", "api")
 # A command has its own patience: what fails for now is tried again by the command stage, which says so.
+_NO_LIMIT = 0
 _COMMAND_PATIENCE = Patience(attempts=2, attempt_seconds=60.0, deadline_seconds=60.0)
 
 
@@ -215,6 +218,8 @@ def stages(
             made[f"poller:{integration.id}"] = _capture(installed, integration, max_message_bytes).run
     if "commands" in only and config.integrations:
         made["commands"] = _commands(installed, max_message_bytes).run
+    if "webhooks" in only:
+        made["webhooks"] = _webhooks(installed).run
     if "api" in only:
         made["api"] = Api(api_parts(installed), config.api).run
     return made
@@ -229,6 +234,22 @@ def api_parts(installed: Installation) -> ApiParts:
         tokens=Tokens(installed.db, installed.keys.sealer),
         judge=lambda url: targets.parse(url, rules),
         integrations=tuple(one.id for one in installed.config.integrations),
+    )
+
+
+def _webhooks(installed: Installation) -> Webhooks:
+    config = installed.config
+    # Each endpoint has a window of its own: a host that many share must not be a queue in which one that
+    # hangs holds up the others.
+    outbound = msgspec.structs.replace(config.outbound, connections=_NO_LIMIT, connections_per_host=_NO_LIMIT)
+    return Webhooks(
+        WebhookParts(
+            db=installed.db,
+            sealer=installed.keys.sealer,
+            kafka=config.kafka,
+            config=config.webhooks,
+            outbound=lambda: Outbound(outbound),
+        )
     )
 
 

@@ -140,6 +140,18 @@ class CommandsConfig(_Slice, frozen=True, kw_only=True):
     retention_days: Annotated[float, Meta(gt=0)] = 30.0
 
 
+class WebhooksConfig(_Slice, frozen=True, kw_only=True):
+    """How events are delivered to subscribers."""
+
+    retry_seconds: Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)] = (
+        *(5.0, 300.0, 1800.0, 7200.0, 18_000.0),
+        *(36_000.0, 50_400.0, 72_000.0, 86_400.0),
+    )
+    in_flight: Positive = 16
+    disable_after_days: Annotated[float, Meta(gt=0)] = 5.0
+    retention_days: Annotated[float, Meta(gt=0)] = 30.0
+
+
 class IntegrationConfig(_Slice, frozen=True, kw_only=True):
     """One TrackerRMS account."""
 
@@ -176,6 +188,7 @@ class Config(_Slice, frozen=True, kw_only=True):
     outbound: OutboundConfig = OutboundConfig()
     commands: CommandsConfig = CommandsConfig()
     api: ApiConfig = ApiConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
     integrations: tuple[IntegrationConfig, ...] = ()
 
     def integration(self, integration_id: str) -> IntegrationConfig:

@@ -24,7 +24,7 @@ _ENDPOINT_WORDS = "disabled|failing|recovered"
 _EVENT_TYPE = (
     f"^(\\*|({_MODELS})\\.(\\*|{_OPERATIONS})|\\*\\.({_OPERATIONS})|endpoint\\.(\\*|{_ENDPOINT_WORDS})){_END}"
 )
-_LINE = f"^[^\\x00-\\x1f\\x7f\\ud800-\\udfff]*{_END}"
+_LINE = f"^[^\\x00-\\x1f\\x7f]*{_END}"
 _SLUG = f"^[a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?{_END}"
 _BASE58 = "[1-9A-HJ-NP-Za-km-z]{24}"
 
@@ -40,7 +40,7 @@ EventType = Annotated[
 Url = Annotated[
     str,
     Meta(
-        pattern=f"^https?://[^\\x00-\\x20\\x7f\\\\\\ud800-\\udfff]+{_END}",
+        pattern=f"^https?://[^\\x00-\\x20\\x7f\\\\]+{_END}",
         max_length=2048,
         description="Where to post to: https, a public host, no credentials before it.",
         examples=["https://example.com/webhooks"],
