@@ -37,6 +37,13 @@ EventType = Annotated[
         examples=["candidate.updated", "application.*", "*.deleted", "*"],
     ),
 ]
+ExactEventType = Annotated[
+    str,
+    Meta(
+        pattern=f"^(({_MODELS})\\.({_OPERATIONS})|endpoint\\.({_ENDPOINT_WORDS})|webhook\\.test){_END}",
+        description="An event type, such as `candidate.updated` or `webhook.test`.",
+    ),
+]
 Url = Annotated[
     str,
     Meta(
@@ -201,7 +208,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 class Attempt(Struct, frozen=True, kw_only=True):
     """One try: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is cut short;
-    ``signed_with`` names the signatures it bore, such as ``v1``, ``v1``, ``v1a``."""
+    ``signed_with`` names the signatures it bore, newest first: ``v1``, ``v1 v1a``."""
 
     at: Utc
     status: int | None = None
@@ -209,7 +216,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     elapsed_ms: int
     response_excerpt: str = ""
-    signed_with: tuple[str, ...] = ()
+    signed_with: str = ""
 
 
 class DeliveryWithAttempts(Struct, frozen=True, kw_only=True):

@@ -2,14 +2,15 @@
 the OpenAPI document, its docstring the text there.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from bridge.api import cursors, endpoint_rules, problems
+from bridge.api import cursors, endpoint_rules, problems, reading
 from bridge.api.calls import Answer, Call
-from bridge.store import endpoints, idempotent_answers
+from bridge.store import endpoints, idempotent_answers, recoveries
 from bridge.store.signing_secrets import SigningSecret
 from contracts import codec
 from contracts.webhooks import (
@@ -47,6 +48,7 @@ async def create_endpoint(call: Call, body: NewEndpoint) -> Answer[EndpointWithS
     """
     owner = _owner(call, body)
     _check(call, endpoint_rules.created(body))
+    since = body.deliver_since and reading.moment("deliver_since", body.deliver_since)
     async with call.parts.db.transaction() as tx:
         key = call.idempotency_key
         if key is not None:
@@ -54,6 +56,8 @@ async def create_endpoint(call: Call, body: NewEndpoint) -> Answer[EndpointWithS
             if before is not None:
                 return _created(msgspec.json.decode(before, type=EndpointWithSecrets))
         endpoint, secrets = await endpoints.create(tx, call.parts.sealer, body, owner)
+        if since is not None:
+            await recoveries.request(tx, endpoint.id, since, datetime.now(UTC))
         made = EndpointWithSecrets(endpoint=endpoint, secrets=shown(secrets))
         if key is not None:
             answer = codec.encode(made)

@@ -11,12 +11,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from bridge.api import delivery_handlers as d
 from bridge.api import endpoint_handlers as e
 from bridge.api.calls import Answer
 
 Handler: typing.TypeAlias = Callable[..., Awaitable[Answer[Any]]]
 
 ENDPOINTS, ENDPOINT = "/v1/endpoints", "/v1/endpoints/{endpoint_id}"
+DELIVERIES, DELIVERY = "/v1/deliveries", "/v1/deliveries/{delivery_id}"
 IDS = {"endpoint_id": "ep_", "delivery_id": "dl_"}
 """The names of ids in paths, and what they begin with."""
 
@@ -87,4 +89,25 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(method="POST", path=f"{ENDPOINT}/enable", handler=e.enable_endpoint, tag="endpoints"),
     Operation(method="POST", path=f"{ENDPOINT}/disable", handler=e.disable_endpoint, tag="endpoints"),
+    Operation(
+        method="POST",
+        path=f"{ENDPOINT}/test",
+        handler=d.test_endpoint,
+        tag="endpoints",
+        status=202,
+        conflicts=True,
+    ),
+    Operation(
+        method="POST",
+        path=f"{ENDPOINT}/recoveries",
+        handler=d.recover_endpoint,
+        tag="deliveries",
+        status=202,
+    ),
+    Operation(method="GET", path=f"{ENDPOINT}/recoveries", handler=d.list_recoveries, tag="deliveries"),
+    Operation(method="GET", path=DELIVERIES, handler=d.list_deliveries, tag="deliveries"),
+    Operation(method="GET", path=DELIVERY, handler=d.get_delivery, tag="deliveries"),
+    Operation(
+        method="POST", path=f"{DELIVERY}/resend", handler=d.resend_delivery, tag="deliveries", status=202
+    ),
 )

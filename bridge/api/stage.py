@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 from collections.abc import AsyncIterator
 
 import structlog
@@ -16,6 +17,14 @@ from bridge.errors import EnvironmentFault, Transient
 _log = structlog.get_logger(__name__)
 
 _DRAIN_SECONDS = 5.0
+
+
+def _unheard() -> logging.Logger:
+    # aiohttp reports bytes that are no HTTP by quoting them, and there may be a token among them (invariant
+    # 9). What goes wrong with a request proper is in our own log.
+    logger = logging.getLogger("bridge.api.unheard")
+    logger.disabled = True
+    return logger
 
 
 class Api:
@@ -41,6 +50,7 @@ class Api:
         runner = web.AppRunner(
             application(self._parts, self._config.requests_per_minute),
             access_log=None,
+            logger=_unheard(),
             shutdown_timeout=_DRAIN_SECONDS,
         )
         await runner.setup()

@@ -142,6 +142,8 @@ async def test_only_json_is_taken(admin: Client) -> None:
         ("/v1/endpoints?limits=3", 422, "limits: there is no such field"),
         ("/v1/endpoints?limit=3&limit=4", 400, "given twice"),
         ("/v1/endpoints?cursor=zzz", 422, "cursor: give next_cursor"),
+        ("/v1/deliveries?until=null", 422, "until: Invalid RFC3339"),
+        ("/v1/deliveries?since=1700000000", 422, "since: Invalid RFC3339"),
         ("/v1/endpoints?owner=%00", 422, "owner: letters"),
         ("/v1/endpoints/ep_1", 404, "no such endpoint"),
         ("/v1/endpoints/%00", 404, "no such endpoint"),

@@ -51,16 +51,18 @@ async def test_the_service_shows_its_own_document(admin: Client) -> None:
 
 
 @pytest.mark.timeout(600)
-async def test_schemathesis_finds_nothing(service: Service, tmp_path: Path) -> None:
-    for owner in ("acme", "globex"):
-        await service.admin.endpoint(owner=owner, signature="both")
+@pytest.mark.parametrize("owner", [None, "acme"])
+async def test_schemathesis_finds_nothing(service: Service, tmp_path: Path, owner: str | None) -> None:
+    for name in ("acme", "globex"):
+        await service.admin.endpoint(owner=name, signature="both")
+    client = service.admin if owner is None else await service.of(owner)
     (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("schemathesis")),
         "run",
         str(openapi.FILE),
-        f"--url={service.admin.url}",
-        f"--header=Authorization: Bearer {service.admin.token}",
+        f"--url={client.url}",
+        f"--header=Authorization: Bearer {client.token}",
         "--max-examples=25",
         "--seed=1",
         "--no-color",
