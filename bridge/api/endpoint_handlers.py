@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from bridge.api import cursors, endpoint_rules, problems, reading
 from bridge.api.calls import Answer, Call
 from bridge.store import endpoints, idempotent_answers, recoveries
+from bridge.store.database import Tx
 from bridge.store.signing_secrets import SigningSecret
 from contracts import codec
 from contracts.webhooks import (
@@ -54,7 +55,7 @@ async def create_endpoint(call: Call, body: NewEndpoint) -> Answer[EndpointWithS
         if key is not None:
             before = await idempotent_answers.begin(tx, call.parts.sealer, call.token.id, key, call.raw)
             if before is not None:
-                return _created(msgspec.json.decode(before, type=EndpointWithSecrets))
+                return _created(await _still_there(tx, before))
         endpoint, secrets = await endpoints.create(tx, call.parts.sealer, body, owner)
         if since is not None:
             await recoveries.request(tx, endpoint.id, since, datetime.now(UTC))
@@ -169,6 +170,17 @@ def _check(call: Call, wanted: endpoint_rules.Wanted) -> None:
     faults = endpoint_rules.faults(wanted, call.parts.judge, call.parts.integrations)
     if faults:
         raise problems.invalid(faults)
+
+
+async def _still_there(tx: Tx, answer: bytes) -> EndpointWithSecrets:
+    """What was answered before. Raises ``Refused`` with 409 where the endpoint is gone since."""
+    made = msgspec.json.decode(answer, type=EndpointWithSecrets)
+    if await endpoints.get(tx, made.endpoint.id) is None:
+        raise problems.conflict(
+            "the endpoint that was created under this Idempotency-Key has been deleted since; take a new key "
+            "to create another"
+        )
+    return made
 
 
 def _created(made: EndpointWithSecrets) -> Answer[EndpointWithSecrets]:

@@ -127,7 +127,7 @@ def _headers(headers: Mapping[str, str]) -> Iterator[FieldFault]:
     seen: set[str] = set()
     for name in headers:
         plain = name.lower()
-        if plain in _RESERVED or plain.startswith("webhook-"):
+        if plain in _RESERVED or plain.startswith(("webhook-", "content-")):
             yield _fault("headers", f"{name}: the bridge sets this header itself")
         if plain in seen:
             yield _fault("headers", f"{name}: given twice, as headers know no case")

@@ -73,7 +73,13 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        method="POST", path=ENDPOINTS, handler=e.create_endpoint, tag="endpoints", status=201, keyed=True
+        method="POST",
+        path=ENDPOINTS,
+        handler=e.create_endpoint,
+        tag="endpoints",
+        status=201,
+        conflicts=True,
+        keyed=True,
     ),
     Operation(method="GET", path=ENDPOINTS, handler=e.list_endpoints, tag="endpoints"),
     Operation(method="GET", path=ENDPOINT, handler=e.get_endpoint, tag="endpoints"),

@@ -226,3 +226,12 @@ async def test_a_refused_request_leaves_its_key_free(admin: Client) -> None:
     wrong = await admin("POST", "/v1/endpoints", {"url": URL}, Idempotency_Key="abc")
     right = await admin("POST", "/v1/endpoints", {"url": URL, **ACME}, Idempotency_Key="abc")
     assert (wrong.status, right.status) == (422, 201)
+
+
+async def test_a_key_does_not_bring_back_what_was_deleted(admin: Client) -> None:
+    asked = {"url": URL, **ACME}
+    made = await admin("POST", "/v1/endpoints", asked, Idempotency_Key="abc")
+    await admin("DELETE", made.headers["Location"])
+    said = await admin("POST", "/v1/endpoints", asked, Idempotency_Key="abc")
+    assert said.status == 409
+    assert "take a new key" in said.detail
