@@ -24,7 +24,7 @@ _ENDPOINT_WORDS = "disabled|failing|recovered"
 _EVENT_TYPE = (
     f"^(\\*|({_MODELS})\\.(\\*|{_OPERATIONS})|\\*\\.({_OPERATIONS})|endpoint\\.(\\*|{_ENDPOINT_WORDS})){_END}"
 )
-_LINE = f"^[^\\x00-\\x1f\\x7f\\ud800-\\udfff]*{_END}"
+_LINE = f"^[^\\x00-\\x1f\\x7f]*{_END}"
 _SLUG = f"^[a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?{_END}"
 _BASE58 = "[1-9A-HJ-NP-Za-km-z]{24}"
 
@@ -37,10 +37,17 @@ EventType = Annotated[
         examples=["candidate.updated", "application.*", "*.deleted", "*"],
     ),
 ]
+ExactEventType = Annotated[
+    str,
+    Meta(
+        pattern=f"^(({_MODELS})\\.({_OPERATIONS})|endpoint\\.({_ENDPOINT_WORDS})|webhook\\.test){_END}",
+        description="An event type, such as `candidate.updated` or `webhook.test`.",
+    ),
+]
 Url = Annotated[
     str,
     Meta(
-        pattern=f"^https?://[^\\x00-\\x20\\x7f\\\\\\ud800-\\udfff]+{_END}",
+        pattern=f"^https?://[^\\x00-\\x20\\x7f\\\\]+{_END}",
         max_length=2048,
         description="Where to post to: https, a public host, no credentials before it.",
         examples=["https://example.com/webhooks"],
@@ -201,7 +208,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 class Attempt(Struct, frozen=True, kw_only=True):
     """One try: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is cut short;
-    ``signed_with`` names the signatures it bore: ``v1``, ``v1 v1a``, and so on."""
+    ``signed_with`` names the signatures it bore, newest first: ``v1``, ``v1 v1a``."""
 
     at: Utc
     status: int | None = None

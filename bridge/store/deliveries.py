@@ -19,6 +19,7 @@ from bridge.store import owed, recoveries
 from bridge.store.database import Database, Tx
 from bridge.store.owed import Event
 from contracts import ids
+from contracts.entities import Utc
 from contracts.webhooks import TEST_TYPE, Attempt, Delivery, DeliveryPage, DeliveryState, Recovery
 
 RESPONSE_PURPOSE = "webhook response"
@@ -192,9 +193,13 @@ def _cursor(last: Delivery) -> str:
 
 def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[datetime, str])
-    except (binascii.Error, msgspec.MsgspecError, ValueError):
+        at, after = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[Utc, str])
+        at = at.astimezone(UTC)
+    except (binascii.Error, msgspec.MsgspecError, ValueError, OverflowError):
         raise ValueError("not a cursor of this list") from None
+    if not after.startswith("dl_") or not ids.is_entity_id(after.removeprefix("dl_")):
+        raise ValueError("not a cursor of this list")
+    return at, after
 
 
 # --- asking -----------------------------------------------------------------------------------------------
@@ -211,8 +216,8 @@ SELECT endpoint_id, event_id, event_type, subject, integration_id, topic, partit
 """
 
 
-async def request_resend(db: Database, delivery_id: str) -> bool:
-    """Have it delivered once more, soon; ``False`` where no such delivery is known.
+async def request_resend(db: Database, delivery_id: str) -> str | None:
+    """Have it delivered once more, soon; the id to look at, ``None`` where no such delivery is known.
 
     What is owed is tried now; what keeps its order behind another stays behind it. What was delivered becomes
     a delivery of its own, with an id of its own; its body is read from Kafka again.
@@ -220,17 +225,17 @@ async def request_resend(db: Database, delivery_id: str) -> bool:
     async with db.transaction() as tx:
         if await tx.fetchval(_NOW_AGAIN, delivery_id) or await tx.fetchval(_STANDING, delivery_id):
             await tx.execute(f"NOTIFY {owed.CHANNEL}")
-            return True
+            return delivery_id
         row = await tx.fetchrow(_LAST_LINE, delivery_id)
         if row is None:
-            return False
+            return None
         event = Event(
             event_id=row[1], event_type=row[2], subject=row[3], integration_id=row[4], topic=row[5],
             partition=row[6], offset=row[7], at=row[8],
         )  # fmt: skip
         again = ids.delivery_id(row[0], event.event_id, secrets.randbits(62) + 1)
         await owed.park(tx, [_parked(again, row[0], event)])
-    return True
+    return again
 
 
 async def send_test(db: Database, endpoint_id: str) -> str:
