@@ -11,6 +11,8 @@ import structlog
 from msgspec import Struct
 
 from bridge import embedded, kafka, sealing, supervisor
+from bridge.api.calls import Parts as ApiParts
+from bridge.api.stage import Api
 from bridge.capture.stage import Capture, Keys, followed, models_of
 from bridge.commands.stage import Commands, Parts
 from bridge.config import Config, IntegrationConfig, Secret
@@ -18,10 +20,11 @@ from bridge.credentials import Lane
 from bridge.errors import EnvironmentFault, Transient
 from bridge.hashing import Hasher
 from bridge.metering import Meter
-from bridge.outbound import Outbound
+from bridge.outbound import Outbound, targets
 from bridge.relay import Relay
 from bridge.sealing import Sealer
 from bridge.store import database, installation
+from bridge.store.api_tokens import Tokens
 from bridge.store.budgets import Budget, Terms
 from bridge.store.database import Database
 from bridge.store.tokens import Vault
@@ -30,13 +33,16 @@ from bridge.tracker import resources as tracker_resources
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
 from bridge.tracker.shapes import Resource, ResourceName
+from bridge.webhooks.stage import Parts as WebhookParts
+from bridge.webhooks.stage import Webhooks
 from contracts import topics
 
 _log = structlog.get_logger(__name__)
 
-Role = Literal["poller", "relay", "commands"]
-ROLES: tuple[Role, ...] = ("poller", "relay", "commands")
+Role = Literal["poller", "relay", "commands", "webhooks", "api"]
+ROLES: tuple[Role, ...] = ("poller", "relay", "commands", "webhooks", "api")
 # A command has its own patience: what fails for now is tried again by the command stage, which says so.
+_NO_LIMIT = 0
 _COMMAND_PATIENCE = Patience(attempts=2, attempt_seconds=60.0, deadline_seconds=60.0)
 
 
@@ -212,7 +218,39 @@ def stages(
             made[f"poller:{integration.id}"] = _capture(installed, integration, max_message_bytes).run
     if "commands" in only and config.integrations:
         made["commands"] = _commands(installed, max_message_bytes).run
+    if "webhooks" in only:
+        made["webhooks"] = _webhooks(installed).run
+    if "api" in only:
+        made["api"] = Api(api_parts(installed), config.api).run
     return made
+
+
+def api_parts(installed: Installation) -> ApiParts:
+    """What the HTTP API stands on; the command line holds endpoints to the same rules."""
+    rules = targets.rules(installed.config.outbound)
+    return ApiParts(
+        db=installed.db,
+        sealer=installed.keys.sealer,
+        tokens=Tokens(installed.db, installed.keys.sealer),
+        judge=lambda url: targets.parse(url, rules),
+        integrations=tuple(one.id for one in installed.config.integrations),
+    )
+
+
+def _webhooks(installed: Installation) -> Webhooks:
+    config = installed.config
+    # Each endpoint has a window of its own: a host that many share must not be a queue in which one that
+    # hangs holds up the others.
+    outbound = msgspec.structs.replace(config.outbound, connections=_NO_LIMIT, connections_per_host=_NO_LIMIT)
+    return Webhooks(
+        WebhookParts(
+            db=installed.db,
+            sealer=installed.keys.sealer,
+            kafka=config.kafka,
+            config=config.webhooks,
+            outbound=lambda: Outbound(outbound),
+        )
+    )
 
 
 def _commands(installed: Installation, max_message_bytes: int) -> Commands:

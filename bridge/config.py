@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from bridge.environ import overlay, variable_name
 from bridge.errors import ConfigError
 from contracts.entities import Model
 
@@ -122,12 +123,32 @@ class OutboundConfig(_Slice, frozen=True, kw_only=True):
     connections_per_host: Positive = 10
 
 
+class ApiConfig(_Slice, frozen=True, kw_only=True):
+    """The HTTP API. ``requests_per_minute`` is for each token, in each process."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8420
+    requests_per_minute: Positive = 600
+
+
 class CommandsConfig(_Slice, frozen=True, kw_only=True):
     """How commands are carried out."""
 
     in_flight: Positive = 16
     deadline_seconds: Annotated[float, Meta(gt=0)] = 600.0
     readback_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    retention_days: Annotated[float, Meta(gt=0)] = 30.0
+
+
+class WebhooksConfig(_Slice, frozen=True, kw_only=True):
+    """How events are delivered to subscribers."""
+
+    retry_seconds: Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)] = (
+        *(5.0, 300.0, 1800.0, 7200.0, 18_000.0),
+        *(36_000.0, 50_400.0, 72_000.0, 86_400.0),
+    )
+    in_flight: Positive = 16
+    disable_after_days: Annotated[float, Meta(gt=0)] = 5.0
     retention_days: Annotated[float, Meta(gt=0)] = 30.0
 
 
@@ -166,6 +187,8 @@ class Config(_Slice, frozen=True, kw_only=True):
     relay: RelayConfig = RelayConfig()
     outbound: OutboundConfig = OutboundConfig()
     commands: CommandsConfig = CommandsConfig()
+    api: ApiConfig = ApiConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
     integrations: tuple[IntegrationConfig, ...] = ()
 
     def integration(self, integration_id: str) -> IntegrationConfig:
@@ -184,7 +207,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """
     environ = os.environ if environ is None else environ
     raw = _read(path)
-    _overlay(raw, environ)
+    overlay(raw, environ, _SLICES, IntegrationConfig)
     return parse(raw)
 
 
@@ -212,79 +235,11 @@ def _read(path: Path | None) -> dict[str, Any]:
         raise ConfigError(f"{source}: not valid TOML: {error}") from None
 
 
-_SLICES = {name: kind for name, kind in Config.__annotations__.items() if isinstance(kind, type)}
-
-
-def _overlay(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
-    for variable, value in environ.items():
-        if not variable.startswith("BRIDGE_") or variable in _NOT_CONFIGURATION:
-            continue
-        if variable.startswith("BRIDGE_INTEGRATIONS_"):
-            _overlay_integration(raw, variable, value)
-        else:
-            _overlay_slice(raw, variable, value)
-
-
-_NOT_CONFIGURATION = {"BRIDGE_CONFIG", "BRIDGE_TEST_KAFKA", "BRIDGE_TEST_POSTGRES"}
-
-
-def _overlay_slice(raw: dict[str, Any], variable: str, value: str) -> None:
-    name = variable.removeprefix("BRIDGE_").lower()
-    if name == "data_dir":
-        raw["data_dir"] = value
-        return
-    slice_name, _, key = name.partition("_")
-    kind = _SLICES.get(slice_name)
-    if kind is None or not issubclass(kind, _Slice) or key not in kind.__struct_fields__:
-        raise ConfigError(f"{variable}: no such setting{_suggest(name, _flat_keys())}")
-    section = raw.setdefault(slice_name, {})
-    if not isinstance(section, dict):
-        raise ConfigError(f"{slice_name}: must be a table ([{slice_name}])")
-    section[key] = [n for n in _listed(value) if n] if key == "allow_networks" else value
-
-
-def _overlay_integration(raw: dict[str, Any], variable: str, value: str) -> None:
-    name = variable.removeprefix("BRIDGE_INTEGRATIONS_")
-    # The id is in the name already, and a table doesn't fit into a variable.
-    keys = sorted(set(IntegrationConfig.__struct_fields__) - {"id", "tracker"}, key=len, reverse=True)
-    key = next((k for k in keys if name.endswith("_" + k.upper())), None)
-    if key is None:
-        raise ConfigError(f"{variable}: no such setting of an integration")
-    spelled = name.removesuffix("_" + key.upper())
-    integrations = raw.setdefault("integrations", [])
-    if not isinstance(integrations, list):
-        raise ConfigError("integrations: must be an array of tables ([[integrations]])")
-    for integration in integrations:
-        if isinstance(integration, dict) and _variable_name(str(integration.get("id", ""))) == spelled:
-            break
-    else:
-        integration = {"id": spelled.lower().replace("_", "-")}
-        integrations.append(integration)
-    integration[key] = _listed(value) if key == "models" else value
-
-
-def _listed(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",")]
-
-
-def _variable_name(integration_id: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", integration_id.upper())
-
-
-def _flat_keys() -> list[str]:
-    return ["data_dir"] + [
-        f"{name}_{key}"
-        for name, kind in _SLICES.items()
-        if issubclass(kind, _Slice)
-        for key in kind.__struct_fields__
-    ]
-
-
-def _suggest(name: str, known: list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean BRIDGE_{close[0].upper()}?" if close else ""
+_SLICES = {
+    name: kind
+    for name, kind in Config.__annotations__.items()
+    if isinstance(kind, type) and issubclass(kind, _Slice)
+}
 
 
 def _decode_secret(kind: type, value: Any) -> Any:
@@ -387,7 +342,7 @@ def _check_credentials(key: str, integration: IntegrationConfig) -> None:
     if integration.bearer_token:
         return
     if not integration.oauth_refresh_token:
-        variable = _variable_name(integration.id)
+        variable = variable_name(integration.id)
         raise ConfigError(
             f"{key}.bearer_token: missing; set it, or BRIDGE_INTEGRATIONS_{variable}_BEARER_TOKEN, "
             "or oauth_refresh_token with oauth_client_secret"

@@ -38,6 +38,16 @@ def result_id(integration_id: str, command_id: str, variant: str = "") -> str:
     return "res_" + _derived(_RESULT, integration_id, command_id, variant)
 
 
+def delivery_id(endpoint_id: str, event: str, resend: int = 0) -> str:
+    """The id of an event's delivery to an endpoint: ``dl_`` and 24 characters; each resend has its own."""
+    return "dl_" + _derived(_DELIVERY, endpoint_id, event, str(resend))
+
+
+def operational_id(*parts: str) -> str:
+    """The id of an operational event, such as that an endpoint was disabled: ``evt_`` and 24 characters."""
+    return "evt_" + _derived(_OPERATIONAL, *parts)
+
+
 def format_sequence(sequence: int) -> str:
     """A version number, zero-padded so that it sorts as text: ``0000000042``."""
     return str(sequence).zfill(SEQUENCE_DIGITS)
@@ -68,6 +78,8 @@ _EVENT = blake2b(digest_size=ID_LENGTH, person=b"event")
 _ENTITY = blake2b(digest_size=ID_LENGTH, person=b"entity")
 _DEAD_LETTER = blake2b(digest_size=ID_LENGTH, person=b"deadletter")
 _RESULT = blake2b(digest_size=ID_LENGTH, person=b"result")
+_DELIVERY = blake2b(digest_size=ID_LENGTH, person=b"delivery")
+_OPERATIONAL = blake2b(digest_size=ID_LENGTH, person=b"operational")
 _LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
 
 

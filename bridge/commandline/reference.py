@@ -57,6 +57,15 @@ MEANINGS = {
     "commands.deadline_seconds": "how long a command is tried again before its result says failed",
     "commands.readback_seconds": "how long a list may hide what was written; a longer lag counts",
     "commands.retention_days": "how long commands are remembered: an id is known for as long",
+    "api.host": "where the HTTP API listens; `0.0.0.0` for every address of the machine",
+    "api.port": "the API's port; 0 takes a free one and says which in the log",
+    "api.requests_per_minute": "of one token, in each process; above it the API answers 429",
+    "webhooks.retry_seconds": "the pauses before the second attempt at a delivery, the third and so on; "
+    "a fifth shorter or longer by chance; after the last it has failed, until it is resent or recovered",
+    "webhooks.in_flight": "deliveries to one endpoint at the same time, at most",
+    "webhooks.disable_after_days": "of nothing but failure, after which an endpoint is disabled; after a "
+    "fifth of that its owner is told",
+    "webhooks.retention_days": "how long attempts, and what was given up, are remembered",
     "integrations.source": "the source written on candidates whose command names none",
     "integrations.id": "names the account: in ids, events and variables. Small letters, digits, hyphens",
     "integrations.region": "TrackerRMS's region; or give `base_url`",
@@ -122,7 +131,7 @@ def _spelled(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in arguments) if len(arguments) < 5 else "names"
     if origin is tuple:
-        return "list of names"
+        return "list of names" if arguments[0] is str else "list of numbers"
     if origin is dict:
         return "table"
     words: dict[Any, str] = {

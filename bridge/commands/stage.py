@@ -21,12 +21,11 @@ from bridge.commands.account import Account, Terms
 from bridge.commands.intake import Accepted, Denied
 from bridge.commands.lanes import Lanes
 from bridge.commands.ledger import Finisher
-from bridge.commands.offsets import Offsets, Where
 from bridge.commands.runner import Runner, Stopping, Work
 from bridge.config import CommandsConfig, IntegrationConfig, KafkaConfig
 from bridge.errors import LeaseLost
 from bridge.hashing import Hasher
-from bridge.kafka import Record
+from bridge.kafka import Offsets, Record, Where
 from bridge.outbound import Outbound
 from bridge.sealing import Sealer
 from bridge.store import commands, leases, outbox

@@ -11,7 +11,7 @@ from bridge.config import KafkaConfig
 from bridge.kafka import connection
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class Record(Struct, frozen=True, kw_only=True, gc=False):
     """One record read. ``timestamp_ms`` counts from 1970 in UTC; ``value`` None is a tombstone."""
 
     topic: str
@@ -87,7 +87,7 @@ class Consumer:
             )
         except connection.FAILURES as error:
             raise connection.translate(self._config, error, "reading") from error
-        return [_record(raw) for records in found.values() for raw in records]
+        return [record_of(raw) for records in found.values() for raw in records]
 
     def hold(self, wanted: bool) -> None:
         """Read nothing more from any partition of the assignment, or go on; membership is kept meanwhile."""
@@ -161,7 +161,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing to do: reading begins at what the group committed."""
 
 
-def _record(raw: Any) -> Record:
+def record_of(raw: Any) -> Record:
+    """One of ours for one of aiokafka's."""
     return Record(
         topic=raw.topic,
         partition=raw.partition,

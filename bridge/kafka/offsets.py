@@ -1,4 +1,4 @@
-"""How far each partition is done: commands end out of order, an offset stands for all before it. Pure."""
+"""How far each partition is done: work ends out of order, an offset stands for all before it. Pure."""
 
 from collections import deque
 from collections.abc import Collection

@@ -1,0 +1,46 @@
+"""What a handler is given and what it gives back: no word of HTTP but the status."""
+
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from bridge.outbound import Target, Unusable
+from bridge.sealing import Sealer
+from bridge.store.api_tokens import Token, Tokens
+from bridge.store.database import Database
+
+V = TypeVar("V")
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What the API stands on. ``judge`` says whether a URL may be called; ``integrations`` are the known ids,
+    none where it is not known which there are."""
+
+    db: Database
+    sealer: Sealer
+    tokens: Tokens
+    judge: Callable[[str], Target | Unusable]
+    integrations: tuple[str, ...] = ()
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A request that was admitted. ``raw`` is the body as it came."""
+
+    parts: Parts
+    token: Token
+    path: Mapping[str, str]
+    raw: bytes = b""
+    idempotency_key: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Whose things the caller may see; ``None``: everybody's."""
+        return self.token.owner
+
+
+class Answer(Struct, Generic[V], frozen=True, kw_only=True):
+    """What the client gets: ``value`` as JSON, where it is not ``None``."""
+
+    value: V
+    location: str | None = None

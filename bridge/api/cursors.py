@@ -1,0 +1,34 @@
+"""Where a page ended, as an opaque word."""
+
+import base64
+import binascii
+
+from bridge.api import problems
+from contracts.webhooks import FieldFault
+
+
+def written(position: int | None) -> str | None:
+    """The cursor of a position in a list."""
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(f"e{position}".encode()).decode("ascii").rstrip("=")
+
+
+def read(cursor: str | None) -> int | None:
+    """The position of a cursor. Raises ``Refused`` with 422 for one that is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        text = ""
+    digits = text.removeprefix("e")
+    if text == digits or not digits.isdecimal() or len(digits) > 18:
+        raise refused()
+    return int(digits)
+
+
+def refused() -> problems.Refused:
+    """The cursor is none of ours."""
+    fault = FieldFault(field="cursor", detail="give next_cursor of the page before, unchanged")
+    return problems.invalid([fault])

@@ -1,0 +1,140 @@
+"""What no pattern can say of an endpoint: whether its URL may be called, whether anything can ever match.
+
+The command line holds endpoints to the same rules. A host's name is not looked up here.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TypeAlias
+
+from msgspec import UNSET, Struct
+
+from bridge.outbound import Target, Unusable
+from contracts import codec
+from contracts.entities import STRUCTS
+from contracts.webhooks import Endpoint, EndpointChange, FieldFault, NewEndpoint
+
+Judge: TypeAlias = Callable[[str], Target | Unusable]
+
+_MOST_HEADER_CHARACTERS = 8_000
+# Ours, or the connection's: a subscriber's own would break the delivery or its signature.
+_RESERVED = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    }
+)
+_ALLOW = {
+    "address_refused": "; an operator may allow its network in outbound.allow_networks",
+    "https_required": "; an operator may allow plain http with outbound.allow_http",
+    "bad_url": "",
+}
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """An endpoint as it is to be; ``url`` and ``headers`` where they are new."""
+
+    event_types: tuple[str, ...]
+    changed_fields: tuple[str, ...]
+    operational: bool
+    integrations: tuple[str, ...] = ()
+    url: str | None = None
+    headers: Mapping[str, str] = {}
+
+
+def created(new: NewEndpoint) -> Wanted:
+    """What a creation wants."""
+    return Wanted(
+        event_types=new.event_types,
+        changed_fields=new.changed_fields,
+        operational=new.operational,
+        integrations=new.integrations,
+        url=new.url,
+        headers=new.headers,
+    )
+
+
+def changed(before: Endpoint, change: EndpointChange) -> Wanted:
+    """What a change wants, where it leaves the rest as it is."""
+    return Wanted(
+        event_types=before.event_types if change.event_types is UNSET else change.event_types,
+        changed_fields=before.changed_fields if change.changed_fields is UNSET else change.changed_fields,
+        operational=before.operational if change.operational is UNSET else change.operational,
+        integrations=() if change.integrations is UNSET else change.integrations,
+        url=None if change.url is UNSET else change.url,
+        headers={} if change.headers is UNSET else change.headers,
+    )
+
+
+def faults(wanted: Wanted, judge: Judge, integrations: Collection[str]) -> list[FieldFault]:
+    """What is wrong with it, and what to do; ``integrations`` are the known ids, empty: not known."""
+    found = [_url(wanted.url, judge)] if wanted.url is not None else []
+    found += [*_types(wanted), *_fields(wanted), *_headers(wanted.headers)]
+    unknown = [one for one in wanted.integrations if integrations and one not in integrations]
+    found += [_fault("integrations", f"no integration has the id {one}") for one in unknown]
+    return [one for one in found if one is not None]
+
+
+def _url(url: str, judge: Judge) -> FieldFault | None:
+    match judge(url):
+        case Unusable(kind=kind, reason=reason):
+            return _fault("url", reason + _ALLOW[kind])
+        case Target():
+            return None
+
+
+def _types(wanted: Wanted) -> Iterator[FieldFault]:
+    for pattern in wanted.event_types:
+        about_endpoints = pattern.startswith("endpoint.")
+        if wanted.operational and not about_endpoints and pattern != "*":
+            yield _fault(
+                "event_types", f"{pattern}: an operational endpoint gets endpoint.* and nothing else"
+            )
+        if about_endpoints and not wanted.operational:
+            yield _fault("event_types", f"{pattern}: only an endpoint with operational = true gets it")
+
+
+def _fields(wanted: Wanted) -> Iterator[FieldFault]:
+    if not wanted.changed_fields:
+        return
+    known: set[str] = set()
+    for model, struct in STRUCTS.items():
+        if any(
+            pattern in ("*", "*.updated", f"{model}.*", f"{model}.updated") for pattern in wanted.event_types
+        ):
+            known.update(codec.field_names(struct))
+    if not known:
+        yield _fault("changed_fields", "they filter updated events, and event_types names none")
+        return
+    for name in wanted.changed_fields:
+        if name not in known:
+            yield _fault("changed_fields", f"{name}: no model of event_types has this field")
+
+
+def _headers(headers: Mapping[str, str]) -> Iterator[FieldFault]:
+    seen: set[str] = set()
+    for name in headers:
+        plain = name.lower()
+        if plain in _RESERVED or plain.startswith(("webhook-", "content-")):
+            yield _fault("headers", f"{name}: the bridge sets this header itself")
+        if plain in seen:
+            yield _fault("headers", f"{name}: given twice, as headers know no case")
+        seen.add(plain)
+    if sum(len(name) + len(value) for name, value in headers.items()) > _MOST_HEADER_CHARACTERS:
+        yield _fault("headers", f"all together at most {_MOST_HEADER_CHARACTERS:,} characters")
+
+
+def _fault(field: str, detail: str) -> FieldFault:
+    return FieldFault(field=field, detail=detail)

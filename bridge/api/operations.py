@@ -1,0 +1,119 @@
+"""The operations of the API: one table, for the routes of the service and the paths of the OpenAPI document.
+
+A handler's annotations say what it takes and gives: ``body`` and ``query`` are structs, ``Answer[…]`` names
+the struct of the answer.
+"""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.api import delivery_handlers as d
+from bridge.api import endpoint_handlers as e
+from bridge.api.calls import Answer
+
+Handler: typing.TypeAlias = Callable[..., Awaitable[Answer[Any]]]
+
+ENDPOINTS, ENDPOINT = "/v1/endpoints", "/v1/endpoints/{endpoint_id}"
+DELIVERIES, DELIVERY = "/v1/deliveries", "/v1/deliveries/{delivery_id}"
+IDS = {"endpoint_id": "ep_", "delivery_id": "dl_"}
+"""The names of ids in paths, and what they begin with."""
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """``conflicts``: it may answer 409; ``keyed``: it honours ``Idempotency-Key``; ``bodiless``: the body may
+    be left out."""
+
+    method: str
+    path: str
+    handler: Handler
+    tag: str
+    status: int = 200
+    conflicts: bool = False
+    keyed: bool = False
+    bodiless: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its operation id."""
+        return self.handler.__name__
+
+    @property
+    def summary(self) -> str:
+        """The first line of its text."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """The rest of its text, a paragraph a line."""
+        text = (inspect.getdoc(self.handler) or "").partition("\n\n")[2]
+        return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+    @property
+    def body(self) -> type[Struct] | None:
+        """The struct of its body."""
+        found: type[Struct] | None = typing.get_type_hints(self.handler).get("body")
+        return found
+
+    @property
+    def query(self) -> type[Struct] | None:
+        """The struct of its query string."""
+        found: type[Struct] | None = typing.get_type_hints(self.handler).get("query")
+        return found
+
+    @property
+    def answer(self) -> type[Struct] | None:
+        """The struct of its answer."""
+        (found,) = typing.get_args(typing.get_type_hints(self.handler)["return"])
+        return None if found is type(None) else found
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        method="POST",
+        path=ENDPOINTS,
+        handler=e.create_endpoint,
+        tag="endpoints",
+        status=201,
+        conflicts=True,
+        keyed=True,
+    ),
+    Operation(method="GET", path=ENDPOINTS, handler=e.list_endpoints, tag="endpoints"),
+    Operation(method="GET", path=ENDPOINT, handler=e.get_endpoint, tag="endpoints"),
+    Operation(method="PATCH", path=ENDPOINT, handler=e.change_endpoint, tag="endpoints"),
+    Operation(method="DELETE", path=ENDPOINT, handler=e.delete_endpoint, tag="endpoints", status=204),
+    Operation(
+        method="POST",
+        path=f"{ENDPOINT}/rotate-secret",
+        handler=e.rotate_secret,
+        tag="endpoints",
+        conflicts=True,
+        bodiless=True,
+    ),
+    Operation(method="POST", path=f"{ENDPOINT}/enable", handler=e.enable_endpoint, tag="endpoints"),
+    Operation(method="POST", path=f"{ENDPOINT}/disable", handler=e.disable_endpoint, tag="endpoints"),
+    Operation(
+        method="POST",
+        path=f"{ENDPOINT}/test",
+        handler=d.test_endpoint,
+        tag="endpoints",
+        status=202,
+        conflicts=True,
+    ),
+    Operation(
+        method="POST",
+        path=f"{ENDPOINT}/recoveries",
+        handler=d.recover_endpoint,
+        tag="deliveries",
+        status=202,
+    ),
+    Operation(method="GET", path=f"{ENDPOINT}/recoveries", handler=d.list_recoveries, tag="deliveries"),
+    Operation(method="GET", path=DELIVERIES, handler=d.list_deliveries, tag="deliveries"),
+    Operation(method="GET", path=DELIVERY, handler=d.get_delivery, tag="deliveries"),
+    Operation(
+        method="POST", path=f"{DELIVERY}/resend", handler=d.resend_delivery, tag="deliveries", status=202
+    ),
+)

@@ -1,0 +1,99 @@
+"""Why a request is refused, as a problem document (RFC 9457): what is wrong, and what to do."""
+
+from collections.abc import Mapping, Sequence
+
+from contracts.webhooks import FieldFault, Problem
+
+CONTENT_TYPE = "application/problem+json"
+_TYPE = "urn:trackerrms-bridge:problem:"
+
+TITLES: Mapping[int, str] = {
+    400: "Malformed request",
+    401: "No valid token",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "The request took too long to arrive",
+    409: "Not possible now",
+    413: "Too large",
+    415: "Unsupported media type",
+    417: "Expectation failed",
+    422: "Invalid request",
+    429: "Too many requests",
+    500: "Something went wrong here",
+    503: "Not available now",
+}
+
+
+class Refused(Exception):
+    """Ends a request with a problem document. ``detail`` says what to do and holds no secret."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[FieldFault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    def document(self, request_id: str) -> Problem:
+        """What the client gets."""
+        title = TITLES.get(self.status, "The request failed")
+        return Problem(
+            type=_TYPE + title.lower().replace(" ", "-"),
+            title=title,
+            status=self.status,
+            detail=self.detail,
+            request_id=request_id,
+            errors=self.errors,
+        )
+
+
+def malformed(detail: str) -> Refused:
+    """The request can't be read."""
+    return Refused(400, detail)
+
+
+def unauthorized() -> Refused:
+    """Nothing is said of why: who has no token learns nothing."""
+    return Refused(
+        401,
+        "send Authorization: Bearer with a token that is neither revoked nor expired; an operator makes one "
+        "with: bridge tokens create",
+        headers={"WWW-Authenticate": 'Bearer realm="bridge"'},
+    )
+
+
+def not_found(what: str) -> Refused:
+    """There is none, or none that the token may see: both look alike."""
+    return Refused(404, f"there is no such {what}; list those that there are with GET")
+
+
+def invalid(errors: Sequence[FieldFault]) -> Refused:
+    """Some fields are not as they must be."""
+    return Refused(422, "; ".join(f"{one.field}: {one.detail}" for one in errors), errors=errors)
+
+
+def conflict(detail: str) -> Refused:
+    """It can't be done as things stand."""
+    return Refused(409, detail)
+
+
+def too_many(retry_after_seconds: int) -> Refused:
+    """Over the rate."""
+    return Refused(
+        429,
+        f"the token made too many requests; wait {retry_after_seconds} s",
+        headers={"Retry-After": str(retry_after_seconds)},
+    )
+
+
+def unavailable() -> Refused:
+    """What the API stands on does not answer; the log says what."""
+    return Refused(503, "try again in a few seconds; nothing was changed", headers={"Retry-After": "5"})

@@ -1,0 +1,276 @@
+"""Deliveries as people look at them, the log of attempts, and what people ask for: resends and recoveries.
+
+A delivery that was made has no row of its own: its last attempt in the log stands for it. One that is owed
+or was given up stands in ``owed``. ``NOTIFY`` tells the webhook stage of what was asked for.
+"""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bridge.sealing import Sealer
+from bridge.store import owed, recoveries
+from bridge.store.database import Database, Tx
+from bridge.store.owed import Event
+from contracts import ids
+from contracts.entities import Utc
+from contracts.webhooks import TEST_TYPE, Attempt, Delivery, DeliveryPage, DeliveryState, Recovery
+
+RESPONSE_PURPOSE = "webhook response"
+
+# --- the log ----------------------------------------------------------------------------------------------
+
+_LOGGED = (
+    "delivery_id", "endpoint_id", "event_id", "event_type", "subject", "integration_id", "topic", "partition",
+    "kafka_offset", "event_at", "attempt", "at", "first_at", "delivered", "status", "error", "reason",
+    "elapsed_ms", "response", "signed_with",
+)  # fmt: skip
+
+
+class Logged(Struct, frozen=True, kw_only=True, gc=False):
+    """A line of the log; ``response`` is sealed for ``RESPONSE_PURPOSE``."""
+
+    delivery_id: str
+    endpoint_id: str
+    event: Event
+    attempt: int
+    at: datetime
+    first_at: datetime
+    delivered: bool
+    status: int | None
+    error: str | None
+    reason: str | None
+    elapsed_ms: int
+    response: bytes | None
+    signed_with: str
+
+
+async def log(tx: Tx, lines: Sequence[Logged]) -> None:
+    """Add lines, all at once."""
+    await tx.copy_records_to_table(
+        "webhook_attempts", columns=_LOGGED, records=[_line(line) for line in lines]
+    )
+
+
+def _line(line: Logged) -> tuple[Any, ...]:
+    e = line.event
+    return (
+        line.delivery_id, line.endpoint_id, e.event_id, e.event_type, e.subject, e.integration_id, e.topic,
+        e.partition, e.offset, e.at, line.attempt, line.at, line.first_at, line.delivered, line.status,
+        line.error, line.reason, line.elapsed_ms, line.response, line.signed_with,
+    )  # fmt: skip
+
+
+async def delivered(db: Database, delivery_ids: Sequence[str]) -> set[str]:
+    """Those of them that the log shows as delivered."""
+    rows = await db.fetch(
+        "SELECT DISTINCT delivery_id FROM webhook_attempts WHERE delivered AND delivery_id = ANY($1::text[])",
+        delivery_ids,
+    )
+    return {row[0] for row in rows}
+
+
+async def prune(db: Database, days: float, batch: int = 20_000) -> int:
+    """Forget attempts of over ``days`` ago, the oldest ``batch`` of them; returns how many."""
+    tag = await db.execute(
+        "DELETE FROM webhook_attempts WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhook_attempts "
+        "WHERE at < now() - make_interval(secs => $1) LIMIT $2))",
+        days * 86_400,
+        batch,
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+# --- looking ----------------------------------------------------------------------------------------------
+
+_OWED = """
+SELECT delivery_id, endpoint_id, event_id, event_type, subject, integration_id, state, attempts,
+       CASE WHEN state = 'owed' AND isfinite(next_attempt_at) THEN next_attempt_at END AS next_attempt_at,
+       last_status, last_error, first_at, last_at
+  FROM owed
+"""
+_MADE = """
+SELECT delivery_id, endpoint_id, event_id, event_type, subject, integration_id, 'delivered', attempt,
+       NULL::timestamptz, status, error, first_at, at AS last_at
+  FROM webhook_attempts
+"""
+_PAGE = """
+SELECT * FROM (
+    ({owed} WHERE {filters} AND ($2::text IS NULL OR state = $2) AND ($2 IS DISTINCT FROM 'delivered')
+        AND (last_at, delivery_id) < ($6::timestamptz, $7::text)
+      ORDER BY last_at DESC, delivery_id DESC LIMIT $8)
+    UNION ALL
+    ({made} WHERE delivered AND {filters} AND ($2::text IS NULL OR $2 = 'delivered')
+        AND (at, delivery_id) < ($6::timestamptz, $7::text)
+      ORDER BY at DESC, delivery_id DESC LIMIT $8)
+) AS found ORDER BY last_at DESC, delivery_id DESC LIMIT $8
+"""
+_FILTERS = """($1::text IS NULL OR endpoint_id = $1) AND ($3::text IS NULL OR event_type = $3)
+        AND {at} >= $4::timestamptz AND {at} < $5::timestamptz
+        AND ($9::text IS NULL OR endpoint_id IN (SELECT id FROM endpoints WHERE owner = $9))"""
+_LIST = _PAGE.format(owed=_OWED, made=_MADE, filters="{filters}")
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+async def list_deliveries(
+    db: Database,
+    *,
+    endpoint_id: str | None = None,
+    state: DeliveryState | None = None,
+    event_type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+    owner: str | None = None,
+) -> DeliveryPage:
+    """Deliveries by the time of their last attempt, newest first. ``ValueError``: ``cursor`` is none."""
+    after_at, after_id = _read_cursor(cursor) if cursor else (_LAST, "")
+    owed_filters, made_filters = _FILTERS.format(at="last_at"), _FILTERS.format(at="at")
+    query = _LIST.replace("{filters}", owed_filters, 1).replace("{filters}", made_filters, 1)
+    rows = await db.fetch(
+        query,
+        endpoint_id,
+        state,
+        event_type,
+        since or _FIRST,
+        until or _LAST,
+        after_at,
+        after_id,
+        limit,
+        owner,
+    )
+    found = [_delivery(row) for row in rows]
+    more = len(found) == limit and limit > 0
+    return DeliveryPage(items=tuple(found), next_cursor=_cursor(found[-1]) if more else None)
+
+
+async def get_delivery(
+    db: Database, sealer: Sealer, delivery_id: str
+) -> tuple[Delivery, list[Attempt]] | None:
+    """A delivery and its attempts, oldest first."""
+    row = await db.fetchrow(f"{_OWED} WHERE delivery_id = $1", delivery_id)
+    if row is None:
+        row = await db.fetchrow(
+            f"{_MADE} WHERE delivery_id = $1 AND delivered ORDER BY at DESC LIMIT 1", delivery_id
+        )
+    if row is None:
+        return None
+    lines = await db.fetch(
+        "SELECT at, status, error, reason, elapsed_ms, response, signed_with FROM webhook_attempts "
+        "WHERE delivery_id = $1 ORDER BY at",
+        delivery_id,
+    )
+    return _delivery(row), [_attempt(sealer, line) for line in lines]
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(**dict(zip(Delivery.__struct_fields__, row, strict=True)))
+
+
+def _attempt(sealer: Sealer, row: Any) -> Attempt:
+    said = b"" if row[5] is None else sealer.open(RESPONSE_PURPOSE, row[5])
+    return Attempt(
+        at=row[0],
+        status=row[1],
+        error=row[2],
+        reason=row[3],
+        elapsed_ms=row[4],
+        response_excerpt=said.decode("utf-8", "replace"),
+        signed_with=row[6],
+    )
+
+
+def _cursor(last: Delivery) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((last.last_at, last.id))).decode("ascii")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, after = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[Utc, str])
+        at = at.astimezone(UTC)
+    except (binascii.Error, msgspec.MsgspecError, ValueError, OverflowError):
+        raise ValueError("not a cursor of this list") from None
+    if not after.startswith("dl_") or not ids.is_entity_id(after.removeprefix("dl_")):
+        raise ValueError("not a cursor of this list")
+    return at, after
+
+
+# --- asking -----------------------------------------------------------------------------------------------
+
+_NOW_AGAIN = """
+UPDATE owed SET state = 'owed', next_attempt_at = clock_timestamp()
+ WHERE delivery_id = $1 AND (state = 'failed' OR isfinite(next_attempt_at)) AND holder IS NULL
+RETURNING true
+"""
+_STANDING = "SELECT EXISTS (SELECT FROM owed WHERE delivery_id = $1)"
+_LAST_LINE = """
+SELECT endpoint_id, event_id, event_type, subject, integration_id, topic, partition, kafka_offset, event_at
+  FROM webhook_attempts WHERE delivery_id = $1 ORDER BY at DESC LIMIT 1
+"""
+
+
+async def request_resend(db: Database, delivery_id: str) -> str | None:
+    """Have it delivered once more, soon; the id to look at, ``None`` where no such delivery is known.
+
+    What is owed is tried now; what keeps its order behind another stays behind it. What was delivered becomes
+    a delivery of its own, with an id of its own; its body is read from Kafka again.
+    """
+    async with db.transaction() as tx:
+        if await tx.fetchval(_NOW_AGAIN, delivery_id) or await tx.fetchval(_STANDING, delivery_id):
+            await tx.execute(f"NOTIFY {owed.CHANNEL}")
+            return delivery_id
+        row = await tx.fetchrow(_LAST_LINE, delivery_id)
+        if row is None:
+            return None
+        event = Event(
+            event_id=row[1], event_type=row[2], subject=row[3], integration_id=row[4], topic=row[5],
+            partition=row[6], offset=row[7], at=row[8],
+        )  # fmt: skip
+        again = ids.delivery_id(row[0], event.event_id, secrets.randbits(62) + 1)
+        await owed.park(tx, [_parked(again, row[0], event)])
+    return again
+
+
+async def send_test(db: Database, endpoint_id: str) -> str:
+    """Have a ``webhook.test`` event delivered, whose body the webhook stage writes; returns the delivery's
+    id."""
+    event = Event(
+        event_id=ids.operational_id(endpoint_id, TEST_TYPE, secrets.token_hex(16)),
+        event_type=TEST_TYPE,
+        subject=endpoint_id,
+        integration_id="",
+        topic=None,
+        partition=None,
+        offset=None,
+        at=datetime.now(UTC),
+    )
+    delivery_id = ids.delivery_id(endpoint_id, event.event_id)
+    async with db.transaction() as tx:
+        await owed.park(tx, [_parked(delivery_id, endpoint_id, event)])
+    return delivery_id
+
+
+def _parked(delivery_id: str, endpoint_id: str, event: Event) -> owed.Parked:
+    return owed.Parked(
+        delivery_id=delivery_id, endpoint_id=endpoint_id, event=event, sequence="", sealed=None
+    )
+
+
+async def request_recovery(
+    db: Database, endpoint_id: str, since: datetime, until: datetime | None = None
+) -> str:
+    """Have delivered what the endpoint did not get of that time; returns the recovery's id."""
+    async with db.transaction() as tx:
+        return await recoveries.request(tx, endpoint_id, since, until or datetime.now(UTC))
+
+
+async def list_recoveries(db: Database, endpoint_id: str) -> list[Recovery]:
+    """The endpoint's recoveries, newest first."""
+    return await recoveries.listed(db, endpoint_id)

@@ -1,0 +1,78 @@
+"""Recoveries: an endpoint is to get what it missed in a range of time."""
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from bridge.store.database import Database, Tx
+from bridge.store.owed import CHANNEL
+from contracts.webhooks import Recovery
+
+_COLUMNS = ", ".join(Recovery.__struct_fields__)
+
+
+async def request(tx: Tx, endpoint_id: str, since: datetime, until: datetime) -> str:
+    """Ask for one; the webhook stage hears of it."""
+    recovery_id = f"rcv_{secrets.token_hex(12)}"
+    await tx.execute(
+        "INSERT INTO recoveries (id, endpoint_id, since, until) VALUES ($1, $2, $3, $4)",
+        recovery_id,
+        endpoint_id,
+        since,
+        until,
+    )
+    await tx.execute(f"NOTIFY {CHANNEL}")
+    return recovery_id
+
+
+async def listed(db: Database, endpoint_id: str) -> list[Recovery]:
+    """The endpoint's, newest first."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM recoveries WHERE endpoint_id = $1 ORDER BY requested_at DESC LIMIT 100",
+        endpoint_id,
+    )
+    return [_recovery(row) for row in rows]
+
+
+async def waiting(db: Database) -> list[Recovery]:
+    """Those that are not finished, oldest first."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM recoveries WHERE state IN ('waiting', 'running') "
+        "ORDER BY requested_at LIMIT 100"
+    )
+    return [_recovery(row) for row in rows]
+
+
+async def begin(db: Database, recovery_id: str) -> None:
+    """A process works on it."""
+    await db.execute("UPDATE recoveries SET state = 'running' WHERE id = $1", recovery_id)
+
+
+async def finish(db: Database, recovery_id: str, found: int, missing: int, reason: str | None = None) -> None:
+    """It is done, or failed for ``reason``: so many matched, and of these so many are owed now."""
+    await db.execute(
+        "UPDATE recoveries SET state = CASE WHEN $3::text IS NULL THEN 'done' ELSE 'failed' END, "
+        "reason = $3, found = $2, owed = $4, finished_at = clock_timestamp() WHERE id = $1",
+        recovery_id,
+        found,
+        reason,
+        missing,
+    )
+
+
+_REVIVE = """
+UPDATE owed SET state = 'owed', next_attempt_at = clock_timestamp()
+ WHERE endpoint_id = $1 AND state = 'failed' AND event_at >= $2 AND event_at < $3
+RETURNING delivery_id
+"""
+
+
+async def revive(tx: Tx, recovery: Recovery) -> int:
+    """What was given up of that time is owed again; returns how many."""
+    rows = await tx.fetch(_REVIVE, recovery.endpoint_id, recovery.since, recovery.until)
+    await tx.execute(f"NOTIFY {CHANNEL}")
+    return len(rows)
+
+
+def _recovery(row: Any) -> Recovery:
+    return Recovery(**dict(zip(Recovery.__struct_fields__, row, strict=True)))

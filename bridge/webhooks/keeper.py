@@ -1,0 +1,63 @@
+"""Looking after: endpoints that do nothing but fail are warned of and disabled; what is old is forgotten."""
+
+import asyncio
+import time
+
+import structlog
+
+from bridge.config import WebhooksConfig
+from bridge.errors import Transient
+from bridge.sealing import Sealer
+from bridge.store import deliveries, health, owed
+from bridge.store.database import Database
+from bridge.webhooks import operational
+
+_log = structlog.get_logger(__name__)
+_LOOK_SECONDS = 60.0
+_PRUNE_SECONDS = 300.0
+# Of the days after which it is disabled.
+_WARN_AFTER = 0.2
+_DAY_SECONDS = 86_400.0
+
+
+class Keeper:
+    """Looks every minute; more often where an endpoint is disabled sooner than in hours."""
+
+    def __init__(self, db: Database, sealer: Sealer, config: WebhooksConfig) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._config = config
+        self._pruned_at = 0.0
+
+    async def keep(self) -> None:
+        """Look until cancelled."""
+        while True:
+            try:
+                await self.look()
+                await self._prune()
+            except Transient as problem:
+                _log.warning("webhooks.keeping_failed", reason=str(problem))
+            await asyncio.sleep(min(_LOOK_SECONDS, self._config.disable_after_days * _DAY_SECONDS / 100))
+
+    async def look(self) -> None:
+        """Warn of endpoints that fail for long, and disable those that fail for too long."""
+        config = self._config
+        for standing in await health.failing_for(
+            self._db, config.disable_after_days * _DAY_SECONDS * _WARN_AFTER
+        ):
+            failing = standing.last_failure_at - standing.failing_since
+            async with self._db.transaction() as tx:
+                if not standing.warned:
+                    await operational.warn(tx, self._sealer, standing, config.disable_after_days)
+                elif failing.total_seconds() >= config.disable_after_days * _DAY_SECONDS:
+                    reason = f"failing for {config.disable_after_days:g} days"
+                    await operational.disable(tx, self._sealer, standing.endpoint_id, reason, standing)
+
+    async def _prune(self) -> None:
+        if time.monotonic() - self._pruned_at < _PRUNE_SECONDS and self._pruned_at:
+            return
+        self._pruned_at = time.monotonic()
+        await owed.prune(self._db, self._config.retention_days)
+        while True:
+            if not await deliveries.prune(self._db, self._config.retention_days):
+                return

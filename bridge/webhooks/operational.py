@@ -1,0 +1,132 @@
+"""Events about the endpoints themselves: one fails, was disabled, works again; and test events.
+
+They go to the owner's endpoints that ask for operational events, through the table of what is owed: they
+are not on Kafka. What happened and its events are written in one transaction.
+"""
+
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import structlog
+
+from bridge.sealing import Sealer
+from bridge.store import endpoints, health, owed
+from bridge.store.database import Tx
+from bridge.store.health import Standing
+from bridge.store.owed import Event, Parked
+from bridge.webhooks import matching
+from contracts import codec, ids
+from contracts.webhooks import Endpoint, EndpointNews, OperationalEvent, OperationalType, TestEvent
+
+_log = structlog.get_logger(__name__)
+BODY_PURPOSE = "webhook body"
+"""What the bodies of owed events are sealed for."""
+GONE = "410"
+"""The reason of an endpoint that was disabled because it said that it is gone."""
+
+
+async def disable(
+    tx: Tx, sealer: Sealer, endpoint_id: str, reason: str, standing: Standing | None = None
+) -> None:
+    """Disable the endpoint, unless somebody did so already, and tell."""
+    if not await endpoints.disable(tx, endpoint_id, reason):
+        return
+    await health.forget(tx, endpoint_id)
+    endpoint = await endpoints.get(tx, endpoint_id)
+    if endpoint is None:
+        return
+    _log.error("endpoint.disabled", endpoint=endpoint_id, owner=endpoint.owner, reason=reason)
+    message = (
+        f"The endpoint was disabled ({reason}) and gets no more events. Put it right, enable it, and recover "
+        "what it missed."
+    )
+    await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, standing=standing)
+
+
+async def warn(tx: Tx, sealer: Sealer, standing: Standing, disable_after_days: float) -> None:
+    """Tell, once, that the endpoint does nothing but fail and will be disabled."""
+    if not await health.warn(tx, standing.endpoint_id):
+        return
+    endpoint = await endpoints.get(tx, standing.endpoint_id)
+    if endpoint is None:
+        return
+    _log.warning(
+        "endpoint.failing", endpoint=endpoint.id, owner=endpoint.owner, error=standing.last_error,
+        since=standing.failing_since.isoformat(),
+    )  # fmt: skip
+    message = (
+        f"Every delivery to the endpoint has failed since {standing.failing_since:%Y-%m-%d %H:%M} UTC. After "
+        f"{disable_after_days:g} days of that it is disabled."
+    )
+    await _tell(tx, sealer, "endpoint.failing", endpoint, message, standing=standing)
+
+
+async def recovered(tx: Tx, sealer: Sealer, endpoint_id: str) -> None:
+    """Tell that an endpoint that somebody was warned of works again."""
+    endpoint = await endpoints.get(tx, endpoint_id)
+    if endpoint is not None:
+        _log.info("endpoint.recovered", endpoint=endpoint_id, owner=endpoint.owner)
+        await _tell(tx, sealer, "endpoint.recovered", endpoint, "The endpoint takes events again.")
+
+
+async def _tell(
+    tx: Tx,
+    sealer: Sealer,
+    kind: OperationalType,
+    endpoint: Endpoint,
+    message: str,
+    *,
+    reason: str | None = None,
+    standing: Standing | None = None,
+) -> None:
+    listeners = [
+        listener
+        for listener, wanted in await health.listeners(tx, endpoint.owner, endpoint.id)
+        if any(matching.fits(pattern, kind) for pattern in wanted)
+    ]
+    if not listeners:
+        return
+    now = datetime.now(UTC)
+    news = EndpointNews(
+        endpoint_id=endpoint.id,
+        owner=endpoint.owner,
+        where=_where(endpoint.url),
+        message=message,
+        reason=reason,
+        failing_since=standing.failing_since if standing else None,
+        last_error=standing.last_error if standing else None,
+    )
+    event_id = ids.operational_id(endpoint.id, kind, now.isoformat())
+    event = OperationalEvent(id=event_id, type=kind, subject=endpoint.id, time=now, data=news)
+    sealed = sealer.seal(BODY_PURPOSE, codec.encode(event))
+    identity = Event(
+        event_id=event_id,
+        event_type=kind,
+        subject=endpoint.id,
+        integration_id="",
+        topic=None,
+        partition=None,
+        offset=None,
+        at=now,
+    )
+    await owed.park(tx, [_parked(listener, identity, sealed) for listener in listeners])
+
+
+def _parked(listener: str, event: Event, sealed: bytes) -> Parked:
+    return Parked(
+        delivery_id=ids.delivery_id(listener, event.event_id),
+        endpoint_id=listener,
+        event=event,
+        sequence="",
+        sealed=sealed,
+    )
+
+
+def test_body(event: Event) -> bytes:
+    """The body of a test event: the same at each attempt."""
+    return codec.encode(TestEvent(id=event.event_id, subject=event.subject, time=event.at))
+
+
+def _where(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}"

@@ -1,0 +1,168 @@
+"""What came of deliveries, written in batches: a commit costs as much for one as for a thousand.
+
+One transaction takes everything that is waiting: lines of the log, what is parked, what became of owed rows,
+how endpoints fare. Only after it a Kafka offset may be committed (invariant 5), so each entry names what is
+to be told then. While the store is away nothing is lost: the batch is written again until it is in.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bridge import supervisor
+from bridge.errors import Transient
+from bridge.sealing import Sealer
+from bridge.store import deliveries, health, leases, owed
+from bridge.store.database import Database, Tx
+from bridge.store.deliveries import Logged
+from bridge.store.leases import Lease
+from bridge.store.owed import Pair, Parked, Tried
+from bridge.webhooks import operational
+
+_log = structlog.get_logger(__name__)
+_LINGER_SECONDS = 0.01
+_LONGEST_BACKOFF_SECONDS = 2.0
+
+
+class _Batch:
+    """What is to be written together."""
+
+    def __init__(self) -> None:
+        self.lines: list[Logged] = []
+        self.parked: dict[str, Parked] = {}
+        self.settled: list[str] = []
+        self.tried: list[Tried] = []
+        self.pairs: set[Pair] = set()
+        self.failures: dict[str, tuple[str, float]] = {}
+        self.successes: set[str] = set()
+        self.gone: set[str] = set()
+        self.after: list[Callable[[], None]] = []
+
+
+class Recorder:
+    """``run`` writes what the other methods are told; they return at once."""
+
+    def __init__(self, db: Database, sealer: Sealer, lease: Lease) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._lease = lease
+        self._batch = _Batch()
+        self._wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def holder(self) -> str:
+        """As whom this process claims owed rows."""
+        return self._lease.name
+
+    def line(self, line: Logged) -> None:
+        """An attempt was made."""
+        self._batch.lines.append(line)
+        self._want()
+
+    def park(self, parked: Parked, after: Callable[[], None] | None = None) -> None:
+        """A delivery is owed from now on."""
+        self._batch.parked[parked.delivery_id] = parked
+        if parked.ordered:
+            self._batch.pairs.add((parked.endpoint_id, parked.event.subject))
+        self.after(after)
+
+    def settle(self, delivery_id: str, pair: Pair | None) -> None:
+        """A claimed delivery was made; ``pair``: of an ordered one, whose next may go now."""
+        self._batch.settled.append(delivery_id)
+        self._touch(pair)
+
+    def tried(self, outcome: Tried, pair: Pair | None) -> None:
+        """A claimed delivery was not made."""
+        self._batch.tried.append(outcome)
+        self._touch(pair)
+
+    def succeeded(self, endpoint_id: str) -> None:
+        """An endpoint answered as it should."""
+        self._batch.successes.add(endpoint_id)
+
+    def failed(self, endpoint_id: str, error: str, hold_seconds: float) -> None:
+        """An endpoint did not; it is left alone for ``hold_seconds`` if it asked for that."""
+        before = self._batch.failures.get(endpoint_id, ("", 0.0))[1]
+        self._batch.failures[endpoint_id] = (error, max(before, hold_seconds))
+        self._want()
+
+    def gone(self, endpoint_id: str) -> None:
+        """An endpoint wants no more (410)."""
+        self._batch.gone.add(endpoint_id)
+        self._want()
+
+    def after(self, told: Callable[[], None] | None) -> None:
+        """Tell when all that was said up to here is durable."""
+        if told is not None:
+            self._batch.after.append(told)
+        self._want()
+
+    async def drain(self) -> None:
+        """Wait until everything is written."""
+        await self._idle.wait()
+
+    def _touch(self, pair: Pair | None) -> None:
+        if pair is not None:
+            self._batch.pairs.add(pair)
+        self._want()
+
+    def _want(self) -> None:
+        self._wanted.set()
+        self._idle.clear()
+
+    async def run(self) -> None:
+        """Write until cancelled. Raises ``LeaseLost`` where this process was taken for dead."""
+        while True:
+            await self._wanted.wait()
+            # What ends within the next moments shares the commit.
+            await asyncio.sleep(_LINGER_SECONDS)
+            self._wanted.clear()
+            batch, self._batch = self._batch, _Batch()
+            await self._write_until_done(batch)
+            for told in batch.after:
+                told()
+            if not self._wanted.is_set():
+                self._idle.set()
+
+    async def _write_until_done(self, batch: _Batch) -> None:
+        failures = 0
+        while True:
+            try:
+                async with self._db.transaction() as tx:
+                    await self._write(tx, batch)
+            except Transient as problem:
+                failures += 1
+                if failures == 1:
+                    _log.warning("webhooks.recording_stalled", reason=str(problem))
+                await asyncio.sleep(supervisor.backoff_seconds(failures, _LONGEST_BACKOFF_SECONDS))
+            else:
+                return
+
+    async def _write(self, tx: Tx, batch: _Batch) -> None:
+        if batch.settled or batch.tried or batch.parked:
+            await leases.assert_held(tx, self._lease)
+        if batch.pairs:
+            await owed.lock_order(tx, {endpoint for endpoint, _ in batch.pairs})
+        if batch.lines:
+            await deliveries.log(tx, batch.lines)
+        if batch.parked:
+            await owed.park(tx, list(batch.parked.values()))
+        if batch.settled:
+            await owed.settle(tx, self._lease.name, batch.settled)
+        if batch.tried:
+            await owed.tried(tx, self._lease.name, batch.tried)
+        if batch.pairs:
+            await owed.release(tx, batch.pairs)
+        await self._write_health(tx, batch)
+
+    async def _write_health(self, tx: Tx, batch: _Batch) -> None:
+        if batch.failures:
+            await health.failed(tx, batch.failures)
+        if batch.successes:
+            for endpoint_id in await health.succeeded(tx, batch.successes):
+                await operational.recovered(tx, self._sealer, endpoint_id)
+        for endpoint_id in sorted(batch.gone):
+            await operational.disable(tx, self._sealer, endpoint_id, operational.GONE)

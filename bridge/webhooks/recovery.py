@@ -1,0 +1,125 @@
+"""Recovery: what an endpoint missed in a range of time is owed to it again.
+
+What was given up stands in the store still. The rest is read from Kafka again, as far back as its topics
+reach, and what the log does not show as delivered becomes owed. Doing it twice owes nothing twice.
+"""
+
+import structlog
+
+from bridge.config import KafkaConfig
+from bridge.errors import Transient
+from bridge.kafka import Record, Replay
+from bridge.sealing import Sealer
+from bridge.store import deliveries, endpoints, leases, outbox, owed, recoveries
+from bridge.store.database import Database
+from bridge.store.owed import Event, Parked
+from bridge.webhooks import matching, sender
+from bridge.webhooks.dispatcher import event_of
+from bridge.webhooks.matching import Filter
+from bridge.webhooks.operational import BODY_PURPOSE
+from contracts import ids, topics
+from contracts.webhooks import Endpoint, Recovery
+
+_log = structlog.get_logger(__name__)
+_AGAIN_SECONDS = 5.0
+_LEASE_SECONDS = 30.0
+_LEASE = owed.LEASE_PREFIX + "recovery"
+_PARKED_AT_ONCE = 500
+
+
+class Recoverer:
+    """Carries out the recoveries that were asked for; one process at a time does."""
+
+    def __init__(self, db: Database, sealer: Sealer, kafka: KafkaConfig, holder: str) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._kafka = kafka
+        self._holder = holder
+
+    async def keep(self) -> None:
+        """Carry them out until cancelled."""
+        async with outbox.listening(self._db, owed.CHANNEL) as asked:
+            while True:
+                await asked.wait(_AGAIN_SECONDS)
+                try:
+                    await self._work_off()
+                except Transient as problem:
+                    _log.warning("recovery.interrupted", reason=str(problem))
+
+    async def _work_off(self) -> None:
+        if not await recoveries.waiting(self._db):
+            return
+        lease = await leases.acquire(self._db, _LEASE, self._holder, _LEASE_SECONDS)
+        if lease is None:
+            return
+        async with leases.Held(self._db, lease, _LEASE_SECONDS):
+            for recovery in await recoveries.waiting(self._db):
+                await self._recover(recovery)
+
+    async def _recover(self, recovery: Recovery) -> None:
+        endpoint = await endpoints.get(self._db, recovery.endpoint_id)
+        if endpoint is None or recovery.until is None:
+            await recoveries.finish(self._db, recovery.id, 0, 0, "there is no such endpoint any more")
+            return
+        await recoveries.begin(self._db, recovery.id)
+        async with self._db.transaction() as tx:
+            revived = await recoveries.revive(tx, recovery)
+        found, missing = revived, revived
+        if not endpoint.operational:
+            matched, owing = await self._from_kafka(recovery, endpoint)
+            found, missing = found + matched, missing + owing
+        await recoveries.finish(self._db, recovery.id, found, missing)
+        _log.info("recovery.finished", endpoint=endpoint.id, found=found, owed=missing)
+
+    async def _from_kafka(self, recovery: Recovery, endpoint: Endpoint) -> tuple[int, int]:
+        if recovery.until is None:
+            raise AssertionError("a recovery ends when it was asked for, at the latest")
+        wanted, found, missing = matching.of(endpoint), 0, 0
+        names = list(topics.all_events(self._kafka.topic_prefix).values())
+        async with Replay(self._kafka) as replay:
+            async for records in replay.between(names, recovery.since, recovery.until):
+                events = [(e, r.value) for r in records if (e := _wanted(r, wanted)) and r.value is not None]
+                found += len(events)
+                for start in range(0, len(events), _PARKED_AT_ONCE):
+                    missing += await self._owe(endpoint, events[start : start + _PARKED_AT_ONCE])
+        return found, missing
+
+    async def _owe(self, endpoint: Endpoint, events: list[tuple[Event, bytes]]) -> int:
+        """Owe those of ``events`` that were not delivered; returns how many are new among what is owed."""
+        named = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in events}
+        done = await deliveries.delivered(self._db, list(named))
+        parked = [
+            self._parked(delivery_id, endpoint, event, body)
+            for delivery_id, (event, body) in named.items()
+            if delivery_id not in done
+        ]
+        if not parked:
+            return 0
+        async with self._db.transaction() as tx:
+            pairs = {(p.endpoint_id, p.event.subject) for p in parked if p.ordered}
+            if pairs:
+                await owed.lock_order(tx, {endpoint.id})
+            added = await owed.park(tx, parked)
+            if pairs:
+                await owed.release(tx, pairs)
+        return added
+
+    def _parked(self, delivery_id: str, endpoint: Endpoint, event: Event, body: bytes) -> Parked:
+        return Parked(
+            delivery_id=delivery_id,
+            endpoint_id=endpoint.id,
+            event=event,
+            sequence=sender.sequence(body),
+            sealed=self._sealer.seal(BODY_PURPOSE, body),
+            ordered=endpoint.order == "per_entity",
+        )
+
+
+def _wanted(record: Record, wanted: Filter) -> Event | None:
+    event = event_of(record)
+    if event is None or record.value is None or not wanted.wants(event.event_type, event.integration_id):
+        return None
+    if wanted.looks_into(event.event_type):
+        fields = matching.changed_fields(record.value)
+        return None if wanted.changed_fields.isdisjoint(fields) else event
+    return event

@@ -1,0 +1,260 @@
+"""One attempt at a delivery, and what is noted of it."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from bridge.config import WebhooksConfig
+from bridge.outbound import Answer, Failure, Outbound
+from bridge.sealing import Sealer
+from bridge.store.deliveries import RESPONSE_PURPOSE, Logged
+from bridge.store.owed import Claimed, Pair, Parked, Tried
+from bridge.webhooks import policy
+from bridge.webhooks.channel import Arrival, Channel, Item
+from bridge.webhooks.operational import BODY_PURPOSE
+from bridge.webhooks.policy import Again, Delivered, GivenUp, Gone, Seen, Verdict
+from bridge.webhooks.recorder import Recorder
+from bridge.webhooks.signing import BadSecret
+from contracts import ids
+
+_log = structlog.get_logger(__name__)
+_BUSY_SECONDS = 1.0
+# Until the directory has heard that the endpoint is disabled.
+_GONE_SECONDS = 5.0
+# Of an answer that are read, and kept of a failed attempt.
+_RESPONSE_BYTES = 2_048
+_random = random.Random()  # noqa: S311 (jitter is no secret)
+
+
+class Sender:
+    """Delivers, parks and records. ``finished`` is told of each arrival whose last delivery is durable,
+    ``parking`` of what is to be held back in order, and ``parked`` when that is durable."""
+
+    def __init__(
+        self,
+        outbound: Outbound,
+        recorder: Recorder,
+        sealer: Sealer,
+        config: WebhooksConfig,
+        *,
+        finished: Callable[[Arrival], None],
+        parking: Callable[[Pair], None],
+        parked: Callable[[Pair], None],
+    ) -> None:
+        self._outbound = outbound
+        self._recorder = recorder
+        self._sealer = sealer
+        self._terms = policy.Terms(retry_seconds=config.retry_seconds)
+        self._loop = asyncio.get_running_loop()
+        self._finished = finished
+        self._parking = parking
+        self._parked = parked
+
+    async def deliver(self, channel: Channel, item: Item) -> bool:
+        """Make one attempt; whether the receiver has it. What came of it is durable a moment later."""
+        subscriber, now = channel.subscriber, datetime.now(UTC)
+        try:
+            headers = {**subscriber.headers, **subscriber.signer.headers(item.event.event_id, item.body, now)}
+        except BadSecret as problem:
+            came: Answer | Failure = Failure(kind="bad_header", reason=str(problem), elapsed_ms=0)
+        else:
+            came = await self._outbound.post(
+                subscriber.endpoint.url,
+                item.body,
+                headers,
+                timeout_seconds=subscriber.endpoint.timeout_seconds,
+                max_response_bytes=_RESPONSE_BYTES,
+            )
+        if isinstance(came, Failure) and came.kind == "busy":
+            # Our own connections are all in use: nothing was sent, and nothing is held against the endpoint.
+            self.park(channel, item, _BUSY_SECONDS)
+            return False
+        seen = _seen(came)
+        verdict = policy.judge(seen, item.attempts + 1, self._terms, _random.uniform(-1, 1))
+        self._record(channel, item, came, verdict, now)
+        return isinstance(verdict, Delivered)
+
+    def _record(
+        self, channel: Channel, item: Item, came: Answer | Failure, verdict: Verdict, at: datetime
+    ) -> None:
+        endpoint_id, now = channel.subscriber.endpoint.id, self._loop.time()
+        after: float | None
+        self._recorder.line(self._line(channel, item, came, verdict, at))
+        match verdict:
+            case Delivered():
+                channel.breaker.succeeded()
+                self._recorder.succeeded(endpoint_id)
+                self._settle(channel, item)
+                return
+            case Again(after_seconds=pause, error=error, hold_seconds=hold):
+                after = pause
+                if hold:
+                    channel.breaker.hold(now + hold)
+                self._recorder.failed(endpoint_id, error, hold)
+            case GivenUp(error=error):
+                after = None
+                self._recorder.failed(endpoint_id, error, 0.0)
+            case Gone(error=error):
+                # It is owed still: nothing is sent to it while it is disabled.
+                after = 0.0
+                channel.breaker.hold(now + _GONE_SECONDS)
+                self._recorder.gone(endpoint_id)
+        if channel.breaker.failed(now):
+            _log.warning("endpoint.breaker_opened", endpoint=endpoint_id, error=error)
+        self._leave(channel, item, after, _status(came), error, attempts=item.attempts + 1)
+
+    # --- where it goes from here ---
+
+    def park(self, channel: Channel, item: Item, after_seconds: float) -> None:
+        """Leave an item that was not tried to the store, to be tried in so many seconds."""
+        self._leave(channel, item, after_seconds, None, None, attempts=item.attempts)
+
+    def promise(self, channel: Channel, item: Item) -> Claimed:
+        """Note an item that is under way as owed, and as ours: its offset need not wait for its end."""
+        parked = self._owed(channel, item, 0.0, None, None, attempts=0)
+        self._hand_over(channel, item, msgspec.structs.replace(parked, holder=self._recorder.holder))
+        return Claimed(
+            delivery_id=parked.delivery_id,
+            endpoint_id=parked.endpoint_id,
+            event=item.event,
+            ordered=parked.ordered,
+            attempts=0,
+            first_at=datetime.now(UTC),
+            sealed=None,
+        )
+
+    def _settle(self, channel: Channel, item: Item) -> None:
+        if item.claimed is not None:
+            self._recorder.settle(item.claimed.delivery_id, _pair(item.claimed))
+        elif item.arrival is not None:
+            arrival = item.arrival
+            self._recorder.after(lambda: self._done(arrival))
+
+    def _leave(
+        self,
+        channel: Channel,
+        item: Item,
+        after_seconds: float | None,
+        status: int | None,
+        error: str | None,
+        *,
+        attempts: int,
+    ) -> None:
+        claimed = item.claimed
+        if claimed is not None:
+            tried = Tried(
+                delivery_id=claimed.delivery_id,
+                attempts=attempts,
+                after_seconds=after_seconds,
+                status=status,
+                error=error,
+            )
+            self._recorder.tried(tried, _pair(claimed))
+        elif item.arrival is not None and item.arrival.source.lost:
+            # It is read again by whoever has the partition now; parked late, it would come late.
+            self._done(item.arrival)
+        elif item.arrival is not None:
+            self._hand_over(channel, item, self._owed(channel, item, after_seconds, status, error, attempts))
+
+    def _hand_over(self, channel: Channel, item: Item, parked: Parked) -> None:
+        arrival = item.arrival
+        if arrival is None:
+            raise AssertionError("only what was read from Kafka is parked")
+        if not parked.ordered:
+            self._recorder.park(parked, lambda: self._done(arrival))
+            return
+        pair = (parked.endpoint_id, parked.event.subject)
+        self._parking(pair)
+
+        def written() -> None:
+            self._parked(pair)
+            self._done(arrival)
+
+        self._recorder.park(parked, written)
+
+    def _done(self, arrival: Arrival) -> None:
+        arrival.remaining -= 1
+        if arrival.remaining == 0:
+            self._finished(arrival)
+
+    def _owed(
+        self,
+        channel: Channel,
+        item: Item,
+        after_seconds: float | None,
+        status: int | None,
+        error: str | None,
+        attempts: int,
+    ) -> Parked:
+        endpoint_id = channel.subscriber.endpoint.id
+        return Parked(
+            delivery_id=ids.delivery_id(endpoint_id, item.event.event_id),
+            endpoint_id=endpoint_id,
+            event=item.event,
+            sequence=sequence(item.body),
+            sealed=self._sealer.seal(BODY_PURPOSE, item.body),
+            ordered=channel.subscriber.ordered,
+            attempts=attempts,
+            after_seconds=after_seconds or 0.0,
+            given_up=after_seconds is None,
+            status=status,
+            error=error,
+        )
+
+    # --- the log ---
+
+    def _line(
+        self, channel: Channel, item: Item, came: Answer | Failure, verdict: Verdict, at: datetime
+    ) -> Logged:
+        subscriber, delivered = channel.subscriber, isinstance(verdict, Delivered)
+        endpoint_id = subscriber.endpoint.id
+        said = came.body if isinstance(came, Answer) and not delivered else b""
+        return Logged(
+            delivery_id=item.delivery_id or ids.delivery_id(endpoint_id, item.event.event_id),
+            endpoint_id=endpoint_id,
+            event=item.event,
+            attempt=item.attempts + 1,
+            at=at,
+            first_at=item.first_at or at,
+            delivered=delivered,
+            status=_status(came),
+            error=None if isinstance(verdict, Delivered) else verdict.error,
+            reason=came.reason if isinstance(came, Failure) else None,
+            elapsed_ms=came.elapsed_ms,
+            response=self._sealer.seal(RESPONSE_PURPOSE, said) if said else None,
+            signed_with=subscriber.signer.signed_with(at),
+        )
+
+
+class _Envelope(Struct, frozen=True, kw_only=True):
+    sequence: str = ""
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+def sequence(body: bytes) -> str:
+    """The event's sequence; nothing where it has none."""
+    try:
+        return _envelope.decode(body).sequence
+    except msgspec.DecodeError:
+        return ""
+
+
+def _pair(claimed: Claimed) -> Pair | None:
+    return (claimed.endpoint_id, claimed.event.subject) if claimed.ordered else None
+
+
+def _status(came: Answer | Failure) -> int | None:
+    return came.status if isinstance(came, Answer) else None
+
+
+def _seen(came: Answer | Failure) -> Seen:
+    if isinstance(came, Failure):
+        return Seen(error=came.kind)
+    return Seen(status=came.status, retry_after_seconds=came.retry_after_seconds)

@@ -1,0 +1,100 @@
+"""Signatures after the Standard Webhooks specification 1.0.0. Pure.
+
+What is signed is ``{id}.{timestamp}.{body}``, over the bytes that are sent. ``v1`` is HMAC-SHA256 under a
+shared secret (``whsec_``), ``v1a`` is ed25519 under a private key (``whsk_``: seed, then public key) whose
+public half (``whpk_``) the receiver has. While a secret is being exchanged, every live one signs.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import Struct
+
+Kind = Literal["v1", "v1a"]
+_PREFIXES: dict[Kind, str] = {"v1": "whsec_", "v1a": "whsk_"}
+_SEED_BYTES = 32
+# Signs the content of a delivery: a token such as ``v1,…``.
+_Sign = Callable[[bytes], str]
+
+
+class BadSecret(ValueError):
+    """Not a secret in the specification's notation. The message holds nothing of it."""
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """A secret as it is written (``whsec_…``, ``whsk_…``), and until when it signs (``None``: for good)."""
+
+    kind: Kind
+    secret: str
+    expires_at: datetime | None = None
+
+
+class Signer:
+    """Signs for one endpoint with all its live secrets, newest first as they are given.
+
+    Raises ``BadSecret`` for a secret that is none.
+    """
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._signs = [(key.kind, key.expires_at, _sign_with(key)) for key in keys]
+
+    def headers(self, event_id: str, body: bytes, now: datetime) -> dict[str, str]:
+        """The three headers of an attempt that is made at ``now``.
+
+        Receivers allow five minutes of difference, so the timestamp belongs to the attempt, not the event.
+        Raises ``BadSecret`` when no secret is live: an unsigned delivery would be taken for a forged one.
+        """
+        timestamp = str(int(now.timestamp()))
+        content = f"{event_id}.{timestamp}.".encode() + body
+        # One space between tokens and none at the end: receivers split at it.
+        signature = " ".join([sign(content) for _, end, sign in self._signs if end is None or end > now])
+        if not signature:
+            raise BadSecret("the endpoint has no live secret")
+        return {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": signature}
+
+    def signed_with(self, now: datetime) -> str:
+        """The kinds that sign now, for the log: ``v1``, ``v1 v1``, ``v1 v1a`` …"""
+        return " ".join([kind for kind, end, _ in self._signs if end is None or end > now])
+
+
+def _sign_with(key: Key) -> _Sign:
+    raw = _decoded(key)
+    return _hmac(raw) if key.kind == "v1" else _ed25519(raw)
+
+
+def _hmac(secret: bytes) -> _Sign:
+    def sign(content: bytes) -> str:
+        digest = hmac.digest(secret, content, "sha256")
+        return "v1," + binascii.b2a_base64(digest, newline=False).decode("ascii")
+
+    return sign
+
+
+def _ed25519(raw: bytes) -> _Sign:
+    if len(raw) not in (_SEED_BYTES, 2 * _SEED_BYTES):
+        raise BadSecret("whsk_: not 64 bytes, a seed and its public key")
+    private = Ed25519PrivateKey.from_private_bytes(raw[:_SEED_BYTES])
+
+    def sign(content: bytes) -> str:
+        return "v1a," + binascii.b2a_base64(private.sign(content), newline=False).decode("ascii")
+
+    return sign
+
+
+def _decoded(key: Key) -> bytes:
+    prefix = _PREFIXES[key.kind]
+    if not key.secret.startswith(prefix):
+        raise BadSecret(f"a {key.kind} secret begins with {prefix}")
+    text = key.secret.removeprefix(prefix)
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadSecret(f"{prefix}: what follows is not base64") from None
+    if not raw:
+        raise BadSecret(f"{prefix}: nothing follows")
+    return raw

@@ -1,0 +1,52 @@
+"""Endpoints made ready to be delivered to: their headers, their signer, their filter."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from bridge.store.endpoints import Stored
+from bridge.webhooks import matching
+from bridge.webhooks.matching import Filter
+from bridge.webhooks.signing import Key, Signer
+from contracts import events
+from contracts.webhooks import Endpoint
+
+# An event's time is the clock of who published it, an endpoint's creation that of the database.
+_CLOCKS_DIFFER = timedelta(seconds=10)
+_OURS = ("webhook-", "content-", "host", "transfer-encoding", "connection", "user-agent", "accept-encoding")
+
+
+class Subscriber(Struct, frozen=True, kw_only=True):
+    """An endpoint, ready. ``headers`` are those of every delivery, without the signature's."""
+
+    endpoint: Endpoint
+    headers: Mapping[str, str]
+    signer: Signer
+    filter: Filter
+
+    @property
+    def ordered(self) -> bool:
+        """Whether an entity's events are to arrive one after another."""
+        return self.endpoint.order == "per_entity"
+
+    @property
+    def since_ms(self) -> float:
+        """What happened before is for it only where it is recovered."""
+        return _earliest(self.endpoint.created_at).timestamp() * 1000
+
+
+def ready(stored: Stored) -> Subscriber:
+    """The endpoint, ready. Raises ``BadSecret``."""
+    keys = [Key(kind=s.kind, secret=s.secret, expires_at=s.expires_at) for s in stored.secrets]
+    custom = {name: value for name, value in stored.headers.items() if not name.lower().startswith(_OURS)}
+    return Subscriber(
+        endpoint=stored.endpoint,
+        headers={**custom, "Content-Type": events.CONTENT_TYPE.decode()},
+        signer=Signer(keys),
+        filter=matching.of(stored.endpoint),
+    )
+
+
+def _earliest(created_at: datetime) -> datetime:
+    return created_at - _CLOCKS_DIFFER
