@@ -12,6 +12,8 @@ def retry_after(
 ) -> float | None:
     """Seconds that ``Retry-After`` asks for, as a number or an HTTP date; ``None`` where it says nothing."""
     said = headers.get("Retry-After", "").strip()
+    if not said:
+        return None
     if said.isdecimal() and len(said) < 10:
         return min(float(said), longest_seconds)
     moment = http_date(said)

@@ -83,10 +83,13 @@ class Replay:
 
     async def _begin(self, topics: Collection[str], since: datetime, until: datetime) -> dict[Any, int]:
         """Go to where ``since`` is; returns, of partitions with anything to read, where to end."""
-        places = []
-        for topic in topics:
-            known = self._client.partitions_for_topic(topic) or await self._known(topic)
-            places += [TopicPartition(topic, partition) for partition in known]
+        # A client that subscribes to nothing is told of no topic unless it asks for all.
+        cluster = await self._client._client.fetch_all_metadata()
+        places = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in cluster.partitions_for_topic(topic) or ()
+        ]
         self._client.assign(places)
         ends = await self._client.end_offsets(places)
         first = await self._client.offsets_for_times(dict.fromkeys(places, _milliseconds(since - _SKEW)))
@@ -101,10 +104,6 @@ class Replay:
         idle = [where for where in places if where not in begun]
         self._client.pause(*idle)
         return begun
-
-    async def _known(self, topic: str) -> set[int]:
-        await self._client.topics()
-        return set(self._client.partitions_for_topic(topic) or ())
 
 
 def _milliseconds(moment: datetime) -> int:

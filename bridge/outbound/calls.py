@@ -37,11 +37,17 @@ class Failure(Struct, frozen=True, kw_only=True):
 class Call:
     """One request, from now until ``deadline_seconds`` from now."""
 
-    def __init__(self, session: aiohttp.ClientSession, target: Target, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        target: Target,
+        deadline_seconds: float,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._session = session
         self._target = target
         self._deadline_seconds = deadline_seconds
-        self._ends_at = asyncio.get_running_loop().time() + deadline_seconds
+        self._ends_at = loop.time() + deadline_seconds
         self._started = time.monotonic()
         self._progress = Progress()
 
@@ -62,6 +68,8 @@ class Call:
 
     async def read(self, response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int) -> bool | Failure:
         """Read the body into ``kept``: whether all of it, or it was cut at ``max_bytes``."""
+        if response.content.at_eof():
+            return True
         self._progress.step = Step.READING
         try:
             async with asyncio.timeout_at(self._ends_at):

@@ -7,6 +7,7 @@ of the environment not used: each would lead somewhere else than where the guard
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,8 @@ from bridge.outbound.posts import Answer
 from bridge.outbound.progress import tracing
 from bridge.outbound.targets import Target, Unusable
 
+_URLS_REMEMBERED = 4_096
+
 
 class Outbound:
     """HTTP to other people's addresses, behind the guard; an asynchronous context manager.
@@ -33,14 +36,19 @@ class Outbound:
     ) -> None:
         self._config = config
         self._rules = targets.rules(config)
+        # Subscribers' URLs are the same with each delivery, and what is judged of one never changes.
+        self._judged = lru_cache(_URLS_REMEMBERED)(partial(targets.parse, given=self._rules))
         self._system = SystemLookup()
         self._lookup: Lookup = lookup or self._system
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
         if self._tls is None:
             self._tls = await asyncio.to_thread(connector.trusted)
+        # Asking for the running loop costs a system call, and a post would ask several times.
+        self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
             connector=connector.make(self._config, self._lookup, self._rules.allowed, self._tls),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._config.connect_seconds),
@@ -60,7 +68,7 @@ class Outbound:
 
     def judge(self, url: str) -> Target | Unusable:
         """Whether ``url`` may be called, as far as can be told without looking up its name."""
-        return targets.parse(url, self._rules)
+        return self._judged(url)
 
     async def download(self, url: str, *, max_bytes: int, deadline_seconds: float) -> Downloaded:
         """What ``url`` holds: at most ``max_bytes``, decoded, all of it within ``deadline_seconds``.
@@ -91,6 +99,6 @@ class Outbound:
         return await posts.send(self._call(target, timeout_seconds), body, headers, max_response_bytes)
 
     def _call(self, target: Target, deadline_seconds: float) -> Call:
-        if self._session is None:
+        if self._session is None or self._loop is None:
             raise RuntimeError("Outbound is used outside of its context")
-        return Call(self._session, target, deadline_seconds)
+        return Call(self._session, target, deadline_seconds, self._loop)

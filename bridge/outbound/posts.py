@@ -10,7 +10,8 @@ from msgspec import Struct
 from bridge.outbound.calls import Call, Failure
 from bridge.retry import retry_after
 
-_LONGEST_PAUSE_SECONDS = 24 * 3600.0
+# A subscriber that asks for patience is given it: never less than it asked for, up to a month.
+_LONGEST_PAUSE_SECONDS = 31 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 

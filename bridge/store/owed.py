@@ -256,7 +256,9 @@ async def tried(tx: Tx, holder: str, outcomes: Sequence[Tried]) -> None:
 
 
 async def prune(db: Database, days: float) -> None:
-    """Forget what was given up long ago, bodies that nobody waits for, and leases of dead processes."""
+    """Forget what is owed to endpoints that were deleted, what was given up long ago, bodies that nobody
+    waits for, and leases of dead processes."""
+    await db.execute("DELETE FROM owed WHERE NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id)")
     await db.execute(
         "DELETE FROM owed WHERE last_at < now() - make_interval(secs => $1) "
         "AND (state = 'failed' OR NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id AND enabled))",

@@ -48,6 +48,7 @@ class Sender:
         self._recorder = recorder
         self._sealer = sealer
         self._terms = policy.Terms(retry_seconds=config.retry_seconds)
+        self._loop = asyncio.get_running_loop()
         self._finished = finished
         self._parking = parking
         self._parked = parked
@@ -79,7 +80,7 @@ class Sender:
     def _record(
         self, channel: Channel, item: Item, came: Answer | Failure, verdict: Verdict, at: datetime
     ) -> None:
-        endpoint_id, now = channel.subscriber.endpoint.id, _clock()
+        endpoint_id, now = channel.subscriber.endpoint.id, self._loop.time()
         after: float | None
         self._recorder.line(self._line(channel, item, came, verdict, at))
         match verdict:
@@ -253,7 +254,3 @@ def _seen(came: Answer | Failure) -> Seen:
     if isinstance(came, Failure):
         return Seen(error=came.kind)
     return Seen(status=came.status, retry_after_seconds=came.retry_after_seconds)
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()

@@ -25,12 +25,15 @@ class Killable:
     Its leases run out when it is killed: the database is told that their time has passed.
     """
 
-    def __init__(self, settings: Config, directory: Path, name: str = "bridge") -> None:
+    def __init__(
+        self, settings: Config, directory: Path, name: str = "bridge", *, only: str | None = None
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.log_path = directory / f"{name}.log"
         self._config_path = directory / f"{name}.toml"
         self._config_path.write_text(toml(settings), encoding="utf-8")
         self._url = settings.store.url
+        self._role = () if only is None else ("--only", only)
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -53,7 +56,7 @@ class Killable:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("BRIDGE_")}
         with self.log_path.open("ab") as file:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bridge", "--config", str(self._config_path), "run",
+                sys.executable, "-m", "bridge", "--config", str(self._config_path), "run", *self._role,
                 env=inherited, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
                 stderr=file,
             )  # fmt: skip

@@ -1,5 +1,9 @@
 """An event on Kafka becomes a signed POST, byte for byte, to everybody who wants it."""
 
+import pytest
+
+from bridge.store import endpoints
+from contracts.webhooks import EndpointChange
 from tests.waiting import until
 from tests.webhooks.installed import Delivering
 from tests.webhooks.receiving import Receiver, in_turn, need_node, status, verify, verify_ed25519
@@ -36,3 +40,67 @@ async def test_a_failed_one_is_tried_again_and_signed_anew(hooks: Delivering) ->
         verify_ed25519(receiver.captures, endpoint.public_key)
         assert await hooks.db.fetchval("SELECT count(*) FROM owed") == 0
         await hooks.offsets_done()
+
+
+async def test_a_rotation_under_load_leaves_no_delivery_unverifiable(hooks: Delivering) -> None:
+    need_node()
+    async with Receiver() as receiver:
+        endpoint, [first] = await hooks.subscribe(receiver)
+        hooks.start()
+        secrets, sent = [first.secret], set(await hooks.send(50))
+        for _ in range(3):
+            async with hooks.db.transaction() as tx:
+                rotated = await endpoints.rotate_secret(tx, hooks.sealer, endpoint.id)
+            assert rotated is not None
+            secrets.insert(0, rotated[1][0].secret)
+            known = len(receiver.captures)
+            sent.update(await hooks.send(100))
+            await until(lambda known=known: len(receiver.captures) > known + 50)
+        await until(lambda: receiver.ids == sent)
+        # Whoever has not heard of the rotations yet, verifies everything still.
+        verify(receiver.captures, [first.secret])
+        # Whoever has the newest secret alone verifies everything from a moment on.
+        tokens = [capture.headers["webhook-signature"].count("v1,") for capture in receiver.captures]
+        assert sorted(tokens) == tokens
+        newest = [c for c, count in zip(receiver.captures, tokens, strict=True) if count == 4]
+        verify(newest, secrets[:1])
+
+
+async def test_an_overlap_of_nothing_ends_the_old_secret(hooks: Delivering) -> None:
+    async with Receiver() as receiver:
+        endpoint, [first] = await hooks.subscribe(receiver)
+        hooks.start()
+        async with hooks.db.transaction() as tx:
+            rotated = await endpoints.rotate_secret(tx, hooks.sealer, endpoint.id, overlap_seconds=0)
+        assert rotated is not None
+        await hooks.send()
+        await until(lambda: bool(receiver.captures))
+        verify(receiver.captures, [rotated[1][0].secret])
+        with pytest.raises(AssertionError):
+            verify(receiver.captures, [first.secret])
+
+
+async def test_changes_of_an_endpoint_are_heard_at_once(hooks: Delivering) -> None:
+    async with Receiver() as old, Receiver() as new:
+        endpoint, _ = await hooks.subscribe(old)
+        hooks.start()
+        await hooks.send()
+        await until(lambda: bool(old.captures))
+        async with hooks.db.transaction() as tx:
+            await endpoints.patch(tx, hooks.sealer, endpoint.id, EndpointChange(url=new.url))
+
+        async def arrives() -> bool:
+            await hooks.send()
+            return bool(new.captures)
+
+        await until(arrives, 2)
+
+
+async def test_headers_of_ours_can_not_be_forged_by_an_endpoint(hooks: Delivering) -> None:
+    async with Receiver() as receiver:
+        await hooks.subscribe(receiver, headers={"Webhook-Id": "forged", "content-type": "x", "X-Good": "1"})
+        hooks.start()
+        [sent] = await hooks.send()
+        await until(lambda: bool(receiver.captures))
+        assert receiver.captures[0].headers["webhook-id"] == sent
+        assert receiver.captures[0].headers["x-good"] == "1"

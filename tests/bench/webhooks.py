@@ -1,0 +1,223 @@
+"""How fast webhooks are: ``python -m tests.bench.webhooks``.
+
+The bridge, a subscriber (the sink), PostgreSQL and Apache Kafka each in processes of their own on this
+machine; events of 1.5 kB, signed. Figures: deliveries a second of events that wait already, against a bare
+aiohttp POST loop to the same sink in the same run; the time from Kafka to receipt at a steady pace; and by
+how much a hanging and a failing neighbour make that time grow.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import orjson
+import psutil
+import uvloop
+
+from bridge import config, embedded
+from bridge.config import Config
+from bridge.simulator.options import BEARER_TOKEN
+from bridge.store import database
+from contracts.webhooks import Endpoint
+from tests.crash.killable import Killable
+from tests.kafka_server import running
+from tests.webhooks.installed import KEY, Delivering, delivering, id_of
+
+_CONNECTIONS = 16
+_PADDING = "x" * 1_150
+
+
+class Sink:
+    """A subscriber in a process of its own, that notes when each event came."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self.port = port
+        self._process = process
+        self._http = aiohttp.ClientSession()
+
+    @classmethod
+    async def start(cls) -> "Sink":
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.bench.sink", stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        return cls(process, int(await process.stdout.readline()))
+
+    def url(self, name: str, how: str = "ok") -> str:
+        return f"http://127.0.0.1:{self.port}/{name}/{how}"
+
+    async def received(self, name: str) -> dict[str, float]:
+        """When each event came first, by its id, in seconds since 1970."""
+        async with self._http.get(f"http://127.0.0.1:{self.port}/{name}") as answer:
+            return dict(orjson.loads(await answer.read()))
+
+    async def count(self, name: str) -> int:
+        async with self._http.get(f"http://127.0.0.1:{self.port}/{name}/count") as answer:
+            return int(await answer.text())
+
+    async def wait(self, name: str, count: int, seconds: float = 120) -> None:
+        async with asyncio.timeout(seconds):
+            while await self.count(name) < count:
+                await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        await self._http.close()
+        self._process.terminate()
+        await self._process.wait()
+
+
+def settings(directory: str, postgres: str, bootstrap: str) -> Config:
+    """The bridge as it is deployed, allowed to deliver to loopback. The integration is never called."""
+    return config.parse(
+        {
+            "data_dir": directory,
+            "store": {"url": postgres},
+            "kafka": {"bootstrap_servers": bootstrap, "topic_prefix": "bench", "partitions": 6},
+            "sealing": {"key": KEY},
+            "log": {"level": "warning"},
+            "outbound": {"allow_networks": ["127.0.0.0/8"], "allow_http": True},
+            "integrations": [{"id": "acme", "base_url": "http://127.0.0.1:9", "bearer_token": BEARER_TOKEN}],
+        }
+    )
+
+
+async def bare(sink: Sink, count: int) -> float:
+    """POSTs a second of aiohttp alone: so many connections, one after another on each."""
+    body = b"x" * 1_500
+    left = iter(range(count))
+
+    async def post(http: aiohttp.ClientSession) -> None:
+        for n in left:
+            headers = {"webhook-id": str(n)}
+            async with http.post(sink.url("bare"), data=body, headers=headers) as answer:
+                await answer.read()
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as http:
+        began = time.perf_counter()
+        await asyncio.gather(*(post(http) for _ in range(_CONNECTIONS)))
+        return count / (time.perf_counter() - began)
+
+
+async def throughput(hooks: Delivering, sink: Sink, process: psutil.Process, count: int) -> float:
+    """Deliveries a second of events that all wait already."""
+    endpoint, _ = await hooks.subscribe(sink.url("burst"))
+    await warm(hooks, sink, "burst")
+    before = await sink.count("burst")
+    await hooks.db.execute("UPDATE endpoints SET description = 'a change, so that it is read'")
+    messages = [hooks.event(str(n % 2_000), pad=_PADDING) for n in range(count)]
+    cpu = sum(process.cpu_times()[:2])
+    await hooks.publish(messages)
+    await sink.wait("burst", before + count)
+    cpu = sum(process.cpu_times()[:2]) - cpu
+    took = sorted((await sink.received("burst")).values())[-count:]
+    seconds = took[-1] - took[0]
+    size = len(messages[0].value or b"")
+    print(
+        f"{count:,} events of {size:,} bytes: {seconds:.1f} s, {count / seconds:,.0f} a second; the "
+        f"bridge's CPU {cpu:.1f} s ({1e6 * cpu / count:.0f} µs a delivery)",
+        flush=True,
+    )
+    await unsubscribe(hooks, endpoint)
+    return count / seconds
+
+
+async def warm(hooks: Delivering, sink: Sink, name: str) -> None:
+    """Events until one arrives: the group has formed, the endpoint is known."""
+    async with asyncio.timeout(60):
+        while not await sink.count(name):
+            await hooks.send(1)
+            await asyncio.sleep(0.2)
+
+
+async def unsubscribe(hooks: Delivering, *endpoints: Endpoint) -> None:
+    for endpoint in endpoints:
+        await hooks.db.execute("DELETE FROM endpoints WHERE id = $1", endpoint.id)
+
+
+async def latency(
+    hooks: Delivering,
+    sink: Sink,
+    name: str,
+    per_second: float,
+    seconds: float,
+    neighbours: Iterable[str] = (),
+) -> float:
+    """p95 of the seconds from being on Kafka (acknowledged) to receipt, at a steady pace."""
+    subscribed = [(await hooks.subscribe(sink.url(name)))[0]]
+    subscribed += [(await hooks.subscribe(url, timeout_seconds=30))[0] for url in neighbours]
+    await warm(hooks, sink, name)
+    sent: dict[str, float] = {}
+    began, count, step = time.monotonic(), int(per_second * seconds), max(1, int(per_second / 100))
+    for n in range(0, count, step):
+        await asyncio.sleep(max(0.0, began + n / per_second - time.monotonic()))
+        messages = [hooks.event(str((n + i) % 500), pad=_PADDING) for i in range(step)]
+        now = time.time()
+        sent.update((id_of(message), now) for message in messages)
+        await hooks.publish(messages)
+    await sink.wait(name, count)
+    async with asyncio.timeout(60):
+        while not sent.keys() <= (came := await sink.received(name)).keys():
+            await asyncio.sleep(0.1)
+    # What came in the first seconds met neighbours that nobody knew yet.
+    steady = list(sent)[int(2 * per_second) :]
+    took = sorted(came[event_id] - sent[event_id] for event_id in steady)
+    p95 = took[int(0.95 * len(took))]
+    print(
+        f"{name}: {per_second:g} events a second for {seconds:g} s, from before they are published to "
+        f"receipt: median {1000 * took[len(took) // 2]:.1f} ms, p95 {1000 * p95:.1f} ms, max "
+        f"{1000 * took[-1]:.0f} ms",
+        flush=True,
+    )
+    await unsubscribe(hooks, *subscribed)
+    return p95
+
+
+async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Namespace) -> None:
+    """Everything, once."""
+    made = settings(directory, postgres, bootstrap)
+    await database.migrate(postgres)
+    async with AsyncExitStack() as stack:
+        sink = await Sink.start()
+        stack.push_async_callback(sink.close)
+        hooks = await stack.enter_async_context(delivering(made))
+        process = await stack.enter_async_context(Killable(made, Path(directory), only="webhooks"))
+        await process.start()
+        rates = []
+        for _ in range(args.rounds):
+            alone = await bare(sink, args.events // 2)
+            ours = await throughput(hooks, sink, psutil.Process(process.pid), args.events)
+            alone = max(alone, await bare(sink, args.events // 2))
+            rates.append(ours / alone)
+            print(f"a bare aiohttp loop: {alone:,.0f} a second; ours is {ours / alone:.2f} of it", flush=True)
+        quiet = await latency(hooks, sink, "quiet", args.per_second, args.seconds)
+        noisy = await latency(
+            hooks, sink, "noisy", args.per_second, args.seconds,
+            [sink.url("hanging", "hang"), sink.url("failing", "fail")],
+        )  # fmt: skip
+        print(f"with a hanging and a failing neighbour the p95 is {noisy / quiet:.2f} of what it was")
+        await process.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=30_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--per-second", type=float, default=500)
+    parser.add_argument("--seconds", type=float, default=20)
+    args = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="bridge-bench-") as directory,
+        embedded.postgres(Path(directory)) as postgres,
+        running(Path(directory)) as broker,
+    ):
+        uvloop.run(bench(directory, postgres, broker.bootstrap, args))
+
+
+if __name__ == "__main__":
+    main()
