@@ -35,6 +35,7 @@ _CAUSES: dict[scans.ScanKind, Cause] = {
 }
 _LONGEST_OVERLAP = 24 * 3600.0
 _LAG_MARGIN = 1.25
+_LONG_STEP_SECONDS = 2.0
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -224,6 +225,9 @@ class Walk:
         # Steps with by-id reads are slow: keep them short, so that polls come in between and a restart
         # repeats little.
         wanted = self._pace.page_batch if not batch.observations else self._pages_at_once // 2
+        if time.monotonic() - started > _LONG_STEP_SECONDS:
+            # A small budget: hints and polls wait for a step's end.
+            wanted = self._pages_at_once // 2
         self._pages_at_once = max(self._pace.first_pages, min(wanted, self._pages_at_once * 2))
         self._report(
             "scan.pages_committed",
