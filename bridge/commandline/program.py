@@ -85,7 +85,7 @@ def program(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """TrackerRMS as an event stream: every change, with what changed, on Kafka."""
+    """TrackerRMS as an event stream: every change, with what changed, on Kafka; and commands back."""
     ctx.obj = config
 
 

@@ -23,7 +23,7 @@ def run(
         typer.Option(metavar="ROLE", help=f"Run this role alone ({', '.join(ROLES)}); may be given again."),
     ] = None,
 ) -> None:
-    """Run the bridge until a signal: read TrackerRMS, publish what changed.
+    """Run the bridge until a signal: read TrackerRMS, publish what changed, carry out commands.
 
     Without [bold]store.url[/] and [bold]kafka.bootstrap_servers[/] it starts a PostgreSQL and a
     Kafka-protocol broker of its own in the data directory. Any number of processes may run side by side.

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from bridge.demo.watching import Expectation
+from bridge.demo.watching import Asked, Expectation
 from contracts.entities import Model
 
 
@@ -16,10 +16,11 @@ class Load(Struct, frozen=True, kw_only=True):
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """All of it. ``differences``: by model, what is not on Kafka as it is in TrackerRMS; ``unasked``: events
-    that nothing called for; ``broken``: versions out of order."""
+    that nothing called for; ``broken``: versions out of order; ``asked``: the commands."""
 
     load: Load
     expectations: tuple[Expectation, ...]
+    asked: tuple[Asked, ...]
     differences: dict[Model, list[str]]
     existing: dict[Model, int]
     counts: dict[str, int]
@@ -29,6 +30,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     @property
     def succeeded(self) -> bool:
-        """Whether every change arrived, nothing else did, and Kafka says what TrackerRMS says."""
+        """Whether every change arrived, every command was carried out, nothing else happened, and Kafka says
+        what TrackerRMS says."""
         arrived = all(one.complete.is_set() for one in self.expectations)
-        return arrived and not (self.unasked or self.broken or any(self.differences.values()))
+        carried_out = all(one.done for one in self.asked)
+        return arrived and carried_out and not (self.unasked or self.broken or any(self.differences.values()))

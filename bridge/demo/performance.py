@@ -1,4 +1,4 @@
-"""The demo as it goes: the account, the bridge on it, the changes, and what came of them."""
+"""The demo as it goes: the account, the bridge on it, the changes, the commands, and what came of them."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,11 @@ import msgspec
 from bridge import app, kafka, supervisor
 from bridge.config import CaptureConfig, Config, IntegrationConfig, KafkaConfig, Secret
 from bridge.demo import story, truth
+from bridge.demo.commanding import Service
 from bridge.demo.outcome import Load, Outcome
 from bridge.demo.screen import Screen
 from bridge.demo.story import Step
-from bridge.demo.watching import Expectation, Watch
+from bridge.demo.watching import Asked, Expectation, Watch, journalled
 from bridge.errors import BUG, OK
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
@@ -83,13 +84,17 @@ class Performance:
 
     async def _play(self, remote: Remote, config: Config, url: str) -> int:
         ends_at = time.monotonic() + self._seconds
+        service = Service(config, INTEGRATION, self._watch, self._screen)
         with self._screen.live(self._watch):
-            load = await self._first_load(remote, ends_at)
-            self._watch.loading = False
-            self._screen.loaded(load)
-            self._screen.headings()
-            expectations = await self._tell(remote, ends_at)
-            outcome = await self._compare(remote, load, expectations, ends_at)
+            async with service:
+                load = await self._first_load(remote, ends_at)
+                self._watch.loading = False
+                self._screen.loaded(load)
+                self._screen.change_headings()
+                expectations = await self._tell(remote, ends_at)
+                self._screen.command_headings()
+                asked = await service.play(ends_at)
+            outcome = await self._compare(remote, load, expectations, asked, ends_at)
         self._screen.summarise(outcome)
         if self._keep is not None:
             await self._stay(config, url, self._keep)
@@ -121,7 +126,7 @@ class Performance:
                     made[step.new] = made_id
                 entries = await remote.journal(journal)
                 journal += len(entries)
-                told[step.says] = Expectation(step.says, INTEGRATION, made_at, entries)
+                told[step.says] = Expectation(step.says, made_at, journalled(INTEGRATION, entries))
                 self._watch.expect(told[step.says])
                 showing.create_task(self._show(told[step.says], ends_at))
                 await asyncio.sleep(_BETWEEN_CHANGES_SECONDS)
@@ -132,7 +137,12 @@ class Performance:
         self._screen.change(expectation)
 
     async def _compare(
-        self, remote: Remote, load: Load, expectations: tuple[Expectation, ...], ends_at: float
+        self,
+        remote: Remote,
+        load: Load,
+        expectations: tuple[Expectation, ...],
+        asked: tuple[Asked, ...],
+        ends_at: float,
     ) -> Outcome:
         """Compare Kafka with the truth; what is still under way gets a moment to arrive."""
         settled_at = min(ends_at, time.monotonic() + _SETTLE_SECONDS)
@@ -145,6 +155,7 @@ class Performance:
         return Outcome(
             load=load,
             expectations=expectations,
+            asked=asked,
             differences=found,
             existing={model: len(self._watch.existing(model)) for model in Model},
             counts=dict(self._watch.counts),

@@ -17,12 +17,13 @@ from rich.text import Text
 from bridge.config import Config
 from bridge.demo import story
 from bridge.demo.outcome import Load, Outcome
-from bridge.demo.watching import Expectation, Seen, Watch
+from bridge.demo.watching import Asked, Expectation, Seen, Watch
 from bridge.store.budgets import Terms
 from contracts.entities import Model
 
 _PLAIN_WIDTH = 120
 _COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
+_ENDINGS = {"succeeded": "green", "failed": "red"}
 _BAR = 40
 _ALLOWED = Terms(requests=600)
 
@@ -68,22 +69,38 @@ class Screen:
             "",
         )
 
-    def headings(self) -> None:
+    def change_headings(self) -> None:
         """Over the changes."""
-        self._print(
-            self._row(
-                "[bold]Changed in TrackerRMS[/]",
-                "[bold]Event on Kafka[/]",
-                "[bold]Changed fields[/]",
-                "[bold]Cause[/]",
-                "[bold]After[/]",
-            )
-        )
+        self._headings("Changed in TrackerRMS", "Event on Kafka", "Changed fields")
+
+    def command_headings(self) -> None:
+        """Over the commands."""
+        self._print("")
+        self._headings("Command on Kafka", "Result and events on Kafka", "What came of it")
+
+    def _headings(self, *three: str) -> None:
+        self._print(self._row(*(f"[bold]{one}[/]" for one in (*three, "Cause", "After"))))
         self._print(f"[dim]{'─' * self._width}[/]")
 
     def change(self, expectation: Expectation) -> None:
         """A change and the events that came of it."""
-        says = expectation.says
+        self._events(expectation, expectation.says)
+
+    def command(self, asked: Asked) -> None:
+        """A command, its result, and the events that it caused."""
+        if asked.result is None:
+            self._print(self._row(asked.says, f"[red]no result of {asked.kind}[/]", "", "", ""))
+            return
+        ending = asked.result.type.rpartition(".")[2]
+        after = (asked.answered_at - asked.sent_at) * 1000
+        said = f"[red]{escape(asked.complaint)}[/]" if asked.complaint else f"[dim]{escape(asked.note)}[/]"
+        colour = _ENDINGS.get(ending, "yellow")
+        kind = f"{asked.kind}.[{colour}]{ending}[/]"
+        self._print(self._row(asked.says, kind, said, "", f"{after:,.0f} ms"))
+        if asked.events is not None:
+            self._events(asked.events, "")
+
+    def _events(self, expectation: Expectation, says: str) -> None:
         for events in _grouped(expectation.arrived):
             first = events[0]
             operation = first.type.rpartition(".")[2]
@@ -126,15 +143,19 @@ class Screen:
         """What to try while it goes on."""
         bridge = f"bridge --config {path}"
         change = '{"op":"update","entity":"resource","id":101,"jobTitle":"Astronaut"}'
-        self._print(
-            "",
-            "[bold]It goes on running.[/] From another terminal:",
-            f"  {bridge} tail",
-            f"  {bridge} status --watch",
-            f"  curl -d '{escape(change)}' {url}/__change",
-            f"  curl '{url}/__truth?model=candidate'",
-            "[dim]Ctrl-C ends it.[/]",
+        move = '{"application_id":"remote:521","stage_id":"remote:7"}'
+        tries = (
+            f"{bridge} tail",
+            f"{bridge} status --watch",
+            f"{bridge} send application.move_to_stage --data '{escape(move)}' --wait",
+            f"{bridge} commands list",
+            f"curl -d '{escape(change)}' {url}/__change",
+            f"curl '{url}/__truth?model=candidate'",
         )
+        self._print("", "[bold]It goes on running.[/] From another terminal:")
+        for line in tries:
+            self._console.print(f"  {line}", soft_wrap=True)  # to be copied: not folded
+        self._print("[dim]Ctrl-C ends it.[/]")
 
     def _verdict(self, outcome: Outcome) -> list[str]:
         delays = [
@@ -144,18 +165,24 @@ class Screen:
             if not event.type.endswith(".deleted")
         ]
         events = sum(len(one.arrived) for one in outcome.expectations)
-        median = f"{statistics.median(delays) * 1000:,.0f} ms" if delays else "none"
+        results = [one.answered_at - one.sent_at for one in outcome.asked if one.result is not None]
+        caused = [e.at - one.sent_at for one in outcome.asked if one.events for e in one.events.arrived]
         lines = [
             f"{len(outcome.expectations)} changes became {events} events; median from change to event read "
-            f"from Kafka {median}, deletions apart.",
+            f"from Kafka {_median(delays)}, deletions apart.",
+            f"{len(outcome.asked)} commands; median from command to result {_median(results)}, from command "
+            f"to the event it caused {_median(caused)}.",
             "[dim]The simulated search index shows a change after 1 s, as TrackerRMS's does after a while; "
-            "a deletion waits for the next sweep and is confirmed by id.[/]",
+            "a deletion waits for the next sweep and is confirmed by id. What a command touched is read by "
+            "id at once: most of its time is the embedded broker's, which keeps readers waiting for some "
+            "250 ms.[/]",
             f"{outcome.calls:,} calls to TrackerRMS in all.",
         ]
         lines += [f"[red]Nothing changed, and yet: {escape(event)}[/]" for event in outcome.unasked]
         lines += [f"[red]Out of order: {escape(event)}[/]" for event in outcome.broken]
         lines.append(
-            "[bold green]Every change arrived, and Kafka says what TrackerRMS says, for all 12 models.[/]"
+            "[bold green]Every change arrived, every command was carried out once, and Kafka says what "
+            "TrackerRMS says, for all 12 models.[/]"
             if outcome.succeeded
             else "[bold red]Not everything arrived as it should.[/]"
         )
@@ -171,20 +198,18 @@ class Screen:
             filled = round(share * _BAR)
             bar = f"[cyan]{'━' * filled}[/][dim]{'━' * (_BAR - filled)}[/]"
             return Text.from_markup(f"[bold]First load[/]  {bar} {done:,} of {watch.total:,} records")
+        waiting = [
+            (one.says, ", ".join(dict.fromkeys(kind for kind, _ in one.missing)), one.made_at)
+            for one in watch.expectations
+            if not one.complete.is_set()
+        ]
+        waiting += [
+            (one.says, f"result of {one.kind}", one.sent_at) for one in watch.asked if one.result is None
+        ]
         grid = Table.grid()
-        for one in watch.expectations:
-            if not one.complete.is_set():
-                kinds = dict.fromkeys(kind for kind, _ in one.missing)
-                waited = time.monotonic() - one.made_at
-                grid.add_row(
-                    self._row(
-                        f"[yellow]⋯[/] {one.says}",
-                        f"[dim]{', '.join(kinds)}[/]",
-                        "",
-                        "",
-                        f"[yellow]{waited:.1f} s[/]",
-                    )
-                )
+        for says, what, since in waiting:
+            waited = f"[yellow]{time.monotonic() - since:.1f} s[/]"
+            grid.add_row(self._row(f"[yellow]⋯[/] {says}", f"[dim]{what}[/]", "", "", waited))
         return grid
 
     def _row(self, *cells: str) -> Table:
@@ -202,6 +227,10 @@ class Screen:
         for one in what:
             self._console.print(one)
         sys.stdout.flush()
+
+
+def _median(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds) * 1000:,.0f} ms" if seconds else "none"
 
 
 def _grouped(events: list[Seen]) -> list[list[Seen]]:

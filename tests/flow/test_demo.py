@@ -1,13 +1,15 @@
 """The demo shows what it claims, says so when it doesn't, and leaves nothing behind."""
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bridge.demo import truth
-from bridge.demo.watching import Expectation, Seen
+from bridge.demo.watching import Expectation, Seen, Watch, journalled
 from contracts import ids
 from contracts.entities import Model
 from tests.flow.program import Program
@@ -22,7 +24,17 @@ async def test_every_change_arrives_and_kafka_says_what_trackerrms_says(tmp_path
     assert equal == list(Model)
     for kind in ("candidate.created", "candidate.updated", "candidate.deleted", "application.updated"):
         assert kind in ended.out
-    assert "Every change arrived" in ended.out
+    for kind in (
+        "candidate.create",
+        "passthrough.request",
+        "application.move_to_stage",
+        "application.reject",
+    ):
+        assert f"{kind}.succeeded" in ended.out
+    assert len(re.findall(r"application\.updated .* command +[\d,]+ ms", ended.out)) == 2
+    assert "the same result, nothing done" in ended.out
+    assert "CV.pdf (resume)" in ended.out
+    assert "Every change arrived, every command was carried out once" in ended.out
     assert list(temporary.glob("trackerrms-demo-*")) == []
 
 
@@ -30,6 +42,7 @@ async def test_what_does_not_arrive_in_time_is_said_and_fails(tmp_path: Path) ->
     ended = await Program(tmp_path)("demo", "--seconds", "2", TMPDIR=str(tmp_path))
     assert ended.code == 1
     assert "did not arrive" in ended.out
+    assert "no result of " in ended.out
     assert "Not everything arrived as it should." in ended.out
     assert "The log is in" in ended.out
 
@@ -42,9 +55,13 @@ async def test_a_kept_demo_tells_how_to_look_on_and_ends_at_a_signal(tmp_path: P
         configuration = next(line for line in printed.splitlines() if line.endswith(" tail")).split()[2]
         told = await program("--config", configuration, "tail", "--from-beginning", "--limit", "1", "--json")
         status = await program("--config", configuration, "status", "--json")
+        move = ["send", "application.move_to_stage", "--wait", "--data"]
+        data = '{"application_id": "remote:521", "stage_id": "remote:7"}'
+        moved = await program("--config", configuration, *move, data)
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
     assert told.lines[0]["integrationid"] == "demo"
+    assert (moved.code, moved.out.split()[0]) == (0, "succeeded"), moved.err
     assert status.json["integrations"][0]["poller"] is not None
 
 
@@ -87,10 +104,23 @@ def event(kind: str) -> Seen:
 
 def test_a_change_is_complete_when_each_of_its_events_came_once() -> None:
     journal = [{"model": "application", "op": op, "remote_id": "9"} for op in ("deleted", "created")]
-    change = Expectation("It went and came back", "demo", 0.0, journal)
+    change = Expectation("It went and came back", 0.0, journalled("demo", journal))
     assert change.take(event("application.deleted"))
     assert not change.take(event("application.deleted"))
     assert not change.take(event("application.updated"))
     assert not change.complete.is_set()
     assert change.take(event("application.created"))
     assert change.complete.is_set()
+
+
+def test_what_a_command_touched_may_change_again_and_nothing_else() -> None:
+    watch = Watch()
+    watch.expect(Expectation("A command", 0.0, [("application.created", ID)], touched=[ID]))
+    assert watch.expectations[0].take(event("application.created"))
+    watch.left += [event("application.updated"), msgspec.structs.replace(event("job.updated"), subject=JOB)]
+    assert [one.subject for one in watch.unasked] == [JOB]
+
+
+def test_an_event_from_before_a_change_is_not_the_change() -> None:
+    change = Expectation("Later", 2.0, [("application.updated", ID)])
+    assert not change.take(event("application.updated"))
