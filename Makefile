@@ -35,6 +35,7 @@ soak: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench.volume $(ARGS)
 	$(BIN)/python -m tests.bench.commands
+	$(BIN)/python -m tests.bench.webhooks
 
 # Pin the newest versions that pyproject.toml allows, with hashes.
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11

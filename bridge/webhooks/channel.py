@@ -138,13 +138,13 @@ class Channel:
         """How many owed items it can use now."""
         now = self._loop.time()
         room = self.breaker.room(now, self.in_flight)
-        if room == 0 or self._timer is not None:
+        if room == 0 and self._timer is None:
             return 0
-        if self.breaker.is_open:
+        if self.breaker.is_open or self._queue:
+            # One at a time: what is new and what is owed take turns.
             return 0 if self.claimed else 1
-        if self._queue:
-            return 0 if self.claimed else 1
-        return max(0, self._ahead - self.claimed)
+        ahead = self._ahead if self._bucket is None else max(1, int(self._bucket.per_second))
+        return max(0, min(ahead, self._ahead) - self.claimed)
 
     def _is_stalled(self, now: float) -> bool:
         """Nothing has come back for so long that what arrives now would only wait."""

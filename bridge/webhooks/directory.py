@@ -8,6 +8,7 @@ import asyncio
 import structlog
 
 from bridge.config import WebhooksConfig
+from bridge.errors import Transient
 from bridge.sealing import Sealer
 from bridge.store import endpoints, health, outbox
 from bridge.store.database import Database
@@ -53,7 +54,10 @@ class Directory:
         async with outbox.listening(self._db, endpoints.CHANNEL) as changed:
             while True:
                 await changed.wait(_AGAIN_SECONDS)
-                await self.refresh()
+                try:
+                    await self.refresh()
+                except Transient as problem:
+                    _log.warning("webhooks.endpoints_unread", reason=str(problem))
 
     async def refresh(self) -> None:
         """Take over what has changed. Raises ``Transient`` when the store is away."""

@@ -1,5 +1,7 @@
 """The retrier: what is owed and due goes to its channel, taken by one process at a time."""
 
+import asyncio
+
 import structlog
 
 from bridge.config import KafkaConfig
@@ -8,7 +10,7 @@ from bridge.kafka import Replay
 from bridge.sealing import Sealer
 from bridge.store import outbox, owed
 from bridge.store.database import Database
-from bridge.store.owed import Claimed, Tried
+from bridge.store.owed import Claimed, Event, Pair, Tried
 from bridge.webhooks import operational
 from bridge.webhooks.channel import Item
 from bridge.webhooks.directory import Directory
@@ -18,6 +20,7 @@ from contracts.webhooks import TEST_TYPE
 
 _log = structlog.get_logger(__name__)
 _AGAIN_SECONDS = 0.5
+_KAFKA_AGAIN_SECONDS = 5.0
 
 
 class Retrier:
@@ -31,6 +34,7 @@ class Retrier:
         self._kafka = kafka
         self._recorder = recorder
         self._directory = directory
+        self._unread: asyncio.Queue[Claimed] = asyncio.Queue()
 
     async def keep(self) -> None:
         """Claim until cancelled."""
@@ -54,22 +58,37 @@ class Retrier:
         claimed = await owed.claim(self._db, self._recorder.holder, rooms)
         # They are put at the front of their queues: the last one first.
         for one in reversed(claimed):
-            body = await self._body(one)
-            channel = channels.get(one.endpoint_id)
-            if body is None:
-                self._give_up(one)
-            elif channel is None:
-                self._recorder.tried(_untried(one), None)
+            if one.sealed is not None:
+                self._offer(one, self._sealer.open(BODY_PURPOSE, one.sealed))
+            elif one.event.event_type == TEST_TYPE:
+                self._offer(one, operational.test_body(one.event))
             else:
-                channel.offer(Item(one.event, body, claimed=one))
+                self._unread.put_nowait(one)
         return len(claimed)
 
-    async def _body(self, claimed: Claimed) -> bytes | None:
-        event = claimed.event
-        if claimed.sealed is not None:
-            return self._sealer.open(BODY_PURPOSE, claimed.sealed)
-        if event.event_type == TEST_TYPE:
-            return operational.test_body(event)
+    def _offer(self, claimed: Claimed, body: bytes) -> None:
+        channel = self._directory.channels.get(claimed.endpoint_id)
+        if channel is None:
+            self._recorder.tried(_untried(claimed, 0.0), None)
+        else:
+            channel.offer(Item(claimed.event, body, claimed=claimed))
+
+    async def read_again(self) -> None:
+        """Read from Kafka, one after another, what is claimed and has no body here, until cancelled."""
+        while True:
+            claimed = await self._unread.get()
+            try:
+                body = await self._from_kafka(claimed.event)
+            except Transient as problem:
+                _log.warning("webhooks.reading_again_failed", reason=str(problem))
+                self._recorder.tried(_untried(claimed, _KAFKA_AGAIN_SECONDS), _pair(claimed))
+            else:
+                if body is None:
+                    self._give_up(claimed)
+                else:
+                    self._offer(claimed, body)
+
+    async def _from_kafka(self, event: Event) -> bytes | None:
         if event.topic is None or event.partition is None or event.offset is None:
             return None
         async with Replay(self._kafka) as replay:
@@ -87,15 +106,18 @@ class Retrier:
             status=None,
             error="no_longer_in_kafka",
         )
-        pair = (claimed.endpoint_id, claimed.event.subject) if claimed.ordered else None
-        self._recorder.tried(outcome, pair)
+        self._recorder.tried(outcome, _pair(claimed))
 
 
-def _untried(claimed: Claimed) -> Tried:
+def _pair(claimed: Claimed) -> Pair | None:
+    return (claimed.endpoint_id, claimed.event.subject) if claimed.ordered else None
+
+
+def _untried(claimed: Claimed, after_seconds: float) -> Tried:
     return Tried(
         delivery_id=claimed.delivery_id,
         attempts=claimed.attempts,
-        after_seconds=0.0,
+        after_seconds=after_seconds,
         status=None,
         error=None,
     )

@@ -24,6 +24,8 @@ from contracts import ids
 
 _log = structlog.get_logger(__name__)
 _BUSY_SECONDS = 1.0
+# Until the directory has heard that the endpoint is disabled.
+_GONE_SECONDS = 5.0
 # Of an answer that are read, and kept of a failed attempt.
 _RESPONSE_BYTES = 2_048
 _random = random.Random()  # noqa: S311 (jitter is no secret)
@@ -100,7 +102,7 @@ class Sender:
             case Gone(error=error):
                 # It is owed still: nothing is sent to it while it is disabled.
                 after = 0.0
-                channel.breaker.hold(now + 3600)
+                channel.breaker.hold(now + _GONE_SECONDS)
                 self._recorder.gone(endpoint_id)
         if channel.breaker.failed(now):
             _log.warning("endpoint.breaker_opened", endpoint=endpoint_id, error=error)
@@ -153,8 +155,10 @@ class Sender:
                 error=error,
             )
             self._recorder.tried(tried, _pair(claimed))
-        elif item.arrival is not None and not item.arrival.source.lost:
-            # What was lost is read again by whoever has the partition now; parked late, it would come late.
+        elif item.arrival is not None and item.arrival.source.lost:
+            # It is read again by whoever has the partition now; parked late, it would come late.
+            self._done(item.arrival)
+        elif item.arrival is not None:
             self._hand_over(channel, item, self._owed(channel, item, after_seconds, status, error, attempts))
 
     def _hand_over(self, channel: Channel, item: Item, parked: Parked) -> None:

@@ -96,6 +96,7 @@ class _Watch:
             self._start(self._directory.keep(), "directory"),
             self._start(self._directory.sweep(), "sweep"),
             self._start(self._retrier.keep(), "retrier"),
+            self._start(self._retrier.read_again(), "reading again"),
             self._start(self._recoverer.keep(), "recovery"),
             self._start(self._keeper.keep(), "keeper"),
         ]
