@@ -122,6 +122,8 @@ def _commands(one: IntegrationStanding, carried_out_by: list[str]) -> Text:
 def _state(resource: ResourceStanding) -> str:
     if resource.polls.error is not None:
         return "[red]in trouble[/]"
+    if resource.polls.scan_error is not None:
+        return "[red]polled, its scan in trouble[/]"
     scan = resource.scan
     if scan is None:
         return "[green]up to date[/]" if resource.loaded else "[dim]waits for its turn[/]"
@@ -142,6 +144,11 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
         if resource.polls.error is not None:
             errors.setdefault(resource.polls.error, []).append(resource.name)
     lines += [f"[red]{', '.join(names)}: {screen.escape(error)}[/]" for error, names in errors.items()]
+    lines += [
+        f"[red]{resource.name}, its scan: {screen.escape(resource.polls.scan_error)}[/]"
+        for resource in one.resources
+        if resource.polls.scan_error is not None
+    ]
     for resource in one.resources:
         last = resource.last_scan
         if last is not None and last.flaw is not None:

@@ -12,7 +12,10 @@ from bridge.store.database import Database
 
 
 class Polls(Struct, frozen=True, kw_only=True):
-    """The incremental polls of one resource so far; ``error`` says why it can't be read now."""
+    """The incremental polls of one resource so far; ``error`` says why it can't be polled now.
+
+    ``scan_error`` says why its load, sweep or approved deletions can't go on; polls may well.
+    """
 
     polled_at: datetime | None = None
     index_lag_seconds: float = 0.0
@@ -20,6 +23,8 @@ class Polls(Struct, frozen=True, kw_only=True):
     changes_found: int = 0
     error: str | None = None
     error_at: datetime | None = None
+    scan_error: str | None = None
+    scan_error_at: datetime | None = None
 
 
 async def polls(db: Database, integration_id: str) -> dict[str, Polls]:
