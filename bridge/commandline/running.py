@@ -13,6 +13,8 @@ from bridge.errors import ConfigError
 from bridge.store import database
 from bridge.store.failures import shown
 
+_OF_INTEGRATIONS = frozenset[Role]({"poller", "commands"})
+
 
 def run(
     ctx: typer.Context,
@@ -27,8 +29,9 @@ def run(
     Kafka-protocol broker of its own in the data directory. Any number of processes may run side by side.
     """
     config = session.configured(ctx)
-    session.chosen(config, None)
     roles = _roles(only)
+    if _OF_INTEGRATIONS.intersection(roles):
+        session.chosen(config, None)
     with session.grounded(config) as grounded:
         _introduce(config, grounded)
         code = session.run(app.run(grounded, roles))

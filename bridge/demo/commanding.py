@@ -13,6 +13,7 @@ import msgspec
 from bridge import kafka
 from bridge.config import Config
 from bridge.demo import story
+from bridge.demo.receiving import Receiver
 from bridge.demo.screen import Screen
 from bridge.demo.watching import Asked, Expectation, Watch
 from contracts import codec, topics
@@ -28,12 +29,15 @@ class Service:
     a new consumer group in, and its result says that it has.
     """
 
-    def __init__(self, config: Config, integration_id: str, watch: Watch, screen: Screen) -> None:
+    def __init__(
+        self, config: Config, integration_id: str, watch: Watch, screen: Screen, receiver: Receiver
+    ) -> None:
         self._integration_id = integration_id
         self._topic = topics.commands(config.kafka.topic_prefix)
         self._producer = kafka.Producer(config.kafka)
         self._watch = watch
         self._screen = screen
+        self._receiver = receiver
         self._first: Asked | None = None
 
     async def __aenter__(self) -> Self:
@@ -70,6 +74,7 @@ class Service:
                 self._consider(order, asked, asked.result, told, made)
             if asked.events is not None:
                 await _within(asked.events.complete, ends_at)
+                await self._receiver.wait([event.id for event in asked.events.arrived], ends_at)
             self._screen.command(asked)
             if not asked.done:
                 break

@@ -29,6 +29,11 @@ class Seen(Struct, frozen=True, kw_only=True):
     record: dict[str, Any]
     at: float
 
+    @property
+    def id(self) -> str:
+        """The event's id, which its webhook carries."""
+        return ids.event_id(self.subject, self.sequence)
+
 
 class Expectation:
     """The events that one change must lead to; ``missing``, by type and entity, shrinks as they arrive.

@@ -294,3 +294,10 @@ def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
     assert {key for key, _, _ in reference.settings()} == reference.MEANINGS.keys()
+
+
+def test_a_list_is_set_by_a_variable_with_commas(tmp_path: Path) -> None:
+    environ = {"BRIDGE_WEBHOOKS_RETRY_SECONDS": "1, 2.5", "BRIDGE_OUTBOUND_ALLOW_NETWORKS": "10.0.0.0/8"}
+    found = config.load(written(tmp_path, ""), environ)
+    assert found.webhooks.retry_seconds == (1.0, 2.5)
+    assert found.outbound.allow_networks == ("10.0.0.0/8",)
