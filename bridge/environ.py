@@ -5,6 +5,7 @@ What may be set is read from the structs of ``bridge.config``, which hands them 
 
 import difflib
 import re
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,7 +76,7 @@ def _overlay_integration(raw: dict[str, Any], variable: str, value: str, kind: t
 
 
 def _is_list(kind: type[Struct], key: str) -> bool:
-    return str(kind.__annotations__[key]).startswith("tuple[")
+    return typing.get_origin(typing.get_type_hints(kind)[key]) is tuple
 
 
 def _listed(value: str) -> list[str]:

@@ -10,9 +10,6 @@ transaction, whose fencing also stops what a paused relay had already handed to 
 """
 
 import asyncio
-import os
-import secrets
-import socket
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -60,12 +57,14 @@ class Relay:
         self.config = config
         self.lease_seconds = lease_seconds
         self.refused_again_seconds = refused_again_seconds
-        self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._holder = leases.holder_name()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Stand by for the lease, then relay until ``stop``. Raises ``LeaseLost`` when another took over,
         and ``Transient`` when the store is away while it stands by."""
-        lease = await self._stand_by(stop)
+        lease = await leases.stand_by(
+            self.db, LEASE, self._holder, self.lease_seconds, stop, look_seconds=self.lease_seconds / 5
+        )
         if lease is None:
             return
         async with (
@@ -79,14 +78,6 @@ class Relay:
                 await _Watch(self, held, wakeup).relay(stop)
             finally:
                 await _end_quietly(stopped)
-
-    async def _stand_by(self, stop: asyncio.Event) -> leases.Lease | None:
-        while not stop.is_set():
-            lease = await leases.acquire(self.db, LEASE, self._holder, self.lease_seconds)
-            if lease is not None:
-                return lease
-            await supervisor.pause(stop, self.lease_seconds / 5)
-        return None
 
 
 class _Watch:

@@ -207,13 +207,16 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """Something the caller should know although the command succeeded."""
+    """Something the caller should know although the command succeeded: what was ignored, kept or lost."""
 
     message: str
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Why a command failed: branch on ``code`` (Kombo's codes), show ``message`` to a person."""
+    """Why a command failed: branch on ``code`` (Kombo's codes), show ``message`` to a person.
+
+    ``retryable``: another command may succeed later, as it is. This one was tried until its deadline.
+    """
 
     code: str
     title: str
@@ -222,7 +225,13 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What became of a command. ``result`` is Kombo's response data when it succeeded."""
+    """What became of a command.
+
+    ``result`` is Kombo's response data when it succeeded: of ``candidate.create`` the candidate with its
+    ``applications``; of ``application.create`` the application with its ``candidate``; of moving and
+    rejecting an empty object; of a passthrough ``url``, ``status``, ``headers`` and ``data``. ``error`` is
+    there when it did not: after ``failed`` it says why, after ``unknown`` what could not be told.
+    """
 
     command_id: str
     result: Any = None
@@ -237,7 +246,11 @@ DATA_SCHEMA = "urn:trackerrms-bridge:command-result:1"
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """A result's envelope: ``type`` is ``<command type>.succeeded``, ``.failed`` or ``.unknown``."""
+    """A result's envelope: ``type`` is ``<command type>.succeeded``, ``.failed`` or ``.unknown``.
+
+    ``subject``, and the Kafka key, is the command's id. A command has one result; it may be read twice, with
+    the same ``id``.
+    """
 
     specversion: Literal["1.0"] = "1.0"
     id: str

@@ -5,6 +5,7 @@ counts the entity's versions from 1 and never goes back. ``subject`` is the enti
 Order is promised per entity, not between entities.
 """
 
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -55,6 +56,7 @@ class Event(Struct, Generic[R], frozen=True, kw_only=True, gc=False):
     data: Change[R]
 
 
+@cache
 def event_type(model: Model, operation: Operation) -> str:
     """Such as ``candidate.updated``."""
     return f"{model}.{operation}"
@@ -70,6 +72,7 @@ def parse_type(text: str) -> tuple[Model, Operation]:
     raise ValueError("no event type; one is <model>.created, .updated or .deleted")
 
 
+@cache
 def data_schema(model: Model) -> str:
     """The URN of the model's event data."""
     return f"urn:trackerrms-bridge:{model}:{SCHEMA_VERSION}"

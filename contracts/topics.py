@@ -1,5 +1,7 @@
 """Where things are published: one topic a model, and three more."""
 
+from functools import cache
+
 from contracts.entities import Model
 
 DEFAULT_PREFIX = "trackerrms"
@@ -20,6 +22,7 @@ _PLURALS: dict[Model, str] = {
 }
 
 
+@cache
 def events(model: Model, prefix: str = DEFAULT_PREFIX) -> str:
     """The topic of a model's events, such as ``trackerrms.candidates.v1``; keyed by the entity's id."""
     return f"{prefix}.{_PLURALS[model]}.v1"

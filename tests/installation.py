@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Self
 
 import aiohttp
@@ -102,9 +102,9 @@ class Installation:
         await self.stop()
         await self._stack.aclose()
 
-    def start(self) -> None:
-        """Start every stage in this process."""
-        self._running = asyncio.create_task(app.run(self.settings), name="bridge")
+    def start(self, run: Coroutine[Any, Any, int] | None = None) -> None:
+        """Start every stage in this process; ``run`` stands in for ``app.run``."""
+        self._running = asyncio.create_task(run or app.run(self.settings), name="bridge")
 
     async def stop(self) -> None:
         """Cut it off in the middle, as a kill would as far as the store can tell."""

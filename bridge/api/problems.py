@@ -96,4 +96,6 @@ def too_many(retry_after_seconds: int) -> Refused:
 
 def unavailable() -> Refused:
     """What the API stands on does not answer; the log says what."""
-    return Refused(503, "try again in a few seconds; nothing was changed", headers={"Retry-After": "5"})
+    # A commit whose answer was lost may have taken effect.
+    detail = "try again in a few seconds; what was to be changed may have been, so look first"
+    return Refused(503, detail, headers={"Retry-After": "5"})

@@ -4,9 +4,11 @@ The caller holds the transaction, so that it can commit the scan ledger with it;
 integration's snapshots goes through here and takes the same lock.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -21,7 +23,9 @@ from bridge.store.outbox import OutboxRow
 from bridge.store.records import Snapshot, Source
 from bridge.tracker.families import Family, Member
 from contracts.entities import Model
-from contracts.events import Cause
+from contracts.events import Cause, Operation, event_type
+
+_WRITTEN_AT_ONCE = 100
 
 
 class Trouble(Struct, frozen=True, kw_only=True, gc=False):
@@ -82,6 +86,26 @@ class Applied(Struct, frozen=True, kw_only=True):
         return dict(operations) | {name: count for name, count in rest.items() if count}
 
 
+class Events(Struct, frozen=True, kw_only=True):
+    """Messages for the outbox, in order; the decisions that fit in none; how many there are by type."""
+
+    rows: list[OutboxRow]
+    oversized: list[Decision]
+    kinds: Counter[tuple[Model, Operation]]
+
+    def plus(self, later: "Events") -> "Events":
+        """Both, in order."""
+        return Events(
+            rows=self.rows + later.rows,
+            oversized=self.oversized + later.oversized,
+            kinds=self.kinds + later.kinds,
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of each event type."""
+        return {event_type(*kind): count for kind, count in self.kinds.items()}
+
+
 class Changes:
     """Writes one integration's changes. Holds no state: two processes may each have one."""
 
@@ -117,19 +141,23 @@ class Changes:
         families = [o.found for o in fresh if isinstance(o.found, Family)]
         differ = Differ(self._hasher, _now(), self._models, republish)
         own = await self._own(tx, differ, families)
+        telling = partial(self._events, cause=cause, silent=silent, command_id=command_id)
+        # The links first: whether a tag or a role is in use is asked of the stored ones.
+        own_events = await self._keep_and(tx, own, telling)
         members = [m for f in families for m in f.members if m.model in SHARED and m.model in self._models]
         keys = list(dict.fromkeys((m.model, m.remote_id) for m in members))
-        decisions = await self._shared(tx, differ, members, keys) + own
-        events, oversized = await self._write(tx, decisions, cause, silent=silent, command_id=command_id)
+        shared = await self._shared(tx, differ, members, keys)
+        events = (await telling(shared)).plus(own_events)
+        await self._send(tx, events)
         troubles = {o.source.row_id: o.found for o in fresh if isinstance(o.found, Trouble)}
-        too_large = _too_large(resource, families, oversized)
+        too_large = _too_large(resource, families, events.oversized)
         newly = await self._park(tx, resource, fresh, troubles | too_large)
         read = [_to_be_read_again(o.source) if o.source.row_id in too_large else o.source for o in fresh]
         await sources.add(tx, self._id, resource, [s for s in read if s.row_id not in known])
         await sources.put(tx, self._id, resource, [s for s in read if s.row_id in known])
         await indexing.note(tx, self._id, self._hasher, families)
         return Applied(
-            events=events,
+            events=events.counts(),
             stale=len(observations) - len(fresh),
             parked=newly,
             provisional=sum(m.provisional for f in families for m in f.members),
@@ -140,9 +168,9 @@ class Changes:
         """Publish as deleted the tags and roles among ``keys`` that no record carries any more."""
         await snapshots.lock(tx, self._id)
         differ = Differ(self._hasher, _now(), self._models)
-        decisions = await self._shared(tx, differ, [], list(keys))
-        events, _ = await self._write(tx, decisions, cause, silent=False, command_id=UNSET)
-        return Applied(events=events)
+        events = await self._events(await self._shared(tx, differ, [], list(keys)), cause=cause)
+        await self._send(tx, events)
+        return Applied(events=events.counts())
 
     async def unused(self, db: Database, models: Iterable[Model]) -> list[Key]:
         """The tags and roles of these models that no record carries."""
@@ -163,8 +191,9 @@ class Changes:
         differ = Differ(self._hasher, _now(), self._models)
         decisions = [differ.deleted(snapshot) for snapshot in live]
         await snapshots.put(tx, self._id, [d.snapshot for d in decisions])
-        events, _ = await self._write(tx, decisions, cause, silent=False, command_id=UNSET)
-        return Applied(events=events, let_go=self._let_go(decisions))
+        events = await self._events(decisions, cause=cause)
+        await self._send(tx, events)
+        return Applied(events=events.counts(), let_go=self._let_go(decisions))
 
     async def report(self, tx: Tx, resource: str, troubles: Sequence[Trouble]) -> None:
         """Dead letters for rows that have no id, one for each reason until no such row is seen any more."""
@@ -194,10 +223,7 @@ class Changes:
             if m.model not in SHARED and (m.model, m.remote_id) not in stored
         ]
         stored |= _by_key(await snapshots.by_keys(tx, self._id, unknown))
-        own = differ.families(families, stored, live)
-        # The links first: whether a tag or a role is in use is asked of the stored ones.
-        await self._keep(tx, own)
-        return own
+        return differ.families(families, stored, live)
 
     def _let_go(self, own: Iterable[Decision]) -> frozenset[Key]:
         keys = (_let_go(decision) for decision in own)
@@ -220,36 +246,54 @@ class Changes:
         await snapshots.add(tx, self._id, [kept(d) for d in decisions if d.before is None])
         await snapshots.put(tx, self._id, [kept(d) for d in decisions if d.before is not None])
 
-    async def _write(
+    async def _keep_and(
         self,
         tx: Tx,
         decisions: Sequence[Decision],
-        cause: Cause,
+        telling: Callable[[Sequence[Decision]], Awaitable[Events]],
+    ) -> Events:
+        """Store the decisions; PostgreSQL is busy with that while their events are written."""
+        keeping = asyncio.create_task(self._keep(tx, decisions), name="keep snapshots")
+        try:
+            events = await telling(decisions)
+        except BaseException:
+            # Nothing may go on using the transaction once its block ends.
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            raise
+        await keeping
+        return events
+
+    async def _events(
+        self,
+        decisions: Sequence[Decision],
         *,
-        silent: bool,
-        command_id: str | UnsetType,
-    ) -> tuple[dict[str, int], list[Decision]]:
-        """Queue the events; returns their counts by type, and the decisions too large for Kafka."""
-        if silent:
-            # What a poll has told already is told on: its sequence may have no gap.
-            decisions = [d for d in decisions if d.before is not None]
-        rows: list[OutboxRow] = []
-        oversized: list[Decision] = []
-        kinds: Counter[str] = Counter()
-        for decision in decisions:
-            if decision.operation is None:
+        cause: Cause,
+        silent: bool = False,
+        command_id: str | UnsetType = UNSET,
+    ) -> Events:
+        """What the decisions are told by, those too large for Kafka apart."""
+        events = Events(rows=[], oversized=[], kinds=Counter())
+        for number, decision in enumerate(decisions, 1):
+            if number % _WRITTEN_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            # What a poll has told already is told on, even in silence: its sequence may have no gap.
+            if decision.operation is None or (silent and decision.before is None):
                 continue
             row = self._publisher.event(decision, cause, command_id)
             if row is None:
-                oversized.append(decision)
+                events.oversized.append(decision)
                 continue
-            rows.append(row)
+            events.rows.append(row)
             if decision.operation == "deleted" and (tombstone := self._publisher.tombstone(row)):
-                rows.append(tombstone)
-            kinds[f"{decision.snapshot.model}.{decision.operation}"] += 1
-        await snapshots.restore(tx, self._id, [(d.snapshot, d.before) for d in oversized])
-        await outbox.append(tx, rows)
-        return dict(kinds), oversized
+                events.rows.append(tombstone)
+            events.kinds[decision.snapshot.model, decision.operation] += 1
+        return events
+
+    async def _send(self, tx: Tx, events: Events) -> None:
+        """Queue the events; what is too large for Kafka does not count as published."""
+        await snapshots.restore(tx, self._id, [(d.snapshot, d.before) for d in events.oversized])
+        await outbox.append(tx, events.rows)
 
     async def _park(
         self, tx: Tx, resource: str, fresh: Sequence[Observation], troubles: Mapping[int, Trouble]

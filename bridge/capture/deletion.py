@@ -69,8 +69,7 @@ class Deletion:
 
     async def begin_whole_read(self) -> None:
         """Call before the first page: a read that never gets to ``of_whole_read`` ends the row of misses."""
-        async with self._doors.db.transaction() as tx:
-            await leases.assert_held(tx, self._doors.lease)
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
             await sources.begin_whole_read(tx, self._id, self._resource.name)
 
     async def of_whole_read(self, seen: BitMap64) -> Applied:
@@ -79,8 +78,7 @@ class Deletion:
         known_ids = BitMap64()
         async for row_ids in sources.live(doors.db, self._id, name):
             known_ids |= BitMap64(row_ids)
-        async with doors.db.transaction() as tx:
-            await leases.assert_held(tx, doors.lease)
+        async with leases.fenced(doors.db, doors.lease) as tx:
             twice = await sources.mark_missed(tx, self._id, name, list(known_ids - seen))
         if not twice:
             await self._withdraw()
@@ -109,8 +107,7 @@ class Deletion:
         else:
             row_ids = await sources.missed(doors.db, self._id, name, row_ids)
         applied = await self._delete(row_ids)
-        async with doors.db.transaction() as tx:
-            await leases.assert_held(tx, doors.lease)
+        async with leases.fenced(doors.db, doors.lease) as tx:
             await deletions.finish(tx, held.id)
         _log.info(
             "deletions.carried_out",
@@ -136,15 +133,13 @@ class Deletion:
         total = Applied(events={})
         for start in range(0, len(row_ids), _DELETED_AT_ONCE):
             part = row_ids[start : start + _DELETED_AT_ONCE]
-            async with doors.db.transaction() as tx:
-                await leases.assert_held(tx, doors.lease)
+            async with leases.fenced(doors.db, doors.lease) as tx:
                 total = total.plus(await doors.changes.delete(tx, self._resource.name, part, "sweep"))
         return total
 
     async def _hold(self, missing: BitMap64, known: int) -> None:
         doors, name = self._doors, self._resource.name
-        async with doors.db.transaction() as tx:
-            await leases.assert_held(tx, doors.lease)
+        async with leases.fenced(doors.db, doors.lease) as tx:
             held_id = await deletions.hold(tx, self._id, name, missing, known)
         _log.error(
             "deletions.held",
@@ -157,8 +152,7 @@ class Deletion:
         )
 
     async def _withdraw(self) -> None:
-        async with self._doors.db.transaction() as tx:
-            await leases.assert_held(tx, self._doors.lease)
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
             await deletions.withdraw(tx, self._id, self._resource.name)
 
 

@@ -43,8 +43,7 @@ class Hinted:
         newest = {(hint.resource, hint.row_id): hint for hint in queued}
         read = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
         total = Applied(events={})
-        async with self._doors.db.transaction() as tx:
-            await leases.assert_held(tx, self._doors.lease)
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
             for hint, observation in zip(newest.values(), read, strict=True):
                 if observation is not None:
                     applied = await self._doors.changes.apply(

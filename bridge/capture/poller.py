@@ -22,7 +22,7 @@ from bridge.capture.rows import Context
 from bridge.capture.schedule import Standing, Task, Wait
 from bridge.capture.walk import Pace, Walk
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
-from bridge.store import cursors, deletions, hints, outbox, scans
+from bridge.store import cursors, deletions, hints, leases, outbox, scans
 from bridge.store.leases import Held
 from bridge.store.outbox import Wakeup
 from bridge.tracker.normalise import Normaliser, Statuses
@@ -117,12 +117,17 @@ class Poller:
                 scanning=running is not None,
                 sweep_due_at=now if last is None else now + self._rhythm.sweep_seconds - last,
             )
+            if not resource.updated_after:
+                # Only an approved deletion fails in the background there, and a person may have discarded it.
+                await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
 
     async def _notice_approvals(self) -> None:
         waiting = await deletions.waiting(self._doors.db, self._doors.integration_id)
         approved = {held.resource for held in waiting if held.state == "approved"}
         running = await scans.all_running(self._doors.db, self._doors.integration_id)
         for name, standing in self._standings.items():
+            if standing.approved and name not in approved:
+                await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
             standing.approved = name in approved
             # A resync that a person asked for begins at once.
             standing.scanning = name in running
@@ -166,14 +171,16 @@ class Poller:
         except LeaseLost:
             raise
         except Throttled as error:
-            await self._failed(list(self._standings), error, error.retry_after_seconds)
+            await self._account_failed(error, error.retry_after_seconds)
         except AccountFault as error:
-            await self._failed(list(self._standings), error, self._next_backoff("account"))
+            await self._account_failed(error, self._next_backoff("account"))
         except (Permanent, Transient) as error:
-            await self._failed([task.resource], error, self._next_backoff(task.resource))
+            await self._failed(task, error, self._next_backoff(_lane(task)))
         else:
-            self._backoffs.pop(task.resource, None)
+            self._backoffs.pop(_lane(task), None)
             self._backoffs.pop("account", None)
+            if task.work != "poll":
+                await cursors.scan_went_on(self._doors.db, self._doors.integration_id, task.resource)
 
     def _next_backoff(self, name: str) -> float:
         """Doubling from a second to five minutes: a burst is over soon, what needs a person takes long."""
@@ -181,15 +188,32 @@ class Poller:
         self._backoffs[name] = backoff
         return backoff * random.uniform(0.7, 1.0)  # noqa: S311 (no secret)
 
-    async def _failed(self, names: list[str], error: BridgeError, seconds: float) -> None:
-        """Leave these resources alone for a while, and say why. Raises when the store is the trouble."""
-        until = time.monotonic() + seconds
-        for name in names:
+    async def _failed(self, task: Task, error: BridgeError, seconds: float) -> None:
+        """Leave the polls of a resource alone for a while, or all else of it, and say why. The other goes on:
+        where a list's last page can't be read, what changed may well be. Raises if the store is the trouble.
+        """
+        name, until = task.resource, time.monotonic() + seconds
+        if task.work == "poll":
             self._standings[name].blocked_until = until
             await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
+        else:
+            self._standings[name].background_blocked_until = until
+            await cursors.fail_scan(self._doors.db, self._doors.integration_id, name, str(error))
+        self._report(task.work, [name], error, seconds)
+
+    async def _account_failed(self, error: BridgeError, seconds: float) -> None:
+        """Leave the whole account alone for a while. The polls tell why, for they are the first to go on."""
+        until = time.monotonic() + seconds
+        for name, standing in self._standings.items():
+            standing.blocked_until = standing.background_blocked_until = until
+            await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
+        self._report("account", list(self._standings), error, seconds)
+
+    def _report(self, work: str, names: list[str], error: BridgeError, seconds: float) -> None:
         _log.warning(
             "capture.failed",
             integration=self._doors.integration_id,
+            work=work,
             resources=names,
             error=type(error).__name__,
             reason=str(error),
@@ -229,15 +253,11 @@ class Poller:
 
     async def _read_whole(self, name: str, *, first: bool) -> str | None:
         """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
-        meant = self._statuses_digest
         if name == "statuses":
             await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
         context = self._context(name, None, reread=scan is not None)
-        applied, flaw = await self._walk(name).read_whole(context, first=first, scan=scan)
-        if name == "statuses" and applied.changes and (scan is None or self._statuses_digest != meant):
-            # What a status means is part of every application that stands at it.
-            self._sweep_soon("applications")
+        _, flaw = await self._walk(name).read_whole(context, first=first, scan=scan)
         return flaw
 
     async def _learn_statuses(self) -> None:
@@ -246,15 +266,21 @@ class Poller:
         rows = [row.decode() for row in page.pages[0].rows]
         self._statuses = self._normaliser.status_table(rows)
         self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
+        await self._sweep_if_read_otherwise("applications")
 
     def _check_statuses(self, name: str) -> None:
         if name == "applications" and not self._statuses_digest:
             raise Transient("applications wait until the placement statuses have been read")
 
-    def _sweep_soon(self, name: str) -> None:
-        standing = self._standings.get(name)
-        if standing is not None:
-            standing.sweep_due_at = time.monotonic()
+    async def _sweep_if_read_otherwise(self, name: str) -> None:
+        """What a status means is part of every application that stands at it: where the newest scan was read
+        by another meaning, the next is due. The store is asked: a restart would wipe our memory."""
+        standing, now = self._standings.get(name), time.monotonic()
+        if standing is None or standing.sweep_due_at <= now:
+            return
+        db, integration_id = self._doors.db, self._doors.integration_id
+        if not await scans.has_meaning(db, integration_id, name, self._statuses_digest):
+            standing.sweep_due_at = now
 
     async def _scan(self, name: str) -> None:
         standing, walk = self._standings[name], self._walk(name)
@@ -265,6 +291,9 @@ class Poller:
             scan = await scans.start(db, integration_id, name, "sweep" if standing.loaded else "initial")
             standing.sweep_due_at = time.monotonic() + self._rhythm.sweep_seconds
         standing.scanning = True
+        if name == "applications" and scan.pages_read == 0:
+            async with leases.fenced(db, self._doors.lease) as tx:
+                await scans.note_meaning(tx, scan.id, self._statuses_digest)
         read_to_the_end = scan.segment >= len(self._resource(name).states)
         reread = scan.kind in ("resync", "republish")
         if read_to_the_end or await walk.step(scan, self._contexts(name, reread=reread)):
@@ -307,3 +336,8 @@ class Poller:
 
     def _resource(self, name: str) -> Resource:
         return next(resource for known, resource in self._resources.items() if known == name)
+
+
+def _lane(task: Task) -> str:
+    """Whose failures are counted together: the polls of a resource, or all else of it."""
+    return task.resource if task.work == "poll" else f"{task.resource} in the background"

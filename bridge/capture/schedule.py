@@ -21,7 +21,8 @@ Work = Literal["poll", "load", "sweep", "delete"]
 class Standing(Struct, kw_only=True):
     """Where one resource stands; times are seconds of a clock that never jumps.
 
-    ``loaded``: its first load is complete. ``scanning``: a scan of it is under way.
+    ``loaded``: its first load is complete. ``scanning``: a scan of it is under way. After a failure polls
+    wait until ``blocked_until``, and the rest, the background, until ``background_blocked_until``.
     """
 
     incremental: bool
@@ -30,6 +31,7 @@ class Standing(Struct, kw_only=True):
     poll_due_at: float = 0.0
     sweep_due_at: float = 0.0
     blocked_until: float = 0.0
+    background_blocked_until: float = 0.0
     approved: bool = False
 
 
@@ -51,8 +53,10 @@ def choose(standings: Mapping[str, Standing], now: float, background_by: float =
 
     ``background_by``: when a step that is no poll must have had its turn, if there is one to do.
     """
-    open_ = [name for name in ORDER if name in standings and standings[name].blocked_until <= now]
-    polls: tuple[Work, list[str]] = ("poll", _polls(standings, open_, now))
+    known = [name for name in ORDER if name in standings]
+    pollable = [name for name in known if standings[name].blocked_until <= now]
+    open_ = [name for name in known if standings[name].background_blocked_until <= now]
+    polls: tuple[Work, list[str]] = ("poll", _polls(standings, pollable, now))
     background: tuple[tuple[Work, list[str]], ...] = (
         ("delete", [n for n in open_ if standings[n].approved]),
         ("load", [n for n in open_ if _needs_load(standings[n])]),
@@ -92,10 +96,9 @@ def _sweeps(standings: Mapping[str, Standing], names: Sequence[str], now: float)
 def _next_due(standings: Mapping[str, Standing], now: float) -> float:
     moments = []
     for standing in (standings[name] for name in ORDER if name in standings):
-        due = [_poll_due_at(standing, now)]
-        if standing.incremental:
-            due.append(standing.sweep_due_at if standing.loaded and not standing.scanning else now)
-        if standing.approved:
-            due.append(now)
-        moments.append(max(standing.blocked_until, min(due)))
+        moments.append(max(standing.blocked_until, _poll_due_at(standing, now)))
+        if standing.approved or _needs_load(standing) or (standing.incremental and standing.scanning):
+            moments.append(max(standing.background_blocked_until, now))
+        elif standing.incremental:
+            moments.append(max(standing.background_blocked_until, standing.sweep_due_at))
     return min(moments, default=now + 1.0)

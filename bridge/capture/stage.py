@@ -1,9 +1,6 @@
 """The capture stage of one integration: stands by for the lease, connects, polls."""
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -11,7 +8,6 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import supervisor
 from bridge.capture.byid import ById
 from bridge.capture.changes import Changes
 from bridge.capture.deletion import Doors
@@ -74,28 +70,26 @@ class Capture:
         self._max_message_bytes = max_message_bytes
         self._meter = meter
         self._connect = connect
-        self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._holder = leases.holder_name()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until ``stop``, when it is this process's turn.
 
         Raises ``LeaseLost`` when another process took over, ``Transient`` when the store can't be reached.
         """
-        lease = await self._stand_by(stop)
+        lease = await leases.stand_by(
+            self._db,
+            f"poller:{self._integration.id}",
+            self._holder,
+            _LEASE_SECONDS,
+            stop,
+            look_seconds=_LEASE_SECONDS / 10,
+        )
         if lease is None:
             return
         async with leases.Held(self._db, lease, _LEASE_SECONDS) as held, self._connect() as client:
             _log.info("capture.took_over", integration=self._integration.id, token=lease.token)
             await self._poller(held, client).run(stop)
-
-    async def _stand_by(self, stop: asyncio.Event) -> leases.Lease | None:
-        name = f"poller:{self._integration.id}"
-        while not stop.is_set():
-            lease = await leases.acquire(self._db, name, self._holder, _LEASE_SECONDS)
-            if lease is not None:
-                return lease
-            await supervisor.pause(stop, _LEASE_SECONDS / 10)
-        return None
 
     def _poller(self, held: leases.Held, client: Client) -> Poller:
         config, integration = self._config, self._integration

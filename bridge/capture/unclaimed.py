@@ -39,8 +39,7 @@ class Unclaimed:
         due = [key for key, since in self._since.items() if since + lag_seconds <= began]
         if not due:
             return Applied(events={})
-        async with self._doors.db.transaction() as tx:
-            await leases.assert_held(tx, self._doors.lease)
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
             applied = await self._doors.changes.settle(tx, due, "poll")
         for key in due:
             del self._since[key]

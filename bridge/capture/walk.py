@@ -35,6 +35,7 @@ _CAUSES: dict[scans.ScanKind, Cause] = {
 }
 _LONGEST_OVERLAP = 24 * 3600.0
 _LAG_MARGIN = 1.25
+_LONG_STEP_SECONDS = 2.0
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -83,8 +84,7 @@ class Walk:
                 batch = await doors.rows.observe(context(state), run.pages)
                 lag = max(lag, _lag(batch, cursor, doors.rows.server_now()))
                 if not batch.empty:
-                    async with doors.db.transaction() as tx:
-                        await leases.assert_held(tx, doors.lease)
+                    async with leases.fenced(doors.db, doors.lease) as tx:
                         total = total.plus(await self._commit(tx, batch, "poll"))
                 pages_read, flaw = pages_read + len(run.pages), flaw or run.flaw
                 number, done = number + 1, run.done
@@ -131,8 +131,7 @@ class Walk:
             duplicates += len(batch.seen & seen)
             seen |= batch.seen
             if not batch.empty:
-                async with doors.db.transaction() as tx:
-                    await leases.assert_held(tx, doors.lease)
+                async with leases.fenced(doors.db, doors.lease) as tx:
                     silent_before = self._silent_before(utc_now()) if first else None
                     applied = await self._commit(
                         tx, batch, cause, silent_before=silent_before, republish=republish
@@ -185,8 +184,7 @@ class Walk:
             calls=pages,
             flaw=flaw,
         )
-        async with self._doors.db.transaction() as tx:
-            await leases.assert_held(tx, self._doors.lease)
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
             await scans.advance(tx, scan.id, progress)
             await scans.finish(tx, scan, flaw)
 
@@ -211,8 +209,7 @@ class Walk:
         republish = await self._republish_before(scan)
         if scan.kind == "sweep":
             await self._note_lag(batch, await cursors.load(doors.db, self._id, self._resource.name))
-        async with doors.db.transaction() as tx:
-            await leases.assert_held(tx, doors.lease)
+        async with leases.fenced(doors.db, doors.lease) as tx:
             applied = await self._commit(
                 tx,
                 batch,
@@ -224,6 +221,9 @@ class Walk:
         # Steps with by-id reads are slow: keep them short, so that polls come in between and a restart
         # repeats little.
         wanted = self._pace.page_batch if not batch.observations else self._pages_at_once // 2
+        if time.monotonic() - started > _LONG_STEP_SECONDS:
+            # A small budget: hints and polls wait for a step's end.
+            wanted = self._pages_at_once // 2
         self._pages_at_once = max(self._pace.first_pages, min(wanted, self._pages_at_once * 2))
         self._report(
             "scan.pages_committed",
@@ -248,8 +248,7 @@ class Walk:
         applied = Applied(events={})
         if flaw is None:
             applied, flaw = await self.deletion.of_scan(scan, seen)
-        async with doors.db.transaction() as tx:
-            await leases.assert_held(tx, doors.lease)
+        async with leases.fenced(doors.db, doors.lease) as tx:
             await parked.release_nameless(tx, self._id, self._resource.name, scan.started_at)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self._resource.name)

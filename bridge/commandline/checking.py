@@ -32,9 +32,9 @@ def check(
         bool,
         typer.Option(
             "--write",
-            help="Carry each action out for real: makes a candidate «Bridge Check» in this account, attaches "
-            "a document, adds it to the newest open job, moves and rejects it there, then deletes it. "
-            "Without it, actions are only asked about.",
+            help="Carry each action out for real: makes a candidate «Bridge Check» in this account, changes "
+            "it, attaches a document, adds it to the newest open job, moves and rejects it there, then "
+            "deletes it. Without it, actions are only asked about.",
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,

@@ -1,5 +1,6 @@
 """``bridge commands``: what was asked of the bridge, how far it came, and what came of it."""
 
+from datetime import datetime
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -8,7 +9,7 @@ import typer
 from bridge.app import Installation
 from bridge.commandline import screen, session
 from bridge.commands.runner import PURPOSE
-from bridge.errors import ConfigError
+from bridge.errors import BUG, ConfigError
 from bridge.store import commands
 from bridge.store.commands import Shown, State
 
@@ -29,11 +30,13 @@ def listed(
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N.")] = 50,
     json: _Json = False,
 ) -> None:
-    """Show the commands received last."""
+    """Show the commands received last: how far they are, or how they ended."""
     unknown = sorted(set(state or ()).difference(_STATES))
     if unknown:
         raise ConfigError(f"--state {unknown[0]}: no such state; known: {', '.join(_STATES)}")
     found = session.configured(ctx, level="warning")
+    if integration is not None:
+        session.chosen(found, integration)
 
     async def read(installed: Installation) -> list[Shown]:
         return await commands.newest(installed.db, integration, state or (), limit)
@@ -56,7 +59,10 @@ def show(
     ] = False,
     json: _Json = False,
 ) -> None:
-    """Show one command, step by step."""
+    """Show one command, step by step: one for each integration that it was sent to.
+
+    Steps tell ids, calls and statuses, never what the command said. Ends with 1 when there is none.
+    """
     found = session.configured(ctx, level="warning")
 
     async def read(installed: Installation) -> list[dict[str, Any]]:
@@ -69,13 +75,14 @@ def show(
         return made
 
     shown = session.with_store(found, read)
-    if not shown:
-        raise ConfigError(f"commands: none has the id {command_id!r}; bridge commands list shows the newest")
     if json:
         screen.print_json(shown)
-        return
-    for one in shown:
+    elif not shown:
+        print(f"No command has the id {command_id}; bridge commands list shows the newest.")
+    for one in () if json else shown:
         screen.show(*_told(one))
+    if not shown:
+        raise typer.Exit(BUG)
 
 
 def _plain(one: Shown) -> dict[str, Any]:
@@ -104,14 +111,25 @@ def _table(shown: list[Shown]) -> Any:
 
 def _told(one: dict[str, Any]) -> list[Any]:
     colour = _COLOURS.get(one["state"], "cyan")
-    where = f" at {one['step']}" if one["step"] else ""
+    where = f" at {screen.escape(one['step'])}" if one["step"] else ""
+    tries = "1 try" if one["tries"] == 1 else f"{one['tries']} tries"
+    received = datetime.fromisoformat(one["received_at"])
+    took = ""
+    if one["finished_at"] is not None:
+        finished = datetime.fromisoformat(one["finished_at"])
+        took = f", {screen.duration((finished - received).total_seconds())}"
     lines: list[Any] = [
-        f"{screen.escape(one['command_id'])}  {one['type']}  {one['integration_id']}",
-        f"[{colour}]{one['state']}{where}[/]  received {one['received_at']}, tries {one['tries']}",
+        f"[bold]{screen.escape(one['command_id'])}[/]  {one['type']}  {one['integration_id']}",
+        f"[{colour}]{one['state']}{where}[/]  received {received:%Y-%m-%d %H:%M:%S} UTC, {tries}{took}",
     ]
     steps = screen.table("At", "Step", "What")
     for line in one["history"]:
-        steps.add_row(line["at"], f"[cyan]{screen.escape(line['step'])}[/]", screen.escape(line["what"]))
+        at = datetime.fromisoformat(line["at"])
+        steps.add_row(
+            f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}",
+            f"[cyan]{screen.escape(line['step'])}[/]",
+            screen.escape(line["what"]),
+        )
     lines.append(steps)
     if "result" in one:
         formatted = msgspec.json.format(msgspec.json.encode(one["result"]), indent=2).decode()

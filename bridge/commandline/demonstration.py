@@ -21,10 +21,10 @@ def demo(
         float, typer.Option(min=1, metavar="N", help="Give up on what has not arrived after N seconds.")
     ] = 60.0,
 ) -> None:
-    """See it work: a simulated account, its changes, and each of them becoming an event on Kafka.
+    """See it work: a simulated account, whose changes become events, and which commands change.
 
     Needs no configuration and no account, and leaves nothing behind. Ends with 0 when every change
-    arrived and Kafka says of all twelve models what TrackerRMS says.
+    arrived, every command was carried out, and Kafka says of all twelve models what TrackerRMS says.
     """
     try:
         from bridge.demo import performance

@@ -12,12 +12,16 @@ from bridge.commandline import (
     checking,
     commanding,
     deletions,
+    delivering,
     demonstration,
+    granting,
+    listening,
     resync,
     running,
     sending,
     simulating,
     status,
+    subscribing,
     tailing,
 )
 from bridge.errors import BAD_ENVIRONMENT, BUG, BridgeError, Fatal, LeaseLost, Transient
@@ -81,11 +85,11 @@ def program(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """TrackerRMS as an event stream: every change, with what changed, on Kafka."""
+    """TrackerRMS as an event stream: every change, with what changed, on Kafka; and commands back."""
     ctx.obj = config
 
 
-_FIRST, _OPERATE = "Start here", "Operate"
+_FIRST, _OPERATE, _WEBHOOKS = "Start here", "Operate", "Webhooks"
 
 app.command("demo", rich_help_panel=_FIRST)(demonstration.demo)
 app.command("simulate", rich_help_panel=_FIRST)(simulating.simulate)
@@ -97,4 +101,8 @@ app.add_typer(deletions.app, name="deletions", rich_help_panel=_OPERATE)
 app.command("send", rich_help_panel=_OPERATE)(sending.send)
 app.add_typer(commanding.app, name="commands", rich_help_panel=_OPERATE)
 app.command("resync", rich_help_panel=_OPERATE)(resync.resync)
+app.add_typer(subscribing.app, name="endpoints", rich_help_panel=_WEBHOOKS)
+app.add_typer(delivering.app, name="deliveries", rich_help_panel=_WEBHOOKS)
+app.command("listen", rich_help_panel=_WEBHOOKS)(listening.listen)
+app.add_typer(granting.app, name="tokens", rich_help_panel=_WEBHOOKS)
 app.command("migrate", rich_help_panel=_OPERATE)(running.migrate)

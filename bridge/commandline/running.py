@@ -13,6 +13,8 @@ from bridge.errors import ConfigError
 from bridge.store import database
 from bridge.store.failures import shown
 
+_OF_INTEGRATIONS = frozenset[Role]({"poller", "commands"})
+
 
 def run(
     ctx: typer.Context,
@@ -21,14 +23,15 @@ def run(
         typer.Option(metavar="ROLE", help=f"Run this role alone ({', '.join(ROLES)}); may be given again."),
     ] = None,
 ) -> None:
-    """Run the bridge until a signal: read TrackerRMS, publish what changed.
+    """Run the bridge until a signal: read TrackerRMS, publish what changed, carry out commands.
 
     Without [bold]store.url[/] and [bold]kafka.bootstrap_servers[/] it starts a PostgreSQL and a
     Kafka-protocol broker of its own in the data directory. Any number of processes may run side by side.
     """
     config = session.configured(ctx)
-    session.chosen(config, None)
     roles = _roles(only)
+    if _OF_INTEGRATIONS.intersection(roles):
+        session.chosen(config, None)
     with session.grounded(config) as grounded:
         _introduce(config, grounded)
         code = session.run(app.run(grounded, roles))

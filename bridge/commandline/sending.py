@@ -36,15 +36,20 @@ def send(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and show it.")] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for the result.")
+        float, typer.Option(min=1, metavar="SECONDS", help="How long --wait waits for the result.")
     ] = 660.0,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON, for programs.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="The result as JSON, for programs; without --wait, the id.")
+    ] = False,
 ) -> None:
     """Publish a command to Kafka, as a service of yours would.
 
-    Exit code 0: published, and with [bold]--wait[/] succeeded; 1: it failed, or what became of it is unknown.
+    Its input is checked first; a bridge that runs with the role commands carries it out. Exit codes: 0 it is
+    published, and with [bold]--wait[/] it succeeded; 1 it failed, or nobody can tell whether it took effect;
+    2 it is no command, and was not published; 3 no result came in time.
     """
-    found = session.configured(ctx, level="warning")
+    # What a broker lacks is the running bridge's to say, not every command's.
+    found = session.configured(ctx, level="error")
     account = _one(session.chosen(found, integration))
     value = _message(kind, account.id, command_id or str(uuid.uuid4()), _input(data))
     config = app.reaching_kafka(found)
@@ -76,7 +81,7 @@ def _input(given: str) -> Any:
         text = sys.stdin.read()
     elif given.startswith("@"):
         try:
-            text = Path(given[1:]).read_text(encoding="utf-8")
+            text = Path(given[1:]).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"--data {given}: can't be read: {type(error).__name__}") from error
     else:
@@ -105,7 +110,8 @@ def _message(kind: str, integration_id: str, command_id: str, data: Any) -> byte
     try:
         codec.decode_command(value)
     except codec.ContractError as error:
-        raise ConfigError(f"--data: {str(error).removeprefix('not a command: ')}") from None
+        said = str(error).removeprefix("not a command: ")
+        raise ConfigError(f"{'--id' if '`$.id`' in said else '--data'}: {said}") from None
     return value
 
 
@@ -123,7 +129,12 @@ def _key(command: commands.Command, data: Any) -> bytes:
 async def _publish(
     config: Config, message: kafka.Message, command_id: str, wait_seconds: float | None
 ) -> commands.Result | None:
-    await app.make_topics(config)
+    limit = await app.make_topics(config)
+    if len(message.value or b"") > limit:
+        raise ConfigError(
+            f"--data: the command has {len(message.value or b''):,} bytes, and Kafka takes {limit:,}: give "
+            "large files by data_url"
+        )
     async with kafka.Producer(config.kafka) as producer:
         if wait_seconds is None:
             await producer.publish([message])

@@ -28,12 +28,15 @@ _ADD_ONE = (
 )
 
 
-def configured(ctx: typer.Context, *, level: Literal["warning"] | None = None) -> Config:
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def configured(ctx: typer.Context, *, level: Literal["warning", "error"] | None = None) -> Config:
     """The configuration of this call, and the log set up by it; ``level`` quietens commands of a moment."""
     path: Path | None = ctx.find_root().obj
     found = config.load(path)
     wanted = found.log
-    if level is not None and wanted.level in ("debug", "info"):
+    if level is not None and _LEVELS.index(wanted.level) < _LEVELS.index(level):
         wanted = msgspec.structs.replace(wanted, level=level)
     log.configure(wanted)
     return found

@@ -9,7 +9,7 @@ import typer
 
 from bridge.commandline import screen, session
 from bridge.errors import ConfigError, EnvironmentFault
-from bridge.simulator.options import BEARER_TOKEN, Options
+from bridge.simulator.options import API_KEY, BEARER_TOKEN, Options
 from bridge.simulator.quirks import QUIRKS
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _introduce(url: str, options: Options, time_zone: str) -> None:
     limit = options.rate_limit_per_minute or 100_000
     screen.show(
         f"[bold]A simulated TrackerRMS account at {url}[/]",
-        f"Bearer token: {BEARER_TOKEN}",
+        f"Bearer token: {BEARER_TOKEN}; of the widget API: API key {API_KEY}",
         "\nA bridge.toml to go with it:\n",
         screen.escape(
             f'[[integrations]]\nid = "demo"\nbase_url = "{url}"\nbearer_token = "{BEARER_TOKEN}"\n'
@@ -110,6 +110,8 @@ curl -d '{"op":"update","entity":"resource","id":101,"jobTitle":"Head of Data"}'
 curl -d '{"op":"delete","entity":"resource","id":102}' URL/__change
 curl 'URL/__truth?model=candidate'            what is true now, in unified terms
 curl 'URL/__journal?after=0'                  every change, in order
+curl 'URL/__records?entity=resource&id=101'   one record as it is kept
+curl URL/__documents                          every file that was attached
 curl -d '{"path":"/api/v1/Resource/PagedSearch","kind":"status","status":500,"times":3}' URL/__faults
 curl -X DELETE URL/__faults
 curl URL/__quirks                             the oddities, each of which can be switched

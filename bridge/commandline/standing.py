@@ -7,10 +7,10 @@ from msgspec import Struct
 from bridge import app
 from bridge.app import Installation
 from bridge.config import IntegrationConfig
-from bridge.store import budgets, deletions, outbox, overview, parked, scans
+from bridge.store import budgets, commands, deletions, outbox, overview, parked, scans
 from bridge.store.budgets import Terms
 from bridge.store.deletions import Held
-from bridge.store.overview import Polls
+from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
 from bridge.store.scans import Scan
 from bridge.tracker.shapes import Resource
@@ -75,6 +75,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     poller: str | None
     budget: BudgetStanding
     resources: list[ResourceStanding]
+    commands: Commands
     held_deletions: list[Held]
     parked_records: list[Parked] | None = None
 
@@ -88,10 +89,12 @@ class OutboxStanding(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """The whole installation; ``relay`` names the process that publishes, ``None`` while none does."""
+    """The whole installation; ``relay`` names the process that publishes, ``None`` while none does, and
+    ``commands`` those that carry out commands."""
 
     at: datetime
     relay: str | None
+    commands: list[str]
     outbox: OutboxStanding
     integrations: list[IntegrationStanding]
 
@@ -105,6 +108,7 @@ async def of(installed: Installation, *, with_parked: bool = False) -> Standing:
     return Standing(
         at=datetime.now(UTC),
         relay=relay,
+        commands=sorted(who for name, who in holders.items() if name.startswith(commands.LEASE_PREFIX)),
         outbox=OutboxStanding(depth=depth, oldest_seconds=round(oldest.total_seconds(), 3), sent=sent),
         integrations=[
             await _integration(installed, one, holders.get(f"poller:{one.id}"), with_parked)
@@ -142,6 +146,7 @@ async def _integration(
         poller=poller,
         budget=await _budget(installed, integration),
         resources=resources,
+        commands=await overview.commands(db, name),
         held_deletions=await deletions.waiting(db, name),
         parked_records=await parked.listed(db, name) if with_parked else None,
     )

@@ -31,7 +31,8 @@ def status(
     """Show how far the bridge is: first loads, polls, scans, what waits and what is in trouble.
 
     Found: changes that polls found. Late: how far TrackerRMS's search was seen to run behind. Proved: when a
-    complete scan last looked for deletions. Parked: records that could not be processed.
+    complete scan last looked for deletions. Parked: records that could not be processed. Commands: those
+    without a result yet, and how those of the last day ended.
     """
     found = session.configured(ctx, level="warning")
     session.chosen(found, None)
@@ -65,7 +66,7 @@ def rendered(now: Standing) -> RenderableType:
     parts: list[RenderableType] = []
     for integration in now.integrations:
         parts += [_headline(integration), _resources(integration), _records(integration)]
-        parts += [*_troubles(integration), ""]
+        parts += [_commands(integration, now.commands), *_troubles(integration), ""]
     return Group(*parts, _outbox(now))
 
 
@@ -105,9 +106,24 @@ def _records(one: IntegrationStanding) -> Text:
     return Text(f"Records: {', '.join(counts)}", style="dim")
 
 
+def _commands(one: IntegrationStanding, carried_out_by: list[str]) -> Text:
+    known = one.commands
+    words = {"received": known.received, "running": known.running, "to be tried again": known.waiting}
+    parts = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
+    under_way = "none under way"
+    if known.oldest_seconds is not None:
+        under_way = f"{parts}, the oldest for {screen.duration(known.oldest_seconds)}"
+    failed = f"[red]{known.failed:,} failed[/]" if known.failed else "none failed"
+    unknown = f"[yellow]{known.unknown:,} unknown[/]" if known.unknown else "none unknown"
+    nobody = "" if carried_out_by else "   [yellow]nobody carries them out: start bridge run[/]"
+    return Text.from_markup(f"[bold]Commands[/]  {under_way}; in the last day {failed}, {unknown}{nobody}")
+
+
 def _state(resource: ResourceStanding) -> str:
     if resource.polls.error is not None:
         return "[red]in trouble[/]"
+    if resource.polls.scan_error is not None:
+        return "[red]polled, its scan in trouble[/]"
     scan = resource.scan
     if scan is None:
         return "[green]up to date[/]" if resource.loaded else "[dim]waits for its turn[/]"
@@ -128,6 +144,11 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
         if resource.polls.error is not None:
             errors.setdefault(resource.polls.error, []).append(resource.name)
     lines += [f"[red]{', '.join(names)}: {screen.escape(error)}[/]" for error, names in errors.items()]
+    lines += [
+        f"[red]{resource.name}, its scan: {screen.escape(resource.polls.scan_error)}[/]"
+        for resource in one.resources
+        if resource.polls.scan_error is not None
+    ]
     for resource in one.resources:
         last = resource.last_scan
         if last is not None and last.flaw is not None:

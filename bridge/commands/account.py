@@ -28,6 +28,8 @@ _RESOURCES = {
     Model.REJECTION_REASON: "statuses",
 }
 _LAG_MARGIN = 1.25
+# Digits of what fits a 64-bit integer in any case.
+_LONGEST_ID = 18
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -70,9 +72,10 @@ class Account:
             raise input_invalid(f"{where}: {error}") from None
         if remote is None:
             remote = await self._looked_up(model, known or "", where)
-        if not remote.isdecimal() or not remote.isascii() or not 0 < int(remote) < 2**63:
+        digits = remote.lstrip("0")
+        if not (digits.isdecimal() and digits.isascii() and len(digits) <= _LONGEST_ID):
             raise input_invalid(f"{where}: an id in TrackerRMS is a whole number, as in remote:17")
-        return str(int(remote))
+        return digits
 
     async def _looked_up(self, model: Model, known: str, where: str) -> str:
         found = await lookups.named(self.db, self.id, known)

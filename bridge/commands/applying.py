@@ -26,6 +26,7 @@ from bridge.tracker.problems import (
     AlreadyThere,
     EffectUnknown,
     Refused,
+    TooLarge,
     Unreachable,
     Unreadable,
 )
@@ -105,6 +106,9 @@ class Application:
         try:
             written = await self._write(_CREATE, lambda: writing.create_candidate(self._client, fields))
         except AlreadyThere as error:
+            if not lost_answer:
+                # Somebody else made it: it is not ours to write over when it is found.
+                await self._save(msgspec.structs.replace(self.progress, started=None), None, str(error))
             raise self._known_by_nobody(str(error)) from error
         if written.record_id is None:
             raise Undetermined(
@@ -185,8 +189,13 @@ class Application:
     # --- the application ---
 
     async def _add(self) -> None:
-        if self.progress.application is not None:
-            return
+        known = self.progress.application
+        if known is not None:
+            if await self._is_ours(known):
+                return
+            # Deleted since an earlier command failed: this is a new application.
+            fresh = msgspec.structs.replace(self.progress, application=None, staged=None)
+            await self._save(fresh, None, f"application {known} is gone: adding anew")
         lost_answer = self.progress.started == _ADD
         there = await self._application_there(look_at_list=lost_answer)
         if there is not None and not lost_answer:
@@ -291,10 +300,12 @@ class Application:
         found = await self._read_candidate()
         warnings = list(self.progress.warnings)
         person = self._wanted.person
-        if self.progress.made:
-            lost = person.unstored(found.fields, person.whole())
-            if lost:
-                warnings.append(f"TrackerRMS did not keep {', '.join(lost)}")
+        made = self.progress.made
+        lost = person.unstored(
+            found.fields, person.whole() if made else person.missing(found.fields, made=False)
+        )
+        if lost:
+            warnings.append(f"TrackerRMS did not keep {', '.join(lost)}")
         return Applied(progress=self.progress, candidate=found, warnings=tuple(warnings))
 
     async def _read_candidate(self) -> CandidateFound:
@@ -329,7 +340,7 @@ class Application:
         except AlreadyThere:
             raise
         except (Refused, Unreachable, Throttled, AccountFault) as error:
-            if isinstance(error, Refused) and error.status >= 500:
+            if isinstance(error, TooLarge) or (isinstance(error, Refused) and error.status >= 500):
                 raise Undetermined(str(error), retry_after_seconds=_SOON_SECONDS) from error
             # It was not carried out, or not even sent.
             await self._save(msgspec.structs.replace(self.progress, started=None), None, str(error))

@@ -67,7 +67,13 @@ def read(value: bytes | None, integrations: Collection[str]) -> Accepted | Denie
         known = ", ".join(sorted(integrations)) or "none is configured"
         head = {"id": command.id, "type": command.type, "integrationid": command.integrationid}
         return _denied(head, "PLATFORM.INTEGRATION_NOT_FOUND", f"integrationid names none of: {known}")
-    canonical = msgspec.json.encode(msgspec.json.decode(command.data), order="sorted")
+    if _readable(command.id) is None:
+        return _denied(_head(value), "PLATFORM.INPUT_INVALID", "id: has characters that can't be printed")
+    try:
+        canonical = msgspec.json.encode(msgspec.json.decode(command.data), order="sorted")
+    except (ValueError, RecursionError):
+        # Reading an input passes over what it does not know: numbers out of range, text that is no UTF-8.
+        return _denied(_head(value), "PLATFORM.INPUT_INVALID", "data: holds a value that can't be read")
     if not isinstance(data, Input):
         raise AssertionError("an input of every type of command is known")
     return Accepted(command=command, input=data, canonical=canonical)
@@ -89,7 +95,10 @@ def subject(integration_id: str, data: Input) -> str | None:
 
 def _as_id(integration_id: str, model: Model, reference: str) -> str:
     remote_id = reference.removeprefix(ids.REMOTE_PREFIX)
-    return reference if remote_id == reference else ids.entity_id(integration_id, model, remote_id)
+    if remote_id == reference:
+        return reference
+    # 007 and 7 are one record.
+    return ids.entity_id(integration_id, model, remote_id.lstrip("0") or remote_id)
 
 
 def _head(value: bytes) -> dict[str, Any]:

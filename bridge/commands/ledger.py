@@ -17,6 +17,7 @@ from bridge.store.database import Database, Tx
 from bridge.store.hints import Hint
 from bridge.store.leases import Lease
 from bridge.store.outbox import OutboxRow
+from contracts.entities import Model
 
 
 def line(step: str, what: str) -> dict[str, str]:
@@ -67,6 +68,10 @@ class Ledger:
             await attempts.save(tx, self.key, place.address, place.job_id, progress)
             if new_address and progress.candidate is not None:
                 await lookups.add_address(tx, self.key.integration_id, place.address, int(progress.candidate))
+            if progress.application is not None:
+                # The result tells its id, and the next command may name it before it is read.
+                named = [(Model.APPLICATION, progress.application)]
+                await lookups.put_ids(tx, self.key.integration_id, named)
 
     async def _note(self, tx: Tx, step: str | None, lines: Sequence[Mapping[str, Any]], tries: int) -> None:
         await leases.assert_held(tx, self._lease)

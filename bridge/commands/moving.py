@@ -36,7 +36,7 @@ async def reject(account: Account, data: Reject) -> tuple[str, Done]:
     async def write() -> Written:
         return await writing.reject(account.client, application, reason.remote_id, note)
 
-    found = await _set(account, application, reason.remote_id, write, doubtful=True)
+    found = await _set(account, application, reason.remote_id, write, doubtful=True, note=note)
     warnings = list(_ignored(data.remote_fields))
     if found is not None and data.note and (found.rejection_reason or "").strip() != note:
         warnings.append(
@@ -53,8 +53,12 @@ async def _set(
     write: Callable[[], Awaitable[Written]],
     *,
     doubtful: bool,
+    note: str | None = None,
 ) -> ApplicationFound | None:
-    """Write, and look where the answer leaves a doubt: it was lost, was a refusal, or may mean nothing."""
+    """Write, and look where the answer leaves a doubt: it was lost, was a refusal, or may mean nothing.
+
+    ``note``: the reason to show, which tells a rejection whose answer was lost from an earlier one.
+    """
     said = "the answer was lost"
     try:
         said = (await write()).said
@@ -66,8 +70,8 @@ async def _set(
             raise _no_application(application) from error
         if isinstance(error, Refused) and error.status < 500:
             raise
-        if found.stage != stage:
-            # It is known now: it did not happen.
+        if found.stage != stage or (note is not None and (found.rejection_reason or "").strip() != note):
+            # It is known now: it did not happen. Or the note is not kept, then doing it again does no harm.
             raise Failed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
         return found
     found = await finding.application(account.client, application)

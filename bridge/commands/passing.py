@@ -2,6 +2,7 @@
 
 import base64
 import mimetypes
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,9 @@ from contracts.commands import PartFile, Passthrough
 
 LARGEST_ANSWER_BYTES = 5_000_000
 READS = frozenset({"GET"})
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;[ -~]*)?", re.ASCII)
+_ENCODED_TIMES = 5
 _TEXT = ("text/", "application/xml", "application/xhtml", "application/javascript")
 
 
@@ -28,7 +32,7 @@ async def request(account: Account, data: Passthrough) -> Done:
     GET was lost.
     """
     generation = _generation(account, data.path)
-    headers = {name: value for name, value in data.headers.items() if name.lower() != "accept-encoding"}
+    headers = _headers(data)
     body: Any = data.data.encode() if isinstance(data.data, str) else data.data
     if data.multipart_form_data:
         if data.data is not None:
@@ -53,17 +57,39 @@ async def request(account: Account, data: Passthrough) -> Done:
     return Done(result=_told(account, data, answer, generation), warnings=tuple(warnings))
 
 
+def _headers(data: Passthrough) -> dict[str, str]:
+    """The caller's, but for those that decide how the answer is encoded. Raises ``Failed``."""
+    for name, value in data.headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not (value.isprintable() or not value):
+            raise input_invalid("headers: a name is letters, digits and dashes, a value printable text")
+    return {name: value for name, value in data.headers.items() if name.lower() != "accept-encoding"}
+
+
 def _generation(account: Account, path: str) -> Generation:
-    """Which of the integration's two hosts has that path. Raises ``Failed`` for one that is off limits."""
-    decoded = unquote(path)
-    parts = urlsplit("http://host" + path)
-    if parts.netloc != "host" or "\\" in decoded or not decoded.isprintable():
+    """Which of the integration's two hosts has that path. Raises ``Failed`` for one that is off limits.
+
+    What a server on the way may read in two ways is refused: then the path that is looked at here is the
+    one that is asked for.
+    """
+    decoded = _decoded(urlsplit("http://host" + path).path)
+    steps = decoded.split("/")[1:]
+    doubtful = "" in steps[:-1] or "\\" in decoded or any(step != step.rstrip(" .") for step in steps)
+    if doubtful or not unquote(path).isprintable():
         raise input_invalid("path: must be a path on TrackerRMS's own host, such as /api/v1/Activity")
-    plain = parts.path.casefold().rstrip("/")
+    plain = "/" + "/".join(step.partition(";")[0] for step in steps).casefold().rstrip("/")
     for call in (account.client.settings.exchange, account.client.settings.oauth_token):
-        if call.path.casefold().rstrip("/") in (plain, unquote(plain)):
+        if call.path.casefold().rstrip("/") == plain:
             raise input_invalid("path: exchanging a token would end the one that the bridge works with")
     return "widget" if plain.startswith("/api/widget/") else "rest"
+
+
+def _decoded(path: str) -> str:
+    """The path without percent-encoding, however often it was encoded."""
+    for _ in range(_ENCODED_TIMES):
+        path, before = unquote(path), path
+        if path == before:
+            return path
+    raise input_invalid("path: is percent-encoded too often")
 
 
 async def _multipart(
@@ -72,12 +98,18 @@ async def _multipart(
     parts: list[Part] = []
     left = files.LARGEST_TOTAL_BYTES
     for place, part in enumerate(data.multipart_form_data):
+        if not part.name.isprintable():
+            raise input_invalid(f"multipart_form_data[{place}].name: must be printable text")
         if not isinstance(part.value, PartFile):
             parts.append(Part(name=part.name, content=part.value.encode()))
             continue
         where = f"multipart_form_data[{place}].value"
+        if not part.value.name.isprintable():
+            raise input_invalid(f"{where}.name: must be printable text")
         content, content_type = await files.content_of(part.value, where, account.outbound, left)
         left -= len(content)
+        if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
+            raise input_invalid(f"{where}.content_type: must be a media type, such as application/pdf")
         guessed = mimetypes.guess_type(part.value.name)[0]
         parts.append(
             Part(

@@ -62,12 +62,12 @@ class Person(Struct, frozen=True, kw_only=True):
         return wanted if note is None else wanted | {"note": note}
 
     def kept(self, found: Found) -> list[str]:
-        """Fields of a candidate that was there before which say something else than the command, by the
-        caller's names."""
+        """Fields of a candidate that was there before which stay as they are although the command says
+        something else, by the caller's names."""
         return [
             NAMES[name]
             for name, value in self.fields.items()
-            if not values.is_blank(found.get(name)) and not same(found.get(name), value)
+            if not _is_fillable(name, found) and not same(found.get(name), value)
         ]
 
     def unstored(self, found: Found, names: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from bridge.commands.failures import Failed, Undetermined
 from bridge.commands.handlers import Handled, NeverKnown
 from bridge.commands.intake import Input
 from bridge.commands.ledger import End, Finisher, Ledger, line
+from bridge.commands.results import Done
 from bridge.errors import BridgeError, LeaseLost
 from bridge.sealing import Sealer
 from bridge.store import commands, leases, outbox
@@ -29,6 +30,8 @@ PURPOSE = "command result"
 """What results are sealed for."""
 _LONGEST_PAUSE_SECONDS = 60.0
 _BUSY_SECONDS = 0.2
+# Key, headers and the record's own framing.
+_AROUND_BYTES = 1024
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -127,7 +130,7 @@ class Runner:
         while True:
             async with self._db.transaction() as tx:
                 await leases.assert_held(tx, self._lease)
-                standing = await commands.take(tx, self._lease.name, work.key)
+                standing = await commands.take(tx, self._lease.name, work.key, work.content)
             if standing is None:
                 raise LeaseLost(f"command {work.key.command_id} was pruned while it was read")
             if standing.content != work.content or standing.ours or standing.result is not None:
@@ -180,15 +183,11 @@ class Runner:
         handled: Handled | None = None,
         failure: Failure | None = None,
     ) -> None:
-        result = results.envelope(
-            work.key.integration_id,
-            work.key.command_id,
-            work.type,
-            ending,
-            done=handled.done if handled else None,
-            failure=failure,
-        )
-        row = results.row(self._account.terms.topic_prefix, result)
+        row = self._row(work, ending, handled.done if handled else None, failure)
+        size = len(row.value or b"")
+        if size + _AROUND_BYTES > self._account.terms.max_message_bytes and handled is not None:
+            said = f"the result was left out: it has {size} bytes, more than kafka.max_message_bytes allows"
+            row = self._row(work, ending, Done(result=None, warnings=(said,)), failure)
         what = f"{failure.code}: {failure.message}" if failure else "done"
         await self._finisher.finish(
             End(
@@ -215,6 +214,15 @@ class Runner:
             tries=tries,
             seconds=round(time.monotonic() - work.taken_at, 3),
         )
+
+    def _row(
+        self, work: Work, ending: commands.Final, done: Done | None, failure: Failure | None
+    ) -> outbox.OutboxRow:
+        key = work.key
+        result = results.envelope(
+            key.integration_id, key.command_id, work.type, ending, done=done, failure=failure
+        )
+        return results.row(self._account.terms.topic_prefix, result)
 
     async def _answer_again(self, work: Work, standing: Standing) -> None:
         """The command has ended before: the caller asks again, reuses its id, or Kafka gave it us twice."""

@@ -7,9 +7,6 @@ process has taken is left to it: the ledger says whose it is.
 
 import asyncio
 import contextlib
-import os
-import secrets
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -80,8 +77,7 @@ class Commands:
         one for dead.
         """
         parts, name = self._parts, commands.new_lease_name()
-        holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        lease = await leases.acquire(parts.db, name, holder, _LEASE_SECONDS)
+        lease = await leases.acquire(parts.db, name, leases.holder_name(), _LEASE_SECONDS)
         if lease is None:
             raise AssertionError("a lease of a name nobody has is free")
         async with contextlib.AsyncExitStack() as stack:

@@ -1,1 +1,1 @@
-"""The demo: a simulated account, the bridge, and each change becoming an event, on one screen."""
+"""The demo: a simulated account, the bridge, changes becoming events and commands records, on one screen."""

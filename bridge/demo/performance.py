@@ -1,4 +1,4 @@
-"""The demo as it goes: the account, the bridge on it, the changes, and what came of them."""
+"""The demo as it goes: the account, the bridge on it, the changes, the commands, and what came of them."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,23 @@ from typing import Any
 import msgspec
 
 from bridge import app, kafka, supervisor
-from bridge.config import CaptureConfig, Config, IntegrationConfig, KafkaConfig, Secret
+from bridge.app import Installation
+from bridge.config import (
+    ApiConfig,
+    CaptureConfig,
+    Config,
+    IntegrationConfig,
+    KafkaConfig,
+    OutboundConfig,
+    Secret,
+)
 from bridge.demo import story, truth
+from bridge.demo.commanding import Service
 from bridge.demo.outcome import Load, Outcome
+from bridge.demo.receiving import Receiver
 from bridge.demo.screen import Screen
 from bridge.demo.story import Step
-from bridge.demo.watching import Expectation, Watch
+from bridge.demo.watching import Asked, Expectation, Watch, journalled
 from bridge.errors import BUG, OK
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
@@ -38,6 +49,8 @@ def configuration(data_dir: Path) -> Config:
         data_dir=str(data_dir),
         kafka=KafkaConfig(partitions=3),
         capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.07, confirm_seconds=0.5),
+        outbound=OutboundConfig(allow_networks=("127.0.0.0/8",), allow_http=True),
+        api=ApiConfig(port=0),
     )
 
 
@@ -50,6 +63,7 @@ class Performance:
         self._seconds = seconds
         self._keep = keep
         self._watch = Watch()
+        self._receiver = Receiver()
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
@@ -67,7 +81,7 @@ class Performance:
                     "watch": lambda stop: self._watch.run(config, stop),
                 }
                 bridge = asyncio.create_task(supervisor.run(stages, stop=self._stop), name="bridge")
-                play = asyncio.create_task(self._play(remote, config, simulated.url), name="play")
+                play = asyncio.create_task(self._play(remote, installed, simulated.url), name="play")
                 return await self._until_either(bridge, play)
 
     async def _until_either(self, bridge: asyncio.Task[int], play: asyncio.Task[int]) -> int:
@@ -81,18 +95,24 @@ class Performance:
         self._screen.cut_short(code)
         return code or BUG
 
-    async def _play(self, remote: Remote, config: Config, url: str) -> int:
+    async def _play(self, remote: Remote, installed: Installation, url: str) -> int:
         ends_at = time.monotonic() + self._seconds
-        with self._screen.live(self._watch):
-            load = await self._first_load(remote, ends_at)
-            self._watch.loading = False
-            self._screen.loaded(load)
-            self._screen.headings()
-            expectations = await self._tell(remote, ends_at)
-            outcome = await self._compare(remote, load, expectations, ends_at)
-        self._screen.summarise(outcome)
-        if self._keep is not None:
-            await self._stay(config, url, self._keep)
+        service = Service(installed.config, INTEGRATION, self._watch, self._screen, self._receiver)
+        async with contextlib.AsyncExitStack() as stack:
+            with self._screen.live(self._watch, self._receiver):
+                async with service:
+                    load = await self._first_load(remote, ends_at)
+                    self._watch.loading = False
+                    self._screen.loaded(load)
+                    endpoint_id = await stack.enter_async_context(self._receiver.subscribed(installed))
+                    self._screen.change_headings()
+                    expectations = await self._tell(remote, ends_at)
+                    self._screen.command_headings()
+                    asked = await service.play(ends_at)
+                outcome = await self._compare(remote, load, expectations, asked, ends_at)
+            self._screen.summarise(outcome)
+            if self._keep is not None:
+                await self._stay(installed.config, url, self._keep, endpoint_id)
         return OK if outcome.succeeded else BUG
 
     async def _first_load(self, remote: Remote, ends_at: float) -> Load:
@@ -121,7 +141,7 @@ class Performance:
                     made[step.new] = made_id
                 entries = await remote.journal(journal)
                 journal += len(entries)
-                told[step.says] = Expectation(step.says, INTEGRATION, made_at, entries)
+                told[step.says] = Expectation(step.says, made_at, journalled(INTEGRATION, entries))
                 self._watch.expect(told[step.says])
                 showing.create_task(self._show(told[step.says], ends_at))
                 await asyncio.sleep(_BETWEEN_CHANGES_SECONDS)
@@ -129,10 +149,16 @@ class Performance:
 
     async def _show(self, expectation: Expectation, ends_at: float) -> None:
         await _complete(expectation, ends_at)
+        await self._receiver.wait([event.id for event in expectation.arrived], ends_at)
         self._screen.change(expectation)
 
     async def _compare(
-        self, remote: Remote, load: Load, expectations: tuple[Expectation, ...], ends_at: float
+        self,
+        remote: Remote,
+        load: Load,
+        expectations: tuple[Expectation, ...],
+        asked: tuple[Asked, ...],
+        ends_at: float,
     ) -> Outcome:
         """Compare Kafka with the truth; what is still under way gets a moment to arrive."""
         settled_at = min(ends_at, time.monotonic() + _SETTLE_SECONDS)
@@ -145,11 +171,14 @@ class Performance:
         return Outcome(
             load=load,
             expectations=expectations,
+            asked=asked,
             differences=found,
             existing={model: len(self._watch.existing(model)) for model in Model},
             counts=dict(self._watch.counts),
             unasked=tuple(f"{event.type} {event.subject}" for event in self._watch.unasked),
             broken=tuple(self._watch.broken),
+            delivered=dict(self._receiver.verified),
+            refused=tuple(self._receiver.refused),
             calls=int(report["total"]),
         )
 
@@ -162,10 +191,10 @@ class Performance:
             async with asyncio.timeout(1):
                 await self._watch.news.wait()
 
-    async def _stay(self, config: Config, url: str, data_dir: Path) -> None:
+    async def _stay(self, config: Config, url: str, data_dir: Path, endpoint_id: str) -> None:
         path = data_dir / "bridge.toml"
         path.write_text(_toml(config), encoding="utf-8")
-        self._screen.invite(url, path)
+        self._screen.invite(url, path, endpoint_id)
         await self._stop.wait()
 
 
@@ -176,6 +205,7 @@ def _toml(config: Config) -> str:
     return (
         f'data_dir = "{config.data_dir}"\n\n[store]\nurl = "{store}"\n\n'
         f'[kafka]\nbootstrap_servers = "{config.kafka.bootstrap_servers}"\n\n'
+        '[outbound]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n\n[api]\nport = 0\n\n'
         f'[[integrations]]\nid = "{integration.id}"\nbase_url = "{integration.base_url}"\n'
         f'bearer_token = "{BEARER_TOKEN}"\ntime_zone = "{integration.time_zone}"\n'
         f"requests_per_minute = {integration.requests_per_minute}\n"

@@ -5,7 +5,8 @@ Not known, and assumed here: where users and statuses are read, and their keys; 
 search but Opportunity's; created and updated times, address, LinkedIn and second e-mail of a candidate; the
 note of a rejection; roles in ``owners[]``; that ``updatedAfter`` is strict and lists the last changed first
 (other searches: the newest id); error bodies; that a refused request doesn't count against the limit; the
-replies to deleting, shortlisting, moving and attaching; that deleting a candidate or job deletes its
+replies to deleting, shortlisting, moving and attaching; whether the widget API takes the account's bearer
+token (a quirk), where its checkPerson puts what it found; that deleting a candidate or job deletes its
 applications, and that a status in use can't be deleted; the webhooks' payload.
 
 It shares nothing with the bridge: neither code nor the reading of docs/assumptions.md.

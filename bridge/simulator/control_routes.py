@@ -1,5 +1,7 @@
 """Control, for tests and for trying things out: nothing here exists in TrackerRMS, or counts as a call."""
 
+import base64
+import hashlib
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from random import Random
@@ -35,6 +37,33 @@ def journal_lines(site: Site, call: Call) -> Iterator[bytes]:
     if not after.isdigit():
         raise Invalid("after must be a whole number")
     return _batches(iter(site.world.journal.after(int(after))))
+
+
+def document_lines(site: Site, call: Call) -> Iterator[bytes]:
+    """One JSON line per document that was attached, whether or not its candidate is still there."""
+    return _batches(
+        {
+            "candidate": candidate,
+            **{key: one[key] for key in ("documentId", "filename", "documentType")},
+            **_measured(str(one["filecontent"])),
+        }
+        for candidate, held in sorted(site.documents.items())
+        for one in held
+    )
+
+
+def _measured(content: str) -> dict[str, Any]:
+    data = base64.b64decode(content)
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+async def show_record(site: Site, call: Call) -> Reply:
+    """``?entity=&id=``: a record as it is kept, flat, under the simulator's own names; 404 for none."""
+    entity, record_id = call.query.get("entity", ""), call.query.get("id", "")
+    if entity not in site.world.live or not (record_id.isascii() and record_id.isdigit()):
+        raise Invalid(f"entity must be one of {', '.join(site.world.live)}, id a whole number")
+    record = site.world.live[entity].get(int(record_id))
+    return problem(404, f"{entity} {record_id} doesn't exist") if record is None else reply(record)
 
 
 def _batches(lines: Iterator[Any]) -> Iterator[bytes]:
@@ -169,6 +198,7 @@ async def about(site: Site, call: Call) -> Reply:
 
 CONTROLS: dict[tuple[str, str], Callable[[Site, Call], Awaitable[Reply]]] = {
     ("GET", "/__about"): about,
+    ("GET", "/__records"): show_record,
     ("POST", "/__change"): change,
     ("POST", "/__faults"): plan_fault,
     ("GET", "/__faults"): list_faults,
@@ -187,4 +217,5 @@ CONTROLS: dict[tuple[str, str], Callable[[Site, Call], Awaitable[Reply]]] = {
 STREAMS: dict[tuple[str, str], Callable[[Site, Call], Iterator[bytes]]] = {
     ("GET", "/__truth"): truth_lines,
     ("GET", "/__journal"): journal_lines,
+    ("GET", "/__documents"): document_lines,
 }

@@ -6,6 +6,8 @@ BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 — not a secret: the simu
 REFRESH_TOKEN = "simulator-refresh-token"  # noqa: S105
 CLIENT_SECRET = "simulator-client-secret"  # noqa: S105
 API_KEY = "simulator-api-key"
+USERNAME = "simulator-user"
+PASSWORD = "simulator-password"  # noqa: S105
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -14,7 +16,8 @@ class Options(Struct, frozen=True, kw_only=True):
     ``rate_limit_per_minute`` 0 switches the limiter off. ``send_retry_after`` adds ``Retry-After`` to a 429
     (nobody knows whether TrackerRMS sends it). ``index_lag_seconds`` is how far search runs behind the live
     record; 0 keeps them together. ``empty_body_rate`` and ``missed_webhook_rate`` are probabilities.
-    ``jwt_seconds`` is the life of a JWT (seven days as others saw it).
+    ``jwt_seconds`` is the life of a JWT (seven days as others saw it). ``users`` are the names and passwords
+    that the widget API takes.
     """
 
     rate_limit_per_minute: int = 600
@@ -29,6 +32,7 @@ class Options(Struct, frozen=True, kw_only=True):
     client_id: str = "EvoApi_1.0"
     client_secret: str = CLIENT_SECRET
     api_keys: tuple[str, ...] = (API_KEY,)
+    users: tuple[tuple[str, str], ...] = ((USERNAME, PASSWORD),)
     jwt_seconds: float = 7 * 24 * 3600
     access_token_seconds: float = 3600
     quirks_off: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ QUIRKS: dict[str, str] = {
     "empty_bodies": "now and then a read is answered 200 with an empty body",
     "case_insensitive_paths": "paths match in any case; off: only as documented",
     "moving_counters": "view and application counters move although the record wasn't saved",
+    "bearer_for_widget": "the widget API takes the account's bearer token; off: only OAuth2 access "
+    "tokens, API keys, or user and password",
     "owner_role_names": "by-id reads name the owners' roles; off: ids only",
 }
 

@@ -52,6 +52,25 @@ class Remote:
         """The changes numbered above ``after``: ``{"n","at","op","model","remote_id"}``."""
         return await self._lines("/__journal", {"after": str(after)})
 
+    async def record(self, entity: str, record_id: int | str) -> Record:
+        """A record as the simulator keeps it, under its own names."""
+        params = {"entity": entity, "id": str(record_id)}
+        async with self._open.get("/__records", params=params) as answer:
+            found: Record = await answer.json()
+        return found
+
+    async def documents(self) -> list[Record]:
+        """What was attached: ``{"candidate","documentId","filename","documentType","size","sha256"}``."""
+        return await self._lines("/__documents", {})
+
+    async def quirk(self, name: str, on: bool) -> None:
+        """Switch a quirk."""
+        await self._open.post("/__quirks", json={name: on})
+
+    async def fault(self, path: str, kind: str, **more: Any) -> None:
+        """Plan a fault."""
+        await self._open.post("/__faults", json={"path": path, "kind": kind, **more})
+
     async def calls(self) -> Record:
         """Requests received so far: ``{"total","max_in_60_seconds","by_status","by_path"}``."""
         async with self._open.get("/__calls") as answer:

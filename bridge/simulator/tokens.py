@@ -35,10 +35,11 @@ class Tokens:
 
     def is_bearer(self, token: str) -> bool:
         """Whether this is a bearer token of the account or a live access token."""
-        return (
-            token in self._options.bearer_tokens
-            or self._access.get(token, datetime.min.replace(tzinfo=UTC)) > self._clock()
-        )
+        return token in self._options.bearer_tokens or self.is_access(token)
+
+    def is_access(self, token: str) -> bool:
+        """Whether this is a live OAuth2 access token."""
+        return self._access.get(token, datetime.min.replace(tzinfo=UTC)) > self._clock()
 
     def is_live(self, jwt: str) -> bool:
         """Whether this JWT is neither superseded nor expired."""
@@ -48,6 +49,10 @@ class Tokens:
     def is_api_key(self, key: object) -> bool:
         """Whether the widget API knows this key."""
         return isinstance(key, str) and key in self._options.api_keys
+
+    def is_user(self, name: object, password: object) -> bool:
+        """Whether the widget API knows this user and password."""
+        return (name, password) in self._options.users
 
     def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> tuple[str, str] | None:
         """(access token, the next refresh token), or ``None``. A refresh token works once."""

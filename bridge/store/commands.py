@@ -91,7 +91,7 @@ _TAKE = """
 WITH row AS (
     SELECT * FROM commands WHERE integration_id = $1 AND command_id = $2 FOR UPDATE
 ), free AS (
-    SELECT finished_at IS NULL AND (
+    SELECT finished_at IS NULL AND content = $4 AND (
                holder IS NULL OR holder = $3
                OR NOT EXISTS (SELECT FROM leases WHERE name = holder AND expires_at > clock_timestamp())
            ) AS ours FROM row
@@ -105,9 +105,12 @@ SELECT state, content, position, ours,
 """
 
 
-async def take(tx: Tx, holder: str, key: Key) -> Standing | None:
-    """How a command stands; unfinished and held by no living process, it is ``holder``'s from now on."""
-    row = await tx.fetchrow(_TAKE, key.integration_id, key.command_id, holder)
+async def take(tx: Tx, holder: str, key: Key, content: bytes) -> Standing | None:
+    """How a command stands; unfinished and held by no living process, it is ``holder``'s from now on.
+
+    Not where ``content`` is another's: a message that only has its id is not the command.
+    """
+    row = await tx.fetchrow(_TAKE, key.integration_id, key.command_id, holder, content)
     if row is None:
         return None
     return Standing(

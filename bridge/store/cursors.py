@@ -90,12 +90,39 @@ async def forget_lag(tx: Tx, integration_id: str, resource: str) -> None:
 
 
 async def fail(db: Database, integration_id: str, resource: str, error: str) -> None:
-    """Remember why a resource can't be read now, for ``bridge status``."""
+    """Remember why a resource can't be polled now, for ``bridge status``; ``advance`` forgets it."""
     await db.execute(
         "INSERT INTO cursors (integration_id, resource, error, error_at) VALUES ($1, $2, $3, now()) "
         "ON CONFLICT (integration_id, resource) DO UPDATE SET error = excluded.error, error_at = now()",
         integration_id,
         resource,
-        # PostgreSQL takes no NUL in a text, and an answer's own words may hold one.
-        error.replace("\0", ""),
+        _storable(error),
     )
+
+
+async def fail_scan(db: Database, integration_id: str, resource: str, error: str) -> None:
+    """Remember why a load, a sweep or an approved deletion can't go on, until ``scan_went_on``."""
+    await db.execute(
+        "INSERT INTO cursors (integration_id, resource, scan_error, scan_error_at) "
+        "VALUES ($1, $2, $3, now()) "
+        "ON CONFLICT (integration_id, resource) DO UPDATE "
+        "SET scan_error = excluded.scan_error, scan_error_at = now()",
+        integration_id,
+        resource,
+        _storable(error),
+    )
+
+
+async def scan_went_on(db: Database, integration_id: str, resource: str) -> None:
+    """Forget what ``fail_scan`` noted: the step that failed has succeeded, or nobody wants it any more."""
+    await db.execute(
+        "UPDATE cursors SET scan_error = NULL, scan_error_at = NULL "
+        "WHERE integration_id = $1 AND resource = $2 AND scan_error IS NOT NULL",
+        integration_id,
+        resource,
+    )
+
+
+def _storable(error: str) -> str:
+    # PostgreSQL takes no NUL in a text, and an answer's own words may hold one.
+    return error.replace("\0", "")

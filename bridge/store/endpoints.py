@@ -163,7 +163,8 @@ async def rotate_secret(
     if row is None:
         return None
     kinds = signing_secrets.kinds_of(row["signature"])
-    await signing_secrets.retire(tx, endpoint_id, kinds, overlap_seconds)
+    # Of both kinds: one that the endpoint no longer wants may still be in an overlap of its own.
+    await signing_secrets.retire(tx, endpoint_id, signing_secrets.kinds_of("both"), overlap_seconds)
     if await signing_secrets.longest_queue(tx, endpoint_id) >= signing_secrets.LONGEST_QUEUE:
         raise TooManySecrets(
             f"{signing_secrets.LONGEST_QUEUE} secrets of the endpoint are in force already: rotate again "

@@ -7,7 +7,12 @@ transaction's end, and the token, which grows at every take-over, refuses the wr
 """
 
 import asyncio
+import contextlib
+import os
+import secrets
+import socket
 import time
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
 
@@ -56,10 +61,27 @@ SELECT token = $2 AND expires_at > clock_timestamp() FROM leases WHERE name = $1
 """
 
 
+def holder_name() -> str:
+    """A name for one holder: its machine and process, for people, and what no other holder has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
 async def acquire(db: Database, name: str, holder: str, ttl_seconds: float) -> Lease | None:
     """Take the lease if it is free or has run out; ``None`` while anybody holds it, ``holder`` included."""
     token = await db.fetchval(_ACQUIRE, name, holder, ttl_seconds)
     return None if token is None else Lease(name=name, holder=holder, token=token)
+
+
+async def stand_by(
+    db: Database, name: str, holder: str, ttl_seconds: float, stop: asyncio.Event, *, look_seconds: float
+) -> Lease | None:
+    """Wait for the lease and take it, looking every ``look_seconds``; ``None`` when ``stop`` came first."""
+    while not stop.is_set():
+        lease = await acquire(db, name, holder, ttl_seconds)
+        if lease is not None:
+            return lease
+        await supervisor.pause(stop, look_seconds)
+    return None
 
 
 async def renew(db: Database, lease: Lease, ttl_seconds: float) -> bool:
@@ -79,6 +101,14 @@ async def assert_held(tx: Tx, lease: Lease) -> None:
     """
     if not await tx.fetchval(_ASSERT_HELD, lease.name, lease.token):
         raise LeaseLost(f"lease {lease.name}: it ran out, or another process holds it")
+
+
+@contextlib.asynccontextmanager
+async def fenced(db: Database, lease: Lease) -> AsyncIterator[Tx]:
+    """A transaction of ``lease``'s holder: ``db.transaction()``, and the fence before anything else."""
+    async with db.transaction() as tx:
+        await assert_held(tx, lease)
+        yield tx
 
 
 class Held:

@@ -1,4 +1,5 @@
-"""What an operator asks: how far polls and scans are, what is parked, who holds which lease.
+"""What an operator asks: how far polls and scans are, what is parked, which commands are under way, who
+holds which lease.
 
 Only ``bridge status`` reads these; nothing is decided by them.
 """
@@ -11,7 +12,10 @@ from bridge.store.database import Database
 
 
 class Polls(Struct, frozen=True, kw_only=True):
-    """The incremental polls of one resource so far; ``error`` says why it can't be read now."""
+    """The incremental polls of one resource so far; ``error`` says why it can't be polled now.
+
+    ``scan_error`` says why its load, sweep or approved deletions can't go on; polls may well.
+    """
 
     polled_at: datetime | None = None
     index_lag_seconds: float = 0.0
@@ -19,6 +23,8 @@ class Polls(Struct, frozen=True, kw_only=True):
     changes_found: int = 0
     error: str | None = None
     error_at: datetime | None = None
+    scan_error: str | None = None
+    scan_error_at: datetime | None = None
 
 
 async def polls(db: Database, integration_id: str) -> dict[str, Polls]:
@@ -60,7 +66,53 @@ async def proved_at(db: Database, integration_id: str) -> dict[str, datetime]:
     return {r[0]: r[1] for r in rows}
 
 
+class Commands(Struct, frozen=True, kw_only=True):
+    """One integration's commands. ``received``: not begun; ``waiting``: to be tried again; ``failed`` and
+    ``unknown``: of those that were received within a day."""
+
+    received: int = 0
+    running: int = 0
+    waiting: int = 0
+    oldest_seconds: float | None = None
+    failed: int = 0
+    unknown: int = 0
+
+    @property
+    def under_way(self) -> int:
+        """Those that have no result yet."""
+        return self.received + self.running + self.waiting
+
+
+# Each by an index of its own: all commands of a month may be remembered.
+UNDER_WAY = """
+SELECT count(*) FILTER (WHERE state = 'received'),
+       count(*) FILTER (WHERE state = 'running' AND step IS DISTINCT FROM 'waiting'),
+       count(*) FILTER (WHERE state = 'running' AND step = 'waiting'),
+       extract(epoch FROM clock_timestamp() - min(received_at))::float8
+  FROM commands WHERE integration_id = $1 AND finished_at IS NULL
+"""
+OF_A_DAY = """
+SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'unknown')
+  FROM commands WHERE received_at > now() - interval '1 day' AND integration_id = $1
+"""
+
+
+async def commands(db: Database, integration_id: str) -> Commands:
+    """How its commands stand."""
+    (under_way,) = await db.fetch(UNDER_WAY, integration_id)
+    (of_a_day,) = await db.fetch(OF_A_DAY, integration_id)
+    return Commands(
+        received=under_way[0],
+        running=under_way[1],
+        waiting=under_way[2],
+        oldest_seconds=None if under_way[3] is None else round(under_way[3], 3),
+        failed=of_a_day[0],
+        unknown=of_a_day[1],
+    )
+
+
 async def holders(db: Database) -> dict[str, str]:
-    """The leases held now, and by whom: ``poller:<integration id>``, ``relay…``."""
+    """The leases held now, and by whom: ``poller:<integration id>``, ``relay…``,
+    ``commands:…``."""
     rows = await db.fetch("SELECT name, holder FROM leases WHERE expires_at > clock_timestamp()")
     return {r[0]: r[1] for r in rows}

@@ -128,6 +128,24 @@ async def start(db: "Database | Tx", integration_id: str, resource: str, kind: S
     return already if already is not None else await start(db, integration_id, resource, kind)
 
 
+async def note_meaning(tx: Tx, scan_id: int, meaning: bytes) -> None:
+    """Before its first page is read: what decides, beside the rows, what this scan's records are."""
+    await tx.execute("UPDATE scans SET meaning = $2 WHERE id = $1 AND pages_read = 0", scan_id, meaning)
+
+
+async def has_meaning(db: Database, integration_id: str, resource: str, meaning: bytes) -> bool:
+    """Whether the newest scan of a resource was read by that meaning from its first page on, or will be;
+    ``True`` before the first scan."""
+    found = await db.fetchval(
+        "SELECT pages_read = 0 OR coalesce(meaning = $3, false) FROM scans "
+        "WHERE integration_id = $1 AND resource = $2 ORDER BY started_at DESC LIMIT 1",
+        integration_id,
+        resource,
+        meaning,
+    )
+    return found is None or bool(found)
+
+
 class Progress(Struct, frozen=True, kw_only=True):
     """What a run of pages adds to a scan: where it stands now, and what it saw."""
 

@@ -20,7 +20,7 @@ from bridge.tracker.client import Client, Gone
 from bridge.tracker.pages import Row
 from bridge.tracker.problems import NoRows, Refused, Unreadable
 from bridge.tracker.reading import Reader, Record
-from bridge.tracker.shapes import ResourceName, map_key
+from bridge.tracker.shapes import Fields, ResourceName, map_key
 
 # Where they are read under another name than the one they are written under.
 _READ_AS = {"phone": "mobile_phone", "additional_phone": "telephone"}
@@ -163,10 +163,15 @@ async def documents(client: Client, candidate: str) -> list[Document]:
     found = await client.read(call.method, path)
     if isinstance(found, Gone):
         return []
-    rows = _rows(found)
+    return documents_in(found, f"{call.method} {path}", client.settings.document)
+
+
+def documents_in(answer: Any, name: str, fields: Fields) -> list[Document]:
+    """The documents that an answer lists, as it is or in an envelope; ``NoRows`` names the call. Pure."""
+    rows = _rows(answer)
     if rows is None:
-        raise NoRows(f"{call.method} {path}: the answer holds no list of documents")
-    readers = [Reader("document", client.settings.document, row, None) for row in rows]
+        raise NoRows(f"{name}: the answer holds no list of documents")
+    readers = [Reader("document", fields, row, None) for row in rows]
     return [
         Document(remote_id=one.id, filename=one.text("filename"), document_type=one.text("document_type"))
         for one in readers

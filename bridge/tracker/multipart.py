@@ -5,7 +5,7 @@ from msgspec import Struct
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """One field of a form; with a ``filename`` it is a file."""
+    """One field of a form: text, or, with a ``filename``, a file."""
 
     name: str
     content: bytes
@@ -17,6 +17,8 @@ async def multipart(parts: list[Part]) -> tuple[str, bytes]:
     """The content type with its boundary, and the body."""
     form = aiohttp.FormData(default_to_multipart=True)
     for part in parts:
-        form.add_field(part.name, part.content, filename=part.filename, content_type=part.content_type)
+        # Of bytes aiohttp makes a file, whatever it is told.
+        content = part.content.decode() if part.filename is None else part.content
+        form.add_field(part.name, content, filename=part.filename, content_type=part.content_type)
     payload = form()
     return payload.content_type, await payload.as_bytes()

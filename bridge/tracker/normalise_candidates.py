@@ -46,13 +46,14 @@ def candidate(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData
 def tags(reader: Reader, *, ids: Ids) -> list[Member]:
     """The candidate's tags, each with what ties it to the candidate."""
     members = []
+    candidate_id = ids.of(Model.CANDIDATE, reader.id)
     for name in values.tags(reader.text("tags")):
         tag = values.tag_id(name)
         tie = f"{reader.id}:{tag}"
         tag_record = Tag(id=ids.of(Model.TAG, tag), remote_id=tag, name=name)
         tie_record = CandidateTag(
             id=ids.of(Model.CANDIDATE_TAG, tie),
-            candidate_id=ids.of(Model.CANDIDATE, reader.id),
+            candidate_id=candidate_id,
             tag_id=tag_record.id,
         )
         members.append(Member(model=Model.TAG, remote_id=tag, parent=reader.id, record=tag_record))

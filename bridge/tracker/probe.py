@@ -1,13 +1,14 @@
 """The scope test: what works with this account, without writing anything.
 
 Reading is tried by reading; an action by asking its path what it allows (``OPTIONS``): 405 or ``Allow``
-tells that the path exists, 404 that it does not, 401 and 403 that this account may not use it. Finding a
-person writes nothing, so it is really tried: that tells whether the widget API takes the credentials.
+tells that the path exists, 404 that it does not, 401 and 403 that this account may not use it. The widget
+API is asked by ``checkLogon`` whether it takes the credentials; finding a person is really tried.
 """
 
 from collections.abc import Awaitable, Iterable
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Fatal
@@ -178,7 +179,20 @@ async def _ask(client: Client, wanted: Action) -> Verdict:
     path = call.filled(job=_NO_ID, candidate=_NO_ID, application=_NO_ID)
     generation: Generation = "widget" if wanted.via == "widget" else "rest"
     answer = await client.request("OPTIONS", path, repeatable=True, generation=generation)
-    return _allowed(wanted.name, call, answer)
+    verdict = _allowed(wanted.name, call, answer)
+    if generation == "rest" or verdict.result != "works":
+        return verdict
+    return msgspec.structs.replace(verdict, reason=verdict.reason + await _logon(client, wanted))
+
+
+async def _logon(client: Client, wanted: Action) -> str:
+    """Whether the widget API takes the credentials, in words. Raises ``NoCredentials`` where it does not."""
+    logon = client.settings.calls["check_logon"]
+    try:
+        await client.call_widget(logon, {}, action=wanted.name, repeatable=True)
+    except Refused as error:
+        return f"; whether it takes the credentials can't be told: {error}"
+    return ", and the credentials are taken"
 
 
 def _allowed(name: str, call: Call, answer: Answer) -> Verdict:

@@ -129,7 +129,7 @@ _CANDIDATE: Fields = {
     "country": _reads("guess", "detail:address.country"),
     "tags": _reads("seen", "detail:tagText"),
     "salary_amount": _reads("seen", "detail:desiredSalaryNum"),
-    "salary_text": _reads("seen", "detail:desiredSalary"),
+    "salary_text": _reads("code", "detail:desiredSalary"),
     "note": _reads("seen", "detail:note"),
     "owner": _reads("guess", "detail:owner.id"),
     "created_at": _reads("guess", "any:creationDate"),
@@ -324,6 +324,7 @@ _ACTIONS = (
 )
 
 _CALLS = {
+    "check_logon": _widget("checkLogon"),
     "documents": Call(method="GET", path="/api/v1/Resource/{candidate}/Documents", sure="seen"),
     "document": Call(method="GET", path="/api/v1/Resource/{candidate}/Document/{document}", sure="seen"),
     "delete_candidate": Call(method="DELETE", path="/api/v1/Resource/{candidate}", sure="code"),

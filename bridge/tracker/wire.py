@@ -1,5 +1,6 @@
 """HTTP to TrackerRMS: one request out, one answer back, foreign exceptions made ours."""
 
+import io
 import socket
 import ssl
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from bridge.tracker.attempts import Patience
 from bridge.tracker.problems import TooLarge, Unreachable
 
 _CHUNK_BYTES = 1 << 16
+_LARGE_BYTES = 1 << 16
 
 
 class NotSent(Unreachable):
@@ -68,9 +70,11 @@ class Wire:
     ) -> Answer:
         """One request. Raises ``NotSent``, ``Unreachable`` (sent, no whole answer) or ``TooLarge``."""
         where = f"{method} {url}"
+        # Of bytes aiohttp writes all at once, which holds up the loop where they are many.
+        data = io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
         try:
             async with self._open().request(
-                method, url, headers=dict(headers), data=body, params=params, allow_redirects=False
+                method, url, headers=dict(headers), data=data, params=params, allow_redirects=False
             ) as response:
                 return Answer(
                     status=response.status,

@@ -181,7 +181,7 @@ async def test_without_the_store_it_says_that_it_is_not_ready(service: Service) 
     assert (ready.status, ready.json) == (503, {"status": "unavailable"})
     assert alive.status == 200
     assert (asked.status, asked.headers["Retry-After"]) == (503, "5")
-    assert "nothing was changed" in asked.detail
+    assert "look first" in asked.detail
 
 
 # --- the stage --------------------------------------------------------------------------------------------

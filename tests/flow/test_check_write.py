@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
+from bridge.simulator.options import API_KEY
 from bridge.simulator.remote import Remote
 from tests.flow.program import Ended, Program, account, integration
 
@@ -31,12 +30,6 @@ async def remote() -> AsyncIterator[Remote]:
 @pytest.fixture
 def program(remote: Remote, store_url: str, tmp_path: Path) -> Program:
     return Program(tmp_path, f'[store]\nurl = "{store_url}"\n' + integration(remote.url))
-
-
-async def _fault(remote: Remote, path: str, kind: str, **more: Any) -> None:
-    async with aiohttp.ClientSession(remote.url) as session:
-        answer = await session.post("/__faults", json={"path": path, "kind": kind, **more})
-        answer.raise_for_status()
 
 
 def _results(ended: Ended) -> dict[str, str]:
@@ -86,7 +79,7 @@ async def test_a_step_that_fails_says_why_and_the_candidate_is_removed(
     program: Program, remote: Remote, path: str, name: str, status: int, result: str
 ) -> None:
     before = await _all(remote)
-    await _fault(remote, path, "status", status=status, times=None, method="POST", effect=status == 500)
+    await remote.fault(path, "status", status=status, times=None, method="POST", effect=status == 500)
     ended = await program("check", "--write", "--json")
     assert _results(ended)[name] == result
     assert f"answered {status}" in _reason(ended, name)
@@ -96,7 +89,7 @@ async def test_a_step_that_fails_says_why_and_the_candidate_is_removed(
 
 async def test_a_creation_whose_answer_is_lost_is_found_and_removed(program: Program, remote: Remote) -> None:
     before = await _all(remote)
-    await _fault(remote, "/api/widget/createResource", "cut", method="POST")
+    await remote.fault("/api/widget/createResource", "cut", method="POST")
     ended = await program("check", "--write", "--json")
     assert _results(ended)["find_candidate"] == "works"
     assert (_results(ended)["remove_candidate"], await _all(remote)) == ("works", before)
@@ -106,7 +99,7 @@ async def test_a_candidate_that_can_not_be_removed_is_named_for_a_person(
     program: Program, remote: Remote
 ) -> None:
     before = await _all(remote)
-    await _fault(remote, "/api/v1/Resource/", "status", status=403, times=None, method="DELETE")
+    await remote.fault("/api/v1/Resource/", "status", status=403, times=None, method="DELETE")
     ended = await program("check", "--write", "--json")
     (left,) = (await _all(remote))["candidate"] - before["candidate"]
     assert f"candidate {left} (Bridge Check) is left in TrackerRMS" in _reason(ended, "remove_candidate")
@@ -126,3 +119,34 @@ async def test_a_dead_token_lets_no_action_seem_to_work(program: Program) -> Non
 async def test_a_healthy_account_gives_no_warning(program: Program) -> None:
     ended = await program("check", "--json")
     assert [f for f in ended.json if f["kind"] in ("fields", "time")] == []
+
+
+async def test_an_account_whose_widget_api_takes_no_bearer_token_is_told_what_to_add(
+    program: Program, remote: Remote
+) -> None:
+    before = await _all(remote)
+    await remote.quirk("bearer_for_widget", on=False)
+    ended = await program("check", "--json")
+    assert _results(ended) == dict.fromkeys(ACTIONS, "refused")
+    assert all("api_key, or username and password" in _reason(ended, name) for name in ACTIONS)
+    ended = await program("check", "--write", "--json")
+    assert _results(ended)["create_candidate"] == "refused"
+    assert 'actions.create_candidate = "rest"' in _reason(ended, "create_candidate")
+    assert await _all(remote) == before
+    ended = await program("check", "--write", "--json", BRIDGE_INTEGRATIONS_ACME_API_KEY=API_KEY)
+    assert set(_results(ended).values()) == {"works"}
+
+
+async def test_fields_that_are_not_read_back_are_named(program: Program) -> None:
+    wrong = '[integrations.tracker.writes.candidate]\nlinkedin = "rest:contactDetails.web"\n'
+    program.configure((program.directory / "bridge.toml").read_text() + wrong)
+    ended = await program("check", "--write", "--json")
+    assert _results(ended)["update_candidate"] == "works"
+    assert "but linkedin; correct writes.candidate" in _reason(ended, "update_candidate")
+
+
+async def test_finding_people_is_not_tried_where_it_is_off(program: Program) -> None:
+    off = '[integrations.tracker.actions]\nfind_person = "off"\n'
+    program.configure((program.directory / "bridge.toml").read_text() + off)
+    for arguments in (["check", "--json"], ["check", "--write", "--json"]):
+        assert "find_person" not in _results(await program(*arguments))

@@ -89,7 +89,7 @@ async def test_check_says_of_each_model_and_action_that_it_works(store_url: str,
     assert ended.code == 0
     models = [f["name"] for f in ended.json if f["kind"] == "model" and f["result"] == "works"]
     actions = [f["name"] for f in ended.json if f["kind"] == "action" and f["result"] == "works"]
-    assert (len(models), len(actions)) == (12, 5)
+    assert (len(models), len(actions)) == (12, 7)
 
 
 async def test_check_fails_where_a_model_that_is_on_is_refused(store_url: str, tmp_path: Path) -> None:

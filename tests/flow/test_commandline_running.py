@@ -2,34 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
-import pytest
 
 from bridge.simulator.remote import Remote
 from contracts import ids
-from tests.flow.program import CANDIDATES, RECORDS, Program, account, integration
+from tests.flow.program import CANDIDATES, RECORDS, Program, integration
 from tests.waiting import until
-
-
-@pytest.fixture
-async def remote() -> AsyncIterator[Remote]:
-    """The simulated account."""
-    async with account() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def program(
-    remote: Remote, store_url: str, kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
-) -> Program:
-    """The program, configured for the account, this test's database and this test's topics."""
-    kafka = f'bootstrap_servers = "{kafka_bootstrap}"\ntopic_prefix = "{topic_prefix}"\npartitions = 2'
-    return Program(tmp_path, f'[store]\nurl = "{store_url}"\n[kafka]\n{kafka}\n{integration(remote.url)}')
 
 
 def resource(status: Any, name: str) -> Any:

@@ -1,13 +1,23 @@
 """The demo shows what it claims, says so when it doesn't, and leaves nothing behind."""
 
+import re
 import signal
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import msgspec
 import pytest
 
+from bridge import app
+from bridge.config import Config, Secret, StoreConfig
 from bridge.demo import truth
-from bridge.demo.watching import Expectation, Seen
+from bridge.demo.receiving import Receiver
+from bridge.demo.watching import Expectation, Seen, Watch, journalled
+from bridge.store import endpoints, signing_secrets
+from bridge.webhooks.signing import Key, Signer
 from contracts import ids
 from contracts.entities import Model
 from tests.flow.program import Program
@@ -22,7 +32,19 @@ async def test_every_change_arrives_and_kafka_says_what_trackerrms_says(tmp_path
     assert equal == list(Model)
     for kind in ("candidate.created", "candidate.updated", "candidate.deleted", "application.updated"):
         assert kind in ended.out
-    assert "Every change arrived" in ended.out
+    for kind in (
+        "candidate.create",
+        "passthrough.request",
+        "application.move_to_stage",
+        "application.reject",
+    ):
+        assert f"{kind}.succeeded" in ended.out
+    assert len(re.findall(r"application\.updated .* command +[\d,]+ ms", ended.out)) == 2
+    assert "the same result, nothing done" in ended.out
+    assert "CV.pdf (resume)" in ended.out
+    assert re.search(r"\d+ of their events came as webhooks, each verified", ended.out)
+    assert "missing" not in ended.out
+    assert "Every change arrived, every command was carried out once, each event was delivered" in ended.out
     assert list(temporary.glob("trackerrms-demo-*")) == []
 
 
@@ -30,6 +52,7 @@ async def test_what_does_not_arrive_in_time_is_said_and_fails(tmp_path: Path) ->
     ended = await Program(tmp_path)("demo", "--seconds", "2", TMPDIR=str(tmp_path))
     assert ended.code == 1
     assert "did not arrive" in ended.out
+    assert "no result of " in ended.out
     assert "Not everything arrived as it should." in ended.out
     assert "The log is in" in ended.out
 
@@ -42,9 +65,15 @@ async def test_a_kept_demo_tells_how_to_look_on_and_ends_at_a_signal(tmp_path: P
         configuration = next(line for line in printed.splitlines() if line.endswith(" tail")).split()[2]
         told = await program("--config", configuration, "tail", "--from-beginning", "--limit", "1", "--json")
         status = await program("--config", configuration, "status", "--json")
+        listed = await program("--config", configuration, "deliveries", "list", "--json")
+        move = ["send", "application.move_to_stage", "--wait", "--data"]
+        data = '{"application_id": "remote:521", "stage_id": "remote:7"}'
+        moved = await program("--config", configuration, *move, data)
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
+    assert {one["state"] for one in listed.json} == {"delivered"}
     assert told.lines[0]["integrationid"] == "demo"
+    assert (moved.code, moved.out.split()[0]) == (0, "succeeded"), moved.err
     assert status.json["integrations"][0]["poller"] is not None
 
 
@@ -87,10 +116,48 @@ def event(kind: str) -> Seen:
 
 def test_a_change_is_complete_when_each_of_its_events_came_once() -> None:
     journal = [{"model": "application", "op": op, "remote_id": "9"} for op in ("deleted", "created")]
-    change = Expectation("It went and came back", "demo", 0.0, journal)
+    change = Expectation("It went and came back", 0.0, journalled("demo", journal))
     assert change.take(event("application.deleted"))
     assert not change.take(event("application.deleted"))
     assert not change.take(event("application.updated"))
     assert not change.complete.is_set()
     assert change.take(event("application.created"))
     assert change.complete.is_set()
+
+
+def test_what_a_command_touched_may_change_again_and_nothing_else() -> None:
+    watch = Watch()
+    watch.expect(Expectation("A command", 0.0, [("application.created", ID)], touched=[ID]))
+    assert watch.expectations[0].take(event("application.created"))
+    watch.left += [event("application.updated"), msgspec.structs.replace(event("job.updated"), subject=JOB)]
+    assert [one.subject for one in watch.unasked] == [JOB]
+
+
+def test_an_event_from_before_a_change_is_not_the_change() -> None:
+    change = Expectation("Later", 2.0, [("application.updated", ID)])
+    assert not change.take(event("application.updated"))
+
+
+# --- a webhook that does not come, or does not verify, is noticed -------------------------------------------
+
+
+async def test_what_is_signed_with_another_secret_is_refused_and_counted(
+    store_url: str, tmp_path: Path
+) -> None:
+    config = Config(data_dir=str(tmp_path), store=StoreConfig(url=Secret(store_url)))
+    receiver = Receiver()
+    async with app.opened(config, migrate=False) as installed, receiver.subscribed(installed) as endpoint_id:
+        stored = await endpoints.for_dispatch(installed.db, installed.keys.sealer, endpoint_id)
+        assert stored is not None
+        forged = Signer([Key(kind="v1", secret=signing_secrets.new("v1").secret)])
+        real = Signer([Key(kind="v1", secret=stored.secrets[0].secret)])
+        answers = []
+        async with aiohttp.ClientSession() as session:
+            for name, signer in (("evt_forged", forged), ("evt_real", real)):
+                headers = signer.headers(name, b"{}", datetime.now(UTC))
+                async with session.post(stored.endpoint.url, data=b"{}", headers=headers) as answer:
+                    answers.append(answer.status)
+        await receiver.wait(["evt_real"], time.monotonic() + 10)
+    assert answers == [400, 204]
+    assert list(receiver.verified) == ["evt_real"]
+    assert len(receiver.refused) == 1

@@ -72,6 +72,14 @@ async def test_an_action_that_is_there_works_and_nothing_is_written(
     assert verdict.result == "works", verdict.reason
 
 
+async def test_where_logging_on_is_not_answered_the_credentials_are_left_open(acme: Account) -> None:
+    await acme.fault("/api/widget/checkLogon", "status", status=404, times=None)
+    async with acme.client() as client:
+        verdict = await probe.action(client, "reject")
+    assert verdict.result == "works"
+    assert "whether it takes the credentials can't be told" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("path", "reason"), [("/api/v1/Nowhere", "404"), ("PATCH /api/v1/Resource", "not PATCH")]
 )

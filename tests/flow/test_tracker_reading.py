@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from bridge.config import IntegrationConfig, Secret
+from bridge.credentials import Lane
 from bridge.errors import Throttled
+from bridge.simulator.options import BEARER_TOKEN
 from bridge.tracker import probe
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.normalise import Normaliser
@@ -121,6 +124,27 @@ async def test_a_row_of_the_wrong_shape_does_not_lose_the_page(acme: Account, cl
 async def test_a_failure_that_passes_is_not_noticed(acme: Account, client: Client, kind: str) -> None:
     await acme.fault(CANDIDATES, kind, times=3)
     assert (await client.pages("candidates")).rows
+
+
+async def test_a_clients_lane_is_that_of_every_call_that_names_none(acme: Account) -> None:
+    lanes: list[str] = []
+
+    class Watched:
+        async def acquire(self, lane: Lane) -> None:
+            lanes.append(lane)
+
+        async def pause(self, seconds: float) -> None:
+            raise AssertionError(seconds)
+
+    config = IntegrationConfig(id="acme", base_url=acme.url, bearer_token=Secret(BEARER_TOKEN))
+    async with Client(config, Watched(), acme.vault(), patience=HASTY, lane="command") as client:
+        await client.pages("candidates")
+        await client.detail("candidates", "101")
+        await client.statuses()
+        await client.request("GET", "/api/v1/MetaData")
+        assert lanes == ["command"] * 5
+        await client.pages("candidates", lane="poll")
+    assert lanes[5:] == ["poll"]
 
 
 async def test_every_attempt_is_charged_to_the_budget(acme: Account) -> None:

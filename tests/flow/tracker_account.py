@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import TokenVault
+from bridge.credentials import Lane, TokenVault
 from bridge.sealing import Sealer
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
@@ -44,13 +44,16 @@ class Account:
         clock: Callable[[], datetime] = utc_now,
         vault: TokenVault | None = None,
         per_minute: int = 60_000,
+        lane: Lane = "poll",
         **settings: Any,
     ) -> AsyncIterator[Client]:
         """A client with the store's budget and vault; ``settings`` lie over its configuration."""
         given = {"base_url": self.url, "bearer_token": Secret(BEARER_TOKEN), "time_zone": self.time_zone}
         config = IntegrationConfig(id="acme", **{**given, **settings})
         budget = Budget(self._db, "acme", Terms(requests=per_minute))
-        async with Client(config, budget, vault or self.vault(), patience=patience, clock=clock) as client:
+        async with Client(
+            config, budget, vault or self.vault(), patience=patience, clock=clock, lane=lane
+        ) as client:
             yield client
 
     async def charged(self) -> int:

@@ -1,13 +1,27 @@
-"""The README speaks of everything that can be configured."""
+"""The README speaks of everything that can be configured, and what it shows of commands is so."""
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any, get_args
 
+import msgspec
+import pytest
 from msgspec import Struct
 
 from bridge import config
+from bridge.commands.failures import Code
+from bridge.tracker import resources
+from contracts import codec, commands, ids
+from contracts.commands import INPUTS
 
 README = Path(__file__).parents[2] / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+EXAMPLES = [msgspec.json.decode(block) for block in re.findall(r"^```json\n(.*?)^```", TEXT, re.M | re.S)]
+COMMANDS = [example for example in EXAMPLES if example["type"] in INPUTS]
+RESULTS = [example for example in EXAMPLES if example["type"].rpartition(".")[0] in INPUTS]
+LINES = re.findall(r"^(\S+)\t(\{.*\})$", TEXT, re.M)
+SENT = [shlex.split(line) for line in TEXT.splitlines() if line.startswith("bridge send ")]
 
 
 def settings() -> list[str]:
@@ -31,3 +45,82 @@ def test_the_settings_are_all_seen() -> None:
 
 def test_there_are_no_more_settings_than_a_person_can_keep_apart() -> None:
     assert len([key for key in settings() if "." in key]) < 65
+
+
+# --- commands ---------------------------------------------------------------------------------------------
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the table that begins with this heading, cell by cell."""
+    _, _, after = TEXT.partition(f"\n| {heading} |")
+    lines = after.split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_there_is_an_example_of_every_command_in_each_way_to_publish_one() -> None:
+    (python,) = [
+        b for b in re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S) if "AIOKafkaProducer" in b
+    ]
+    assert [example["type"] for example in COMMANDS] == list(INPUTS)
+    assert [msgspec.json.decode(value)["type"] for _, value in LINES] == list(INPUTS)
+    assert [words[2] for words in SENT] == list(INPUTS)
+    assert set(re.findall(r'await run\("([\w.]+)"', python)) == set(INPUTS)
+
+
+@pytest.mark.parametrize("value", [codec.encode(c) for c in COMMANDS] + [v.encode() for _, v in LINES])
+def test_an_example_is_a_command_and_every_key_in_it_is_read(value: bytes) -> None:
+    command, data = codec.decode_command(value)
+    assert unread(msgspec.json.decode(command.data), msgspec.json.decode(codec.encode(data))) == []
+
+
+@pytest.mark.parametrize("words", SENT, ids=lambda words: words[2])
+def test_what_is_sent_in_an_example_is_an_input(words: list[str]) -> None:
+    given = words[words.index("--data") + 1]
+    data = msgspec.json.decode(given, type=INPUTS[words[2]])
+    assert unread(msgspec.json.decode(given), msgspec.json.decode(codec.encode(data))) == []
+
+
+def unread(given: Any, read: Any, where: str = "data") -> list[str]:
+    """Keys that an example gives and the struct knows nothing of."""
+    if isinstance(given, list):
+        pairs = zip(given, read, strict=True)
+        return [one for n, (a, b) in enumerate(pairs) for one in unread(a, b, f"{where}[{n}]")]
+    if not isinstance(given, dict):
+        return [] if given == read else [where]
+    return [
+        one
+        for key, value in given.items()
+        for one in (unread(value, read[key], f"{where}.{key}") if key in read else [f"{where}.{key}"])
+    ]
+
+
+def test_lines_for_the_console_are_keyed_by_what_keeps_them_in_order() -> None:
+    for key, value in LINES:
+        data = msgspec.json.decode(value)["data"]
+        wanted = data.get("application_id") or data.get("candidate", {}).get("email_address")
+        assert wanted in (key, None)
+
+
+def test_the_example_of_a_result_is_one() -> None:
+    (shown,) = RESULTS
+    result = msgspec.convert(shown, commands.Result)
+    assert result.data.error is not None
+    assert result.data.error.code in get_args(Code)
+    assert msgspec.json.decode(codec.encode(result)) == shown
+    assert result.id == ids.result_id(result.integrationid, result.data.command_id)
+
+
+def test_every_error_code_is_explained() -> None:
+    table = rows("code")
+    assert [row[0].strip("`") for row in table] == list(get_args(Code))
+    assert {len(row) for row in table} == {4}
+    assert {row[2] for row in table} == {"yes", "no"}
+
+
+def test_every_step_is_told_with_the_call_that_carries_it_out() -> None:
+    told = {name: row[1] for row in rows("step") for name in re.findall(r"`(\w+)`", row[0])}
+    assert set(told) == set(resources.DEFAULT.actions)
+    for name, action in resources.DEFAULT.actions.items():
+        assert action.via == "widget"
+        assert action.widget is not None
+        assert told[name].startswith(f"widget `{action.widget.path.rpartition('/')[2]}`")

@@ -1,10 +1,18 @@
 """The older widget API: envelope, credentials, in-band errors, effects."""
 
+import hashlib
 from typing import Any
 
 import pytest
 
-from bridge.simulator.options import API_KEY
+from bridge.simulator.options import (
+    API_KEY,
+    BEARER_TOKEN,
+    CLIENT_SECRET,
+    PASSWORD,
+    REFRESH_TOKEN,
+    USERNAME,
+)
 from tests.simulator.account import Account
 
 PERSON = {
@@ -124,3 +132,61 @@ async def test_settings_list_the_users(account: Account) -> None:
     answer = await _widget(account, "getSettingsData")
     assert [user["UserId"] for user in answer["users"]] == list(range(20, 26))
     assert {"Id": 1, "Name": "Permanent"} in answer["opportunityWorkTypes"]
+
+
+async def test_a_user_and_password_will_do(account: Account) -> None:
+    known = {"username": USERNAME, "password": PASSWORD}
+    assert (await _widget(account, "checkLogon", credentials=known))["status"] == 0
+    assert (await _widget(account, "checkLogon", credentials={**known, "password": "x"}))["status"] == 1
+    assert (await _widget(account, "checkLogon", credentials={"username": USERNAME}))["status"] == 1
+
+
+async def test_without_its_quirk_the_bearer_token_is_no_user_and_an_access_token_is(account: Account) -> None:
+    await account.quirk("bearer_for_widget", on=False)
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": "EvoApi_1.0",
+        "client_secret": CLIENT_SECRET,
+        "refresh_token": REFRESH_TOKEN,
+    }
+    async with account.http.post("/oAuth2/Token", data=form) as answer:
+        access = (await answer.json())["access_token"]
+    for token, status in ((BEARER_TOKEN, 1), (access, 0)):
+        assert (await _widget(account, "checkLogon", jwt=token, credentials={}))["status"] == status
+
+
+async def test_a_person_is_found_by_the_second_email_too(account: Account) -> None:
+    given = {"surname": "Two", "contactDetails": {"email": "one@example.com", "email2": "two@example.com"}}
+    _, made = await account.call("POST", "/api/v1/Resource", given)
+    found = await _widget(account, "checkPerson", details={"email": "TWO@example.com"})
+    assert found["recordLink"].endswith(f"/{made['id']}")
+    assert (await _widget(account, "checkPerson", details={"email": "no@example.com"}))["recordLink"] == ""
+
+
+async def test_salaries_may_have_decimals(account: Account) -> None:
+    updates = [{"column": "desiredsalarynum", "value": "30000.5"}]
+    instructions = {"recordtype": "R", "recordid": 101}
+    await _widget(account, "updateRecord", instructions=instructions, updates=updates)
+    assert (await account.get("/api/v1/Resource/101"))["desiredSalaryNum"] == 30000.5
+
+
+async def test_what_was_attached_can_be_looked_at(account: Account) -> None:
+    file = {"filename": "cv.pdf", "recordType": "R", "recordId": 101, "documentType": "resume"}
+    made = await _widget(account, "attachDocument", file={**file, "data": "Y3Y="})
+    (line,) = await account.lines("/__documents")
+    assert line == {
+        "candidate": 101,
+        "documentId": made["recordId"],
+        "filename": "cv.pdf",
+        "documentType": "resume",
+        "size": 2,
+        "sha256": hashlib.sha256(b"cv").hexdigest(),
+    }
+
+
+async def test_a_record_can_be_seen_as_it_is_kept(account: Account) -> None:
+    await account.call("PATCH", "/api/v1/Resource/101", {"owner": {"id": 21}, "desiredSalary": "a lot"})
+    record = await account.control("GET", "/__records?entity=resource&id=101")
+    assert (record["ownerId"], record["desiredSalary"]) == (21, "a lot")
+    assert (await account.call("GET", "/__records?entity=resource&id=9"))[0] == 404
+    assert (await account.call("GET", "/__records?entity=poem&id=9"))[0] == 400

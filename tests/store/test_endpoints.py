@@ -91,6 +91,13 @@ async def test_a_rotation_without_overlap_ends_every_old_secret_at_once(db: Data
     assert (await stored(db)).secrets == tuple(newest)
 
 
+async def test_it_ends_those_of_a_kind_that_is_no_longer_wanted_too(db: Database) -> None:
+    made, _ = await created(db, signature="both")
+    await patched(db, made.id, signature="v1")
+    newest = await rotated(db, made.id, overlap_seconds=0)
+    assert (await stored(db)).secrets == tuple(newest)
+
+
 async def test_a_later_rotation_does_not_lengthen_the_life_of_an_old_secret(db: Database) -> None:
     made, (first,) = await created(db)
     await rotated(db, made.id, overlap_seconds=60)

@@ -55,3 +55,13 @@ async def test_what_is_stored_already_can_not_be_added_again(db: Database) -> No
         async with db.transaction() as tx:
             await snapshots.add(tx, "acme", [FULL, PLAIN])
     assert await db.fetchval("SELECT count(*) FROM snapshots") == 1
+
+
+async def test_snapshots_are_looked_up_one_by_one_before_there_are_statistics(db: Database) -> None:
+    many = [msgspec.structs.replace(PLAIN, remote_id=str(n), parent=f"candidates:{n}") for n in range(5_000)]
+    async with db.transaction() as tx:
+        await snapshots.add(tx, "acme", many)
+        by_key = await tx.fetch(f"EXPLAIN {snapshots._BY_KEY}", "acme", ["candidate"] * 500, ["x"] * 500)
+        by_parent = await tx.fetch(f"EXPLAIN {snapshots._BY_PARENT}", "acme", ["candidates:x"] * 500)
+    assert any("Index Cond" in line[0] and "(remote_id = k.remote_id)" in line[0] for line in by_key)
+    assert any("Index Cond" in line[0] and "(parent = k.parent)" in line[0] for line in by_parent)

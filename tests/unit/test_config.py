@@ -148,6 +148,15 @@ def test_a_secret_of_an_integration_comes_from_its_variable(tmp_path: Path) -> N
     assert found.integration("acme-uk").bearer_token == Secret("t")
 
 
+def test_the_widget_apis_credentials_come_from_variables_and_do_not_show(tmp_path: Path) -> None:
+    prefix = "BRIDGE_INTEGRATIONS_ACME_"
+    given = {"REGION": "us", "BEARER_TOKEN": "t", "API_KEY": "k-9", "USERNAME": "ann", "PASSWORD": "p-9"}
+    environ = {prefix + key: value for key, value in given.items()}
+    found = config.load(written(tmp_path, ""), environ).integration("acme")
+    assert (found.api_key, found.username, found.password) == (Secret("k-9"), "ann", Secret("p-9"))
+    assert "-9" not in repr(found)
+
+
 def test_variables_alone_make_an_integration(tmp_path: Path) -> None:
     environ = {
         "BRIDGE_INTEGRATIONS_ACME_REGION": "us",
@@ -218,6 +227,8 @@ def test_a_variable_can_not_lie_over_what_is_no_table(text: str, tmp_path: Path)
     [
         ({"bearer_token": None}, r"acme\.bearer_token: missing; .*BRIDGE_INTEGRATIONS_ACME_BEARER_TOKEN"),
         ({"bearer_token": None, "oauth_refresh_token": "r"}, r"acme\.oauth_client_secret: missing"),
+        ({"username": "u"}, r"acme\.password: missing; username and password go together"),
+        ({"password": "p"}, r"acme\.username: missing; username and password go together"),
         ({"region": None}, r"acme\.region: set region .* or base_url"),
         ({"base_url": "https://x"}, r"acme\.region: set region .* or base_url"),
         ({"region": None, "base_url": "x.example"}, r"acme\.base_url: must start with https://"),
@@ -283,3 +294,10 @@ def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
     assert {key for key, _, _ in reference.settings()} == reference.MEANINGS.keys()
+
+
+def test_a_list_is_set_by_a_variable_with_commas(tmp_path: Path) -> None:
+    environ = {"BRIDGE_WEBHOOKS_RETRY_SECONDS": "1, 2.5", "BRIDGE_OUTBOUND_ALLOW_NETWORKS": "10.0.0.0/8"}
+    found = config.load(written(tmp_path, ""), environ)
+    assert found.webhooks.retry_seconds == (1.0, 2.5)
+    assert found.outbound.allow_networks == ("10.0.0.0/8",)

@@ -22,6 +22,7 @@ standings = st.dictionaries(
         poll_due_at=moments,
         sweep_due_at=moments,
         blocked_until=moments,
+        background_blocked_until=moments,
         approved=st.booleans(),
     ),
 )
@@ -89,9 +90,17 @@ def test_what_is_read_whole_is_neither_loaded_nor_swept() -> None:
 
 
 def test_a_blocked_resource_is_left_alone_until_its_time() -> None:
-    found = {"jobs": idle(loaded=False, poll_due_at=0.0, approved=True, blocked_until=NOW + 3)}
+    blocked = {"blocked_until": NOW + 3, "background_blocked_until": NOW + 4}
+    found = {"jobs": idle(loaded=False, poll_due_at=0.0, approved=True, **blocked)}
     assert choose(found, NOW) == Wait(seconds=3.0)
     assert chosen(found, NOW + 3) == ("poll", "jobs")
+
+
+def test_polls_go_on_while_the_background_is_blocked_and_the_other_way_round() -> None:
+    found = {"jobs": idle(loaded=False, poll_due_at=0.0, background_blocked_until=NOW + 3)}
+    assert chosen(found, background_by=NOW) == ("poll", "jobs")
+    found = {"jobs": idle(loaded=False, poll_due_at=0.0, blocked_until=NOW + 3)}
+    assert chosen(found) == ("load", "jobs")
 
 
 def test_a_background_step_that_waited_too_long_goes_before_the_polls() -> None:
@@ -115,7 +124,7 @@ def test_only_what_is_due_and_not_blocked_is_chosen(found: Standings, patient: b
     if isinstance(task, Wait):
         return
     standing = found[task.resource]
-    assert standing.blocked_until <= NOW
+    assert (standing.blocked_until if task.work == "poll" else standing.background_blocked_until) <= NOW
     assert {
         "poll": standing.poll_due_at <= NOW or (standing.scanning and not standing.incremental),
         "delete": standing.approved,

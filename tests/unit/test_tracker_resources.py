@@ -62,6 +62,11 @@ def test_an_unknown_field_is_named_with_the_known_ones() -> None:
         ({"details": {"users": "always"}}, "tracker.details.users: users can't be read by id"),
         ({"details": {"jobs": "often"}}, "tracker.details.jobs: must be one of"),
         ({"actions": {"fly": "rest"}}, "tracker.actions.fly: no such action"),
+        ({"actions": {"find_person": "rest"}}, "tracker.actions.find_person: must be one of widget, off"),
+        ({"actions": {"reject": "off"}}, "tracker.actions.reject: must be one of rest, widget"),
+        ({"paths": {"find_person": "/x"}}, "tracker.paths.find_person: no such path"),
+        ({"paths": {"document": "/x/{candidate}"}}, "tracker.paths.document: must hold {candidate}, {doc"),
+        ({"fields": {"document": {"foo": "x"}}}, "tracker.fields.document.foo: no such field"),
     ],
 )  # fmt: skip
 def test_a_bad_correction_is_one_line_that_names_its_key(raw: dict[str, Any], key: str) -> None:
@@ -86,6 +91,27 @@ def test_actions_can_be_corrected_call_by_call() -> None:
     assert (reject.via, reject.rest.method, reject.rest.path) == ("rest", "PUT", "/r/{application}")
     assert reject.widget is not None
     assert reject.widget.path == "/w"
+
+
+def test_finding_people_can_be_switched_off_and_documents_corrected() -> None:
+    settings = resources.configure(
+        {
+            "actions": {"find_person": "off"},
+            "paths": {"find_person_widget": "/w/who", "documents": "/d/{candidate}"},
+            "fields": {"document": {"filename": "row:title"}},
+        }
+    )
+    person = settings.actions["find_person"]
+    assert (person.call, person.widget and person.widget.path) == (None, "/w/who")
+    assert settings.calls["documents"].path == "/d/{candidate}"
+    assert [str(read) for read in settings.document["filename"]] == ["row:title"]
+
+
+def test_every_action_has_the_call_it_is_set_to() -> None:
+    for action in resources.DEFAULT.actions.values():
+        assert action.call is not None
+        assert action.via in action.choices
+        assert action.repeatable <= set(action.choices)
 
 
 def test_rows_volatile_keys_and_details_can_be_corrected() -> None:

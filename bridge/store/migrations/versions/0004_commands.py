@@ -38,6 +38,8 @@ CREATE TABLE commands (
     PRIMARY KEY (integration_id, command_id)
 ) WITH (fillfactor = 70);
 CREATE INDEX commands_by_time ON commands (received_at);
+-- bridge status counts those under way, among all that are remembered.
+CREATE INDEX commands_under_way ON commands (integration_id) WHERE finished_at IS NULL;
 """
 
 _ATTEMPTS = """

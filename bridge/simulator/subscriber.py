@@ -1,0 +1,48 @@
+"""A subscriber over HTTP: takes what is posted, tells whoever runs it, and answers as it is told."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from aiohttp import web
+from msgspec import Struct
+
+_LARGEST_BODY_BYTES = 64 * 1024 * 1024
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """A request as it came: header names in small letters, the body byte for byte."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What the subscriber says, after ``after_seconds``."""
+
+    status: int = 204
+    headers: Mapping[str, str] = {}
+    after_seconds: float = 0.0
+
+
+@contextlib.asynccontextmanager
+async def listening(host: str, port: int, answer: Callable[[Arrival], Answer]) -> AsyncIterator[str]:
+    """It listens while the block lasts; gives its URL. ``OSError`` where the port is taken."""
+
+    async def handle(request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        said = answer(Arrival(path=request.path, headers=headers, body=await request.read()))
+        await asyncio.sleep(said.after_seconds)
+        return web.Response(status=said.status, headers=said.headers)
+
+    app = web.Application(client_max_size=_LARGEST_BODY_BYTES)
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        name, actual = runner.addresses[0][:2]
+        yield f"http://[{name}]:{actual}/" if ":" in name else f"http://{name}:{actual}/"
+    finally:
+        await runner.cleanup()

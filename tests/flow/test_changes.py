@@ -1,0 +1,66 @@
+"""Storing and telling go side by side in one transaction: neither outlives the other's failure."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bridge.capture.changes import Changes, Observation
+from bridge.capture.publishing import Identity, Publisher
+from bridge.store.database import Database
+from bridge.store.outbox import OutboxRow
+from bridge.store.records import Source
+from contracts.entities import Model
+from tests.flow.tracker_account import SEALER
+from tests.unit.capture_records import HASHER, family, member
+
+IDENTITY = Identity(integration_id="acme", topic_prefix="ats")
+
+
+class Failing(Publisher):
+    """Writes a thousand events, then raises what it was given: by then snapshots are on their way."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(IDENTITY, SEALER, keep_values=False, max_message_bytes=1_000_000)
+        self._error = error
+        self._written = 0
+
+    def event(self, *args: Any) -> OutboxRow | None:
+        self._written += 1
+        if self._written > 1_000:
+            raise self._error
+        return super().event(*args)
+
+
+def seen(row_id: int) -> Observation:
+    """A candidate as just read."""
+    found = family("candidates", str(row_id), member(Model.CANDIDATE, str(row_id)))
+    source = Source(row_id=row_id, quick=None, fingerprint=None, version=None)
+    return Observation(source=source, latest=None, found=found)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no event"), asyncio.CancelledError()])
+async def test_nothing_is_stored_when_the_events_can_not_be_written(
+    store_url: str, error: BaseException
+) -> None:
+    changes = Changes(IDENTITY, HASHER, Failing(error), frozenset(Model))
+    async with await Database.open(store_url, pool_size=1) as db:
+        with pytest.raises(type(error)) as raised:
+            async with db.transaction() as tx:
+                await changes.apply(tx, "candidates", [seen(n) for n in range(2_000)], "poll")
+        assert raised.value is error
+        # The one connection is free for the next transaction, and what was being stored is not there.
+        async with db.transaction() as tx:
+            assert await tx.fetchval("SELECT count(*) FROM snapshots") == 0
+
+
+async def test_events_are_not_queued_when_the_snapshots_can_not_be_stored(store_url: str) -> None:
+    publisher = Publisher(IDENTITY, SEALER, keep_values=False, max_message_bytes=1_000_000)
+    changes = Changes(IDENTITY, HASHER, publisher, frozenset(Model))
+    async with await Database.open(store_url, pool_size=1) as db:
+        await db.execute("ALTER TABLE snapshots ADD CONSTRAINT none CHECK (remote_id <> '1999')")
+        with pytest.raises(Exception, match="violates check constraint"):
+            async with db.transaction() as tx:
+                await changes.apply(tx, "candidates", [seen(n) for n in range(2_000)], "poll")
+        async with db.transaction() as tx:
+            assert await tx.fetchval("SELECT count(*) FROM outbox") == 0
