@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 
 from bridge.commands.failures import Failed, input_invalid
-from bridge.errors import Permanent, Transient
+from bridge.errors import Permanent, Throttled, Transient
 from bridge.outbound import Outbound
 from contracts.commands import Attachment, PartFile
 
@@ -62,7 +62,12 @@ async def content_of(
     except Permanent as error:
         raise input_invalid(f"{where}.data_url: {error}") from error
     except Transient as error:
-        raise Failed("REMOTE.SERVICE_UNAVAILABLE", f"{where}.data_url: {error}", retryable=True) from error
+        raise Failed(
+            "REMOTE.SERVICE_UNAVAILABLE",
+            f"{where}.data_url: {error}",
+            retryable=True,
+            retry_after_seconds=error.retry_after_seconds if isinstance(error, Throttled) else None,
+        ) from error
     return found.body, found.content_type or given.content_type
 
 

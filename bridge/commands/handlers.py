@@ -15,7 +15,8 @@ from bridge.store.hints import Hint
 from bridge.tracker.problems import EffectUnknown
 from contracts.commands import CreateApplication, CreateCandidate, MoveToStage, Passthrough, Reject
 
-_SENT = "passthrough"
+SENDING = "passthrough"
+"""The step of a command whose one call may have been sent."""
 
 
 class Handled(Struct, frozen=True, kw_only=True):
@@ -26,8 +27,8 @@ class Handled(Struct, frozen=True, kw_only=True):
     attempt: tuple[Place, Progress] | None = None
 
 
-async def handle(account: Account, ledger: Ledger, data: Input, *, begun: bool) -> Handled:
-    """Carry a command out. ``begun``: an earlier run of it may have come some way.
+async def handle(account: Account, ledger: Ledger, data: Input, *, sent: bool) -> Handled:
+    """Carry a command out. ``sent``: an earlier run of it stopped at ``SENDING``.
 
     Raises ``Failed`` and the errors of ``failures.TROUBLE``; those that are retryable leave things so that
     the next call goes on from there.
@@ -51,20 +52,20 @@ async def handle(account: Account, ledger: Ledger, data: Input, *, begun: bool) 
             application, done = await moving.reject(account, data)
             return Handled(done=done, hints=(_hint(account, "applications", application, command_id),))
         case Passthrough():
-            return Handled(done=await _passthrough(account, ledger, data, begun=begun))
+            return Handled(done=await _passthrough(account, ledger, data, sent=sent))
         case unreachable:
             assert_never(unreachable)
 
 
-async def _passthrough(account: Account, ledger: Ledger, data: Passthrough, *, begun: bool) -> Done:
+async def _passthrough(account: Account, ledger: Ledger, data: Passthrough, *, sent: bool) -> Done:
     """A call that changes something goes out once: nobody but the caller knows how to look for its effect."""
     if data.method in passing.READS:
         return await passing.request(account, data)
-    if begun:
+    if sent:
         raise NeverKnown(
             f"{data.method} may have been sent before the bridge stopped; look whether it took effect"
         )
-    await ledger.note(_SENT, [line(_SENT, f"{data.method}: about to be sent")])
+    await ledger.note(SENDING, [line(SENDING, f"{data.method}: about to be sent")])
     try:
         return await passing.request(account, data)
     except EffectUnknown as error:

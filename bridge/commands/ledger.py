@@ -39,6 +39,20 @@ class Ledger:
         self.key = key
         self._db = db
         self._lease = lease
+        self._touched: dict[str, str] = {}
+
+    def hints(self) -> tuple[Hint, ...]:
+        """What its attempt has in TrackerRMS so far: to be read at once, although the command failed."""
+        return tuple(
+            Hint(
+                integration_id=self.key.integration_id,
+                resource=resource,
+                row_id=int(remote_id),
+                cause="command",
+                command_id=self.key.command_id,
+            )
+            for resource, remote_id in self._touched.items()
+        )
 
     async def note(self, step: str | None, lines: Sequence[Mapping[str, Any]] = (), tries: int = 0) -> None:
         """Where the command is. Raises ``LeaseLost`` when it is another process's now."""
@@ -72,6 +86,8 @@ class Ledger:
                 # The result tells its id, and the next command may name it before it is read.
                 named = [(Model.APPLICATION, progress.application)]
                 await lookups.put_ids(tx, self.key.integration_id, named)
+        there = {"candidates": progress.candidate, "applications": progress.application}
+        self._touched = {resource: remote_id for resource, remote_id in there.items() if remote_id}
 
     async def _note(self, tx: Tx, step: str | None, lines: Sequence[Mapping[str, Any]], tries: int) -> None:
         await leases.assert_held(tx, self._lease)

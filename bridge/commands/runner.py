@@ -76,43 +76,45 @@ class Runner:
     async def carry_out(self, work: Work) -> None:
         """Return when the command has its one result. Raises ``Stopping``; ``LeaseLost`` and ``Transient``
         when the ledger can't be written."""
-        began_at, tries, begun = work.taken_at, 0, False
+        began_at, tries, sent = work.taken_at, 0, False
         if not work.new:
             standing = await self._take(work)
             if not standing.ours:
                 await self._answer_again(work, standing)
                 return
             began_at = min(began_at, time.monotonic() - standing.age_seconds)
-            tries, begun = standing.tries, standing.state == "running"
+            tries, sent = standing.tries, standing.step == handlers.SENDING
         await self._claim(work)
-        await self._try_until(work, began_at + self._account.terms.config.deadline_seconds, tries, begun)
+        await self._try_until(work, began_at + self._account.terms.config.deadline_seconds, tries, sent)
 
-    async def _try_until(self, work: Work, deadline: float, tries: int, begun: bool) -> None:
+    async def _try_until(self, work: Work, deadline: float, tries: int, sent: bool) -> None:
+        ledger = Ledger(self._db, self._lease, work.key)
         while True:
             tries += 1
             try:
-                handled = await self._attempt(work, begun=begun)
+                handled = await self._attempt(work, ledger, sent=sent)
             except failures.TROUBLE as error:
                 failed = failures.of(error)
                 pause = self._pause_after(failed, tries, deadline)
                 if pause is None:
-                    await self._end(work, _ending_of(failed), tries, failure=failed.failure)
+                    left = Handled(done=Done(result=None), hints=ledger.hints())
+                    await self._end(work, _ending_of(failed), tries, left, failed.failure)
                     return
                 await self._wait(work, failed.failure, tries, pause)
-                begun = True
+                # What may be tried again was not sent, or looks for its own traces.
+                sent = False
             else:
-                await self._end(work, "succeeded", tries, handled=handled)
+                await self._end(work, "succeeded", tries, handled)
                 return
 
-    async def _attempt(self, work: Work, *, begun: bool) -> Handled:
+    async def _attempt(self, work: Work, ledger: Ledger, *, sent: bool) -> Handled:
         if self._stop.is_set():
             raise Stopping
         async with self._slots:
             if self._stop.is_set():
                 raise Stopping
             try:
-                ledger = Ledger(self._db, self._lease, work.key)
-                return await handlers.handle(self._account, ledger, work.input, begun=begun)
+                return await handlers.handle(self._account, ledger, work.input, sent=sent)
             except BridgeError:
                 raise
             except Exception as error:
@@ -179,13 +181,12 @@ class Runner:
         work: Work,
         ending: commands.Final,
         tries: int,
-        *,
-        handled: Handled | None = None,
+        handled: Handled,
         failure: Failure | None = None,
     ) -> None:
-        row = self._row(work, ending, handled.done if handled else None, failure)
+        row = self._row(work, ending, handled.done, failure)
         size = len(row.value or b"")
-        if size + _AROUND_BYTES > self._account.terms.max_message_bytes and handled is not None:
+        if size + _AROUND_BYTES > self._account.terms.max_message_bytes:
             said = f"the result was left out: it has {size} bytes, more than kafka.max_message_bytes allows"
             row = self._row(work, ending, Done(result=None, warnings=(said,)), failure)
         what = f"{failure.code}: {failure.message}" if failure else "done"
@@ -200,8 +201,8 @@ class Runner:
                     tries=tries,
                 ),
                 row=row,
-                hints=handled.hints if handled else (),
-                attempt=handled.attempt if handled else None,
+                hints=handled.hints,
+                attempt=handled.attempt,
             )
         )
         _log.info(
@@ -216,7 +217,7 @@ class Runner:
         )
 
     def _row(
-        self, work: Work, ending: commands.Final, done: Done | None, failure: Failure | None
+        self, work: Work, ending: commands.Final, done: Done, failure: Failure | None
     ) -> outbox.OutboxRow:
         key = work.key
         result = results.envelope(

@@ -45,6 +45,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     """How a command stands. ``ours``: it is not finished, and this process is to carry it out."""
 
     state: State
+    step: str | None
     content: bytes
     position: str
     ours: bool
@@ -99,7 +100,7 @@ WITH row AS (
     UPDATE commands SET holder = $3
       FROM free WHERE ours AND integration_id = $1 AND command_id = $2
 )
-SELECT state, content, position, ours,
+SELECT state, step, content, position, ours,
        extract(epoch FROM clock_timestamp() - received_at)::float8, tries, result
   FROM row, free
 """
@@ -115,12 +116,13 @@ async def take(tx: Tx, holder: str, key: Key, content: bytes) -> Standing | None
         return None
     return Standing(
         state=row[0],
-        content=row[1],
-        position=row[2],
-        ours=row[3],
-        age_seconds=row[4],
-        tries=row[5],
-        result=row[6],
+        step=row[1],
+        content=row[2],
+        position=row[3],
+        ours=row[4],
+        age_seconds=row[5],
+        tries=row[6],
+        result=row[7],
     )
 
 

@@ -186,6 +186,7 @@ async def commanded(
     options: Options | None = None,
     start: bool = True,
     integration: dict[str, Any] | None = None,
+    kafka_: dict[str, Any] | None = None,
     **commands: Any,
 ) -> AsyncIterator[Bench]:
     """A bridge that carries out commands; ``commands`` lie over its configuration of them."""
@@ -201,6 +202,7 @@ async def commanded(
             world=world or small,
             options=options or calm,
             integration=integration,
+            topics_=kafka_,
         ) as bridge:
             given = {"readback_seconds": 0.5, "deadline_seconds": 20.0} | commands
             bridge.settings = msgspec.structs.replace(

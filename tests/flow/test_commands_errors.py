@@ -118,6 +118,18 @@ async def test_with_a_key_or_a_user_the_widget_api_works(bench: Bench, integrati
     assert len(await bench.documents(candidate)) == 1
 
 
+async def test_what_a_command_that_failed_has_written_is_told_at_once(bench: Bench) -> None:
+    await bench.bridge.simulator.index(lag_seconds=3600)
+    await bench.fault("attach", "status", status=403)
+    data = await bench.create(attachments=[CV])
+    result = await bench.caller.run("candidate.create", data)
+    assert code(result) == "INTEGRATION.PERMISSION_MISSING"
+    [told] = await bench.events(Model.CANDIDATE, result["subject"])
+    [applied] = await bench.events(Model.APPLICATION, result["subject"])
+    assert (told["type"], applied["type"]) == ("candidate.created", "application.created")
+    await bench.bridge.simulator.index(lag_seconds=0.2, flush=True)
+
+
 async def test_an_integration_that_is_not_configured_is_named(bench: Bench) -> None:
     await bench.caller.send_raw(envelope("candidate.create", await bench.create(), "lost", "nobody"))
     result = await bench.caller.result("lost")

@@ -12,7 +12,7 @@ from aiohttp import web
 from bridge.simulator.options import API_KEY, BEARER_TOKEN
 from tests.commanding import code, ending
 from tests.conftest import Databases
-from tests.flow.commanded import Bench, calm, commanded, message
+from tests.flow.commanded import Bench, calm, commanded, message, warnings
 from tests.flow.outbound_peers import answering, peer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,12 +28,15 @@ class Recorder:
     def __init__(self) -> None:
         self.url = ""
         self.paths: list[str] = []
+        """What was asked for, but for the bridge's own exchange of its token."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """By path."""
-        self.paths.append(request.path_qs)
+        own_exchange = request.path == "/api/Auth/ExchangeToken" and await request.read()
+        if not own_exchange:
+            self.paths.append(request.path_qs)
         match request.path:
-            case "/api/Auth/ExchangeToken":
+            case _ if own_exchange:
                 return web.json_response({"token": "the-jwt", "expiration": "2099-01-01T00:00:00Z"})
             case "/redirect":
                 raise web.HTTPFound(f"{self.url}/echo")
@@ -192,6 +195,21 @@ async def test_an_answer_is_told_up_to_its_cap(recording: Bench) -> None:
         assert code(result) == (None if size == LARGEST else "REMOTE.UNKNOWN_HTTP_ERROR")
 
 
+async def test_an_answer_too_large_for_the_topic_is_left_out_and_that_is_said(
+    databases: Databases, kafka_bootstrap: str, recorder: Recorder
+) -> None:
+    small = {"max_message_bytes": 100_000}
+    async with commanded(
+        databases, kafka_bootstrap, integration={"base_url": recorder.url}, kafka_=small
+    ) as made:
+        for size, warned in ((90_000, 0), (100_000, 1)):
+            data = {"method": "POST", "path": "/large", "params": {"bytes": str(size)}}
+            result = await made.caller.run("passthrough.request", data)
+            assert ending(result) == "succeeded"
+            assert ("kafka.max_message_bytes" in str(warnings(result))) == bool(warned)
+            assert (result["data"]["result"] is None) == bool(warned)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -210,12 +228,12 @@ async def test_a_path_that_leads_elsewhere_or_ends_the_token_is_refused(
     recording: Bench, recorder: Recorder, path: str
 ) -> None:
     async with peer(answering(b"")) as other:
-        before = len([p for p in recorder.paths if "echo" in p or "Exchange" in p])
+        before = len([p for p in recorder.paths if "echo" in p or "change" in p.lower() or "oAuth" in p])
         data = {"method": "POST", "path": path.format(other=f"127.0.0.2:{other.port}")}
         result = await recording.caller.run("passthrough.request", data)
         assert code(result) == "PLATFORM.INPUT_INVALID", result
         assert other.connections == 0
-    assert len([p for p in recorder.paths if "echo" in p or "Exchange" in p]) == before
+    assert len([p for p in recorder.paths if "echo" in p or "change" in p.lower() or "oAuth" in p]) == before
 
 
 @pytest.mark.parametrize("path", ["/@{other}/echo", "/x@{other}:80/echo", "/echo?u=http://{other}/"])
@@ -280,6 +298,27 @@ async def test_a_write_whose_answer_is_lost_is_unknown_and_never_sent_again(benc
         assert (ending(result), code(result)) == ("unknown", "REMOTE.UNKNOWN_HTTP_ERROR")
     else:
         assert result["data"]["result"]["status"] == 500
+
+
+async def test_a_write_that_was_not_taken_is_sent_again(bench: Bench) -> None:
+    fault = {"method": "POST", "status": 429, "retry_after": 0, "times": 3}
+    await bench.remote.fault("/api/v1/Resourc[e]", "status", **fault)
+    name = bench.someone()["last_name"]
+    answer = await _ask(bench, "POST", "/api/v1/Resource", data={"surname": name})
+    assert answer["status"] == 201
+    found = await bench.remote.truth("candidate")
+    assert len([one for one in found.values() if one["last_name"] == name]) == 1
+
+
+async def test_a_form_whose_file_can_not_be_had_yet_is_sent_later(recording: Bench) -> None:
+    answers = [
+        b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\npng",
+    ]
+    async with peer(answering(*answers)) as server:
+        part = {"name": "f", "value": {"name": "f.png", "data_url": f"http://127.0.0.2:{server.port}/"}}
+        answer = await _ask(recording, "POST", "/echo", multipart_form_data=[part])
+    assert answer["data"]["form"]["f"]["data"] == "cG5n"
 
 
 async def test_a_read_whose_answer_is_lost_is_made_again(bench: Bench) -> None:
