@@ -42,6 +42,8 @@ class Signer:
 
     def __init__(self, keys: Iterable[Key]) -> None:
         self._signs = [(key.kind, key.expires_at, _sign_with(key)) for key in keys]
+        lasting = all(end is None for _, end, _ in self._signs)
+        self._kinds = " ".join([kind for kind, *_ in self._signs]) if lasting else None
 
     def headers(self, event_id: str, body: bytes, now: datetime) -> dict[str, str]:
         """The three headers of an attempt that is made at ``now``.
@@ -59,6 +61,8 @@ class Signer:
 
     def signed_with(self, now: datetime) -> str:
         """The kinds that sign now, for the log: ``v1``, ``v1 v1``, ``v1 v1a`` …"""
+        if self._kinds is not None:
+            return self._kinds
         return " ".join([kind for kind, end, _ in self._signs if end is None or end > now])
 
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from bridge.commands.lanes import Lanes
-from bridge.kafka.offsets import Offsets
+from bridge.kafka import Offsets
 
 ONE, OTHER = ("commands", 0), ("commands", 1)
 
