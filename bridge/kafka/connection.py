@@ -5,7 +5,9 @@ refuses us (a wrong password, a certificate nobody vouches for, a missing right)
 is an ``EnvironmentFault`` that names the key to look at.
 """
 
+import asyncio
 import ssl
+from collections.abc import Coroutine
 from typing import Any
 
 from aiokafka import errors
@@ -17,6 +19,7 @@ from bridge.errors import BridgeError, ConfigError, EnvironmentFault, Transient
 FAILURES = (errors.KafkaError, OSError, TimeoutError)
 """What aiokafka raises when something outside goes wrong; ``translate`` turns each into one of ours."""
 
+_SETTLE_SECONDS = 5.0
 _REFUSALS = (
     errors.TopicAuthorizationFailedError,
     errors.GroupAuthorizationFailedError,
@@ -35,6 +38,21 @@ def options(config: KafkaConfig, timeout_seconds: float) -> dict[str, Any]:
         "request_timeout_ms": int(timeout_seconds * 1000),
         **_security(config),
     }
+
+
+async def begun(starting: Coroutine[Any, Any, None]) -> None:
+    """Start a client, to the end even when this is cancelled: the caller stops it then.
+
+    aiokafka loses the connection under way of a start that is cut off, and it stays open.
+    """
+    task = asyncio.ensure_future(starting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_SETTLE_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _security(config: KafkaConfig) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Consumer:
         client = AIOKafkaConsumer(**self._settings)
         client.subscribe(self._topics, listener=_Listener(self._on_lost))
         try:
-            await client.start()
+            await connection.begun(client.start())
         except BaseException as error:
             await client.stop()
             if isinstance(error, connection.FAILURES):

@@ -158,7 +158,7 @@ class Producer:
 
     async def _started(self, client: Any) -> Any:
         try:
-            await client.start()
+            await connection.begun(client.start())
         except BaseException:
             await client.stop()
             raise

@@ -35,7 +35,7 @@ class Replay:
             max_partition_fetch_bytes=self._config.max_message_bytes,
         )
         try:
-            await client.start()
+            await connection.begun(client.start())
         except BaseException as error:
             await client.stop()
             if isinstance(error, connection.FAILURES):

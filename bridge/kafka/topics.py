@@ -146,9 +146,12 @@ async def _admin(config: KafkaConfig) -> AsyncIterator[Any]:
     """An admin client; failures inside the block come out as ours."""
     admin = AIOKafkaAdminClient(**connection.options(config, _TIMEOUT_SECONDS))
     try:
-        await admin.start()
-    except connection.FAILURES as error:
-        raise await connection.unreachable(config, _TIMEOUT_SECONDS) from error
+        await connection.begun(admin.start())
+    except BaseException as error:
+        await admin.close()
+        if isinstance(error, connection.FAILURES):
+            raise await connection.unreachable(config, _TIMEOUT_SECONDS) from error
+        raise
     try:
         yield admin
     except connection.FAILURES as error:

@@ -126,14 +126,13 @@ class Unifier:
         return {} if record is None else dict(self._of[entity](record_id, record))
 
     def _user(self, record_id: int, record: Record) -> Iterator[tuple[Key, Unified]]:
-        address = text(record["email"])
         yield (
             ("user", str(record_id)),
             {
                 "remote_id": str(record_id),
                 "first_name": text(record["firstName"]),
                 "last_name": text(record["surname"]),
-                "email": address if address and _EMAIL.match(address) else None,
+                "email": _email(text(record["email"])),
             },
         )
 
@@ -146,7 +145,7 @@ class Unifier:
 
     def _candidate(self, remote_id: str, record: Record) -> Unified:
         phones = ((text(record["mobilePhone"]), "MOBILE"), (text(record["telephone"]), None))
-        addresses = (text(record["email"]), text(record["email2"]))
+        addresses = (_email(text(record["email"])), _email(text(record["email2"])))
         return {
             "remote_id": remote_id,
             "first_name": text(record["firstName"]),
@@ -155,9 +154,7 @@ class Unifier:
             "title": text(record["jobTitle"]),
             "source": text(record["source"]),
             "phone_numbers": [{"phone_number": number, "type": kind} for number, kind in phones if number],
-            "email_addresses": [
-                {"email_address": a, "type": None} for a in addresses if a and _EMAIL.match(a)
-            ],
+            "email_addresses": [{"email_address": a, "type": None} for a in addresses if a],
             "social_media": _social(text(record["linkedin"])),
             "location": _address(record),
             "remote_created_at": self._utc(record["creationDate"]),
@@ -275,6 +272,15 @@ class Unifier:
 def _salary(low: float | None, high: float | None) -> Unified:
     one = low if high is None or low == high else high if low is None else None
     return {"salary_amount": one, "salary_amount_from": low, "salary_amount_to": high}
+
+
+def _email(address: str | None) -> str | None:
+    """An address as the unified models spell it: its domain in lower case; ``None`` for what is none."""
+    if not address:
+        return None
+    local, at, domain = address.rpartition("@")
+    spelled = local + at + domain.lower()
+    return spelled if _EMAIL.match(spelled) else None
 
 
 def _social(link: str | None) -> list[Unified]:
