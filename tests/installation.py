@@ -174,6 +174,7 @@ async def installed(
             | (topics_ or {}),
             "capture": {
                 "poll_seconds": 0.5,
+                "overlap_seconds": 1.0,
                 "sweep_minutes": 0.02,
                 "confirm_seconds": 0.0,
                 "deletion_limit_percent": 100,

@@ -68,10 +68,11 @@ class Poller:
         self._hints_blocked_until = 0.0
         self._held = held
         self._normaliser = normaliser
-        self._resources = resources
+        # By any text: a task's resource is one.
+        self._resources: dict[str, Resource] = dict(resources.items())
         self._rhythm = rhythm
         self._salt = salt
-        self._walks = {name: Walk(doors, pace, resource) for name, resource in resources.items()}
+        self._walks = {name: Walk(doors, pace, resource) for name, resource in self._resources.items()}
         self._standings: dict[str, Standing] = {}
         self._backoffs: dict[str, float] = {}
         self._statuses: Statuses = {}
@@ -158,8 +159,7 @@ class Poller:
 
     def _hint_context(self, name: str) -> Context | None:
         """What reading a hinted record needs; ``None`` for what this integration does not follow."""
-        resource = next((known for known in self._resources if known == name), None)
-        if resource is None or name not in WHOLE:
+        if name not in self._resources or name not in WHOLE:
             return None
         if name == "applications" and not self._statuses_digest:
             raise Unreachable("applications wait until the placement statuses have been read")
@@ -231,7 +231,7 @@ class Poller:
                 await self._carry_out(name)
 
     async def _poll(self, name: str) -> None:
-        standing, walk = self._standings[name], self._walk(name)
+        standing, walk = self._standings[name], self._walks[name]
         cursor = await cursors.load(self._doors.db, self._doors.integration_id, name)
         started = time.monotonic()
         if not standing.incremental:
@@ -257,12 +257,12 @@ class Poller:
             await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
         context = self._context(name, None, reread=scan is not None)
-        _, flaw = await self._walk(name).read_whole(context, first=first, scan=scan)
+        _, flaw = await self._walks[name].read_whole(context, first=first, scan=scan)
         return flaw
 
     async def _learn_statuses(self) -> None:
         """The tenant's placement statuses, which decide what applications mean."""
-        page = await self._doors.pages.run(self._resource("statuses"), None, 1, 1)
+        page = await self._doors.pages.run(self._resources["statuses"], None, 1, 1)
         rows = [row.decode() for row in page.pages[0].rows]
         self._statuses = self._normaliser.status_table(rows)
         self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
@@ -283,7 +283,7 @@ class Poller:
             standing.sweep_due_at = now
 
     async def _scan(self, name: str) -> None:
-        standing, walk = self._standings[name], self._walk(name)
+        standing, walk = self._standings[name], self._walks[name]
         db, integration_id = self._doors.db, self._doors.integration_id
         self._check_statuses(name)
         scan = await scans.running(db, integration_id, name)
@@ -294,7 +294,7 @@ class Poller:
         if name == "applications" and scan.pages_read == 0:
             async with leases.fenced(db, self._doors.lease) as tx:
                 await scans.note_meaning(tx, scan.id, self._statuses_digest)
-        read_to_the_end = scan.segment >= len(self._resource(name).states)
+        read_to_the_end = scan.segment >= len(self._resources[name].states)
         reread = scan.kind in ("resync", "republish")
         if read_to_the_end or await walk.step(scan, self._contexts(name, reread=reread)):
             ended = await scans.running(db, integration_id, name)
@@ -304,7 +304,7 @@ class Poller:
             standing.loaded, standing.scanning = True, False
 
     async def _carry_out(self, name: str) -> None:
-        if self._resource(name).by_id is None:
+        if self._resources[name].by_id is None:
             # Its list alone tells what came back since a person was asked; and one that was flawed or cut off
             # since then has ended the row of misses.
             for _ in range(2):
@@ -313,7 +313,7 @@ class Poller:
                     raise Transient(f"approved deletions wait for two complete reads: {flaw}")
         for held in await deletions.waiting(self._doors.db, self._doors.integration_id):
             if held.resource == name and held.state == "approved":
-                walk = self._walk(name)
+                walk = self._walks[name]
                 walk.unclaimed.note(await walk.deletion.carry_out(held))
 
     def _contexts(self, name: str, *, reread: bool = False) -> Callable[[str | None], Context]:
@@ -324,18 +324,12 @@ class Poller:
         if name == "applications":
             parts.append(self._statuses_digest)
         return Context(
-            resource=self._resource(name),
+            resource=self._resources[name],
             state=state,
             key=self._salt(*parts),
             statuses=self._statuses,
             reread=reread,
         )
-
-    def _walk(self, name: str) -> Walk:
-        return self._walks[self._resource(name).name]
-
-    def _resource(self, name: str) -> Resource:
-        return next(resource for known, resource in self._resources.items() if known == name)
 
 
 def _lane(task: Task) -> str:

@@ -90,7 +90,9 @@ class Walk:
                 number, done = number + 1, run.done
         if loaded and flaw is None:
             lag = max(lag, cursor.index_lag_seconds)
-            total = total.plus(await self.unclaimed.settle(started, lag * _LAG_MARGIN))
+            # The index may run further behind than it was ever seen to.
+            late = max(self._pace.overlap_seconds, lag * _LAG_MARGIN)
+            total = total.plus(await self.unclaimed.settle(started, late))
         await cursors.advance(
             doors.db,
             self._id,

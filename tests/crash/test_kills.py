@@ -80,7 +80,7 @@ async def test_kills_lose_nothing_and_invent_nothing(
 ) -> None:
     rng = Random(SEED)
     # Large enough that the first load outlasts the kills that are meant for it.
-    world = World(7, 25 * KILLS, 4 * KILLS, 20 * KILLS, 12, index_lag_seconds=0.3)
+    world = World(7, 60 * KILLS, 4 * KILLS, 20 * KILLS, 12, index_lag_seconds=0.3)
     async with killable(store_url, kafka_bootstrap, topic_prefix, data_dir, world) as (bridge, process):
         for _ in range(KILLS // 2):
             await process.start()

@@ -42,6 +42,22 @@ async def test_a_tag_that_moves_to_another_candidate_is_never_deleted(bridge: In
     assert oracle.false_deletions(bridge.topics, INTEGRATION, await bridge.simulator.journal()) == []
 
 
+async def test_a_tag_seen_to_go_before_a_late_index_shows_who_took_it_is_never_deleted(
+    bridge: Installation,
+) -> None:
+    world = bridge.server.world
+    first, second = sorted(world.live["resource"].ids())[:2]
+    await bridge.simulator.index(lag_seconds=0)
+    world.change("update", "resource", first, tagText="Wanderer")
+    await bridge.agree()
+    # Nobody has seen the index to be late yet. The first record is read by id again, for its change is young.
+    await bridge.simulator.index(lag_seconds=0.8)
+    world.change("update", "resource", second, tagText="Wanderer")
+    world.change("update", "resource", first, tagText="")
+    topics = await bridge.agree()
+    assert oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal()) == []
+
+
 async def test_a_tag_that_nobody_carries_any_more_is_deleted_by_a_poll(bridge: Installation) -> None:
     world = bridge.server.world
     first = min(world.live["resource"].ids())
