@@ -6,6 +6,10 @@ from typing import Any
 
 _WIDTH = 96
 _CHOICES = 6
+_RECORD = (
+    "the record after the change, as its topic tells; in `deleted` its identifiers and `remote_deleted_at`, "
+    "and the rest only where the integration keeps values"
+)
 _SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/components/messages/"
 Schema = dict[str, Any]
@@ -79,7 +83,7 @@ class _Page:
         yield ""
         yield "`data`:"
         yield ""
-        yield from self._fields(change, links={"record": "the record, see its topic"})
+        yield from self._fields(change, links={"record": _RECORD})
         yield ""
         yield "Headers, to filter without parsing; results and dead letters have them too:"
         yield ""
