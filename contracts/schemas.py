@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from contracts import codec, commands, dead_letters, events
+from contracts import codec, commands, dead_letters, events, meanings
 from contracts.entities import STRUCTS, Model
 
 DIRECTORY = Path(__file__).parent / "schema"
@@ -28,6 +28,12 @@ def generate() -> dict[str, dict[str, Any]]:
     made["command-result.v1.json"] = _result_schema()
     made["dead-letter.v1.json"] = _written(msgspec.json.schema(dead_letters.DeadLetter), "Dead letter")
     return made
+
+
+def described(struct: type[Struct]) -> str:
+    """What a struct is for, in a line: its docstring's first paragraph."""
+    first = (inspect.getdoc(struct) or "").partition("\n\n")[0]
+    return " ".join(first.replace("``", "`").replace("`None`", "`null`").split())
 
 
 def render(schema: dict[str, Any]) -> str:
@@ -74,7 +80,8 @@ def _written(schema: dict[str, Any], title: str) -> dict[str, Any]:
 
 
 def _titled(schema: dict[str, Any], title: str) -> dict[str, Any]:
-    for definition in schema["$defs"].values():
+    for name, definition in schema["$defs"].items():
+        meanings.describe(name, definition)
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
     return {"$schema": DIALECT, "title": title, **schema}

@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import json
-import shutil
-import subprocess
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +10,15 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 from standardwebhooks import Webhook
 
-_NODE = Path(__file__).parent / "node"
+from tests import npm
+
+NODE = Path(__file__).parent / "node"
+_UNVERIFIED = "deliveries aren't verified with npm's standardwebhooks"
 
 
 class Capture(Struct, frozen=True, kw_only=True):
@@ -146,27 +146,14 @@ def verify_with_node(captures: Sequence[Capture], secrets: Collection[str]) -> N
         {"secrets": list(secrets), "headers": c.headers, "body": base64.b64encode(c.body).decode()}
         for c in captures
     ]
-    verified = subprocess.run(
-        ["node", str(_NODE / "verify.js")],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    verified = npm.run(NODE / "verify.js", _UNVERIFIED, json.dumps(given))
+    assert verified.returncode == 0, verified.stderr
     assert json.loads(verified.stdout) == []
 
 
-def need_node() -> None:
-    """Fetch npm's library, once; without node or npm the test is skipped, and says so."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("no node and npm here: deliveries aren't verified with npm's standardwebhooks")
-    if not (_NODE / "node_modules" / "standardwebhooks").exists():
-        fetched = subprocess.run(
-            ["npm", "ci", "--silent", "--no-audit", "--no-fund"],
-            cwd=_NODE, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if fetched.returncode:
-            pytest.skip(f"npm can't fetch standardwebhooks: {fetched.stderr.strip()[:200]}")
+def need_node() -> Path:
+    """The ``node_modules`` with npm's library, fetched once; without npm the test is skipped, and says so."""
+    return npm.packages(NODE, _UNVERIFIED)
 
 
 def verify_ed25519(captures: Sequence[Capture], public_key: str) -> None:

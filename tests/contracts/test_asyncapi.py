@@ -1,0 +1,141 @@
+"""The committed AsyncAPI document and its page are those of the structs, valid; the examples are true."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridge.commands.failures import TITLES
+from contracts import (
+    asyncapi,
+    asyncapi_page,
+    codec,
+    commands,
+    dead_letters,
+    examples,
+    meanings,
+    schemas,
+    topics,
+)
+from contracts.entities import STRUCTS, Model
+from contracts.examples import Example
+from tests import npm
+from tests.contracts import asyncapi_document as reading
+
+DOCUMENT: dict[str, Any] = json.loads(asyncapi.FILE.read_text(encoding="utf-8"))
+SCRIPT = Path(__file__).parent / "node" / "asyncapi.js"
+EXAMPLES = list(examples.everything())
+TOPICS = [*topics.all_events().values(), topics.commands(), topics.command_results(), topics.dead_letter()]
+_WARNING = 1  # of the parser's severities: 0 error, 1 warning, 2 information, 3 hint
+
+
+def test_the_committed_document_is_fresh() -> None:
+    made = asyncapi.render(asyncapi.document())
+    assert asyncapi.FILE.read_text(encoding="utf-8") == made, "run: python -m contracts.asyncapi"
+
+
+def test_the_committed_page_is_fresh() -> None:
+    made = asyncapi_page.render(asyncapi.document())
+    assert asyncapi.PAGE.read_text(encoding="utf-8") == made, "run: python -m contracts.asyncapi"
+
+
+def test_asyncapis_own_parser_takes_it() -> None:
+    given = asyncapi.FILE.read_text(encoding="utf-8")
+    ended = npm.run(SCRIPT, "the AsyncAPI document isn't held against @asyncapi/parser", given)
+    assert ended.returncode == 0, ended.stderr
+    said = json.loads(ended.stdout)
+    assert [one for one in said["diagnostics"] if one[0] <= _WARNING] == []
+    assert said["channels"] == TOPICS
+    directions = {address: action for action, address, _ in said["operations"]}
+    assert directions == dict.fromkeys(TOPICS, "send") | {topics.commands(): "receive"}
+
+
+def test_every_topic_is_a_channel() -> None:
+    assert [channel["address"] for channel in DOCUMENT["channels"].values()] == TOPICS
+
+
+def test_the_topics_of_another_prefix_are_told_too() -> None:
+    told = [channel["address"] for channel in asyncapi.document("ats")["channels"].values()]
+    assert told == [topic.replace("trackerrms", "ats", 1) for topic in TOPICS]
+
+
+def test_every_reference_names_something() -> None:
+    named = set(reading.references(DOCUMENT))
+    assert all(reading.resolve(DOCUMENT, reference) for reference in named)
+
+
+def test_every_definition_and_message_is_used() -> None:
+    components = DOCUMENT["components"]
+    made = {f"#/components/{kind}/{name}" for kind in ("messages", "schemas") for name in components[kind]}
+    assert made <= set(reading.references(DOCUMENT))
+
+
+def test_the_examples_shown_are_the_encoded_ones() -> None:
+    shown = [
+        e for message in DOCUMENT["components"]["messages"].values() for e in message.get("examples", ())
+    ]
+    assert {e["name"]: e["payload"] for e in shown} == {e.name: json.loads(e.value) for e in EXAMPLES}
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["messages"]))
+def test_an_example_is_what_its_message_says(name: str) -> None:
+    message = DOCUMENT["components"]["messages"][name]
+    for example in message.get("examples", ()):
+        assert reading.faults(DOCUMENT, message["payload"], example["payload"]) == []
+        assert (
+            reading.faults(DOCUMENT, reading.closed(message.get("headers")), example.get("headers", {})) == []
+        )
+
+
+@pytest.mark.parametrize("model", Model)
+def test_an_example_of_an_event_is_read_and_written_alike(model: Model) -> None:
+    for example in examples.of_events(model):
+        event = codec.decode_event(example.value)
+        assert codec.encode(event) == example.value
+        assert (event.type, event.subject) == (example.name, example.key.decode())
+
+
+def test_the_other_examples_are_read_and_written_alike() -> None:
+    assert [rewritten(one, commands.Result) for one in examples.of_results()] == examples.of_results()
+    letters = examples.of_dead_letters()
+    assert [rewritten(one, dead_letters.DeadLetter) for one in letters] == letters
+
+
+def rewritten(example: Example, kind: type) -> Example:
+    value = codec.encode(msgspec.json.decode(example.value, type=kind))
+    return msgspec.structs.replace(example, value=value)
+
+
+def test_the_failures_of_examples_are_titled_as_the_bridge_titles_them() -> None:
+    errors = [json.loads(one.value)["data"]["error"] for one in examples.of_results()]
+    assert all(error is None or error["title"] == TITLES[error["code"]] for error in errors)
+
+
+def test_every_field_of_a_message_is_told_in_words() -> None:
+    silent = [
+        (name, field)
+        for name, definition in DOCUMENT["components"]["schemas"].items()
+        for field, schema in definition.get("properties", {}).items()
+        if "$ref" not in schema and "description" not in schema
+    ]
+    assert silent == []
+
+
+def test_no_words_are_left_of_fields_that_are_gone() -> None:
+    known: dict[str, set[str]] = {}
+    for schema in schemas.generate().values():
+        for name, definition in schema["$defs"].items():
+            known.setdefault(name.partition("_")[0], set()).update(definition.get("properties", ()))
+    told = {name: set(fields) for name, fields in meanings.MEANINGS.items()}
+    assert {name: fields - known.get(name, set()) for name, fields in told.items()} == {
+        n: set() for n in told
+    }
+
+
+def test_the_page_tells_every_topic_and_field() -> None:
+    page = asyncapi.PAGE.read_text(encoding="utf-8")
+    assert [topic for topic in TOPICS if f"Topic `{topic}`" not in page] == []
+    fields = {f for struct in STRUCTS.values() for f in struct.__struct_fields__}
+    assert [field for field in sorted(fields) if f"| `{field}` |" not in page] == []
