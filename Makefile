@@ -43,6 +43,9 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --extra embedded --extra simulator pyproject.toml -o requirements.lock
 	$(LOCK) --upgrade --extra embedded --extra simulator --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements.lock pyproject.toml -o requirements-image.lock
+	$(LOCK) -c requirements.lock --extra simulator pyproject.toml -o requirements-image-simulator.lock
+	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 clean:
 	rm -rf $(VENV) .bridge .mypy_cache .ruff_cache .pytest_cache .hypothesis

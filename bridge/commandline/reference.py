@@ -60,6 +60,8 @@ MEANINGS = {
     "api.host": "where the HTTP API listens; `0.0.0.0` for every address of the machine",
     "api.port": "the API's port; 0 takes a free one and says which in the log",
     "api.requests_per_minute": "of one token, in each process; above it the API answers 429",
+    "monitoring.host": "where health and metrics are served; `0.0.0.0` for every address of the machine",
+    "monitoring.port": "their port, in every process; 0 takes a free one and says which in the log",
     "webhooks.retry_seconds": "the pauses before the second attempt at a delivery, the third and so on; "
     "a fifth shorter or longer by chance; after the last it has failed, until it is resent or recovered",
     "webhooks.in_flight": "deliveries to one endpoint at the same time, at most",
