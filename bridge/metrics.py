@@ -31,7 +31,21 @@ RELAY_PUBLISHED = Counter(
     "bridge_relay_published", "Messages that the broker acknowledged.", registry=REGISTRY
 )
 RELAY_BATCH = Histogram("bridge_relay_batch_seconds", "Publishing one batch to Kafka.", registry=REGISTRY)
-COUNTED = (RELAY_PUBLISHED, RELAY_BATCH)
+COMMANDS = Counter("bridge_commands_finished", "Commands that ended.", ("type", "outcome"), registry=REGISTRY)
+COMMAND_SECONDS = Histogram(
+    "bridge_command_seconds",
+    "From a command's arrival here to its end.",
+    ("type",),
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600),
+    registry=REGISTRY,
+)
+DELIVERIES = Counter(
+    "bridge_deliveries_attempted",
+    "Attempts to deliver, by outcome: the status as `2xx` and so on, or what went wrong before one.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+COUNTED = (RELAY_PUBLISHED, RELAY_BATCH, COMMANDS, COMMAND_SECONDS, DELIVERIES)
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -63,7 +77,12 @@ BUDGET_USED = Reading(
 BUDGET_LEFT = Reading(
     name="bridge_budget_left_requests", meaning="Left of a minute's budget.", labels=("integration",)
 )
-STORE = (OUTBOX_ROWS, OUTBOX_OLDEST, SCAN_AGE, BUDGET_USED, BUDGET_LEFT)
+DELETIONS_HELD = Reading(
+    name="bridge_deletions_held_records",
+    meaning="Deletions that wait for a person, or were approved and are not done.",
+    labels=("integration",),
+)
+STORE = (OUTBOX_ROWS, OUTBOX_OLDEST, SCAN_AGE, BUDGET_USED, BUDGET_LEFT, DELETIONS_HELD)
 READ = (STAGE_SILENT, SCRAPE_FAILED, *STORE)
 
 

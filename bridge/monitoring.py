@@ -15,7 +15,7 @@ from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, outbox, overview
+from bridge.store import budgets, deletions, outbox, overview
 from bridge.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -124,6 +124,8 @@ async def stored(db: Database, integrations: tuple[str, ...]) -> list[Sample]:
         for resource, at in (await overview.proved_at(db, integration)).items():
             age = (datetime.now(UTC) - at).total_seconds()
             found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
+        held = sum(one.row_count for one in await deletions.waiting(db, integration))
+        found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
         usage = await budgets.usage(db, integration)
         if usage is not None:
             left = max(0, usage.requests_per_minute - usage.used)
