@@ -1,4 +1,4 @@
-"""The table of configuration keys in the README, made from the structs of ``bridge.config``.
+"""The tables of configuration keys and of metrics in the README, made from their declarations.
 
 ``python -m bridge.commandline.reference`` writes it anew; a test checks that it is fresh.
 """
@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
-from bridge import config
+from bridge import config, metrics
 from bridge.config import Config, Secret
 
 BEGIN, END = "<!-- configuration keys: generated -->", "<!-- end of configuration keys -->"
+METRICS_BEGIN, METRICS_END = "<!-- metrics: generated -->", "<!-- end of metrics -->"
 
 MEANINGS = {
     "data_dir": "where the embedded servers keep their data, and the development key",
@@ -99,6 +100,14 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def metrics_table() -> str:
+    """The table of metrics in Markdown: name, type, labels, meaning."""
+    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for name, kind, labels, meaning in metrics.documented():
+        lines.append(f"| `{name}` | {kind} | {', '.join(f'`{one}`' for one in labels)} | {meaning} |")
+    return "\n".join(lines)
+
+
 def settings() -> list[tuple[str, Any, Any]]:
     """(key, annotation, default) of everything that can be set; ``integrations.`` stands for each of them."""
     found: list[tuple[str, Any, Any]] = []
@@ -163,9 +172,14 @@ def _default(default: Any) -> str:
 
 def written_into(text: str) -> str:
     """The README's text with the table as it is now. ``ValueError`` where its place is not marked."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    text = _between(text, BEGIN, END, table())
+    return _between(text, METRICS_BEGIN, METRICS_END, metrics_table())
+
+
+def _between(text: str, begin: str, end: str, made: str) -> str:
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{made}\n{end}{after}"
 
 
 if __name__ == "__main__":

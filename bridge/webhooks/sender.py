@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from bridge import metrics
 from bridge.config import WebhooksConfig
 from bridge.outbound import Answer, Failure, Outbound
 from bridge.sealing import Sealer
@@ -74,6 +75,7 @@ class Sender:
             # Our own connections are all in use: nothing was sent, and nothing is held against the endpoint.
             self.park(channel, item, _BUSY_SECONDS)
             return False
+        metrics.DELIVERIES.labels(came.kind if isinstance(came, Failure) else f"{came.status // 100}xx").inc()
         seen = _seen(came)
         verdict = policy.judge(seen, item.attempts + 1, self._terms, _random.uniform(-1, 1))
         self._record(channel, item, came, verdict, now)
