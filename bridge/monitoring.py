@@ -21,8 +21,9 @@ from bridge.store.database import Database
 _log = structlog.get_logger(__name__)
 _STORE_SECONDS = 2.0
 _KAFKA_SECONDS = 5.0
-# A loop goes round every few seconds; the longest steps (a page of a slow list, retried) take a few minutes.
-SILENT_SECONDS = 600.0
+# A loop goes round every few seconds. The longest steps, with every call at its longest and tried again,
+# take minutes; no outage makes them longer than this. It is the last resort: who watches ends what is stuck.
+SILENT_SECONDS = 1800.0
 
 
 class Parts(Struct, frozen=True, kw_only=True):
