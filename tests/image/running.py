@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from bridge import embedded
 from tests.image import recipe, rooms
+from tests.image.compose import environment
 from tests.image.container import Container, loopback_up, within_seconds
-from tests.image.test_compose import environment
 
 SOCKET = ".s.PGSQL.5432"
 
@@ -73,7 +73,8 @@ def is_locked_in(bridge: Container) -> None:
     expect(bridge.run("touch", "/tmp/written").returncode == 0, "writing to /tmp")  # noqa: S108 (inside)
     pip = bridge.run("python", "-m", "pip", "--version")
     expect("No module named pip" in pip.stderr, "pip is not there", pip)
-    unset = bridge.run("env", "-u", "BRIDGE_STORE_URL", "bridge", "migrate")
+    without = ["env", "-u", "BRIDGE_STORE_URL", "BRIDGE_DATA_DIR=/tmp/data"]
+    unset = bridge.run(*without, "bridge", "migrate")
     expect(unset.returncode == 3 and "embedded" in unset.stderr, "no PostgreSQL in the image", unset)
     print(f"    {who.stdout.strip()}; the root is read-only, /tmp is not; no pip, no embedded servers")
 
