@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check lock soak bench clean
+.PHONY: install demo test check lock soak bench image-proof clean
 
 install: $(STAMP)
 
@@ -36,6 +36,10 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.bench.volume $(ARGS)
 	$(BIN)/python -m tests.bench.commands
 	$(BIN)/python -m tests.bench.webhooks
+
+# Runs each step of the Dockerfile in a clean root, where no engine can build it; needs root and debootstrap.
+image-proof: $(STAMP)
+	$(BIN)/python -m tests.image.proof $(ARGS)
 
 # Pin the newest versions that pyproject.toml allows, with hashes.
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11

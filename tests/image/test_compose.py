@@ -1,30 +1,19 @@
 """The Compose file: what it sets are settings, and what it waits for can be waited for."""
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from bridge import config, sealing
 from bridge.app import ROLES
 from bridge.config import Secret
 from bridge.simulator.options import BEARER_TOKEN
-from tests.image.recipe import ROOT, settings, stages
+from tests.image.compose import FILE, SERVICES, environment
+from tests.image.recipe import settings, stages
 from tests.kafka_server import version
-
-FILE = ROOT / "compose.yaml"
-SERVICES: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
-
-
-def environment() -> dict[str, str]:
-    """The bridge's variables, with the defaults of what the shell may set."""
-    given = SERVICES["bridge"]["environment"]
-    return {key: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for key, value in given.items()}
 
 
 def test_the_variables_are_settings_that_the_bridge_accepts(tmp_path: Path) -> None:
