@@ -137,6 +137,7 @@ def test_the_network_policy_follows_the_configuration(helm: Helm) -> None:
         ({"config": {"kafka": {"bootstrap_servers": None}}}, "kafka.bootstrap_servers"),
         ({"config": {"integrations": []}}, "config.integrations"),
         ({"config": {"monitoring": {"port": 0}}}, "config.monitoring.port"),
+        ({"config": {"api": {"port": 8421}}}, "config.monitoring.port"),
         ({"secretRefs": {"integrations": {"acme": {"api_key": {"name": "a", "key": "b"}}}}}, "acme"),
         ({"mode": "sidecar", "roles": {"poller": {"enabled": False}}}, "sidecar"),
         (

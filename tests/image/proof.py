@@ -45,7 +45,7 @@ def prove(directory: Path) -> None:
     """All of it, in this directory."""
     directory.chmod(0o755)
     stages = recipe.stages()
-    for name in stages:
+    for name in (*stages, "servers"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in RUNTIME:
         look(rooms.build(stages, name, directory), name)

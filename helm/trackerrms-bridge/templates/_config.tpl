@@ -27,7 +27,7 @@
 {{ end }}
 {{- end -}}
 
-{{- /* A value on one line. JSON's strings are TOML's; its numbers are not: Helm reads 6 as 6.0. */ -}}
+{{- /* A value on one line. JSON's strings and numbers are TOML's too; its tables are not. */ -}}
 {{- define "bridge.toml.value" -}}
 {{- if kindIs "map" . -}}
 {{- $map := . -}}
@@ -42,8 +42,6 @@
 {{- $items := list -}}
 {{- range . -}}{{- $items = append $items (include "bridge.toml.value" .) -}}{{- end -}}
 [{{- join ", " $items -}}]
-{{- else if and (kindIs "float64" .) (eq (floor .) .) -}}
-{{- int64 . -}}
 {{- else -}}
 {{- toRawJson . -}}
 {{- end -}}

@@ -1,7 +1,8 @@
 {{- /* What would fail in the cluster, or worse: seem to work. */ -}}
 {{- define "bridge.refusals" -}}
 {{- $config := .Values.config -}}
-{{- $known := or (not (empty .Values.existingSecrets)) false -}}
+{{- /* What is in a Secret that exists can't be seen from here: its owner is trusted. */ -}}
+{{- $known := not (empty .Values.existingSecrets) -}}
 {{- if not (or $known (dig "sealing" "key" "" $config) (dig "sealing" "key" "" .Values.secretRefs)) -}}
 {{- fail "config.sealing.key, secretRefs.sealing.key or existingSecrets: the installation's key must be given (openssl rand -base64 32); one made in a pod would be lost with it, and all that is sealed" -}}
 {{- end -}}
@@ -26,6 +27,9 @@
 {{- if eq 0 (dig $slice "port" 1 $config | int) -}}
 {{- fail (printf "config.%s.port: must be a port that others know, so not 0" $slice) -}}
 {{- end -}}
+{{- end -}}
+{{- if eq (include "bridge.apiPort" .) (include "bridge.monitoringPort" .) -}}
+{{- fail "config.monitoring.port: is the API's port too; the two listen side by side" -}}
 {{- end -}}
 {{- range $id := keys (.Values.secretRefs.integrations | default dict) -}}
 {{- $ids := list -}}{{- range $config.integrations -}}{{- $ids = append $ids .id -}}{{- end -}}
