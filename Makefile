@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check lock soak bench clean
+.PHONY: install demo test check lock soak bench image-proof clean
 
 install: $(STAMP)
 
@@ -37,12 +37,19 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.bench.commands
 	$(BIN)/python -m tests.bench.webhooks
 
+# Runs each step of the Dockerfile in a clean root, where no engine can build it; needs root and debootstrap.
+image-proof: $(STAMP)
+	$(BIN)/python -m tests.image.proof $(ARGS)
+
 # Pin the newest versions that pyproject.toml allows, with hashes.
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --extra embedded --extra simulator pyproject.toml -o requirements.lock
 	$(LOCK) --upgrade --extra embedded --extra simulator --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements.lock pyproject.toml -o requirements-image.lock
+	$(LOCK) -c requirements.lock --extra simulator pyproject.toml -o requirements-image-simulator.lock
+	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 clean:
 	rm -rf $(VENV) .bridge .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import embedded, kafka, sealing, supervisor
+from bridge import embedded, kafka, monitoring, sealing, supervisor
 from bridge.api.calls import Parts as ApiParts
 from bridge.api.stage import Api
 from bridge.capture.stage import Capture, Keys, followed, models_of
@@ -19,7 +19,9 @@ from bridge.config import Config, IntegrationConfig, Secret
 from bridge.credentials import Lane
 from bridge.errors import EnvironmentFault, Transient
 from bridge.hashing import Hasher
+from bridge.heartbeat import Roster
 from bridge.metering import Meter
+from bridge.monitoring import Monitoring
 from bridge.outbound import Outbound, targets
 from bridge.relay import Relay
 from bridge.sealing import Sealer
@@ -202,7 +204,24 @@ async def run(config: Config, only: Collection[Role] = ROLES) -> int:
             # Kafka may be down for an hour: what is captured meanwhile waits in the outbox.
             max_message_bytes = config.kafka.max_message_bytes
             _log.warning("kafka.unreachable", reason=str(problem))
-        return await supervisor.run(stages(installed, producer, only, max_message_bytes))
+        roster = Roster()
+        made = {
+            **stages(installed, producer, only, max_message_bytes),
+            "monitoring": monitoring_of(installed, roster).run,
+        }
+        return await supervisor.run(made, roster=roster)
+
+
+def monitoring_of(installed: Installation, roster: Roster) -> Monitoring:
+    """Health and metrics, which every process serves, whatever its roles."""
+    config = installed.config
+    parts = monitoring.Parts(
+        db=installed.db,
+        roster=roster,
+        integrations=tuple(one.id for one in config.integrations),
+        reach_kafka=lambda: kafka.reach(config.kafka),
+    )
+    return Monitoring(parts, config.monitoring)
 
 
 def stages(

@@ -131,6 +131,13 @@ class ApiConfig(_Slice, frozen=True, kw_only=True):
     requests_per_minute: Positive = 600
 
 
+class MonitoringConfig(_Slice, frozen=True, kw_only=True):
+    """Health and metrics, which every process serves, without a token."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8421
+
+
 class CommandsConfig(_Slice, frozen=True, kw_only=True):
     """How commands are carried out."""
 
@@ -188,6 +195,7 @@ class Config(_Slice, frozen=True, kw_only=True):
     outbound: OutboundConfig = OutboundConfig()
     commands: CommandsConfig = CommandsConfig()
     api: ApiConfig = ApiConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     webhooks: WebhooksConfig = WebhooksConfig()
     integrations: tuple[IntegrationConfig, ...] = ()
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge import supervisor
+from bridge import heartbeat, metrics, supervisor
 from bridge.config import RelayConfig
 from bridge.errors import LeaseLost, Transient
 from bridge.kafka import Message, MessageTooLarge
@@ -97,6 +97,7 @@ class _Watch:
         try:
             rows: list[StoredRow] = []
             while not stop.is_set():
+                heartbeat.beat()
                 if self._held.lost.is_set():
                     raise LeaseLost("relay: the lease ran out")
                 try:
@@ -218,6 +219,8 @@ class _Watch:
 
     def _log_batch(self, sent: list[StoredRow], seconds: float) -> None:
         oldest = datetime.now(UTC) - min(row.created_at for row in sent)
+        metrics.RELAY_PUBLISHED.inc(len(sent))
+        metrics.RELAY_BATCH.observe(seconds)
         _log.info(
             "relay.batch_published",
             rows=len(sent),

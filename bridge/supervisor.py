@@ -17,7 +17,9 @@ from typing import TypeAlias
 
 import structlog
 
+from bridge import heartbeat
 from bridge.errors import BUG, OK, Fatal, LeaseLost, Transient
+from bridge.heartbeat import Roster
 
 _log = structlog.get_logger()
 
@@ -27,20 +29,28 @@ _FIRST_BACKOFF_SECONDS = 0.25
 _LONGEST_BACKOFF_SECONDS = 30.0
 # A stage that ran this long had recovered: its next failure starts from the shortest pause again.
 _RECOVERED_SECONDS = 60.0
+_BEAT_SECONDS = 10.0
 _random = random.SystemRandom()
 
 
 async def run(
-    stages: Mapping[str, Stage], *, stop: asyncio.Event | None = None, drain_seconds: float = 10.0
+    stages: Mapping[str, Stage],
+    *,
+    stop: asyncio.Event | None = None,
+    drain_seconds: float = 10.0,
+    roster: Roster | None = None,
 ) -> int:
     """Run ``stages`` until all return, one fails for good, ``stop`` is set, or SIGTERM or SIGINT arrives.
 
     Then the rest have ``drain_seconds`` to return and are cancelled after that. Returns the exit code; the
-    reason is in the log. A second signal ends the process at once.
+    reason is in the log, and how each stage fares in ``roster``. A second signal ends the process at once.
     """
     stop = stop or asyncio.Event()
+    roster = roster or Roster()
     stopped = asyncio.create_task(stop.wait(), name="stop")
-    tasks = {asyncio.create_task(_keep(name, stage, stop), name=name) for name, stage in stages.items()}
+    tasks = {
+        asyncio.create_task(_keep(name, stage, stop, roster), name=name) for name, stage in stages.items()
+    }
     running = set(tasks)
     codes = [OK]
     try:
@@ -79,26 +89,37 @@ async def pause(stop: asyncio.Event, seconds: float) -> bool:
     return stop.is_set()
 
 
+async def stopped(stop: asyncio.Event) -> None:
+    """Wait for ``stop``, with a sign of life now and then: for a stage that has no loop of its own."""
+    heartbeat.beat()
+    while not await pause(stop, _BEAT_SECONDS):
+        heartbeat.beat()
+
+
 def backoff_seconds(failures: int, longest_seconds: float = _LONGEST_BACKOFF_SECONDS) -> float:
     """The pause after the ``failures``-th failure in a row (from 1): doubling, capped, half of it chance."""
     full = min(longest_seconds, _FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 30))
     return full * _random.uniform(0.5, 1.0)
 
 
-async def _keep(name: str, stage: Stage, stop: asyncio.Event) -> None:
+async def _keep(name: str, stage: Stage, stop: asyncio.Event, roster: Roster) -> None:
+    pulse = roster.enter(name)
     failures = 0
     while not stop.is_set():
         began_at = time.monotonic()
         try:
             await stage(stop)
+            pulse.say("ended")
             return
         except LeaseLost as lost:
             failures = 0
             seconds = backoff_seconds(1)
+            pulse.say("backing off", str(lost))
             _log.warning("stage.lease_lost", stage=name, reason=str(lost))
         except Transient as problem:
             failures = 1 if time.monotonic() - began_at > _RECOVERED_SECONDS else failures + 1
             seconds = backoff_seconds(failures)
+            pulse.say("backing off", str(problem))
             _log.warning(
                 "stage.interrupted", stage=name, reason=str(problem), again_in_seconds=round(seconds, 1)
             )

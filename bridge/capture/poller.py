@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from bridge import heartbeat
 from bridge.capture import schedule
 from bridge.capture.byid import WHOLE
 from bridge.capture.deletion import Doors
@@ -93,6 +94,7 @@ class Poller:
         # Polls that take longer than their interval must not keep the loads and the sweeps waiting for ever.
         background_by = time.monotonic() + self._rhythm.poll_seconds
         while not stop.is_set():
+            heartbeat.beat()
             if self._held.lost.is_set():
                 raise LeaseLost(f"{self._held.lease.name}: another process polls this integration now")
             await self._notice_approvals()

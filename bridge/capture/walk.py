@@ -13,6 +13,7 @@ import structlog
 from msgspec import Struct
 from pyroaring import BitMap64
 
+from bridge import heartbeat
 from bridge.capture.changes import Applied, Observation
 from bridge.capture.deletion import Deletion, Doors
 from bridge.capture.paging import Run
@@ -288,6 +289,8 @@ class Walk:
         silent_before: datetime | None = None,
         republish: datetime | None = None,
     ) -> Applied:
+        # A long poll or load lives while it commits.
+        heartbeat.beat()
         changes = self._doors.changes
         await changes.report(tx, self._resource.name, batch.anonymous)
         name = self._resource.name

@@ -1,4 +1,4 @@
-"""The table of configuration keys in the README, made from the structs of ``bridge.config``.
+"""The tables of configuration keys and of metrics in the README, made from their declarations.
 
 ``python -m bridge.commandline.reference`` writes it anew; a test checks that it is fresh.
 """
@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
-from bridge import config
+from bridge import config, metrics
 from bridge.config import Config, Secret
 
 BEGIN, END = "<!-- configuration keys: generated -->", "<!-- end of configuration keys -->"
+METRICS_BEGIN, METRICS_END = "<!-- metrics: generated -->", "<!-- end of metrics -->"
 
 MEANINGS = {
     "data_dir": "where the embedded servers keep their data, and the development key",
@@ -60,6 +61,8 @@ MEANINGS = {
     "api.host": "where the HTTP API listens; `0.0.0.0` for every address of the machine",
     "api.port": "the API's port; 0 takes a free one and says which in the log",
     "api.requests_per_minute": "of one token, in each process; above it the API answers 429",
+    "monitoring.host": "where health and metrics are served; `0.0.0.0` for every address of the machine",
+    "monitoring.port": "their port, in every process; 0 takes a free one and says which in the log",
     "webhooks.retry_seconds": "the pauses before the second attempt at a delivery, the third and so on; "
     "a fifth shorter or longer by chance; after the last it has failed, until it is resent or recovered",
     "webhooks.in_flight": "deliveries to one endpoint at the same time, at most",
@@ -94,6 +97,14 @@ def table() -> str:
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for key, kind, default in settings():
         lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")
+    return "\n".join(lines)
+
+
+def metrics_table() -> str:
+    """The table of metrics in Markdown: name, type, labels, meaning."""
+    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for name, kind, labels, meaning in metrics.documented():
+        lines.append(f"| `{name}` | {kind} | {', '.join(f'`{one}`' for one in labels)} | {meaning} |")
     return "\n".join(lines)
 
 
@@ -161,9 +172,14 @@ def _default(default: Any) -> str:
 
 def written_into(text: str) -> str:
     """The README's text with the table as it is now. ``ValueError`` where its place is not marked."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    text = _between(text, BEGIN, END, table())
+    return _between(text, METRICS_BEGIN, METRICS_END, metrics_table())
+
+
+def _between(text: str, begin: str, end: str, made: str) -> str:
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{made}\n{end}{after}"
 
 
 if __name__ == "__main__":

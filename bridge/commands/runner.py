@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import supervisor
+from bridge import metrics, supervisor
 from bridge.commands import failures, handlers, results
 from bridge.commands.account import Account
 from bridge.commands.failures import Failed, Undetermined
@@ -205,6 +205,8 @@ class Runner:
                 attempt=handled.attempt,
             )
         )
+        metrics.COMMANDS.labels(work.type, ending).inc()
+        metrics.COMMAND_SECONDS.labels(work.type).observe(time.monotonic() - work.taken_at)
         _log.info(
             "command.finished",
             integration=self._account.id,

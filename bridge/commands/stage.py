@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import structlog
 from msgspec import Struct
 
-from bridge import kafka
+from bridge import heartbeat, kafka
 from bridge.commands import intake, results
 from bridge.commands.account import Account, Terms
 from bridge.commands.intake import Accepted, Denied
@@ -150,6 +150,7 @@ class _Watch:
         """Read, admit, commit, until told to stop; then let what is under way end."""
         try:
             while not self._stop.is_set():
+                heartbeat.beat()
                 self._check()
                 consumer.hold(self._waiting >= _MOST_WAITING or self._waiting_bytes >= _MOST_WAITING_BYTES)
                 await self._admit(await consumer.getmany(_READ_SECONDS, _RECORDS_AT_ONCE))

@@ -4,7 +4,7 @@ from bridge.kafka.consumer import Consumer, Record
 from bridge.kafka.offsets import Offsets, Where
 from bridge.kafka.producer import Message, MessageTooLarge, Producer
 from bridge.kafka.replay import Replay
-from bridge.kafka.topics import TopicSpec, effective_max_message_bytes, ensure_topics
+from bridge.kafka.topics import TopicSpec, effective_max_message_bytes, ensure_topics, reach
 
 __all__ = [
     "Consumer",
@@ -18,4 +18,5 @@ __all__ = [
     "Where",
     "effective_max_message_bytes",
     "ensure_topics",
+    "reach",
 ]

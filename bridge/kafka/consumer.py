@@ -1,5 +1,7 @@
 """Reading: records in partition order, offsets committed by hand, only what was committed to the topic."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -9,6 +11,11 @@ from msgspec import Struct
 
 from bridge.config import KafkaConfig
 from bridge.kafka import connection
+
+# aiokafka throws away what it has read ahead of a partition that is paused. So a hold pauses only when it
+# lasts; a member that neither reads nor pauses for five minutes would lose its membership.
+_PAUSE_AFTER_SECONDS = 30.0
+_HELD_SECONDS = 0.02
 
 
 class Record(Struct, frozen=True, kw_only=True, gc=False):
@@ -59,6 +66,7 @@ class Consumer:
         if group_id is not None and config.group_instance_id:
             self._settings["group_instance_id"] = config.group_instance_id
         self._client: Any = None
+        self._held_since: float | None = None
 
     async def __aenter__(self) -> Self:
         """Connect. Raises ``Transient`` or ``EnvironmentFault``."""
@@ -67,7 +75,7 @@ class Consumer:
         try:
             await connection.begun(client.start())
         except BaseException as error:
-            await client.stop()
+            await _stop(client)
             if isinstance(error, connection.FAILURES):
                 raise await connection.unreachable(self._config, self._timeout) from error
             raise
@@ -77,10 +85,16 @@ class Consumer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.stop()
+        await _stop(self._client)
 
     async def getmany(self, timeout_seconds: float, max_records: int | None = None) -> list[Record]:
         """What has arrived, waiting up to ``timeout_seconds`` for the first of it; in order per partition."""
+        if self._held_since is not None:
+            if time.monotonic() - self._held_since < _PAUSE_AFTER_SECONDS:
+                # There may be room again in a moment.
+                await asyncio.sleep(min(timeout_seconds, _HELD_SECONDS))
+                return []
+            self._client.pause(*self._client.assignment())
         try:
             found = await self._client.getmany(
                 timeout_ms=int(timeout_seconds * 1000), max_records=max_records
@@ -90,12 +104,12 @@ class Consumer:
         return [record_of(raw) for records in found.values() for raw in records]
 
     def hold(self, wanted: bool) -> None:
-        """Read nothing more from any partition of the assignment, or go on; membership is kept meanwhile."""
-        assigned = self._client.assignment()
-        if wanted:
-            self._client.pause(*assigned)
-        else:
-            self._client.resume(*(self._client.paused() & assigned))
+        """Read nothing more from any partition, or go on; membership is kept meanwhile."""
+        if not wanted:
+            self._held_since = None
+            self._client.resume(*(self._client.paused() & self._client.assignment()))
+        elif self._held_since is None:
+            self._held_since = time.monotonic()
 
     async def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Commit for the group, by (topic, partition), the offset to read next: the last one done plus 1.
@@ -147,6 +161,19 @@ class Consumer:
             if await self._client.position(TopicPartition(topic, partition)) < end:
                 return True
         return False
+
+
+async def _stop(client: Any) -> None:
+    """Leave the group and close the connections."""
+    try:
+        await client.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # While the broker is away aiokafka cancels a fetch of its own here and takes that for our own end,
+        # before it has closed its connections.
+        await client._client.close()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

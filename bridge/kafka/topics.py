@@ -141,6 +141,12 @@ async def effective_max_message_bytes(config: KafkaConfig, names: Iterable[str])
     return limits
 
 
+async def reach(config: KafkaConfig) -> None:
+    """Return when the broker answers. Raises ``Transient``, ``EnvironmentFault``."""
+    async with _admin(config):
+        pass
+
+
 @contextlib.asynccontextmanager
 async def _admin(config: KafkaConfig) -> AsyncIterator[Any]:
     """An admin client; failures inside the block come out as ours."""

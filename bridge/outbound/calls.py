@@ -19,7 +19,7 @@ from bridge.outbound import bodies
 from bridge.outbound.bodies import Unreadable
 from bridge.outbound.connector import NotPublic
 from bridge.outbound.problems import Kind
-from bridge.outbound.progress import Progress, Step
+from bridge.outbound.progress import Progress, Step, under_way
 from bridge.outbound.targets import Target
 
 _FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, Unreadable)
@@ -91,13 +91,13 @@ class Call:
     async def _send(
         self, method: str, headers: Mapping[str, str], body: bytes | None
     ) -> aiohttp.ClientResponse:
+        under_way.set(self._progress)
         return await self._session.request(
             method,
             self._target.url,
             headers={**_ASKED, **headers},
             data=body,
             allow_redirects=False,
-            trace_request_ctx=self._progress,
         )
 
     def _failure(self, error: BaseException) -> Failure:

@@ -19,7 +19,6 @@ from bridge.outbound.calls import Call, Failure
 from bridge.outbound.connector import Lookup, SystemLookup
 from bridge.outbound.downloads import Downloaded
 from bridge.outbound.posts import Answer
-from bridge.outbound.progress import tracing
 from bridge.outbound.targets import Target, Unusable
 
 _URLS_REMEMBERED = 4_096
@@ -55,7 +54,6 @@ class Outbound:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
-            trace_configs=[tracing()],
         )
         return self
 

@@ -15,10 +15,13 @@ from ipaddress import ip_address
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from bridge.config import OutboundConfig
 from bridge.outbound import addresses
 from bridge.outbound.addresses import Networks
+from bridge.outbound.progress import under_way
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 """From a name to its addresses as text, in the order to try them. Raises ``OSError`` where it has none."""
@@ -109,11 +112,22 @@ def _sockets(allowed: Networks) -> Callable[[aiohttp.AddrInfoType], socket.socke
     return make
 
 
+class _Pool(aiohttp.TCPConnector):
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's own name)
+    ) -> Connection:
+        progress = under_way.get(None)
+        return await super().connect(req, traces if progress is None else [progress], timeout)
+
+
 def make(
     config: OutboundConfig, lookup: Lookup, allowed: Networks, tls: ssl.SSLContext
 ) -> aiohttp.TCPConnector:
-    """A pool of guarded connections."""
-    return aiohttp.TCPConnector(
+    """A pool of guarded connections; each request that takes one tells its ``Progress``."""
+    return _Pool(
         resolver=CheckedResolver(lookup, allowed),
         socket_factory=_sockets(allowed),
         ssl=tls,

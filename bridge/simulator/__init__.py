@@ -9,10 +9,6 @@ replies to deleting, shortlisting, moving and attaching; whether the widget API 
 token (a quirk), where its checkPerson puts what it found; that deleting a candidate or job deletes its
 applications, and that a status in use can't be deleted; the webhooks' payload.
 
-It shares nothing with the bridge: neither code nor the reading of docs/assumptions.md.
+It shares nothing with the bridge: neither code nor the reading of docs/assumptions.md. The package itself
+imports nothing: the command line uses parts of it where the extra ``simulator`` is not installed.
 """
-
-from bridge.simulator.options import Options
-from bridge.simulator.world import World
-
-__all__ = ["Options", "World"]

@@ -19,7 +19,7 @@ from typing import Self
 import structlog
 from msgspec import Struct
 
-from bridge import supervisor
+from bridge import heartbeat, supervisor
 from bridge.errors import LeaseLost, Transient
 from bridge.store.database import Database, Tx
 
@@ -79,7 +79,9 @@ async def stand_by(
     while not stop.is_set():
         lease = await acquire(db, name, holder, ttl_seconds)
         if lease is not None:
+            heartbeat.beat()
             return lease
+        heartbeat.stand_by(f"another process holds the lease {name}")
         await supervisor.pause(stop, look_seconds)
     return None
 

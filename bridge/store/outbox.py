@@ -162,6 +162,22 @@ async def depth(db: Database) -> tuple[int, timedelta]:
     return (row[0], row[1]) if row is not None else (0, timedelta())
 
 
+_MOST_COUNTED = 10_000
+
+
+async def head(db: Database) -> tuple[int, float]:
+    """How many rows wait, counted to 10,000, and for how many seconds the first of them has.
+
+    Cheap with millions of rows: it reads the first ones by the primary key, and no further.
+    """
+    row = await db.fetchrow(
+        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 "
+        "FROM (SELECT created_at FROM outbox ORDER BY position LIMIT $1) AS first",
+        _MOST_COUNTED,
+    )
+    return (row[0], row[1]) if row is not None else (0, 0.0)
+
+
 async def progress(db: Database) -> list[Progress]:
     """What was sent so far, by shard; shards from which nothing was sent are left out."""
     found = await db.fetch(

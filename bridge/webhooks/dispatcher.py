@@ -23,8 +23,6 @@ from contracts import topics
 
 _log = structlog.get_logger(__name__)
 _READ_SECONDS = 0.2
-# There will be room again in a moment.
-_FULL_SECONDS = 0.02
 _COMMIT_SECONDS = 0.5
 _RECORDS_AT_ONCE = 500
 # What is read ahead: enough to keep every channel busy, and bounded.
@@ -111,7 +109,7 @@ class Dispatcher:
         """Hand over what has come, and commit what is due (invariant 5)."""
         full = self._waiting >= _MOST_WAITING or self._waiting_bytes >= _MOST_WAITING_BYTES
         consumer.hold(full)
-        records = await consumer.getmany(_FULL_SECONDS if full else _READ_SECONDS, _RECORDS_AT_ONCE)
+        records = await consumer.getmany(_READ_SECONDS, _RECORDS_AT_ONCE)
         if records:
             await self._admit(records, directory, sender)
         if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from bridge import metrics
 from bridge.config import WebhooksConfig
 from bridge.outbound import Answer, Failure, Outbound
 from bridge.sealing import Sealer
@@ -74,6 +75,7 @@ class Sender:
             # Our own connections are all in use: nothing was sent, and nothing is held against the endpoint.
             self.park(channel, item, _BUSY_SECONDS)
             return False
+        metrics.DELIVERIES.labels(_outcome(came)).inc()
         seen = _seen(came)
         verdict = policy.judge(seen, item.attempts + 1, self._terms, _random.uniform(-1, 1))
         self._record(channel, item, came, verdict, now)
@@ -229,6 +231,13 @@ class Sender:
             response=self._sealer.seal(RESPONSE_PURPOSE, said) if said else None,
             signed_with=subscriber.signer.signed_with(at),
         )
+
+
+def _outcome(came: Answer | Failure) -> str:
+    """As metrics tell it: a receiver may answer with any number, so only the classes that there are."""
+    if isinstance(came, Failure):
+        return came.kind
+    return f"{came.status // 100}xx" if 100 <= came.status < 600 else "other"
 
 
 class _Envelope(Struct, frozen=True, kw_only=True):

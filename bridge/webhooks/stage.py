@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 
 from msgspec import Struct
 
-from bridge import kafka
+from bridge import heartbeat, kafka
 from bridge.config import KafkaConfig, WebhooksConfig
 from bridge.errors import LeaseLost
 from bridge.outbound import Outbound
@@ -103,6 +103,7 @@ class _Watch:
         try:
             async with self._dispatcher.reading() as consumer:
                 while not self._stop.is_set():
+                    heartbeat.beat()
                     self._check()
                     await self._dispatcher.read(consumer, self._directory, self._sender)
                 await _ended(*others)

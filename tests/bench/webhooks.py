@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -105,17 +105,22 @@ async def bare(sink: Sink, count: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-async def throughput(hooks: Delivering, sink: Sink, process: psutil.Process, count: int) -> float:
+def cpu_of(processes: Sequence[psutil.Process]) -> float:
+    """Seconds of CPU that they have used."""
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+async def throughput(hooks: Delivering, sink: Sink, processes: Sequence[psutil.Process], count: int) -> float:
     """Deliveries a second of events that all wait already."""
     endpoint, _ = await hooks.subscribe(sink.url("burst"))
     await warm(hooks, sink, "burst")
     before = await sink.count("burst")
     await hooks.db.execute("UPDATE endpoints SET description = 'a change, so that it is read'")
     messages = [hooks.event(str(n % 2_000), pad=_PADDING) for n in range(count)]
-    cpu = sum(process.cpu_times()[:2])
+    cpu = cpu_of(processes)
     await hooks.publish(messages)
     await sink.wait("burst", before + count)
-    cpu = sum(process.cpu_times()[:2]) - cpu
+    cpu = cpu_of(processes) - cpu
     took = sorted((await sink.received("burst")).values())[-count:]
     seconds = took[-1] - took[0]
     size = len(messages[0].value or b"")
@@ -187,12 +192,19 @@ async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Na
         sink = await Sink.start()
         stack.push_async_callback(sink.close)
         hooks = await stack.enter_async_context(delivering(made))
-        process = await stack.enter_async_context(Killable(made, Path(directory), only="webhooks"))
-        await process.start()
+        processes = [
+            await stack.enter_async_context(
+                Killable(made, Path(directory), name=f"webhooks{n}", only="webhooks")
+            )
+            for n in range(args.processes)
+        ]
+        for process in processes:
+            await process.start()
+        watched = [psutil.Process(process.pid) for process in processes]
         rates = []
         for _ in range(args.rounds):
             alone = await bare(sink, args.events // 2)
-            ours = await throughput(hooks, sink, psutil.Process(process.pid), args.events)
+            ours = await throughput(hooks, sink, watched, args.events)
             alone = max(alone, await bare(sink, args.events // 2))
             rates.append(ours / alone)
             print(f"a bare aiohttp loop: {alone:,.0f} a second; ours is {ours / alone:.2f} of it", flush=True)
@@ -204,12 +216,14 @@ async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Na
             noisy.append(await latency(hooks, sink, f"noisy{n}", *pace, neighbours))
         grown = statistics.mean(noisy) / statistics.mean(quiet)
         print(f"with a hanging and a failing neighbour the p95 is {grown:.2f} of what it was")
-        await process.stop()
+        for process in processes:
+            await process.stop()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=30_000)
+    parser.add_argument("--processes", type=int, default=1, help="of the bridge's webhook stage")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--per-second", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=20)

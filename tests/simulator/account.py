@@ -7,9 +7,9 @@ from typing import Any
 
 import aiohttp
 
-from bridge.simulator import World
 from bridge.simulator.options import BEARER_TOKEN
 from bridge.simulator.server import Server
+from bridge.simulator.world import World
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -7,7 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bridge.simulator import Options, World, server
+from bridge.simulator import server
+from bridge.simulator.options import Options
+from bridge.simulator.world import World
 from tests.simulator.account import Account, Clock
 
 Opener = Callable[..., Awaitable[Account]]

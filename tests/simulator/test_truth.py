@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.simulator import World
 from bridge.simulator.truth import MODELS
+from bridge.simulator.world import World
 from tests.simulator.account import Account, Clock
 
 Keys = set[tuple[str, str]]

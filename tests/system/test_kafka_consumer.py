@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
+from tests.kafka_server import Broker
 
 
 @pytest.fixture
@@ -70,6 +71,21 @@ async def test_what_a_group_did_not_commit_it_reads_again(kafka_config: KafkaCon
     for _ in range(2):
         async with kafka.Consumer(kafka_config, [topic], group_id=kafka_config.topic_prefix) as consumer:
             assert (await _read_one(consumer)).value == b"again"
+
+
+@pytest.mark.system
+async def test_a_brief_hold_keeps_what_was_read_ahead(broker: Broker, topic_prefix: str) -> None:
+    config = KafkaConfig(bootstrap_servers=broker.bootstrap, topic_prefix=topic_prefix)
+    spec = kafka.TopicSpec(name=f"{topic_prefix}.held")
+    await kafka.ensure_topics(config, [spec])
+    await _publish(config, spec.name, [b"first", b"second"])
+    async with kafka.Consumer(config, [spec.name]) as consumer:
+        assert (await _read_one(consumer)).value == b"first"
+        consumer.hold(True)
+        assert await consumer.getmany(0.1) == []
+        await asyncio.to_thread(broker.stop)
+        consumer.hold(False)
+        assert (await _read_one(consumer)).value == b"second"
 
 
 @pytest.mark.system

@@ -11,9 +11,10 @@ from bridge.capture.proof import Guard, Prover, Verdict
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Lane, Token
 from bridge.errors import Transient
-from bridge.simulator import Options, World, server
-from bridge.simulator.options import BEARER_TOKEN
+from bridge.simulator import server
+from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.server import Server
+from bridge.simulator.world import World
 from bridge.tracker import resources
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client

@@ -1,0 +1,124 @@
+"""Every metric of the bridge, declared once. The README's table is made from this module.
+
+What the process counts itself is in ``REGISTRY``, one for the process however many bridges run in it. What
+the store knows is declared in ``STORE`` and read when somebody asks, by ``bridge.monitoring``.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+# When a counter began is no news, and would be a series beside each.
+disable_created_metrics()
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+RELAY_PUBLISHED = Counter(
+    "bridge_relay_published", "Messages that the broker acknowledged.", registry=REGISTRY
+)
+RELAY_BATCH = Histogram("bridge_relay_batch_seconds", "Publishing one batch to Kafka.", registry=REGISTRY)
+COMMANDS = Counter("bridge_commands_finished", "Commands that ended.", ("type", "outcome"), registry=REGISTRY)
+COMMAND_SECONDS = Histogram(
+    "bridge_command_seconds",
+    "From a command's arrival here to its end.",
+    ("type",),
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600),
+    registry=REGISTRY,
+)
+DELIVERIES = Counter(
+    "bridge_deliveries_attempted",
+    "Attempts to deliver, by outcome: the status as `2xx` and so on, or what went wrong before one.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+COUNTED = (RELAY_PUBLISHED, RELAY_BATCH, COMMANDS, COMMAND_SECONDS, DELIVERIES)
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """A gauge that is read when somebody asks."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+STAGE_SILENT = Reading(
+    name="bridge_stage_silent_seconds", meaning="Since a stage's last sign of life.", labels=("stage",)
+)
+SCRAPE_FAILED = Reading(
+    name="bridge_store_scrape_failed", meaning="1 when the store could not be read for this answer."
+)
+OUTBOX_ROWS = Reading(name="bridge_outbox_rows", meaning="Messages that wait for Kafka; counts to 10,000.")
+OUTBOX_OLDEST = Reading(
+    name="bridge_outbox_oldest_seconds", meaning="How long the first of them has waited; 0 when none does."
+)
+SCAN_AGE = Reading(
+    name="bridge_scan_age_seconds",
+    meaning="Since the end of the last complete scan.",
+    labels=("integration", "resource"),
+)
+BUDGET_USED = Reading(
+    name="bridge_budget_used_requests", meaning="Granted in the last minute.", labels=("integration",)
+)
+BUDGET_LEFT = Reading(
+    name="bridge_budget_left_requests", meaning="Left of a minute's budget.", labels=("integration",)
+)
+DELETIONS_HELD = Reading(
+    name="bridge_deletions_held_records",
+    meaning="Deletions that wait for a person, or were approved and are not done.",
+    labels=("integration",),
+)
+STORE = (OUTBOX_ROWS, OUTBOX_OLDEST, SCAN_AGE, BUDGET_USED, BUDGET_LEFT, DELETIONS_HELD)
+READ = (STAGE_SILENT, SCRAPE_FAILED, *STORE)
+
+
+def documented() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """(name, type, labels, meaning) of every metric of ours, as the README tells them."""
+    found: list[tuple[str, str, tuple[str, ...], str]] = []
+    for counted in COUNTED:
+        family = next(iter(counted.describe()))
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found.append((name, family.type, counted._labelnames, family.documentation))
+    return found + [(one.name, "gauge", one.labels, one.meaning) for one in READ]
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One value of a gauge, with its labels' values in their order."""
+
+    of: Reading
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+class _Samples(Collector):
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._samples = samples
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The gauges, each with its samples."""
+        families = {one.name: GaugeMetricFamily(one.name, one.meaning, labels=one.labels) for one in READ}
+        for sample in self._samples:
+            families[sample.of.name].add_metric(sample.labels, sample.value)
+        return families.values()
+
+
+def exposition(samples: Iterable[Sample]) -> bytes:
+    """What ``/metrics`` answers: what was counted, and ``samples``."""
+    # A registry of this answer's own: no value of another bridge, or of a minute ago, is left over.
+    asked = CollectorRegistry()
+    asked.register(_Samples(samples))
+    return generate_latest(REGISTRY) + generate_latest(asked)
