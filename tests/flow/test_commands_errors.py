@@ -127,7 +127,7 @@ async def test_what_a_command_that_failed_has_written_is_told_at_once(bench: Ben
     [told] = await bench.events(Model.CANDIDATE, result["subject"])
     [applied] = await bench.events(Model.APPLICATION, result["subject"])
     assert (told["type"], applied["type"]) == ("candidate.created", "application.created")
-    await bench.bridge.simulator.index(lag_seconds=0.2, flush=True)
+    await bench.bridge.simulator.index(lag_seconds=1.0, flush=True)
 
 
 async def test_an_integration_that_is_not_configured_is_named(bench: Bench) -> None:
@@ -182,6 +182,8 @@ async def test_before_the_first_load_is_over_an_id_is_unknown_for_now(
         await made.remote.fault(NOT_YET, "empty_body", times=None)
         made.bridge.start()
         application = await made.an_application()
+        # The load is to find it.
+        await made.bridge.simulator.index(lag_seconds=1.0, flush=True)
         data = {"application_id": bridge_id(Model.APPLICATION, application), "stage_id": "remote:4"}
         waits = await made.caller.send("application.move_to_stage", data)
         # By TrackerRMS's own id it works meanwhile.

@@ -34,7 +34,7 @@ async def bench(
 async def as_before(bench: Bench) -> AsyncIterator[None]:
     yield
     await calm(bench)
-    await bench.bridge.simulator.index(lag_seconds=0.2, flush=True)
+    await bench.bridge.simulator.index(lag_seconds=1.0, flush=True)
 
 
 either = pytest.mark.parametrize("bench", SETTINGS, indirect=True)
