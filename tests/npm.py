@@ -4,18 +4,17 @@ A project's pinned packages go into the user's cache directory, once for each lo
 node or npm, or nothing can be fetched, the test is skipped and says why.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-_ROOT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trackerrms-bridge-tests" / "npm"
+from tests import cache
+
+_ROOT = cache.ROOT / "npm"
 
 
 def run(script: Path, what_for: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -33,7 +32,7 @@ def packages(project: Path, what_for: str) -> Path:
     files = [project / "package.json", project / "package-lock.json"]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     directory = _ROOT / digest
-    with _alone(directory):
+    with cache.alone(directory):
         if not (directory / "complete").exists():
             for file in files:
                 shutil.copy(file, directory)
@@ -43,12 +42,3 @@ def packages(project: Path, what_for: str) -> Path:
                 pytest.skip(f"npm can't fetch its packages: {what_for}: {ended.stderr.strip()[:200]}")
             (directory / "complete").touch()
     return directory / "node_modules"
-
-
-@contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One process at a time; the others wait."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from bridge.errors import EnvironmentFault
+from bridge.errors import BridgeError, EnvironmentFault
 from bridge.store.failures import shown, translated, translated_statements
 
 Tx: TypeAlias = "asyncpg.pool.PoolConnectionProxy"
@@ -120,6 +120,15 @@ class Database:
         """The first value of the first row of one statement."""
         with translated(self._url):
             return await self._pool.fetchval(query, *args)
+
+    async def answers(self, within_seconds: float) -> bool:
+        """Whether PostgreSQL answers in time; raises nothing when it does not."""
+        try:
+            async with asyncio.timeout(within_seconds):
+                await self.fetchval("SELECT 1")
+        except (BridgeError, TimeoutError):
+            return False
+        return True
 
     async def execute(self, query: str, *args: object) -> str:
         """Run one statement; returns its command tag, such as ``DELETE 3``."""

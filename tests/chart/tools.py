@@ -1,14 +1,13 @@
 """The programs that judge the chart: helm and kubeconform, from the PATH or built once with ``go``."""
 
-import contextlib
-import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
+
+from tests import cache
 
 
 class Tool(Struct, frozen=True, kw_only=True):
@@ -29,15 +28,9 @@ class NoToolError(Exception):
     """The program can't be had here; the message says why."""
 
 
-def cache() -> Path:
-    """Where built programs are kept, outside of the repository: they outlive a checkout."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "trackerrms-bridge"
-
-
 def path_of(tool: Tool) -> Path:
     """The program: built before, on the PATH, or built now, which takes minutes. Raises ``NoToolError``."""
-    kept = cache() / f"{tool.name}-{tool.version}"
+    kept = cache.ROOT / f"{tool.name}-{tool.version}"
     if (kept / tool.name).exists():
         return kept / tool.name
     found = shutil.which(tool.name)
@@ -45,19 +38,10 @@ def path_of(tool: Tool) -> Path:
         return Path(found)
     if shutil.which("go") is None:
         raise NoToolError(f"neither {tool.name} nor go is on the PATH")
-    with _alone(kept):
+    with cache.alone(kept):
         if not (kept / tool.name).exists():
             _build(tool, kept)
     return kept / tool.name
-
-
-@contextlib.contextmanager
-def _alone(kept: Path) -> Iterator[None]:
-    """One process at a time builds; the others wait and find it built."""
-    kept.mkdir(parents=True, exist_ok=True)
-    with (kept / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _build(tool: Tool, kept: Path) -> None:
