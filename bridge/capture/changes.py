@@ -14,10 +14,11 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from bridge.capture import diff, indexing
+from bridge.capture.attribution import Attribution
 from bridge.capture.diff import SHARED, Decision, Differ, Key
 from bridge.capture.publishing import Identity, Publisher
 from bridge.hashing import Hasher
-from bridge.store import lookups, outbox, parked, snapshots, sources
+from bridge.store import lookups, outbox, parked, snapshots, sources, underway
 from bridge.store.database import Database, Tx
 from bridge.store.outbox import OutboxRow
 from bridge.store.records import Snapshot, Source
@@ -163,6 +164,19 @@ class Changes:
             provisional=sum(m.provisional for f in families for m in f.members),
             let_go=self._let_go(own),
         )
+
+    async def by_command(
+        self, tx: Tx, observations: Sequence[Observation]
+    ) -> Mapping[str | None, Sequence[Observation]]:
+        """The observations by the command whose doing they are; ``None``: somebody else's."""
+        attribution = Attribution(self._id, self._hasher, *await underway.load(tx, self._id))
+        if not attribution:
+            return {None: observations}
+        found: dict[str | None, list[Observation]] = {}
+        for one in observations:
+            command = attribution.of(one.found) if isinstance(one.found, Family) else None
+            found.setdefault(command, []).append(one)
+        return found
 
     async def settle(self, tx: Tx, keys: Iterable[Key], cause: Cause) -> Applied:
         """Publish as deleted the tags and roles among ``keys`` that no record carries any more."""

@@ -6,14 +6,15 @@ ledger that says they were read (invariants 1 and 2), under the poller's fence.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from pyroaring import BitMap64
 
 from bridge import heartbeat
+from bridge.capture.attribution import TOUCHED
 from bridge.capture.changes import Applied, Observation
 from bridge.capture.deletion import Deletion, Doors
 from bridge.capture.paging import Run
@@ -300,9 +301,22 @@ class Walk:
         for observation in batch.observations:
             (told if _is_news(observation, silent_before) else muted).append(observation)
         applied = await changes.apply(tx, name, muted, cause, silent=True)
-        applied = applied.plus(await changes.apply(tx, name, told, cause, republish=republish))
+        for command, seen in (await self._whose(tx, told, cause)).items():
+            by = cause if command is None else "command"
+            command_id = UNSET if command is None else command
+            applied = applied.plus(
+                await changes.apply(tx, name, seen, by, republish=republish, command_id=command_id)
+            )
         # Noted even where the transaction fails after this: a tag that is carried is never deleted.
         return self.unclaimed.note(applied)
+
+    async def _whose(
+        self, tx: Tx, told: Sequence[Observation], cause: Cause
+    ) -> Mapping[str | None, Sequence[Observation]]:
+        """By command, what polls and sweeps met; a first load or a resync says so of all it reads."""
+        if not told or self._resource.name not in TOUCHED or cause not in ("poll", "sweep"):
+            return {None: told}
+        return await self._doors.changes.by_command(tx, told)
 
     def _progress(self, scan: Scan, run: Run, batch: Batch, calls: int) -> Progress:
         # The counts of the segments read to their end stay; this one's is as the list says now.

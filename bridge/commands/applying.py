@@ -18,7 +18,7 @@ from bridge.commands.ledger import Ledger, Place
 from bridge.commands.person import Person
 from bridge.errors import Throttled
 from bridge.store import lookups
-from bridge.store.attempts import Progress
+from bridge.store.attempts import ADDING, CREATING, Progress
 from bridge.tracker import finding, writing
 from bridge.tracker.finding import CandidateFound
 from bridge.tracker.problems import (
@@ -34,7 +34,6 @@ from bridge.tracker.writing import Written
 from contracts import ids
 from contracts.entities import Model
 
-_CREATE, _FILL, _ADD, _MOVE = "create_candidate", "update_candidate", "add_to_job", "move_stage"
 # Clocks differ a little, and TrackerRMS dates in whole seconds.
 _EARLIER = timedelta(minutes=10)
 _SOON_SECONDS = 2.0
@@ -95,16 +94,16 @@ class Application:
             # Deleted since an earlier command failed: all of its work went with it.
             await self._save(Progress(), None, f"candidate {known} is gone: beginning anew")
         found = await self._existing()
-        lost_answer = self.progress.started == _CREATE
+        lost_answer = self.progress.started == CREATING
         if found is not None:
             what = f"candidate {found} " + ("was made by the call" if lost_answer else "has this address")
             await self._step_done(what, new_address=True, candidate=found, made=lost_answer)
             return
         if lost_answer and not finding.can_find_people(self._client):
-            await self._may_repeat(_CREATE, "candidates")
+            await self._may_repeat(CREATING, "candidates")
         fields = self._wanted.person.whole()
         try:
-            written = await self._write(_CREATE, lambda: writing.create_candidate(self._client, fields))
+            written = await self._write(CREATING, lambda: writing.create_candidate(self._client, fields))
         except AlreadyThere as error:
             if not lost_answer:
                 # Somebody else made it: it is not ours to write over when it is found.
@@ -125,7 +124,7 @@ class Application:
                 return str(remote_id)
         if finding.can_find_people(self._client):
             return await self._person()
-        if self.progress.started == _CREATE:
+        if self.progress.started == CREATING:
             return await self._recently_made()
         if not await self._account.is_read("candidates"):
             raise Failed(
@@ -141,7 +140,7 @@ class Application:
             return None
         if person.remote_id is not None and await self._has_address(person.remote_id):
             return person.remote_id
-        recent = await self._recently_made() if self.progress.started == _CREATE else None
+        recent = await self._recently_made() if self.progress.started == CREATING else None
         if recent is None:
             raise self._known_by_nobody("TrackerRMS knows this address")
         return recent
@@ -196,7 +195,7 @@ class Application:
             # Deleted since an earlier command failed: this is a new application.
             fresh = msgspec.structs.replace(self.progress, application=None, staged=None)
             await self._save(fresh, None, f"application {known} is gone: adding anew")
-        lost_answer = self.progress.started == _ADD
+        lost_answer = self.progress.started == ADDING
         there = await self._application_there(look_at_list=lost_answer)
         if there is not None and not lost_answer:
             raise self._already_applied(there)
@@ -204,10 +203,10 @@ class Application:
             await self._step_done(f"application {there} was made by the call", application=there)
             return
         if lost_answer:
-            await self._may_repeat(_ADD, "applications")
+            await self._may_repeat(ADDING, "applications")
         job, candidate = self._wanted.job, self._made_candidate()
         try:
-            written = await self._write(_ADD, lambda: writing.add_to_job(self._client, job, candidate))
+            written = await self._write(ADDING, lambda: writing.add_to_job(self._client, job, candidate))
         except AlreadyThere as error:
             if lost_answer:
                 raise self._not_listed(str(error)) from error

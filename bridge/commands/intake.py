@@ -93,6 +93,13 @@ def subject(integration_id: str, data: Input) -> str | None:
             return None
 
 
+def target(integration_id: str, data: Input) -> str | None:
+    """The id of the stage that an application is to be moved to; ``None`` of every other command."""
+    if isinstance(data, MoveToStage):
+        return _as_id(integration_id, Model.APPLICATION_STAGE, data.stage_id)
+    return None
+
+
 def _as_id(integration_id: str, model: Model, reference: str) -> str:
     remote_id = reference.removeprefix(ids.REMOTE_PREFIX)
     if remote_id == reference:

@@ -214,32 +214,38 @@ class _Watch:
         return intake.read(record.value, self._runners)
 
     def _entry(self, record: Record, found: Accepted) -> Entry:
+        key = _key(found)
         return Entry(
-            key=_key(found),
+            key=key,
             type=found.command.type,
             content=self._parts.hasher.content(found.command.type, found.canonical),
             position=_position(record),
+            subject=self._subject(key.integration_id, found.input),
+            target=intake.target(key.integration_id, found.input),
         )
+
+    def _subject(self, integration_id: str, data: intake.Input) -> str | None:
+        subject = intake.subject(integration_id, data)
+        if subject is not None and subject.startswith("address:"):
+            return f"address:{self._parts.hasher.address(subject.removeprefix('address:')).hex()}"
+        return subject
 
     def _start(self, record: Record, found: Accepted, *, new: bool) -> None:
         entry = self._entry(record, found)
-        subject = intake.subject(entry.key.integration_id, found.input)
-        if subject is not None and subject.startswith("address:"):
-            subject = f"address:{self._parts.hasher.address(subject.removeprefix('address:')).hex()}"
         work = Work(
             key=entry.key,
             type=entry.type,
             content=entry.content,
             input=found.input,
             position=entry.position,
-            subject=subject,
+            subject=entry.subject,
             new=new,
             taken_at=time.monotonic(),
             size=len(record.value or b""),
         )
         self._waiting += 1
         self._waiting_bytes += work.size
-        lane = subject or f"command:{entry.key.command_id}"
+        lane = entry.subject or f"command:{entry.key.command_id}"
         self._lanes.add((entry.key.integration_id, lane), (record, work))
 
     async def _carry_out(self, item: tuple[Record, Work]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -150,6 +151,42 @@ async def reach(config: KafkaConfig) -> None:
 @contextlib.asynccontextmanager
 async def _admin(config: KafkaConfig) -> AsyncIterator[Any]:
     """An admin client; failures inside the block come out as ours."""
+    admin = await _settled(config)
+    try:
+        yield admin
+    except connection.FAILURES as error:
+        raise connection.translate(config, error, "looking after topics") from error
+    finally:
+        await admin.close()
+
+
+async def _settled(config: KafkaConfig) -> Any:
+    """A client that knows a broker to ask.
+
+    A broker that has just started, or that its controller has fenced for a while, answers a new client
+    and names no broker at all; the client would keep to that for minutes, so each try is a new one.
+    """
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        admin = await _started(config)
+        try:
+            await admin.list_topics()
+        except errors.NodeNotReadyError as error:
+            await admin.close()
+            if time.monotonic() > deadline:
+                raise await connection.unreachable(config, _TIMEOUT_SECONDS) from error
+            await asyncio.sleep(_POLL_SECONDS)
+        except connection.FAILURES as error:
+            await admin.close()
+            raise connection.translate(config, error, "looking after topics") from error
+        except BaseException:
+            await admin.close()
+            raise
+        else:
+            return admin
+
+
+async def _started(config: KafkaConfig) -> Any:
     admin = AIOKafkaAdminClient(**connection.options(config, _TIMEOUT_SECONDS))
     try:
         await connection.begun(admin.start())
@@ -158,9 +195,4 @@ async def _admin(config: KafkaConfig) -> AsyncIterator[Any]:
         if isinstance(error, connection.FAILURES):
             raise await connection.unreachable(config, _TIMEOUT_SECONDS) from error
         raise
-    try:
-        yield admin
-    except connection.FAILURES as error:
-        raise connection.translate(config, error, "looking after topics") from error
-    finally:
-        await admin.close()
+    return admin

@@ -11,6 +11,9 @@ from msgspec import Struct
 from bridge.store.commands import Key
 from bridge.store.database import Tx
 
+CREATING, ADDING = "create_candidate", "add_to_job"
+"""The steps, as ``Progress.started`` says them, that make a record whose id nobody knows yet."""
+
 
 class Progress(Struct, frozen=True, kw_only=True):
     """What was done in TrackerRMS, by remote ids; no values.

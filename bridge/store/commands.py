@@ -33,12 +33,17 @@ class Key(Struct, frozen=True, kw_only=True, order=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A command to enter: ``content`` is a keyed hash of what it asks; ``position`` where it stands."""
+    """A command to enter: ``content`` is a keyed hash of what it asks; ``position`` where it stands.
+
+    ``subject``: what it writes for, no address in it; ``target``: the stage an application is to be moved to.
+    """
 
     key: Key
     type: str
     content: bytes
     position: str
+    subject: str | None = None
+    target: str | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -66,8 +71,9 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 _ENTER = """
-INSERT INTO commands (integration_id, command_id, type, content, position, holder)
-SELECT *, $6::text FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+INSERT INTO commands (integration_id, command_id, type, content, position, subject, target, holder)
+SELECT *, $8::text
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[])
 ON CONFLICT DO NOTHING
 RETURNING integration_id, command_id
 """
@@ -82,6 +88,8 @@ async def enter(tx: Tx, holder: str, entries: Sequence[Entry]) -> set[Key]:
         [entry.type for entry in entries],
         [entry.content for entry in entries],
         [entry.position for entry in entries],
+        [entry.subject for entry in entries],
+        [entry.target for entry in entries],
         holder,
     )
     return {Key(integration_id=row[0], command_id=row[1]) for row in rows}

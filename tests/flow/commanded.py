@@ -190,8 +190,8 @@ async def commanded(
     **commands: Any,
 ) -> AsyncIterator[Bench]:
     """A bridge that carries out commands; ``commands`` lie over its configuration of them."""
-    small = World(7, candidates=20, jobs=12, applications=20, users=6, index_lag_seconds=1.0)
-    calm = Options(rate_limit_per_minute=0, index_lag_seconds=1.0, quirks_off=("empty_bodies",))
+    small = World(7, candidates=20, jobs=12, applications=20, users=6, index_lag_seconds=0.2)
+    calm = Options(rate_limit_per_minute=0, index_lag_seconds=0.2, quirks_off=("empty_bodies",))
     name = await databases.create(template=await databases.migrated())
     with tempfile.TemporaryDirectory(prefix="bridge-test-") as directory:
         async with installed(
