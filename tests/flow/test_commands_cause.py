@@ -70,7 +70,9 @@ async def test_a_candidate_who_was_made_by_a_call_without_an_answer(bench: Bench
 
 
 @pytest.mark.parametrize("kind", ["application.move_to_stage", "application.reject"])
-async def test_an_application_that_was_set_by_a_call_whose_answer_says_otherwise(bench: Bench, kind: str) -> None:
+async def test_an_application_that_was_set_by_a_call_whose_answer_says_otherwise(
+    bench: Bench, kind: str
+) -> None:
     application = await bench.an_application()
     await bench.bridge.agree()
     await bench.fault("fill", "status", status=429, retry_after=1, effect=True, times=1_000)

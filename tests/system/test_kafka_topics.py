@@ -3,11 +3,13 @@
 import asyncio
 
 import confluent_kafka.admin
+import msgspec
 import pytest
 
 from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import ConfigError, EnvironmentFault, Transient
+from tests.system.nameless_broker import nameless
 
 
 def _settings(config: KafkaConfig, topic: str) -> dict[str, str]:
@@ -78,6 +80,14 @@ async def test_more_replicas_than_brokers_names_the_key(kafka_config: KafkaConfi
 async def test_a_name_kafka_refuses_points_at_the_prefix(kafka_config: KafkaConfig) -> None:
     with pytest.raises(ConfigError, match=r"^kafka\.topic_prefix: .*no/such/name"):
         await kafka.ensure_topics(kafka_config, [kafka.TopicSpec(name="no/such/name")])
+
+
+async def test_a_broker_that_names_none_yet_is_asked_again(kafka_config: KafkaConfig) -> None:
+    topic = kafka.TopicSpec(name=f"{kafka_config.topic_prefix}.a")
+    async with nameless(kafka_config.bootstrap_servers or "", connections=4) as address:
+        config = msgspec.structs.replace(kafka_config, bootstrap_servers=address)
+        await kafka.ensure_topics(config, [topic])
+    assert await asyncio.to_thread(_partitions, kafka_config, topic.name) == kafka_config.partitions
 
 
 async def test_a_broker_that_is_away_is_transient() -> None:
