@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -38,8 +39,8 @@ def version() -> str:
 
 
 def libraries() -> Path:
-    """The directory of Kafka's jars, fetched once with ``mvn`` into ``.kafka/<version>``."""
-    target = CACHE / version()
+    """The directory of Kafka's jars, fetched once with ``mvn`` into ``.kafka/<version>-<digest of the pom>``."""
+    target = CACHE / f"{version()}-{sha256(POM.read_bytes()).hexdigest()[:8]}"
     if shutil.which("java") is None:
         raise NoKafkaError("no java on the PATH")
     if target.exists():

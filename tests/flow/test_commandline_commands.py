@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from bridge.simulator.remote import Remote
 from tests.flow.program import CANDIDATES, Ended, Program
 from tests.flow.test_commandline import ACME
+from tests.kafka_server import libraries
 from tests.waiting import until
 
 GRACE = {
@@ -144,9 +146,9 @@ async def test_commands_are_carried_out_by_a_process_of_their_own(program: Progr
     assert "passthrough.request  succeeded" in ended.out
 
 
-async def _finished(program: Program) -> bool:
+async def _finished(program: Program, count: int = 1) -> bool:
     listed = await program("commands", "list", "--state", "succeeded", "--json")
-    return listed.code == 0 and len(listed.json) == 1
+    return listed.code == 0 and len(listed.json) == count
 
 
 async def test_without_a_command_there_is_nothing_to_show(program: Program) -> None:
@@ -178,6 +180,56 @@ async def test_the_python_example_of_the_readme_publishes_and_waits(
         "application.create.succeeded",
         "passthrough.request.succeeded",
     ]
+
+
+@pytest.mark.system
+async def test_the_lines_of_the_readme_go_through_kafkas_own_console_tools(
+    program: Program, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("With Kafka's own tools, a line a message")[2]
+    tools = re.findall(r"^kafka-console-\w+.sh (?:.*\\\n)*.*", section, re.MULTILINE)[:2]
+    produce, consume = (_console(tool, kafka_bootstrap, topic_prefix) for tool in tools)
+    creating, moving = _split(re.findall(r"^\S+\t\{.*$", section, re.MULTILINE))
+    async with program.running("run"):
+        await program.loaded()
+        await _through(produce, creating)
+        await until(lambda: _finished(program, len(creating)), 60)
+        await _through(produce, moving)
+        said = await _through([*consume, "--from-beginning", "--max-messages", "5"])
+    assert sorted(msgspec.json.decode(line)["type"] for line in said.splitlines()) == [
+        "application.create.succeeded",
+        "application.move_to_stage.succeeded",
+        "application.reject.succeeded",
+        "candidate.create.succeeded",
+        "passthrough.request.succeeded",
+    ]
+
+
+def _split(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Those that make the application, and those that name it."""
+    return [line for line in lines if ".create" in line], [line for line in lines if ".create" not in line]
+
+
+def _console(command: str, bootstrap: str, prefix: str) -> list[str]:
+    """A line of the README as Kafka's own program is started without its script."""
+    words = command.partition("<")[0].replace("\\\n", " ").split()
+    kind = "ConsoleProducer" if "producer" in words[0] else "consumer.ConsoleConsumer"
+    rest = [w.replace("localhost:9092", bootstrap).replace("trackerrms.", f"{prefix}.") for w in words[1:]]
+    return ["java", "-cp", f"{libraries()}/*", f"org.apache.kafka.tools.{kind}", *rest]
+
+
+async def _through(command: list[str], lines: Sequence[str] = ()) -> str:
+    tool = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(tool.communicate("".join(f"{line}\n" for line in lines).encode()), 90)
+    assert tool.returncode == 0, err.decode()
+    assert "deprecated" not in (out + err).decode().lower(), (out + err).decode()
+    return out.decode()
 
 
 MOVE = encoded({"application_id": "remote:1", "stage_id": "remote:2"})
