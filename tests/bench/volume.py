@@ -148,14 +148,14 @@ async def unchanged(settings: Config, rows: int) -> None:
         transaction = await installed.db.fetchval("SELECT pg_current_xact_id()::text::bigint")
         base = _rss()
         client.making_seconds = 0.0
-        postgres = await _backends_cpu(installed)
+        postgres, _ = await _servers_cpu(installed)
         cpu, wall = time.process_time(), time.monotonic()
         await scan(installed, walk, context, "sweep")
         cpu = time.process_time() - cpu - client.making_seconds
         written = await installed.db.fetchval(
             "SELECT count(*) FROM snapshots WHERE xmin::text::bigint > $1", transaction
         )
-        wall, postgres = time.monotonic() - wall, await _backends_cpu(installed) - postgres
+        wall, postgres = time.monotonic() - wall, (await _servers_cpu(installed))[0] - postgres
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"unchanged scan of {rows:,} records: {cpu:.1f} s of our CPU, {postgres:.1f} s of PostgreSQL's, "
@@ -217,15 +217,8 @@ def _rss() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-async def _backends_cpu(installed: app.Installation) -> float:
-    """CPU seconds so far of the PostgreSQL processes that serve this database."""
-    found = await installed.db.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
-    times = [psutil.Process(row[0]).cpu_times() for row in found if psutil.pid_exists(row[0])]
-    return sum(time.user + time.system for time in times)
-
-
 async def _servers_cpu(installed: app.Installation) -> tuple[float, float]:
-    """CPU seconds so far of PostgreSQL, all of its processes, and of Kafka (what this program started)."""
+    """CPU seconds so far of PostgreSQL, all of its processes, those that ended too, and of Kafka."""
     backend = psutil.Process(await installed.db.fetchval("SELECT pg_backend_pid()"))
     postmaster = backend.parent()
     return (
