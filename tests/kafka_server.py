@@ -39,7 +39,7 @@ def version() -> str:
 
 
 def libraries() -> Path:
-    """The directory of Kafka's jars, fetched once with ``mvn`` into ``.kafka/<version>-<digest of the pom>``."""
+    """The directory of Kafka's jars, fetched once with ``mvn`` for each version and each state of the pom."""
     target = CACHE / f"{version()}-{sha256(POM.read_bytes()).hexdigest()[:8]}"
     if shutil.which("java") is None:
         raise NoKafkaError("no java on the PATH")
