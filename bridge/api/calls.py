@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 
-from bridge.heartbeat import Roster
+from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.outbound import Target, Unusable
 from bridge.sealing import Sealer
 from bridge.store.api_tokens import Token, Tokens
@@ -16,7 +16,8 @@ V = TypeVar("V")
 
 class Parts(Struct, frozen=True, kw_only=True):
     """What the API stands on. ``judge`` says whether a URL may be called; ``integrations`` are the known ids,
-    none where it is not known which there are; ``roster`` has the process's stages."""
+    none where it is not known which there are; ``roster`` has the process's stages, of
+    which one that is silent for so long is stuck."""
 
     db: Database
     sealer: Sealer
@@ -24,6 +25,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     judge: Callable[[str], Target | Unusable]
     integrations: tuple[str, ...] = ()
     roster: Roster = field(default_factory=Roster)
+    silent_seconds: float = SILENT_SECONDS
 
 
 class Call(Struct, frozen=True, kw_only=True):

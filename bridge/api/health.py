@@ -24,7 +24,8 @@ async def livez(parts: Parts) -> Answer[Health]:
 
     503 while one of its stages gives no sign of life.
     """
-    return Answer(value=Health(status="unavailable" if parts.roster.stuck() else "ok"))
+    stuck = parts.roster.stuck(parts.silent_seconds)
+    return Answer(value=Health(status="unavailable" if stuck else "ok"))
 
 
 async def readyz(parts: Parts) -> Answer[Health]:
