@@ -206,7 +206,7 @@ async def run(config: Config, only: Collection[Role] = ROLES) -> int:
             _log.warning("kafka.unreachable", reason=str(problem))
         roster = Roster()
         made = {
-            **stages(installed, producer, only, max_message_bytes),
+            **stages(installed, producer, only, max_message_bytes, roster),
             "monitoring": monitoring_of(installed, roster).run,
         }
         return await supervisor.run(made, roster=roster)
@@ -225,9 +225,13 @@ def monitoring_of(installed: Installation, roster: Roster) -> Monitoring:
 
 
 def stages(
-    installed: Installation, producer: kafka.Producer, only: Collection[Role], max_message_bytes: int
+    installed: Installation,
+    producer: kafka.Producer,
+    only: Collection[Role],
+    max_message_bytes: int,
+    roster: Roster | None = None,
 ) -> Mapping[str, Stage]:
-    """The stages of these roles by name."""
+    """The stages of these roles by name. ``roster`` is where the supervisor will enter them."""
     config = installed.config
     made: dict[str, Stage] = {}
     if "relay" in only:
@@ -240,11 +244,11 @@ def stages(
     if "webhooks" in only:
         made["webhooks"] = _webhooks(installed).run
     if "api" in only:
-        made["api"] = Api(api_parts(installed), config.api).run
+        made["api"] = Api(api_parts(installed, roster), config.api).run
     return made
 
 
-def api_parts(installed: Installation) -> ApiParts:
+def api_parts(installed: Installation, roster: Roster | None = None) -> ApiParts:
     """What the HTTP API stands on; the command line holds endpoints to the same rules."""
     rules = targets.rules(installed.config.outbound)
     return ApiParts(
@@ -253,6 +257,7 @@ def api_parts(installed: Installation) -> ApiParts:
         tokens=Tokens(installed.db, installed.keys.sealer),
         judge=lambda url: targets.parse(url, rules),
         integrations=tuple(one.id for one in installed.config.integrations),
+        roster=roster or Roster(),
     )
 
 

@@ -9,19 +9,27 @@ from contextvars import ContextVar
 from typing import Literal
 
 State = Literal["starting", "running", "standing by", "backing off", "ended"]
+Standing = Literal["held", "stood by for"]
+# A loop goes round every few seconds. The longest steps, with every call at its longest and tried again,
+# take minutes; no outage makes them longer than this. It is the last resort: who watches ends what is stuck.
+SILENT_SECONDS = 1800.0
 
 
 class Pulse:
-    """One stage's: ``state``, ``reason`` in words for a person, and the moment of its last sign of life."""
+    """One stage's: ``state``, ``reason`` in words for a person, the moment of its last sign of life, and
+    ``leases``, those that it holds or stands by for."""
 
     def __init__(self) -> None:
         self.state: State = "starting"
         self.reason = ""
+        self.leases: dict[str, Standing] = {}
         self._beat_at = time.monotonic()
 
     def say(self, state: State, reason: str = "") -> None:
         """What it does now; a sign of life as well."""
         self.state, self.reason = state, reason
+        if state in ("backing off", "ended"):
+            self.leases.clear()
         self._beat_at = time.monotonic()
 
     @property
@@ -42,6 +50,14 @@ class Roster:
         _own.set(pulse)
         return pulse
 
+    def stuck(self, silent_seconds: float = SILENT_SECONDS) -> dict[str, str]:
+        """The stages that gave no sign of life for so long, and for how long: only a restart helps them."""
+        return {
+            name: f"no sign of life for {pulse.silent_seconds:.0f} s"
+            for name, pulse in self.pulses.items()
+            if pulse.silent_seconds > silent_seconds
+        }
+
 
 # Tasks inherit the context of the one that starts them, so no stage has to hand its pulse around.
 _own: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
@@ -54,8 +70,23 @@ def beat() -> None:
         pulse.say("running")
 
 
-def stand_by(reason: str) -> None:
+def stand_by(lease: str) -> None:
     """The stage that runs here is well, and waits for its turn."""
     pulse = _own.get()
     if pulse is not None:
-        pulse.say("standing by", reason)
+        pulse.say("standing by", f"another process holds the lease {lease}")
+        pulse.leases[lease] = "stood by for"
+
+
+def hold(lease: str) -> None:
+    """The stage that runs here holds this lease, until ``let_go``."""
+    pulse = _own.get()
+    if pulse is not None:
+        pulse.leases[lease] = "held"
+
+
+def let_go(lease: str) -> None:
+    """It does not hold it, or stand by for it, any more."""
+    pulse = _own.get()
+    if pulse is not None:
+        pulse.leases.pop(lease, None)

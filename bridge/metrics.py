@@ -4,12 +4,14 @@ What the process counts itself is in ``REGISTRY``, one for the process however m
 the store knows is declared in ``STORE`` and read when somebody asks, by ``bridge.monitoring``.
 """
 
+from collections import Counter as Tally
 from collections.abc import Iterable
 
 from msgspec import Struct
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     PlatformCollector,
@@ -19,6 +21,8 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from contracts.commands import INPUTS
 
 # When a counter began is no news, and would be a series beside each.
 disable_created_metrics()
@@ -31,6 +35,37 @@ RELAY_PUBLISHED = Counter(
     "bridge_relay_published", "Messages that the broker acknowledged.", registry=REGISTRY
 )
 RELAY_BATCH = Histogram("bridge_relay_batch_seconds", "Publishing one batch to Kafka.", registry=REGISTRY)
+CHANGE_SECONDS = Histogram(
+    "bridge_change_to_kafka_seconds",
+    "From a record's last update in TrackerRMS, by its clock and to the second, to the broker's "
+    "acknowledgement: of created and updated events that such an update led to. Not of first loads, resyncs "
+    "and deletions; of a large batch, of its first 100 messages.",
+    ("cause",),
+    buckets=(1, 2.5, 5, 10, 15, 30, 60, 120, 300, 900, 3600, 14400),
+    registry=REGISTRY,
+)
+RECORDS = Counter(
+    "bridge_records_scanned",
+    "Rows of TrackerRMS's lists that were read, by polls and scans: `changed` since they were last seen, or "
+    "new; or `unchanged` and passed over.",
+    ("integration", "resource", "outcome"),
+    registry=REGISTRY,
+)
+POLL_SECONDS = Histogram(
+    "bridge_poll_seconds",
+    "One complete poll of a resource.",
+    ("integration", "resource"),
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900),
+    registry=REGISTRY,
+)
+SCAN_SECONDS = Histogram(
+    "bridge_scan_seconds",
+    "One scan of a resource from its first page to its last, restarts in between included, by kind: "
+    "`initial`, `sweep`, `resync` or `republish`.",
+    ("integration", "resource", "kind"),
+    buckets=(1, 10, 60, 300, 900, 1800, 3600, 7200, 14400, 43200, 86400),
+    registry=REGISTRY,
+)
 COMMANDS = Counter("bridge_commands_finished", "Commands that ended.", ("type", "outcome"), registry=REGISTRY)
 COMMAND_SECONDS = Histogram(
     "bridge_command_seconds",
@@ -45,7 +80,42 @@ DELIVERIES = Counter(
     ("outcome",),
     registry=REGISTRY,
 )
-COUNTED = (RELAY_PUBLISHED, RELAY_BATCH, COMMANDS, COMMAND_SECONDS, DELIVERIES)
+BREAKERS = Gauge(
+    "bridge_endpoints",
+    "Endpoints that this process delivers to, by breaker: `closed`; `open` after failures in a row, with a "
+    "trial now and then; `held` as long as the endpoint asked for.",
+    ("breaker",),
+    registry=REGISTRY,
+)
+COUNTED = (
+    RELAY_PUBLISHED,
+    RELAY_BATCH,
+    CHANGE_SECONDS,
+    RECORDS,
+    POLL_SECONDS,
+    SCAN_SECONDS,
+    COMMANDS,
+    COMMAND_SECONDS,
+    DELIVERIES,
+    BREAKERS,
+)
+# From the start: of a series that begins with its first failure, Prometheus sees no increase.
+for _type in INPUTS:
+    for _outcome in ("succeeded", "failed", "unknown"):
+        COMMANDS.labels(_type, _outcome)
+
+
+def count_rows(integration: str, resource: str, read: int, changed: int) -> None:
+    """Some pages of a list were read: so many rows, and so many of them had changed."""
+    RECORDS.labels(integration, resource, "changed").inc(changed)
+    RECORDS.labels(integration, resource, "unchanged").inc(read - changed)
+
+
+def show_breakers(states: Iterable[str]) -> None:
+    """How the breakers of this process's endpoints stand now."""
+    tally = Tally(states)
+    for state in ("closed", "open", "held"):
+        BREAKERS.labels(state).set(tally[state])
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -82,7 +152,37 @@ DELETIONS_HELD = Reading(
     meaning="Deletions that wait for a person, or were approved and are not done.",
     labels=("integration",),
 )
-STORE = (OUTBOX_ROWS, OUTBOX_OLDEST, SCAN_AGE, BUDGET_USED, BUDGET_LEFT, DELETIONS_HELD)
+OWED = Reading(
+    name="bridge_deliveries_owed", meaning="Deliveries that are owed and not given up; counts to 10,000."
+)
+OWED_OLDEST = Reading(
+    name="bridge_deliveries_owed_oldest_seconds",
+    meaning="Since the oldest of them was to be delivered first; 0 when none is owed.",
+)
+LEASE_HOLDERS = Reading(
+    name="bridge_lease_holders",
+    meaning="Processes that hold a lease of this role now: 1 or 0 of a poller and the relay; of commands and "
+    "webhooks as many as work.",
+    labels=("role", "integration"),
+)
+TOKEN_EXPIRES = Reading(
+    name="bridge_token_expires_seconds",
+    meaning="Until TrackerRMS's JWT expires, which is exchanged anew an hour before; below 0 once it has. "
+    "Nothing tells when a bearer token or a refresh token does.",
+    labels=("integration",),
+)
+STORE = (
+    OUTBOX_ROWS,
+    OUTBOX_OLDEST,
+    SCAN_AGE,
+    BUDGET_USED,
+    BUDGET_LEFT,
+    DELETIONS_HELD,
+    OWED,
+    OWED_OLDEST,
+    LEASE_HOLDERS,
+    TOKEN_EXPIRES,
+)
 READ = (STAGE_SILENT, SCRAPE_FAILED, *STORE)
 
 

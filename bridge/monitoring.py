@@ -1,8 +1,10 @@
 """Health and metrics of one process, for who watches it: ``/livez``, ``/readyz``, ``/metrics``."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 import msgspec
 import structlog
@@ -13,17 +15,16 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from bridge import inbound, metrics, supervisor
 from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
-from bridge.heartbeat import Roster
+from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, deletions, outbox, overview
+from bridge.store import budgets, deletions, outbox, overview, owed, tokens
 from bridge.store.database import Database
 
 _log = structlog.get_logger(__name__)
-_STORE_SECONDS = 2.0
-_KAFKA_SECONDS = 5.0
-# A loop goes round every few seconds. The longest steps, with every call at its longest and tried again,
-# take minutes; no outage makes them longer than this. It is the last resort: who watches ends what is stuck.
-SILENT_SECONDS = 1800.0
+_ANSWER_SECONDS = 2.0
+_REMEMBERED_SECONDS = 5.0
+
+T = TypeVar("T")
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -35,22 +36,46 @@ class Parts(Struct, frozen=True, kw_only=True):
     reach_kafka: Callable[[], Awaitable[None]]
 
 
+class Readiness(Struct, frozen=True, kw_only=True):
+    """What ``/readyz`` says. ``missing``: what the process needs and has not; it is ready without any.
+
+    ``trackerrms`` says of each integration whether it can be read. It decides nothing: another process could
+    not read it either, and Kafka, commands' results and webhooks go on meanwhile.
+    """
+
+    status: str
+    missing: tuple[str, ...]
+    store: str
+    broker: str
+    trackerrms: Mapping[str, str]
+    stages: Mapping[str, str]
+    leases: Mapping[str, str]
+
+
 class Monitoring:
-    """The stage; ``run`` is what the supervisor calls."""
+    """The stage; ``run`` is what the supervisor calls. ``url`` is where it answers, once it does."""
 
     def __init__(
-        self, parts: Parts, config: MonitoringConfig, silent_seconds: float = SILENT_SECONDS
+        self,
+        parts: Parts,
+        config: MonitoringConfig,
+        silent_seconds: float = SILENT_SECONDS,
+        remembered_seconds: float = _REMEMBERED_SECONDS,
     ) -> None:
+        self.url: str | None = None
         self._parts = parts
         self._config = config
         self._silent_seconds = silent_seconds
-        self._broker = (float("-inf"), "ok")
+        self._kafka = _Remembered(self._ask_kafka, remembered_seconds)
+        self._trackerrms = _Remembered(self._ask_trackerrms, remembered_seconds)
+        self._stored = _Remembered(self._ask_store, remembered_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop``. Raises as ``inbound.serving`` does."""
         async with inbound.serving(
             self.application(), "monitoring", self._config.host, self._config.port
         ) as url:
+            self.url = url
             _log.info("monitoring.listening", url=url)
             await supervisor.stopped(stop)
 
@@ -63,73 +88,138 @@ class Monitoring:
         return app
 
     async def _livez(self, request: web.Request) -> web.Response:
-        silent = {
-            name: f"no sign of life for {pulse.silent_seconds:.0f} s"
-            for name, pulse in self._parts.roster.pulses.items()
-            if pulse.silent_seconds > self._silent_seconds
-        }
-        return _answer({"status": "stuck" if silent else "ok", "stuck": silent}, ok=not silent)
+        stuck = self._parts.roster.stuck(self._silent_seconds)
+        return _answer({"status": "stuck" if stuck else "ok", "stuck": stuck}, ok=not stuck)
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        store, broker = await self._store(), await self._kafka()
-        stages = {name: _told(p.state, p.reason) for name, p in self._parts.roster.pulses.items()}
-        waiting = [p for p in self._parts.roster.pulses.values() if p.state in ("starting", "backing off")]
-        ok = store == broker == "ok" and not waiting
-        status = "ok" if ok else "unavailable"
-        return _answer({"status": status, "store": store, "broker": broker, "stages": stages}, ok=ok)
+        store, broker = await asyncio.gather(self._store(), self._kafka())
+        unknown = dict.fromkeys(self._parts.integrations, "unknown: the store has it")
+        pulses = self._parts.roster.pulses
+        missing = [name for name, said in (("store", store), ("broker", broker)) if said != "ok"]
+        missing += [
+            f"stage {name}" for name, pulse in pulses.items() if pulse.state in ("starting", "backing off")
+        ]
+        said = Readiness(
+            status="unavailable" if missing else "ok",
+            missing=tuple(missing),
+            store=store,
+            broker=broker,
+            trackerrms=await self._trackerrms() or unknown if store == "ok" else unknown,
+            stages={name: _told(pulse.state, pulse.reason) for name, pulse in pulses.items()},
+            leases={lease: how for pulse in pulses.values() for lease, how in pulse.leases.items()},
+        )
+        return _answer(said, ok=not missing)
 
     async def _store(self) -> str:
-        if await self._parts.db.answers(_STORE_SECONDS):
+        if await self._parts.db.answers(_ANSWER_SECONDS):
             return "ok"
-        return f"PostgreSQL does not answer within {_STORE_SECONDS:g} s: look at store.url and the server"
+        return f"PostgreSQL does not answer within {_ANSWER_SECONDS:g} s: look at store.url and the server"
 
-    async def _kafka(self) -> str:
-        """How the broker fares; asked again after some seconds only, so that probes do not hammer it."""
-        now = asyncio.get_running_loop().time()
-        if now - self._broker[0] > _KAFKA_SECONDS:
-            said = "ok"
-            try:
-                async with asyncio.timeout(_STORE_SECONDS):
-                    await self._parts.reach_kafka()
-            except (BridgeError, TimeoutError):
-                said = "Kafka does not answer: look at kafka.bootstrap_servers and the broker"
-            self._broker = (now, said)
-        return self._broker[1]
+    async def _ask_kafka(self) -> str:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._parts.reach_kafka()
+        except (BridgeError, TimeoutError):
+            return "Kafka does not answer: look at kafka.bootstrap_servers and the broker"
+        return "ok"
+
+    async def _ask_trackerrms(self) -> dict[str, str] | None:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return {one: await trouble(self._parts.db, one) for one in self._parts.integrations}
+        except (BridgeError, TimeoutError):
+            return None
+
+    async def _ask_store(self) -> list[Sample] | None:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await stored(self._parts.db, self._parts.integrations)
+        except (BridgeError, TimeoutError):
+            return None
 
     async def _metrics(self, request: web.Request) -> web.Response:
         samples = [
             Sample(of=metrics.STAGE_SILENT, value=pulse.silent_seconds, labels=(name,))
             for name, pulse in self._parts.roster.pulses.items()
         ]
-        failed = 0.0
-        try:
-            async with asyncio.timeout(_STORE_SECONDS):
-                samples += await stored(self._parts.db, self._parts.integrations)
-        except (BridgeError, TimeoutError):
-            failed = 1.0
-        samples.append(Sample(of=metrics.SCRAPE_FAILED, value=failed))
-        return web.Response(body=metrics.exposition(samples), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        found = await self._stored()
+        samples.append(Sample(of=metrics.SCRAPE_FAILED, value=float(found is None)))
+        return web.Response(
+            body=metrics.exposition(samples + (found or [])), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+
+class _Remembered(Generic[T]):
+    """What another system said, for some seconds: however many ask, that system is asked once."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._turn = asyncio.Lock()
+        self._said: tuple[float, T] | None = None
+
+    async def __call__(self) -> T:
+        async with self._turn:
+            now = asyncio.get_running_loop().time()
+            if self._said is None or now - self._said[0] >= self._seconds:
+                self._said = (now, await self._ask())
+            return self._said[1]
 
 
 async def stored(db: Database, integrations: tuple[str, ...]) -> list[Sample]:
     """What the store knows. Each query reads a few rows by an index, however many there are."""
     rows, oldest = await outbox.head(db)
+    owed_rows, owed_oldest = await owed.head(db)
     found = [
         Sample(of=metrics.OUTBOX_ROWS, value=rows),
         Sample(of=metrics.OUTBOX_OLDEST, value=oldest),
+        Sample(of=metrics.OWED, value=owed_rows),
+        Sample(of=metrics.OWED_OLDEST, value=owed_oldest),
+        *holders(await overview.holders(db), integrations),
     ]
     for integration in integrations:
-        for resource, at in (await overview.proved_at(db, integration)).items():
-            age = (datetime.now(UTC) - at).total_seconds()
-            found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
-        held = sum(one.row_count for one in await deletions.waiting(db, integration))
-        found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
-        usage = await budgets.usage(db, integration)
-        if usage is not None:
-            left = max(0, usage.requests_per_minute - usage.used)
-            found.append(Sample(of=metrics.BUDGET_USED, value=usage.used, labels=(integration,)))
-            found.append(Sample(of=metrics.BUDGET_LEFT, value=left, labels=(integration,)))
+        found += await _of_integration(db, integration)
     return found
+
+
+async def _of_integration(db: Database, integration: str) -> list[Sample]:
+    found: list[Sample] = []
+    for resource, at in (await overview.proved_at(db, integration)).items():
+        age = (datetime.now(UTC) - at).total_seconds()
+        found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
+    held = sum(one.row_count for one in await deletions.waiting(db, integration))
+    found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
+    usage = await budgets.usage(db, integration)
+    if usage is not None:
+        left = max(0, usage.requests_per_minute - usage.used)
+        found.append(Sample(of=metrics.BUDGET_USED, value=usage.used, labels=(integration,)))
+        found.append(Sample(of=metrics.BUDGET_LEFT, value=left, labels=(integration,)))
+    expires = await tokens.expires_in(db, integration)
+    if expires is not None:
+        found.append(Sample(of=metrics.TOKEN_EXPIRES, value=expires, labels=(integration,)))
+    return found
+
+
+def holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[Sample]:
+    """How many hold the leases of each role; a lease that nobody holds is told too, or no alert could see it.
+
+    Names of other integrations, and of processes, are no labels: they come and go without end.
+    """
+    roles = Counter(name.partition(":")[0] for name in held)
+    found = [(role, "", roles[role]) for role in ("relay", "commands", "webhooks")]
+    found += [("poller", one, int(f"poller:{one}" in held)) for one in integrations]
+    return [
+        Sample(of=metrics.LEASE_HOLDERS, value=count, labels=(role, integration))
+        for role, integration, count in found
+    ]
+
+
+async def trouble(db: Database, integration: str) -> str:
+    """``ok``, or which resources can't be read now, and why one of them can't. A row a resource."""
+    polls = await overview.polls(db, integration)
+    why = {name: one.error or one.scan_error for name, one in sorted(polls.items())}
+    names = [name for name, reason in why.items() if reason]
+    return f"in trouble: {', '.join(names)}: {why[names[0]]}" if names else "ok"
 
 
 def _told(state: str, reason: str) -> str:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge import heartbeat, metrics, supervisor
+from bridge import freshness, heartbeat, metrics, supervisor
 from bridge.config import RelayConfig
 from bridge.errors import LeaseLost, Transient
 from bridge.kafka import Message, MessageTooLarge
@@ -221,6 +221,7 @@ class _Watch:
         oldest = datetime.now(UTC) - min(row.created_at for row in sent)
         metrics.RELAY_PUBLISHED.inc(len(sent))
         metrics.RELAY_BATCH.observe(seconds)
+        freshness.note([row.value for row in sent])
         _log.info(
             "relay.batch_published",
             rows=len(sent),

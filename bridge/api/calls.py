@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.outbound import Target, Unusable
 from bridge.sealing import Sealer
 from bridge.store.api_tokens import Token, Tokens
@@ -15,13 +16,16 @@ V = TypeVar("V")
 
 class Parts(Struct, frozen=True, kw_only=True):
     """What the API stands on. ``judge`` says whether a URL may be called; ``integrations`` are the known ids,
-    none where it is not known which there are."""
+    none where it is not known which there are; ``roster`` has the process's stages, of
+    which one that is silent for so long is stuck."""
 
     db: Database
     sealer: Sealer
     tokens: Tokens
     judge: Callable[[str], Target | Unusable]
     integrations: tuple[str, ...] = ()
+    roster: Roster = field(default_factory=Roster)
+    silent_seconds: float = SILENT_SECONDS
 
 
 class Call(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,8 @@
-"""Whether this process lives, and whether it can do its work: for who watches it, without a token."""
+"""Whether this process lives, and whether the API can do its work: for who watches it, without a token.
+
+By the rules of ``bridge.monitoring`` and no more words than one: anybody may ask here. The API stands on
+PostgreSQL alone, so Kafka does not count.
+"""
 
 from typing import Literal
 
@@ -16,12 +20,16 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 async def livez(parts: Parts) -> Answer[Health]:
-    """Whether the process lives"""
-    return Answer(value=Health(status="ok"))
+    """Whether the process lives
+
+    503 while one of its stages gives no sign of life.
+    """
+    stuck = parts.roster.stuck(parts.silent_seconds)
+    return Answer(value=Health(status="unavailable" if stuck else "ok"))
 
 
 async def readyz(parts: Parts) -> Answer[Health]:
-    """Whether the process can work
+    """Whether the API can work
 
     503 while PostgreSQL does not answer.
     """

@@ -167,9 +167,10 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 
 def _health(check: Any) -> dict[str, Any]:
     content = {"content": {_JSON: {"schema": _reference(Health)}}}
-    responses = {"200": {"description": "It does.", **content}}
-    if check is readyz:
-        responses["503"] = {"description": "It does not.", **content}
+    responses = {
+        "200": {"description": "It does.", **content},
+        "503": {"description": "It does not.", **content},
+    }
     summary = (inspect.getdoc(check) or "").partition("\n")[0]
     return {
         "operationId": check.__name__,

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import heartbeat
+from bridge import heartbeat, metrics
 from bridge.capture import schedule
 from bridge.capture.byid import WHOLE
 from bridge.capture.deletion import Doors
@@ -238,6 +238,7 @@ class Poller:
         started = time.monotonic()
         if not standing.incremental:
             await self._read_whole(name, first=cursor.polled_at is None)
+            self._polled(name, started)
             standing.poll_due_at = started + self._rhythm.poll_seconds * _WHOLE_EVERY
             return
         self._check_statuses(name)
@@ -248,10 +249,15 @@ class Poller:
             )
         else:
             applied = await walk.poll(self._contexts(name), cursor, loaded=standing.loaded)
+            self._polled(name, started)
             if applied.provisional and name == "applications":
                 # A status that is not in our list: it was made a moment ago.
                 self._standings["statuses"].poll_due_at = started
         standing.poll_due_at = started + self._rhythm.poll_seconds
+
+    def _polled(self, name: str, started: float) -> None:
+        seconds = time.monotonic() - started
+        metrics.POLL_SECONDS.labels(self._doors.integration_id, name).observe(seconds)
 
     async def _read_whole(self, name: str, *, first: bool) -> str | None:
         """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
@@ -303,6 +309,9 @@ class Poller:
             if ended is None or ended.id != scan.id:
                 return  # A person's resync took its place meanwhile.
             await walk.finish(ended)
+            # By the store, which remembers over a restart when it began.
+            seconds = await scans.age_seconds(db, scan.id)
+            metrics.SCAN_SECONDS.labels(integration_id, name, scan.kind).observe(seconds)
             standing.loaded, standing.scanning = True, False
 
     async def _carry_out(self, name: str) -> None:

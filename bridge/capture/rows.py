@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
 
+from bridge import metrics
 from bridge.capture import paging
 from bridge.capture.changes import Observation, Trouble
 from bridge.errors import BridgeError, Permanent
@@ -95,6 +96,7 @@ class Rows:
         seen = BitMap64(rows)
         moved = await self._moved(context, rows)
         results = await self._read_all(context, moved)
+        metrics.count_rows(self._id, context.resource.name, len(rows), len(moved))
         ghosts = [m.source.row_id for m, found in zip(moved, results, strict=True) if found is None]
         for row_id in ghosts:
             seen.discard(row_id)

@@ -17,6 +17,7 @@ from bridge.config import (
     Config,
     IntegrationConfig,
     KafkaConfig,
+    MonitoringConfig,
     OutboundConfig,
     Secret,
 )
@@ -28,6 +29,8 @@ from bridge.demo.screen import Screen
 from bridge.demo.story import Step
 from bridge.demo.watching import Asked, Expectation, Watch, journalled
 from bridge.errors import BUG, OK
+from bridge.heartbeat import Roster
+from bridge.monitoring import Monitoring
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.remote import Remote
@@ -51,6 +54,7 @@ def configuration(data_dir: Path) -> Config:
         capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.07, confirm_seconds=0.5),
         outbound=OutboundConfig(allow_networks=("127.0.0.0/8",), allow_http=True),
         api=ApiConfig(port=0),
+        monitoring=MonitoringConfig(port=0),
     )
 
 
@@ -76,12 +80,17 @@ class Performance:
                 kafka.Producer(config.kafka) as producer,
             ):
                 limit = await app.make_topics(config)
+                roster = Roster()
+                monitoring = app.monitoring_of(installed, roster)
                 stages = {
-                    **app.stages(installed, producer, app.ROLES, limit),
+                    **app.stages(installed, producer, app.ROLES, limit, roster),
+                    "monitoring": monitoring.run,
                     "watch": lambda stop: self._watch.run(config, stop),
                 }
-                bridge = asyncio.create_task(supervisor.run(stages, stop=self._stop), name="bridge")
-                play = asyncio.create_task(self._play(remote, installed, simulated.url), name="play")
+                running = supervisor.run(stages, stop=self._stop, roster=roster)
+                bridge = asyncio.create_task(running, name="bridge")
+                playing = self._play(remote, installed, simulated.url, monitoring)
+                play = asyncio.create_task(playing, name="play")
                 return await self._until_either(bridge, play)
 
     async def _until_either(self, bridge: asyncio.Task[int], play: asyncio.Task[int]) -> int:
@@ -95,7 +104,7 @@ class Performance:
         self._screen.cut_short(code)
         return code or BUG
 
-    async def _play(self, remote: Remote, installed: Installation, url: str) -> int:
+    async def _play(self, remote: Remote, installed: Installation, url: str, monitoring: Monitoring) -> int:
         ends_at = time.monotonic() + self._seconds
         service = Service(installed.config, INTEGRATION, self._watch, self._screen, self._receiver)
         async with contextlib.AsyncExitStack() as stack:
@@ -112,7 +121,8 @@ class Performance:
                 outcome = await self._compare(remote, load, expectations, asked, ends_at)
             self._screen.summarise(outcome)
             if self._keep is not None:
-                await self._stay(installed.config, url, self._keep, endpoint_id)
+                self._screen.invite(url, _written(installed.config, self._keep), endpoint_id, monitoring.url)
+                await self._stop.wait()
         return OK if outcome.succeeded else BUG
 
     async def _first_load(self, remote: Remote, ends_at: float) -> Load:
@@ -191,11 +201,11 @@ class Performance:
             async with asyncio.timeout(1):
                 await self._watch.news.wait()
 
-    async def _stay(self, config: Config, url: str, data_dir: Path, endpoint_id: str) -> None:
-        path = data_dir / "bridge.toml"
-        path.write_text(_toml(config), encoding="utf-8")
-        self._screen.invite(url, path, endpoint_id)
-        await self._stop.wait()
+
+def _written(config: Config, data_dir: Path) -> Path:
+    path = data_dir / "bridge.toml"
+    path.write_text(_toml(config), encoding="utf-8")
+    return path
 
 
 def _toml(config: Config) -> str:
@@ -206,6 +216,7 @@ def _toml(config: Config) -> str:
         f'data_dir = "{config.data_dir}"\n\n[store]\nurl = "{store}"\n\n'
         f'[kafka]\nbootstrap_servers = "{config.kafka.bootstrap_servers}"\n\n'
         '[outbound]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n\n[api]\nport = 0\n\n'
+        "[monitoring]\nport = 0\n\n"
         f'[[integrations]]\nid = "{integration.id}"\nbase_url = "{integration.base_url}"\n'
         f'bearer_token = "{BEARER_TOKEN}"\ntime_zone = "{integration.time_zone}"\n'
         f"requests_per_minute = {integration.requests_per_minute}\n"

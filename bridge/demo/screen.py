@@ -151,7 +151,7 @@ class Screen:
         """The bridge ended before the demo did: a failure, or somebody's signal."""
         self._print(f"[red]The bridge ended early with {code}.[/]" if code else "[yellow]Stopped.[/]")
 
-    def invite(self, url: str, path: Path, endpoint_id: str) -> None:
+    def invite(self, url: str, path: Path, endpoint_id: str, monitoring_url: str | None) -> None:
         """What to try while it goes on."""
         bridge = f"bridge --config {path}"
         change = '{"op":"update","entity":"resource","id":101,"jobTitle":"Astronaut"}'
@@ -165,6 +165,7 @@ class Screen:
             f"{bridge} endpoints test {endpoint_id}",
             f"curl -d '{escape(change)}' {url}/__change",
             f"curl '{url}/__truth?model=candidate'",
+            *(f"curl {monitoring_url}/{name}" for name in ("metrics", "readyz") if monitoring_url),
         )
         self._print("", "[bold]It goes on running.[/] From another terminal:")
         for line in tries:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge import kafka
+from bridge import heartbeat, kafka
 from bridge.config import Config
 from contracts import ids, topics
 from contracts.commands import Result
@@ -129,6 +129,7 @@ class Watch:
         results = topics.command_results(prefix)
         async with kafka.Consumer(config.kafka, [*topics.all_events(prefix).values(), results]) as consumer:
             while not stop.is_set():
+                heartbeat.beat()
                 for record in await consumer.getmany(0.05):
                     if record.value is None:
                         continue

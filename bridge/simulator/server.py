@@ -38,7 +38,9 @@ class Server:
         self.site.pace.start()
 
     async def close(self) -> None:
-        """Stop changing, stop pinging, end every connection."""
+        """Stop changing, stop pinging, end every connection; once is enough."""
+        if self._closing.is_set():
+            return
         self._closing.set()
         self.world.listeners.remove(self.site.webhooks.saved)
         await self.site.webhooks.close()

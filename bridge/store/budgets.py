@@ -19,6 +19,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from bridge import heartbeat
 from bridge.credentials import Lane
 from bridge.store.database import Database, Tx
 
@@ -135,6 +136,8 @@ class Budget:
         try:
             async with self._lanes[lane]:
                 while not self._take(lane):
+                    # TrackerRMS may ask for an hour of patience: whoever has it is not stuck.
+                    heartbeat.beat()
                     wait_seconds = await self._refill(lane)
                     if wait_seconds:
                         await asyncio.sleep(min(wait_seconds, _LONGEST_SLEEP_SECONDS))

@@ -81,7 +81,7 @@ async def stand_by(
         if lease is not None:
             heartbeat.beat()
             return lease
-        heartbeat.stand_by(f"another process holds the lease {name}")
+        heartbeat.stand_by(name)
         await supervisor.pause(stop, look_seconds)
     return None
 
@@ -138,6 +138,7 @@ class Held:
 
     async def __aenter__(self) -> Self:
         await self._renew()
+        heartbeat.hold(self.lease.name)
         self._task = asyncio.create_task(self._keep(), name=f"lease {self.lease.name}")
         return self
 
@@ -146,6 +147,7 @@ class Held:
     ) -> None:
         if self._task is not None:
             await supervisor.end(self._task)
+        heartbeat.let_go(self.lease.name)
         try:
             await release(self._db, self.lease)
         except Transient as problem:

@@ -1,7 +1,7 @@
 """What an operator asks: how far polls and scans are, what is parked, which commands are under way, who
 holds which lease.
 
-Only ``bridge status`` reads these; nothing is decided by them.
+Only ``bridge status`` and monitoring read these; nothing is decided by them.
 """
 
 from datetime import datetime
@@ -57,7 +57,10 @@ async def parked(db: Database, integration_id: str) -> dict[str, int]:
 
 
 async def proved_at(db: Database, integration_id: str) -> dict[str, datetime]:
-    """By resource: when the newest scan ended that saw everything, and so could prove deletions."""
+    """By resource: when the newest scan ended that saw everything, and so could prove deletions.
+
+    By the index scans_finished; of each resource some fifty scans are remembered.
+    """
     rows = await db.fetch(
         "SELECT resource, max(finished_at) FROM scans "
         "WHERE integration_id = $1 AND flaw IS NULL AND finished_at IS NOT NULL GROUP BY resource",
@@ -113,6 +116,6 @@ async def commands(db: Database, integration_id: str) -> Commands:
 
 async def holders(db: Database) -> dict[str, str]:
     """The leases held now, and by whom: ``poller:<integration id>``, ``relay…``,
-    ``commands:…``."""
+    ``commands:…``. The table has a row a role and a process that ran within a day."""
     rows = await db.fetch("SELECT name, holder FROM leases WHERE expires_at > clock_timestamp()")
     return {r[0]: r[1] for r in rows}

@@ -255,6 +255,24 @@ async def tried(tx: Tx, holder: str, outcomes: Sequence[Tried]) -> None:
     )
 
 
+_MOST_COUNTED = 10_000
+OLDEST = "SELECT min(first_at) FROM owed WHERE state = 'owed'"
+
+
+async def head(db: Database) -> tuple[int, float]:
+    """How many deliveries are owed, counted to 10,000, and for how many seconds the oldest of them has been.
+
+    Cheap with millions of rows: the count ends early, and the oldest is the first entry of owed_oldest; rows
+    that were given up are in neither index.
+    """
+    row = await db.fetchrow(
+        "SELECT (SELECT count(*) FROM (SELECT FROM owed WHERE state = 'owed' LIMIT $1) AS counted), "
+        f"coalesce(extract(epoch FROM clock_timestamp() - ({OLDEST})), 0)::float8",
+        _MOST_COUNTED,
+    )
+    return (row[0], row[1]) if row is not None else (0, 0.0)
+
+
 async def prune(db: Database, days: float) -> None:
     """Forget what is owed to endpoints that were deleted, what was given up long ago, bodies that nobody
     waits for, and leases of dead processes."""

@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 
+from bridge import heartbeat
 from bridge.config import Secret
 from bridge.credentials import Token
 from bridge.errors import LeaseLost
@@ -20,6 +21,16 @@ from bridge.store.database import Database, Tx
 
 _TURN_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
+
+
+async def expires_in(db: Database, integration_id: str) -> float | None:
+    """Seconds until the JWT expires; ``None`` before the first exchange. One row by the primary key."""
+    seconds: float | None = await db.fetchval(
+        "SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 FROM tokens "
+        "WHERE integration_id = $1",
+        integration_id,
+    )
+    return seconds
 
 
 class Vault:
@@ -110,6 +121,8 @@ class Vault:
             )
             if lease is not None:
                 return lease
+            # Whoever has the turn may wait for the request budget in it.
+            heartbeat.beat()
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _assert_turn(self, tx: Tx) -> None:

@@ -35,6 +35,12 @@ class Breaker:
         """Whether so many attempts failed in a row that only a trial is let through, now and then."""
         return self._in_a_row >= self._limits.failures
 
+    def state(self, now: float) -> str:
+        """``open``, ``held`` while the endpoint asked for patience, or ``closed``."""
+        if self.is_open:
+            return "open"
+        return "held" if now < self._held_until else "closed"
+
     def room(self, now: float, in_flight: int) -> int:
         """How many attempts may begin now, besides those ``in_flight``."""
         if now < self._held_until:

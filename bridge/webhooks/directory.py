@@ -7,6 +7,7 @@ import asyncio
 
 import structlog
 
+from bridge import metrics
 from bridge.config import WebhooksConfig
 from bridge.errors import Transient
 from bridge.sealing import Sealer
@@ -69,6 +70,7 @@ class Directory:
         for endpoint_id, seconds in (await health.held(self._db)).items():
             if endpoint_id in self.channels:
                 self.channels[endpoint_id].breaker.hold(now + seconds)
+        metrics.show_breakers(channel.breaker.state(now) for channel in self.channels.values())
 
     async def sweep(self) -> None:
         """Park what has waited too long, again and again."""

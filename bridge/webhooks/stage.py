@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 
 from msgspec import Struct
 
-from bridge import heartbeat, kafka
+from bridge import heartbeat, kafka, metrics
 from bridge.config import KafkaConfig, WebhooksConfig
 from bridge.errors import LeaseLost
 from bridge.outbound import Outbound
@@ -112,6 +112,7 @@ class _Watch:
             for channel in self._directory.channels.values():
                 await channel.cancel()
             await _ended(recording, *others)
+            metrics.BREAKERS.clear()
             if self._failed.done():
                 self._failed.exception()
 

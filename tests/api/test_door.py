@@ -5,6 +5,7 @@ import base64
 import socket
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from bridge.api.limiting import Limiter
@@ -182,6 +183,18 @@ async def test_without_the_store_it_says_that_it_is_not_ready(service: Service) 
     assert alive.status == 200
     assert (asked.status, asked.headers["Retry-After"]) == (503, "5")
     assert "look first" in asked.detail
+
+
+async def test_it_says_that_a_stage_of_its_process_is_stuck(service: Service) -> None:
+    stuck = msgspec.structs.replace(service.parts, silent_seconds=0.05)
+    stuck.roster.enter("relay")
+    async with Api(stuck, ApiConfig(port=0)).serving() as url:
+
+        async def is_said() -> bool:
+            said = await service.anybody.at(url)("GET", "/livez")
+            return (said.status, said.json) == (503, {"status": "unavailable"})
+
+        await until(is_said)
 
 
 # --- the stage --------------------------------------------------------------------------------------------

@@ -101,7 +101,8 @@ def test_containers_are_probed_where_they_answer(manifests: list[Manifest]) -> N
         assert asked == {
             "startupProbe": ("/livez", monitoring),
             "livenessProbe": ("/livez", monitoring),
-            "readinessProbe": ("/readyz", monitoring),
+            # A Service sends requests to what is ready: the API answers them while Kafka is away.
+            "readinessProbe": ("/readyz", ports.get("api", monitoring)),
         }, name
         set_port = {e["name"]: e.get("value") for e in container["env"]}.get("BRIDGE_MONITORING_PORT")
         assert monitoring == int(set_port or Config().monitoring.port)

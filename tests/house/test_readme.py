@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+import yaml
 from msgspec import Struct
 
-from bridge import config
+from bridge import config, metrics
 from bridge.commands.failures import Code
 from bridge.tracker import resources
 from contracts import codec, commands, ids
@@ -124,3 +125,28 @@ def test_every_step_is_told_with_the_call_that_carries_it_out() -> None:
         assert action.via == "widget"
         assert action.widget is not None
         assert told[name].startswith(f"widget `{action.widget.path.rpartition('/')[2]}`")
+
+
+# --- metrics ----------------------------------------------------------------------------------------------
+
+(RULES,) = [yaml.safe_load(b) for b in re.findall(r"^```yaml\n(groups:.*?)^```", TEXT, re.M | re.S)]
+EXPRESSIONS = {rule["alert"]: rule["expr"] for group in RULES["groups"] for rule in group["rules"]}
+METRICS = {name: (kind, labels) for name, kind, labels, _ in metrics.documented()}
+
+
+@pytest.mark.parametrize("alert", EXPRESSIONS)
+def test_an_alert_asks_for_metrics_and_labels_that_there_are(alert: str) -> None:
+    asked = re.findall(r"(bridge_\w+)(?:\{(\w+)=)?", EXPRESSIONS[alert])
+    assert asked
+    for name, label in asked:
+        kind, labels = METRICS[re.sub("_(bucket|count)$", "", name)]
+        assert (kind == "histogram") == name.endswith(("_bucket", "_count"))
+        assert label in ("", *labels)
+    by = re.search(r"by \((.*?)\)", EXPRESSIONS[alert])
+    grouped = set(by[1].split(", ")) if by else set()
+    assert grouped <= {"le"}.union(*(METRICS[re.sub("_(bucket|count)$", "", n)][1] for n, _ in asked))
+
+
+def test_every_metric_is_said_to_be_good_for_something() -> None:
+    told = set(re.findall(r"bridge_\w+", " ".join(cell for row in rows("question") for cell in row)))
+    assert {re.sub("_count$", "", name) for name in told} == {*METRICS}

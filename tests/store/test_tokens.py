@@ -140,3 +140,13 @@ async def test_a_wrong_sealing_key_is_named_as_such(db: Database, sealer: Sealer
     await key(sealer)
     with pytest.raises(EnvironmentFault, match=rf"sealing\.key: .*{sealer.key_id}"):
         await key(new_sealer())
+
+
+async def test_when_the_jwt_expires_is_known_without_opening_it(db: Database, vault: TokenVault) -> None:
+    assert await tokens.expires_in(db, "acme") is None
+    async with vault.exchange_turn():
+        expires_at = datetime.now(UTC) + timedelta(hours=1)
+        await vault.save(Token(jwt=Secret("jwt"), expires_at=expires_at, generation=1))
+    seconds = await tokens.expires_in(db, "acme")
+    assert seconds is not None
+    assert 3_500 < seconds <= 3_601

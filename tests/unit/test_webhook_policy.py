@@ -86,6 +86,7 @@ def test_a_window_opens_with_success_and_closes_with_failure() -> None:
 def test_failures_in_a_row_open_the_breaker_for_one_trial_at_a_time() -> None:
     breaker = Breaker(LIMITS)
     assert [breaker.failed(0) for _ in range(3)] == [False, False, True]
+    assert breaker.state(0) == breaker.state(5) == "open"
     assert breaker.room(4.9, 0) == 0
     assert breaker.closed_for(3) == 2
     assert breaker.room(5, 0) == 1
@@ -120,7 +121,9 @@ def test_an_endpoint_that_asked_for_patience_gets_nothing() -> None:
     breaker.hold(7)
     assert breaker.room(9.9, 0) == 0
     assert breaker.closed_for(4) == 6
+    assert breaker.state(9.9) == "held"
     assert breaker.room(10, 0) == 4
+    assert breaker.state(10) == "closed"
 
 
 @given(st.floats(0.1, 200), st.lists(st.floats(0, 2), min_size=1, max_size=300))

@@ -1,0 +1,66 @@
+"""How fresh what reaches Kafka is: from a record's change in TrackerRMS to the broker's acknowledgement.
+
+Known of created and updated events only, whose record says when it was last updated, and of those only
+where that very update led to the event: an old record that is read otherwise now is not late.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import get_args
+
+import msgspec
+from msgspec import Struct
+
+from bridge import metrics
+from contracts.entities import Utc
+from contracts.events import Cause
+
+# A batch of a first load has hundreds of events: looking into all of them would cost the relay time.
+_MOST_LOOKED_AT = 100
+_CHANGES = tuple(cause for cause in get_args(Cause) if cause not in ("initial", "resync"))
+# Kept: a look-up by label costs more than what is counted.
+_BY_CAUSE = {cause: metrics.CHANGE_SECONDS.labels(cause) for cause in _CHANGES}
+
+
+class _Record(Struct, frozen=True, kw_only=True, gc=False):
+    remote_updated_at: Utc | None = None
+
+
+class _Change(Struct, frozen=True, kw_only=True, gc=False):
+    record: _Record = _Record()
+    cause: str = ""
+    changed_fields: tuple[str, ...] = ()
+
+
+class _Event(Struct, frozen=True, kw_only=True, gc=False):
+    type: str
+    data: _Change
+
+
+_event = msgspec.json.Decoder(_Event)
+
+
+def note(values: Sequence[bytes | None]) -> None:
+    """The broker has just acknowledged these messages."""
+    now = datetime.now(UTC)
+    for value in islice(values, _MOST_LOOKED_AT):
+        found = None if value is None else changed_at(value)
+        if found is not None:
+            cause, at = found
+            # TrackerRMS's clock may be ahead of ours.
+            _BY_CAUSE[cause].observe(max(0.0, (now - at).total_seconds()))
+
+
+def changed_at(value: bytes) -> tuple[str, datetime] | None:
+    """The cause of an event, and when its record changed in TrackerRMS; ``None`` where that is not known."""
+    try:
+        event = _event.decode(value)
+    except msgspec.MsgspecError:
+        return None  # a result, a dead letter
+    change, at = event.data, event.data.record.remote_updated_at
+    if at is None or change.cause not in _BY_CAUSE:
+        return None
+    if event.type.endswith(".created") or "remote_updated_at" in change.changed_fields:
+        return change.cause, at
+    return None
