@@ -147,3 +147,13 @@ async def test_without_trackerrms_it_is_ready_and_says_that_it_can_not_be_read(
         assert (body["status"], body["missing"]) == ("ok", [])
         assert "can't connect" in body["trackerrms"][INTEGRATION]
         assert body["stages"][f"poller:{INTEGRATION}"] == "running"
+
+
+async def test_an_hour_of_patience_that_trackerrms_asks_for_is_told_and_lived_through(
+    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
+) -> None:
+    async with watched(store_url, embedded_kafka, topic_prefix, data_dir) as bridge:
+        await bridge.bridge.simulator.fault("/api/", "status", status=429, retry_after=3600, times=None)
+        body = await bridge.says(lambda _, body: "429" in body["trackerrms"][INTEGRATION])
+        assert (body["status"], body["missing"]) == ("ok", [])
+        assert body["stages"][f"poller:{INTEGRATION}"] == "running"
