@@ -1,7 +1,8 @@
 """After the demo, which has all of the bridge at work, ``/metrics`` shows what is documented, and truly."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -65,7 +66,6 @@ async def _played(program: Program) -> Shown:
         url = next(line for line in printed if line.endswith("/metrics")).split()[1]
         settings = config.load(path)
         commands = await program("--config", str(path), "commands", "list", "--json")
-        messages = await _messages(settings)
         async with aiohttp.ClientSession() as http:
 
             async def rested() -> bool:
@@ -77,8 +77,8 @@ async def _played(program: Program) -> Shown:
                 families = list(text_string_to_metric_families(await answer.text()))
             async with http.get(url.replace("/metrics", "/readyz")) as answer:
                 ready = await answer.json()
-        async with await Database.open(app.store_url(settings), 1) as db:
-            delivered = await db.fetchval("SELECT count(*) FROM webhook_attempts WHERE delivered")
+        messages = await _messages(settings)
+        delivered = await _delivered(settings, families)
     return Shown(
         families={f.name: f for f in families},
         ready=ready,
@@ -87,6 +87,21 @@ async def _played(program: Program) -> Shown:
         delivered=delivered,
         requests_per_minute=settings.integrations[0].requests_per_minute,
     )
+
+
+async def _delivered(settings: config.Config, families: Sequence[Metric]) -> int:
+    """How many deliveries the log knows, once it has those that were counted."""
+    counted = next(f for f in families if f.name == "bridge_deliveries_attempted").samples[0].value
+    found: list[int] = []
+    async with await Database.open(app.store_url(settings), 1) as db:
+
+        async def logged() -> bool:
+            found[:] = [await db.fetchval("SELECT count(*) FROM webhook_attempts WHERE delivered")]
+            return found[0] >= counted
+
+        with contextlib.suppress(TimeoutError):
+            await until(logged)
+    return found[0]
 
 
 async def _messages(settings: config.Config) -> list[dict[str, Any]]:
