@@ -4,15 +4,19 @@ The supervisor enters every stage here and says when it backs off; a loop calls 
 that waits for a lease or for another system goes round too, so only one that is stuck falls silent.
 """
 
+import asyncio
 import time
+from collections.abc import Coroutine
 from contextvars import ContextVar
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
+T = TypeVar("T")
 State = Literal["starting", "running", "standing by", "backing off", "ended"]
 Standing = Literal["held", "stood by for"]
 # A loop goes round every few seconds. The longest steps, with every call at its longest and tried again,
 # take minutes; no outage makes them longer than this. It is the last resort: who watches ends what is stuck.
 SILENT_SECONDS = 1800.0
+_BEAT_SECONDS = 2.0
 
 
 class Pulse:
@@ -68,6 +72,19 @@ def beat() -> None:
     pulse = _own.get()
     if pulse is not None:
         pulse.say("running")
+
+
+async def beating(work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` gives; while it waits for another system, with no limit of its own, the stage lives."""
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            beat()
+            await asyncio.wait({task}, timeout=_BEAT_SECONDS)
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    return task.result()
 
 
 def stand_by(lease: str) -> None:

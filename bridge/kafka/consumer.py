@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 from msgspec import Struct
 
+from bridge import heartbeat
 from bridge.config import KafkaConfig
 from bridge.kafka import connection
 
@@ -115,12 +116,14 @@ class Consumer:
         """Commit for the group, by (topic, partition), the offset to read next: the last one done plus 1.
 
         Only after the effect of what lies before it is durable (invariant 5). What another member reads by
-        now is left to it: it will read these records again.
+        now is left to it: it will read these records again. While the broker is away it waits for it, however
+        long, and gives signs of life.
         """
         assigned = self._client.assignment()
         offsets = {TopicPartition(*where): offset for where, offset in next_offsets.items()}
+        wanted = {where: at for where, at in offsets.items() if where in assigned}
         try:
-            await self._client.commit({where: at for where, at in offsets.items() if where in assigned})
+            await heartbeat.beating(self._client.commit(wanted))
         except errors.CommitFailedError:
             return
         except connection.FAILURES as error:

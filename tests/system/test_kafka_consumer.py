@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from itertools import pairwise
 
 import confluent_kafka
 import pytest
@@ -10,7 +11,9 @@ from aiokafka import AIOKafkaProducer
 from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
+from bridge.heartbeat import Roster
 from tests.kafka_server import Broker
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -123,3 +126,30 @@ async def test_a_broker_that_is_away_is_transient() -> None:
     with pytest.raises(Transient, match=r"127\.0\.0\.1:1"):
         async with kafka.Consumer(KafkaConfig(bootstrap_servers="127.0.0.1:1"), ["a"]):
             pass
+
+
+@pytest.mark.system
+async def test_a_commit_that_waits_for_the_broker_gives_signs_of_life(
+    broker: Broker, topic_prefix: str
+) -> None:
+    config = KafkaConfig(bootstrap_servers=broker.bootstrap, topic_prefix=topic_prefix, partitions=1)
+    topic, group = f"{topic_prefix}.read", f"{topic_prefix}.group"
+    await kafka.ensure_topics(config, [kafka.TopicSpec(name=topic)])
+    await _publish(config, topic, [b"done", b"next"])
+    pulse = Roster().enter("reader")
+    async with kafka.Consumer(config, [topic], group_id=group) as consumer:
+        await _read_one(consumer)
+        await asyncio.to_thread(broker.stop)
+        committing = asyncio.create_task(consumer.commit({(topic, 0): 1}))
+        silences = [pulse.silent_seconds]
+
+        def moved_on() -> bool:
+            silences.append(pulse.silent_seconds)
+            assert not committing.done()
+            return sum(later < before for before, later in pairwise(silences)) >= 3
+
+        await until(moved_on, 20)
+        await asyncio.to_thread(broker.start)
+        await asyncio.wait_for(committing, 60)
+    async with kafka.Consumer(config, [topic], group_id=group) as consumer:
+        assert (await _read_one(consumer)).value == b"next"
