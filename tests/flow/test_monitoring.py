@@ -64,7 +64,7 @@ async def value(web: aiohttp.ClientSession, name: str) -> float:
 
 
 async def test_a_stage_that_is_stuck_is_named(store_url: str, embedded_kafka: str) -> None:
-    async with await Database.open(store_url, pool_size=2) as db:
+    async with await Database.open(store_url, pool_size=6) as db:
         await leases.acquire(db, "poller:acme", "another", 60)
 
         async def standing_by(stop: asyncio.Event) -> None:
