@@ -4,10 +4,12 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 import structlog
 from msgspec import Struct
+from prometheus_client import Counter
 
 from bridge import metrics
 from bridge.config import WebhooksConfig
@@ -75,7 +77,7 @@ class Sender:
             # Our own connections are all in use: nothing was sent, and nothing is held against the endpoint.
             self.park(channel, item, _BUSY_SECONDS)
             return False
-        metrics.DELIVERIES.labels(_outcome(came)).inc()
+        _counter(_outcome(came)).inc()
         seen = _seen(came)
         verdict = policy.judge(seen, item.attempts + 1, self._terms, _random.uniform(-1, 1))
         self._record(channel, item, came, verdict, now)
@@ -231,6 +233,11 @@ class Sender:
             response=self._sealer.seal(RESPONSE_PURPOSE, said) if said else None,
             signed_with=subscriber.signer.signed_with(at),
         )
+
+
+@lru_cache
+def _counter(outcome: str) -> Counter:
+    return metrics.DELIVERIES.labels(outcome)
 
 
 def _outcome(came: Answer | Failure) -> str:
