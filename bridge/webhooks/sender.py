@@ -120,8 +120,10 @@ class Sender:
 
     def promise(self, channel: Channel, item: Item) -> Claimed:
         """Note an item that is under way as owed, and as ours: its offset need not wait for its end."""
-        parked = self._owed(channel, item, 0.0, None, None, attempts=0)
-        self._hand_over(channel, item, msgspec.structs.replace(parked, holder=self._recorder.holder))
+        if item.arrival is None:
+            raise AssertionError("only what was read from Kafka is not owed yet")
+        parked = self._owed(channel, item.arrival, 0.0, None, None, attempts=0)
+        self._hand_over(item.arrival, msgspec.structs.replace(parked, holder=self._recorder.holder))
         return Claimed(
             delivery_id=parked.delivery_id,
             endpoint_id=parked.endpoint_id,
@@ -163,12 +165,11 @@ class Sender:
             # It is read again by whoever has the partition now; parked late, it would come late.
             self._done(item.arrival)
         elif item.arrival is not None:
-            self._hand_over(channel, item, self._owed(channel, item, after_seconds, status, error, attempts))
+            self._hand_over(
+                item.arrival, self._owed(channel, item.arrival, after_seconds, status, error, attempts)
+            )
 
-    def _hand_over(self, channel: Channel, item: Item, parked: Parked) -> None:
-        arrival = item.arrival
-        if arrival is None:
-            raise AssertionError("only what was read from Kafka is parked")
+    def _hand_over(self, arrival: Arrival, parked: Parked) -> None:
         if not parked.ordered:
             self._recorder.park(parked, lambda: self._done(arrival))
             return
@@ -189,19 +190,21 @@ class Sender:
     def _owed(
         self,
         channel: Channel,
-        item: Item,
+        arrival: Arrival,
         after_seconds: float | None,
         status: int | None,
         error: str | None,
         attempts: int,
     ) -> Parked:
         endpoint_id = channel.subscriber.endpoint.id
+        if arrival.sealed is None:
+            arrival.sealed = self._sealer.seal(BODY_PURPOSE, arrival.body)
         return Parked(
-            delivery_id=ids.delivery_id(endpoint_id, item.event.event_id),
+            delivery_id=ids.delivery_id(endpoint_id, arrival.event.event_id),
             endpoint_id=endpoint_id,
-            event=item.event,
-            sequence=sequence(item.body),
-            sealed=self._sealer.seal(BODY_PURPOSE, item.body),
+            event=arrival.event,
+            sequence=sequence(arrival.body),
+            sealed=arrival.sealed,
             ordered=channel.subscriber.ordered,
             attempts=attempts,
             after_seconds=after_seconds or 0.0,
