@@ -107,6 +107,8 @@ class Consumer:
     def hold(self, wanted: bool) -> None:
         """Read nothing more from any partition, or go on; membership is kept meanwhile."""
         if not wanted:
+            if self._held_since is None:
+                return
             self._held_since = None
             self._client.resume(*(self._client.paused() & self._client.assignment()))
         elif self._held_since is None:

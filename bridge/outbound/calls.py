@@ -1,7 +1,8 @@
 """One request to a target: its headers come back, or a ``Failure``, then its body, all before one deadline.
 
-The deadline is asyncio's own, around everything: the queue for a connection, the name, TLS, the headers and
-the body. aiohttp's ``total`` is rounded up to whole seconds, and its others begin anew with each byte read.
+The deadline is an ``asyncio.Timeout`` around everything: the queue for a connection, the name, TLS, the
+headers and the body. aiohttp's ``total`` is rounded up to whole seconds, and its others begin anew with each
+byte read.
 
 aiohttp's exceptions spell whole URLs, so they become values here and are chained to nothing.
 """
@@ -18,6 +19,7 @@ from msgspec import Struct
 from bridge.outbound import bodies
 from bridge.outbound.bodies import Unreadable
 from bridge.outbound.connector import NotPublic
+from bridge.outbound.deadlines import Deadlines
 from bridge.outbound.problems import Kind
 from bridge.outbound.progress import Progress, Step, under_way
 from bridge.outbound.targets import Target
@@ -42,12 +44,13 @@ class Call:
         session: aiohttp.ClientSession,
         target: Target,
         deadline_seconds: float,
-        loop: asyncio.AbstractEventLoop,
+        deadlines: Deadlines,
     ) -> None:
         self._session = session
         self._target = target
         self._deadline_seconds = deadline_seconds
-        self._ends_at = loop.time() + deadline_seconds
+        self._deadlines = deadlines
+        self._ends_at = deadlines.after(deadline_seconds)
         self._started = time.monotonic()
         self._progress = Progress()
 
@@ -60,22 +63,30 @@ class Call:
         self, method: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> aiohttp.ClientResponse | Failure:
         """Send it and wait for the answer's headers. The response is the caller's to close."""
+        timeout, ending = asyncio.timeout(None), self._deadlines.at(self._ends_at)
         try:
-            async with asyncio.timeout_at(self._ends_at):
+            async with timeout:
+                ending.add(timeout)
                 return await self._send_anew(method, headers, body)
         except _FOREIGN as error:
             return self._failure(error)
+        finally:
+            ending.discard(timeout)
 
     async def read(self, response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int) -> bool | Failure:
         """Read the body into ``kept``: whether all of it, or it was cut at ``max_bytes``."""
         if response.content.at_eof():
             return True
         self._progress.step = Step.READING
+        timeout, ending = asyncio.timeout(None), self._deadlines.at(self._ends_at)
         try:
-            async with asyncio.timeout_at(self._ends_at):
+            async with timeout:
+                ending.add(timeout)
                 return await bodies.read(response, kept, max_bytes)
         except _FOREIGN as error:
             return self._failure(error)
+        finally:
+            ending.discard(timeout)
 
     async def _send_anew(
         self, method: str, headers: Mapping[str, str], body: bytes | None

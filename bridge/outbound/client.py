@@ -17,6 +17,7 @@ from bridge.config import OutboundConfig
 from bridge.outbound import connector, downloads, posts, targets
 from bridge.outbound.calls import Call, Failure
 from bridge.outbound.connector import Lookup, SystemLookup
+from bridge.outbound.deadlines import Deadlines
 from bridge.outbound.downloads import Downloaded
 from bridge.outbound.posts import Answer
 from bridge.outbound.targets import Target, Unusable
@@ -41,13 +42,12 @@ class Outbound:
         self._lookup: Lookup = lookup or self._system
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadlines: Deadlines | None = None
 
     async def __aenter__(self) -> Self:
         if self._tls is None:
             self._tls = await asyncio.to_thread(connector.trusted)
-        # Asking for the running loop costs a system call, and a post would ask several times.
-        self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
             connector=connector.make(self._config, self._lookup, self._rules.allowed, self._tls),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._config.connect_seconds),
@@ -97,6 +97,6 @@ class Outbound:
         return await posts.send(self._call(target, timeout_seconds), body, headers, max_response_bytes)
 
     def _call(self, target: Target, deadline_seconds: float) -> Call:
-        if self._session is None or self._loop is None:
+        if self._session is None or self._deadlines is None:
             raise RuntimeError("Outbound is used outside of its context")
-        return Call(self._session, target, deadline_seconds, self._loop)
+        return Call(self._session, target, deadline_seconds, self._deadlines)

@@ -113,7 +113,9 @@ async def park(tx: Tx, parked: Sequence[Parked]) -> int:
         await tx.execute(_BODIES, ids, [bodies[event_id] for event_id in ids])
     rows = [_columns(p) for p in parked]
     tag = await tx.execute(_PARK, *map(list, zip(*rows, strict=True)))
-    await tx.execute(f"NOTIFY {CHANNEL}")
+    # What is due later is found when somebody looks then; what keeps its order, ``release`` tells of.
+    if not all(p.after_seconds or p.ordered or p.holder for p in parked):
+        await tx.execute(f"NOTIFY {CHANNEL}")
     return int(tag.rpartition(" ")[2])
 
 
@@ -139,8 +141,9 @@ UPDATE owed SET next_attempt_at = clock_timestamp()
 
 async def release(tx: Tx, pairs: Collection[Pair]) -> None:
     """Make the first of each pair's rows due, unless it has its own time already."""
-    await tx.execute(_RELEASE, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
-    await tx.execute(f"NOTIFY {CHANNEL}")
+    tag = await tx.execute(_RELEASE, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
+    if tag != "UPDATE 0":
+        await tx.execute(f"NOTIFY {CHANNEL}")
 
 
 _HELD = """

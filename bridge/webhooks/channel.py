@@ -31,15 +31,17 @@ class Source:
 
 
 class Arrival:
-    """An event that was read and is delivered to ``remaining`` endpoints still."""
+    """An event that was read and is delivered to ``remaining`` endpoints still. ``sealed``: its body as the
+    store keeps it, once it was parked for one of them."""
 
-    __slots__ = ("body", "event", "remaining", "source")
+    __slots__ = ("body", "event", "remaining", "sealed", "source")
 
     def __init__(self, event: Event, body: bytes, source: Source) -> None:
         self.event = event
         self.body = body
         self.source = source
         self.remaining = 0
+        self.sealed: bytes | None = None
 
 
 class Item:

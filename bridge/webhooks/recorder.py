@@ -21,7 +21,8 @@ from bridge.store.owed import Pair, Parked, Tried
 from bridge.webhooks import operational
 
 _log = structlog.get_logger(__name__)
-_LINGER_SECONDS = 0.01
+_LINGER_SECONDS = 0.05
+_PRESSING_LINGER_SECONDS = 0.01
 _LONGEST_BACKOFF_SECONDS = 2.0
 
 
@@ -49,6 +50,7 @@ class Recorder:
         self._lease = lease
         self._batch = _Batch()
         self._wanted = asyncio.Event()
+        self._pressing = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -67,6 +69,8 @@ class Recorder:
         self._batch.parked[parked.delivery_id] = parked
         if parked.ordered:
             self._batch.pairs.add((parked.endpoint_id, parked.event.subject))
+        if not parked.after_seconds:
+            self._pressing.set()
         self.after(after)
 
     def settle(self, delivery_id: str, pair: Pair | None) -> None:
@@ -107,6 +111,7 @@ class Recorder:
     def _touch(self, pair: Pair | None) -> None:
         if pair is not None:
             self._batch.pairs.add(pair)
+            self._pressing.set()
         self._want()
 
     def _want(self) -> None:
@@ -117,9 +122,11 @@ class Recorder:
         """Write until cancelled. Raises ``LeaseLost`` where this process was taken for dead."""
         while True:
             await self._wanted.wait()
-            # What ends within the next moments shares the commit.
-            await asyncio.sleep(_LINGER_SECONDS)
+            # What ends within the next moments shares the commit; what can be tried next does not wait long.
+            await asyncio.sleep(_PRESSING_LINGER_SECONDS)
+            await supervisor.pause(self._pressing, _LINGER_SECONDS - _PRESSING_LINGER_SECONDS)
             self._wanted.clear()
+            self._pressing.clear()
             batch, self._batch = self._batch, _Batch()
             await self._write_until_done(batch)
             for told in batch.after:

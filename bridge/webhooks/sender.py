@@ -4,10 +4,12 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 import structlog
 from msgspec import Struct
+from prometheus_client import Counter
 
 from bridge import metrics
 from bridge.config import WebhooksConfig
@@ -75,7 +77,7 @@ class Sender:
             # Our own connections are all in use: nothing was sent, and nothing is held against the endpoint.
             self.park(channel, item, _BUSY_SECONDS)
             return False
-        metrics.DELIVERIES.labels(_outcome(came)).inc()
+        _counter(_outcome(came)).inc()
         seen = _seen(came)
         verdict = policy.judge(seen, item.attempts + 1, self._terms, _random.uniform(-1, 1))
         self._record(channel, item, came, verdict, now)
@@ -118,8 +120,10 @@ class Sender:
 
     def promise(self, channel: Channel, item: Item) -> Claimed:
         """Note an item that is under way as owed, and as ours: its offset need not wait for its end."""
-        parked = self._owed(channel, item, 0.0, None, None, attempts=0)
-        self._hand_over(channel, item, msgspec.structs.replace(parked, holder=self._recorder.holder))
+        if item.arrival is None:
+            raise AssertionError("only what was read from Kafka is not owed yet")
+        parked = self._owed(channel, item.arrival, 0.0, None, None, attempts=0)
+        self._hand_over(item.arrival, msgspec.structs.replace(parked, holder=self._recorder.holder))
         return Claimed(
             delivery_id=parked.delivery_id,
             endpoint_id=parked.endpoint_id,
@@ -161,12 +165,11 @@ class Sender:
             # It is read again by whoever has the partition now; parked late, it would come late.
             self._done(item.arrival)
         elif item.arrival is not None:
-            self._hand_over(channel, item, self._owed(channel, item, after_seconds, status, error, attempts))
+            self._hand_over(
+                item.arrival, self._owed(channel, item.arrival, after_seconds, status, error, attempts)
+            )
 
-    def _hand_over(self, channel: Channel, item: Item, parked: Parked) -> None:
-        arrival = item.arrival
-        if arrival is None:
-            raise AssertionError("only what was read from Kafka is parked")
+    def _hand_over(self, arrival: Arrival, parked: Parked) -> None:
         if not parked.ordered:
             self._recorder.park(parked, lambda: self._done(arrival))
             return
@@ -187,19 +190,21 @@ class Sender:
     def _owed(
         self,
         channel: Channel,
-        item: Item,
+        arrival: Arrival,
         after_seconds: float | None,
         status: int | None,
         error: str | None,
         attempts: int,
     ) -> Parked:
         endpoint_id = channel.subscriber.endpoint.id
+        if arrival.sealed is None:
+            arrival.sealed = self._sealer.seal(BODY_PURPOSE, arrival.body)
         return Parked(
-            delivery_id=ids.delivery_id(endpoint_id, item.event.event_id),
+            delivery_id=ids.delivery_id(endpoint_id, arrival.event.event_id),
             endpoint_id=endpoint_id,
-            event=item.event,
-            sequence=sequence(item.body),
-            sealed=self._sealer.seal(BODY_PURPOSE, item.body),
+            event=arrival.event,
+            sequence=sequence(arrival.body),
+            sealed=arrival.sealed,
             ordered=channel.subscriber.ordered,
             attempts=attempts,
             after_seconds=after_seconds or 0.0,
@@ -231,6 +236,11 @@ class Sender:
             response=self._sealer.seal(RESPONSE_PURPOSE, said) if said else None,
             signed_with=subscriber.signer.signed_with(at),
         )
+
+
+@lru_cache
+def _counter(outcome: str) -> Counter:
+    return metrics.DELIVERIES.labels(outcome)
 
 
 def _outcome(came: Answer | Failure) -> str:

@@ -7,12 +7,13 @@ public half (``whpk_``) the receiver has. While a secret is being exchanged, eve
 
 import base64
 import binascii
-import hmac
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from msgspec import Struct
 
 Kind = Literal["v1", "v1a"]
@@ -72,9 +73,13 @@ def _sign_with(key: Key) -> _Sign:
 
 
 def _hmac(secret: bytes) -> _Sign:
+    # Hashing the key costs as much as hashing a small body: it is done once.
+    keyed = HMAC(secret, SHA256())
+
     def sign(content: bytes) -> str:
-        digest = hmac.digest(secret, content, "sha256")
-        return "v1," + binascii.b2a_base64(digest, newline=False).decode("ascii")
+        begun = keyed.copy()
+        begun.update(content)
+        return "v1," + binascii.b2a_base64(begun.finalize(), newline=False).decode("ascii")
 
     return sign
 

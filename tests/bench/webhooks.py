@@ -3,7 +3,8 @@
 The bridge, a subscriber (the sink), PostgreSQL and Apache Kafka each in processes of their own on this
 machine; events of 1.5 kB, signed. Figures: deliveries a second of events that wait already, against a bare
 aiohttp POST loop to the same sink in the same run; the time from Kafka to receipt at a steady pace; and by
-how much a hanging and a failing neighbour make that time grow.
+how much a hanging and a failing neighbour make that time grow. What else the machine does shows in all of
+them: rounds of either kind take turns, medians of them are compared, and CPU is told beside time.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import aiohttp
 import orjson
 import psutil
 import uvloop
+from msgspec import Struct
 
 from bridge import config, embedded
 from bridge.config import Config
@@ -88,8 +90,15 @@ def settings(directory: str, postgres: str, bootstrap: str) -> Config:
     )
 
 
-async def bare(sink: Sink, count: int) -> float:
-    """POSTs a second of aiohttp alone: so many connections, one after another on each."""
+class Speed(Struct, frozen=True, kw_only=True):
+    """Of one burst: POSTs a second, and microseconds of CPU for each."""
+
+    per_second: float
+    cpu_us: float
+
+
+async def bare(sink: Sink, count: int) -> Speed:
+    """aiohttp alone: so many connections, one POST after another on each."""
     body = b"x" * 1_500
     left = iter(range(count))
 
@@ -100,9 +109,10 @@ async def bare(sink: Sink, count: int) -> float:
                 await answer.read()
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as http:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         await asyncio.gather(*(post(http) for _ in range(_CONNECTIONS)))
-        return count / (time.perf_counter() - began)
+        cpu, took = time.process_time() - cpu, time.perf_counter() - began
+        return Speed(per_second=count / took, cpu_us=1e6 * cpu / count)
 
 
 def cpu_of(processes: Sequence[psutil.Process]) -> float:
@@ -110,15 +120,19 @@ def cpu_of(processes: Sequence[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
-async def throughput(hooks: Delivering, sink: Sink, processes: Sequence[psutil.Process], count: int) -> float:
-    """Deliveries a second of events that all wait already."""
+async def throughput(hooks: Delivering, sink: Sink, processes: Sequence[psutil.Process], count: int) -> Speed:
+    """Deliveries of events that all wait already: the bridge stands still while they are published."""
     endpoint, _ = await hooks.subscribe(sink.url("burst"))
     await warm(hooks, sink, "burst")
     before = await sink.count("burst")
     await hooks.db.execute("UPDATE endpoints SET description = 'a change, so that it is read'")
     messages = [hooks.event(str(n % 2_000), pad=_PADDING) for n in range(count)]
-    cpu = cpu_of(processes)
+    for process in processes:
+        process.suspend()
     await hooks.publish(messages)
+    cpu = cpu_of(processes)
+    for process in processes:
+        process.resume()
     await sink.wait("burst", before + count)
     cpu = cpu_of(processes) - cpu
     took = sorted((await sink.received("burst")).values())[-count:]
@@ -130,7 +144,22 @@ async def throughput(hooks: Delivering, sink: Sink, processes: Sequence[psutil.P
         flush=True,
     )
     await unsubscribe(hooks, endpoint)
-    return count / seconds
+    return Speed(per_second=count / seconds, cpu_us=1e6 * cpu / count)
+
+
+async def compared(hooks: Delivering, sink: Sink, processes: Sequence[psutil.Process], count: int) -> float:
+    """The bridge's deliveries a second as a share of the bare loop's, before and after it."""
+    before = await bare(sink, count // 2)
+    ours = await throughput(hooks, sink, processes, count)
+    after = await bare(sink, count // 2)
+    alone = max(before.per_second, after.per_second)
+    cpu_us = (before.cpu_us + after.cpu_us) / 2
+    print(
+        f"a bare aiohttp loop: {alone:,.0f} a second, {cpu_us:.0f} µs of CPU each; ours is "
+        f"{ours.per_second / alone:.2f} of it, with {ours.cpu_us / cpu_us:.2f} of the CPU",
+        flush=True,
+    )
+    return ours.per_second / alone
 
 
 async def warm(hooks: Delivering, sink: Sink, name: str) -> None:
@@ -184,6 +213,25 @@ async def latency(
     return p95
 
 
+async def beside_neighbours(hooks: Delivering, sink: Sink, args: argparse.Namespace) -> None:
+    """What a hanging and a failing neighbour cost the healthy one: rounds without and with them in turn."""
+    quiet, noisy = [], []
+    for n in range(args.latency_rounds):
+        neighbours = [sink.url(f"hanging{n}", "hang"), sink.url(f"failing{n}", "fail")]
+        pace = (args.per_second, args.seconds)
+        # Each kind goes first as often as the other: what drifts favours neither.
+        for loud in (False, True) if n % 2 else (True, False):
+            if loud:
+                noisy.append(await latency(hooks, sink, f"noisy{n}", *pace, neighbours))
+            else:
+                quiet.append(await latency(hooks, sink, f"quiet{n}", *pace))
+    before, beside = statistics.median(quiet), statistics.median(noisy)
+    print(
+        f"the p95, at the median of {args.latency_rounds} rounds: {1000 * before:.1f} ms alone, "
+        f"{1000 * beside:.1f} ms beside a hanging and a failing neighbour: {beside / before:.2f} of it"
+    )
+
+
 async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Namespace) -> None:
     """Everything, once."""
     made = settings(directory, postgres, bootstrap)
@@ -201,21 +249,9 @@ async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Na
         for process in processes:
             await process.start()
         watched = [psutil.Process(process.pid) for process in processes]
-        rates = []
-        for _ in range(args.rounds):
-            alone = await bare(sink, args.events // 2)
-            ours = await throughput(hooks, sink, watched, args.events)
-            alone = max(alone, await bare(sink, args.events // 2))
-            rates.append(ours / alone)
-            print(f"a bare aiohttp loop: {alone:,.0f} a second; ours is {ours / alone:.2f} of it", flush=True)
-        quiet, noisy = [], []
-        for n in range(args.rounds):
-            neighbours = [sink.url(f"hanging{n}", "hang"), sink.url(f"failing{n}", "fail")]
-            pace = (args.per_second, args.seconds)
-            quiet.append(await latency(hooks, sink, f"quiet{n}", *pace))
-            noisy.append(await latency(hooks, sink, f"noisy{n}", *pace, neighbours))
-        grown = statistics.mean(noisy) / statistics.mean(quiet)
-        print(f"with a hanging and a failing neighbour the p95 is {grown:.2f} of what it was")
+        shares = [await compared(hooks, sink, watched, args.events) for _ in range(args.rounds)]
+        print(f"ours is {statistics.median(shares):.2f} of the bare loop, at the median of {args.rounds}")
+        await beside_neighbours(hooks, sink, args)
         for process in processes:
             await process.stop()
 
@@ -226,7 +262,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="of the bridge's webhook stage")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--per-second", type=float, default=500)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--latency-rounds", type=int, default=6, help="quiet ones, and as many noisy ones")
+    parser.add_argument("--seconds", type=float, default=10)
     args = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="bridge-bench-") as directory,
