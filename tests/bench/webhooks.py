@@ -251,7 +251,8 @@ async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Na
         watched = [psutil.Process(process.pid) for process in processes]
         shares = [await compared(hooks, sink, watched, args.events) for _ in range(args.rounds)]
         print(f"ours is {statistics.median(shares):.2f} of the bare loop, at the median of {args.rounds}")
-        await beside_neighbours(hooks, sink, args)
+        if args.latency_rounds:
+            await beside_neighbours(hooks, sink, args)
         for process in processes:
             await process.stop()
 
