@@ -238,7 +238,9 @@ async def test_a_wrong_shape_is_one_dead_letter_and_holds_up_nobody(
     await bridge.simulator.change("update", "resource", _OTHER, surname="Unharmed")
     await until(lambda: _differs_alone(bridge, _CANDIDATE))
     await _sweeps(db, "candidates", 2)
-    [letter] = await _dead_letters(bridge)
+    letters = await _dead_letters(bridge)
+    assert len(letters) == 1, letters
+    [letter] = letters
     assert isinstance(letter.data, ParkedRecord)
     assert letter.data.reason == found.reason
     assert letter.data.path == found.path
