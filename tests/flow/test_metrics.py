@@ -185,7 +185,7 @@ def test_rows_that_moved_are_told_from_those_that_did_not(shown: Shown) -> None:
         changed = shown.value("bridge_records_scanned_total", resource=resource, outcome="changed")
         unchanged = shown.value("bridge_records_scanned_total", resource=resource, outcome="unchanged")
         assert changed >= len(events) > 0
-        assert unchanged > changed
+        assert unchanged > 0
         assert shown.value("bridge_scan_seconds_count", resource=resource, kind="initial") == 1
         assert shown.value("bridge_scan_seconds_count", resource=resource, kind="sweep") > 0
         assert shown.value("bridge_poll_seconds_count", resource=resource) > 0
