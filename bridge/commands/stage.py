@@ -193,20 +193,23 @@ class _Watch:
         for record in records:
             self._offsets.take((record.topic, record.partition), record.offset)
         read = [(record, await self._read(record)) for record in records]
-        accepted = [(record, found) for record, found in read if isinstance(found, Accepted)]
+        accepted = [
+            (record, found, self._entry(record, found))
+            for record, found in read
+            if isinstance(found, Accepted)
+        ]
         denied = [(record, found) for record, found in read if isinstance(found, Denied)]
-        entries = {_key(found): self._entry(record, found) for record, found in reversed(accepted)}
+        entries = {entry.key: entry for _, _, entry in reversed(accepted)}
         async with self._parts.db.transaction() as tx:
             await leases.assert_held(tx, self._held.lease)
             new = await commands.enter(tx, self._held.lease.name, list(entries.values()))
             await self._report(tx, denied)
         for record, _ in denied:
             self._offsets.finish((record.topic, record.partition), record.offset)
-        for record, found in accepted:
-            key = _key(found)
-            self._start(record, found, new=key in new)
+        for record, found, entry in accepted:
+            self._start(record, found, entry, new=entry.key in new)
             # Of two messages with one id the first is the command, the other asks again.
-            new.discard(key)
+            new.discard(entry.key)
 
     async def _read(self, record: Record) -> Accepted | Denied:
         if record.value is not None and len(record.value) > _LARGE_BYTES:
@@ -214,7 +217,7 @@ class _Watch:
         return intake.read(record.value, self._runners)
 
     def _entry(self, record: Record, found: Accepted) -> Entry:
-        key = _key(found)
+        key = Key(integration_id=found.command.integrationid, command_id=found.command.id)
         return Entry(
             key=key,
             type=found.command.type,
@@ -230,8 +233,7 @@ class _Watch:
             return f"address:{self._parts.hasher.address(subject.removeprefix('address:')).hex()}"
         return subject
 
-    def _start(self, record: Record, found: Accepted, *, new: bool) -> None:
-        entry = self._entry(record, found)
+    def _start(self, record: Record, found: Accepted, entry: Entry, *, new: bool) -> None:
         work = Work(
             key=entry.key,
             type=entry.type,
@@ -306,10 +308,6 @@ class _Watch:
             value=codec.encode(letter),
             headers=events.headers(letter.id, letter.type, found.integration_id),
         )
-
-
-def _key(found: Accepted) -> Key:
-    return Key(integration_id=found.command.integrationid, command_id=found.command.id)
 
 
 def _position(record: Record) -> str:
