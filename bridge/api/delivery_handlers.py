@@ -85,7 +85,7 @@ async def resend_delivery(call: Call) -> Answer[Started]:
     own: the answer has its id.
     """
     delivery, _ = await _delivery(call)
-    started = await deliveries.request_resend(call.parts.db, delivery.id)
+    started = await deliveries.request_resend(call.parts.db, call.parts.sealer, delivery.id)
     if started is None:
         raise problems.not_found("delivery")
     return Answer(value=Started(id=started))

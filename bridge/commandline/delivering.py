@@ -88,7 +88,7 @@ def resend(ctx: typer.Context, delivery_id: _Id) -> None:
     """Have the running bridge deliver it once more, now."""
 
     async def carry_out(installed: Installation) -> str:
-        started = await deliveries.request_resend(installed.db, delivery_id)
+        started = await deliveries.request_resend(installed.db, installed.keys.sealer, delivery_id)
         if started is None:
             raise _unknown(delivery_id)
         return started

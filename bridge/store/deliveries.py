@@ -1,91 +1,26 @@
-"""Deliveries as people look at them, the log of attempts, and what people ask for: resends and recoveries.
+"""Deliveries as people look at them, and what people ask for: resends and recoveries.
 
 A delivery that was made has no row of its own: its last attempt in the log stands for it. One that is owed
-or was given up stands in ``owed``. ``NOTIFY`` tells the webhook stage of what was asked for.
+or was given up stands in ``owed``, or with others in a share. ``NOTIFY`` tells the webhook stage of what was
+asked for.
 """
 
 import base64
 import binascii
 import secrets
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from bridge.sealing import Sealer
-from bridge.store import owed, recoveries
-from bridge.store.database import Database, Tx
+from bridge.store import owed, recoveries, shares
+from bridge.store.database import Database
+from bridge.store.delivery_log import RESPONSE_PURPOSE
 from bridge.store.owed import Event
 from contracts import ids
 from contracts.entities import Utc
 from contracts.webhooks import TEST_TYPE, Attempt, Delivery, DeliveryPage, DeliveryState, Recovery
-
-RESPONSE_PURPOSE = "webhook response"
-
-# --- the log ----------------------------------------------------------------------------------------------
-
-_LOGGED = (
-    "delivery_id", "endpoint_id", "event_id", "event_type", "subject", "integration_id", "topic", "partition",
-    "kafka_offset", "event_at", "attempt", "at", "first_at", "delivered", "status", "error", "reason",
-    "elapsed_ms", "response", "signed_with",
-)  # fmt: skip
-
-
-class Logged(Struct, frozen=True, kw_only=True, gc=False):
-    """A line of the log; ``response`` is sealed for ``RESPONSE_PURPOSE``."""
-
-    delivery_id: str
-    endpoint_id: str
-    event: Event
-    attempt: int
-    at: datetime
-    first_at: datetime
-    delivered: bool
-    status: int | None
-    error: str | None
-    reason: str | None
-    elapsed_ms: int
-    response: bytes | None
-    signed_with: str
-
-
-async def log(tx: Tx, lines: Sequence[Logged]) -> None:
-    """Add lines, all at once."""
-    await tx.copy_records_to_table(
-        "webhook_attempts", columns=_LOGGED, records=[_line(line) for line in lines]
-    )
-
-
-def _line(line: Logged) -> tuple[Any, ...]:
-    e = line.event
-    return (
-        line.delivery_id, line.endpoint_id, e.event_id, e.event_type, e.subject, e.integration_id, e.topic,
-        e.partition, e.offset, e.at, line.attempt, line.at, line.first_at, line.delivered, line.status,
-        line.error, line.reason, line.elapsed_ms, line.response, line.signed_with,
-    )  # fmt: skip
-
-
-async def delivered(db: Database, delivery_ids: Sequence[str]) -> set[str]:
-    """Those of them that the log shows as delivered."""
-    rows = await db.fetch(
-        "SELECT DISTINCT delivery_id FROM webhook_attempts WHERE delivered AND delivery_id = ANY($1::text[])",
-        delivery_ids,
-    )
-    return {row[0] for row in rows}
-
-
-async def prune(db: Database, days: float, batch: int = 20_000) -> int:
-    """Forget attempts of over ``days`` ago, the oldest ``batch`` of them; returns how many."""
-    tag = await db.execute(
-        "DELETE FROM webhook_attempts WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhook_attempts "
-        "WHERE at < now() - make_interval(secs => $1) LIMIT $2))",
-        days * 86_400,
-        batch,
-    )
-    return int(tag.rpartition(" ")[2])
-
 
 # --- looking ----------------------------------------------------------------------------------------------
 
@@ -147,6 +82,18 @@ async def list_deliveries(
         owner,
     )
     found = [_delivery(row) for row in rows]
+    if state in (None, "owed"):
+        found += await shares.listed(
+            db,
+            endpoint_id=endpoint_id,
+            event_type=event_type,
+            since=since or _FIRST,
+            until=until or _LAST,
+            before=(after_at, after_id),
+            owner=owner,
+            limit=limit,
+        )
+        found = sorted(found, key=lambda one: (one.last_at or _FIRST, one.id), reverse=True)[:limit]
     more = len(found) == limit and limit > 0
     return DeliveryPage(items=tuple(found), next_cursor=_cursor(found[-1]) if more else None)
 
@@ -156,6 +103,9 @@ async def get_delivery(
 ) -> tuple[Delivery, list[Attempt]] | None:
     """A delivery and its attempts, oldest first."""
     row = await db.fetchrow(f"{_OWED} WHERE delivery_id = $1", delivery_id)
+    if row is None:
+        await shares.unpack_delivery(db, sealer, delivery_id)
+        row = await db.fetchrow(f"{_OWED} WHERE delivery_id = $1", delivery_id)
     if row is None:
         row = await db.fetchrow(
             f"{_MADE} WHERE delivery_id = $1 AND delivered ORDER BY at DESC LIMIT 1", delivery_id
@@ -216,12 +166,13 @@ SELECT endpoint_id, event_id, event_type, subject, integration_id, topic, partit
 """
 
 
-async def request_resend(db: Database, delivery_id: str) -> str | None:
+async def request_resend(db: Database, sealer: Sealer, delivery_id: str) -> str | None:
     """Have it delivered once more, soon; the id to look at, ``None`` where no such delivery is known.
 
     What is owed is tried now; what keeps its order behind another stays behind it. What was delivered becomes
     a delivery of its own, with an id of its own; its body is read from Kafka again.
     """
+    await shares.unpack_delivery(db, sealer, delivery_id)
     async with db.transaction() as tx:
         if await tx.fetchval(_NOW_AGAIN, delivery_id) or await tx.fetchval(_STANDING, delivery_id):
             await tx.execute(f"NOTIFY {owed.CHANNEL}")

@@ -16,6 +16,8 @@ from bridge.store.database import Database, Tx
 
 CHANNEL = "owed"
 LEASE_PREFIX = "webhooks:"
+BODY_PURPOSE = "webhook body"
+"""What the bodies of owed events are sealed for."""
 Pair = tuple[str, str]
 """An endpoint, and an entity's id: what order is kept for."""
 
@@ -34,7 +36,8 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Parked(Struct, frozen=True, kw_only=True):
-    """A delivery to remember. ``sealed`` is ``None`` where the body is to be read from Kafka again."""
+    """A delivery to remember. ``sealed`` is ``None`` where the body is to be read from Kafka again, and
+    ``first_at`` where it is owed from now on."""
 
     delivery_id: str
     endpoint_id: str
@@ -48,6 +51,7 @@ class Parked(Struct, frozen=True, kw_only=True):
     status: int | None = None
     error: str | None = None
     holder: str | None = None
+    first_at: datetime | None = None
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -90,14 +94,14 @@ ON CONFLICT (event_id) DO UPDATE SET stored_at = clock_timestamp()
 _PARK = """
 INSERT INTO owed (delivery_id, endpoint_id, event_id, event_type, subject, integration_id, sequence, ordered,
                   topic, partition, kafka_offset, event_at, attempts, next_attempt_at, state,
-                  last_status, last_error, holder)
+                  last_status, last_error, holder, first_at)
 SELECT d, n, e, k, s, i, q, o, t, p, f, a, r,
        CASE WHEN o AND r = 0 THEN 'infinity' ELSE clock_timestamp() + make_interval(secs => w) END,
-       CASE WHEN g THEN 'failed' ELSE 'owed' END, c, x, h
+       CASE WHEN g THEN 'failed' ELSE 'owed' END, c, x, h, coalesce(y, clock_timestamp())
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[],
               $9::text[], $10::int[], $11::bigint[], $12::timestamptz[], $13::int[], $14::float8[],
-              $15::bool[], $16::smallint[], $17::text[], $18::text[])
-       AS parked (d, n, e, k, s, i, q, o, t, p, f, a, r, w, g, c, x, h)
+              $15::bool[], $16::smallint[], $17::text[], $18::text[], $19::timestamptz[])
+       AS parked (d, n, e, k, s, i, q, o, t, p, f, a, r, w, g, c, x, h, y)
 ON CONFLICT (delivery_id) DO NOTHING
 """
 
@@ -124,7 +128,7 @@ def _columns(p: Parked) -> tuple[Any, ...]:
     return (
         p.delivery_id, p.endpoint_id, e.event_id, e.event_type, e.subject, e.integration_id, p.sequence,
         p.ordered, e.topic, e.partition, e.offset, e.at, p.attempts, p.after_seconds, p.given_up, p.status,
-        p.error, p.holder,
+        p.error, p.holder, p.first_at,
     )  # fmt: skip
 
 
@@ -260,6 +264,13 @@ async def tried(tx: Tx, holder: str, outcomes: Sequence[Tried]) -> None:
 
 _MOST_COUNTED = 10_000
 OLDEST = "SELECT min(first_at) FROM owed WHERE state = 'owed'"
+_HEAD = f"""
+SELECT (SELECT count(*) FROM (SELECT FROM owed WHERE state = 'owed' LIMIT $1) AS counted)
+       + (SELECT coalesce(sum(size), 0) FROM (
+                 SELECT cardinality(places) AS size FROM owed_shares LIMIT $1) AS counted),
+       coalesce(extract(epoch FROM clock_timestamp() - least(({OLDEST}), (
+                SELECT parked_at FROM owed_shares ORDER BY sheet_id LIMIT 1))), 0)::float8
+"""
 
 
 async def head(db: Database) -> tuple[int, float]:
@@ -268,12 +279,8 @@ async def head(db: Database) -> tuple[int, float]:
     Cheap with millions of rows: the count ends early, and the oldest is the first entry of owed_oldest; rows
     that were given up are in neither index.
     """
-    row = await db.fetchrow(
-        "SELECT (SELECT count(*) FROM (SELECT FROM owed WHERE state = 'owed' LIMIT $1) AS counted), "
-        f"coalesce(extract(epoch FROM clock_timestamp() - ({OLDEST})), 0)::float8",
-        _MOST_COUNTED,
-    )
-    return (row[0], row[1]) if row is not None else (0, 0.0)
+    row = await db.fetchrow(_HEAD, _MOST_COUNTED)
+    return (min(_MOST_COUNTED, row[0]), row[1]) if row is not None else (0, 0.0)
 
 
 async def prune(db: Database, days: float) -> None:

@@ -8,7 +8,7 @@ import structlog
 from bridge.config import WebhooksConfig
 from bridge.errors import Transient
 from bridge.sealing import Sealer
-from bridge.store import deliveries, health, owed
+from bridge.store import delivery_log, health, owed, shares
 from bridge.store.database import Database
 from bridge.webhooks import operational
 
@@ -58,6 +58,7 @@ class Keeper:
             return
         self._pruned_at = time.monotonic()
         await owed.prune(self._db, self._config.retention_days)
+        await shares.prune(self._db, self._config.retention_days)
         while True:
-            if not await deliveries.prune(self._db, self._config.retention_days):
+            if not await delivery_log.prune(self._db, self._config.retention_days):
                 return

@@ -13,14 +13,12 @@ from bridge.sealing import Sealer
 from bridge.store import endpoints, health, owed
 from bridge.store.database import Tx
 from bridge.store.health import Standing
-from bridge.store.owed import Event, Parked
+from bridge.store.owed import BODY_PURPOSE, Event, Parked
 from bridge.webhooks import matching
 from contracts import codec, ids
 from contracts.webhooks import Endpoint, EndpointNews, OperationalEvent, OperationalType, TestEvent
 
 _log = structlog.get_logger(__name__)
-BODY_PURPOSE = "webhook body"
-"""What the bodies of owed events are sealed for."""
 GONE = "410"
 """The reason of an endpoint that was disabled because it said that it is gone."""
 

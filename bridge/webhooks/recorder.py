@@ -6,6 +6,7 @@ to be told then. While the store is away nothing is lost: the batch is written a
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -13,17 +14,20 @@ import structlog
 from bridge import supervisor
 from bridge.errors import Transient
 from bridge.sealing import Sealer
-from bridge.store import deliveries, health, leases, owed
+from bridge.store import delivery_log, health, leases, owed, shares
 from bridge.store.database import Database, Tx
-from bridge.store.deliveries import Logged
+from bridge.store.delivery_log import Logged
 from bridge.store.leases import Lease
 from bridge.store.owed import Pair, Parked, Tried
+from bridge.store.shares import Untried
 from bridge.webhooks import operational
 
 _log = structlog.get_logger(__name__)
 _LINGER_SECONDS = 0.05
 _PRESSING_LINGER_SECONDS = 0.01
 _LONGEST_BACKOFF_SECONDS = 2.0
+# Untried deliveries that are worth a transaction of their own.
+_MANY_UNTRIED = 1_000
 
 
 class _Batch:
@@ -32,6 +36,7 @@ class _Batch:
     def __init__(self) -> None:
         self.lines: list[Logged] = []
         self.parked: dict[str, Parked] = {}
+        self.untried: list[Callable[[], Untried]] = []
         self.settled: list[str] = []
         self.tried: list[Tried] = []
         self.pairs: set[Pair] = set()
@@ -42,12 +47,16 @@ class _Batch:
 
 
 class Recorder:
-    """``run`` writes what the other methods are told; they return at once."""
+    """``run`` writes what the other methods are told, ``linger_seconds`` later at most; they return at
+    once."""
 
-    def __init__(self, db: Database, sealer: Sealer, lease: Lease) -> None:
+    def __init__(
+        self, db: Database, sealer: Sealer, lease: Lease, linger_seconds: float = _LINGER_SECONDS
+    ) -> None:
         self._db = db
         self._sealer = sealer
         self._lease = lease
+        self._linger = linger_seconds
         self._batch = _Batch()
         self._wanted = asyncio.Event()
         self._pressing = asyncio.Event()
@@ -69,7 +78,16 @@ class Recorder:
         self._batch.parked[parked.delivery_id] = parked
         if parked.ordered:
             self._batch.pairs.add((parked.endpoint_id, parked.event.subject))
-        if not parked.after_seconds:
+            # It may be the first of its entity, to be tried as soon as it is written. Others that are due at
+            # once found no room in their channel: nobody waits for them.
+            if not parked.after_seconds:
+                self._pressing.set()
+        self.after(after)
+
+    def park_untried(self, made: Callable[[], Untried], after: Callable[[], None] | None = None) -> None:
+        """A delivery is owed from now on; it is ``made`` when it is written."""
+        self._batch.untried.append(made)
+        if len(self._batch.untried) >= _MANY_UNTRIED:
             self._pressing.set()
         self.after(after)
 
@@ -124,7 +142,7 @@ class Recorder:
             await self._wanted.wait()
             # What ends within the next moments shares the commit; what can be tried next does not wait long.
             await asyncio.sleep(_PRESSING_LINGER_SECONDS)
-            await supervisor.pause(self._pressing, _LINGER_SECONDS - _PRESSING_LINGER_SECONDS)
+            await supervisor.pause(self._pressing, self._linger - _PRESSING_LINGER_SECONDS)
             self._wanted.clear()
             self._pressing.clear()
             batch, self._batch = self._batch, _Batch()
@@ -149,14 +167,16 @@ class Recorder:
                 return
 
     async def _write(self, tx: Tx, batch: _Batch) -> None:
-        if batch.settled or batch.tried or batch.parked:
+        if batch.settled or batch.tried or batch.parked or batch.untried:
             await leases.assert_held(tx, self._lease)
         if batch.pairs:
             await owed.lock_order(tx, {endpoint for endpoint, _ in batch.pairs})
         if batch.lines:
-            await deliveries.log(tx, batch.lines)
+            await delivery_log.log(tx, batch.lines)
         if batch.parked:
             await owed.park(tx, list(batch.parked.values()))
+        if batch.untried:
+            await self._write_untried(tx, batch)
         if batch.settled:
             await owed.settle(tx, self._lease.name, batch.settled)
         if batch.tried:
@@ -164,6 +184,13 @@ class Recorder:
         if batch.pairs:
             await owed.release(tx, batch.pairs)
         await self._write_health(tx, batch)
+
+    async def _write_untried(self, tx: Tx, batch: _Batch) -> None:
+        untried = [made() for made in batch.untried]
+        counts = Counter(one.endpoint_id for one in untried)
+        few = [shares.parked(self._sealer, one) for one in untried if counts[one.endpoint_id] < shares.FROM]
+        await shares.park(tx, few)
+        await shares.put(tx, self._sealer, [one for one in untried if counts[one.endpoint_id] >= shares.FROM])
 
     async def _write_health(self, tx: Tx, batch: _Batch) -> None:
         if batch.failures:

@@ -10,13 +10,12 @@ from bridge.config import KafkaConfig
 from bridge.errors import Transient
 from bridge.kafka import Record, Replay
 from bridge.sealing import Sealer
-from bridge.store import deliveries, endpoints, leases, outbox, owed, recoveries
+from bridge.store import delivery_log, endpoints, leases, outbox, owed, recoveries, shares
 from bridge.store.database import Database
-from bridge.store.owed import Event, Parked
+from bridge.store.owed import BODY_PURPOSE, Event, Parked
 from bridge.webhooks import matching, sender
 from bridge.webhooks.dispatcher import event_of
 from bridge.webhooks.matching import Filter
-from bridge.webhooks.operational import BODY_PURPOSE
 from contracts import ids, topics
 from contracts.webhooks import Endpoint, Recovery
 
@@ -62,6 +61,8 @@ class Recoverer:
             await recoveries.finish(self._db, recovery.id, 0, 0, "there is no such endpoint any more")
             return
         await recoveries.begin(self._db, recovery.id)
+        # What is owed already is found as rows, and not owed twice.
+        await shares.unpack_all(self._db, self._sealer, endpoint.id)
         async with self._db.transaction() as tx:
             revived = await recoveries.revive(tx, recovery)
         found, missing = revived, revived
@@ -87,7 +88,7 @@ class Recoverer:
     async def _owe(self, endpoint: Endpoint, events: list[tuple[Event, bytes]]) -> int:
         """Owe those of ``events`` that were not delivered; returns how many are new among what is owed."""
         named = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in events}
-        done = await deliveries.delivered(self._db, list(named))
+        done = await delivery_log.delivered(self._db, list(named))
         parked = [
             self._parked(delivery_id, endpoint, event, body)
             for delivery_id, (event, body) in named.items()

@@ -1,6 +1,7 @@
 """The retrier: what is owed and due goes to its channel, taken by one process at a time."""
 
 import asyncio
+from collections import Counter
 
 import structlog
 
@@ -8,13 +9,12 @@ from bridge.config import KafkaConfig
 from bridge.errors import Transient
 from bridge.kafka import Replay
 from bridge.sealing import Sealer
-from bridge.store import outbox, owed
+from bridge.store import outbox, owed, shares
 from bridge.store.database import Database
-from bridge.store.owed import Claimed, Event, Pair, Tried
+from bridge.store.owed import BODY_PURPOSE, Claimed, Event, Pair, Tried
 from bridge.webhooks import operational
 from bridge.webhooks.channel import Item
 from bridge.webhooks.directory import Directory
-from bridge.webhooks.operational import BODY_PURPOSE
 from bridge.webhooks.recorder import Recorder
 from contracts.webhooks import TEST_TYPE
 
@@ -56,6 +56,9 @@ class Retrier:
         if not rooms:
             return 0
         claimed = await owed.claim(self._db, self._recorder.holder, rooms)
+        got = Counter(one.endpoint_id for one in claimed)
+        short = [endpoint_id for endpoint_id, room in rooms if got[endpoint_id] < room]
+        made = await shares.unpack_due(self._db, self._sealer, short) if short else 0
         # They are put at the front of their queues: the last one first.
         for one in reversed(claimed):
             if one.sealed is not None:
@@ -64,7 +67,7 @@ class Retrier:
                 self._offer(one, operational.test_body(one.event))
             else:
                 self._unread.put_nowait(one)
-        return len(claimed)
+        return len(claimed) + made
 
     def _offer(self, claimed: Claimed, body: bytes) -> None:
         channel = self._directory.channels.get(claimed.endpoint_id)

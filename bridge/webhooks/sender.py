@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 import structlog
@@ -15,11 +15,11 @@ from bridge import metrics
 from bridge.config import WebhooksConfig
 from bridge.outbound import Answer, Failure, Outbound
 from bridge.sealing import Sealer
-from bridge.store.deliveries import RESPONSE_PURPOSE, Logged
-from bridge.store.owed import Claimed, Pair, Parked, Tried
+from bridge.store.delivery_log import RESPONSE_PURPOSE, Logged
+from bridge.store.owed import BODY_PURPOSE, Claimed, Pair, Parked, Tried
+from bridge.store.shares import Untried
 from bridge.webhooks import policy
 from bridge.webhooks.channel import Arrival, Channel, Item
-from bridge.webhooks.operational import BODY_PURPOSE
 from bridge.webhooks.policy import Again, Delivered, GivenUp, Gone, Seen, Verdict
 from bridge.webhooks.recorder import Recorder
 from bridge.webhooks.signing import BadSecret
@@ -35,13 +35,17 @@ _random = random.Random()  # noqa: S311 (jitter is no secret)
 
 
 class Sender:
-    """Delivers, parks and records. ``finished`` is told of each arrival whose last delivery is durable,
-    ``parking`` of what is to be held back in order, and ``parked`` when that is durable."""
+    """Delivers, parks and records: with ``recorder``, or ``unhurried`` what nobody waits for.
+
+    ``finished`` is told of each arrival whose last delivery is durable, ``parking`` of what is to be held
+    back in order, and ``parked`` when that is durable.
+    """
 
     def __init__(
         self,
         outbound: Outbound,
         recorder: Recorder,
+        unhurried: Recorder,
         sealer: Sealer,
         config: WebhooksConfig,
         *,
@@ -51,6 +55,7 @@ class Sender:
     ) -> None:
         self._outbound = outbound
         self._recorder = recorder
+        self._unhurried = unhurried
         self._sealer = sealer
         self._terms = policy.Terms(retry_seconds=config.retry_seconds)
         self._loop = asyncio.get_running_loop()
@@ -116,13 +121,20 @@ class Sender:
 
     def park(self, channel: Channel, item: Item, after_seconds: float) -> None:
         """Leave an item that was not tried to the store, to be tried in so many seconds."""
-        self._leave(channel, item, after_seconds, None, None, attempts=item.attempts)
+        arrival = item.arrival
+        if item.claimed is not None or channel.subscriber.ordered or arrival is None or arrival.source.lost:
+            self._leave(channel, item, after_seconds, None, None, attempts=item.attempts)
+            return
+        # It waits for its endpoint, not for us.
+        made = partial(_untried, channel.subscriber.endpoint.id, arrival, after_seconds)
+        self._unhurried.park_untried(made, partial(self._done, arrival))
 
     def promise(self, channel: Channel, item: Item) -> Claimed:
         """Note an item that is under way as owed, and as ours: its offset need not wait for its end."""
         if item.arrival is None:
             raise AssertionError("only what was read from Kafka is not owed yet")
-        parked = self._owed(channel, item.arrival, 0.0, None, None, attempts=0)
+        subscriber = channel.subscriber
+        parked = self._owed(subscriber.endpoint.id, item.arrival, 0.0, ordered=subscriber.ordered)
         self._hand_over(item.arrival, msgspec.structs.replace(parked, holder=self._recorder.holder))
         return Claimed(
             delivery_id=parked.delivery_id,
@@ -165,9 +177,17 @@ class Sender:
             # It is read again by whoever has the partition now; parked late, it would come late.
             self._done(item.arrival)
         elif item.arrival is not None:
-            self._hand_over(
-                item.arrival, self._owed(channel, item.arrival, after_seconds, status, error, attempts)
+            subscriber = channel.subscriber
+            parked = self._owed(
+                subscriber.endpoint.id,
+                item.arrival,
+                after_seconds,
+                ordered=subscriber.ordered,
+                attempts=attempts,
+                status=status,
+                error=error,
             )
+            self._hand_over(item.arrival, parked)
 
     def _hand_over(self, arrival: Arrival, parked: Parked) -> None:
         if not parked.ordered:
@@ -189,14 +209,15 @@ class Sender:
 
     def _owed(
         self,
-        channel: Channel,
+        endpoint_id: str,
         arrival: Arrival,
         after_seconds: float | None,
-        status: int | None,
-        error: str | None,
-        attempts: int,
+        *,
+        ordered: bool = False,
+        attempts: int = 0,
+        status: int | None = None,
+        error: str | None = None,
     ) -> Parked:
-        endpoint_id = channel.subscriber.endpoint.id
         if arrival.sealed is None:
             arrival.sealed = self._sealer.seal(BODY_PURPOSE, arrival.body)
         return Parked(
@@ -205,7 +226,7 @@ class Sender:
             event=arrival.event,
             sequence=sequence(arrival.body),
             sealed=arrival.sealed,
-            ordered=channel.subscriber.ordered,
+            ordered=ordered,
             attempts=attempts,
             after_seconds=after_seconds or 0.0,
             given_up=after_seconds is None,
@@ -263,6 +284,16 @@ def sequence(body: bytes) -> str:
         return _envelope.decode(body).sequence
     except msgspec.DecodeError:
         return ""
+
+
+def _untried(endpoint_id: str, arrival: Arrival, after_seconds: float) -> Untried:
+    return Untried(
+        endpoint_id=endpoint_id,
+        event=arrival.event,
+        sequence=sequence(arrival.body),
+        body=arrival.body,
+        after_seconds=after_seconds,
+    )
 
 
 def _pair(claimed: Claimed) -> Pair | None:

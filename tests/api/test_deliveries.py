@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bridge.store import deliveries, owed
-from bridge.store.deliveries import Logged
+from bridge.store import delivery_log, owed
+from bridge.store.delivery_log import Logged
 from bridge.store.owed import Event, Parked
 from contracts import ids
 from tests.api.service import SEALER, Client, Service
@@ -48,7 +48,7 @@ async def delivered(service: Service, endpoint_id: str, number: int, **fields: A
         signed_with="v1",
     )
     async with service.parts.db.transaction() as tx:
-        await deliveries.log(tx, [line])
+        await delivery_log.log(tx, [line])
     return line.delivery_id
 
 
@@ -63,11 +63,11 @@ async def given_up(service: Service, endpoint_id: str, number: int) -> str:
     line = Logged(
         delivery_id=delivery_id, endpoint_id=endpoint_id, event=what, attempt=1, at=NOW, first_at=NOW,
         delivered=False, status=500, error=None, reason="answered 500", elapsed_ms=3,
-        response=SEALER.seal(deliveries.RESPONSE_PURPOSE, b"oh no"), signed_with="v1 v1a",
+        response=SEALER.seal(delivery_log.RESPONSE_PURPOSE, b"oh no"), signed_with="v1 v1a",
     )  # fmt: skip
     async with service.parts.db.transaction() as tx:
         await owed.park(tx, [parked])
-        await deliveries.log(tx, [line])
+        await delivery_log.log(tx, [line])
     return delivery_id
 
 

@@ -216,6 +216,7 @@ async def latency(
 async def beside_neighbours(hooks: Delivering, sink: Sink, args: argparse.Namespace) -> None:
     """What a hanging and a failing neighbour cost the healthy one: rounds without and with them in turn."""
     quiet, noisy = [], []
+    await latency(hooks, sink, "warm-up", args.per_second, args.seconds)
     for n in range(args.latency_rounds):
         neighbours = [sink.url(f"hanging{n}", "hang"), sink.url(f"failing{n}", "fail")]
         pace = (args.per_second, args.seconds)

@@ -141,4 +141,5 @@ async def test_kills_and_restarts_lose_nothing(
 
 
 async def _nothing_is_owed(hooks: Delivering) -> bool:
-    return bool(await hooks.db.fetchval("SELECT count(*) = 0 FROM owed"))
+    query = "SELECT (SELECT count(*) FROM owed) + (SELECT count(*) FROM owed_shares) = 0"
+    return bool(await hooks.db.fetchval(query))

@@ -142,6 +142,7 @@ async def test_commands_are_carried_out_by_a_process_of_their_own(program: Progr
     assert "within 1 s: is a bridge running with the role commands? bridge commands show" in late.err
     assert len(standing["commands"]) == 1
     async with program.running("run", "--only", "relay"):
+        await until(lambda: _published(program), 60)
         ended = await program("commands", "list")
     assert "passthrough.request  succeeded" in ended.out
 
@@ -149,6 +150,12 @@ async def test_commands_are_carried_out_by_a_process_of_their_own(program: Progr
 async def _finished(program: Program, count: int = 1) -> bool:
     listed = await program("commands", "list", "--state", "succeeded", "--json")
     return listed.code == 0 and len(listed.json) == count
+
+
+async def _published(program: Program) -> bool:
+    """Whether a relay is at work and has nothing left."""
+    standing = (await program("status", "--json")).json
+    return standing["relay"] is not None and standing["outbox"]["depth"] == 0
 
 
 async def test_without_a_command_there_is_nothing_to_show(program: Program) -> None:

@@ -9,7 +9,8 @@ import pytest
 from bridge import app
 from bridge.capture.stage import models_of
 from bridge.commandline import resync
-from bridge.store import scans
+from bridge.store import outbox, scans
+from bridge.store.database import Database
 from contracts.entities import Model
 from tests.installation import INTEGRATION, Installation, installed
 from tests.oracle import Topics
@@ -33,12 +34,17 @@ async def _resync(bridge: Installation, *, republish: bool) -> None:
             begun = await resync.begin(here, integration, resource, republish)
             assert begun.startswith("begins"), begun
 
-        async def done() -> bool:
-            bridge.check()
-            kinds = [await scans.running(here.db, INTEGRATION, name) for name in resources]
-            return not any(scan and scan.kind in ("resync", "republish") for scan in kinds)
+        await until(lambda: _carried_out(bridge, here.db), 60)
 
-        await until(done, 60)
+
+async def _carried_out(bridge: Installation, db: Database) -> bool:
+    """Whether no resync is under way, and all that was told is on Kafka."""
+    bridge.check()
+    running = await scans.all_running(db, INTEGRATION)
+    kinds = [await scans.running(db, INTEGRATION, name) for name in running]
+    if any(scan and scan.kind in ("resync", "republish") for scan in kinds):
+        return False
+    return (await outbox.depth(db))[0] == 0
 
 
 def _live(topics: Topics) -> Counter[tuple[str, str]]:
@@ -101,12 +107,7 @@ async def test_a_resync_goes_on_after_a_restart_and_creates_nothing_twice(bridge
         await bridge.stop()
         bridge.start()
 
-        async def done() -> bool:
-            running = await scans.all_running(here.db, INTEGRATION)
-            kinds = [await scans.running(here.db, INTEGRATION, name) for name in running]
-            return not any(scan and scan.kind == "republish" for scan in kinds)
-
-        await until(done, 60)
+        await until(lambda: _carried_out(bridge, here.db), 60)
     topics = await bridge.agree()
     created = Counter(key for event_id, (_, key, _) in topics.sent.items() if event_id not in before)
     assert set(created.values()) == {1}

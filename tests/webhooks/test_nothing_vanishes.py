@@ -24,7 +24,7 @@ async def test_a_delivered_event_is_resent_from_kafka(hooks: Delivering) -> None
         hooks.start()
         await hooks.send()
         delivery = await hooks.one(endpoint, "delivered")
-        assert await deliveries.request_resend(hooks.db, delivery.id)
+        assert await deliveries.request_resend(hooks.db, hooks.sealer, delivery.id)
         await until(lambda: len(receiver.captures) == 2)
         assert receiver.captures[0].body == receiver.captures[1].body
         await until(lambda: _settled(hooks))
@@ -42,12 +42,12 @@ async def test_what_was_given_up_is_resent_from_what_is_kept(hooks: Delivering) 
         await hooks.send()
         delivery = await hooks.one(endpoint, "failed", attempts=4)
         receiver.answer = taking
-        assert await deliveries.request_resend(hooks.db, delivery.id)
+        assert await deliveries.request_resend(hooks.db, hooks.sealer, delivery.id)
         assert (await hooks.one(endpoint, "delivered", attempts=5)).id == delivery.id
 
 
 async def test_an_unknown_delivery_is_not_resent(hooks: Delivering) -> None:
-    assert not await deliveries.request_resend(hooks.db, "dl_" + "1" * 24)
+    assert not await deliveries.request_resend(hooks.db, hooks.sealer, "dl_" + "1" * 24)
 
 
 async def test_what_was_missed_while_disabled_is_recovered_and_nothing_twice(hooks: Delivering) -> None:

@@ -1,0 +1,200 @@
+"""What is owed in shares: put, listed, looked for, turned into rows, forgotten."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from bridge.config import Secret
+from bridge.sealing import Sealer
+from bridge.store import deliveries, delivery_log, endpoints, owed, shares
+from bridge.store.database import Database
+from bridge.store.delivery_log import Logged
+from bridge.store.owed import BODY_PURPOSE, Event
+from bridge.store.shares import Untried
+from contracts import ids
+from contracts.entities import Model
+from contracts.webhooks import Delivery, NewEndpoint
+
+SEALER = Sealer(Secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="))
+AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def event(n: int, kind: str = "candidate.updated") -> Event:
+    subject = ids.entity_id("acme", Model.CANDIDATE, str(n))
+    return Event(
+        event_id=ids.event_id(subject, 1), event_type=kind, subject=subject, integration_id="acme",
+        topic="ats.candidates.v1", partition=n % 3, offset=n, at=AT + timedelta(seconds=n),
+    )  # fmt: skip
+
+
+def body(n: int) -> bytes:
+    return f"the body of event {n}".encode()
+
+
+def untried(endpoint_id: str, n: int, kind: str = "candidate.updated", after_seconds: float = 0.0) -> Untried:
+    return Untried(
+        endpoint_id=endpoint_id, event=event(n, kind), sequence=f"{n:010}", body=body(n),
+        after_seconds=after_seconds,
+    )  # fmt: skip
+
+
+def delivery_id(endpoint_id: str, n: int) -> str:
+    return ids.delivery_id(endpoint_id, event(n).event_id)
+
+
+async def put(db: Database, *of: Untried) -> None:
+    async with db.transaction() as tx:
+        await shares.put(tx, SEALER, of)
+
+
+async def endpoint(db: Database, owner: str = "acme") -> str:
+    new = msgspec.convert({"url": "https://hooks.example.org/"}, NewEndpoint)
+    async with db.transaction() as tx:
+        made, _ = await endpoints.create(tx, SEALER, new, owner)
+    return made.id
+
+
+async def count(db: Database, table: str) -> int:
+    return int(await db.fetchval(f"SELECT count(*) FROM {table}"))
+
+
+async def test_a_share_becomes_rows_as_they_were_put(db: Database) -> None:
+    await put(db, *(untried("ep_a", n) for n in range(40)))
+    before = datetime.now(UTC)
+    assert await shares.unpack_due(db, SEALER, ["ep_a", "ep_b"]) == 40
+    claimed = {one.delivery_id: one for one in await owed.claim(db, "me", [("ep_a", 100)])}
+    assert claimed.keys() == {delivery_id("ep_a", n) for n in range(40)}
+    for n in range(40):
+        one = claimed[delivery_id("ep_a", n)]
+        assert (one.event, one.ordered, one.attempts) == (event(n), False, 0)
+        # Since when it is owed is not forgotten.
+        assert one.first_at < before
+        assert SEALER.open(BODY_PURPOSE, one.sealed or b"") == body(n)
+    assert [await count(db, table) for table in ("owed_shares", "owed_sheets")] == [0, 0]
+
+
+async def test_a_body_is_kept_once_however_many_endpoints_are_owed_it(db: Database) -> None:
+    both = [untried(endpoint_id, n) for n in range(300) for endpoint_id in ("ep_a", "ep_b")]
+    await put(db, *both, *(untried("ep_c", n) for n in range(300, 320)))
+    assert [await count(db, table) for table in ("owed_sheets", "owed_shares")] == [2, 5]
+    assert await db.fetchval("SELECT sum(length(bodies)) FROM owed_sheets") < 320 * 30
+    assert await shares.unpack_all(db, SEALER, "ep_a") == 300
+    assert await count(db, "owed_sheets") == 2
+    assert await shares.unpack_all(db, SEALER, "ep_b") == 300
+    assert await shares.unpack_all(db, SEALER, "ep_c") == 20
+    assert await count(db, "owed_sheets") == 0
+    assert await count(db, "owed_events") == 320
+
+
+async def test_large_bodies_make_more_sheets(db: Database) -> None:
+    large = [msgspec.structs.replace(untried("ep_a", n), body=bytes(1_000_000)) for n in range(20)]
+    await put(db, *large)
+    sizes = [row[0] for row in await db.fetch("SELECT length(bodies) FROM owed_sheets")]
+    assert len(sizes) == 5
+    assert max(sizes) < 4.1 * 1024 * 1024
+
+
+async def test_what_is_not_due_stays(db: Database) -> None:
+    await put(db, *(untried("ep_a", n, after_seconds=60) for n in range(20)))
+    assert await shares.unpack_due(db, SEALER, ["ep_a"]) == 0
+    assert await shares.unpack_all(db, SEALER, "ep_a") == 20
+    assert await owed.claim(db, "me", [("ep_a", 100)]) == []
+
+
+async def test_what_was_delivered_meanwhile_or_is_owed_already_is_not_owed_again(db: Database) -> None:
+    await put(db, *(untried("ep_a", n) for n in range(20)))
+    await put(db, *(untried("ep_a", n) for n in range(20)))
+    made = Logged(
+        delivery_id=delivery_id("ep_a", 7), endpoint_id="ep_a", event=event(7), attempt=1, at=AT, first_at=AT,
+        delivered=True, status=200, error=None, reason=None, elapsed_ms=1, response=None, signed_with="v1",
+    )  # fmt: skip
+    async with db.transaction() as tx:
+        await delivery_log.log(tx, [made])
+    assert await shares.unpack_all(db, SEALER, "ep_a") == 19
+    assert await count(db, "owed") == 19
+
+
+async def test_two_processes_turn_a_share_into_rows_once(db: Database) -> None:
+    await put(db, *(untried("ep_a", n) for n in range(200)))
+    made = await asyncio.gather(*(shares.unpack_all(db, SEALER, "ep_a") for _ in range(4)))
+    assert sorted(made) == [0, 0, 0, 200]
+
+
+async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
+    here, there = await endpoint(db), await endpoint(db, owner="other")
+    rows = [shares.parked(SEALER, untried(here, n)) for n in range(5)]
+    async with db.transaction() as tx:
+        await shares.park(tx, rows)
+    for start in range(5, 105, 20):
+        kinds = ["job.created" if n % 10 == 0 else "candidate.updated" for n in range(start, start + 20)]
+        mine = [untried(here, n, kind) for n, kind in zip(range(start, start + 20), kinds, strict=True)]
+        await put(db, *mine, *(untried(there, n) for n in range(start, start + 20)))
+    expected = {delivery_id(here, n) for n in range(105)}
+    pages = await pages_of(db, owner="acme", limit=7)
+    assert [len(page) for page in pages] == [7] * 15
+    listed = [one for page in pages for one in page]
+    assert {one.id for one in listed} == expected
+    assert listed == sorted(listed, key=lambda one: (one.last_at or AT, one.id), reverse=True)
+    assert {(one.state, one.attempts, one.endpoint_id) for one in listed} == {("owed", 0, here)}
+    jobs = [one for page in await pages_of(db, endpoint_id=here, event_type="job.created") for one in page]
+    assert {one.id for one in jobs} == {delivery_id(here, n) for n in range(10, 105, 10)}
+    assert (await deliveries.list_deliveries(db, endpoint_id=here, state="failed")).items == ()
+    assert (await deliveries.list_deliveries(db, endpoint_id=here, until=AT)).items == ()
+    assert (await deliveries.list_deliveries(db, endpoint_id=here, since=datetime.now(UTC))).items == ()
+    everything = await deliveries.list_deliveries(db, limit=1000)
+    assert len(everything.items) == 205
+
+
+async def pages_of(db: Database, limit: int = 4, **filters: str) -> list[list[Delivery]]:
+    pages: list[list[Delivery]] = []
+    cursor: str | None = None
+    while True:
+        page = await deliveries.list_deliveries(db, limit=limit, cursor=cursor, **filters)  # type: ignore[arg-type]
+        if page.items:
+            pages.append(list(page.items))
+        cursor = page.next_cursor
+        if cursor is None:
+            return pages
+
+
+@pytest.mark.parametrize("asks", ["get", "resend"])
+async def test_one_of_a_share_is_found_by_its_id(db: Database, asks: str) -> None:
+    await put(db, *(untried("ep_a", n, after_seconds=300) for n in range(30)))
+    wanted = delivery_id("ep_a", 11)
+    if asks == "get":
+        found = await deliveries.get_delivery(db, SEALER, wanted)
+        assert found is not None
+        assert (found[0].id, found[0].state, found[0].event_id) == (wanted, "owed", event(11).event_id)
+        assert found[1] == []
+    else:
+        assert await deliveries.request_resend(db, SEALER, wanted) == wanted
+        assert [one.delivery_id for one in await owed.claim(db, "me", [("ep_a", 100)])] == [wanted]
+    assert await count(db, "owed") == 30
+    assert await deliveries.get_delivery(db, SEALER, "dl_" + "1" * 24) is None
+
+
+async def test_what_stands_in_shares_is_counted_and_aged(db: Database) -> None:
+    await put(db, *(untried("ep_a", n) for n in range(30)))
+    await db.execute("UPDATE owed_shares SET parked_at = now() - interval '1 hour'")
+    await put(db, *(untried("ep_b", n) for n in range(12)))
+    rows, oldest = await owed.head(db)
+    assert rows == 42
+    assert 3600 <= oldest < 3660
+    await put(db, *(untried(f"ep_{m}", n) for n in range(100) for m in range(120)))
+    assert (await owed.head(db))[0] == 10_000
+
+
+async def test_shares_of_endpoints_that_are_gone_are_forgotten(db: Database) -> None:
+    here, gone, disabled = await endpoint(db), await endpoint(db), await endpoint(db)
+    for endpoint_id in (here, gone, disabled):
+        await put(db, *(untried(endpoint_id, n) for n in range(20)))
+    await db.execute("DELETE FROM endpoints WHERE id = $1", gone)
+    await db.execute("UPDATE endpoints SET enabled = false WHERE id = $1", disabled)
+    await shares.prune(db, days=30)
+    assert [await count(db, table) for table in ("owed_shares", "owed_sheets")] == [2, 2]
+    await db.execute("UPDATE owed_shares SET parked_at = now() - interval '31 days'")
+    await shares.prune(db, days=30)
+    assert await db.fetchval("SELECT endpoint_id FROM owed_shares") == here
+    assert await count(db, "owed_sheets") == 1
