@@ -8,6 +8,7 @@ Order is promised per entity, not between entities.
 from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from contracts.entities import Id, Model, Utc
@@ -90,3 +91,18 @@ def headers(event_id: str, kind: str, integration_id: str) -> tuple[tuple[str, b
         ("ce_type", kind.encode()),
         ("ce_integrationid", integration_id.encode()),
     )
+
+
+class _Sequenced(Struct, frozen=True, gc=False):
+    sequence: str = ""
+
+
+_sequenced = msgspec.json.Decoder(_Sequenced)
+
+
+def sequence_of(value: bytes) -> str:
+    """The sequence of an encoded event; nothing where it has none."""
+    try:
+        return _sequenced.decode(value).sequence
+    except msgspec.DecodeError:
+        return ""

@@ -18,7 +18,7 @@ from bridge.sealing import Sealer
 from bridge.store import delivery_log, owed
 from bridge.store.database import Database, Tx
 from bridge.store.owed import BODY_PURPOSE, Event, Parked
-from contracts import ids
+from contracts import events, ids
 from contracts.webhooks import Delivery
 
 FROM = 16
@@ -34,17 +34,11 @@ class Untried(Struct, frozen=True, kw_only=True, gc=False):
 
     endpoint_id: str
     event: Event
-    sequence: str
     body: bytes
     after_seconds: float
 
 
-class _Line(Struct, frozen=True, gc=False):
-    event: Event
-    sequence: str
-
-
-_lines = msgspec.json.Decoder(list[_Line])
+_events = msgspec.json.Decoder(list[Event])
 _bodies = msgspec.msgpack.Decoder(list[bytes])
 
 
@@ -54,7 +48,7 @@ def parked(sealer: Sealer, untried: Untried) -> Parked:
         delivery_id=ids.delivery_id(untried.endpoint_id, untried.event.event_id),
         endpoint_id=untried.endpoint_id,
         event=untried.event,
-        sequence=untried.sequence,
+        sequence=events.sequence_of(untried.body),
         sealed=sealer.seal(BODY_PURPOSE, untried.body),
         after_seconds=untried.after_seconds,
     )
@@ -97,7 +91,7 @@ async def _put_sheet(tx: Tx, sealer: Sealer, sheet: dict[str, list[Untried]]) ->
     sheet_id = await tx.fetchval(
         _SHEET,
         sorted({one.event.event_type for one in firsts}),
-        msgspec.json.encode([_Line(one.event, one.sequence) for one in firsts]),
+        msgspec.json.encode([one.event for one in firsts]),
         sealer.seal(BODY_PURPOSE, msgspec.msgpack.encode([one.body for one in firsts])),
     )
     shares: dict[str, dict[int, Untried]] = {}
@@ -167,7 +161,7 @@ async def _unpack_one(tx: Tx, sealer: Sealer, sheet_id: int, endpoint_id: str) -
         return 0  # another process was here first
     sheet = await tx.fetchrow(_SHEET_OF, sheet_id)
     await tx.execute(_LAST_SHARE, sheet_id)
-    lines = _lines.decode(sheet[0])
+    known = _events.decode(sheet[0])
     bodies = _bodies.decode(sealer.open(BODY_PURPOSE, sheet[1]))
     # What was parked twice, as after a crash, may be delivered by now.
     done = await delivery_log.delivered(tx, share[1])
@@ -175,8 +169,8 @@ async def _unpack_one(tx: Tx, sealer: Sealer, sheet_id: int, endpoint_id: str) -
         Parked(
             delivery_id=delivery_id,
             endpoint_id=endpoint_id,
-            event=lines[place].event,
-            sequence=lines[place].sequence,
+            event=known[place],
+            sequence=events.sequence_of(bodies[place]),
             sealed=sealer.seal(BODY_PURPOSE, bodies[place]),
             after_seconds=max(0.0, share[3].total_seconds()),
             first_at=share[2],
@@ -225,11 +219,11 @@ async def listed(
     for row in rows:
         if len(found) >= limit and row[3] < found[limit - 1].last_at:
             break
-        lines = _lines.decode(row[4])
+        known = _events.decode(row[4])
         found += [
-            _delivery(row[0], lines[place].event, delivery_id, row[3])
+            _delivery(row[0], known[place], delivery_id, row[3])
             for place, delivery_id in zip(row[1], row[2], strict=True)
-            if (row[3], delivery_id) < before and event_type in (None, lines[place].event.event_type)
+            if (row[3], delivery_id) < before and event_type in (None, known[place].event_type)
         ]
     return found
 

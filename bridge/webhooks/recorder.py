@@ -7,7 +7,7 @@ to be told then. While the store is away nothing is lost: the batch is written a
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -36,7 +36,7 @@ class _Batch:
     def __init__(self) -> None:
         self.lines: list[Logged] = []
         self.parked: dict[str, Parked] = {}
-        self.untried: list[Callable[[], Untried]] = []
+        self.untried: list[Untried] = []
         self.settled: list[str] = []
         self.tried: list[Tried] = []
         self.pairs: set[Pair] = set()
@@ -84,9 +84,9 @@ class Recorder:
                 self._pressing.set()
         self.after(after)
 
-    def park_untried(self, made: Callable[[], Untried], after: Callable[[], None] | None = None) -> None:
-        """A delivery is owed from now on; it is ``made`` when it is written."""
-        self._batch.untried.append(made)
+    def park_untried(self, untried: Untried, after: Callable[[], None] | None = None) -> None:
+        """A delivery that nobody waits for is owed from now on."""
+        self._batch.untried.append(untried)
         if len(self._batch.untried) >= _MANY_UNTRIED:
             self._pressing.set()
         self.after(after)
@@ -176,7 +176,7 @@ class Recorder:
         if batch.parked:
             await owed.park(tx, list(batch.parked.values()))
         if batch.untried:
-            await self._write_untried(tx, batch)
+            await self._write_untried(tx, batch.untried)
         if batch.settled:
             await owed.settle(tx, self._lease.name, batch.settled)
         if batch.tried:
@@ -185,8 +185,7 @@ class Recorder:
             await owed.release(tx, batch.pairs)
         await self._write_health(tx, batch)
 
-    async def _write_untried(self, tx: Tx, batch: _Batch) -> None:
-        untried = [made() for made in batch.untried]
+    async def _write_untried(self, tx: Tx, untried: Sequence[Untried]) -> None:
         counts = Counter(one.endpoint_id for one in untried)
         few = [shares.parked(self._sealer, one) for one in untried if counts[one.endpoint_id] < shares.FROM]
         await shares.park(tx, few)

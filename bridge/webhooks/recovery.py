@@ -13,10 +13,10 @@ from bridge.sealing import Sealer
 from bridge.store import delivery_log, endpoints, leases, outbox, owed, recoveries, shares
 from bridge.store.database import Database
 from bridge.store.owed import BODY_PURPOSE, Event, Parked
-from bridge.webhooks import matching, sender
+from bridge.webhooks import matching
 from bridge.webhooks.dispatcher import event_of
 from bridge.webhooks.matching import Filter
-from contracts import ids, topics
+from contracts import events, ids, topics
 from contracts.webhooks import Endpoint, Recovery
 
 _log = structlog.get_logger(__name__)
@@ -79,15 +79,15 @@ class Recoverer:
         names = list(topics.all_events(self._kafka.topic_prefix).values())
         async with Replay(self._kafka) as replay:
             async for records in replay.between(names, recovery.since, recovery.until):
-                events = [(e, r.value) for r in records if (e := _wanted(r, wanted)) and r.value is not None]
-                found += len(events)
-                for start in range(0, len(events), _PARKED_AT_ONCE):
-                    missing += await self._owe(endpoint, events[start : start + _PARKED_AT_ONCE])
+                these = [(e, r.value) for r in records if (e := _wanted(r, wanted)) and r.value is not None]
+                found += len(these)
+                for start in range(0, len(these), _PARKED_AT_ONCE):
+                    missing += await self._owe(endpoint, these[start : start + _PARKED_AT_ONCE])
         return found, missing
 
-    async def _owe(self, endpoint: Endpoint, events: list[tuple[Event, bytes]]) -> int:
-        """Owe those of ``events`` that were not delivered; returns how many are new among what is owed."""
-        named = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in events}
+    async def _owe(self, endpoint: Endpoint, these: list[tuple[Event, bytes]]) -> int:
+        """Owe those of ``these`` that were not delivered; returns how many are new among what is owed."""
+        named = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in these}
         done = await delivery_log.delivered(self._db, list(named))
         parked = [
             self._parked(delivery_id, endpoint, event, body)
@@ -110,7 +110,7 @@ class Recoverer:
             delivery_id=delivery_id,
             endpoint_id=endpoint.id,
             event=event,
-            sequence=sender.sequence(body),
+            sequence=events.sequence_of(body),
             sealed=self._sealer.seal(BODY_PURPOSE, body),
             ordered=endpoint.order == "per_entity",
         )

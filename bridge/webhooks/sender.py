@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 
 import msgspec
 import structlog
-from msgspec import Struct
 from prometheus_client import Counter
 
 from bridge import metrics
@@ -23,7 +22,7 @@ from bridge.webhooks.channel import Arrival, Channel, Item
 from bridge.webhooks.policy import Again, Delivered, GivenUp, Gone, Seen, Verdict
 from bridge.webhooks.recorder import Recorder
 from bridge.webhooks.signing import BadSecret
-from contracts import ids
+from contracts import events, ids
 
 _log = structlog.get_logger(__name__)
 _BUSY_SECONDS = 1.0
@@ -126,8 +125,13 @@ class Sender:
             self._leave(channel, item, after_seconds, None, None, attempts=item.attempts)
             return
         # It waits for its endpoint, not for us.
-        made = partial(_untried, channel.subscriber.endpoint.id, arrival, after_seconds)
-        self._unhurried.park_untried(made, partial(self._done, arrival))
+        untried = Untried(
+            endpoint_id=channel.subscriber.endpoint.id,
+            event=arrival.event,
+            body=arrival.body,
+            after_seconds=after_seconds,
+        )
+        self._unhurried.park_untried(untried, partial(self._done, arrival))
 
     def promise(self, channel: Channel, item: Item) -> Claimed:
         """Note an item that is under way as owed, and as ours: its offset need not wait for its end."""
@@ -224,7 +228,7 @@ class Sender:
             delivery_id=ids.delivery_id(endpoint_id, arrival.event.event_id),
             endpoint_id=endpoint_id,
             event=arrival.event,
-            sequence=sequence(arrival.body),
+            sequence=events.sequence_of(arrival.body),
             sealed=arrival.sealed,
             ordered=ordered,
             attempts=attempts,
@@ -269,31 +273,6 @@ def _outcome(came: Answer | Failure) -> str:
     if isinstance(came, Failure):
         return came.kind
     return f"{came.status // 100}xx" if 100 <= came.status < 600 else "other"
-
-
-class _Envelope(Struct, frozen=True, kw_only=True):
-    sequence: str = ""
-
-
-_envelope = msgspec.json.Decoder(_Envelope)
-
-
-def sequence(body: bytes) -> str:
-    """The event's sequence; nothing where it has none."""
-    try:
-        return _envelope.decode(body).sequence
-    except msgspec.DecodeError:
-        return ""
-
-
-def _untried(endpoint_id: str, arrival: Arrival, after_seconds: float) -> Untried:
-    return Untried(
-        endpoint_id=endpoint_id,
-        event=arrival.event,
-        sequence=sequence(arrival.body),
-        body=arrival.body,
-        after_seconds=after_seconds,
-    )
 
 
 def _pair(claimed: Claimed) -> Pair | None:

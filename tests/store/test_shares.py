@@ -35,8 +35,7 @@ def body(n: int) -> bytes:
 
 def untried(endpoint_id: str, n: int, kind: str = "candidate.updated", after_seconds: float = 0.0) -> Untried:
     return Untried(
-        endpoint_id=endpoint_id, event=event(n, kind), sequence=f"{n:010}", body=body(n),
-        after_seconds=after_seconds,
+        endpoint_id=endpoint_id, event=event(n, kind), body=body(n), after_seconds=after_seconds,
     )  # fmt: skip
 
 
