@@ -192,7 +192,7 @@ async def park(tx: Tx, rows: Sequence[Parked]) -> int:
 # --- looking ----------------------------------------------------------------------------------------------
 
 _LISTED = """
-SELECT h.endpoint_id, h.places, h.delivery_ids, h.parked_at, s.events
+SELECT h.endpoint_id, h.places, h.delivery_ids, h.parked_at, h.due_at, s.events
   FROM owed_shares AS h JOIN owed_sheets AS s ON s.id = h.sheet_id
  WHERE ($1::text IS NULL OR h.endpoint_id = $1) AND ($2::text IS NULL OR $2 = ANY(s.event_types))
    AND h.parked_at >= $3 AND h.parked_at < $4 AND h.parked_at <= $5
@@ -219,16 +219,16 @@ async def listed(
     for row in rows:
         if len(found) >= limit and row[3] < found[limit - 1].last_at:
             break
-        known = _events.decode(row[4])
+        known = _events.decode(row[5])
         found += [
-            _delivery(row[0], known[place], delivery_id, row[3])
+            _delivery(row[0], known[place], delivery_id, row[3], row[4])
             for place, delivery_id in zip(row[1], row[2], strict=True)
             if (row[3], delivery_id) < before and event_type in (None, known[place].event_type)
         ]
     return found
 
 
-def _delivery(endpoint_id: str, event: Event, delivery_id: str, at: datetime) -> Delivery:
+def _delivery(endpoint_id: str, event: Event, delivery_id: str, at: datetime, due_at: datetime) -> Delivery:
     return Delivery(
         id=delivery_id,
         endpoint_id=endpoint_id,
@@ -238,7 +238,7 @@ def _delivery(endpoint_id: str, event: Event, delivery_id: str, at: datetime) ->
         integration_id=event.integration_id,
         state="owed",
         attempts=0,
-        next_attempt_at=None,
+        next_attempt_at=due_at,
         last_status=None,
         last_error=None,
         first_at=at,

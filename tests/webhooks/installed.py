@@ -19,7 +19,7 @@ from contracts import events, ids, topics
 from contracts.entities import Model
 from contracts.webhooks import Attempt, Delivery, Endpoint, NewEndpoint
 from tests.waiting import until
-from tests.webhooks.receiving import Receiver
+from tests.webhooks.receiving import Receiver, verify_everywhere
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 _QUICK = {"retry_seconds": [0.2, 0.2, 0.2]}
@@ -53,6 +53,7 @@ class Delivering:
         self._producer = producer
         self._running: list[asyncio.Task[int]] = []
         self._sequences: dict[str, int] = {}
+        self._subscribed: list[tuple[Receiver, Endpoint, list[SigningSecret]]] = []
 
     async def __aenter__(self) -> Self:
         await app.make_topics(self.settings)
@@ -62,6 +63,19 @@ class Delivering:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+        if kind is None:
+            await self._verify_everything()
+
+    async def _verify_everything(self) -> None:
+        """Whatever the test was about, each delivery of it verifies with a secret of its endpoint's."""
+        secrets: dict[Receiver, set[str]] = {}
+        for receiver, endpoint, given in self._subscribed:
+            stored = await endpoints.for_dispatch(self.db, self.sealer, endpoint.id)
+            rotated = () if stored is None else stored.secrets
+            known = secrets.setdefault(receiver, set())
+            known.update(one.secret for one in (*given, *rotated) if one.kind == "v1")
+        for receiver, known in secrets.items():
+            verify_everywhere(receiver.everything, known)
 
     def start(self) -> None:
         """Start a process's worth of it, besides those that run."""
@@ -83,7 +97,10 @@ class Delivering:
         url = receiver if isinstance(receiver, str) else receiver.url
         async with self.db.transaction() as tx:
             new = msgspec.convert({"url": url, **wanted}, NewEndpoint)
-            return await endpoints.create(tx, self.sealer, new, owner)
+            endpoint, secrets = await endpoints.create(tx, self.sealer, new, owner)
+        if isinstance(receiver, Receiver):
+            self._subscribed.append((receiver, endpoint, secrets))
+        return endpoint, secrets
 
     async def publish(self, messages: Iterable[kafka.Message]) -> None:
         """Onto Kafka, in their order."""

@@ -2,14 +2,16 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
+import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
@@ -48,11 +50,15 @@ async def taking(_: Capture) -> web.StreamResponse:
 
 
 class Receiver:
-    """A subscriber on a loopback port of its own; ``answer`` may be exchanged at any time."""
+    """A subscriber on a loopback port of its own; ``answer`` may be exchanged at any time.
+
+    ``captures`` is the test's to empty; ``everything`` is what came from the beginning on.
+    """
 
     def __init__(self, answer: Answer = taking, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.answer = answer
         self.captures: list[Capture] = []
+        self.everything: list[Capture] = []
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -88,6 +94,7 @@ class Receiver:
         headers = {name.lower(): value for name, value in request.headers.items()}
         capture = Capture(headers=headers, body=await request.read(), at=datetime.now(UTC))
         self.captures.append(capture)
+        self.everything.append(capture)
         return await self.answer(capture)
 
 
@@ -126,11 +133,28 @@ def in_turn(*answers: Answer) -> Answer:
 
 def verify(captures: Sequence[Capture], secrets: Collection[str]) -> None:
     """Each verifies with one of ``secrets`` (``whsec_…``), by both of the specification's libraries."""
+    _verify_with_python(captures, secrets)
+    verify_with_node(captures, secrets)
+
+
+def verify_everywhere(captures: Sequence[Capture], secrets: Collection[str]) -> None:
+    """The same, by npm's library only where it can be had: the test is about something else.
+
+    Deliveries of over four minutes ago are left out: the libraries refuse them.
+    """
+    captures = [one for one in captures if datetime.now(UTC) - one.at < timedelta(minutes=4)]
+    if not captures:
+        return
+    _verify_with_python(captures, secrets)
+    with contextlib.suppress(pytest.skip.Exception):
+        verify_with_node(captures, secrets)
+
+
+def _verify_with_python(captures: Sequence[Capture], secrets: Collection[str]) -> None:
     hooks = [Webhook(secret) for secret in secrets]
     for capture in captures:
         assert any(_verifies(hook, capture) for hook in hooks), capture.headers
         assert capture.event["id"] == capture.event_id
-    verify_with_node(captures, secrets)
 
 
 def _verifies(hook: Webhook, capture: Capture) -> bool:
