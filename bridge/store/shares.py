@@ -79,10 +79,10 @@ def _sheets(untried: Sequence[Untried]) -> Iterator[dict[str, list[Untried]]]:
         yield sheet
 
 
-_SHEET = "INSERT INTO owed_sheets (event_types, events, bodies) VALUES ($1, $2, $3) RETURNING id"
+_SHEET = "INSERT INTO owed_sheets (events, bodies) VALUES ($1, $2) RETURNING id"
 _SHARE = """
-INSERT INTO owed_shares (sheet_id, endpoint_id, places, delivery_ids, due_at)
-VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
+INSERT INTO owed_shares (sheet_id, endpoint_id, places, delivery_ids, event_types, due_at)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))
 """
 
 
@@ -90,7 +90,6 @@ async def _put_sheet(tx: Tx, sealer: Sealer, sheet: dict[str, list[Untried]]) ->
     firsts = [of_event[0] for of_event in sheet.values()]
     sheet_id = await tx.fetchval(
         _SHEET,
-        sorted({one.event.event_type for one in firsts}),
         msgspec.json.encode([one.event for one in firsts]),
         sealer.seal(BODY_PURPOSE, msgspec.msgpack.encode([one.body for one in firsts])),
     )
@@ -105,6 +104,7 @@ async def _put_sheet(tx: Tx, sealer: Sealer, sheet: dict[str, list[Untried]]) ->
             endpoint_id,
             list(share),
             [ids.delivery_id(endpoint_id, one.event.event_id) for one in share.values()],
+            sorted({one.event.event_type for one in share.values()}),
             min(one.after_seconds for one in share.values()),
         )
 
@@ -194,7 +194,7 @@ async def park(tx: Tx, rows: Sequence[Parked]) -> int:
 _LISTED = """
 SELECT h.endpoint_id, h.places, h.delivery_ids, h.parked_at, h.due_at, s.events
   FROM owed_shares AS h JOIN owed_sheets AS s ON s.id = h.sheet_id
- WHERE ($1::text IS NULL OR h.endpoint_id = $1) AND ($2::text IS NULL OR $2 = ANY(s.event_types))
+ WHERE ($1::text IS NULL OR h.endpoint_id = $1) AND ($2::text IS NULL OR $2 = ANY(h.event_types))
    AND h.parked_at >= $3 AND h.parked_at < $4 AND h.parked_at <= $5
    AND ($6::text IS NULL OR h.endpoint_id IN (SELECT id FROM endpoints WHERE owner = $6))
  ORDER BY h.parked_at DESC LIMIT $7

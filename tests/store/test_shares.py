@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -146,11 +147,22 @@ async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
     assert len(everything.items) == 205
 
 
-async def pages_of(db: Database, limit: int = 4, **filters: str) -> list[list[Delivery]]:
+async def test_a_filter_finds_what_lies_behind_shares_without_it(db: Database) -> None:
+    here, there = await endpoint(db), await endpoint(db, owner="other")
+    await put(db, *(untried(here, n, "job.created") for n in range(20)))
+    # Their sheets have jobs, but only the other endpoint is owed them.
+    for start in range(100, 200, 20):
+        mine = [untried(here, n) for n in range(start, start + 20)]
+        await put(db, *mine, *(untried(there, n, "job.created") for n in range(start + 1000, start + 1020)))
+    pages = await pages_of(db, limit=3, endpoint_id=here, event_type="job.created")
+    assert {one.id for page in pages for one in page} == {delivery_id(here, n) for n in range(20)}
+
+
+async def pages_of(db: Database, limit: int = 4, **filters: Any) -> list[list[Delivery]]:
     pages: list[list[Delivery]] = []
     cursor: str | None = None
     while True:
-        page = await deliveries.list_deliveries(db, limit=limit, cursor=cursor, **filters)  # type: ignore[arg-type]
+        page = await deliveries.list_deliveries(db, limit=limit, cursor=cursor, **filters)
         if page.items:
             pages.append(list(page.items))
         cursor = page.next_cursor

@@ -18,7 +18,6 @@ _SHEETS = """
 -- known of each, bodies their bodies, sealed together, in the same order.
 CREATE TABLE owed_sheets (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    event_types text[] NOT NULL,
     events bytea NOT NULL,
     bodies bytea NOT NULL
 );
@@ -33,6 +32,7 @@ CREATE TABLE owed_shares (
     endpoint_id text NOT NULL,
     places integer[] NOT NULL,
     delivery_ids text[] NOT NULL,
+    event_types text[] NOT NULL,
     parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     due_at timestamptz NOT NULL,
     PRIMARY KEY (sheet_id, endpoint_id)
