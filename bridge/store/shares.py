@@ -30,12 +30,14 @@ _ROWS_AT_ONCE = 32
 
 
 class Untried(Struct, frozen=True, kw_only=True, gc=False):
-    """A delivery that was not tried, in no order, to be tried in so many seconds."""
+    """A delivery that was not tried, in no order, to be tried in so many seconds. ``first_at`` is ``None``
+    where it is owed from now on."""
 
     endpoint_id: str
     event: Event
     body: bytes
     after_seconds: float
+    first_at: datetime | None = None
 
 
 _events = msgspec.json.Decoder(list[Event])
@@ -51,6 +53,7 @@ def parked(sealer: Sealer, untried: Untried) -> Parked:
         sequence=events.sequence_of(untried.body),
         sealed=sealer.seal(BODY_PURPOSE, untried.body),
         after_seconds=untried.after_seconds,
+        first_at=untried.first_at,
     )
 
 
@@ -165,20 +168,18 @@ async def _unpack_one(tx: Tx, sealer: Sealer, sheet_id: int, endpoint_id: str) -
     bodies = _bodies.decode(sealer.open(BODY_PURPOSE, sheet[1]))
     # What was parked twice, as after a crash, may be delivered by now.
     done = await delivery_log.delivered(tx, share[1])
-    rows = [
-        Parked(
-            delivery_id=delivery_id,
+    left = [
+        Untried(
             endpoint_id=endpoint_id,
             event=known[place],
-            sequence=events.sequence_of(bodies[place]),
-            sealed=sealer.seal(BODY_PURPOSE, bodies[place]),
+            body=bodies[place],
             after_seconds=max(0.0, share[3].total_seconds()),
             first_at=share[2],
         )
         for place, delivery_id in zip(share[0], share[1], strict=True)
         if delivery_id not in done
     ]
-    return await park(tx, rows)
+    return await park(tx, [parked(sealer, one) for one in left])
 
 
 async def park(tx: Tx, rows: Sequence[Parked]) -> int:
