@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check lock soak bench image-proof clean
+.PHONY: install demo test proof check lock soak bench image-proof clean
 
 install: $(STAMP)
 
@@ -17,8 +17,16 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP)
 	$(BIN)/bridge demo $(ARGS)
 
+# The tests of every day, and those that take long; ARGS="-n 0" runs one after another in one process.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(or $(WORKERS),4) --dist loadfile
+FAST := unit house contracts simulator store api chart flow webhooks
+LONG := crash system image package soak
+
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	$(PYTEST) $(FAST:%=tests/%) $(ARGS)
+
+proof: $(STAMP)
+	$(PYTEST) $(LONG:%=tests/%) $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from pathlib import Path
+from signal import Signals
 from typing import Literal
 
 import msgspec
@@ -25,7 +26,7 @@ from bridge.monitoring import Monitoring
 from bridge.outbound import Outbound, targets
 from bridge.relay import Relay
 from bridge.sealing import Sealer
-from bridge.store import database, installation
+from bridge.store import installation, schema
 from bridge.store.api_tokens import Tokens
 from bridge.store.budgets import Budget, Terms
 from bridge.store.database import Database
@@ -138,7 +139,7 @@ async def opened(config: Config, *, migrate: bool = True) -> AsyncIterator[Insta
     """The installation, its schema brought up to date first unless told otherwise."""
     url = store_url(config)
     if migrate:
-        applied = await database.migrate(url)
+        applied = await schema.migrate(url)
         if applied:
             _log.info("schema.migrated", revisions=applied)
     sealer = Sealer(config.sealing.key or sealing.development_key(Path(config.data_dir)))
@@ -195,8 +196,16 @@ async def make_topics(config: Config) -> int:
     return min([config.kafka.max_message_bytes, *limits.values()])
 
 
-async def run(config: Config, only: Collection[Role] = ROLES) -> int:
-    """Run the stages of these roles until a signal; returns the exit code. ``config`` is grounded."""
+async def run(
+    config: Config,
+    only: Collection[Role] = ROLES,
+    *,
+    signals: Collection[Signals] = supervisor.ENDING_SIGNALS,
+) -> int:
+    """Run the stages of these roles until one of ``signals``; return the exit code.
+
+    ``config`` is grounded.
+    """
     async with opened(config) as installed, kafka.Producer(config.kafka) as producer:
         try:
             max_message_bytes = await make_topics(config)
@@ -209,7 +218,7 @@ async def run(config: Config, only: Collection[Role] = ROLES) -> int:
             **stages(installed, producer, only, max_message_bytes, roster),
             "monitoring": monitoring_of(installed, roster).run,
         }
-        return await supervisor.run(made, roster=roster)
+        return await supervisor.run(made, roster=roster, signals=signals)
 
 
 def monitoring_of(installed: Installation, roster: Roster) -> Monitoring:

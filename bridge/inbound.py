@@ -1,5 +1,6 @@
 """HTTP that others ask of this process: listening on an address, for the API and for monitoring."""
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -28,8 +29,13 @@ async def serving(application: web.Application, section: str, host: str, port: i
 
 
 async def _listen(runner: web.AppRunner, section: str, host: str, port: int) -> str:
+    starting = asyncio.ensure_future(web.TCPSite(runner, host, port).start())
     try:
-        await web.TCPSite(runner, host, port).start()
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Cancelled between bind and its return, the site would not know its socket, and leave it open.
+        await asyncio.wait({starting})
+        raise
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Transient(

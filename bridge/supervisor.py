@@ -12,7 +12,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TypeAlias
 
 import structlog
@@ -25,6 +25,7 @@ _log = structlog.get_logger()
 
 Stage: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FIRST_BACKOFF_SECONDS = 0.25
 _LONGEST_BACKOFF_SECONDS = 30.0
 # A stage that ran this long had recovered: its next failure starts from the shortest pause again.
@@ -39,8 +40,9 @@ async def run(
     stop: asyncio.Event | None = None,
     drain_seconds: float = 10.0,
     roster: Roster | None = None,
+    signals: Collection[signal.Signals] = ENDING_SIGNALS,
 ) -> int:
-    """Run ``stages`` until all return, one fails for good, ``stop`` is set, or SIGTERM or SIGINT arrives.
+    """Run ``stages`` until all return, one fails for good, ``stop`` is set, or one of ``signals`` arrives.
 
     Then the rest have ``drain_seconds`` to return and are cancelled after that. Returns the exit code; the
     reason is in the log, and how each stage fares in ``roster``. A second signal ends the process at once.
@@ -54,7 +56,7 @@ async def run(
     running = set(tasks)
     codes = [OK]
     try:
-        with _signals(stop):
+        with _signals(stop, signals):
             while running and not stop.is_set():
                 done, _ = await asyncio.wait({*running, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 codes += [_exit_code(task) for task in running & done]
@@ -153,8 +155,8 @@ def _exit_code(task: asyncio.Task[None]) -> int:
 
 
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """The first SIGTERM or SIGINT sets ``stop``; the second ends the process, as if nobody had caught it."""
+def _signals(stop: asyncio.Event, signals: Collection[signal.Signals]) -> Iterator[None]:
+    """The first of ``signals`` sets ``stop``; the second ends the process, as if nobody had caught it."""
     loop = asyncio.get_running_loop()
 
     def on_signal(number: signal.Signals) -> None:
@@ -163,10 +165,10 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
         _log.info("process.stop_requested", signal=number.name)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in signals:
         loop.add_signal_handler(number, on_signal, number)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in signals:
             loop.remove_signal_handler(number)

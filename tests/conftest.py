@@ -1,4 +1,4 @@
-"""The real parts the tests stand on: PostgreSQL and Kafka, started once, shared through fresh names.
+"""The real parts the tests stand on: PostgreSQL and Kafka, started once per run, shared through fresh names.
 
     postgres_url     an empty database of this test's own        store_url    one with the bridge's tables
     kafka_bootstrap  the best broker to be had here              embedded_kafka  the broker of the demo
@@ -8,45 +8,80 @@
 PostgreSQL: ``BRIDGE_TEST_POSTGRES`` (the URL of a superuser) if set, else Docker, else the embedded server.
 Kafka: ``BRIDGE_TEST_KAFKA`` if set, else Docker, else Apache Kafka from Maven Central, else the embedded
 broker; then tests marked ``system`` are skipped and the summary names them. With ``REQUIRE_REAL_KAFKA=1``
-they fail instead.
+they fail instead. ``BRIDGE_TEST_PATIENCE`` scales every deadline (``tests.waiting``).
 """
 
-import asyncio
-import contextlib
-import inspect
 import os
-import subprocess
 import sys
 import tempfile
 import uuid
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NoReturn
 
-import asyncpg
 import psutil
 import pytest
 
-from bridge import embedded
 from bridge.config import KafkaConfig
-from tests.kafka_server import Broker, NoKafkaError, running, version
+from tests import kafka_server, shared_servers
+from tests.databases import Databases
+from tests.kafka_server import Broker, NoKafkaError
+from tests.shared_servers import SharedServers, UnavailableError
+from tests.waiting import patient
 
-# --- what runs where --------------------------------------------------------------------------------------
+_TEST_SECONDS = 150.0
+_SERVERS = pytest.StashKey[SharedServers]()
+_DEFAULT_PORTS = (8420, 8421)
+
+# --- the run ----------------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the servers of the run in the process that directs it, and no default port in any."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_SERVERS] = SharedServers()
+    sys.addaudithook(_refuse_default_ports)
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the servers are asked for."""
+    node.workerinput["shared_servers"] = node.config.stash[_SERVERS].socket
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the servers with the run, interrupted or not."""
+    if _SERVERS in config.stash:
+        config.stash[_SERVERS].close()
+
+
+def _refuse_default_ports(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse what would collide with a bridge on this machine, or with another test."""
+    if event == "socket.bind" and isinstance(arguments[1], tuple) and arguments[1][1] in _DEFAULT_PORTS:
+        raise AssertionError(f"a test binds {arguments[1]}: configure port 0")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Scale the time that a test may take as every other deadline."""
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        seconds = marker.args[0] if marker else _TEST_SECONDS
+        item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_process_is_left_behind() -> Iterator[None]:
-    """Every child process the tests started has ended when they are over."""
+def no_process_is_left_behind(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Every child process that the tests started has ended when they are over."""
     before = set(psutil.Process().children(recursive=True))
     yield
+    if _SERVERS in pytestconfig.stash:
+        pytestconfig.stash[_SERVERS].close()
     left = [child for child in psutil.Process().children(recursive=True) if child not in before]
-    _, alive = psutil.wait_procs(left, timeout=10)
-    assert not alive, f"processes left behind: {[child.info() for child in alive]}"
+    _, alive = psutil.wait_procs(left, timeout=patient(5))
+    assert not alive, f"processes left behind: {[child.as_dict(['pid', 'cmdline']) for child in alive]}"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the tests that were left out."""
     left_out = [
         report.nodeid
         for report in terminalreporter.stats.get("skipped", [])
@@ -58,96 +93,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def docker() -> bool:
-    """Whether a Docker daemon answers; asked in a process of its own, for the client leaves sockets open."""
-    asked = [sys.executable, "-W", "ignore", "-c", "import docker; docker.from_env(timeout=3).ping()"]
-    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+def servers(pytestconfig: pytest.Config) -> str:
+    """The socket where the shared servers of this run are asked for."""
+    told = getattr(pytestconfig, "workerinput", {}).get("shared_servers")
+    return str(told or pytestconfig.stash[_SERVERS].socket)
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------
 
 
-class Databases:
-    """Makes and drops databases on one server."""
-
-    def __init__(self, admin_url: str) -> None:
-        self._admin_url = admin_url
-        self._template: str | None = None
-
-    def url(self, name: str) -> str:
-        """The URL of the database of that name."""
-        return urlsplit(self._admin_url)._replace(path=f"/{name}").geturl()
-
-    async def create(self, template: str = "template0") -> str:
-        """A new database, a copy of ``template``; returns its name."""
-        name = f"test_{uuid.uuid4().hex}"
-        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return name
-
-    async def drop(self, name: str) -> None:
-        """Drop it, whoever is still connected."""
-        await self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-    async def migrated(self) -> str:
-        """The name of a database with the bridge's tables, made once, to be copied."""
-        if self._template is None:
-            name = await self.create()
-            await _migrate(self.url(name))
-            self._template = name
-        return self._template
-
-    async def forget_durability(self) -> None:
-        """Trade crash safety for speed: this server's data dies with the tests."""
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            await self._execute(f"ALTER SYSTEM SET {setting} = off")
-        await self._execute("SELECT pg_reload_conf()")
-
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self._admin_url)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-
-async def _migrate(url: str) -> None:
-    from bridge.store import database
-
-    migrate: Callable[[str], Any] = database.migrate
-    if inspect.iscoroutinefunction(migrate):
-        await migrate(url)
-    else:
-        await asyncio.to_thread(migrate, url)
-
-
-@contextlib.contextmanager
-def _postgres_directory() -> Iterator[Path]:
-    """A temporary directory outside of pytest's, whose root each run of pytest closes to other users: run by
-    root, the embedded PostgreSQL is another user."""
-    with tempfile.TemporaryDirectory(prefix="bridge-test-") as directory:
-        yield Path(directory)
-
-
 @pytest.fixture(scope="session")
-def databases(docker: bool) -> Iterator[Databases]:
+def databases(servers: str) -> Databases:
     """The server of this run."""
-    given = os.environ.get("BRIDGE_TEST_POSTGRES")
-    if given:
-        yield Databases(given)
-    elif docker:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from testcontainers.postgres import PostgresContainer
-
-            container = PostgresContainer("postgres:18-alpine", driver=None)
-        with container as server:
-            yield Databases(server.get_connection_url())
-    else:
-        with _postgres_directory() as directory, embedded.postgres(directory) as url:
-            made = Databases(url)
-            with asyncio.Runner() as runner:
-                runner.run(made.forget_durability())
-            yield made
+    return Databases(shared_servers.ask(servers, "postgres"))
 
 
 @pytest.fixture
@@ -170,50 +128,36 @@ async def store_url(databases: Databases) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def maven_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker | str]:
-    """Apache Kafka from Maven Central, or the reason why it can't be had."""
-    try:
-        node = running(tmp_path_factory.mktemp("kafka"))
-        started = node.__enter__()
-    except NoKafkaError as reason:
-        yield str(reason)
-        return
-    yield started
-    node.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="session")
-def real_kafka(docker: bool, request: pytest.FixtureRequest) -> Iterator[str]:
+def real_kafka(servers: str) -> str:
     """The address of a real Apache Kafka; without one the test is skipped, or fails where it is required."""
-    given = os.environ.get("BRIDGE_TEST_KAFKA")
-    if given:
-        yield given
-    elif docker:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from testcontainers.kafka import KafkaContainer
-
-            container = KafkaContainer().with_kraft()
-        with container as node:
-            yield node.get_bootstrap_server()
-    else:
-        yield _killable(request.getfixturevalue("maven_kafka")).bootstrap
-
-
-def _killable(found: Broker | str) -> Broker:
-    if isinstance(found, Broker):
-        return found
-    reason = f"no real Apache Kafka {version()}: {found}"
-    if os.environ.get("REQUIRE_REAL_KAFKA") == "1":
-        pytest.fail(f"{reason}, and REQUIRE_REAL_KAFKA=1")
-    pytest.skip(reason)
+    try:
+        return shared_servers.ask(servers, "kafka")
+    except UnavailableError as reason:
+        _go_without_kafka(reason)
 
 
 @pytest.fixture(scope="session")
-def embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """An Apache Kafka of this test process's own."""
+    try:
+        node = Broker(kafka_server.libraries(), tmp_path_factory.mktemp("kafka"))
+    except NoKafkaError as reason:
+        _go_without_kafka(reason)
+    with node:
+        yield node
+
+
+def _go_without_kafka(reason: Exception) -> NoReturn:
+    said = f"no real Apache Kafka {kafka_server.version()}: {reason}"
+    if os.environ.get("REQUIRE_REAL_KAFKA") == "1":
+        pytest.fail(f"{said}, and REQUIRE_REAL_KAFKA=1")
+    pytest.skip(said)
+
+
+@pytest.fixture(scope="session")
+def embedded_kafka(servers: str) -> str:
     """The address of the embedded broker, shared by the run."""
-    with embedded.kafka(tmp_path_factory.mktemp("embedded-kafka")) as address:
-        yield address
+    return shared_servers.ask(servers, "embedded_kafka")
 
 
 @pytest.fixture(scope="session")
@@ -226,12 +170,11 @@ def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def broker(maven_kafka: Broker | str) -> Iterator[Broker]:
+def broker(own_broker: Broker) -> Iterator[Broker]:
     """An Apache Kafka that the test may stop, pause or kill; it runs again when the test is over."""
-    node = _killable(maven_kafka)
-    node.ensure_running()
-    yield node
-    node.ensure_running()
+    own_broker.ensure_running()
+    yield own_broker
+    own_broker.ensure_running()
 
 
 @pytest.fixture
@@ -256,5 +199,7 @@ def system_tests_have_a_real_kafka(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data directory of this test's own."""
-    with _postgres_directory() as directory:
-        yield directory / "data"
+    # Outside of pytest's directories, whose root each run closes to other users: run by root, the embedded
+    # PostgreSQL is another user.
+    with tempfile.TemporaryDirectory(prefix="bridge-test-") as directory:
+        yield Path(directory) / "data"

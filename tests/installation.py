@@ -20,6 +20,7 @@ from contracts import topics
 from contracts.entities import Model
 from tests import oracle
 from tests.oracle import Topics
+from tests.waiting import patient
 
 INTEGRATION = "acme"
 
@@ -104,7 +105,7 @@ class Installation:
 
     def start(self, run: Coroutine[Any, Any, int] | None = None) -> None:
         """Start every stage in this process; ``run`` stands in for ``app.run``."""
-        self._running = asyncio.create_task(run or app.run(self.settings), name="bridge")
+        self._running = asyncio.create_task(run or app.run(self.settings, signals=()), name="bridge")
 
     async def stop(self) -> None:
         """Cut it off in the middle, as a kill would as far as the store can tell."""
@@ -129,9 +130,9 @@ class Installation:
         self.topics.read(await self._consumer.read_to_end())
         return self.topics
 
-    async def agree(self, within_seconds: float = 60.0) -> Topics:
+    async def agree(self, within_seconds: float = 30.0) -> Topics:
         """Wait until the topics say what the simulator knows, of all twelve models."""
-        deadline = time.monotonic() + within_seconds
+        deadline = time.monotonic() + patient(within_seconds)
         while True:
             self.check()
             began = time.monotonic()
@@ -166,6 +167,8 @@ async def installed(
         {
             "data_dir": data_dir,
             "store": {"url": store_url},
+            "api": {"port": 0},
+            "monitoring": {"port": 0},
             "kafka": {
                 "bootstrap_servers": bootstrap_servers,
                 "topic_prefix": topic_prefix,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 from xml.etree import ElementTree
 
 import psutil
@@ -88,6 +89,12 @@ class Broker:
             "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", "server.properties"
         )
         self._wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Start the node and wait until it serves."""
@@ -202,13 +209,10 @@ class Broker:
 
 @contextlib.contextmanager
 def running(directory: Path) -> Iterator[Broker]:
-    """A broker that has started; it is gone when the block ends. Raises ``NoKafkaError``."""
-    broker = Broker(libraries(), directory)
-    broker.start()
-    try:
+    """Run a broker until the block ends. Raises ``NoKafkaError``."""
+    with Broker(libraries(), directory) as broker:
+        broker.start()
         yield broker
-    finally:
-        broker.stop()
 
 
 def _free_port(held: contextlib.ExitStack) -> int:

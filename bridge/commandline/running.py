@@ -10,7 +10,7 @@ from bridge.app import ROLES, Role
 from bridge.commandline import screen, session
 from bridge.config import Config
 from bridge.errors import ConfigError
-from bridge.store import database
+from bridge.store import schema
 from bridge.store.failures import shown
 
 _OF_INTEGRATIONS = frozenset[Role]({"poller", "commands"})
@@ -43,7 +43,7 @@ def migrate(ctx: typer.Context) -> None:
     config = session.configured(ctx, level="warning")
     with session.grounded(config, need_kafka=False) as grounded:
         url = app.store_url(grounded)
-        applied = session.run(database.migrate(url))
+        applied = session.run(schema.migrate(url))
     where = shown(url)
     print(f"{where}: applied {', '.join(applied)}" if applied else f"{where}: up to date")
 

@@ -16,7 +16,7 @@ from bridge import app, config, log
 from bridge.app import Installation
 from bridge.config import Config, IntegrationConfig
 from bridge.errors import OK, ConfigError, EnvironmentFault
-from bridge.store import database
+from bridge.store import schema
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ def with_store(found: Config, work: Callable[[Installation], Awaitable[T]]) -> T
 
     async def opened(whole: Config) -> T:
         own = found.store.url is None
-        if not own and await database.pending(app.store_url(whole)):
+        if not own and await schema.pending(app.store_url(whole)):
             raise EnvironmentFault("store.url: the schema is not up to date; run: bridge migrate")
         async with app.opened(whole, migrate=own) as installed:
             return await work(installed)

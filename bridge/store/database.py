@@ -1,23 +1,14 @@
-"""The door to PostgreSQL: the pool, transactions, and the schema that this version was written for.
-
-Alembic keeps the order of the migrations and writes their SQL; asyncpg runs it, so that there is one
-driver and one reading of ``store.url``.
-"""
+"""The door to PostgreSQL: the pool and transactions."""
 
 import asyncio
 import contextlib
-import io
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import asyncpg
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 
-from bridge.errors import BridgeError, EnvironmentFault
-from bridge.store.failures import shown, translated, translated_statements
+from bridge.errors import BridgeError
+from bridge.store.failures import translated, translated_statements
 
 Tx: TypeAlias = "asyncpg.pool.PoolConnectionProxy"
 """A connection inside a transaction: what ``async with db.transaction()`` gives."""
@@ -142,80 +133,3 @@ def _connection_options() -> dict[str, Any]:
         "command_timeout": _COMMAND_SECONDS,
         "server_settings": dict(_SESSION),
     }
-
-
-# --- the schema -------------------------------------------------------------------------------------------
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
-# Any number will do, as long as no other program on the database locks the same one.
-_ADVISORY_LOCK = 0x7472_6D73
-
-
-async def migrate(url: str) -> list[str]:
-    """Apply what is missing, in one transaction; returns the revisions applied, oldest first.
-
-    Processes that do it at once wait for one another. Raises ``EnvironmentFault`` when the schema is newer
-    than this version, and the errors of ``Database``.
-    """
-    with translated(url):
-        connection = await asyncpg.connect(url, timeout=10)
-        try:
-            async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
-                current = await _current(connection)
-                missing = _missing(url, current)
-                if missing:
-                    await connection.execute(_upgrade_sql(current))
-                return missing
-        finally:
-            await connection.close()
-
-
-async def pending(url: str) -> list[str]:
-    """The revisions that ``migrate`` would apply, oldest first. Raises as ``migrate`` does."""
-    with translated(url):
-        connection = await asyncpg.connect(url, timeout=10)
-        try:
-            return _missing(url, await _current(connection))
-        finally:
-            await connection.close()
-
-
-async def _current(connection: "asyncpg.Connection") -> str | None:
-    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
-        return None
-    version: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-    return version
-
-
-def _missing(url: str, current: str | None) -> list[str]:
-    newest_first = [script.revision for script in _scripts().walk_revisions()]
-    if current is not None and current not in newest_first:
-        raise EnvironmentFault(
-            f"store.url: the schema at {shown(url)} is of a newer bridge (revision {current}): "
-            "install that version, or a later one"
-        )
-    known = newest_first.index(current) if current is not None else len(newest_first)
-    return newest_first[:known][::-1]
-
-
-def _upgrade_sql(current: str | None) -> str:
-    """The SQL of every migration after ``current``, as Alembic's offline mode writes it."""
-    scripts = _scripts()
-    sql = io.StringIO()
-    config = Config(output_buffer=sql)
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    with EnvironmentContext(
-        config,
-        scripts,
-        fn=lambda revision, _: scripts._upgrade_revs("head", revision),
-        as_sql=True,
-        starting_rev=current,
-        destination_rev="head",
-    ):
-        scripts.run_env()
-    return sql.getvalue()
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(_MIGRATIONS))

@@ -16,7 +16,7 @@ from bridge.sealing import Sealer
 from bridge.store.api_tokens import Tokens
 from bridge.store.database import Database
 from tests.api.service import SEALER, URL, Client, Service, serving
-from tests.waiting import until
+from tests.waiting import patient, until
 
 CREATE = {"url": URL, "owner": "acme"}
 
@@ -229,5 +229,5 @@ async def test_it_ends_when_it_is_told_to(service: Service) -> None:
 
     await until(answers)
     stop.set()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, patient(10))
     assert not await answers()

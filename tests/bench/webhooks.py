@@ -26,7 +26,7 @@ from msgspec import Struct
 from bridge import config, embedded
 from bridge.config import Config
 from bridge.simulator.options import BEARER_TOKEN
-from bridge.store import database
+from bridge.store import schema
 from contracts.webhooks import Endpoint
 from tests.crash.killable import Killable
 from tests.kafka_server import running
@@ -236,7 +236,7 @@ async def beside_neighbours(hooks: Delivering, sink: Sink, args: argparse.Namesp
 async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Namespace) -> None:
     """Everything, once."""
     made = settings(directory, postgres, bootstrap)
-    await database.migrate(postgres)
+    await schema.migrate(postgres)
     async with AsyncExitStack() as stack:
         sink = await Sink.start()
         stack.push_async_callback(sink.close)

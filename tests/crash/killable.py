@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from bridge.config import Config, Secret
+from tests.waiting import patient
 
 # The longest life of a lease: the exchange of a token.
 _LEASE_SECONDS = 60.0
@@ -72,7 +73,7 @@ class Killable:
         """SIGTERM; it must end with 0."""
         process = self._running()
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 30) == 0, self.log()
+        assert await asyncio.wait_for(process.wait(), patient(30)) == 0, self.log()
 
     def check(self) -> None:
         """Raise when it ended by itself."""

@@ -15,7 +15,7 @@ from bridge import config, embedded
 from bridge.config import Config, KafkaConfig
 from bridge.errors import Transient
 from bridge.simulator.options import BEARER_TOKEN
-from bridge.store import database
+from bridge.store import schema
 from tests.crash.killable import Killable
 from tests.kafka_server import Broker
 from tests.waiting import until
@@ -92,7 +92,7 @@ async def test_kills_and_restarts_lose_nothing(
     random = Random(SEED)
     with contextlib.ExitStack() as server:
         url = server.enter_context(embedded.postgres(data_dir))
-        await database.migrate(url)
+        await schema.migrate(url)
         kafka = KafkaConfig(bootstrap_servers=broker.bootstrap, topic_prefix=topic_prefix)
         made = settings(url, kafka, data_dir)
         ordered, loose = Moody(1, fails=0.15, slow=0.02), Moody(2, fails=0.3, slow=0.02)

@@ -25,7 +25,7 @@ from bridge.tracker.attempts import Patience
 from contracts import ids, topics
 from contracts.entities import Model
 from tests.commanding import Caller, person
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.installation import INTEGRATION, Installation, installed
 
 CV = {"name": "cv.pdf", "type": "CV", "content_type": "application/pdf", "data": "Y3Y="}
@@ -238,7 +238,7 @@ async def hand_built(
             connect=lambda integration: app.client(opened, integration, patience=patience, lane="command"),
             outbound=lambda: outbound(settings.outbound),
         )
-        return await supervisor.run(stages | {"commands": Commands(parts).run})
+        return await supervisor.run(stages | {"commands": Commands(parts).run}, signals=())
 
 
 async def calm(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.world import World
-from tests.waiting import until
+from tests.waiting import patient, until
 
 CANDIDATES, JOBS, APPLICATIONS, USERS = 24, 6, 20, 5
 RECORDS = {"user": USERS, "job": JOBS, "candidate": CANDIDATES, "application": APPLICATIONS}
@@ -53,7 +53,7 @@ class Program:
 
     async def __call__(self, *arguments: str, **environ: str) -> Ended:
         process = await self._start(arguments, environ)
-        out, err = await asyncio.wait_for(process.communicate(), 90)
+        out, err = await asyncio.wait_for(process.communicate(), patient(90))
         return Ended(code=process.returncode or 0, out=out.decode(), err=err.decode())
 
     @contextlib.asynccontextmanager
@@ -65,7 +65,7 @@ class Program:
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
-            _, err = await asyncio.wait_for(process.communicate(), 60)
+            _, err = await asyncio.wait_for(process.communicate(), patient(60))
         assert process.returncode == 0, err.decode()
 
     async def status(self) -> Any:
@@ -111,6 +111,10 @@ async def account() -> AsyncIterator[Remote]:
 def integration(url: str) -> str:
     """The part of a bridge.toml that names the account."""
     return f"""
+    [api]
+    port = 0
+    [monitoring]
+    port = 0
     [capture]
     poll_seconds = 0.3
     sweep_minutes = 0.01

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.installation import Installation, installed
 
 EXAMPLES = int(os.environ.get("CAPTURE_EXAMPLES", "6"))

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from tests.flow.program import Program, account, integration
+from tests.waiting import patient
 
 ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
 
@@ -118,7 +119,7 @@ async def test_simulate_serves_an_account_until_a_signal(tmp_path: Path) -> None
     arguments = ["simulate", "--port", "0", "--candidates", "5", "--jobs", "2", "--applications", "3"]
     async with Program(tmp_path).running(*arguments) as process:
         assert process.stdout is not None
-        first = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        first = (await asyncio.wait_for(process.stdout.readline(), patient(30))).decode()
         url = first.split()[-1]
         async with aiohttp.ClientSession() as session, session.get(f"{url}/__about") as answer:
             about = await answer.json()
@@ -129,7 +130,9 @@ async def test_what_simulate_prints_is_a_configuration_that_works(store_url: str
     program = Program(tmp_path)
     async with program.running("simulate", "--port", "0", "--candidates", "5") as process:
         assert process.stdout is not None
-        printed = (await asyncio.wait_for(process.stdout.readuntil(b"requests_per_minute = "), 30)).decode()
+        printed = (
+            await asyncio.wait_for(process.stdout.readuntil(b"requests_per_minute = "), patient(30))
+        ).decode()
         printed += (await process.stdout.readline()).decode()
         snippet = printed[printed.index("[[integrations]]") :]
         program.configure(f'[store]\nurl = "{store_url}"\n{snippet}')
@@ -140,6 +143,6 @@ async def test_what_simulate_prints_is_a_configuration_that_works(store_url: str
 async def test_a_second_signal_is_not_needed(tmp_path: Path) -> None:
     async with Program(tmp_path).running("simulate", "--port", "0") as process:
         assert process.stdout is not None
-        await asyncio.wait_for(process.stdout.readline(), 30)
+        await asyncio.wait_for(process.stdout.readline(), patient(30))
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), patient(30)) == 0

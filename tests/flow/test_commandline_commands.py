@@ -15,7 +15,7 @@ from bridge.simulator.remote import Remote
 from tests.flow.program import CANDIDATES, Ended, Program
 from tests.flow.test_commandline import ACME
 from tests.kafka_server import libraries
-from tests.waiting import until
+from tests.waiting import patient, until
 
 GRACE = {
     "candidate": {"first_name": "Grace", "last_name": "Example", "email_address": "Grace@example.org"},
@@ -179,7 +179,7 @@ async def test_the_python_example_of_the_readme_publishes_and_waits(
         service = await asyncio.create_subprocess_exec(
             sys.executable, "-c", example, stdout=asyncio.subprocess.PIPE
         )
-        out, _ = await asyncio.wait_for(service.communicate(), 60)
+        out, _ = await asyncio.wait_for(service.communicate(), patient(60))
     assert [line.split()[0] for line in out.decode().splitlines()] == [
         "candidate.create.succeeded",
         "application.move_to_stage.succeeded",
@@ -233,7 +233,9 @@ async def _through(command: list[str], lines: Sequence[str] = ()) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(tool.communicate("".join(f"{line}\n" for line in lines).encode()), 90)
+    out, err = await asyncio.wait_for(
+        tool.communicate("".join(f"{line}\n" for line in lines).encode()), patient(90)
+    )
     assert tool.returncode == 0, err.decode()
     assert "deprecated" not in (out + err).decode().lower(), (out + err).decode()
     return out.decode()

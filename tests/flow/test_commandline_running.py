@@ -11,7 +11,7 @@ import msgspec
 from bridge.simulator.remote import Remote
 from contracts import ids
 from tests.flow.program import CANDIDATES, RECORDS, Program, integration
-from tests.waiting import until
+from tests.waiting import patient, until
 
 
 def resource(status: Any, name: str) -> Any:
@@ -172,7 +172,7 @@ async def test_the_python_example_of_the_readme_reads_events(
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert reader.stdout is not None
-        first = await asyncio.wait_for(reader.stdout.readline(), 60)
+        first = await asyncio.wait_for(reader.stdout.readline(), patient(60))
         reader.kill()
         await reader.communicate()
     assert first.startswith(b"candidate.created ")
@@ -182,5 +182,5 @@ async def test_status_can_be_followed_line_by_line_until_a_signal(program: Progr
     await program("migrate")
     async with program.running("status", "--watch", "--json") as process:
         assert process.stdout is not None
-        told = [await asyncio.wait_for(process.stdout.readline(), 30) for _ in range(2)]
+        told = [await asyncio.wait_for(process.stdout.readline(), patient(30)) for _ in range(2)]
     assert [msgspec.json.decode(line)["integrations"][0]["id"] for line in told] == ["acme", "acme"]

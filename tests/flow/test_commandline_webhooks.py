@@ -12,7 +12,7 @@ import pytest
 
 from bridge.config import KafkaConfig
 from tests.flow.program import Program, account, integration
-from tests.waiting import until
+from tests.waiting import patient, until
 
 URL = "https://example.com/hooks"
 
@@ -154,7 +154,7 @@ class Listener:
     async def line(self) -> bytes:
         """The next line that it prints."""
         assert self._process.stdout is not None
-        return await asyncio.wait_for(self._process.stdout.readline(), 60)
+        return await asyncio.wait_for(self._process.stdout.readline(), patient(60))
 
     async def next(self) -> Any:
         """What it tells of the next delivery, with ``--json``."""
@@ -166,7 +166,7 @@ async def listening(program: Program, *options: str, port: str = "0") -> AsyncIt
     """It listens while the block lasts."""
     async with program.running("listen", "--port", port, *options) as process:
         assert process.stderr is not None
-        said = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
+        said = (await asyncio.wait_for(process.stderr.readline(), patient(60))).decode()
         yield Listener(process, said.split()[2].rstrip("."))
 
 
@@ -289,7 +289,7 @@ async def test_the_running_bridge_serves_the_api(
         assert process.stderr is not None
         url = ""
         while not url:
-            line = msgspec.json.decode(await asyncio.wait_for(process.stderr.readline(), 60))
+            line = msgspec.json.decode(await asyncio.wait_for(process.stderr.readline(), patient(60)))
             url = line["url"] if line["event"] == "api.listening" else ""
         headers = {"Authorization": f"Bearer {token}"}
         async with (

@@ -13,7 +13,7 @@ from bridge.outbound.downloads import Downloaded
 from bridge.simulator.options import API_KEY, PASSWORD, USERNAME
 from contracts.entities import Model
 from tests.commanding import code, ending, envelope
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import CV, REST, Bench, bridge_id, calm, commanded, hand_built, message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from contracts.entities import Model
 from tests.commanding import ending
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import CV, LETTER, OTHER, REST, Bench, bridge_id, commanded, digest, warnings
 from tests.flow.outbound_peers import answering, peer
 

@@ -14,7 +14,7 @@ from kombo import models
 
 from contracts.entities import Model
 from tests.commanding import ending
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import REST, Bench, bridge_id, commanded, digest, warnings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,7 +13,7 @@ from bridge import app
 from bridge.tracker.attempts import Patience
 from contracts.entities import Model
 from tests.commanding import code, ending, envelope
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import CV, LETTER, REST, Bench, bridge_id, calm, commanded, hand_built, message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -246,7 +246,7 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(
     databases: Databases, kafka_bootstrap: str
 ) -> None:
     async with commanded(databases, kafka_bootstrap) as bench:
-        other = asyncio.create_task(app.run(bench.bridge.settings, only=["commands"]))
+        other = asyncio.create_task(app.run(bench.bridge.settings, ["commands"], signals=()))
 
         async def both() -> bool:
             return await _living(bench) == 2

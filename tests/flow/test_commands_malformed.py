@@ -12,7 +12,7 @@ import pytest_asyncio
 from bridge import kafka
 from contracts import topics
 from tests.commanding import code, ending, envelope, person
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import CV, Bench, commanded, message
 from tests.installation import INTEGRATION
 from tests.unit.test_outbound_addresses import REFUSED_ADDRESSES, REFUSED_HOSTS

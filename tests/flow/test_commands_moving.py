@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from contracts.entities import Model
 from tests.commanding import code, ending
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import REST, Bench, bridge_id, calm, commanded, message, warnings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bridge.simulator.options import API_KEY, BEARER_TOKEN
 from tests.commanding import code, ending
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import Bench, calm, commanded, message, warnings
 from tests.flow.outbound_peers import answering, peer
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.commanding import code, ending
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.flow.commanded import CV, LETTER, REST, Bench, calm, commanded, digest, message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

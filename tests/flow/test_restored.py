@@ -16,7 +16,7 @@ from bridge.store import overview, scans
 from bridge.store.database import Database
 from contracts import topics
 from tests import oracle
-from tests.conftest import Databases
+from tests.databases import Databases
 from tests.installation import INTEGRATION, Installation, installed
 from tests.oracle import Topics
 from tests.waiting import until
@@ -82,7 +82,7 @@ async def told_after_the_last_event(bridge: Installation) -> None:
 async def read_again(bridge: Installation, db: Database) -> None:
     """``bridge run --only poller`` until every list was seen whole."""
     began = datetime.now(UTC)
-    bridge.start(app.run(bridge.settings, ("poller",)))
+    bridge.start(app.run(bridge.settings, ("poller",), signals=()))
 
     async def seen() -> bool:
         bridge.check()

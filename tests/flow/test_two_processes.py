@@ -16,7 +16,7 @@ from bridge.store.database import Database
 from tests.crash.killable import Killable
 from tests.installation import Installation, installed
 from tests.store.test_budgets import most_in_any_window
-from tests.waiting import until
+from tests.waiting import patient, until
 
 EXCHANGE = "POST /api/Auth/ExchangeToken"
 TOOK_OVER = "capture.took_over"
@@ -110,7 +110,7 @@ async def granted(store_url: str) -> list[tuple[float, str]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.flow.test_two_processes", store_url, stdout=asyncio.subprocess.PIPE
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    out, _ = await asyncio.wait_for(process.communicate(), patient(60))
     assert process.returncode == 0
     return [(float(at), lane) for at, lane in (line.split() for line in out.decode().splitlines())]
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from tests.package.conftest import ROOT, Environment
-from tests.waiting import until
+from tests.waiting import patient, until
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("BRIDGE_", "PYTHON", "VIRTUAL_ENV"))}
 CONSUMER = """
@@ -78,7 +78,7 @@ async def test_it_reads_a_simulated_account_into_its_own_kafka(installed: Enviro
     directory.mkdir()
     async with running(installed, directory, "simulate", "--port", "0", *size) as simulator:
         assert simulator.stdout is not None
-        said = (await asyncio.wait_for(simulator.stdout.readuntil(b"Ctrl-C"), 30)).decode()
+        said = (await asyncio.wait_for(simulator.stdout.readuntil(b"Ctrl-C"), patient(30))).decode()
         configuration = re.search(r"^\[\[integrations\]\]\n.*?\n\n", said, re.MULTILINE | re.DOTALL)
         assert configuration
         (directory / "bridge.toml").write_text(configuration[0])
@@ -121,7 +121,7 @@ async def running(
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 30)
+        await asyncio.wait_for(process.communicate(), patient(30))
     assert process.returncode == 0, (directory / f"{arguments[0]}.log").read_text()
 
 

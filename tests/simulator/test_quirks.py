@@ -8,6 +8,7 @@ from aiohttp import web
 from bridge.simulator.quirks import QUIRKS
 from tests.simulator.account import Account
 from tests.simulator.conftest import Opener
+from tests.waiting import patient
 
 
 async def test_quirks_are_listed_with_what_they_mean(account: Account) -> None:
@@ -152,7 +153,7 @@ async def test_webhooks_ping_with_ids_only(account: Account) -> None:
     await account.change("update", "resource", 101, surname="Silent")
     await account.quirk("webhooks", True)
     await account.change("update", "resource", 102, surname="Heard")
-    ping = await asyncio.wait_for(received.get(), 10)
+    ping = await asyncio.wait_for(received.get(), patient(10))
     assert ping == {"recordType": "Resource", "action": "Updated", "recordId": 102}
     assert len(await account.get("/api/v1/Webhook/List")) == 1
     await runner.cleanup()
@@ -164,7 +165,7 @@ async def test_some_webhooks_are_missed(open_account: Opener) -> None:
     await account.change("update", "resource", 101, surname="Missed")
     await account.quirk("missed_webhooks", False)
     await account.change("update", "resource", 102, surname="Heard")
-    assert (await asyncio.wait_for(received.get(), 10))["recordId"] == 102
+    assert (await asyncio.wait_for(received.get(), patient(10)))["recordId"] == 102
     await runner.cleanup()
 
 

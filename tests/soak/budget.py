@@ -25,7 +25,7 @@ from bridge import embedded, log
 from bridge.config import LogConfig
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.world import World
-from bridge.store import database
+from bridge.store import schema
 from bridge.store.database import Database
 from contracts import ids
 from contracts.entities import Model
@@ -34,7 +34,7 @@ from tests.kafka_server import running
 
 
 async def main(args: argparse.Namespace, url: str, kafka: str, directory: str) -> None:
-    await database.migrate(url)
+    await schema.migrate(url)
     some = args.candidates
     world = World(seed=3, candidates=some, jobs=some // 10, applications=some * 3 // 2)
     options = Options(

@@ -18,7 +18,7 @@ from bridge import embedded, log
 from bridge.config import LogConfig
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from bridge.store import database
+from bridge.store import schema
 from tests.installation import Installation, installed
 from tests.kafka_server import running
 
@@ -81,7 +81,7 @@ def brokers(directory: str, real: bool) -> Iterator[str]:
 
 
 async def main(args: argparse.Namespace, url: str, kafka: str, directory: str) -> None:
-    await database.migrate(url)
+    await schema.migrate(url)
     some = args.candidates
     world = World(seed=args.seed, candidates=some, jobs=some // 8, applications=some * 2)
     options = Options(rate_limit_per_minute=0, index_lag_seconds=1.0)

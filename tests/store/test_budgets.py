@@ -13,7 +13,7 @@ from bridge.credentials import Lane
 from bridge.store import budgets
 from bridge.store.budgets import Budget, State, Terms, decide
 from bridge.store.database import Database
-from tests.waiting import until
+from tests.waiting import patient, until
 
 # A minute in a second, so that windows pass quickly.
 FAST = Terms(requests=40, window_seconds=1.0, life_seconds=0.3, arrival_seconds=0.1)
@@ -188,5 +188,5 @@ async def test_usage_counts_what_was_granted_lately(db: Database) -> None:
 async def test_integrations_have_budgets_of_their_own(db: Database) -> None:
     terms = Terms(requests=1)
     await Budget(db, "acme", terms).acquire("command")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patient(5)):
         await Budget(db, "other", terms).acquire("command")

@@ -1,4 +1,3 @@
-import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -6,29 +5,11 @@ import pytest
 
 from bridge import embedded
 from bridge.errors import ConfigError, EnvironmentFault, Transient
-from bridge.store import database
 from bridge.store.database import Database
 from bridge.store.failures import shown, translated
 from tests.waiting import until
 
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{}'; END $$"
-
-
-async def test_migrating_twice_at_once_applies_each_migration_once(postgres_url: str) -> None:
-    before = await database.pending(postgres_url)
-    applied = await asyncio.gather(*(database.migrate(postgres_url) for _ in range(4)))
-    assert sorted(applied) == [[], [], [], before]
-    assert before[0] == "0001"
-    assert await database.pending(postgres_url) == []
-
-
-async def test_a_schema_newer_than_the_code_is_refused_and_left_alone(store_url: str) -> None:
-    async with await Database.open(store_url) as db:
-        await db.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(EnvironmentFault, match=r"newer bridge.*9999"):
-        await database.migrate(store_url)
-    with pytest.raises(EnvironmentFault, match="newer bridge"):
-        await database.pending(store_url)
 
 
 async def test_a_transaction_that_raises_leaves_nothing(db: Database) -> None:
@@ -110,8 +91,8 @@ def test_silence_is_transient() -> None:
         raise TimeoutError
 
 
-async def test_the_pool_goes_on_after_postgres_was_restarted(tmp_path: Path) -> None:
-    with embedded.postgres(tmp_path) as url:
+async def test_the_pool_goes_on_after_postgres_was_restarted(data_dir: Path) -> None:
+    with embedded.postgres(data_dir) as url:
         db = await Database.open(url)
         assert await db.fetchval("SELECT 1") == 1
     with pytest.raises(Transient):
@@ -120,7 +101,7 @@ async def test_the_pool_goes_on_after_postgres_was_restarted(tmp_path: Path) -> 
     async def answers() -> bool:
         return bool(await db.fetchval("SELECT 3") == 3)
 
-    with embedded.postgres(tmp_path):
+    with embedded.postgres(data_dir):
         await until(answers)
         await db.close()
 

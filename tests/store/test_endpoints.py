@@ -14,6 +14,7 @@ from bridge.store import endpoints
 from bridge.store.database import Database
 from bridge.store.endpoints import SigningSecret, Stored
 from contracts.webhooks import Endpoint, EndpointChange, NewEndpoint
+from tests.waiting import patient
 
 SEALER = Sealer(Secret(base64.b64encode(os.urandom(32)).decode()))
 
@@ -185,7 +186,7 @@ async def test_every_change_grows_the_version_and_is_announced(db: Database) -> 
             assert await endpoints.delete(tx, made.id)
         seen.append(await endpoints.version(db))
         for _ in range(5):
-            await asyncio.wait_for(heard.get(), 10)
+            await asyncio.wait_for(heard.get(), patient(10))
     assert seen == sorted(set(seen))
 
 

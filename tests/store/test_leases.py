@@ -5,7 +5,7 @@ import pytest
 from bridge.errors import LeaseLost
 from bridge.store import leases
 from bridge.store.database import Database
-from tests.waiting import until
+from tests.waiting import patient, until
 
 
 async def run_out(db: Database) -> None:
@@ -117,7 +117,7 @@ async def test_leaving_the_block_frees_the_lease_at_once(db: Database) -> None:
 async def test_a_holder_learns_that_another_took_over(db: Database) -> None:
     async with leases.Held(db, await take(db, "a"), 0.3) as held:
         await db.execute("UPDATE leases SET holder = 'b', token = token + 1")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patient(10)):
             await held.lost.wait()
         assert held.remaining_seconds == 0
 
@@ -129,6 +129,6 @@ async def test_a_holder_that_cannot_reach_the_store_gives_up_when_the_lease_ends
     cut_off = await Database.open(store_url)
     async with leases.Held(cut_off, lease, 0.3) as held:
         await cut_off.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patient(10)):
             await held.lost.wait()
         assert held.remaining_seconds == 0

@@ -7,7 +7,7 @@ from bridge.errors import LeaseLost
 from bridge.store import leases, outbox
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow, StoredRow
-from tests.waiting import until
+from tests.waiting import patient, until
 
 
 def rows(count: int, keys: int = 10) -> list[OutboxRow]:
@@ -116,7 +116,7 @@ async def test_the_listener_wakes_at_a_commit_and_not_before(db: Database) -> No
             waiting = asyncio.create_task(wakeup.wait(60))
             assert await db.fetchval("SELECT 1")
             assert not waiting.done()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patient(10)):
             await waiting
 
 
@@ -132,7 +132,7 @@ async def test_the_listener_comes_back_after_its_connection_was_cut(db: Database
         await until(listens)
         await wakeup.wait(0.1)
         await append(db, *rows(1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patient(10)):
             await wakeup.wait(60)
 
 

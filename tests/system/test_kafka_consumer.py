@@ -13,7 +13,7 @@ from bridge.config import KafkaConfig
 from bridge.errors import Transient
 from bridge.heartbeat import Roster
 from tests.kafka_server import Broker
-from tests.waiting import until
+from tests.waiting import patient, until
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def _publish(config: KafkaConfig, topic: str, values: Iterable[bytes], key
 
 
 async def _read_one(consumer: kafka.Consumer) -> kafka.Record:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(patient(60)):
         while not (records := await consumer.getmany(1, max_records=1)):
             pass
     return records[0]
@@ -102,7 +102,7 @@ async def test_aborted_transactions_are_not_seen_and_do_not_hide_the_end(
         await producer.begin_transaction()
         await producer.send(topic, b"aborted", key=b"key")
         await producer.abort_transaction()
-    async with kafka.Consumer(kafka_config, [topic]) as consumer, asyncio.timeout(60):
+    async with kafka.Consumer(kafka_config, [topic]) as consumer, asyncio.timeout(patient(60)):
         assert [record.value for record in await consumer.read_to_end()] == [b"committed"]
 
 
@@ -150,6 +150,6 @@ async def test_a_commit_that_waits_for_the_broker_gives_signs_of_life(
 
         await until(moved_on, 20)
         await asyncio.to_thread(broker.start)
-        await asyncio.wait_for(committing, 60)
+        await asyncio.wait_for(committing, patient(60))
     async with kafka.Consumer(config, [topic], group_id=group) as consumer:
         assert (await _read_one(consumer)).value == b"next"

@@ -11,6 +11,7 @@ from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
 from tests.kafka_server import Broker
+from tests.waiting import patient
 
 
 @pytest.fixture(params=["best", "embedded"])
@@ -186,7 +187,7 @@ async def test_a_silent_broker_is_transient_in_bounded_time(broker: Broker, topi
         await producer.publish(_numbered(topics, 1))
         broker.pause()
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(patient(60)):
                 with pytest.raises(Transient):
                     await producer.publish(_numbered(topics, 100))
                 with pytest.raises(Transient):

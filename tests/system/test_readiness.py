@@ -84,7 +84,7 @@ async def watched(url: str, bootstrap: str, topic_prefix: str, data_dir: Path) -
         settings = msgspec.structs.replace(
             bridge.settings, monitoring=MonitoringConfig(port=ports[0]), api=ApiConfig(port=ports[1])
         )
-        bridge.start(app.run(settings))
+        bridge.start(app.run(settings, signals=()))
         made = Watched(bridge, http, ports)
         body = await made.is_ready()
         assert (body["missing"], body["trackerrms"]) == ([], {INTEGRATION: "ok"})

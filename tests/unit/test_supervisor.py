@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from bridge import supervisor
 from bridge.errors import BUG, ConfigError, EnvironmentFault, Fatal, LeaseLost, Transient
+from tests.waiting import patient
 
 
 async def until_stopped(stop: asyncio.Event) -> None:
@@ -131,7 +132,7 @@ async def test_a_pause_ends_with_the_stop() -> None:
     stop = asyncio.Event()
     assert await supervisor.pause(stop, 0.001) is False
     stop.set()
-    assert await asyncio.wait_for(supervisor.pause(stop, 300), 10) is True
+    assert await asyncio.wait_for(supervisor.pause(stop, 300), patient(10)) is True
 
 
 def test_back_off_grows_varies_and_is_capped() -> None:

@@ -31,6 +31,7 @@ def settings(store_url: str, kafka_config: config.KafkaConfig, data_dir: str, **
         {
             "data_dir": data_dir,
             "store": {"url": store_url},
+            "monitoring": {"port": 0},
             "kafka": {
                 "bootstrap_servers": kafka_config.bootstrap_servers,
                 "topic_prefix": kafka_config.topic_prefix,
@@ -79,7 +80,9 @@ class Delivering:
 
     def start(self) -> None:
         """Start a process's worth of it, besides those that run."""
-        self._running.append(asyncio.create_task(app.run(self.settings, ("webhooks",)), name="bridge"))
+        self._running.append(
+            asyncio.create_task(app.run(self.settings, ("webhooks",), signals=()), name="bridge")
+        )
 
     async def stop(self) -> None:
         """Cut everything off in the middle."""

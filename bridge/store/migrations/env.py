@@ -1,4 +1,4 @@
-"""Alembic's entry: writes the SQL of the migrations; ``bridge.store.database`` runs it."""
+"""Alembic's entry: writes the SQL of the migrations; ``bridge.store.schema`` runs it."""
 
 from alembic import context
 
