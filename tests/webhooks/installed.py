@@ -79,7 +79,7 @@ class Delivering:
 
     def start(self) -> None:
         """Start a process's worth of it, besides those that run."""
-        self._running.append(asyncio.create_task(app.run(self.settings, ("webhooks",)), name="bridge"))
+        self._running.append(asyncio.create_task(app.run(self.settings, ["webhooks"]), name="bridge"))
 
     async def stop(self) -> None:
         """Cut everything off in the middle."""
