@@ -14,7 +14,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -221,8 +221,9 @@ async def _servers_cpu(installed: app.Installation) -> tuple[float, float]:
     """CPU seconds so far of PostgreSQL, all of its processes, those that ended too, and of Kafka."""
     backend = psutil.Process(await installed.db.fetchval("SELECT pg_backend_pid()"))
     postmaster = backend.parent()
+    assert postmaster is not None
     return (
-        sum(_cpu(process) for process in (postmaster, *postmaster.children()) if process),
+        sum(_cpu(process) for process in (postmaster, *postmaster.children())),
         sum(_cpu(process) for process in psutil.Process().children(recursive=True)),
     )
 
@@ -232,7 +233,7 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def _settings(directory: str) -> Iterator[Config]:
+def _settings(directory: str) -> Generator[Config, None, None]:
     with embedded.postgres(Path(directory)) as url, running(Path(directory)) as broker:
         for n in range(10):
             yield config.parse(

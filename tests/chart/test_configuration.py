@@ -10,6 +10,7 @@ from bridge import config
 from bridge.commandline import reference
 from bridge.commandline.chart import secret_keys
 from bridge.config import Config, Secret
+from bridge.environ import variable_name
 from tests.chart.everything import everything
 from tests.chart.rendering import Helm, containers, environment, loaded, of_kind
 
@@ -33,7 +34,7 @@ def secrets() -> dict[str, str]:
     of_integrations = keys.pop("integrations")
     found = {f"BRIDGE_{s}_{k}".upper(): values[s][k] for s, names in keys.items() for k in names}
     for one in values["integrations"]:
-        name = config.variable_name(one["id"])
+        name = variable_name(one["id"])
         found |= {f"BRIDGE_INTEGRATIONS_{name}_{k.upper()}": one[k] for k in of_integrations}
     return found
 

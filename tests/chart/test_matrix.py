@@ -143,7 +143,8 @@ def judged(program: Path, schemas: Path, version: str, manifests: Path) -> str:
     place = (
         f"{schemas}/{{{{ .NormalizedKubernetesVersion }}}}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
     )
-    command = [program, "-strict", "-kubernetes-version", version, "-schema-location", place]
+    command: list[str | Path] = [program, "-strict", "-kubernetes-version", version]
+    command += ["-schema-location", place]
     done = subprocess.run(
         [*command, "-skip", "ServiceMonitor", manifests], capture_output=True, text=True, check=False
     )

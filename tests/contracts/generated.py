@@ -73,7 +73,7 @@ def changes(draw: st.DrawFn, model: Model) -> Event[Any]:
     operation = draw(st.sampled_from(events.OPERATIONS))
     names = codec.field_names(STRUCTS[model])
     changed = draw(st.lists(st.sampled_from(names), unique=True)) if operation == "updated" else []
-    kept = changed and draw(st.booleans())
+    kept = bool(changed) and draw(st.booleans())
     return Event(
         id=ids.event_id(record.id, sequence),
         source="trackerrms/acme",

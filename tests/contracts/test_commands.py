@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contracts import codec, commands, ids
+from contracts import codec, commands, entities, ids
 from contracts.codec import ContractError
 from tests.contracts import engines
 
@@ -109,7 +109,7 @@ def test_both_engines_accept_it(kind: str) -> None:
 
 
 @kinds
-def test_every_required_key_is_asked_for_by_all(kind: str) -> None:
+def test_every_required_key_is_asked_for_by_all(kind: commands.CommandType) -> None:
     definitions = engines.committed(schema(kind))["$defs"]
     for name in definitions[commands.INPUTS[kind].__name__]["required"]:
         data = {key: value for key, value in EXAMPLES[kind].items() if key != name}
@@ -183,7 +183,7 @@ def test_a_result_comes_back_and_both_engines_accept_it(outcome: commands.Outcom
         source="trackerrms/acme",
         type="application.reject.succeeded",
         subject="order-4711",
-        time=msgspec.convert("2026-11-23T22:00:00Z", commands.Utc),
+        time=msgspec.convert("2026-11-23T22:00:00Z", entities.Utc),
         dataschema="urn:trackerrms-bridge:command-result:1",
         integrationid="acme",
         data=outcome,

@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -120,7 +121,7 @@ async def test_kills_and_restarts_lose_nothing(
                     server.enter_context(embedded.postgres(data_dir))
                 wanted = len(healthy.captures) + random.randrange(0, 60)
                 with contextlib.suppress(TimeoutError):
-                    await until(lambda wanted=wanted: len(healthy.captures) >= wanted, 20)
+                    await until(partial(lambda wanted: len(healthy.captures) >= wanted, wanted), 20)
                 await asyncio.sleep(random.uniform(0, 0.3))
                 await process.kill()
             await process.start()
@@ -131,7 +132,7 @@ async def test_kills_and_restarts_lose_nothing(
                 lambda: healthy.ids,
                 lambda: limited.ids,
             ):
-                await until(lambda ids=ids: ids() == set(sent), 120)
+                await until(partial(lambda ids: ids() == set(sent), ids), 120)
             check_order(ordered.taken)
             check_order(healthy.captures)
             verify(first.captures, [secret.secret])

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from bridge import kafka
 from bridge.kafka import Record
@@ -58,7 +59,7 @@ async def test_every_record_is_one_of_the_messages_of_its_topic(
 
 def told(document: reading.Document, record: Record) -> str:
     """The message of the document that the record is: its headers, its key and its value."""
-    value = None if record.value is None else json.loads(record.value) if is_json(record) else "no JSON"
+    value: Any = None if record.value is None else json.loads(record.value) if is_json(record) else "no JSON"
     headers = {name: text.decode() for name, text in record.headers}
     found = {}
     for name, message in reading.messages(document, record.topic).items():

@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,9 @@ async def test_a_dead_bearer_token_is_told_and_its_mending_is_noticed(
     said = await _error(db)
     assert "does not accept the bearer token" in said
     assert "set it as bearer_token" in said
-    assert bridge.settings.integrations[0].bearer_token.reveal() not in said  # type: ignore[union-attr]
+    token = bridge.settings.integrations[0].bearer_token
+    assert token is not None
+    assert token.reveal() not in said
     account.tokens = Tokens(account.options, account.world.clock)
     await bridge.agree()
 
@@ -200,7 +203,7 @@ async def test_a_token_that_dies_at_work_holds_up_and_loses_nothing(
     account.tokens = Tokens(account.options, account.world.clock)
     await bridge.agree()
     for resource in _RESOURCES:
-        await until(lambda of=resource: _is_well(db, of))  # type: ignore[misc]
+        await until(partial(_is_well, db, resource))
 
 
 async def _is_well(db: Database, resource: str) -> bool:

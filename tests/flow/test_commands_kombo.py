@@ -109,7 +109,7 @@ async def test_create_candidate(bench: Bench) -> None:
     assert told.title == "Head of Integrations"
     assert [mail.email_address for mail in told.email_addresses or []] == ["frank.doe@example.com"]
     assert [phone.phone_number for phone in told.phone_numbers or []] == ["+1-541-754-3010"]
-    assert told.location is not None
+    assert told.location
     assert (told.location.city, told.location.country, told.location.state) == ("New York", "US", "NY")
     [application] = told.applications
     assert application.remote_id == (await bench.applications(frank))[0]
@@ -143,7 +143,7 @@ async def test_create_application(bench: Bench) -> None:
     assert told.current_stage_id == stage
     assert told.candidate is not None
     assert (told.candidate.id, told.candidate.last_name) == (told.candidate_id, "Doe")
-    assert told.candidate.location is not None
+    assert told.candidate.location
     assert told.candidate.location.zip_code == "10016"
     assert told.job is not None
     assert told.job.remote_id == job

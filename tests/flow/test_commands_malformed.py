@@ -28,7 +28,7 @@ VALID: list[tuple[str, dict[str, Any]]] = [
     ("application.reject", {"application_id": "remote:1", "rejection_reason_id": "remote:10"}),
     ("passthrough.request", {"method": "GET", "path": "/api/v1/Nothing"}),
 ]
-REQUIRED = {
+REQUIRED: dict[str, list[tuple[str | int, ...]]] = {
     "candidate.create": [("candidate",), ("application",), ("candidate", "email_address")],
     "application.create": [("candidate",), ("candidate", "last_name"), ("attachments", 0, "name")],
     "application.move_to_stage": [("application_id",), ("stage_id",)],

@@ -268,7 +268,7 @@ async def test_what_would_break_out_of_its_place_is_refused(recording: Bench, mo
 async def test_a_widget_path_goes_to_the_widget_api_with_what_it_takes(
     bench: Bench, recording: Bench
 ) -> None:
-    data = {"trackerrms": {"checkLogon": {}}}
+    data: dict[str, Any] = {"trackerrms": {"checkLogon": {}}}
     answer = await _ask(bench, "POST", "/api/widget/checkLogon", data=data)
     assert (answer["status"], answer["data"]["status"]) == (200, 0)
     told = (await _ask(recording, "POST", "/API/widget/echo", data=data))["data"]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import asyncpg
@@ -130,10 +131,14 @@ def test_kafka_dies_with_its_parent(data_dir: Path) -> None:
     ],
 )
 def test_a_missing_wheel_is_named_with_its_cure(
-    door: Callable[..., object], wheel: str, key: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    door: Callable[..., AbstractContextManager[object]],
+    wheel: str,
+    key: str,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, wheel, None)
-    with pytest.raises(EnvironmentFault, match=key), door(data_dir):  # type: ignore[attr-defined]
+    with pytest.raises(EnvironmentFault, match=key), door(data_dir):
         pass
 
 

@@ -76,7 +76,7 @@ async def test_a_stage_that_is_stuck_is_named(store_url: str, embedded_kafka: st
 
             async def at_work() -> bool:
                 async with web.get("/readyz") as said:
-                    told = (await said.json())["leases"]
+                    told: dict[str, str] = (await said.json())["leases"]
                     return told == {"relay": "held", "poller:acme": "stood by for"}
 
             async def is_named() -> bool:
@@ -139,7 +139,8 @@ async def test_waiting_for_the_turn_to_exchange_the_token_is_life(
 
             async def is_running() -> bool:
                 async with web.get("/readyz") as said:
-                    return (await said.json())["stages"] == {"poller": "running"}
+                    stages: dict[str, str] = (await said.json())["stages"]
+                    return stages == {"poller": "running"}
 
             await until(is_running)
 

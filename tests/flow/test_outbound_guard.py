@@ -6,6 +6,7 @@ not, and a canary there counts who comes.
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -35,9 +36,9 @@ async def canary(good: Peer) -> AsyncIterator[Peer]:
         yield made
 
 
-async def fetched(url: str, **more: object) -> Downloaded | Exception:
+async def fetched(url: str, **more: Any) -> Downloaded | Exception:
     """A download by a client of its own, which remembers no name."""
-    async with Outbound(CONFIG, **more) as outbound:  # type: ignore[arg-type]
+    async with Outbound(CONFIG, **more) as outbound:
         try:
             return await outbound.download(url, max_bytes=1000, deadline_seconds=10)
         except Exception as error:  # noqa: BLE001

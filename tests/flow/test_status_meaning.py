@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,10 +45,16 @@ async def bridge(
 def _turn(bridge: Installation) -> int:
     """Let a status that applications stand at mean a rejection."""
     world = bridge.server.world
-    used = {world.live["opportunity_resource"].get(n)["opportunityResourceStatusId"] for n in _ids(bridge)}
+    used = {_application(bridge, n)["opportunityResourceStatusId"] for n in _ids(bridge)}
     turned = next(n for n in sorted(used) if world.statuses[n]["group"] == "Internal")
     world.change("update", "status", turned, group="Rejected")
     return int(turned)
+
+
+def _application(bridge: Installation, number: int) -> dict[str, Any]:
+    found = bridge.server.world.live["opportunity_resource"].get(number)
+    assert found is not None
+    return found
 
 
 def _ids(bridge: Installation) -> list[int]:

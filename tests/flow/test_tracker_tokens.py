@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from bridge.store.tokens import Vault
 from bridge.tracker.problems import CredentialsRefused, Unreachable, WrongHost
 from tests.flow.tracker_account import EXCHANGE, HASTY, Account, account
 
-OAUTH = {"bearer_token": None, "oauth_refresh_token": Secret(REFRESH_TOKEN)}
+OAUTH: dict[str, Any] = {"bearer_token": None, "oauth_refresh_token": Secret(REFRESH_TOKEN)}
 OAUTH_SECRET = Secret("simulator-client-secret")
 
 
@@ -132,7 +133,7 @@ async def test_a_dead_refresh_token_says_so(acme: Account) -> None:
 
 @pytest.mark.parametrize("credentials", [{}, {**OAUTH, "oauth_client_secret": OAUTH_SECRET}])
 async def test_the_widget_lists_users_with_the_bearer_token_itself(
-    acme: Account, credentials: dict[str, object]
+    acme: Account, credentials: dict[str, Any]
 ) -> None:
     async with acme.client(tracker={"users_from": "widget"}, **credentials) as client:
         page = await client.pages("users")
@@ -140,8 +141,8 @@ async def test_the_widget_lists_users_with_the_bearer_token_itself(
 
 
 async def test_the_widget_says_in_its_answer_that_it_knows_nobody(acme: Account) -> None:
-    stranger = {"bearer_token": Secret(BEARER_TOKEN[::-1]), "tracker": {"users_from": "widget"}}
-    async with acme.client(**stranger) as client:
+    stranger = Secret(BEARER_TOKEN[::-1])
+    async with acme.client(bearer_token=stranger, tracker={"users_from": "widget"}) as client:
         with pytest.raises(CredentialsRefused, match="status 1"):
             await client.pages("users")
 

@@ -103,7 +103,7 @@ async def test_each_field_is_set_alone(
     before = await remote.record("resource", candidate)
     written = await writing.update_candidate(client, candidate, {name: value})
     after = await remote.record("resource", candidate)
-    assert (written.stored, after[key]) == ({name}, kept)
+    assert (written.stored, after[key]) == (frozenset({name}), kept)
     moved = {changed for changed in after if after[changed] != before[changed]}
     assert moved <= {key, "lastUpdatedDateTime", "clientId"}
 
@@ -127,7 +127,8 @@ async def test_a_field_without_a_place_in_one_api_goes_through_the_other(
         candidate = await made(client)
         written = await writing.update_candidate(client, candidate, {"city": "Hull", "state": "Yorkshire"})
     record = await remote.record("resource", candidate)
-    assert (written.stored, record["town"], record["county"]) == ({"city", "state"}, "Hull", "Yorkshire")
+    assert written.stored == {"city", "state"}
+    assert (record["town"], record["county"]) == ("Hull", "Yorkshire")
 
 
 async def test_a_known_person_is_never_overwritten_by_the_widget_api(acme: Account, remote: Remote) -> None:
@@ -234,13 +235,13 @@ async def test_an_id_that_is_none_is_refused_before_anything_is_sent(client: Cli
             await write
 
 
-OAUTH = {
+OAUTH: dict[str, Any] = {
     "oauth_refresh_token": Secret(REFRESH_TOKEN),
     "oauth_client_secret": Secret("simulator-client-secret"),
 }
 WIDGET_KEY = {"api_key": Secret(API_KEY)}
 WIDGET_USER = {"username": USERNAME, "password": Secret(PASSWORD)}
-WRONG_KEY = {"api_key": Secret("wrong-key")}
+WRONG_KEY: dict[str, Any] = {"api_key": Secret("wrong-key")}
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ async def account(
     **options: Any,
 ) -> AsyncIterator[Account]:
     """A small account after ``changes`` random changes, without the quirks that come by chance."""
-    small = {"seed": 7, "candidates": 23, "jobs": 12, "applications": 31, "users": 12}
+    small: dict[str, Any] = {"seed": 7, "candidates": 23, "jobs": 12, "applications": 31, "users": 12}
     world = World(**{**small, **(sizes or {})}, time_zone=time_zone, clock=clock, index_lag_seconds=0)
     chance = Random(world.seed)
     for _ in range(changes):

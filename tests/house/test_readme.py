@@ -3,7 +3,7 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ from bridge import config, metrics
 from bridge.commands.failures import Code
 from bridge.tracker import resources
 from contracts import codec, commands, ids
-from contracts.commands import INPUTS
+from contracts.commands import INPUTS, CommandType
 
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -77,7 +77,7 @@ def test_an_example_is_a_command_and_every_key_in_it_is_read(value: bytes) -> No
 @pytest.mark.parametrize("words", SENT, ids=lambda words: words[2])
 def test_what_is_sent_in_an_example_is_an_input(words: list[str]) -> None:
     given = words[words.index("--data") + 1]
-    data = msgspec.json.decode(given, type=INPUTS[words[2]])
+    data = msgspec.json.decode(given, type=INPUTS[cast(CommandType, words[2])])
     assert unread(msgspec.json.decode(given), msgspec.json.decode(codec.encode(data))) == []
 
 

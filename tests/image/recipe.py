@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
@@ -66,13 +67,13 @@ def filled(text: str, arguments: dict[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda m: arguments[m[1]], text)
 
 
-def lineage(found: dict[str, Stage], name: str) -> list[Stage]:
+def lineage(found: Mapping[str, Stage], name: str) -> list[Stage]:
     """The stages from the lowest to this one."""
     below = lineage(found, found[name].base) if found[name].base in found else []
     return [*below, found[name]]
 
 
-def settings(found: dict[str, Stage], name: str) -> Settings:
+def settings(found: Mapping[str, Stage], name: str) -> Settings:
     """What a container of this stage starts with."""
     made = Settings()
     for stage in lineage(found, name):

@@ -150,7 +150,8 @@ def test_contracts_pull_in_nothing_else_where_all_is_installed(
 def test_contracts_are_typed(contracts_only: Environment, tmp_path: Path) -> None:
     script, cache = tmp_path / "consumer.py", tmp_path / "cache"
     script.write_text(CONSUMER)
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", cache]
+    mypy: list[str | Path] = [sys.executable, "-m", "mypy", "--strict"]
+    mypy += ["--config-file", os.devnull, "--cache-dir", cache]
     told = ran(*mypy, "--python-executable", contracts_only.python, script.name, cwd=tmp_path)
     assert 'Revealed type is "str | None"' in told.replace("builtins.", "")
     script.write_text(CONSUMER.replace("    reveal_type(event.data.record.title)\n", ""))

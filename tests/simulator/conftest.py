@@ -21,7 +21,7 @@ async def open_account() -> AsyncIterator[Opener]:
     async with AsyncExitStack() as stack:
 
         async def opened(**given: Any) -> Account:
-            sizes = {"candidates": 35, "jobs": 20, "applications": 60, "users": 6}
+            sizes: dict[str, Any] = {"candidates": 35, "jobs": 20, "applications": 60, "users": 6}
             sizes = {key: given.pop(key, size) for key, size in sizes.items()}
             clock = Clock()
             zone = given.pop("time_zone", "Europe/London")

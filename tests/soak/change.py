@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from bridge import embedded, log
 from bridge.config import LogConfig
@@ -22,7 +23,7 @@ from bridge.store import schema
 from tests.installation import Installation, installed
 from tests.kafka_server import running
 
-FAULTS = (
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/api/v1/*", {"kind": "status", "status": 500, "times": 15}),
     ("/api/v1/*", {"kind": "cut", "times": 5}),
     ("/api/v1/*", {"kind": "bad_json", "times": 5}),

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -27,7 +28,7 @@ _MEGABYTES = 192
 KAFKA_DOWN_SECONDS = float(os.environ.get("KAFKA_DOWN_SECONDS", "3"))
 
 
-def _small_account() -> dict[str, World | Options]:
+def _small_account() -> dict[str, Any]:
     return {
         "world": World(seed=7, candidates=24, jobs=8, applications=30, users=6, index_lag_seconds=0.1),
         "options": Options(rate_limit_per_minute=0, index_lag_seconds=0.1),

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.system
 
 
 def _sasl(broker: Broker, **keys: Any) -> KafkaConfig:
-    defaults = {"sasl_username": SASL_USER, "sasl_password": Secret(SASL_PASSWORD)}
+    defaults: dict[str, Any] = {"sasl_username": SASL_USER, "sasl_password": Secret(SASL_PASSWORD)}
     return KafkaConfig(bootstrap_servers=broker.sasl, security_protocol="SASL_PLAINTEXT", **(defaults | keys))
 
 

@@ -1,6 +1,7 @@
 """Topics are made once, with the settings we need, and never fought over."""
 
 import asyncio
+from typing import Any
 
 import confluent_kafka.admin
 import msgspec
@@ -14,6 +15,7 @@ from tests.system.nameless_broker import nameless
 
 def _settings(config: KafkaConfig, topic: str) -> dict[str, str]:
     """The topic's settings, as another client reads them."""
+    assert config.bootstrap_servers is not None
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": config.bootstrap_servers})
     resource = confluent_kafka.admin.ConfigResource(confluent_kafka.admin.ResourceType.TOPIC, topic)
     [described] = admin.describe_configs([resource]).values()
@@ -21,12 +23,13 @@ def _settings(config: KafkaConfig, topic: str) -> dict[str, str]:
 
 
 def _partitions(config: KafkaConfig, topic: str) -> int:
+    assert config.bootstrap_servers is not None
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": config.bootstrap_servers})
     return len(admin.list_topics(timeout=30).topics[topic].partitions)
 
 
-def _config(given: KafkaConfig, **keys: object) -> KafkaConfig:
-    return KafkaConfig(bootstrap_servers=given.bootstrap_servers, topic_prefix=given.topic_prefix, **keys)  # type: ignore[arg-type]
+def _config(given: KafkaConfig, **keys: Any) -> KafkaConfig:
+    return KafkaConfig(bootstrap_servers=given.bootstrap_servers, topic_prefix=given.topic_prefix, **keys)
 
 
 async def test_asking_for_a_topic_again_changes_nothing(kafka_config: KafkaConfig) -> None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import confluent_kafka
 import pytest
@@ -36,10 +37,11 @@ def _read_all(bootstrap: str, names: list[str]) -> Iterator[confluent_kafka.Mess
     while left:
         message = consumer.poll(30)
         assert message is not None, "librdkafka read nothing for 30 seconds"
-        if message.error() is None:
+        error = message.error()
+        if error is None:
             yield message
         else:
-            assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
+            assert error.code() == confluent_kafka.KafkaError._PARTITION_EOF, error
             left.discard((message.topic(), message.partition()))
     consumer.close()
 
@@ -59,15 +61,24 @@ async def test_librdkafka_cloudevents_and_two_schema_engines_agree_on_every_even
     messages = await asyncio.to_thread(lambda: list(_read_all(real_kafka, list(by_topic))))
     assert len(messages) == sum(ours.types.values())
     for message in messages:
-        _check(message, by_topic[message.topic()])
-    assert {by_topic[message.topic()] for message in messages} == set(Model)
+        _check(message, by_topic[_topic(message)])
+    assert {by_topic[_topic(message)] for message in messages} == set(Model)
+
+
+def _topic(message: confluent_kafka.Message) -> str:
+    topic = message.topic()
+    assert topic is not None
+    return topic
 
 
 def _check(message: confluent_kafka.Message, model: Model) -> None:
-    headers = dict(message.headers())
-    value = message.value()
+    # The library declares what a producer may set; a consumed message has a list of names and bytes.
+    headers = dict(cast(list[tuple[str, bytes]], message.headers()))
+    key, value = message.key(), message.value()
+    assert key is not None
+    assert value is not None
     event = cloudevents_kafka.from_structured_event(KafkaMessage(headers=headers, key=None, value=value))
     assert event.get_type().partition(".")[0] == model
     assert event.get_id() == headers["ce_id"].decode()
-    assert event.get_subject() == message.key().decode()
+    assert event.get_subject() == key.decode()
     assert verdicts(event_schema(model), json.loads(value)) == (True, True)

@@ -34,7 +34,8 @@ def one(model: Model, before: Snapshot | None, parent: str = "jobs:17", **fields
     made = member(model, provisional=provisional, **fields)
     stored = {} if before is None else {(model, made.remote_id): before}
     live = [] if before is None or before.deleted or before.parent != parent else [before]
-    return differ(republish=republish).families([family(*parent.split(":"), made)], stored, live)
+    resource, row_id = parent.split(":")
+    return differ(republish=republish).families([family(resource, row_id, made)], stored, live)
 
 
 @own_models

@@ -114,7 +114,7 @@ def test_a_field_new_to_a_model_changes_no_record_that_lacks_it(monkeypatch: pyt
     now = HASHER.record(candidate)
     names = codec.field_names(Candidate)
     before_title = tuple(name for name in names if name != "title")
-    monkeypatch.setitem(hashing._fields_of, Candidate, before_title)
+    monkeypatch.setitem(hashing._fields_of, STRUCTS[Model.CANDIDATE], before_title)
     earlier = Hasher(b"k" * 32).record(candidate)
     assert earlier.record == now.record
     assert len(earlier.fields) < len(now.fields)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import Permanent
-from contracts.entities import Job, Location, Model
+from contracts.entities import Job, Location, Model, Role
 from tests.unit.tracker_records import job_detail, job_row, normaliser, of_id, only
 
 
@@ -209,7 +209,8 @@ def test_a_role_is_named_by_the_record_read_by_id() -> None:
 def test_a_role_without_a_name_is_owner_and_provisional() -> None:
     (named,) = normaliser().job(job_row(), job_detail(), "open").of(Model.ROLE)
     (unnamed,) = normaliser().job(job_row(), None, "open").of(Model.ROLE)
-    assert (unnamed.record.remote_label, unnamed.record.unified_type) == ("Owner", None)  # type: ignore[attr-defined]
+    assert isinstance(unnamed.record, Role)
+    assert (unnamed.record.remote_label, unnamed.record.unified_type) == ("Owner", None)
     assert (named.provisional, unnamed.provisional) == (False, True)
 
 

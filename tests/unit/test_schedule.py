@@ -1,5 +1,7 @@
 """What is read next: polls, then what was approved, then first loads, then sweeps; and nobody starves."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ Standings = dict[str, Standing]
 
 def idle(**given: object) -> Standing:
     """Loaded, and nothing due for a minute, but for what is given."""
-    known = {"incremental": True, "loaded": True, "poll_due_at": LATER, "sweep_due_at": LATER}
+    known: dict[str, Any] = {"incremental": True, "loaded": True, "poll_due_at": LATER, "sweep_due_at": LATER}
     return Standing(**(known | given))
 
 

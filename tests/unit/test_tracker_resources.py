@@ -88,6 +88,7 @@ def test_actions_can_be_corrected_call_by_call() -> None:
         {"actions": {"reject": "rest"}, "paths": {"reject": "PUT /r/{application}", "reject_widget": "/w"}}
     )
     reject = settings.actions["reject"]
+    assert reject.rest is not None
     assert (reject.via, reject.rest.method, reject.rest.path) == ("rest", "PUT", "/r/{application}")
     assert reject.widget is not None
     assert reject.widget.path == "/w"
@@ -119,7 +120,7 @@ def test_rows_volatile_keys_and_details_can_be_corrected() -> None:
         {"rows": {"candidates": "people"}, "volatile": {"jobs": ["x"]}, "details": {"jobs": "never"}}
     )
     assert settings["candidates"].rows == "people"
-    assert (settings["jobs"].volatile, settings["jobs"].details) == ({"x"}, "never")
+    assert (settings["jobs"].volatile, settings["jobs"].details) == (frozenset({"x"}), "never")
 
 
 def test_a_corrected_field_is_read_where_it_says() -> None:

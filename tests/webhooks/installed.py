@@ -80,9 +80,8 @@ class Delivering:
 
     def start(self) -> None:
         """Start a process's worth of it, besides those that run."""
-        self._running.append(
-            asyncio.create_task(app.run(self.settings, ("webhooks",), signals=()), name="bridge")
-        )
+        running = app.run(self.settings, ["webhooks"], signals=())
+        self._running.append(asyncio.create_task(running, name="bridge"))
 
     async def stop(self) -> None:
         """Cut everything off in the middle."""

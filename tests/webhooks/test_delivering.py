@@ -1,5 +1,7 @@
 """An event on Kafka becomes a signed POST, byte for byte, to everybody who wants it."""
 
+from functools import partial
+
 import pytest
 
 from bridge.store import endpoints
@@ -55,7 +57,7 @@ async def test_a_rotation_under_load_leaves_no_delivery_unverifiable(hooks: Deli
             secrets.insert(0, rotated[1][0].secret)
             known = len(receiver.captures)
             sent.update(await hooks.send(100))
-            await until(lambda known=known: len(receiver.captures) > known + 50)
+            await until(partial(lambda known: len(receiver.captures) > known + 50, known))
         await until(lambda: receiver.ids == sent)
         # What is published from now on is signed with all four: the last rotation has been heard of.
         await until(lambda: _signatures(receiver.captures[-1]) == 4 or _one_more(hooks, sent))

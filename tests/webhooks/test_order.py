@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -61,7 +62,7 @@ async def test_a_failed_event_holds_back_the_later_ones_of_its_entity_alone(hook
         hooks.start()
         await hooks.publish([first, later, other])
         await until(lambda: len(receiver.ids) == 3)
-        bodies = [capture.body for capture in receiver.captures]
+        bodies: list[bytes | None] = [capture.body for capture in receiver.captures]
         assert bodies.index(other.value) < bodies.index(later.value)
         assert bodies.index(later.value) > max(i for i, body in enumerate(bodies) if body == first.value)
         await hooks.offsets_done()
@@ -77,7 +78,7 @@ async def test_order_is_kept_across_failures_and_restarts(hooks: Delivering, see
             hooks.start()
             sent.update(await hooks.send(60, entities=12))
             wanted = len(flaky.taken) + random.randrange(20, 50)
-            await until(lambda wanted=wanted: len(flaky.taken) >= wanted)
+            await until(partial(lambda wanted: len(flaky.taken) >= wanted, wanted))
             await hooks.stop()
         hooks.start()
         await all_taken(flaky, sent)

@@ -1,5 +1,7 @@
 """Processes come and go: what one loses another delivers, and nobody stops reading for good."""
 
+from functools import partial
+
 from tests.waiting import until
 from tests.webhooks.installed import Delivering
 from tests.webhooks.receiving import Receiver, hanging
@@ -14,7 +16,7 @@ async def test_reading_goes_on_after_many_rebalances_with_work_under_way(hooks: 
         for _ in range(3):
             sent.update(await hooks.send(150))
             known = len(receiver.captures)
-            await until(lambda known=known: len(receiver.captures) > known)
+            await until(partial(lambda known: len(receiver.captures) > known, known))
             hooks.start()
         await until(lambda: receiver.ids == sent, 60)
         await hooks.offsets_done()
