@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/bridge demo $(ARGS)
 
 # The tests of every day, and those that take long; ARGS="-n 0" runs one after another in one process.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(or $(WORKERS),4) --dist loadfile
+PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses $(or $(WORKERS),4)
 FAST := unit house contracts simulator store api chart flow webhooks
 LONG := crash system image package soak
 

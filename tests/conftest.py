@@ -12,6 +12,7 @@ they fail instead. ``BRIDGE_TEST_PATIENCE`` scales every deadline (``tests.waiti
 """
 
 import os
+import signal
 import sys
 import tempfile
 import uuid
@@ -32,6 +33,7 @@ from tests.waiting import patient
 _TEST_SECONDS = 150.0
 _SERVERS = pytest.StashKey[SharedServers]()
 _DEFAULT_PORTS = (8420, 8421)
+_HERE = Path(__file__).parent
 
 # --- the run ----------------------------------------------------------------------------------------------
 
@@ -40,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Hold the servers of the run in the process that directs it, and no default port in any."""
     if not hasattr(config, "workerinput"):
         config.stash[_SERVERS] = SharedServers()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     sys.addaudithook(_refuse_default_ports)
 
 
@@ -60,12 +63,35 @@ def _refuse_default_ports(event: str, arguments: tuple[Any, ...]) -> None:
         raise AssertionError(f"a test binds {arguments[1]}: configure port 0")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Scale the time that a test may take as every other deadline."""
+    """Scale the time that a test may take, and say what the workers of pytest-xdist share out, in what order.
+
+    What takes long begins first and what is quick fills the end; among equals the order stays random.
+    """
     for item in items:
         marker = item.get_closest_marker("timeout")
         seconds = marker.args[0] if marker else _TEST_SECONDS
         item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
+        if _stays_with_its_file(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=_begins)
+
+
+def _stays_with_its_file(item: pytest.Item) -> bool:
+    """Whether one process runs all tests of the file: they share a fixture, or are quicker than a message."""
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 (pytest publishes no other)
+    return _is_quick(item) or any(made[-1].scope in ("module", "package") for made in fixtures if made)
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    return item.path.relative_to(_HERE).parts[0] in ("unit", "house", "contracts")
+
+
+def _begins(item: pytest.Item) -> int:
+    if item.get_closest_marker("slow"):
+        return 0
+    return 3 if _is_quick(item) else 1 if _stays_with_its_file(item) else 2
 
 
 @pytest.fixture(scope="session", autouse=True)
