@@ -79,22 +79,21 @@ def test_the_examples_shown_are_the_encoded_ones() -> None:
     assert {e["name"]: e["payload"] for e in shown} == {e.name: json.loads(e.value) for e in EXAMPLES}
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["messages"]))
-def test_an_example_is_what_its_message_says(name: str) -> None:
-    message = DOCUMENT["components"]["messages"][name]
-    for example in message.get("examples", ()):
-        assert reading.faults(DOCUMENT, message["payload"], example["payload"]) == []
-        assert (
-            reading.faults(DOCUMENT, reading.closed(message.get("headers")), example.get("headers", {})) == []
-        )
+def test_an_example_is_what_its_message_says(subtests: pytest.Subtests) -> None:
+    for name, message in DOCUMENT["components"]["messages"].items():
+        headers = reading.closed(message.get("headers"))
+        for example in message.get("examples", ()):
+            with subtests.test(name, example=example["name"]):
+                assert reading.faults(DOCUMENT, message["payload"], example["payload"]) == []
+                assert reading.faults(DOCUMENT, headers, example.get("headers", {})) == []
 
 
-@pytest.mark.parametrize("model", Model)
-def test_an_example_of_an_event_is_read_and_written_alike(model: Model) -> None:
-    for example in examples.of_events(model):
-        event = codec.decode_event(example.value)
-        assert codec.encode(event) == example.value
-        assert (event.type, event.subject) == (example.name, example.key.decode())
+def test_an_example_of_an_event_is_read_and_written_alike(subtests: pytest.Subtests) -> None:
+    for example in [example for model in Model for example in examples.of_events(model)]:
+        with subtests.test(example.name):
+            event = codec.decode_event(example.value)
+            assert codec.encode(event) == example.value
+            assert (event.type, event.subject) == (example.name, example.key.decode())
 
 
 def test_the_other_examples_are_read_and_written_alike() -> None:

@@ -21,17 +21,19 @@ def test_there_is_one_for_each_message() -> None:
     assert len(NAMES) == len(Model) + len(commands.INPUTS) + 2
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_both_engines_take_it_for_a_schema(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(committed(name))
-    assert jsonschema_rs.meta.is_valid(committed(name))
+def test_both_engines_take_it_for_a_schema(subtests: pytest.Subtests) -> None:
+    for name in NAMES:
+        with subtests.test(name):
+            jsonschema.Draft202012Validator.check_schema(committed(name))
+            assert jsonschema_rs.meta.is_valid(committed(name))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if ".command." not in n])
-def test_what_the_bridge_writes_has_every_key_but_the_optional_ones(name: str) -> None:
-    for definition in committed(name)["$defs"].values():
-        left_out = set(definition.get("properties", ())) - set(definition.get("required", ()))
-        assert left_out <= {"command_id", "previous"}
+def test_what_the_bridge_writes_has_every_key_but_the_optional_ones(subtests: pytest.Subtests) -> None:
+    for name in [name for name in NAMES if ".command." not in name]:
+        for struct, definition in committed(name)["$defs"].items():
+            with subtests.test(name, struct=struct):
+                left_out = set(definition.get("properties", ())) - set(definition.get("required", ()))
+                assert left_out <= {"command_id", "previous"}
 
 
 def test_a_command_may_leave_out_what_has_a_default() -> None:
