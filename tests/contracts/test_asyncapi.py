@@ -22,6 +22,7 @@ from contracts import (
 from contracts.entities import STRUCTS, Model
 from contracts.examples import Example
 from tests import npm
+from tests.committed import assert_fresh
 from tests.contracts import asyncapi_document as reading
 
 DOCUMENT: dict[str, Any] = json.loads(asyncapi.FILE.read_text(encoding="utf-8"))
@@ -32,13 +33,11 @@ _WARNING = 1  # of the parser's severities: 0 error, 1 warning, 2 information, 3
 
 
 def test_the_committed_document_is_fresh() -> None:
-    made = asyncapi.render(asyncapi.document())
-    assert asyncapi.FILE.read_text(encoding="utf-8") == made, "run: python -m contracts.asyncapi"
+    assert_fresh({asyncapi.FILE: asyncapi.render(asyncapi.document())})
 
 
 def test_the_committed_page_is_fresh() -> None:
-    made = asyncapi_page.render(asyncapi.document())
-    assert asyncapi.PAGE.read_text(encoding="utf-8") == made, "run: python -m contracts.asyncapi"
+    assert_fresh({asyncapi.PAGE: asyncapi_page.render(asyncapi.document())})
 
 
 def test_asyncapis_own_parser_takes_it() -> None:
