@@ -3,9 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test proof check lock soak bench image-proof clean
+.PHONY: install demo test proof check coverage lock soak bench image-proof clean
 
-install: $(STAMP)
+install: $(STAMP) ## Make .venv with what is needed to run, test and check
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "TrackerRMS Bridge needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
@@ -14,44 +14,62 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP)
+# The text after ## on a rule is what `make help` says of its word.
+.PHONY: help generate
+help: ## List the words of this file
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# A test that finds one of these files stale names this word.
+generate: $(STAMP) ## Write the schemas, documents, tables and chart files that the code generates
+	$(BIN)/python -m contracts.schemas
+	$(BIN)/python -m contracts.asyncapi
+	$(BIN)/python -m bridge.api.openapi
+	$(BIN)/python -m bridge.commandline.reference
+	$(BIN)/python -m bridge.commandline.chart
+
+demo: $(STAMP) ## Run the bridge against a simulated account; ARGS=--keep leaves it running
 	$(BIN)/bridge demo $(ARGS)
 
-# The tests of every day, and those that take long; ARGS="-n 0" runs one after another in one process.
+# WORKERS processes share the tests out; WORKERS=0 runs them one after another in one.
 PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses $(or $(WORKERS),4)
-FAST := unit house contracts simulator store api chart flow webhooks
+DAILY := unit house contracts simulator store api chart flow webhooks
 LONG := crash system image package soak
 
-test: $(STAMP)
-	$(PYTEST) $(FAST:%=tests/%) $(ARGS)
+test: $(STAMP) ## Run the tests of every day; TESTS=tests/unit ARGS='-k name' chooses some
+	$(PYTEST) $(or $(TESTS),$(DAILY:%=tests/%)) $(ARGS)
 
-proof: $(STAMP)
-	$(PYTEST) $(LONG:%=tests/%) $(ARGS)
+proof: $(STAMP) ## Run the tests that take long: kills, a broker that goes away, the image, the package
+	$(PYTEST) $(or $(TESTS),$(LONG:%=tests/%)) $(ARGS)
 
-check: $(STAMP)
+check: $(STAMP) ## Run the linter, the formatter, the type checker and the import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Adds up what every process of `make test COVERAGE=1` and `make proof COVERAGE=1` saw.
+coverage: $(STAMP) ## Print what no test reached since the last time
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report $(ARGS)
+
 # Long runs; CI runs the short form of the first (tests/soak/test_short.py).
-soak: $(STAMP)
+soak: $(STAMP) ## Run the long tests: hours of changes, and the calls that a real account takes
 	$(BIN)/python -m tests.soak.change $(ARGS)
 	$(BIN)/python -m tests.soak.budget $(ARGS)
 
 # Figures for people; nothing passes or fails by the clock.
-bench: $(STAMP)
+bench: $(STAMP) ## Measure throughput and latency
 	$(BIN)/python -m tests.bench.volume $(ARGS)
 	$(BIN)/python -m tests.bench.commands
 	$(BIN)/python -m tests.bench.webhooks
 
 # Runs each step of the Dockerfile in a clean root, where no engine can build it; needs root and debootstrap.
-image-proof: $(STAMP)
+image-proof: $(STAMP) ## Run each step of the Dockerfile in a clean root, without a container engine
 	$(BIN)/python -m tests.image.proof $(ARGS)
 
 # Pin the newest versions that pyproject.toml allows, with hashes.
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
-lock: $(STAMP)
+lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --extra embedded --extra simulator pyproject.toml -o requirements.lock
 	$(LOCK) --upgrade --extra embedded --extra simulator --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
@@ -59,5 +77,5 @@ lock: $(STAMP)
 	$(LOCK) -c requirements.lock --extra simulator pyproject.toml -o requirements-image-simulator.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
-clean:
-	rm -rf $(VENV) .bridge .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove .venv, the demo's data and the caches
+	rm -rf $(VENV) .bridge .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

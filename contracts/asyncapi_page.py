@@ -38,7 +38,7 @@ class _Page:
     def lines(self) -> Iterator[str]:
         yield "# Messages on Kafka"
         yield ""
-        yield "`python -m contracts.asyncapi` makes this page and the AsyncAPI 3 document"
+        yield "`make generate` writes this page and the AsyncAPI 3 document"
         yield "[`contracts/asyncapi.json`](../contracts/asyncapi.json), which has more examples. The JSON"
         yield "Schema of each message is in [`contracts/schema`](../contracts/schema)."
         yield ""

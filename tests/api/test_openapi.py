@@ -11,13 +11,13 @@ from bridge.api import openapi
 from bridge.api.operations import OPERATIONS
 from tests.api import fuzzing
 from tests.api.service import Client, Service
+from tests.committed import assert_fresh
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text(encoding="utf-8"))
 
 
 def test_the_committed_document_is_fresh() -> None:
-    made = openapi.render(openapi.document())
-    assert openapi.FILE.read_text(encoding="utf-8") == made, "run: python -m bridge.api.openapi"
+    assert_fresh({openapi.FILE: openapi.render(openapi.document())})
 
 
 def test_an_outside_validator_takes_it() -> None:

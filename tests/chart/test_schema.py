@@ -5,22 +5,19 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 from bridge.commandline import chart
 from tests.chart.rendering import CHART
+from tests.committed import assert_fresh
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DESCRIPTION = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", chart.generate())
-def test_what_is_committed_is_what_the_structs_make(name: str) -> None:
-    assert (CHART / name).read_text(encoding="utf-8") == chart.render(chart.generate()[name]), (
-        "stale: python -m bridge.commandline.chart"
-    )
+def test_what_is_committed_is_what_the_structs_make() -> None:
+    assert_fresh({CHART / name: chart.render(made) for name, made in chart.generate().items()})
 
 
 def test_the_chart_has_the_versions_of_the_package() -> None:

@@ -22,6 +22,7 @@ from contracts import (
 from contracts.entities import STRUCTS, Model
 from contracts.examples import Example
 from tests import npm
+from tests.committed import assert_fresh
 from tests.contracts import asyncapi_document as reading
 
 DOCUMENT: dict[str, Any] = json.loads(asyncapi.FILE.read_text(encoding="utf-8"))
@@ -32,13 +33,11 @@ _WARNING = 1  # of the parser's severities: 0 error, 1 warning, 2 information, 3
 
 
 def test_the_committed_document_is_fresh() -> None:
-    made = asyncapi.render(asyncapi.document())
-    assert asyncapi.FILE.read_text(encoding="utf-8") == made, "run: python -m contracts.asyncapi"
+    assert_fresh({asyncapi.FILE: asyncapi.render(asyncapi.document())})
 
 
 def test_the_committed_page_is_fresh() -> None:
-    made = asyncapi_page.render(asyncapi.document())
-    assert asyncapi.PAGE.read_text(encoding="utf-8") == made, "run: python -m contracts.asyncapi"
+    assert_fresh({asyncapi.PAGE: asyncapi_page.render(asyncapi.document())})
 
 
 def test_asyncapis_own_parser_takes_it() -> None:
@@ -79,22 +78,21 @@ def test_the_examples_shown_are_the_encoded_ones() -> None:
     assert {e["name"]: e["payload"] for e in shown} == {e.name: json.loads(e.value) for e in EXAMPLES}
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["messages"]))
-def test_an_example_is_what_its_message_says(name: str) -> None:
-    message = DOCUMENT["components"]["messages"][name]
-    for example in message.get("examples", ()):
-        assert reading.faults(DOCUMENT, message["payload"], example["payload"]) == []
-        assert (
-            reading.faults(DOCUMENT, reading.closed(message.get("headers")), example.get("headers", {})) == []
-        )
+def test_an_example_is_what_its_message_says(subtests: pytest.Subtests) -> None:
+    for name, message in DOCUMENT["components"]["messages"].items():
+        headers = reading.closed(message.get("headers"))
+        for example in message.get("examples", ()):
+            with subtests.test(name, example=example["name"]):
+                assert reading.faults(DOCUMENT, message["payload"], example["payload"]) == []
+                assert reading.faults(DOCUMENT, headers, example.get("headers", {})) == []
 
 
-@pytest.mark.parametrize("model", Model)
-def test_an_example_of_an_event_is_read_and_written_alike(model: Model) -> None:
-    for example in examples.of_events(model):
-        event = codec.decode_event(example.value)
-        assert codec.encode(event) == example.value
-        assert (event.type, event.subject) == (example.name, example.key.decode())
+def test_an_example_of_an_event_is_read_and_written_alike(subtests: pytest.Subtests) -> None:
+    for example in [example for model in Model for example in examples.of_events(model)]:
+        with subtests.test(example.name):
+            event = codec.decode_event(example.value)
+            assert codec.encode(event) == example.value
+            assert (event.type, event.subject) == (example.name, example.key.decode())
 
 
 def test_the_other_examples_are_read_and_written_alike() -> None:

@@ -68,17 +68,19 @@ def test_there_is_an_example_of_every_command_in_each_way_to_publish_one() -> No
     assert set(re.findall(r'await run\("([\w.]+)"', python)) == set(INPUTS)
 
 
-@pytest.mark.parametrize("value", [codec.encode(c) for c in COMMANDS] + [v.encode() for _, v in LINES])
-def test_an_example_is_a_command_and_every_key_in_it_is_read(value: bytes) -> None:
-    command, data = codec.decode_command(value)
-    assert unread(msgspec.json.decode(command.data), msgspec.json.decode(codec.encode(data))) == []
+def test_an_example_is_a_command_and_every_key_in_it_is_read(subtests: pytest.Subtests) -> None:
+    for value in [codec.encode(c) for c in COMMANDS] + [v.encode() for _, v in LINES]:
+        with subtests.test(value=value.decode()):
+            command, data = codec.decode_command(value)
+            assert unread(msgspec.json.decode(command.data), msgspec.json.decode(codec.encode(data))) == []
 
 
-@pytest.mark.parametrize("words", SENT, ids=lambda words: words[2])
-def test_what_is_sent_in_an_example_is_an_input(words: list[str]) -> None:
-    given = words[words.index("--data") + 1]
-    data = msgspec.json.decode(given, type=INPUTS[cast(CommandType, words[2])])
-    assert unread(msgspec.json.decode(given), msgspec.json.decode(codec.encode(data))) == []
+def test_what_is_sent_in_an_example_is_an_input(subtests: pytest.Subtests) -> None:
+    for words in SENT:
+        with subtests.test(words[2]):
+            given = words[words.index("--data") + 1]
+            data = msgspec.json.decode(given, type=INPUTS[cast(CommandType, words[2])])
+            assert unread(msgspec.json.decode(given), msgspec.json.decode(codec.encode(data))) == []
 
 
 def unread(given: Any, read: Any, where: str = "data") -> list[str]:
@@ -134,17 +136,19 @@ EXPRESSIONS = {rule["alert"]: rule["expr"] for group in RULES["groups"] for rule
 METRICS = {name: (kind, labels) for name, kind, labels, _ in metrics.documented()}
 
 
-@pytest.mark.parametrize("alert", EXPRESSIONS)
-def test_an_alert_asks_for_metrics_and_labels_that_there_are(alert: str) -> None:
-    asked = re.findall(r"(bridge_\w+)(?:\{(\w+)=)?", EXPRESSIONS[alert])
-    assert asked
-    for name, label in asked:
-        kind, labels = METRICS[re.sub("_(bucket|count)$", "", name)]
-        assert (kind == "histogram") == name.endswith(("_bucket", "_count"))
-        assert label in ("", *labels)
-    by = re.search(r"by \((.*?)\)", EXPRESSIONS[alert])
-    grouped = set(by[1].split(", ")) if by else set()
-    assert grouped <= {"le"}.union(*(METRICS[re.sub("_(bucket|count)$", "", n)][1] for n, _ in asked))
+def test_an_alert_asks_for_metrics_and_labels_that_there_are(subtests: pytest.Subtests) -> None:
+    for alert, expression in EXPRESSIONS.items():
+        with subtests.test(alert):
+            asked = re.findall(r"(bridge_\w+)(?:\{(\w+)=)?", expression)
+            assert asked
+            for name, label in asked:
+                kind, labels = METRICS[re.sub("_(bucket|count)$", "", name)]
+                assert (kind == "histogram") == name.endswith(("_bucket", "_count"))
+                assert label in ("", *labels)
+            by = re.search(r"by \((.*?)\)", expression)
+            grouped = set(by[1].split(", ")) if by else set()
+            known = {"le"}.union(*(METRICS[re.sub("_(bucket|count)$", "", n)][1] for n, _ in asked))
+            assert grouped <= known
 
 
 def test_every_metric_is_said_to_be_good_for_something() -> None:

@@ -8,9 +8,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 500
@@ -36,7 +35,23 @@ def tracked(*patterns: str) -> list[Path]:
 
 SOURCES = sorted(p for p in tracked("*.py") if p.relative_to(ROOT).parts[0] in ("bridge", "contracts"))
 PYTHON = sorted(tracked("*.py"))
-sources = pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+@cache
+def text_of(path: Path) -> str:
+    """Return what a file says."""
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return a file's syntax tree; each file is parsed once."""
+    return ast.parse(text_of(path))
+
+
+def named(path: Path) -> str:
+    """Return a file's name as a reader of the failure looks for it."""
+    return path.relative_to(ROOT).as_posix()
 
 
 def public(tree: ast.Module | ast.ClassDef, outer: str = "") -> Iterator[tuple[str, Definition]]:
@@ -62,39 +77,56 @@ def test_the_rules_see_the_sources() -> None:
     assert len(SOURCES) > 50
 
 
+def imported(path: Path) -> set[str]:
+    """Return the top-level packages that a file imports."""
+    names = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {getattr(node, "module", None) or alias.name for alias in node.names}
+    return {name.partition(".")[0] for name in names}
+
+
 def test_contracts_need_msgspec_and_the_standard_library_alone() -> None:
     known = sys.stdlib_module_names | {"msgspec", "contracts"}
-    for path in (ROOT / "contracts").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                names = [getattr(node, "module", None) or alias.name for alias in node.names]
-                assert {name.partition(".")[0] for name in names} <= known
+    paths = sorted((ROOT / "contracts").glob("*.py"))
+    found = [f"{named(path)}: imports {name}" for path in paths for name in sorted(imported(path) - known)]
+    assert not found, "\n".join(found)
 
 
-@sources
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not text.strip() or ast.get_docstring(ast.parse(text))
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [path for path in SOURCES if text_of(path).strip() and not ast.get_docstring(tree_of(path))]
+    found = [f"{named(path)}: the module has no docstring" for path in silent]
+    assert not found, "\n".join(found)
 
 
-@sources
-def test_every_public_function_and_class_says_what_it_is_for(path: Path) -> None:
-    if path.parent.name == "versions":  # a migration: Alembic's two functions, described by the module
-        return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    silent = [n for n, node in public(tree) if not (ast.get_docstring(node) or inherited(path, n))]
-    assert silent == []
+def test_every_public_function_and_class_says_what_it_is_for() -> None:
+    found = [
+        f"{named(path)}: {name} has no docstring"
+        for path in SOURCES
+        if path.parent.name != "versions"  # a migration: Alembic's two functions, described by the module
+        for name, node in public(tree_of(path))
+        if not (ast.get_docstring(node) or inherited(path, name))
+    ]
+    assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("path", PYTHON, ids=lambda p: str(p.relative_to(ROOT)))
-def test_no_file_is_longer_than_a_reader_can_hold(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    lengths = {path: len(text_of(path).splitlines()) for path in PYTHON}
+    found = [
+        f"{named(path)}: {length} lines, at most {LONGEST_FILE}"
+        for path, length in lengths.items()
+        if length > LONGEST_FILE
+    ]
+    assert not found, "\n".join(found)
 
 
-@sources
-def test_modules_are_named_after_what_they_do(path: Path) -> None:
-    names = {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
-    assert not names & SHAPELESS
+def test_modules_are_named_after_what_they_do() -> None:
+    found = [
+        f"{named(path)}: {part!r} names nothing that the code does"
+        for path in SOURCES
+        for part in sorted({part.removesuffix(".py") for part in path.relative_to(ROOT).parts} & SHAPELESS)
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_no_tracked_file_knows_somebodys_machine_or_registry() -> None:
@@ -103,5 +135,5 @@ def test_no_tracked_file_knows_somebodys_machine_or_registry() -> None:
         text = path.read_bytes().decode("utf-8", "replace")
         if path == Path(__file__):
             continue
-        found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in FORBIDDEN_TEXT.finditer(text)]
-    assert found == []
+        found += [f"{named(path)}: {one}" for one in sorted({m[0] for m in FORBIDDEN_TEXT.finditer(text)})]
+    assert not found, "\n".join(found)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.committed import stale
 from tests.image.recipe import ROOT, Stage, context, copied, lineage, settings, stages
 
 STAGES = stages()
@@ -109,12 +110,13 @@ def test_every_install_is_by_hash_or_of_our_own_wheel() -> None:
 def test_the_images_pins_are_those_that_are_tested(name: str) -> None:
     tested = pins("requirements-dev.lock")
     assert pins(name)
-    assert {k: v for k, v in pins(name).items() if tested.get(k) != v} == {}, "stale: make lock"
+    assert {k: v for k, v in pins(name).items() if tested.get(k) != v} == {}, stale(ROOT / name, "make lock")
 
 
 def test_the_image_has_every_dependency_and_no_server_of_its_own() -> None:
     wanted = {re.split(r"[<>=;]", one)[0] for one in PROJECT["dependencies"]}
-    assert wanted <= pins("requirements-image.lock").keys(), "stale: make lock"
+    lock = ROOT / "requirements-image.lock"
+    assert wanted <= pins(lock.name).keys(), stale(lock, "make lock")
     extras = {
         re.split(r"[<>=;]", d)[0] for d in PROJECT["optional-dependencies"]["embedded"]
     } - wanted  # PostgreSQL and a broker: a pod that started them would lose all it knows

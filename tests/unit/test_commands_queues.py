@@ -93,15 +93,16 @@ def test_what_ends_after_its_partition_came_back_counts_for_the_second_reading()
     assert offsets.due() == {ONE: 2}
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_whatever_the_order_nothing_unfinished_is_passed(seed: int) -> None:
-    rng, offsets = Random(seed), Offsets()
-    waiting, committed = set(range(50)), 0
-    for offset in sorted(waiting):
-        offsets.take(ONE, offset)
-    while waiting:
-        done = rng.choice(sorted(waiting))
-        waiting.discard(done)
-        offsets.finish(ONE, done)
-        committed = offsets.due().get(ONE, committed)
-        assert committed == min(waiting, default=50)
+def test_whatever_the_order_nothing_unfinished_is_passed(subtests: pytest.Subtests) -> None:
+    for seed in range(20):
+        with subtests.test(seed=seed):
+            rng, offsets = Random(seed), Offsets()
+            waiting, committed = set(range(50)), 0
+            for offset in sorted(waiting):
+                offsets.take(ONE, offset)
+            while waiting:
+                done = rng.choice(sorted(waiting))
+                waiting.discard(done)
+                offsets.finish(ONE, done)
+                committed = offsets.due().get(ONE, committed)
+                assert committed == min(waiting, default=50)

@@ -9,6 +9,7 @@ from bridge import config
 from bridge.commandline import reference
 from bridge.config import Config, Secret
 from bridge.errors import ConfigError
+from tests.committed import ROOT, assert_fresh
 
 ACME: dict[str, Any] = {"id": "acme", "region": "uk", "bearer_token": "s3cret-token"}
 
@@ -288,8 +289,8 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) 
 
 
 def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert reference.written_into(readme) == readme, "run: python -m bridge.commandline.reference"
+    readme = ROOT / "README.md"
+    assert_fresh({readme: reference.written_into(readme.read_text(encoding="utf-8"))})
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:

@@ -12,7 +12,6 @@ from contracts.entities import Model
 from tests.unit.capture_records import EVERY, NOON, differ, family, member, snapshot
 
 OWN = sorted(EVERY - diff.SHARED)
-own_models = pytest.mark.parametrize("model", OWN)
 CHANGE: dict[Model, dict[str, Any]] = {
     Model.JOB_POSTING: {"title": "Cook"},
     Model.APPLICATION: {"outcome": "HIRED"},
@@ -38,48 +37,54 @@ def one(model: Model, before: Snapshot | None, parent: str = "jobs:17", **fields
     return differ(republish=republish).families([family(resource, row_id, made)], stored, live)
 
 
-@own_models
-def test_what_was_never_seen_is_created_at_version_one(model: Model) -> None:
-    (decision,) = one(model, None)
-    assert (decision.operation, decision.snapshot.sequence, decision.before) == ("created", 1, None)
-    assert decision.snapshot.changed_at == NOON
-    assert decision.changed_fields == ()
+def test_what_was_never_seen_is_created_at_version_one(subtests: pytest.Subtests) -> None:
+    for model in OWN:
+        with subtests.test(str(model)):
+            (decision,) = one(model, None)
+            assert (decision.operation, decision.snapshot.sequence, decision.before) == ("created", 1, None)
+            assert decision.snapshot.changed_at == NOON
+            assert decision.changed_fields == ()
 
 
-@own_models
-def test_what_is_as_it_was_comes_to_nothing(model: Model) -> None:
-    assert one(model, snapshot(model)) == []
+def test_what_is_as_it_was_comes_to_nothing(subtests: pytest.Subtests) -> None:
+    for model in OWN:
+        with subtests.test(str(model)):
+            assert one(model, snapshot(model)) == []
 
 
-@own_models
-def test_what_changed_is_updated_and_its_fields_are_named(model: Model) -> None:
-    (decision,) = one(model, snapshot(model, sequence=6), **CHANGE[model])
-    assert (decision.operation, decision.snapshot.sequence) == ("updated", 7)
-    assert decision.changed_fields == tuple(CHANGE[model])
+def test_what_changed_is_updated_and_its_fields_are_named(subtests: pytest.Subtests) -> None:
+    for model in OWN:
+        with subtests.test(str(model)):
+            (decision,) = one(model, snapshot(model, sequence=6), **CHANGE[model])
+            assert (decision.operation, decision.snapshot.sequence) == ("updated", 7)
+            assert decision.changed_fields == tuple(CHANGE[model])
 
 
-@own_models
-def test_what_its_record_no_longer_yields_is_deleted(model: Model) -> None:
-    before = snapshot(model, sequence=3, last=b"sealed")
-    (decision,) = differ().families([family("jobs", "17")], {}, [before])
-    assert (decision.operation, decision.snapshot.sequence, decision.record) == ("deleted", 4, None)
-    assert decision.snapshot.deleted
-    assert (decision.snapshot.last, decision.before) == (None, before)
+def test_what_its_record_no_longer_yields_is_deleted(subtests: pytest.Subtests) -> None:
+    for model in OWN:
+        with subtests.test(str(model)):
+            before = snapshot(model, sequence=3, last=b"sealed")
+            (decision,) = differ().families([family("jobs", "17")], {}, [before])
+            assert (decision.operation, decision.snapshot.sequence, decision.record) == ("deleted", 4, None)
+            assert decision.snapshot.deleted
+            assert (decision.snapshot.last, decision.before) == (None, before)
 
 
-@own_models
 @pytest.mark.parametrize("changed", [False, True])
-def test_what_comes_back_is_created_with_the_next_version(model: Model, changed: bool) -> None:
-    gone = snapshot(model, sequence=4, deleted=True)
-    (decision,) = one(model, gone, **(CHANGE[model] if changed else {}))
-    assert (decision.operation, decision.snapshot.sequence) == ("created", 5)
-    assert not decision.snapshot.deleted
+def test_what_comes_back_is_created_with_the_next_version(changed: bool, subtests: pytest.Subtests) -> None:
+    for model in OWN:
+        with subtests.test(str(model)):
+            gone = snapshot(model, sequence=4, deleted=True)
+            (decision,) = one(model, gone, **(CHANGE[model] if changed else {}))
+            assert (decision.operation, decision.snapshot.sequence) == ("created", 5)
+            assert not decision.snapshot.deleted
 
 
-@own_models
-def test_republishing_creates_again_what_is_as_it_was(model: Model) -> None:
-    (decision,) = one(model, snapshot(model, sequence=2), republish=True)
-    assert (decision.operation, decision.snapshot.sequence) == ("created", 3)
+def test_republishing_creates_again_what_is_as_it_was(subtests: pytest.Subtests) -> None:
+    for model in OWN:
+        with subtests.test(str(model)):
+            (decision,) = one(model, snapshot(model, sequence=2), republish=True)
+            assert (decision.operation, decision.snapshot.sequence) == ("created", 3)
 
 
 def test_a_guess_does_not_replace_better_knowledge() -> None:

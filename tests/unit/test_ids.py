@@ -32,9 +32,10 @@ KNOWN = {
 ADA = KNOWN["acme", "candidate", "17"]
 
 
-@pytest.mark.parametrize(("named", "entity"), KNOWN.items())
-def test_known_entities_keep_their_ids(named: tuple[str, str, str], entity: str) -> None:
-    assert ids.entity_id(*named) == entity
+def test_known_entities_keep_their_ids(subtests: pytest.Subtests) -> None:
+    for named, entity in KNOWN.items():
+        with subtests.test(named=named):
+            assert ids.entity_id(*named) == entity
 
 
 def test_known_events_and_dead_letters_keep_their_ids() -> None:

@@ -99,27 +99,31 @@ GOOD_HOSTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "text"), [(k, t) for k, texts in REFUSED_ADDRESSES.items() for t in texts])
-def test_every_special_address_is_refused_by_its_class(kind: str, text: str) -> None:
-    assert addresses.refusal(ip_address(text)) == kind
+def test_every_special_address_is_refused_by_its_class(subtests: pytest.Subtests) -> None:
+    for kind, text in [(kind, text) for kind, texts in REFUSED_ADDRESSES.items() for text in texts]:
+        with subtests.test(text):
+            assert addresses.refusal(ip_address(text)) == kind
 
 
-@pytest.mark.parametrize("text", GOOD_ADDRESSES)
-def test_public_addresses_may_be_called(text: str) -> None:
-    assert addresses.refusal(ip_address(text)) is None
+def test_public_addresses_may_be_called(subtests: pytest.Subtests) -> None:
+    for text in GOOD_ADDRESSES:
+        with subtests.test(text):
+            assert addresses.refusal(ip_address(text)) is None
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTPS"])
-@pytest.mark.parametrize("host", REFUSED_HOSTS)
-def test_no_spelling_gets_past(host: str, scheme: str) -> None:
-    assert isinstance(targets.parse(f"{scheme}://{host}/x?y=z", PUBLIC_ONLY), Unusable)
+def test_no_spelling_gets_past(scheme: str, subtests: pytest.Subtests) -> None:
+    for host in REFUSED_HOSTS:
+        with subtests.test(host=host):
+            assert isinstance(targets.parse(f"{scheme}://{host}/x?y=z", PUBLIC_ONLY), Unusable)
 
 
-@pytest.mark.parametrize("host", GOOD_HOSTS)
-def test_public_hosts_may_be_called(host: str) -> None:
-    found = targets.parse(f"https://{host}/x?y=z", PUBLIC_ONLY)
-    assert isinstance(found, Target)
-    assert found.url.raw_path_qs == "/x?y=z"
+def test_public_hosts_may_be_called(subtests: pytest.Subtests) -> None:
+    for host in GOOD_HOSTS:
+        with subtests.test(host=host):
+            found = targets.parse(f"https://{host}/x?y=z", PUBLIC_ONLY)
+            assert isinstance(found, Target)
+            assert found.url.raw_path_qs == "/x?y=z"
 
 
 def test_the_tables_are_as_long_as_they_should_be() -> None:
@@ -151,9 +155,8 @@ def test_an_ipv4_address_in_ipv6_clothes_is_always_refused(value: int) -> None:
 # --- what an operator allows -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "allowed", "refused"),
-    [
+def test_an_allowed_network_opens_itself_and_no_more(subtests: pytest.Subtests) -> None:
+    cases = [
         ("10.1.2.3", "10.0.0.0/8", None),
         ("10.1.2.3", "10.2.0.0/16", "private"),
         ("127.0.0.1", "127.0.0.0/8", None),
@@ -167,18 +170,17 @@ def test_an_ipv4_address_in_ipv6_clothes_is_always_refused(value: int) -> None:
         ("64:ff9b::169.254.169.254", "::/0", "cloud metadata"),
         ("::ffff:127.0.0.1", "::/0", "loopback"),
         ("2002:7f00:1::", "::/0", "loopback"),
-    ],
-)
-def test_an_allowed_network_opens_itself_and_no_more(text: str, allowed: str, refused: str | None) -> None:
-    assert addresses.refusal(ip_address(text), addresses.networks([allowed])) == refused
+    ]
+    for text, allowed, refused in cases:
+        with subtests.test(text, allowed=allowed):
+            assert addresses.refusal(ip_address(text), addresses.networks([allowed])) == refused
 
 
 # --- URLs --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("url", "kind"),
-    [
+def test_a_url_that_is_not_called_says_why(subtests: pytest.Subtests) -> None:
+    cases = [
         ("http://example.com/", "https_required"),
         ("ftp://example.com/", "bad_url"),
         ("file:///etc/passwd", "bad_url"),
@@ -194,12 +196,12 @@ def test_an_allowed_network_opens_itself_and_no_more(text: str, allowed: str, re
         (" https://example.com/", "bad_url"),
         ("", "bad_url"),
         ("https://127.0.0.1/", "address_refused"),
-    ],
-)
-def test_a_url_that_is_not_called_says_why(url: str, kind: str) -> None:
-    found = targets.parse(url, Rules())
-    assert isinstance(found, Unusable)
-    assert found.kind == kind
+    ]
+    for url, kind in cases:
+        with subtests.test(url=url):
+            found = targets.parse(url, Rules())
+            assert isinstance(found, Unusable)
+            assert found.kind == kind
 
 
 @pytest.mark.parametrize(

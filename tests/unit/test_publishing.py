@@ -20,7 +20,6 @@ from tests.unit.capture_records import IDS, NOON, REMOTE_IDS, differ, family, me
 
 SEALER = Sealer(Secret(base64.b64encode(b"k" * 32).decode()))
 IDENTITY = Identity(integration_id="acme", topic_prefix="ats")
-models = pytest.mark.parametrize("model", list(Model))
 
 
 def publisher(*, keep_values: bool = False, max_message_bytes: int = 1_000_000) -> Publisher:
@@ -46,17 +45,15 @@ def published(row: OutboxRow | None) -> Event[Any]:
     return codec.decode_event(row.value)
 
 
-@models
-def test_an_event_is_what_the_contract_says(model: Model) -> None:
-    row = publisher().event(created(record(model), model), "initial")
-    event = published(row)
-    assert event.type == f"{model}.created"
-    assert event.id == ids.event_id(event.subject, 1)
-    assert (event.sequence, event.data.cause) == ("0000000001", "initial")
-    assert engines.verdicts(engines.event_schema(model), msgspec.json.decode(codec.encode(event))) == (
-        True,
-        True,
-    )
+def test_an_event_is_what_the_contract_says(subtests: pytest.Subtests) -> None:
+    for model in Model:
+        with subtests.test(str(model)):
+            event = published(publisher().event(created(record(model), model), "initial"))
+            assert event.type == f"{model}.created"
+            assert event.id == ids.event_id(event.subject, 1)
+            assert (event.sequence, event.data.cause) == ("0000000001", "initial")
+            message = msgspec.json.decode(codec.encode(event))
+            assert engines.verdicts(engines.event_schema(model), message) == (True, True)
 
 
 def test_an_event_goes_to_its_models_topic_under_its_entitys_id() -> None:
@@ -88,23 +85,23 @@ def test_a_decision_with_nothing_to_publish_is_a_bug() -> None:
 # --- the deleted --------------------------------------------------------------------------------------------
 
 
-@models
-def test_identifiers_are_those_of_the_living_record(model: Model) -> None:
-    alive, left = record(model), identifiers("acme", model, REMOTE_IDS[model], NOON)
-    names = [n for n in STRUCTS[model].__struct_fields__ if n in ("id", "remote_id") or getattr(alive, n)]
-    assert {n: getattr(left, n) for n in names} == {n: getattr(alive, n) for n in names}
-    assert left.changed_at == left.remote_deleted_at == NOON
+def test_identifiers_are_those_of_the_living_record(subtests: pytest.Subtests) -> None:
+    for model, struct in STRUCTS.items():
+        with subtests.test(str(model)):
+            alive, left = record(model), identifiers("acme", model, REMOTE_IDS[model], NOON)
+            names = [n for n in struct.__struct_fields__ if n in ("id", "remote_id") or getattr(alive, n)]
+            assert {n: getattr(left, n) for n in names} == {n: getattr(alive, n) for n in names}
+            assert left.changed_at == left.remote_deleted_at == NOON
 
 
-@models
-def test_a_deletion_says_who_and_when_and_nothing_else(model: Model) -> None:
-    event = published(publisher().event(differ().deleted(snapshot(model)), "sweep"))
-    assert event.type == f"{model}.deleted"
-    assert event.data.record == identifiers("acme", model, REMOTE_IDS[model], NOON)
-    assert engines.verdicts(engines.event_schema(model), msgspec.json.decode(codec.encode(event))) == (
-        True,
-        True,
-    )
+def test_a_deletion_says_who_and_when_and_nothing_else(subtests: pytest.Subtests) -> None:
+    for model in Model:
+        with subtests.test(str(model)):
+            event = published(publisher().event(differ().deleted(snapshot(model)), "sweep"))
+            assert event.type == f"{model}.deleted"
+            assert event.data.record == identifiers("acme", model, REMOTE_IDS[model], NOON)
+            message = msgspec.json.decode(codec.encode(event))
+            assert engines.verdicts(engines.event_schema(model), message) == (True, True)
 
 
 def test_a_deletion_carries_the_last_record_where_values_are_kept() -> None:
@@ -124,12 +121,14 @@ def test_what_is_deleted_is_kept_no_longer() -> None:
 # --- kept values --------------------------------------------------------------------------------------------
 
 
-@models
-def test_kept_values_come_back_as_they_were(model: Model) -> None:
-    keeping, entity = publisher(keep_values=True), record(model)
-    kept = keeping.kept(created(entity, model))
-    event = published(keeping.event(differ().deleted(kept), "sweep"))
-    assert event.data.record == msgspec.structs.replace(entity, changed_at=NOON, remote_deleted_at=NOON)
+def test_kept_values_come_back_as_they_were(subtests: pytest.Subtests) -> None:
+    for model in Model:
+        with subtests.test(str(model)):
+            keeping, entity = publisher(keep_values=True), record(model)
+            kept = keeping.kept(created(entity, model))
+            event = published(keeping.event(differ().deleted(kept), "sweep"))
+            remembered = msgspec.structs.replace(entity, changed_at=NOON, remote_deleted_at=NOON)
+            assert event.data.record == remembered
 
 
 def test_an_update_tells_the_old_values_of_what_changed() -> None:

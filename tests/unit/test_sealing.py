@@ -31,12 +31,12 @@ def test_another_purpose_is_refused() -> None:
         Sealer(KEY).open("q", Sealer(KEY).seal("p", b"x"))
 
 
-@pytest.mark.parametrize("position", range(5, 18 + 16))
-def test_a_changed_byte_is_noticed(position: int) -> None:
-    sealed = bytearray(Sealer(KEY).seal("p", b"x"))
-    sealed[position] ^= 1
-    with pytest.raises(EnvironmentFault, match="damaged"):
-        Sealer(KEY).open("p", bytes(sealed))
+def test_a_changed_byte_is_noticed(subtests: pytest.Subtests) -> None:
+    for position in range(5, 18 + 16):
+        sealed = bytearray(Sealer(KEY).seal("p", b"x"))
+        sealed[position] ^= 1
+        with subtests.test(position=position), pytest.raises(EnvironmentFault, match="damaged"):
+            Sealer(KEY).open("p", bytes(sealed))
 
 
 def test_another_key_is_named_by_its_id_and_not_shown() -> None:
@@ -46,10 +46,10 @@ def test_another_key_is_named_by_its_id_and_not_shown() -> None:
     assert KEY.reveal() not in str(raised.value)
 
 
-@pytest.mark.parametrize("length", [0, 1, 5, 12, 17, 20])
-def test_a_value_that_was_cut_short_is_refused(length: int) -> None:
-    with pytest.raises(EnvironmentFault):
-        Sealer(KEY).open("p", Sealer(KEY).seal("p", b"x")[:length])
+def test_a_value_that_was_cut_short_is_refused(subtests: pytest.Subtests) -> None:
+    for length in (0, 1, 5, 12, 17, 20):
+        with subtests.test(length=length), pytest.raises(EnvironmentFault):
+            Sealer(KEY).open("p", Sealer(KEY).seal("p", b"x")[:length])
 
 
 def test_a_form_of_a_later_version_is_refused_as_such() -> None:

@@ -34,9 +34,8 @@ def test_an_unknown_field_is_named_with_the_known_ones() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("raw", "key"),
-    [
+def test_a_bad_correction_is_one_line_that_names_its_key(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"pathz": {}}, "tracker.pathz: no such setting"),
         ({"paths": {"foo": "/x"}}, "tracker.paths.foo: no such path"),
         ({"paths": {"users": "x"}}, "tracker.paths.users: must be"),
@@ -67,12 +66,12 @@ def test_an_unknown_field_is_named_with_the_known_ones() -> None:
         ({"paths": {"find_person": "/x"}}, "tracker.paths.find_person: no such path"),
         ({"paths": {"document": "/x/{candidate}"}}, "tracker.paths.document: must hold {candidate}, {doc"),
         ({"fields": {"document": {"foo": "x"}}}, "tracker.fields.document.foo: no such field"),
-    ],
-)  # fmt: skip
-def test_a_bad_correction_is_one_line_that_names_its_key(raw: dict[str, Any], key: str) -> None:
-    message = refused(raw)
-    assert message.startswith("integrations.acme." + key)
-    assert "\n" not in message
+    ]  # fmt: skip
+    for raw, key in cases:
+        with subtests.test(raw=raw):
+            message = refused(raw)
+            assert message.startswith("integrations.acme." + key)
+            assert "\n" not in message
 
 
 def test_a_path_can_be_corrected_with_and_without_its_method() -> None:

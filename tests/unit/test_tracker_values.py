@@ -15,9 +15,8 @@ from bridge.tracker.values import WrongType
 LONDON = ZoneInfo("Europe/London")
 
 
-@pytest.mark.parametrize(
-    ("spelled", "amount"),
-    [
+def test_a_number_is_finite_or_none(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[Any, float | None]] = [
         ("40000", 40000.0),
         ("£40,000", 40000.0),
         ("£40 000 per annum", 40000.0),
@@ -39,10 +38,10 @@ LONDON = ZoneInfo("Europe/London")
         (float("inf"), None),
         (10**400, None),
         ("9" * 5000, None),
-    ],
-)
-def test_a_number_is_finite_or_none(spelled: Any, amount: float | None) -> None:
-    assert values.number(spelled) == amount
+    ]
+    for spelled, amount in cases:
+        with subtests.test(spelled=spelled):
+            assert values.number(spelled) == amount
 
 
 @pytest.mark.parametrize("wrong", [True, [], {}])
