@@ -1,12 +1,12 @@
 """A simulated account, and the program on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from bridge.simulator.remote import Remote
-from tests.flow.program import Program, account, integration
+from tests.flow.program import STARTER, Program, account, integration
 
 
 @pytest.fixture
@@ -23,3 +23,10 @@ async def program(
     """The program, configured for the account, this test's database and this test's topics."""
     kafka = f'bootstrap_servers = "{kafka_bootstrap}"\ntopic_prefix = "{topic_prefix}"\npartitions = 2'
     return Program(tmp_path, f'[store]\nurl = "{store_url}"\n[kafka]\n{kafka}\n{integration(remote.url)}')
+
+
+@pytest.fixture(scope="session", autouse=True)
+def starter() -> Iterator[None]:
+    """End the process that starts programs with the tests."""
+    yield
+    STARTER.close()

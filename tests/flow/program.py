@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,10 @@ from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.world import World
+from tests.flow import warm_start
 from tests.waiting import patient, until
 
+ROOT = Path(__file__).parents[2]
 CANDIDATES, JOBS, APPLICATIONS, USERS = 24, 6, 20, 5
 RECORDS = {"user": USERS, "job": JOBS, "candidate": CANDIDATES, "application": APPLICATIONS}
 
@@ -37,6 +41,36 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     def lines(self) -> list[Any]:
         """Its output as one JSON document a line."""
         return [msgspec.json.decode(line) for line in self.out.splitlines()]
+
+
+class Starter:
+    """The process that has imported the program and starts it for this test process; see ``warm_start``."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._directory = tempfile.TemporaryDirectory(prefix="bridge-test-")
+
+    def command(self) -> list[str]:
+        """What to start in place of ``python -m bridge``."""
+        socket = f"{self._directory.name}/start"
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, warm_start.__file__, "serve", socket],
+                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert self._process.stdout is not None
+            assert self._process.stdout.readline() == "ready\n"
+        return [sys.executable, "-S", "-E", warm_start.__file__, "run", socket]
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+        self._directory.cleanup()
+
+
+STARTER = Starter()
 
 
 class Program:
@@ -86,7 +120,7 @@ class Program:
     async def _start(self, arguments: tuple[str, ...], environ: dict[str, str]) -> asyncio.subprocess.Process:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("BRIDGE_")}
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bridge", *arguments,
+            *STARTER.command(), *arguments,
             cwd=self.directory,
             env={**inherited, **environ},
             stdin=asyncio.subprocess.DEVNULL,
