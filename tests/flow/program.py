@@ -21,6 +21,7 @@ from tests.flow import warm_start
 from tests.waiting import patient, until
 
 ROOT = Path(__file__).parents[2]
+_FREE_PORTS = {"BRIDGE_API_PORT": "0", "BRIDGE_MONITORING_PORT": "0"}
 CANDIDATES, JOBS, APPLICATIONS, USERS = 24, 6, 20, 5
 RECORDS = {"user": USERS, "job": JOBS, "candidate": CANDIDATES, "application": APPLICATIONS}
 
@@ -122,7 +123,7 @@ class Program:
         return await asyncio.create_subprocess_exec(
             *STARTER.command(), *arguments,
             cwd=self.directory,
-            env={**inherited, **environ},
+            env={**inherited, **_FREE_PORTS, **environ},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -145,10 +146,6 @@ async def account() -> AsyncIterator[Remote]:
 def integration(url: str) -> str:
     """The part of a bridge.toml that names the account."""
     return f"""
-    [api]
-    port = 0
-    [monitoring]
-    port = 0
     [capture]
     poll_seconds = 0.3
     sweep_minutes = 0.01

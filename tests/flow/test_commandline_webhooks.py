@@ -162,9 +162,9 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(program: Program, *options: str, port: str = "0") -> AsyncIterator[Listener]:
+async def listening(program: Program, *options: str) -> AsyncIterator[Listener]:
     """It listens while the block lasts."""
-    async with program.running("listen", "--port", port, *options) as process:
+    async with program.running("listen", "--port", "0", *options) as process:
         assert process.stderr is not None
         said = (await asyncio.wait_for(process.stderr.readline(), patient(60))).decode()
         yield Listener(process, said.split()[2].rstrip("."))
@@ -183,8 +183,6 @@ def delivering(store_url: str, kafka: KafkaConfig, more: str = "") -> str:
     allow_http = true
     [webhooks]
     retry_seconds = [0.2, 0.2, 0.2]
-    [api]
-    port = 0
     {more}
     """
 
@@ -194,12 +192,12 @@ async def test_a_change_arrives_verified_and_the_log_shows_it(
 ) -> None:
     async with account() as remote:
         program = Program(tmp_path, delivering(store_url, kafka_config, integration(remote.url)))
-        async with listening(program) as draft:
-            created = await made(program, "--event", "candidate.updated", url=draft.url)
+        created = await made(program, "--event", "candidate.updated")
         async with program.running("run"):
             await program.loaded()
             secret = created["secrets"][0]["secret"]
-            async with listening(program, "--json", "--secret", secret, port=draft.port) as listener:
+            async with listening(program, "--json", "--secret", secret) as listener:
+                await program("endpoints", "update", created["endpoint"]["id"], "--url", listener.url)
                 await remote.change("update", "resource", 101, jobTitle="Engineer")
                 arrived = await listener.next()
             assert (arrived["type"], arrived["verified"]) == ("candidate.updated", "v1")
@@ -244,15 +242,14 @@ async def test_listening_takes_the_secrets_of_an_endpoint_from_the_store(
     store_url: str, kafka_config: KafkaConfig, tmp_path: Path
 ) -> None:
     program = Program(tmp_path, delivering(store_url, kafka_config))
-    async with listening(program) as draft:
-        pass
-    endpoint_id = (await made(program, "--signature", "both", url=draft.url))["endpoint"]["id"]
+    endpoint_id = (await made(program, "--signature", "both"))["endpoint"]["id"]
     await program("endpoints", "rotate", endpoint_id)
     options = ("--endpoint", endpoint_id, "--brief")
     async with (
         program.running("run", "--only", "webhooks"),
-        listening(program, *options, port=draft.port) as listener,
+        listening(program, *options) as listener,
     ):
+        await program("endpoints", "update", endpoint_id, "--url", listener.url)
         await program("endpoints", "test", endpoint_id)
         said = (await listener.line()).decode()
     assert "verified v1" in said
