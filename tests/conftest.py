@@ -145,9 +145,9 @@ async def postgres_url(databases: Databases) -> AsyncIterator[str]:
 @pytest.fixture
 async def store_url(databases: Databases) -> AsyncIterator[str]:
     """The URL of a database of this test's own, with the bridge's tables."""
-    name = await databases.create(template=await databases.migrated())
+    name = await databases.lend()
     yield databases.url(name)
-    await databases.drop(name)
+    await databases.give_back(name)
 
 
 # --- Kafka ------------------------------------------------------------------------------------------------
