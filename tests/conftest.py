@@ -63,8 +63,8 @@ def _refuse_default_ports(event: str, arguments: tuple[Any, ...]) -> None:
         raise AssertionError(f"a test binds {arguments[1]}: configure port 0")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # after pytest-randomly has shuffled, before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Scale the time that a test may take, and say what the workers of pytest-xdist share out, in what order.
 
     What takes long begins first and what is quick fills the end; among equals the order stays random.
@@ -76,6 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _stays_with_its_file(item):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=_begins)
+    yield
 
 
 def _stays_with_its_file(item: pytest.Item) -> bool:
