@@ -4,6 +4,7 @@
     kafka_bootstrap  the best broker to be had here              embedded_kafka  the broker of the demo
     broker           an Apache Kafka that the test may kill      topic_prefix    this test's own topics
     kafka_config     a KafkaConfig for kafka_bootstrap           data_dir        this test's own directory
+    install          a whole bridge on a simulated account
 
 PostgreSQL: ``BRIDGE_TEST_POSTGRES`` (the URL of a superuser) if set, else Docker, else the embedded server.
 Kafka: ``BRIDGE_TEST_KAFKA`` if set, else Docker, else Apache Kafka from Maven Central, else the embedded
@@ -11,6 +12,7 @@ broker; then tests marked ``system`` are skipped and the summary names them. Wit
 they fail instead. ``BRIDGE_TEST_PATIENCE`` scales every deadline (``tests.waiting``).
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -26,6 +28,7 @@ import pytest
 from bridge.config import KafkaConfig
 from tests import kafka_server, shared_servers
 from tests.databases import Databases
+from tests.installation import Install, Installation, installed
 from tests.kafka_server import Broker, NoKafkaError
 from tests.shared_servers import SharedServers, UnavailableError
 from tests.waiting import patient
@@ -221,6 +224,25 @@ def system_tests_have_a_real_kafka(request: pytest.FixtureRequest) -> None:
     """What is marked ``system`` is skipped, by name, where there is no real Apache Kafka."""
     if request.node.get_closest_marker("system"):
         request.getfixturevalue("real_kafka")
+
+
+@pytest.fixture
+async def install(
+    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
+) -> AsyncIterator[Install]:
+    """Installs a bridge on a simulated account, as ``installed`` does, in this test's database and topics."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def made(**given: Any) -> Installation:
+            here = {
+                "store_url": store_url,
+                "bootstrap_servers": embedded_kafka,
+                "topic_prefix": topic_prefix,
+                "data_dir": str(data_dir),
+            }
+            return await stack.enter_async_context(installed(**{**here, **given}))
+
+        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 import orjson
@@ -143,6 +143,12 @@ class Installation:
                 raise AssertionError("topics and truth differ:\n" + "\n".join(found))
             # Comparing a large account takes seconds of the machine that the bridge works on.
             await asyncio.sleep(min(30, max(0.2, 3 * (time.monotonic() - began))))
+
+
+class Install(Protocol):
+    """What the fixture ``install`` gives: ``await install(world=…)`` is a bridge that is not started."""
+
+    async def __call__(self, **given: Any) -> Installation: ...
 
 
 @contextlib.asynccontextmanager

@@ -155,6 +155,7 @@ class Broker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"LC_ALL": "C"},
+                start_new_session=True,  # Ctrl-C is for us, who end it
             )
 
     def _wait(self) -> None:

@@ -1,7 +1,6 @@
 """A commit fails when all was written: pages and ledger stand together or not at all (invariants 1 and 2)."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from bridge.simulator.world import World
 from bridge.store import cursors, overview, scans
 from bridge.store.database import Database
 from bridge.store.overview import Polls
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
 # Deferred: every statement of the transaction succeeds, and COMMIT is what fails.
@@ -33,20 +32,13 @@ async def db(store_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install) -> Installation:
     """A bridge that is not started; nothing but its first load and its polls will find a change."""
-    async with installed(
-        store_url,
-        embedded_kafka,
-        topic_prefix,
+    return await install(
         world=World(seed=5, candidates=40, jobs=3, applications=0, users=3, index_lag_seconds=0),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
         capture={"poll_seconds": 0.1, "sweep_minutes": 60.0},
-        data_dir=str(data_dir),
-    ) as made:
-        yield made
+    )
 
 
 async def _polls(db: Database) -> Polls:

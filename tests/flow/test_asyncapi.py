@@ -1,7 +1,6 @@
 """What a running bridge puts on Kafka is what the AsyncAPI document says, record by record."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from bridge import kafka
@@ -10,45 +9,42 @@ from contracts import asyncapi, topics
 from contracts.entities import Model
 from tests.commanding import Caller
 from tests.contracts import asyncapi_document as reading
-from tests.installation import installed
+from tests.installation import Install
 from tests.waiting import until
 
 
 async def test_every_record_is_one_of_the_messages_of_its_topic(
-    store_url: str, kafka_bootstrap: str, topic_prefix: str, data_dir: Path
+    install: Install, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
     document = asyncapi.document(topic_prefix)
     names = [channel["address"] for channel in document["channels"].values()]
     records: list[Record] = []
 
-    async with installed(
-        store_url,
-        kafka_bootstrap,
-        topic_prefix,
+    bridge = await install(
+        bootstrap_servers=kafka_bootstrap,
         topics_={"compacted": True},
         integration={"keep_previous": True, "remote_data": True},
-        data_dir=str(data_dir),
-    ) as bridge:
-        bridge.start()
-        await bridge.agree()
-        person = bridge.server.world.live["resource"].sample(0.5)
-        await bridge.simulator.change("update", "resource", person, firstname="Grace")
-        await bridge.agree()
-        await bridge.simulator.change("delete", "resource", person)
-        await bridge.agree()
-        async with (
-            Caller(bridge.settings) as caller,
-            kafka.Consumer(bridge.settings.kafka, names, start="beginning") as consumer,
-        ):
-            await caller.send_raw(b"no command", key="x")
-            await caller.run("passthrough.request", {"method": "GET", "path": "/api/v1/User"})
+    )
+    bridge.start()
+    await bridge.agree()
+    person = bridge.server.world.live["resource"].sample(0.5)
+    await bridge.simulator.change("update", "resource", person, firstname="Grace")
+    await bridge.agree()
+    await bridge.simulator.change("delete", "resource", person)
+    await bridge.agree()
+    async with (
+        Caller(bridge.settings) as caller,
+        kafka.Consumer(bridge.settings.kafka, names, start="beginning") as consumer,
+    ):
+        await caller.send_raw(b"no command", key="x")
+        await caller.run("passthrough.request", {"method": "GET", "path": "/api/v1/User"})
 
-            async def all_seen() -> bool:
-                records.extend(await consumer.read_to_end())
-                seen = {record.topic for record in records}
-                return seen == set(names) and None in {record.value for record in records}
+        async def all_seen() -> bool:
+            records.extend(await consumer.read_to_end())
+            seen = {record.topic for record in records}
+            return seen == set(names) and None in {record.value for record in records}
 
-            await until(all_seen)
+        await until(all_seen)
 
     kinds = {(record.topic, told(document, record)) for record in records}
     assert (topics.events(Model.CANDIDATE, topic_prefix), "Tombstone") in kinds

@@ -5,10 +5,9 @@ Everything runs against the real parts; only the clock is ours, at the two place
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,32 +29,25 @@ from contracts import ids, topics
 from contracts.dead_letters import DeadLetter, ParkedRecord
 from contracts.entities import Model
 from tests import oracle
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
-Make = Callable[..., contextlib.AbstractAsyncContextManager[Installation]]
 _RESOURCES = ("users", "jobs", "candidates", "applications", "statuses")
 _CANDIDATE, _OTHER = FIRST_IDS["resource"], FIRST_IDS["resource"] + 1
 
 
 @pytest.fixture
-def make(store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path) -> Make:
+def make(install: Install) -> Install:
     """A small account and a bridge that isn't started."""
-
-    def made(**more: Any) -> contextlib.AbstractAsyncContextManager[Installation]:
-        world = World(seed=7, candidates=24, jobs=8, applications=30, users=6, index_lag_seconds=0.1)
-        # An empty answer by chance is another reason to park a record, and a letter of its own.
-        options = Options(rate_limit_per_minute=0, index_lag_seconds=0.1, quirks_off=("empty_bodies",))
-        more = {"world": world, "options": options, "data_dir": str(data_dir), **more}
-        return installed(store_url, embedded_kafka, topic_prefix, **more)
-
-    return made
+    world = World(seed=7, candidates=24, jobs=8, applications=30, users=6, index_lag_seconds=0.1)
+    # An empty answer by chance is another reason to park a record, and a letter of its own.
+    options = Options(rate_limit_per_minute=0, index_lag_seconds=0.1, quirks_off=("empty_bodies",))
+    return partial(install, world=world, options=options)
 
 
 @pytest.fixture
-async def bridge(make: Make) -> AsyncIterator[Installation]:
-    async with make() as made:
-        yield made
+async def bridge(make: Install) -> Installation:
+    return await make()
 
 
 @pytest.fixture
@@ -155,9 +147,10 @@ async def _stranger(status: int, body: str, content_type: str) -> AsyncIterator[
     ],
 )
 async def test_another_server_at_the_address_is_told_and_nothing_ends(
-    make: Make, db: Database, status: int, body: str, content_type: str, words: str
+    make: Install, db: Database, status: int, body: str, content_type: str, words: str
 ) -> None:
-    async with _stranger(status, body, content_type) as url, make(integration={"base_url": url}) as bridge:
+    async with _stranger(status, body, content_type) as url:
+        bridge = await make(integration={"base_url": url})
         bridge.start()
         said = await _error(db)
         assert words in said
@@ -165,13 +158,13 @@ async def test_another_server_at_the_address_is_told_and_nothing_ends(
         bridge.check()
 
 
-async def test_no_server_at_the_address_is_told_and_nothing_ends(make: Make, db: Database) -> None:
+async def test_no_server_at_the_address_is_told_and_nothing_ends(make: Install, db: Database) -> None:
     async with _stranger(200, "", "text/html") as url:
         pass
-    async with make(integration={"base_url": url}) as bridge:
-        bridge.start()
-        assert f"{url}/api/Auth/ExchangeToken: can't connect" in await _error(db, "statuses")
-        bridge.check()
+    bridge = await make(integration={"base_url": url})
+    bridge.start()
+    assert f"{url}/api/Auth/ExchangeToken: can't connect" in await _error(db, "statuses")
+    bridge.check()
 
 
 async def test_a_dead_bearer_token_is_told_and_its_mending_is_noticed(
@@ -377,23 +370,23 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-async def test_a_clock_that_jumps_a_day_and_back_loses_no_change(make: Make, clock: Clock) -> None:
+async def test_a_clock_that_jumps_a_day_and_back_loses_no_change(make: Install, clock: Clock) -> None:
     # No sweep will find what the polls should have.
-    async with make(capture={"sweep_minutes": 600.0, "overlap_seconds": 5.0}) as bridge:
-        bridge.start()
+    bridge = await make(capture={"sweep_minutes": 600.0, "overlap_seconds": 5.0})
+    bridge.start()
+    await bridge.agree()
+    for number, days in enumerate((1, 0, -1, 0)):
+        await bridge.simulator.change("update", "resource", _CANDIDATE, surname=f"Before {number}")
+        clock.ahead = timedelta(days=days)
+        await bridge.simulator.change("update", "resource", _OTHER, surname=f"After {number}")
         await bridge.agree()
-        for number, days in enumerate((1, 0, -1, 0)):
-            await bridge.simulator.change("update", "resource", _CANDIDATE, surname=f"Before {number}")
-            clock.ahead = timedelta(days=days)
-            await bridge.simulator.change("update", "resource", _OTHER, surname=f"After {number}")
-            await bridge.agree()
 
 
-async def test_a_clock_that_was_wrong_at_the_start_loses_no_change(make: Make, clock: Clock) -> None:
+async def test_a_clock_that_was_wrong_at_the_start_loses_no_change(make: Install, clock: Clock) -> None:
     clock.ahead = timedelta(days=1)
-    async with make(capture={"sweep_minutes": 600.0, "overlap_seconds": 5.0}) as bridge:
-        bridge.start()
-        await bridge.agree()
-        clock.ahead = timedelta()
-        await bridge.simulator.change("update", "resource", _CANDIDATE, surname="Changed")
-        await bridge.agree()
+    bridge = await make(capture={"sweep_minutes": 600.0, "overlap_seconds": 5.0})
+    bridge.start()
+    await bridge.agree()
+    clock.ahead = timedelta()
+    await bridge.simulator.change("update", "resource", _CANDIDATE, surname="Changed")
+    await bridge.agree()

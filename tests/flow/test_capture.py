@@ -1,7 +1,5 @@
 """Capture from end to end: the simulator over HTTP, real PostgreSQL, a real broker, and the oracle."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,15 +7,12 @@ import pytest
 from bridge import kafka
 from contracts import ids, topics
 from contracts.entities import Model
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
-    async with installed(store_url, embedded_kafka, topic_prefix, data_dir=str(data_dir)) as made:
-        yield made
+async def bridge(install: Install) -> Installation:
+    return await install()
 
 
 async def test_the_first_load_says_what_the_account_holds(bridge: Installation) -> None:
@@ -38,19 +33,17 @@ async def test_random_changes_arrive_whatever_the_quirks(bridge: Installation) -
 
 
 async def test_a_compacted_topic_is_told_to_forget_what_was_deleted(
-    store_url: str, kafka_bootstrap: str, topic_prefix: str, data_dir: Path
+    install: Install, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
-    async with installed(
-        store_url, kafka_bootstrap, topic_prefix, topics_={"compacted": True}, data_dir=str(data_dir)
-    ) as bridge:
-        bridge.start()
-        await bridge.agree()
-        placement = bridge.server.world.live["opportunity_resource"].sample(0.5)
-        await bridge.simulator.change("delete", "opportunity_resource", placement)
-        await bridge.agree()
-        name = topics.events(Model.APPLICATION, topic_prefix)
-        async with kafka.Consumer(bridge.settings.kafka, [name]) as consumer:
-            records = await consumer.read_to_end()
+    bridge = await install(bootstrap_servers=kafka_bootstrap, topics_={"compacted": True})
+    bridge.start()
+    await bridge.agree()
+    placement = bridge.server.world.live["opportunity_resource"].sample(0.5)
+    await bridge.simulator.change("delete", "opportunity_resource", placement)
+    await bridge.agree()
+    name = topics.events(Model.APPLICATION, topic_prefix)
+    async with kafka.Consumer(bridge.settings.kafka, [name]) as consumer:
+        records = await consumer.read_to_end()
     key = ids.entity_id(INTEGRATION, Model.APPLICATION, str(placement)).encode()
     *_, deleted, tombstone = [record for record in records if record.key == key]
     assert dict(deleted.headers)["ce_type"] == b"application.deleted"

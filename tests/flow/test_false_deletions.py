@@ -4,8 +4,6 @@ Each case breaks requests in bursts while sweeps run and records change; every `
 for by the simulator's journal all the while, and when the faults are over the topics must equal the truth.
 """
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests import oracle
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
 _LISTS = "/api/v1/*/PagedSearch"
@@ -28,24 +26,18 @@ _SLOW = ("cut", 401, 404, 500)
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install) -> Installation:
     """A bridge that has read its account; sweeps follow each other closely."""
-    async with installed(
-        store_url,
-        embedded_kafka,
-        topic_prefix,
+    made = await install(
         world=World(seed=3, candidates=24, jobs=8, applications=24, users=21, index_lag_seconds=0.1),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0.1, empty_body_rate=0.01),
         capture={"poll_seconds": 0.1, "sweep_minutes": 0.002},
-        data_dir=str(data_dir),
-    ) as made:
-        for _ in range(3):
-            made.server.world.change("create", "status", name=_FLEETING, group="Internal")
-        made.start()
-        await made.agree()
-        yield made
+    )
+    for _ in range(3):
+        made.server.world.change("create", "status", name=_FLEETING, group="Internal")
+    made.start()
+    await made.agree()
+    return made
 
 
 def _status(code: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The guard: a 30 percent disappearance waits for a person's word, which is carried out to the letter."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from bridge.store.deletions import Held
 from contracts import ids
 from contracts.entities import Model
 from tests import oracle
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
 _CANDIDATES = 40
@@ -21,22 +20,16 @@ _THIRTY_PERCENT = 12
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install) -> Installation:
     """A bridge that has read its account, under the guard's default percentage."""
-    async with installed(
-        store_url,
-        embedded_kafka,
-        topic_prefix,
+    made = await install(
         world=World(seed=5, candidates=_CANDIDATES, jobs=5, applications=0, users=14, index_lag_seconds=0),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
         capture={"poll_seconds": 0.1, "sweep_minutes": 0.002, "deletion_limit_percent": 10},
-        data_dir=str(data_dir),
-    ) as made:
-        made.start()
-        await made.agree()
-        yield made
+    )
+    made.start()
+    await made.agree()
+    return made
 
 
 @pytest.fixture

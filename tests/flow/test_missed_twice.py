@@ -1,7 +1,5 @@
 """Users can't be read by id: only two complete reads, one right after the other, may miss one for good."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,31 +7,25 @@ import pytest
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests import oracle
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
 _USERS = "/api/v1/User/PagedSearch"
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install) -> Installation:
     """A bridge that knows an account whose users fit on one page, a new one among them."""
-    async with installed(
-        store_url,
-        embedded_kafka,
-        topic_prefix,
+    made = await install(
         world=World(seed=5, candidates=3, jobs=2, applications=0, users=6, index_lag_seconds=0),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
         capture={"poll_seconds": 0.1},
-        data_dir=str(data_dir),
-    ) as made:
-        made.start()
-        await made.agree()
-        made.server.world.change("create", "user", firstName="Ada", surname="New")
-        await made.agree()
-        yield made
+    )
+    made.start()
+    await made.agree()
+    made.server.world.change("create", "user", firstName="Ada", surname="New")
+    await made.agree()
+    return made
 
 
 def _stale_then(bridge: Installation, between: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from contracts.entities import Model
 from tests import oracle
 from tests.crash.killable import Killable
 from tests.flow.tracker_account import SEALER
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.unit.capture_records import HASHER, family, member
 from tests.waiting import until
 
@@ -97,18 +97,12 @@ def entity_id(model: str, remote_id: str) -> str:
 
 
 @pytest.fixture
-async def start(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Started]:
+async def start(install: Install, store_url: str, topic_prefix: str) -> AsyncIterator[Started]:
     """``await start(keep_previous=True)`` runs a bridge with those settings of its integration."""
     async with AsyncExitStack() as stack:
 
         async def started(run: bool = True, **settings: Any) -> Watched:
-            bridge = await stack.enter_async_context(
-                installed(
-                    store_url, embedded_kafka, topic_prefix, data_dir=str(data_dir), integration=settings
-                )
-            )
+            bridge = await install(integration=settings)
             await app.make_topics(bridge.settings)
             names = list(topics.all_events(topic_prefix).values())
             consumer = kafka.Consumer(bridge.settings.kafka, names, start="beginning")

@@ -17,7 +17,7 @@ from bridge.store.database import Database
 from contracts import topics
 from tests import oracle
 from tests.databases import Databases
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.oracle import Topics
 from tests.waiting import until
 
@@ -26,31 +26,31 @@ RAISED = 1_000_000
 
 
 async def test_what_was_restored_catches_up_with_what_consumers_know(
-    databases: Databases, store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
+    databases: Databases, store_url: str, install: Install
 ) -> None:
-    async with installed(store_url, embedded_kafka, topic_prefix, data_dir=str(data_dir)) as bridge:
-        bridge.start()
-        await bridge.agree()
-        await bridge.stop()
-        backup = await databases.create(template=urlsplit(store_url).path.removeprefix("/"))
-        bridge.start()
-        await life_goes_on(bridge)
-        await bridge.stop()
-        await told_after_the_last_event(bridge)
+    bridge = await install()
+    bridge.start()
+    await bridge.agree()
+    await bridge.stop()
+    backup = await databases.create(template=urlsplit(store_url).path.removeprefix("/"))
+    bridge.start()
+    await life_goes_on(bridge)
+    await bridge.stop()
+    await told_after_the_last_event(bridge)
 
-        restored = databases.url(backup)
-        store = msgspec.structs.replace(bridge.settings.store, url=Secret(restored))
-        bridge.settings = msgspec.structs.replace(bridge.settings, store=store)
-        async with await Database.open(restored) as db:
-            await read_again(bridge, db)
-            await db.execute(raising())
-            bridge.start()
-            await republished(bridge, db)
-            await until(lambda: sent(db), 60)
-            await bridge.stop()
+    restored = databases.url(backup)
+    store = msgspec.structs.replace(bridge.settings.store, url=Secret(restored))
+    bridge.settings = msgspec.structs.replace(bridge.settings, store=store)
+    async with await Database.open(restored) as db:
+        await read_again(bridge, db)
+        await db.execute(raising())
+        bridge.start()
+        await republished(bridge, db)
+        await until(lambda: sent(db), 60)
+        await bridge.stop()
 
-        kept = consumed(await records(bridge))
-        assert oracle.differences(kept, INTEGRATION, await bridge.simulator.truth()) == []
+    kept = consumed(await records(bridge))
+    assert oracle.differences(kept, INTEGRATION, await bridge.simulator.truth()) == []
     await databases.drop(backup)
 
 

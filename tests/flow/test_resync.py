@@ -1,8 +1,6 @@
 """``bridge resync``: every record of every model is read anew; republished, it is created once more."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +10,14 @@ from bridge.commandline import resync
 from bridge.store import outbox, scans
 from bridge.store.database import Database
 from contracts.entities import Model
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.oracle import Topics
 from tests.waiting import until
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
-    async with installed(store_url, embedded_kafka, topic_prefix, data_dir=str(data_dir)) as made:
-        yield made
+async def bridge(install: Install) -> Installation:
+    return await install()
 
 
 async def _resync(bridge: Installation, *, republish: bool) -> None:

@@ -1,9 +1,7 @@
 """A scan that can't go on says so until it can, and holds up no poll."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -14,27 +12,21 @@ from bridge.commandline import standing, status
 from bridge.commandline.standing import ResourceStanding
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from tests.installation import Installation, installed
+from tests.installation import Install, Installation
 from tests.waiting import until
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install) -> Installation:
     """A bridge that has read its account; sweeps follow each other closely."""
-    async with installed(
-        store_url,
-        embedded_kafka,
-        topic_prefix,
+    made = await install(
         world=World(seed=5, candidates=30, jobs=3, applications=0, users=3, index_lag_seconds=0),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
         capture={"poll_seconds": 0.1, "sweep_minutes": 0.002},
-        data_dir=str(data_dir),
-    ) as made:
-        made.start()
-        await made.agree()
-        yield made
+    )
+    made.start()
+    await made.agree()
+    return made
 
 
 async def _candidates(here: Opened) -> ResourceStanding:

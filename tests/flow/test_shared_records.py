@@ -1,31 +1,22 @@
 """Tags and roles belong to every record that carries them: no order of reading makes one blink."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from bridge.simulator.world import World
 from tests import oracle
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install) -> Installation:
     """A bridge that has read its account, whose polls find what changed before its sweeps do."""
-    async with installed(
-        store_url,
-        embedded_kafka,
-        topic_prefix,
+    made = await install(
         world=World(seed=5, candidates=40, jobs=3, applications=0, users=3, index_lag_seconds=0),
         capture={"poll_seconds": 0.2, "sweep_minutes": 60.0},
-        data_dir=str(data_dir),
-    ) as made:
-        made.start()
-        await made.agree()
-        yield made
+    )
+    made.start()
+    await made.agree()
+    return made
 
 
 async def test_a_tag_that_moves_to_another_candidate_is_never_deleted(bridge: Installation) -> None:

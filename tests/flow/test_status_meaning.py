@@ -1,7 +1,5 @@
 """What a placement status means is part of every application that stands at it, also after a restart."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,35 +9,27 @@ from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import overview, scans
 from bridge.store.database import Database
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install, store_url: str) -> Installation:
     """A bridge whose first loads have ended; the next sweep by the clock is an hour away."""
-    async with (
-        installed(
-            store_url,
-            embedded_kafka,
-            topic_prefix,
-            world=World(seed=5, candidates=20, jobs=4, applications=40, users=3, index_lag_seconds=0),
-            options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
-            capture={"poll_seconds": 0.2, "sweep_minutes": 60.0},
-            data_dir=str(data_dir),
-        ) as made,
-        await Database.open(store_url, 2) as db,
-    ):
-        made.start()
-        await made.agree()
+    made = await install(
+        world=World(seed=5, candidates=20, jobs=4, applications=40, users=3, index_lag_seconds=0),
+        options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
+        capture={"poll_seconds": 0.2, "sweep_minutes": 60.0},
+    )
+    made.start()
+    await made.agree()
+    async with await Database.open(store_url, 2) as db:
 
         async def loaded() -> bool:
             return await scans.last_finished(db, INTEGRATION, "applications") is not None
 
         await until(loaded)
-        yield made
+    return made
 
 
 def _turn(bridge: Installation) -> int:

@@ -1,31 +1,21 @@
 """Records that never answer by id hold up themselves, and nobody else."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from bridge.simulator.world import World
-from tests.installation import Installation, installed
+from tests.installation import Install, Installation
 from tests.waiting import until
 
 _STUBBORN = 4
 
 
 @pytest.fixture
-async def bridge(
-    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
-) -> AsyncIterator[Installation]:
+async def bridge(install: Install) -> Installation:
     """A bridge on a small account, not started."""
-    async with installed(
-        store_url,
-        embedded_kafka,
-        topic_prefix,
+    return await install(
         world=World(seed=5, candidates=30, jobs=3, applications=0, users=3, index_lag_seconds=0),
         capture={"poll_seconds": 0.3, "sweep_minutes": 0.005},
-        data_dir=str(data_dir),
-    ) as made:
-        yield made
+    )
 
 
 async def _refuse(bridge: Installation, record_ids: list[int], status: int) -> None:

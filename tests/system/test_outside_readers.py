@@ -4,7 +4,6 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import cast
 
@@ -16,7 +15,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage
 from contracts import topics
 from contracts.entities import Model
 from tests.contracts.engines import event_schema, verdicts
-from tests.installation import installed
+from tests.installation import Install
 
 pytestmark = pytest.mark.system
 
@@ -47,15 +46,15 @@ def _read_all(bootstrap: str, names: list[str]) -> Iterator[confluent_kafka.Mess
 
 
 async def test_librdkafka_cloudevents_and_two_schema_engines_agree_on_every_event(
-    store_url: str, real_kafka: str, topic_prefix: str, data_dir: Path
+    install: Install, real_kafka: str, topic_prefix: str
 ) -> None:
-    async with installed(store_url, real_kafka, topic_prefix, data_dir=str(data_dir)) as bridge:
-        bridge.start()
-        await bridge.agree()
-        rng = Random(23)
-        for _ in range(300):
-            bridge.server.world.random_change(rng)
-        ours = await bridge.agree()
+    bridge = await install(bootstrap_servers=real_kafka)
+    bridge.start()
+    await bridge.agree()
+    rng = Random(23)
+    for _ in range(300):
+        bridge.server.world.random_change(rng)
+    ours = await bridge.agree()
     names = topics.all_events(topic_prefix)
     by_topic = {name: model for model, name in names.items()}
     messages = await asyncio.to_thread(lambda: list(_read_all(real_kafka, list(by_topic))))
