@@ -1,15 +1,29 @@
-"""The README's table of an endpoint's options says what the API and the command line take."""
+"""The README's table of an endpoint's options says what the API and the command line take, its example what
+comes about endpoints.
+"""
 
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import msgspec
 
 from bridge.api import openapi
 from bridge.commandline import subscribing
-from contracts.webhooks import EndpointChange, NewEndpoint
+from bridge.webhooks import operational
+from contracts import codec
+from contracts.webhooks import (
+    TEST_TYPE,
+    EndpointChange,
+    EventType,
+    ExactEventType,
+    NewEndpoint,
+    OperationalEvent,
+    OperationalType,
+)
 from tests import declared
-from tests.house.test_readme import TEXT, rows
+from tests.house.test_readme import EXAMPLES, TEXT, rows
 
 Row = dict[str, str]
 HEADINGS = ("option", "field", "value", "default", "meaning")
@@ -57,6 +71,25 @@ def test_the_options_are_those_of_the_command_line() -> None:
     assert named == (create | {"--url"}) - {"--json"}
     (sentence,) = re.findall(r"`bridge endpoints update` takes back with (.*?)\.\n", TEXT, re.S)
     assert set(re.findall("`(--[a-z-]+)", sentence)) == update - create - {"--url"}
+
+
+def test_the_example_of_an_event_about_an_endpoint_is_one_and_shows_every_field() -> None:
+    (shown,) = [one for one in EXAMPLES if one["type"].startswith("endpoint.")]
+    event = msgspec.convert(shown, OperationalEvent)
+    assert msgspec.json.decode(codec.encode(event)) == shown
+    assert None not in shown["data"].values()
+
+
+def test_every_type_about_endpoints_is_named_produced_and_can_be_asked_for() -> None:
+    source = Path(operational.__file__).read_text(encoding="utf-8")
+    for kind in get_args(OperationalType):
+        assert f"`{kind}`" in TEXT, f"README.md: say when {kind} comes"
+        assert f'_tell(tx, sealer, "{kind}"' in source, (
+            f"{kind}: bridge/webhooks/operational.py never tells it"
+        )
+        assert msgspec.convert([kind], list[EventType]) == [kind]
+        assert msgspec.convert([kind], list[ExactEventType]) == [kind]
+    assert f"`{TEST_TYPE}`" in TEXT
 
 
 def values(schema: dict[str, Any]) -> str:
