@@ -1,12 +1,13 @@
 """The oracle: what the topics say against what the simulator knows. Pure.
 
 ``Topics`` takes every record of the event topics in order and refuses what no topic may hold; its ``state``
-is the topics materialised by key. ``differences`` holds that against the simulator's truth.
+is the topics materialised by key. ``differences`` holds that against the simulator's truth, every key of
+both sides.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ import orjson
 
 from bridge.kafka import Record
 from contracts import codec, ids
-from contracts.entities import STRUCTS, Model
+from contracts.entities import STRUCTS, UNHASHED, Model
 
 _REFERENCES = {
     "job_id": Model.JOB,
@@ -104,32 +105,49 @@ def _changed(model: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
 
 
 def expected(integration_id: str, model: str, truth: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The simulator's truth with the bridge's ids: entity id → the fields it knows of."""
-    found = {}
-    for line in truth:
-        record = {name: _translated(integration_id, name, value) for name, value in line["record"].items()}
-        if model in ("candidate_tag", "job_user_role_assignment", "job_hiring_team_member"):
-            record.pop("remote_id", None)
-        found[ids.entity_id(integration_id, Model(model), line["remote_id"])] = record
-    return found
+    """The simulator's truth with the bridge's ids: entity id → record."""
+    return {
+        ids.entity_id(integration_id, Model(model), line["remote_id"]): {
+            name: _translated(integration_id, name, value) for name, value in line["record"].items()
+        }
+        for line in truth
+    }
 
 
 def differences(
     topics: Topics, integration_id: str, truth: Mapping[str, list[dict[str, Any]]], limit: int = 20
 ) -> list[str]:
     """Where topics and truth differ; empty when they say the same of all twelve models."""
+    return compare(topics.state, integration_id, truth)[:limit]
+
+
+def compare(
+    state: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    integration_id: str,
+    truth: Mapping[str, list[dict[str, Any]]],
+) -> list[str]:
+    """Where the records of ``state`` (model → entity id → record) and the truth differ.
+
+    A key that only one side knows is a difference, but for those that the bridge makes (``UNHASHED``).
+    """
     found: list[str] = []
     for model, lines in truth.items():
-        want, have = expected(integration_id, model, lines), topics.state[model]
+        want, have = expected(integration_id, model, lines), state[model]
         found += [f"{model}: missing {_name(want[k])}" for k in want.keys() - have.keys()]
         found += [f"{model}: too many {_name(have[k])}" for k in have.keys() - want.keys()]
         for key in want.keys() & have.keys():
-            for name, value in want[key].items():
-                if _canonical(value) != _canonical(have[key][name]):
-                    found.append(
-                        f"{model} {_name(want[key])}.{name}: {have[key][name]!r}, truth {value!r}"[:400]
-                    )
-    return found[:limit]
+            found += [f"{model} {_name(want[key])}{one}"[:400] for one in _compare(have[key], want[key])]
+    return found
+
+
+def _compare(have: Mapping[str, Any], want: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted((have.keys() | want.keys()) - UNHASHED):
+        if name not in want:
+            yield f".{name}: {have[name]!r}, and the truth has no such field"
+        elif name not in have:
+            yield f".{name}: missing, truth {want[name]!r}"
+        elif _canonical(have[name]) != _canonical(want[name]):
+            yield f".{name}: {have[name]!r}, truth {want[name]!r}"
 
 
 def false_deletions(
@@ -163,11 +181,11 @@ def _translated(integration_id: str, name: str, value: Any) -> Any:
 
 
 def _canonical(value: Any) -> Any:
-    """Times by their moment, numbers by their value, objects without their empty fields."""
+    """Times by their moment, numbers by their value."""
     if isinstance(value, str) and _INSTANT.match(value):
         return datetime.fromisoformat(value).astimezone(UTC)
     if isinstance(value, dict):
-        return {k: _canonical(v) for k, v in value.items() if v is not None}
+        return {k: _canonical(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_canonical(v) for v in value]
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -175,6 +175,13 @@ def update(
     timeout: _Timeout = None,
     order: _Order = None,
     signature: _Signature = None,
+    operational: Annotated[
+        bool | None,
+        typer.Option(
+            "--operational/--no-operational",
+            help="It gets what happens to its owner's endpoints, or records' events.",
+        ),
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Change what is given, and nothing else. A list replaces the one before."""
@@ -189,6 +196,7 @@ def update(
         timeout_seconds=timeout,
         order=order,
         signature=signature,
+        operational=operational,
     )
     if rate is not None:
         raw["rate_limit_per_second"] = rate or None

@@ -1,7 +1,8 @@
 """The unified records that a TrackerRMS record stands for: our own reading of docs/assumptions.md.
 
 Written apart from the bridge's normaliser, so that one mistake can't hide in both. References are given as
-``remote:<remote id>``; fields are those the connector covers, without ids, ``changed_at`` and raw data.
+``remote:<remote id>``. A record has every field of its model but those that the bridge makes: ids,
+``changed_at``, ``remote_deleted_at`` and raw data.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from bridge.simulator.absent import ABSENT
 from bridge.simulator.generate import OWNER_SLOTS, Record
 from bridge.simulator.local_time import LocalTime
 from bridge.simulator.pools import COUNTRIES, OPPORTUNITY_STATUSES, ROLES
@@ -129,10 +131,12 @@ class Unifier:
         yield (
             ("user", str(record_id)),
             {
+                **ABSENT["user"],
                 "remote_id": str(record_id),
                 "first_name": text(record["firstName"]),
                 "last_name": text(record["surname"]),
                 "email": _email(text(record["email"])),
+                "status": "ACTIVE" if record["active"] else "INACTIVE",
             },
         )
 
@@ -147,6 +151,7 @@ class Unifier:
         phones = ((text(record["mobilePhone"]), "MOBILE"), (text(record["telephone"]), None))
         addresses = (_email(text(record["email"])), _email(text(record["email2"])))
         return {
+            **ABSENT["candidate"],
             "remote_id": remote_id,
             "first_name": text(record["firstName"]),
             "last_name": text(record["surname"]),
@@ -176,6 +181,7 @@ class Unifier:
         work_type, per = text(record["workType"]), text(record["publishSalaryPer"])
         closed_at = text(record["dateFilled"]) or text(record["filled"]) or text(record["closed"])
         return {
+            **ABSENT["job"],
             "remote_id": remote_id,
             "name": text(record["opportunityName"]),
             "job_code": text(record["publishReference"]) or self._code(remote_id),
@@ -201,6 +207,7 @@ class Unifier:
 
     def _posting(self, remote_id: str, record: Record) -> Unified:
         return {
+            **ABSENT["job_posting"],
             "remote_id": remote_id,
             "title": text(record["publishTitle"]),
             "description_html": text(record["publishDescription"]),
@@ -248,6 +255,7 @@ class Unifier:
         yield (
             ("application", str(record_id)),
             {
+                **ABSENT["application"],
                 "remote_id": str(record_id),
                 "outcome": outcome,
                 "rejection_reason_name": reason,
@@ -263,7 +271,11 @@ class Unifier:
         found: dict[Key, Unified] = {}
         for place, (status_id, status) in enumerate(self._statuses.items()):
             named = {"remote_id": str(status_id), "name": text(status["name"])}
-            found["application_stage", str(status_id)] = {**named, "global_index": place}
+            found["application_stage", str(status_id)] = {
+                **ABSENT["application_stage"],
+                **named,
+                "global_index": place,
+            }
             if status["group"] == "Rejected":
                 found["rejection_reason", str(status_id)] = named
         return found

@@ -40,6 +40,13 @@ class Logged(Struct, frozen=True, kw_only=True, gc=False):
     signed_with: str
 
 
+class Failure(Struct, frozen=True, kw_only=True):
+    """What an attempt that failed met: a status, where there was one, and the name of what went wrong."""
+
+    status: int | None
+    error: str | None
+
+
 async def log(tx: Tx, lines: Sequence[Logged]) -> None:
     """Add lines, all at once."""
     await tx.copy_records_to_table(
@@ -63,6 +70,16 @@ async def delivered(db: "Database | Tx", delivery_ids: Sequence[str]) -> set[str
         delivery_ids,
     )
     return {row[0] for row in rows}
+
+
+async def last_failure(tx: Tx, endpoint_id: str) -> Failure | None:
+    """Return what the endpoint's last attempt that failed met; ``None`` where the log has none."""
+    row = await tx.fetchrow(
+        "SELECT status, error FROM webhook_attempts WHERE endpoint_id = $1 AND NOT delivered "
+        "ORDER BY at DESC LIMIT 1",
+        endpoint_id,
+    )
+    return None if row is None else Failure(status=row["status"], error=row["error"])
 
 
 async def prune(db: Database, days: float, batch: int = 20_000) -> int:

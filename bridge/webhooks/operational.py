@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from bridge.sealing import Sealer
-from bridge.store import endpoints, health, owed
+from bridge.store import delivery_log, endpoints, health, owed
 from bridge.store.database import Tx
 from bridge.store.health import Standing
 from bridge.store.owed import BODY_PURPOSE, Event, Parked
@@ -84,6 +84,8 @@ async def _tell(
     ]
     if not listeners:
         return
+    works = kind == "endpoint.recovered"
+    failure = None if works else await delivery_log.last_failure(tx, endpoint.id)
     now = datetime.now(UTC)
     news = EndpointNews(
         endpoint_id=endpoint.id,
@@ -92,7 +94,8 @@ async def _tell(
         message=message,
         reason=reason,
         failing_since=standing.failing_since if standing else None,
-        last_error=standing.last_error if standing else None,
+        last_status=failure.status if failure else None,
+        last_error=failure.error if failure else None,
     )
     event_id = ids.operational_id(endpoint.id, kind, now.isoformat())
     event = OperationalEvent(id=event_id, type=kind, subject=endpoint.id, time=now, data=news)

@@ -7,7 +7,7 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
-from bridge.api import openapi
+from bridge.api import openapi, serving
 from bridge.api.operations import OPERATIONS
 from tests.api import fuzzing
 from tests.api.service import Client, Service
@@ -30,6 +30,18 @@ def test_every_operation_has_a_text_and_says_how_it_refuses() -> None:
         assert made["summary"]
         assert "\n  " not in made.get("description", "")
         assert {"400", "401", "429", "500", "503"} <= made["responses"].keys()
+
+
+async def test_every_route_of_the_service_is_in_it_and_no_other(service: Service) -> None:
+    app = serving.application(service.parts, 600)
+    routes = {
+        (route.method.lower(), route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    told = {(method, path) for path, item in DOCUMENT["paths"].items() for method in item}
+    # The document itself is found by who looks for it.
+    assert routes - {("get", "/v1/openapi.json")} == told
 
 
 def test_only_health_needs_no_token() -> None:

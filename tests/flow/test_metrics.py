@@ -119,6 +119,15 @@ def test_every_metric_of_the_documented_list_has_a_value(shown: Shown) -> None:
     assert {n for n in samples if n.startswith("bridge_")} == {name for name, *_ in metrics.documented()}
 
 
+def test_every_counter_and_histogram_has_counted(shown: Shown) -> None:
+    silent = []
+    for name, kind, *_ in metrics.documented():
+        sample = {"counter": name, "histogram": f"{name}_count"}.get(kind)
+        if sample is not None and shown.value(sample) == 0:
+            silent.append(name)
+    assert silent == [], "the demo has all of the bridge at work, and these counted nothing"
+
+
 def test_types_and_labels_are_those_documented(shown: Shown) -> None:
     for name, kind, labels, meaning in metrics.documented():
         family = shown.families[name.removesuffix("_total")]

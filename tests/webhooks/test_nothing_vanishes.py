@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import orjson
+import msgspec
 import pytest
 
 from bridge.config import Config, KafkaConfig
@@ -133,11 +133,11 @@ async def test_owners_are_told_of_endpoints_that_are_gone(hooks: Delivering) -> 
         hooks.start()
         await hooks.send()
         await until(lambda: bool(listener.captures))
-        told = listener.captures[0].event
-        assert (told["type"], told["subject"]) == ("endpoint.disabled", endpoint.id)
-        assert OperationalEvent.__struct_fields__
-        assert told["data"]["where"] == "http://127.0.0.1"
-        assert "/hook" not in orjson.dumps(told).decode()
+        told = msgspec.json.decode(listener.captures[0].body, type=OperationalEvent)
+        assert (told.type, told.subject) == ("endpoint.disabled", endpoint.id)
+        assert (told.data.where, told.data.owner) == ("http://127.0.0.1", "acme")
+        assert (told.data.reason, told.data.last_status, told.data.last_error) == ("410", 410, "gone")
+        assert b"/hook" not in listener.captures[0].body
         assert stranger.captures == []
 
 
@@ -157,6 +157,10 @@ async def test_who_does_nothing_but_fail_is_warned_and_then_disabled(impatient: 
         await until(lambda: len(listener.captures) == 2, 60)
         types = [capture.event["type"] for capture in listener.captures]
         assert types == ["endpoint.failing", "endpoint.disabled"]
+        for capture in listener.captures:
+            news = capture.event["data"]
+            assert (news["last_status"], news["last_error"]) == (500, "server_error")
+            assert news["failing_since"] is not None
         reason = await hooks.db.fetchval("SELECT disabled_reason FROM endpoints WHERE NOT enabled")
         assert reason.startswith("failing for")
 
@@ -171,6 +175,7 @@ async def test_who_recovers_in_time_is_not_disabled(impatient: Config) -> None:
         await until(lambda: len(listener.captures) == 2, 60)
         types = [capture.event["type"] for capture in listener.captures]
         assert types == ["endpoint.failing", "endpoint.recovered"]
+        assert listener.captures[1].event["data"]["last_status"] is None
 
 
 async def test_lists_filter_and_go_on_page_by_page(hooks: Delivering) -> None:
