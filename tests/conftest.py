@@ -26,17 +26,17 @@ import psutil
 import pytest
 
 from bridge.config import KafkaConfig
-from tests import kafka_server, shared_servers
+from tests import kafka_server, scheduling, shared_servers
 from tests.databases import Databases
 from tests.installation import Install, Installation, installed
 from tests.kafka_server import Broker, NoKafkaError
+from tests.scheduling import Scheduling
 from tests.shared_servers import SharedServers, UnavailableError
 from tests.waiting import patient
 
 _TEST_SECONDS = 150.0
 _SERVERS = pytest.StashKey[SharedServers]()
 _DEFAULT_PORTS = (8420, 8421)
-_HERE = Path(__file__).parent
 
 # --- the run ----------------------------------------------------------------------------------------------
 
@@ -66,36 +66,27 @@ def _refuse_default_ports(event: str, arguments: tuple[Any, ...]) -> None:
         raise AssertionError(f"a test binds {arguments[1]}: configure port 0")
 
 
-@pytest.hookimpl(wrapper=True)  # after pytest-randomly has shuffled, before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Scale the time that a test may take, and say what the workers of pytest-xdist share out, in what order.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Share the tests out in our way."""
+    return Scheduling(config, log)
 
-    What takes long begins first and what is quick fills the end; among equals the order stays random.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Scale the time that a test may take, and let what takes long begin first, so that nothing is late.
+
+    Among equals the order stays random.
     """
     for item in items:
         marker = item.get_closest_marker("timeout")
         seconds = marker.args[0] if marker else _TEST_SECONDS
         item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
-        if _stays_with_its_file(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=_begins)
-    yield
-
-
-def _stays_with_its_file(item: pytest.Item) -> bool:
-    """Whether one process runs all tests of the file: they share a fixture, or are quicker than a message."""
-    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 (pytest publishes no other)
-    return _is_quick(item) or any(made[-1].scope in ("module", "package") for made in fixtures if made)
-
-
-def _is_quick(item: pytest.Item) -> bool:
-    return item.path.relative_to(_HERE).parts[0] in ("unit", "house", "contracts")
 
 
 def _begins(item: pytest.Item) -> int:
     if item.get_closest_marker("slow"):
         return 0
-    return 3 if _is_quick(item) else 1 if _stays_with_its_file(item) else 2
+    return 3 if scheduling.is_quick(item.path) else 1 if scheduling.stays_together(item.path) else 2
 
 
 @pytest.fixture(scope="session", autouse=True)

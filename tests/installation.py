@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from typing import Any, Protocol, Self
 
 import aiohttp
 import orjson
 
 from bridge import app, config, kafka
+from bridge.app import Role
 from bridge.config import Config
 from bridge.kafka import Consumer
 from bridge.simulator import server
@@ -87,8 +88,11 @@ class Simulated:
 class Installation:
     """A bridge that can be started, stopped and looked at from its topics."""
 
-    def __init__(self, settings: Config, simulator: Simulated, server_: Server) -> None:
+    def __init__(
+        self, settings: Config, simulator: Simulated, server_: Server, roles: Collection[Role]
+    ) -> None:
         self.settings = settings
+        self.roles = roles
         self.simulator = simulator
         self.server = server_
         self.topics = Topics()
@@ -104,8 +108,9 @@ class Installation:
         await self._stack.aclose()
 
     def start(self, run: Coroutine[Any, Any, int] | None = None) -> None:
-        """Start every stage in this process; ``run`` stands in for ``app.run``."""
-        self._running = asyncio.create_task(run or app.run(self.settings, signals=()), name="bridge")
+        """Start the stages of its roles in this process; ``run`` stands in for ``app.run``."""
+        running = run or app.run(self.settings, self.roles, signals=())
+        self._running = asyncio.create_task(running, name="bridge")
 
     async def stop(self) -> None:
         """Cut it off in the middle, as a kill would as far as the store can tell."""
@@ -162,6 +167,7 @@ async def installed(
     capture: dict[str, Any] | None = None,
     integration: dict[str, Any] | None = None,
     topics_: dict[str, Any] | None = None,
+    roles: Collection[Role] = ("poller", "relay"),
     data_dir: str,
 ) -> AsyncIterator[Installation]:
     """A simulator, and a bridge that is configured for it and not started yet."""
@@ -204,7 +210,7 @@ async def installed(
     try:
         async with (
             aiohttp.ClientSession() as http,
-            Installation(settings, Simulated(running.url, http), running) as made,
+            Installation(settings, Simulated(running.url, http), running, roles) as made,
         ):
             yield made
     finally:

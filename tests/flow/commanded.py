@@ -203,6 +203,7 @@ async def commanded(
             options=options or calm,
             integration=integration,
             topics_=kafka_,
+            roles=("poller", "relay", "commands"),
         ) as bridge:
             given = {"readback_seconds": 0.5, "deadline_seconds": 20.0} | commands
             bridge.settings = msgspec.structs.replace(

@@ -23,6 +23,7 @@ async def test_every_record_is_one_of_the_messages_of_its_topic(
     bridge = await install(
         bootstrap_servers=kafka_bootstrap,
         topics_={"compacted": True},
+        roles=("poller", "relay", "commands"),
         integration={"keep_previous": True, "remote_data": True},
     )
     bridge.start()

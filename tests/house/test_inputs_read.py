@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import pytest
 from msgspec import Struct
 
 from bridge import config
@@ -20,6 +21,8 @@ NOT_READ = {
     ("AdditionalEmail", "type"): "TrackerRMS has no kind of an address; the README says so",
     ("AdditionalPhone", "type"): "TrackerRMS has no kind of a number; the README says so",
 }
+
+pytestmark = pytest.mark.slow  # mypy reads the sources anew
 
 
 def test_every_key_of_the_configuration_is_read(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from random import Random
 from typing import Any
 
 from bridge import embedded, log
+from bridge.app import ROLES
 from bridge.config import LogConfig
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.world import World
@@ -42,7 +43,7 @@ async def main(args: argparse.Namespace, url: str, kafka: str, directory: str) -
     )
     prefix = f"budget{uuid.uuid4().hex[:8]}"
     async with installed(
-        url, kafka, prefix, world=world, options=options, data_dir=directory,
+        url, kafka, prefix, world=world, options=options, roles=ROLES, data_dir=directory,
         capture={"poll_seconds": 15, "sweep_minutes": 1000, "deletion_limit_percent": 10},
     ) as bridge:  # fmt: skip
         began = time.monotonic()

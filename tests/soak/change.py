@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from bridge import embedded, log
+from bridge.app import ROLES
 from bridge.config import LogConfig
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
@@ -89,7 +90,7 @@ async def main(args: argparse.Namespace, url: str, kafka: str, directory: str) -
     capture = {"poll_seconds": 1.0, "sweep_minutes": 0.05}
     prefix = f"soak{uuid.uuid4().hex[:8]}"
     async with installed(
-        url, kafka, prefix, world=world, options=options, capture=capture, data_dir=directory
+        url, kafka, prefix, world=world, options=options, capture=capture, roles=ROLES, data_dir=directory
     ) as bridge:
         await soak(bridge, args.changes, args.round, args.seed)
 

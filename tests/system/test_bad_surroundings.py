@@ -15,6 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import embedded
+from bridge.app import ROLES
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import outbox
@@ -32,6 +33,7 @@ def _small_account() -> dict[str, Any]:
     return {
         "world": World(seed=7, candidates=24, jobs=8, applications=30, users=6, index_lag_seconds=0.1),
         "options": Options(rate_limit_per_minute=0, index_lag_seconds=0.1),
+        "roles": ROLES,
     }
 
 
