@@ -6,7 +6,6 @@ import ipaddress
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[1]
 POM = Path(__file__).parent / "kafka" / "pom.xml"
@@ -78,8 +79,7 @@ class Broker:
         self._libs = libs
         self._process: subprocess.Popen[bytes] | None = None
         self._log_read_from = 0
-        with contextlib.ExitStack() as held:
-            ports = [_free_port(held) for _ in range(4)]
+        ports = [free_port() for _ in range(4)]
         self.bootstrap, self.sasl, self.ssl, self._controller = (f"127.0.0.1:{port}" for port in ports)
         self.cafile = directory / "ca.pem"
         directory.mkdir(parents=True, exist_ok=True)
@@ -214,13 +214,6 @@ def running(directory: Path) -> Iterator[Broker]:
     with Broker(libraries(), directory) as broker:
         broker.start()
         yield broker
-
-
-def _free_port(held: contextlib.ExitStack) -> int:
-    """A port that stays taken until ``held`` lets go, so that two asked for together differ."""
-    probe = held.enter_context(socket.socket())
-    probe.bind(("127.0.0.1", 0))
-    return int(probe.getsockname()[1])
 
 
 def _write_certificate(server: Path, cafile: Path) -> None:

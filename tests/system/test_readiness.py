@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests.installation import INTEGRATION, Installation, installed
 from tests.kafka_server import Broker
+from tests.ports import free_port
 from tests.waiting import until
 
 LEASED = {"relay", f"poller:{INTEGRATION}"}
@@ -73,8 +73,7 @@ async def watched(url: str, bootstrap: str, topic_prefix: str, data_dir: Path) -
     """It is at work, and ready."""
     world = World(seed=7, candidates=12, jobs=4, applications=10, users=3, index_lag_seconds=0)
     options = Options(rate_limit_per_minute=0, index_lag_seconds=0)
-    with contextlib.ExitStack() as held:
-        ports = _free_port(held), _free_port(held)
+    ports = free_port(), free_port()
     async with (
         installed(
             url, bootstrap, topic_prefix, data_dir=str(data_dir), world=world, options=options
@@ -90,12 +89,6 @@ async def watched(url: str, bootstrap: str, topic_prefix: str, data_dir: Path) -
         assert (body["missing"], body["trackerrms"]) == ([], {INTEGRATION: "ok"})
         assert {name for name, how in body["leases"].items() if how == "held"} >= LEASED
         yield made
-
-
-def _free_port(held: contextlib.ExitStack) -> int:
-    probe = held.enter_context(socket.socket())
-    probe.bind(("127.0.0.1", 0))
-    return int(probe.getsockname()[1])
 
 
 @pytest.fixture
