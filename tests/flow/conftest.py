@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from bridge.simulator.remote import Remote
-from tests.flow.program import STARTER, Program, account, integration
+from tests.flow.program import STARTER, Program, Simulated, account, integration
 
 
 @pytest.fixture
-async def remote() -> AsyncIterator[Remote]:
+async def remote() -> AsyncIterator[Simulated]:
     """The simulated account."""
     async with account() as opened:
         yield opened

@@ -130,14 +130,22 @@ class Program:
         )  # fmt: skip
 
 
+class Simulated(Remote):
+    """The control of a simulated account that runs in this process: ``world`` changes between two requests."""
+
+    def __init__(self, url: str, world: World) -> None:
+        super().__init__(url)
+        self.world = world
+
+
 @contextlib.asynccontextmanager
-async def account() -> AsyncIterator[Remote]:
+async def account() -> AsyncIterator[Simulated]:
     """A small simulated account without the quirks that come by chance; its control."""
     world = World(7, CANDIDATES, JOBS, APPLICATIONS, USERS, index_lag_seconds=0)
     options = Options(rate_limit_per_minute=0, index_lag_seconds=0, quirks_off=("empty_bodies",))
     running = await server.start(world, options=options)
     try:
-        async with Remote(running.url) as remote:
+        async with Simulated(running.url, world) as remote:
             yield remote
     finally:
         await running.close()

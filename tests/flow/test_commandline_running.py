@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.simulator.remote import Remote
 from contracts import ids
-from tests.flow.program import CANDIDATES, RECORDS, Program, integration
+from tests.flow.program import CANDIDATES, RECORDS, Program, Simulated, integration
 from tests.waiting import patient, until
 
 
@@ -47,12 +47,12 @@ async def test_tail_shows_one_line_an_event_without_values(program: Program, rem
     assert "Lion tamer" not in tail.out
 
 
-async def test_deletions_held_are_shown_listed_and_approved(program: Program, remote: Remote) -> None:
+async def test_deletions_held_are_shown_listed_and_approved(program: Program, remote: Simulated) -> None:
     gone = CANDIDATES // 2
     async with program.running("run"):
         await program.loaded()
         for n in range(gone):
-            await remote.change("delete", "resource", 101 + n)
+            remote.world.change("delete", "resource", 101 + n)
         await until(lambda: held(program), 60)
         shown, listed = await program("status"), await program("deletions", "list", "--json")
         one = next(h for h in listed.json if h["resource"] == "candidates")
