@@ -131,7 +131,7 @@ class Program:
 
 
 class Simulated(Remote):
-    """The control of a simulated account that runs in this process: ``world`` changes between two requests."""
+    """The control of an account simulated in this process: ``world`` changes between two requests."""
 
     def __init__(self, url: str, world: World) -> None:
         super().__init__(url)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from bridge.config import Config, KafkaConfig
 from bridge.store import deliveries
 from contracts.webhooks import OperationalEvent
-from tests.waiting import until
+from tests.waiting import patient, until
 from tests.webhooks.installed import Delivering, delivering, id_of, settings
-from tests.webhooks.receiving import Receiver, in_turn, need_node, status, taking, verify
+from tests.webhooks.receiving import Capture, Receiver, need_node, status, taking, verify
 
 
 def ago(**span: float) -> datetime:
@@ -166,8 +167,14 @@ async def test_who_does_nothing_but_fail_is_warned_and_then_disabled(impatient: 
 
 
 async def test_who_recovers_in_time_is_not_disabled(impatient: Config) -> None:
-    bad = Receiver(in_turn(*[status(500)] * 6, taking))
-    async with delivering(impatient) as hooks, Receiver() as listener, bad:
+    async def until_it_is_warned_of(capture: Capture) -> web.StreamResponse:
+        return await (taking if listener.captures else status(500))(capture)
+
+    # It is warned of after a fifth of this, and the rest is time to recover in.
+    webhooks = msgspec.structs.replace(impatient.webhooks, disable_after_days=patient(4) / 86_400)
+    impatient = msgspec.structs.replace(impatient, webhooks=webhooks)
+    listener, bad = Receiver(), Receiver(until_it_is_warned_of)
+    async with delivering(impatient) as hooks, listener, bad:
         await hooks.subscribe(listener, operational=True)
         await hooks.subscribe(bad)
         hooks.start()
