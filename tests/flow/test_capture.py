@@ -22,6 +22,7 @@ async def test_the_first_load_says_what_the_account_holds(bridge: Installation) 
     assert {kind.partition(".")[2] for kind in topics.types} == {"created"}
 
 
+@pytest.mark.slow
 async def test_random_changes_arrive_whatever_the_quirks(bridge: Installation) -> None:
     bridge.start()
     await bridge.agree()

@@ -23,6 +23,7 @@ from contracts.entities import Model
 from tests.flow.program import Program
 
 
+@pytest.mark.slow
 async def test_every_change_arrives_and_kafka_says_what_trackerrms_says(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -57,6 +58,7 @@ async def test_what_does_not_arrive_in_time_is_said_and_fails(tmp_path: Path) ->
     assert "The log is in" in ended.out
 
 
+@pytest.mark.slow
 async def test_a_kept_demo_tells_how_to_look_on_and_ends_at_a_signal(tmp_path: Path) -> None:
     program = Program(tmp_path)
     async with program.running("demo", "--keep") as process:

@@ -124,6 +124,7 @@ async def test_waiting_for_the_request_budget_is_life(store_url: str, embedded_k
             await until(moved_on, 15)
 
 
+@pytest.mark.slow
 async def test_waiting_for_the_turn_to_exchange_the_token_is_life(
     store_url: str, embedded_kafka: str
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import asyncpg
+import pytest
 
 from bridge.credentials import Lane
 from bridge.store.budgets import Budget, Terms
@@ -53,6 +54,7 @@ async def poller_token(store_url: str) -> int:
         await db.close()
 
 
+@pytest.mark.slow
 async def test_one_polls_and_the_other_takes_over_with_the_same_token(
     store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
 ) -> None:

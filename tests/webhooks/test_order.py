@@ -68,6 +68,7 @@ async def test_a_failed_event_holds_back_the_later_ones_of_its_entity_alone(hook
         await hooks.offsets_done()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_order_is_kept_across_failures_and_restarts(hooks: Delivering, seed: int) -> None:
     flaky, random = Flaky(seed, 0.25), Random(seed)
