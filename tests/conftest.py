@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _begins(item: pytest.Item) -> int:
     if item.get_closest_marker("slow"):
         return 0
-    return 3 if scheduling.is_quick(item.path) else 1 if scheduling.stays_together(item.path) else 2
+    return 3 if scheduling.is_quick(item.path) else 1 if scheduling.begins_early(item.path) else 2
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 from xdist.scheduler import LoadScopeScheduling
 
 _TESTS = Path(__file__).parent
+# Half a minute of installing, for all tests of the folder.
+_SHARED_SETUP = "tests/package/"
 _QUICK = ("unit", "house", "contracts")
 
 
@@ -17,8 +19,10 @@ class Scheduling(LoadScopeScheduling):
     """Gives a worker one test after another, but for files that stay together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Return what is given to one worker: the file or the test. Called by pytest-xdist."""
+        """Return what is given to one worker: a test, a file or a folder. Called by pytest-xdist."""
         file = nodeid.partition("::")[0]
+        if file.startswith(_SHARED_SETUP):
+            return _SHARED_SETUP
         return file if stays_together(_TESTS.parent / file) else nodeid
 
 
@@ -26,6 +30,11 @@ class Scheduling(LoadScopeScheduling):
 def stays_together(file: Path) -> bool:
     """Whether one process runs all tests of the file: they share a fixture, or are quicker than a message."""
     return is_quick(file) or 'scope="module"' in file.read_text(encoding="utf-8")
+
+
+def begins_early(file: Path) -> bool:
+    """Whether it is late otherwise: many tests in one process, or a long preparation."""
+    return stays_together(file) or f"tests/{file.relative_to(_TESTS).as_posix()}".startswith(_SHARED_SETUP)
 
 
 def is_quick(file: Path) -> bool:

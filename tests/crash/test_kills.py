@@ -74,6 +74,7 @@ def invented(topics: Topics, journal: list[dict[str, Any]]) -> Counter[str]:
     return Counter(key for kind, key, _ in topics.sent.values() if kind.endswith(".deleted")) - were
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120 + 20 * KILLS)
 async def test_kills_lose_nothing_and_invent_nothing(
     store_url: str, kafka_bootstrap: str, topic_prefix: str, data_dir: Path

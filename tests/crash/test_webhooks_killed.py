@@ -84,6 +84,7 @@ def check_order(taken: Sequence[Capture]) -> None:
         seen[subject] = max(seen[subject], number)
 
 
+@pytest.mark.slow
 @pytest.mark.system
 @pytest.mark.timeout(240 + 20 * KILLS)
 async def test_kills_and_restarts_lose_nothing(

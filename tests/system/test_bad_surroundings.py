@@ -46,6 +46,7 @@ def _change(bridge: Installation, times: int) -> None:
 # --- Kafka ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.system
 @pytest.mark.timeout(300 + 2 * KAFKA_DOWN_SECONDS)
 async def test_what_changes_while_kafka_is_down_arrives_when_it_is_back(
@@ -169,6 +170,7 @@ async def test_a_full_disk_of_the_database_is_told_and_loses_nothing(
             await bridge.agree()
 
 
+@pytest.mark.slow
 async def test_a_restart_of_the_database_loses_nothing(
     directory: Path, embedded_kafka: str, topic_prefix: str, data_dir: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Ctrl-C ends a run of the tests at once and leaves no process behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,12 @@ import pytest
 from tests.waiting import patient
 
 ROOT = Path(__file__).parents[2]
+# A worker of pytest-xdist ignores SIGINT, and what it starts would too.
+LISTENING = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def directory() -> Iterator[Path]:
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_ctrl_c_ends_the_run_and_all_it_started(workers: str, directory: Path) -> None:
     log = directory / "log"
-    command = [sys.executable, "-m", "pytest", "tests/flow/test_capture.py", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-c", LISTENING, "tests/flow/test_capture.py", "-p", "no:cacheprovider"]
     with log.open("w") as output:
         run = subprocess.Popen(
             [*command, f"--numprocesses={workers}", f"--basetemp={directory / 'run'}"],
@@ -56,7 +63,10 @@ def test_ctrl_c_ends_the_run_and_all_it_started(workers: str, directory: Path) -
 
 def a_bridge_is_at_work(directory: Path) -> bool:
     """Whether a test has several connections to its database."""
-    titles = [" ".join(process.cmdline()) for process in started_by_it(directory)]
+    titles = []
+    for process in started_by_it(directory):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            titles.append(" ".join(process.cmdline()))
     return sum(title.startswith("postgres:") and " test_" in title for title in titles) > 2
 
 
@@ -69,4 +79,11 @@ def started_by_it(directory: Path) -> list[psutil.Process]:
                 found |= {process, *process.children(recursive=True)}
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    return [process for process in found if process.is_running()]
+    return [process for process in found if lives(process)]
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it has not ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
