@@ -51,6 +51,7 @@ check: $(STAMP) ## Run the linter, the formatter, the type checker and the impor
 coverage: $(STAMP) ## Print what no test reached since the last time
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(ARGS)
+	$(BIN)/python -m tests.coverage_by_package
 
 # Long runs; CI runs the short form of the first (tests/soak/test_short.py).
 soak: $(STAMP) ## Run the long tests: hours of changes, and the calls that a real account takes
