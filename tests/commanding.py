@@ -13,6 +13,7 @@ from bridge import app, kafka
 from bridge.config import Config
 from contracts import codec, commands, topics
 from tests.installation import INTEGRATION
+from tests.waiting import patient
 
 
 class Caller:
@@ -71,7 +72,7 @@ class Caller:
 
     async def until(self, holds: Any, within_seconds: float, what: str) -> None:
         """Read results until ``holds``."""
-        deadline = time.monotonic() + within_seconds
+        deadline = time.monotonic() + patient(within_seconds)
         while not holds():
             if time.monotonic() > deadline:
                 raise AssertionError(f"{what} within {within_seconds} s")

@@ -21,11 +21,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.ports import free_port
+from tests.waiting import patient
 
 REPOSITORY = Path(__file__).parents[1]
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CACHE = REPOSITORY / ".kafka"
-START_SECONDS = 90
+START_SECONDS = 30
 SASL_USER, SASL_PASSWORD = "bridge", "correct horse"
 
 
@@ -99,7 +100,7 @@ class Broker:
     def start(self) -> None:
         """Start the node and wait until it serves."""
         self._java("kafka.Kafka", "server.properties")
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + patient(START_SECONDS)
         while not self._serves():
             if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
@@ -111,7 +112,7 @@ class Broker:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(30)
+                self._process.wait(patient(30))
             except subprocess.TimeoutExpired:
                 self._process.kill()
             self._wait()
@@ -127,7 +128,7 @@ class Broker:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         # A busy machine stops it a moment later, and until then it answers.
-        node, deadline = psutil.Process(self._process.pid), time.monotonic() + 10
+        node, deadline = psutil.Process(self._process.pid), time.monotonic() + patient(10)
         while node.status() != psutil.STATUS_STOPPED:
             assert time.monotonic() < deadline, "the node does not stop"
             time.sleep(0.01)

@@ -17,7 +17,7 @@ def patient(seconds: float) -> float:
     return seconds * PATIENCE
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 30.0) -> None:
     """Return as soon as ``condition`` holds; raise ``TimeoutError`` after ``patient(seconds)``."""
     async with asyncio.timeout(patient(seconds)):
         while True:

@@ -27,6 +27,7 @@ from contracts.entities import Model
 from tests.commanding import Caller, person
 from tests.databases import Databases
 from tests.installation import INTEGRATION, Installation, installed
+from tests.waiting import patient
 
 CV = {"name": "cv.pdf", "type": "CV", "content_type": "application/pdf", "data": "Y3Y="}
 LETTER = {"name": "letter", "type": "COVER_LETTER", "content_type": "text/plain", "data": "bGV0dGVy"}
@@ -133,7 +134,7 @@ class Bench:
 
     async def until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
         """Read results until ``holds``: that waits a little for the broker, and nothing here sleeps."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patient(30)
         while not await holds():
             if time.monotonic() > deadline:
                 raise AssertionError(what)

@@ -17,10 +17,11 @@ import pytest
 
 from bridge import embedded
 from bridge.errors import EnvironmentFault
+from tests.waiting import patient
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patient(20)
     while not condition():
         assert time.monotonic() < deadline, f"still waiting: {what}"
         time.sleep(0.02)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.image.recipe import Settings
 from tests.image.rooms import spelled
+from tests.waiting import patient
 
 
 class Container:
@@ -32,7 +33,9 @@ class Container:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``words`` inside, to the end."""
-        return subprocess.run(self.command(words), capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(
+            self.command(words), capture_output=True, text=True, check=False, timeout=patient(120)
+        )
 
     def entry(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the image with these arguments, as ``docker run IMAGE arguments`` does."""
@@ -48,7 +51,7 @@ class Container:
             finally:
                 if process.poll() is None:
                     process.send_signal(signal.SIGTERM)
-                    process.wait(30)
+                    process.wait(patient(30))
 
     def healthy(self) -> bool:
         """What the image's HEALTHCHECK says."""

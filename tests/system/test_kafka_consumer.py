@@ -115,9 +115,9 @@ def _read_with_librdkafka(config: KafkaConfig, topic: str, count: int) -> list[b
     settings = {"bootstrap.servers": config.bootstrap_servers, "auto.offset.reset": "earliest"}
     consumer = confluent_kafka.Consumer(settings | {"group.id": f"{topic}.librdkafka"})
     try:
-        partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=patient(60)).topics[topic].partitions
         consumer.assign([confluent_kafka.TopicPartition(topic, number, 0) for number in partitions])
-        return [message.value() for message in consumer.consume(count, timeout=60)]
+        return [message.value() for message in consumer.consume(count, timeout=patient(60))]
     finally:
         consumer.close()
 

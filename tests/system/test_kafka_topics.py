@@ -11,6 +11,7 @@ from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import ConfigError, EnvironmentFault, Transient
 from tests.system.nameless_broker import nameless
+from tests.waiting import patient
 
 
 def _settings(config: KafkaConfig, topic: str) -> dict[str, str]:
@@ -25,7 +26,7 @@ def _settings(config: KafkaConfig, topic: str) -> dict[str, str]:
 def _partitions(config: KafkaConfig, topic: str) -> int:
     assert config.bootstrap_servers is not None
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": config.bootstrap_servers})
-    return len(admin.list_topics(timeout=30).topics[topic].partitions)
+    return len(admin.list_topics(timeout=patient(30)).topics[topic].partitions)
 
 
 def _config(given: KafkaConfig, **keys: Any) -> KafkaConfig:

@@ -16,6 +16,7 @@ from contracts import topics
 from contracts.entities import Model
 from tests.contracts.engines import event_schema, verdicts
 from tests.installation import Install
+from tests.waiting import patient
 
 pytestmark = pytest.mark.system
 
@@ -30,7 +31,7 @@ def _read_all(bootstrap: str, names: list[str]) -> Iterator[confluent_kafka.Mess
             "enable.partition.eof": True,
         }
     )
-    known = consumer.list_topics(timeout=30).topics
+    known = consumer.list_topics(timeout=patient(30)).topics
     left = {(name, partition) for name in names for partition in known[name].partitions}
     consumer.assign([confluent_kafka.TopicPartition(n, p, confluent_kafka.OFFSET_BEGINNING) for n, p in left])
     while left:

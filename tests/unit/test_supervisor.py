@@ -124,7 +124,9 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
             await asyncio.Event().wait()
         asyncio.run(supervisor.run({"stubborn": stubborn}, drain_seconds=300))
     """)
-    ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], timeout=patient(60), capture_output=True, check=False
+    )
     assert ended.returncode == 128 + signal.SIGTERM
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -229,9 +230,12 @@ async def test_a_fan_out_to_a_hundred(hooks: Delivering) -> None:
             await hooks.subscribe(receiver)
         hooks.start()
         sent = await hooks.send(20)
-        await until(lambda: len(receiver.captures) == 2000)
-        assert receiver.ids == set(sent)
+        # What takes longer than its deadline is delivered once more.
+        await until(lambda: len(receiver.captures) >= 2000, 60)
         await hooks.offsets_done()
+        times = Counter(capture.event_id for capture in receiver.captures)
+        assert times.keys() == set(sent)
+        assert min(times.values()) >= 100
 
 
 async def test_a_rate_limit_holds_back_nobody_else(hooks: Delivering) -> None:
