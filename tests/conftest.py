@@ -1,6 +1,7 @@
 """The real parts the tests stand on: PostgreSQL and Kafka, started once per run, shared through fresh names.
 
     postgres_url     an empty database of this test's own        store_url    one with the bridge's tables
+    db               a pool on store_url
     kafka_bootstrap  the best broker to be had here              embedded_kafka  the broker of the demo
     broker           an Apache Kafka that the test may kill      topic_prefix    this test's own topics
     kafka_config     a KafkaConfig for kafka_bootstrap           data_dir        this test's own directory
@@ -26,6 +27,7 @@ import psutil
 import pytest
 
 from bridge.config import KafkaConfig
+from bridge.store.database import Database
 from tests import kafka_server, scheduling, shared_servers
 from tests.databases import Databases
 from tests.installation import Install, Installation, installed
@@ -143,6 +145,13 @@ async def store_url(databases: Databases) -> AsyncIterator[str]:
     name = await databases.lend()
     yield databases.url(name)
     await databases.give_back(name)
+
+
+@pytest.fixture
+async def db(store_url: str) -> AsyncIterator[Database]:
+    """A pool on ``store_url``."""
+    async with await Database.open(store_url, pool_size=8) as database:
+        yield database
 
 
 # --- Kafka ------------------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """A commit fails when all was written: pages and ledger stand together or not at all (invariants 1 and 2)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bridge.simulator.options import Options
@@ -23,12 +21,6 @@ CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON {table} DEFERRABLE IN
 _MEND = "DROP FUNCTION refuse CASCADE"
 _CANDIDATES = {"table": "snapshots", "rows": "NEW.model = 'candidate'"}
 _PAGES = {"table": "scan_pages", "rows": "true"}
-
-
-@pytest.fixture
-async def db(store_url: str) -> AsyncIterator[Database]:
-    async with await Database.open(store_url, 2) as opened:
-        yield opened
 
 
 @pytest.fixture

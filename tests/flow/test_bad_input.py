@@ -50,12 +50,6 @@ async def bridge(make: Install) -> Installation:
     return await make()
 
 
-@pytest.fixture
-async def db(store_url: str) -> AsyncIterator[Database]:
-    async with await Database.open(store_url, 2) as opened:
-        yield opened
-
-
 async def _error(db: Database, resource: str = "candidates") -> str:
     """What the bridge says is wrong with a resource, once it says so."""
 

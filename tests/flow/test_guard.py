@@ -1,7 +1,5 @@
 """The guard: a 30 percent disappearance waits for a person's word, which is carried out to the letter."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bridge.simulator.options import Options
@@ -30,12 +28,6 @@ async def bridge(install: Install) -> Installation:
     made.start()
     await made.agree()
     return made
-
-
-@pytest.fixture
-async def db(store_url: str) -> AsyncIterator[Database]:
-    async with await Database.open(store_url, 2) as opened:
-        yield opened
 
 
 async def test_a_large_disappearance_is_held_while_other_changes_flow(

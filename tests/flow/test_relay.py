@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -23,12 +22,6 @@ from tests.flow.relaying import (
     with_topic,
 )
 from tests.waiting import patient, until
-
-
-@pytest.fixture
-async def db(store_url: str) -> AsyncIterator[Database]:
-    async with await Database.open(store_url) as opened:
-        yield opened
 
 
 @pytest.fixture

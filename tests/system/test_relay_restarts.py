@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,6 @@ from tests.kafka_server import Broker
 from tests.waiting import until
 
 pytestmark = pytest.mark.system
-
-
-@pytest.fixture
-async def db(store_url: str) -> AsyncIterator[Database]:
-    async with await Database.open(store_url) as opened:
-        yield opened
 
 
 @pytest.fixture
