@@ -133,8 +133,4 @@ def _readable(value: object) -> str | None:
     """A text that is fit to be an id of something; control characters and lone surrogates are not."""
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_ID or not value.isprintable():
         return None
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return None
     return value

@@ -80,11 +80,6 @@ class Commands(Struct, frozen=True, kw_only=True):
     failed: int = 0
     unknown: int = 0
 
-    @property
-    def under_way(self) -> int:
-        """Those that have no result yet."""
-        return self.received + self.running + self.waiting
-
 
 # Each by an index of its own: all commands of a month may be remembered.
 UNDER_WAY = """

@@ -64,14 +64,6 @@ async def all_running(db: Database, integration_id: str) -> set[str]:
     return {r[0] for r in rows}
 
 
-async def get(db: Database, scan_id: int) -> Scan:
-    """A scan as it stands now."""
-    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM scans WHERE id = $1", scan_id)
-    if row is None:
-        raise LookupError(f"no scan {scan_id}")
-    return Scan(**dict(row))
-
-
 async def last_finished_age(db: Database, integration_id: str, resource: str) -> float | None:
     """Seconds since the newest finished scan of a resource began; ``None`` before its first."""
     row = await db.fetchrow(

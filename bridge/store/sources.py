@@ -80,15 +80,6 @@ async def add(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
     )
 
 
-async def forget_fingerprints(db: "Database | Tx", integration_id: str, resource: str) -> None:
-    """Make the next sight of every row of a resource lead to a new read."""
-    await db.execute(
-        "UPDATE sources SET quick = NULL, fingerprint = NULL WHERE integration_id = $1 AND resource = $2",
-        integration_id,
-        resource,
-    )
-
-
 _LIVE_BEFORE = """
 SELECT row_id FROM sources
 WHERE integration_id = $1 AND resource = $2 AND NOT gone AND read_at < $3 AND row_id > $4

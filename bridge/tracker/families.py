@@ -20,11 +20,6 @@ class Member(Struct, frozen=True, kw_only=True, gc=False):
     record: entities.Entity
     provisional: bool = False
 
-    @property
-    def id(self) -> str:
-        """The entity's id."""
-        return self.record.id
-
 
 class Family(Struct, frozen=True, kw_only=True, gc=False):
     """Everything that one record of ``resource`` yields; tags and roles are shared with other families."""

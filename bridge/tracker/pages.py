@@ -18,6 +18,7 @@ from bridge.tracker.problems import BadJson, EmptyBody, NoRows
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
 _ROWS_FIELD, _OTHER_FIELD = "rows_", "other_"
 _TOTALS = ("totalCount", "totalRecords")
+_MOST_DIGITS = 4000
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _rows = msgspec.json.Decoder(list[Raw])
@@ -38,11 +39,10 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class BadRow(Struct, frozen=True, kw_only=True):
-    """A row that is no record: ``reason`` names types, never values; ``remote_id`` where it can be read."""
+    """A row that is no record: ``reason`` names types, never values."""
 
     place: int
     reason: str
-    remote_id: str | None = None
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -154,7 +154,8 @@ class PageDecoder:
 
 
 def decode(body: bytes | Raw) -> Any:
-    """Any JSON as plain values, lone surrogates as U+FFFD, NaN as ``None``; raises ``BadJson``."""
+    """Any JSON as plain values, lone surrogates as U+FFFD, NaN and endless numbers as ``None``; raises
+    ``BadJson``."""
     try:
         return _anything.decode(body)
     except _REFUSED:
@@ -163,12 +164,19 @@ def decode(body: bytes | Raw) -> Any:
 
 def _decode_leniently(body: bytes) -> Any:
     try:
-        found = json.loads(body.decode("utf-8-sig", "replace"), parse_constant=lambda _: None)
+        found = json.loads(
+            body.decode("utf-8-sig", "replace"), parse_constant=lambda _: None, parse_int=_whole_number
+        )
         return values.scrub_tree(found)
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         # The error's own text could quote the body.
         raise BadJson(f"the answer is no JSON{where}") from None
+
+
+def _whole_number(digits: str) -> int | None:
+    # Python converts no more than some thousand digits.
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
 _PLAIN = (*_TOTALS, "pageSize", "totalPages", "hasNextPage")

@@ -47,9 +47,6 @@ class Write(Struct, frozen=True, kw_only=True):
     path: tuple[str, ...]
     sure: Sure
 
-    def __str__(self) -> str:
-        return f"{self.door}:{'.'.join(self.path)}"
-
 
 Writes = Mapping[str, tuple[Write, ...]]
 """Our name for a value -> every place it is written to; none: TrackerRMS has no known place for it."""

@@ -4,8 +4,6 @@ import io
 import socket
 import ssl
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 from msgspec import Struct
@@ -44,14 +42,6 @@ class Wire:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Close every connection."""

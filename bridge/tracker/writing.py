@@ -176,7 +176,7 @@ async def _by_rest(
     parts: Mapping[str, str] | None = None,
 ) -> Written:
     if call is None:
-        raise Refused("REST has no call for this action", 405)
+        raise AssertionError("REST is chosen only where it has a call for the action")
     path = call.filled(**(parts or {}))
     answer = await client.request(call.method, path, data=body)
     said = f"{call.method} {path} answered {answer.status}"
@@ -194,7 +194,7 @@ async def _by_widget(
     client: Client, action: Action, inner: Mapping[str, Any], stored: frozenset[str] = frozenset()
 ) -> Written:
     if action.widget is None:
-        raise Refused("the widget API has no call for this action", 405)
+        raise AssertionError("the widget API is chosen only where it has a call for the action")
     reply = await client.call_widget(action.widget, inner, action=action.name)
     return Written(said=reply.said, record_id=_id(reply.fields.get("recordId")), stored=stored)
 

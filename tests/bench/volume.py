@@ -129,9 +129,15 @@ async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> 
 async def scan(installed: app.Installation, walk: Walk, context: Any, kind: scans.ScanKind) -> None:
     """Walk from the first page to the proof of deletion."""
     started = await scans.start(installed.db, "bench", "candidates", kind)
-    while not await walk.step(await scans.get(installed.db, started.id), context):
-        pass
-    await walk.finish(await scans.get(installed.db, started.id))
+    while not await walk.step(started, context):
+        started = await _running(installed)
+    await walk.finish(await _running(installed))
+
+
+async def _running(installed: app.Installation) -> scans.Scan:
+    scan = await scans.running(installed.db, "bench", "candidates")
+    assert scan is not None
+    return scan
 
 
 async def unchanged(settings: Config, rows: int) -> None:

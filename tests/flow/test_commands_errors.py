@@ -130,6 +130,39 @@ async def test_what_a_command_that_failed_has_written_is_told_at_once(bench: Ben
     await bench.bridge.simulator.index(lag_seconds=1.0, flush=True)
 
 
+async def test_a_document_that_can_not_be_looked_for_is_not_attached_again(bench: Bench) -> None:
+    await bench.fault("attach", "cut")
+    await bench.remote.fault("/api/v1/Resource/*/Documents", "status", method="GET", status=403, times=None)
+    data = await bench.create(attachments=[CV])
+    result = await bench.caller.run("candidate.create", data)
+    assert (ending(result), code(result)) == ("unknown", "PLATFORM.TASK_TIMED_OUT"), result
+    assert "was attached can't be told" in message(result)
+    [candidate] = await bench.people(data["candidate"]["email_address"])
+    assert len(await bench.documents(candidate)) == 1
+
+
+async def test_a_person_whom_trackerrms_knows_and_does_not_show_is_not_made_again(bench: Bench) -> None:
+    await bench.bridge.simulator.index(lag_seconds=3600)
+    data = await bench.create()
+    email = data["candidate"]["email_address"]
+    candidate = await bench.remote.change("create", "resource", surname="Known", email=email)
+    await bench.remote.fault(f"/api/v1/Resource/{candidate}", "status", method="GET", status=404, times=None)
+    result = await bench.caller.run("candidate.create", data)
+    assert (ending(result), code(result)) == ("failed", "INTEGRATION.SETUP_SYNC_PENDING"), result
+    assert message(result).startswith("TrackerRMS knows this address, and does not say which record has it")
+    assert email not in message(result)
+    assert await bench.people(email) == [str(candidate)]
+    await bench.bridge.simulator.index(lag_seconds=1.0, flush=True)
+
+
+async def test_an_application_without_a_job_is_refused(bench: Bench) -> None:
+    result = await bench.caller.run("application.create", {"candidate": bench.someone()})
+    assert (code(result), message(result)) == (
+        "PLATFORM.INPUT_INVALID",
+        "application.job_id: must be given (or job_id)",
+    )
+
+
 async def test_an_integration_that_is_not_configured_is_named(bench: Bench) -> None:
     await bench.caller.send_raw(envelope("candidate.create", await bench.create(), "lost", "nobody"))
     result = await bench.caller.result("lost")
@@ -207,3 +240,19 @@ async def test_when_the_first_load_takes_longer_than_the_deadline_it_says_so(
         assert (ending(result), code(result)) == ("failed", "INTEGRATION.SETUP_SYNC_PENDING")
         assert result["data"]["error"]["retryable"]
         assert "remote:" in message(result)
+
+
+async def test_nobody_is_made_before_it_can_be_told_who_is_there(
+    databases: Databases, kafka_bootstrap: str
+) -> None:
+    off = {"tracker": {"actions": {"find_person": "off"}}}
+    async with commanded(
+        databases, kafka_bootstrap, start=False, integration=off, deadline_seconds=2.0
+    ) as made:
+        await made.remote.fault("/api/v1/Resource/PagedSearch", "empty_body", times=None)
+        made.bridge.start()
+        data = await made.create()
+        result = await made.caller.run("candidate.create", data)
+        assert (ending(result), code(result)) == ("failed", "INTEGRATION.SETUP_SYNC_PENDING"), result
+        assert "before all candidates have been read once" in message(result)
+        assert await made.people(data["candidate"]["email_address"]) == []

@@ -163,3 +163,15 @@ async def test_a_second_rejection_whose_answer_is_lost_before_it_happens_is_made
     assert (ending(result), warnings(result)) == ("succeeded", [])
     stored = await bench.stored("opportunity_resource", application)
     assert stored["rejectionReason"] == "Chose another"
+
+
+async def test_a_write_that_the_account_may_not_make_is_told_as_that(
+    bench: Bench, request: pytest.FixtureRequest
+) -> None:
+    method, path = CALLS[request.node.callspec.params["bench"]]
+    application = await bench.an_application()
+    for write in (_move, _reject):
+        await bench.remote.fault(path, "status", status=403, method=method)
+        result = await write(bench, application)
+        assert (ending(result), code(result)) == ("failed", "INTEGRATION.PERMISSION_MISSING"), result
+    assert (await bench.stored("opportunity_resource", application))["opportunityResourceStatusId"] == 3

@@ -18,6 +18,8 @@ from tests.flow.outbound_peers import answering, peer
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff"
+LATIN = "Grüße".encode("latin-1")
+BODIES = {"/png": PNG, "/text": "Grüße".encode(), "/latin": LATIN, "/broken": b'{"a":'}
 LARGEST = 5_000_000
 PART = {"name": "b", "data": ""}
 
@@ -40,10 +42,8 @@ class Recorder:
                 return web.json_response({"token": "the-jwt", "expiration": "2099-01-01T00:00:00Z"})
             case "/redirect":
                 raise web.HTTPFound(f"{self.url}/echo")
-            case "/png":
-                return web.Response(body=PNG, content_type="image/png")
-            case "/text":
-                return web.Response(text="Grüße", content_type="text/plain")
+            case path if path in BODIES:
+                return web.Response(body=BODIES[path], content_type=request.query["type"])
             case "/nothing":
                 return web.Response(status=204)
             case "/teapot":
@@ -161,10 +161,13 @@ async def test_a_form_carries_text_and_files_by_data_and_by_address(recording: B
 @pytest.mark.parametrize(
     ("path", "as_base64", "data"),
     [
-        ("/png", False, base64.b64encode(PNG).decode()),
-        ("/png", True, base64.b64encode(PNG).decode()),
-        ("/text", False, "Grüße"),
-        ("/text", True, base64.b64encode("Grüße".encode()).decode()),
+        ("/png?type=image/png", False, base64.b64encode(PNG).decode()),
+        ("/png?type=image/png", True, base64.b64encode(PNG).decode()),
+        ("/text?type=text/plain", False, "Grüße"),
+        ("/text?type=text/plain", True, base64.b64encode("Grüße".encode()).decode()),
+        ("/latin?type=text/plain", False, base64.b64encode(LATIN).decode()),
+        ("/latin?type=application/json", False, base64.b64encode(LATIN).decode()),
+        ("/broken?type=application/json", False, '{"a":'),
         ("/teapot", True, base64.b64encode(b'{"short": "stout"}').decode()),
         ("/nothing", False, None),
     ],
@@ -221,7 +224,7 @@ async def test_an_answer_too_large_for_the_topic_is_left_out_and_that_is_said(
         "/api/%2541uth/ExchangeToken", "/api/x/../Auth/ExchangeToken", "/api/Auth/ExchangeToken?x=1",
         "/api/x/%2e%2e/Auth/ExchangeToken", "/api%2FAuth%2FExchangeToken", "/api/Auth/ExchangeToken#x",
         "/api/Auth//ExchangeToken", "/api/Auth/ExchangeToken.", "/api/Auth/ExchangeToken%20",
-        "/api/Auth;x=1/ExchangeToken;y", "/api/Auth\\ExchangeToken",
+        "/api/Auth;x=1/ExchangeToken;y", "/api/Auth\\ExchangeToken", "/api/%25252525252541uth/ExchangeToken",
     ],
 )  # fmt: skip
 async def test_a_path_that_leads_elsewhere_or_ends_the_token_is_refused(

@@ -105,6 +105,7 @@ def _upper(data: dict[str, Any]) -> str:
 
 
 both = pytest.mark.parametrize("bench", STEPS, indirect=True)
+widget = pytest.mark.parametrize("bench", ["widget"], indirect=True)
 
 
 @both
@@ -191,6 +192,59 @@ async def test_who_was_deleted_after_a_success_applies_anew(bench: Bench) -> Non
     [candidate] = await bench.people(data["candidate"]["email_address"])
     await bench.remote.change("delete", "resource", int(candidate))
     result = await bench.caller.run("candidate.create", data)
+    assert ending(result) == "succeeded", result
+    await _expect_one_of_each(bench, data)
+
+
+@both
+async def test_who_was_deleted_after_a_failure_applies_anew(
+    bench: Bench, request: pytest.FixtureRequest
+) -> None:
+    data = await _apply(bench)
+    await _fail(bench, request.node.callspec.params["bench"], "first file", "status", status=403)
+    assert code(await bench.caller.run("candidate.create", data)) == "INTEGRATION.PERMISSION_MISSING"
+    [candidate] = await bench.people(data["candidate"]["email_address"])
+    await bench.remote.change("delete", "resource", int(candidate))
+    result = await bench.caller.run("candidate.create", data)
+    assert ending(result) == "succeeded", result
+    await _expect_one_of_each(bench, data)
+
+
+@widget
+async def test_an_application_that_only_trackerrms_knows_of_is_not_made_again(bench: Bench) -> None:
+    await bench.bridge.simulator.index(lag_seconds=3600)
+    data = await bench.create()
+    candidate = await bench.remote.change(
+        "create", "resource", surname="Known", email=data["candidate"]["email_address"]
+    )
+    job = int(data["application"]["job_id"].removeprefix("remote:"))
+    await bench.remote.change(
+        "create", "opportunity_resource", opportunityId=job, resourceId=candidate,
+        opportunityResourceStatusId=2,
+    )  # fmt: skip
+    for _ in range(2):
+        result = await bench.caller.run("candidate.create", data)
+        assert code(result) == "ATS.APPLICATION_ALREADY_EXISTS", result
+    assert len(await bench.applications(str(candidate))) == 1
+    await bench.bridge.simulator.index(lag_seconds=0.2, flush=True)
+
+
+@widget
+async def test_an_application_whose_answer_was_lost_is_ours_when_the_list_shows_it(bench: Bench) -> None:
+    await bench.bridge.simulator.index(lag_seconds=3600)
+    adding = "/api/widget/resourceApplication"
+    before = await bench.calls(adding)
+    await _fail(bench, "widget", "add", "cut")
+    data = await _apply(bench)
+    command = await bench.caller.send("candidate.create", data)
+
+    async def refused_as_there_already() -> bool:
+        return await bench.calls(adding) >= before + 2
+
+    await bench.until(refused_as_there_already, "it was not sent again")
+    assert command not in bench.caller.results
+    await bench.bridge.simulator.index(lag_seconds=0.2, flush=True)
+    result = await bench.caller.result(command)
     assert ending(result) == "succeeded", result
     await _expect_one_of_each(bench, data)
 

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge.errors import Fatal
 from bridge.tracker import probe, resources
+from bridge.tracker.probe import Verdict
 from bridge.tracker.shapes import ResourceName
 from tests.flow.tracker_account import Account, account
 
@@ -57,6 +59,40 @@ async def test_an_absent_id_must_be_recognised(acme: Account) -> None:
         verdict = await probe.absent_id(client, "jobs")
     assert verdict.result == "error"
     assert "gone_statuses" in verdict.reason
+
+
+async def test_an_absent_id_that_is_answered_with_a_record_proves_no_deletion(acme: Account) -> None:
+    await acme.change(op="create", entity="resource", id=int(probe.ABSENT_ID), surname="Last")
+    async with acme.client() as client:
+        verdict = await probe.absent_id(client, "candidates")
+    assert (verdict.result, verdict.reason) == (
+        "error",
+        "answered with a record: deletions can't be proved",
+    )
+
+
+async def test_a_record_that_stands_in_the_list_and_is_gone_by_id_is_an_error(store_url: str) -> None:
+    async with account(store_url, index_lag_seconds=3600) as acme, acme.client() as client:
+        [first, *_] = (await client.pages("candidates")).rows
+        await acme.change(op="delete", entity="resource", id=int(first.remote_id))
+        verdict = await probe.resource(client, "candidates")
+    assert verdict.result == "error"
+    assert f"candidate {first.remote_id} stands in the list and is answered 204 by id" in verdict.reason
+
+
+async def test_an_empty_list_works_and_lacks_no_field(store_url: str) -> None:
+    async with account(store_url, sizes={"applications": 0}) as acme, acme.client() as client:
+        verdict = await probe.resource(client, "applications")
+    assert (verdict.result, verdict.absent) == ("works", ())
+    assert "0 rows on the first page" in verdict.reason
+
+
+async def test_what_ends_the_process_is_no_verdict() -> None:
+    async def ends() -> Verdict:
+        raise Fatal("the store is of a newer version")
+
+    with pytest.raises(Fatal, match="newer version"):
+        await probe.judged("create_candidate", ends())
 
 
 @pytest.mark.parametrize(

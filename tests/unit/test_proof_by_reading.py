@@ -142,3 +142,24 @@ async def test_a_server_that_fails_proves_nothing(account: Server, prover: Prove
     await control(account, "/__faults", FAULT | {"status": 500})
     with pytest.raises(Transient):
         await prover.prove(CANDIDATES, gone, rest, 40)
+
+
+async def test_a_list_that_leaves_out_many_records_that_exist_is_flawed(
+    account: Server, prover: Prover
+) -> None:
+    gone, rest = await without(account, 1)
+    verdict = await prover.prove(CANDIDATES, [*gone, *rest[:30]], rest[30:], 40)
+    assert set(verdict.gone) <= set(gone)
+    assert verdict.flaw is not None
+    assert verdict.flaw.startswith("the list left out records that exist (")
+
+
+async def test_of_a_list_that_leaves_out_records_without_end_only_some_are_looked_at(
+    account: Server, prover: Prover
+) -> None:
+    _, rest = await without(account, 0)
+    verdict = await prover.prove(CANDIDATES, rest * 10, rest, 400)
+    assert (verdict.gone, verdict.flaw) == ((), "the list left out records that exist (20 of 20)")
+    async with aiohttp.ClientSession(account.url) as http, http.get("/__calls") as answer:
+        by_path = (await answer.json())["by_path"]
+    assert sum(by_path["GET /api/v1/Resource/{id}"].values()) == 200

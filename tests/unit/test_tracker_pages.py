@@ -40,9 +40,16 @@ def test_a_bare_array_is_a_page_and_an_empty_one_the_last() -> None:
     assert JOBS.decode(b"[]", 2).has_next is False
 
 
-def test_the_envelope_of_one_client_is_read_too() -> None:
-    page = JOBS.decode(b'{"data":[{"opportunityId":5}],"totalRecords":12,"pageSize":10}', 1)
+@pytest.mark.parametrize("rows_key", ["opportunities", "data"])
+def test_the_envelope_of_one_client_is_read_too(rows_key: str) -> None:
+    decoder = PageDecoder(rows_key, ("opportunityId",), "job id")
+    page = decoder.decode(b'{"data":[{"opportunityId":5}],"totalRecords":12,"pageSize":10}', 1)
     assert (len(page.rows), page.total_count, page.has_next) == (1, 12, True)
+
+
+@pytest.mark.parametrize("body", [b'[{"opportunityId":5}]', b'{"opportunities":[{"opportunityId":5}]}'])
+def test_a_byte_order_mark_is_passed_over(body: bytes) -> None:
+    assert [row.remote_id for row in JOBS.decode(b"\xef\xbb\xbf" + body, 1).rows] == ["5"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,19 @@ def test_a_lone_surrogate_costs_neither_page_nor_row() -> None:
     assert page.total_count == 2
 
 
-@pytest.mark.parametrize("odd", [b'"\xff"', b"NaN", b"1e999", b'"\\udfff\\ud800"', b'"\\u0000"'])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"\xff"',
+        b"NaN",
+        b"1e999",
+        b"1" * 400,
+        b"1" * 5000,
+        b"-" + b"1" * 5000,
+        b'"\\udfff\\ud800"',
+        b'"\\u0000"',
+    ],
+)
 def test_odd_values_are_decoded_into_something_that_encodes(odd: bytes) -> None:
     (row,) = JOBS.decode(b'{"opportunities":[{"opportunityId":1,"x":' + odd + b"}]}", 1).rows
     assert msgspec.json.encode(row.decode())
