@@ -86,10 +86,10 @@ class Program:
         """Replace its bridge.toml."""
         (self.directory / "bridge.toml").write_text(config, encoding="utf-8")
 
-    async def __call__(self, *arguments: str, **environ: str) -> Ended:
-        process = await self._start(arguments, environ)
+    async def __call__(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE, **environ: str) -> Ended:
+        process = await self._start(arguments, environ, stdout)
         out, err = await asyncio.wait_for(process.communicate(), patient(90))
-        return Ended(code=process.returncode or 0, out=out.decode(), err=err.decode())
+        return Ended(code=process.returncode or 0, out=(out or b"").decode(), err=err.decode())
 
     @contextlib.asynccontextmanager
     async def running(
@@ -121,7 +121,7 @@ class Program:
         await until(loaded, 60)
 
     async def _start(
-        self, arguments: tuple[str, ...], environ: dict[str, str], stdout: int = asyncio.subprocess.PIPE
+        self, arguments: tuple[str, ...], environ: dict[str, str], stdout: int
     ) -> asyncio.subprocess.Process:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("BRIDGE_")}
         return await asyncio.create_subprocess_exec(

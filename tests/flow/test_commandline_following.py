@@ -1,10 +1,8 @@
 """What the command line shows while it happens: ``tail``, ``listen`` and ``status --watch``."""
 
 import asyncio
-import contextlib
 import os
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from bridge.store.outbox import OutboxRow
 from contracts import codec, events, ids, topics
 from contracts.entities import Model, User
 from tests.flow.program import Program
+from tests.flow.terminals import ENVIRON, terminal
 from tests.flow.test_commandline import ACME
 from tests.flow.test_commandline_tables import KEY
 from tests.flow.test_commandline_webhooks import listening
@@ -140,29 +139,6 @@ async def watching(store_url: str, tmp_path: Path) -> Program:
     return Program(tmp_path, f'{ACME}[store]\nurl = "{store_url}"\n{sealing}')
 
 
-class Screen(asyncio.Protocol):
-    """What was written to a terminal."""
-
-    def __init__(self) -> None:
-        self.shown = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Keep it."""
-        self.shown += data
-
-
-@contextlib.asynccontextmanager
-async def terminal() -> AsyncIterator[tuple[int, Screen]]:
-    """A terminal: the descriptor to write to, and what is seen on it."""
-    ours, theirs = os.openpty()
-    transport, screen = await asyncio.get_running_loop().connect_read_pipe(Screen, os.fdopen(ours, "rb"))
-    try:
-        yield theirs, screen
-    finally:
-        transport.close()
-        os.close(theirs)
-
-
 # What a terminal is told so that what stood on it before is there again at the end.
 _OTHER_SCREEN, _BACK = b"\x1b[?1049h", b"\x1b[?1049l"
 
@@ -170,7 +146,7 @@ _OTHER_SCREEN, _BACK = b"\x1b[?1049h", b"\x1b[?1049l"
 async def test_status_is_drawn_anew_on_a_terminal_until_a_signal(watching: Program, store_url: str) -> None:
     async with (
         terminal() as (stdout, screen),
-        watching.running("status", "--watch", stdout=stdout, TERM="xterm", COLUMNS="200"),
+        watching.running("status", "--watch", stdout=stdout, **ENVIRON),
         await Database.open(store_url, pool_size=1) as db,
     ):
         await until(lambda: b"empty; 0 sent" in screen.shown, 60)
