@@ -189,6 +189,10 @@ class Broker:
             "sasl.enabled.mechanisms": "PLAIN",
             "listener.name.sasl_plaintext.plain.sasl.jaas.config": "org.apache.kafka.common.security.plain."
             f'PlainLoginModule required user_{SASL_USER}="{SASL_PASSWORD}";',
+            # Who comes by SASL may do what nobody forbids; everybody else may do anything.
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+            "super.users": "User:ANONYMOUS",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": "server.pem",
             "log.dirs": "data",

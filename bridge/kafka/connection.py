@@ -73,8 +73,15 @@ def _ssl_context(cafile: str | None) -> ssl.SSLContext:
         raise ConfigError(f"kafka.ssl_cafile: {cafile} can't be read as PEM certificates") from error
 
 
-async def unreachable(config: KafkaConfig, timeout_seconds: float) -> BridgeError:
-    """Why no client can start: asked anew, because aiokafka's own error doesn't keep the reason."""
+async def unstarted(
+    config: KafkaConfig, timeout_seconds: float, error: BaseException, what: str
+) -> BridgeError:
+    """Why no client can start to do ``what``.
+
+    Asked anew, because aiokafka's own ``error`` seldom keeps the reason.
+    """
+    if isinstance(error, _REFUSALS):
+        return translate(config, error, what)
     reason = "no address to try"
     security = _security(config)
     for host, port, _ in collect_hosts(config.bootstrap_servers or ""):

@@ -78,7 +78,7 @@ class Consumer:
         except BaseException as error:
             await _stop(client)
             if isinstance(error, connection.FAILURES):
-                raise await connection.unreachable(self._config, self._timeout) from error
+                raise await connection.unstarted(self._config, self._timeout, error, "reading") from error
             raise
         self._client = client
         return self

@@ -142,7 +142,7 @@ class Producer:
                 async with asyncio.timeout(self._timeout):
                     self._client = await self._start()
             except connection.FAILURES as error:
-                raise await connection.unreachable(self._config, self._timeout) from error
+                raise await connection.unstarted(self._config, self._timeout, error, "publishing") from error
         return self._client
 
     async def _start(self) -> Any:

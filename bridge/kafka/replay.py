@@ -39,7 +39,9 @@ class Replay:
         except BaseException as error:
             await client.stop()
             if isinstance(error, connection.FAILURES):
-                raise await connection.unreachable(self._config, self._timeout) from error
+                raise await connection.unstarted(
+                    self._config, self._timeout, error, "reading again"
+                ) from error
             raise
         self._client = client
         return self

@@ -174,7 +174,9 @@ async def _settled(config: KafkaConfig) -> Any:
         except errors.NodeNotReadyError as error:
             await admin.close()
             if time.monotonic() > deadline:
-                raise await connection.unreachable(config, _TIMEOUT_SECONDS) from error
+                raise await connection.unstarted(
+                    config, _TIMEOUT_SECONDS, error, "looking after topics"
+                ) from error
             await asyncio.sleep(_POLL_SECONDS)
         except connection.FAILURES as error:
             await admin.close()
@@ -193,6 +195,8 @@ async def _started(config: KafkaConfig) -> Any:
     except BaseException as error:
         await admin.close()
         if isinstance(error, connection.FAILURES):
-            raise await connection.unreachable(config, _TIMEOUT_SECONDS) from error
+            raise await connection.unstarted(
+                config, _TIMEOUT_SECONDS, error, "looking after topics"
+            ) from error
         raise
     return admin

@@ -231,3 +231,12 @@ async def test_it_ends_when_it_is_told_to(service: Service) -> None:
     stop.set()
     await asyncio.wait_for(running, patient(10))
     assert not await answers()
+
+
+async def test_a_fault_of_the_installation_is_told_by_its_request_id_alone(service: Service) -> None:
+    await service.parts.db.execute("ALTER TABLE endpoints RENAME TO elsewhere")
+    said = await service.admin("GET", "/v1/endpoints")
+    assert said.status == 500
+    assert said.json["request_id"] == said.headers["X-Request-Id"]
+    assert "endpoints" not in said.detail
+    assert (await service.anybody("GET", "/livez")).status == 200

@@ -86,15 +86,17 @@ class Program:
         """Replace its bridge.toml."""
         (self.directory / "bridge.toml").write_text(config, encoding="utf-8")
 
-    async def __call__(self, *arguments: str, **environ: str) -> Ended:
-        process = await self._start(arguments, environ)
+    async def __call__(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE, **environ: str) -> Ended:
+        process = await self._start(arguments, environ, stdout)
         out, err = await asyncio.wait_for(process.communicate(), patient(90))
-        return Ended(code=process.returncode or 0, out=out.decode(), err=err.decode())
+        return Ended(code=process.returncode or 0, out=(out or b"").decode(), err=err.decode())
 
     @contextlib.asynccontextmanager
-    async def running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """It runs while the block lasts; SIGTERM must end it with 0."""
-        process = await self._start(arguments, {})
+    async def running(
+        self, *arguments: str, stdout: int = asyncio.subprocess.PIPE, **environ: str
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """It runs while the block lasts; SIGTERM must end it with 0. ``stdout``: where it prints to."""
+        process = await self._start(arguments, environ, stdout)
         try:
             yield process
         finally:
@@ -118,14 +120,16 @@ class Program:
 
         await until(loaded, 60)
 
-    async def _start(self, arguments: tuple[str, ...], environ: dict[str, str]) -> asyncio.subprocess.Process:
+    async def _start(
+        self, arguments: tuple[str, ...], environ: dict[str, str], stdout: int
+    ) -> asyncio.subprocess.Process:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("BRIDGE_")}
         return await asyncio.create_subprocess_exec(
             *STARTER.command(), *arguments,
             cwd=self.directory,
             env={**inherited, **_FREE_PORTS, **environ},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 

@@ -160,6 +160,10 @@ class Listener:
         """What it tells of the next delivery, with ``--json``."""
         return msgspec.json.decode(await self.line())
 
+    async def ended(self) -> int:
+        """Its exit code, once it has ended by itself."""
+        return await asyncio.wait_for(self._process.wait(), patient(60))
+
 
 @contextlib.asynccontextmanager
 async def listening(program: Program, *options: str) -> AsyncIterator[Listener]:

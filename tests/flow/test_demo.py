@@ -21,7 +21,8 @@ from bridge.webhooks.signing import Key, Signer
 from contracts import ids
 from contracts.entities import Model
 from tests.flow.program import Program
-from tests.waiting import patient
+from tests.flow.terminals import ENVIRON, terminal
+from tests.waiting import patient, until
 
 
 @pytest.mark.slow
@@ -51,12 +52,19 @@ async def test_every_change_arrives_and_kafka_says_what_trackerrms_says(tmp_path
 
 
 async def test_what_does_not_arrive_in_time_is_said_and_fails(tmp_path: Path) -> None:
-    ended = await Program(tmp_path)("demo", "--seconds", "2", TMPDIR=str(tmp_path))
+    async with terminal() as (stdout, screen):
+        ended = await Program(tmp_path)(
+            "demo", "--seconds", "2", stdout=stdout, TMPDIR=str(tmp_path), **ENVIRON
+        )
+        await until(lambda: b"The log is in" in screen.shown)
+    out = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.shown.decode())
     assert ended.code == 1
-    assert "did not arrive" in ended.out
-    assert "no result of " in ended.out
-    assert "Not everything arrived as it should." in ended.out
-    assert "The log is in" in ended.out
+    assert "did not arrive" in out
+    assert "no result of " in out
+    assert "Not everything arrived as it should." in out
+    # What is under way is seen while it is.
+    assert re.search(r"First load  ━+ [\d,]+ of [\d,]+ records", out)
+    assert re.search(r"⋯ .* \w+\.(created|updated|deleted)\b.* \d\.\d s", out)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from bridge import kafka
 from bridge.config import KafkaConfig
-from bridge.errors import Transient
+from bridge.errors import ConfigError, Transient
 from bridge.heartbeat import Roster
 from tests.kafka_server import Broker
 from tests.waiting import patient, until
@@ -122,10 +122,36 @@ def _read_with_librdkafka(config: KafkaConfig, topic: str, count: int) -> list[b
         consumer.close()
 
 
+def test_a_broker_that_nobody_named_is_a_mistake_in_the_configuration() -> None:
+    with pytest.raises(ConfigError, match=r"^kafka\.bootstrap_servers: "):
+        kafka.Consumer(KafkaConfig(), ["a"])
+
+
 async def test_a_broker_that_is_away_is_transient() -> None:
     with pytest.raises(Transient, match=r"127\.0\.0\.1:1"):
         async with kafka.Consumer(KafkaConfig(bootstrap_servers="127.0.0.1:1"), ["a"]):
             pass
+
+
+@pytest.mark.system
+async def test_a_topic_that_is_not_there_may_come_yet(kafka_config: KafkaConfig) -> None:
+    with pytest.raises(Transient, match="it answers, but has no metadata yet"):
+        await kafka.Consumer(
+            kafka_config, [f"{kafka_config.topic_prefix}.none"], timeout_seconds=1
+        ).__aenter__()
+
+
+@pytest.mark.system
+async def test_the_end_of_a_topic_whose_broker_went_away_can_not_be_told(
+    broker: Broker, topic_prefix: str
+) -> None:
+    config = KafkaConfig(bootstrap_servers=broker.bootstrap, topic_prefix=topic_prefix, partitions=1)
+    topic = f"{topic_prefix}.read"
+    await kafka.ensure_topics(config, [kafka.TopicSpec(name=topic)])
+    async with kafka.Consumer(config, [topic], timeout_seconds=1) as consumer:
+        await asyncio.to_thread(broker.stop)
+        with pytest.raises(Transient, match="reading end offsets failed"):
+            await consumer.read_to_end()
 
 
 @pytest.mark.system

@@ -6,6 +6,7 @@ from typing import Any
 import confluent_kafka.admin
 import msgspec
 import pytest
+import structlog
 
 from bridge import kafka
 from bridge.config import KafkaConfig
@@ -78,6 +79,27 @@ async def test_more_replicas_than_brokers_names_the_key(kafka_config: KafkaConfi
             _config(kafka_config, replication_factor=3),
             [kafka.TopicSpec(name=f"{kafka_config.topic_prefix}.a")],
         )
+
+
+@pytest.mark.system
+async def test_no_partitions_at_all_names_the_key(kafka_config: KafkaConfig) -> None:
+    with pytest.raises(EnvironmentFault, match=r"^kafka\.partitions: Kafka refuses 0 partitions"):
+        await kafka.ensure_topics(
+            _config(kafka_config, partitions=0), [kafka.TopicSpec(name=f"{kafka_config.topic_prefix}.a")]
+        )
+
+
+@pytest.mark.system
+async def test_a_setting_that_kafka_refuses_is_left_to_kafka(kafka_config: KafkaConfig) -> None:
+    topic = f"{kafka_config.topic_prefix}.a"
+    refused = _config(kafka_config, max_message_bytes=-1, compacted=True)
+    with structlog.testing.capture_logs() as logs:
+        await kafka.ensure_topics(refused, [kafka.TopicSpec(name=topic, compactable=True)])
+    settings = await asyncio.to_thread(_settings, kafka_config, topic)
+    assert (settings["max.message.bytes"], settings["cleanup.policy"]) == ("1048588", "compact")
+    [said] = [line for line in logs if line["event"] == "topics.settings_refused"]
+    assert said["topics"] == [topic]
+    assert "max.message.bytes" in said["reason"]
 
 
 @pytest.mark.system

@@ -170,6 +170,9 @@ def test_an_allowed_network_opens_itself_and_no_more(subtests: pytest.Subtests) 
         ("64:ff9b::169.254.169.254", "::/0", "cloud metadata"),
         ("::ffff:127.0.0.1", "::/0", "loopback"),
         ("2002:7f00:1::", "::/0", "loopback"),
+        # Teredo carries it with every bit turned: 169.254.169.254 and 8.8.8.8.
+        ("2001::5601:5601", "2001::/32", "cloud metadata"),
+        ("2001::f7f7:f7f7", "2001::/32", None),
     ]
     for text, allowed, refused in cases:
         with subtests.test(text, allowed=allowed):

@@ -3,8 +3,9 @@
 from functools import partial
 
 import pytest
+import structlog
 
-from bridge.store import endpoints
+from bridge.store import endpoints, signing_secrets
 from contracts.webhooks import EndpointChange
 from tests.waiting import until
 from tests.webhooks.installed import Delivering
@@ -94,6 +95,41 @@ async def test_an_overlap_of_nothing_ends_the_old_secret(hooks: Delivering) -> N
         verify(receiver.captures, [rotated[1][0].secret])
         with pytest.raises(AssertionError):
             verify(receiver.captures, [first.secret])
+
+
+async def test_an_endpoint_without_a_live_secret_gets_nothing_unsigned(hooks: Delivering) -> None:
+    async with Receiver() as receiver, Receiver() as other:
+        endpoint, _ = await hooks.subscribe(receiver)
+        await hooks.subscribe(other)
+        await hooks.db.execute(
+            "UPDATE signing_secrets SET expires_at = now() - interval '1 s' WHERE endpoint_id = $1",
+            endpoint.id,
+        )
+        hooks.start()
+        await hooks.send()
+        delivery = await hooks.one(endpoint, "failed", attempts=4)
+        assert delivery.last_error == "bad_header"
+        assert (await hooks.attempts(delivery))[0].reason == "the endpoint has no live secret"
+        await until(lambda: len(other.captures) == 1)
+        assert receiver.captures == []
+
+
+async def test_an_endpoint_whose_secret_can_not_be_read_holds_back_nobody(hooks: Delivering) -> None:
+    async with Receiver() as receiver, Receiver() as other:
+        endpoint, _ = await hooks.subscribe(receiver)
+        await hooks.subscribe(other)
+        await hooks.db.execute(
+            "UPDATE signing_secrets SET sealed_secret = $1 WHERE endpoint_id = $2",
+            hooks.sealer.seal(signing_secrets.purpose(endpoint.id, "v1"), b"whsec_"),
+            endpoint.id,
+        )
+        with structlog.testing.capture_logs() as logs:
+            hooks.start()
+            await hooks.send()
+            await until(lambda: len(other.captures) == 1)
+        [said] = [line for line in logs if line["event"] == "endpoint.unusable"]
+        assert (said["endpoint"], said["reason"]) == (endpoint.id, "whsec_: nothing follows")
+        assert receiver.captures == []
 
 
 async def test_changes_of_an_endpoint_are_heard_at_once(hooks: Delivering) -> None:

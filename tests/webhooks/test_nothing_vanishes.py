@@ -47,6 +47,43 @@ async def test_what_was_given_up_is_resent_from_what_is_kept(hooks: Delivering) 
         assert (await hooks.one(endpoint, "delivered", attempts=5)).id == delivery.id
 
 
+async def test_what_kafka_has_no_more_is_not_resent_as_something_else(hooks: Delivering) -> None:
+    async with Receiver() as receiver:
+        endpoint, _ = await hooks.subscribe(receiver)
+        hooks.start()
+        await hooks.send(2, entities=1)
+        await until(lambda: len(receiver.captures) == 2)
+        await until(lambda: _logged(hooks, 2))
+        one, _ = await hooks.deliveries(endpoint)
+        # As in a topic that was made anew, where each event stands in another's place.
+        await hooks.db.execute("UPDATE webhook_attempts SET kafka_offset = 1 - kafka_offset")
+        again = await deliveries.request_resend(hooks.db, hooks.sealer, one.id)
+        await until(lambda: _failed(hooks, again))
+        assert len(receiver.captures) == 2
+
+
+async def test_news_of_an_endpoint_is_resent_though_it_was_never_on_kafka(hooks: Delivering) -> None:
+    async with Receiver() as listener, Receiver(status(410)) as gone:
+        told, _ = await hooks.subscribe(listener, operational=True)
+        await hooks.subscribe(gone)
+        hooks.start()
+        await hooks.send()
+        news = await hooks.one(told, "delivered")
+        assert await deliveries.request_resend(hooks.db, hooks.sealer, news.id) != news.id
+        await until(lambda: len(listener.captures) == 2)
+        assert listener.captures[0].body == listener.captures[1].body
+
+
+async def _logged(hooks: Delivering, count: int) -> bool:
+    return bool(await hooks.db.fetchval("SELECT count(*) = $1 FROM webhook_attempts", count))
+
+
+async def _failed(hooks: Delivering, delivery_id: str | None) -> bool:
+    """Whether it was given up because its body is gone."""
+    found = await deliveries.get_delivery(hooks.db, hooks.sealer, delivery_id or "")
+    return found is not None and (found[0].state, found[0].last_error) == ("failed", "no_longer_in_kafka")
+
+
 async def test_an_unknown_delivery_is_not_resent(hooks: Delivering) -> None:
     assert not await deliveries.request_resend(hooks.db, hooks.sealer, "dl_" + "1" * 24)
 
