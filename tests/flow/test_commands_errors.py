@@ -136,7 +136,9 @@ async def test_a_document_that_can_not_be_looked_for_is_not_attached_again(bench
     data = await bench.create(attachments=[CV])
     result = await bench.caller.run("candidate.create", data)
     assert (ending(result), code(result)) == ("unknown", "PLATFORM.TASK_TIMED_OUT"), result
-    assert "was attached can't be told" in message(result)
+    # The deadline may pass before it was looked for.
+    said = ("was attached can't be told", "attachDocument: the connection broke")
+    assert any(words in message(result) for words in said), result
     [candidate] = await bench.people(data["candidate"]["email_address"])
     assert len(await bench.documents(candidate)) == 1
 
