@@ -144,8 +144,8 @@ async def test_a_cancelled_publish_leaves_nothing_running(config: KafkaConfig) -
     topics = await _topics(config, "a")
     async with kafka.Producer(config) as producer:
         await producer.publish(_numbered(topics, 1))
-        publishing = asyncio.create_task(producer.publish(_numbered(topics, 2_000, padding=2_000)))
-        for _ in range(30):  # turns of the loop, for batches to get under way
+        publishing = asyncio.create_task(producer.publish(_numbered(topics, 20_000, padding=2_000)))
+        for _ in range(60):  # turns of the loop: 20 to sort them, the rest for batches to get under way
             await asyncio.sleep(0)
         assert not publishing.done()
         publishing.cancel()
