@@ -21,7 +21,7 @@ from contracts import topics
 from contracts.entities import Model
 from tests import oracle
 from tests.oracle import Topics
-from tests.waiting import patient
+from tests.waiting import cut_off, patient
 
 INTEGRATION = "acme"
 
@@ -116,8 +116,7 @@ class Installation:
         """Cut it off in the middle, as a kill would as far as the store can tell."""
         running, self._running = self._running, None
         if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await cut_off(running)
 
     def check(self) -> None:
         """Raise what ended the bridge, if anything did."""

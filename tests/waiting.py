@@ -17,6 +17,16 @@ def patient(seconds: float) -> float:
     return seconds * PATIENCE
 
 
+async def cut_off(*tasks: asyncio.Task[int]) -> None:
+    """Cancel tasks until they have ended: aiokafka loses a cancellation that comes while it connects."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=20)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 30.0) -> None:
     """Return as soon as ``condition`` holds; raise ``TimeoutError`` after ``patient(seconds)``."""
     async with asyncio.timeout(patient(seconds)):

@@ -172,7 +172,7 @@ class Machine(RuleBasedStateMachine):
 
 # A step that waits for agreement takes seconds; an example that fails is run again until it is short.
 @pytest.mark.slow
-@pytest.mark.timeout(max(300, 10 * EXAMPLES * STEPS))
+@pytest.mark.timeout(max(150, 2 * EXAMPLES * STEPS))
 def test_the_topics_follow_the_account_whatever_happens(databases: Databases, embedded_kafka: str) -> None:
     Machine.databases, Machine.kafka = databases, embedded_kafka
     run_state_machine_as_test(

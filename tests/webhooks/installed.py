@@ -18,7 +18,7 @@ from bridge.store.signing_secrets import SigningSecret
 from contracts import events, ids, topics
 from contracts.entities import Model
 from contracts.webhooks import Attempt, Delivery, Endpoint, NewEndpoint
-from tests.waiting import until
+from tests.waiting import cut_off, until
 from tests.webhooks.receiving import Receiver, verify_everywhere
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -86,9 +86,7 @@ class Delivering:
     async def stop(self) -> None:
         """Cut everything off in the middle."""
         running, self._running = self._running, []
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await cut_off(*running)
         # What a process that is gone held is free once its lease has run out.
         await self.db.execute("UPDATE leases SET expires_at = '-infinity'")
 
