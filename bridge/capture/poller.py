@@ -114,11 +114,12 @@ class Poller:
         for name, resource in self._resources.items():
             running = await scans.running(self._doors.db, self._doors.integration_id, name)
             last = await scans.last_finished_age(self._doors.db, self._doors.integration_id, name)
+            age = last if running is None else await scans.age_seconds(self._doors.db, running.id)
             self._standings[name] = Standing(
                 incremental=resource.updated_after,
                 loaded=last is not None,
                 scanning=running is not None,
-                sweep_due_at=now if last is None else now + self._rhythm.sweep_seconds - last,
+                sweep_due_at=now if age is None else now + self._rhythm.sweep_seconds - age,
             )
             if not resource.updated_after:
                 # Only an approved deletion fails in the background there, and a person may have discarded it.
