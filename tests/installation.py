@@ -61,7 +61,7 @@ class Simulated:
             return dict(await answer.json())
 
     async def forget_calls(self) -> None:
-        """Count the calls anew."""
+        """Start the count of calls at 0."""
         async with self._http.delete(f"{self.url}/__calls") as answer:
             answer.raise_for_status()
 

@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 _TESTS = Path(__file__).parent
 # Half a minute of installing, for all tests of the folder.
-_SHARED_SETUP = "tests/package/"
+_SHARED_SETUP = "package"
 _QUICK = ("unit", "house", "contracts")
 
 
@@ -20,10 +20,11 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         """Return what is given to one worker: a test, a file or a folder. Called by pytest-xdist."""
-        file = nodeid.partition("::")[0]
-        if file.startswith(_SHARED_SETUP):
+        name = nodeid.partition("::")[0]
+        file = _TESTS.parent / name
+        if _shares_a_folder(file):
             return _SHARED_SETUP
-        return file if stays_together(_TESTS.parent / file) else nodeid
+        return name if stays_together(file) else nodeid
 
 
 @cache
@@ -34,9 +35,17 @@ def stays_together(file: Path) -> bool:
 
 def begins_early(file: Path) -> bool:
     """Whether it is late otherwise: many tests in one process, or a long preparation."""
-    return stays_together(file) or f"tests/{file.relative_to(_TESTS).as_posix()}".startswith(_SHARED_SETUP)
+    return stays_together(file) or _shares_a_folder(file)
 
 
 def is_quick(file: Path) -> bool:
     """Whether the tests of the file take milliseconds."""
-    return file.relative_to(_TESTS).parts[0] in _QUICK
+    return _folder(file) in _QUICK
+
+
+def _shares_a_folder(file: Path) -> bool:
+    return _folder(file) == _SHARED_SETUP
+
+
+def _folder(file: Path) -> str:
+    return file.relative_to(_TESTS).parts[0]

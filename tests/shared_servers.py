@@ -122,22 +122,14 @@ def ask(socket: str, name: Name) -> str:
 
 @contextlib.contextmanager
 def _postgres(directory: Path) -> Iterator[str]:
-    given = os.environ.get("BRIDGE_TEST_POSTGRES")
-    if given:
-        yield given
-    elif _docker_answers():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from testcontainers.postgres import PostgresContainer
-
-            container = PostgresContainer("postgres:18-alpine", driver=None)
-        with container as server:
-            yield server.get_connection_url()
-    else:
-        with embedded.postgres(directory) as url:
-            asyncio.run(_prepare(url))
-        with embedded.postgres(directory) as url:
-            yield url
+    with _elsewhere("BRIDGE_TEST_POSTGRES", _postgres_container) as found:
+        if found is not None:
+            yield found
+            return
+    with embedded.postgres(directory) as url:
+        asyncio.run(_prepare(url))
+    with embedded.postgres(directory) as url:
+        yield url
 
 
 async def _prepare(url: str) -> None:
@@ -153,20 +145,47 @@ async def _prepare(url: str) -> None:
 
 @contextlib.contextmanager
 def _kafka(directory: Path) -> Iterator[str]:
-    given = os.environ.get("BRIDGE_TEST_KAFKA")
+    with _elsewhere("BRIDGE_TEST_KAFKA", _kafka_container) as found:
+        if found is not None:
+            yield found
+            return
+    with kafka_server.running(directory) as broker:
+        yield broker.bootstrap
+
+
+@contextlib.contextmanager
+def _elsewhere(variable: str, container: Callable[[], AbstractContextManager[str]]) -> Iterator[str | None]:
+    """Give the address in the variable, else that of a container where Docker answers, else ``None``."""
+    given = os.environ.get(variable)
     if given:
         yield given
     elif _docker_answers():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from testcontainers.kafka import KafkaContainer
-
-            container = KafkaContainer().with_kraft()
-        with container as node:
-            yield node.get_bootstrap_server()
+        with container() as address:
+            yield address
     else:
-        with kafka_server.running(directory) as broker:
-            yield broker.bootstrap
+        yield None
+
+
+@contextlib.contextmanager
+def _postgres_container() -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from testcontainers.postgres import PostgresContainer
+
+        container = PostgresContainer("postgres:18-alpine", driver=None)
+    with container as server:
+        yield server.get_connection_url()
+
+
+@contextlib.contextmanager
+def _kafka_container() -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from testcontainers.kafka import KafkaContainer
+
+        container = KafkaContainer().with_kraft()
+    with container as node:
+        yield node.get_bootstrap_server()
 
 
 def _docker_answers() -> bool:
