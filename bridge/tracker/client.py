@@ -84,10 +84,7 @@ class Client:
         self._wire = Wire(self.patience)
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock)
-        self._decoders = {
-            name: PageDecoder(table.rows, table.id_keys, f"{table.entity} id")
-            for name, table in self.settings.resources.items()
-        }
+        self._decoders = _decoders(self.settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,6 +97,11 @@ class Client:
     async def close(self) -> None:
         """Close the connections."""
         await self._wire.close()
+
+    def adopt(self, settings: Resources) -> None:
+        """Read by these settings from now on."""
+        self.settings = settings
+        self._decoders = _decoders(settings)
 
     @property
     def clock_skew_seconds(self) -> float | None:
@@ -120,6 +122,32 @@ class Client:
         Raises ``Unreadable`` (``EmptyBody``, ``BadJson``, ``NoRows``), ``Refused``, ``AccountFault``,
         ``Unreachable`` or ``Throttled``.
         """
+        name, answer = await self.list_answer(
+            resource, state=state, updated_after=updated_after, number=number, lane=lane
+        )
+        by_widget, table = self._by_widget(resource), self.settings[resource]
+        try:
+            page = self._decoders[resource].decode(answer.body, number)
+        except Unreadable as error:
+            if by_widget:
+                self._widget_reply(name, answer)
+            raise type(error)(f"{name}: {error}") from None
+        whole = by_widget or not table.paged
+        return msgspec.structs.replace(page, has_next=False) if whole else page
+
+    async def list_answer(
+        self,
+        resource: ResourceName,
+        *,
+        state: str | None = None,
+        updated_after: datetime | None = None,
+        number: int = 1,
+        lane: Lane | None = None,
+    ) -> tuple[str, Answer]:
+        """Ask for one page of a list; return the call's name and its answer, which is a success.
+
+        Raises what ``pages`` raises, but ``BadJson`` and ``NoRows``.
+        """
         table = self.settings[resource]
         call = self.settings.users_widget if self._by_widget(resource) else table.list
         generation: Generation = "widget" if self._by_widget(resource) else "rest"
@@ -138,14 +166,7 @@ class Client:
         )
         name = f"{call.method} {call.path}"
         _check(name, answer)
-        try:
-            page = self._decoders[resource].decode(answer.body, number)
-        except Unreadable as error:
-            if generation == "widget":
-                self._widget_reply(name, answer)
-            raise type(error)(f"{name}: {error}") from None
-        whole = generation == "widget" or not table.paged
-        return msgspec.structs.replace(page, has_next=False) if whole else page
+        return name, answer
 
     async def statuses(self, lane: Lane | None = None) -> Page:
         """Every placement status in order, as one page; ``Row.place`` is its place."""
@@ -282,6 +303,13 @@ class Client:
         if self.settings.updated_after_zone == "utc":
             return local_time.updated_after_utc(moment)
         return local_time.updated_after(moment, self._clock(), self.zone)
+
+
+def _decoders(settings: Resources) -> dict[ResourceName, PageDecoder]:
+    return {
+        name: PageDecoder(table.rows, table.id_keys, f"{table.entity} id")
+        for name, table in settings.resources.items()
+    }
 
 
 def _headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:

@@ -122,7 +122,9 @@ class Normaliser:
         posting = normalise_jobs.posting(reader, ids=self._ids, zone=self._zone, remote_data=remote_data)
         if posting:
             members.append(_member(Model.JOB_POSTING, reader, posting))
-        members += normalise_jobs.team(reader, ids=self._ids, maps=self._settings.maps)
+        members += normalise_jobs.team(
+            reader, ids=self._ids, maps=self._settings.maps, owner=self._settings.owner
+        )
         return _family("jobs", reader, members)
 
     def candidate(self, row: Record | None, detail: Record | None) -> Family:

@@ -9,10 +9,9 @@ from typing import cast
 
 from msgspec import Struct
 
-from bridge.tracker import resources
 from bridge.tracker.families import Ids, Member
 from bridge.tracker.reading import Reader
-from bridge.tracker.shapes import Maps, map_key
+from bridge.tracker.shapes import Fields, Maps, map_key
 from contracts.entities import (
     Job,
     JobHiringTeamMember,
@@ -96,9 +95,9 @@ def posting(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData |
     )
 
 
-def team(reader: Reader, *, ids: Ids, maps: Maps) -> list[Member]:
+def team(reader: Reader, *, ids: Ids, maps: Maps, owner: Fields) -> list[Member]:
     """Roles, hiring team and role assignments of a job's owners, each once, in slot order."""
-    slots = _slots(reader)
+    slots = _slots(reader, owner)
     members: dict[str, Member] = {}
     for slot in slots:
         unified = _unified(slot, maps)
@@ -149,9 +148,9 @@ def team(reader: Reader, *, ids: Ids, maps: Maps) -> list[Member]:
     return list(members.values())
 
 
-def _slots(reader: Reader) -> list[Slot]:
+def _slots(reader: Reader, fields: Fields) -> list[Slot]:
     """The owners from the row's five slots; from the by-id record's ``owners`` where there is no row."""
-    listed = [Reader("job owner", resources.OWNER, owner, None) for owner in reader.objects("owners")]
+    listed = [Reader("job owner", fields, owner, None) for owner in reader.objects("owners")]
     labels: dict[str, str | None] = {}
     for owner in listed:
         role = owner.reference("role_id")

@@ -5,6 +5,7 @@ job_code_prefix = "JOB-"            # job_code of a job without a reference: pre
 users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
 gone_statuses = [204, 404]          # answers to an id that does not exist
+key_case = "pascal"                 # keys of answers: "camel" (the table's own), "pascal", "lower", "snake"
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
@@ -28,12 +29,14 @@ from typing import Any, get_args
 from msgspec import structs
 
 from bridge.errors import ConfigError
+from bridge.tracker.layouts import spelled
 from bridge.tracker.shapes import (
     Action,
     Call,
     Details,
     Door,
     Fields,
+    KeyCase,
     Maps,
     Read,
     Resource,
@@ -55,7 +58,10 @@ _PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
 
 def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
-    """``defaults`` with ``raw`` laid over it; ``ConfigError`` names an unknown key or a bad value."""
+    """``defaults`` with ``raw`` laid over it; ``ConfigError`` names an unknown key or a bad value.
+
+    ``key_case`` is for ``layered``.
+    """
     tables: dict[str, Any] = {
         "paths": _paths,
         "rows": _rows,
@@ -82,6 +88,58 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         else:
             raise _unknown(name, "setting", [*scalars, *tables])
     return settings
+
+
+def layered(
+    defaults: Resources, learned: Mapping[str, Any], configured: Mapping[str, Any], where: str
+) -> Resources:
+    """Return ``defaults`` with what was learned laid over it, and what is configured over that.
+
+    The defaults alone are respelled in the account's ``key_case``: other keys are spelled as they are.
+    """
+    case = configured.get("key_case", learned.get("key_case", "camel"))
+    settings = respelled(defaults, _key_case(case, f"{where}.key_case"))
+    for layer, name in ((learned, f"{where} (learned)"), (configured, where)):
+        settings = apply(settings, {key: value for key, value in layer.items() if key != "key_case"}, name)
+    return settings
+
+
+def respelled(settings: Resources, case: KeyCase) -> Resources:
+    """Return the table with every key that is read from TrackerRMS in that case."""
+    if case == "camel":
+        return settings
+    resources = {
+        name: structs.replace(
+            resource,
+            rows=spelled(resource.rows, case),
+            volatile=frozenset(spelled(key, case) for key in resource.volatile),
+            fields=_respelled_fields(resource.fields, case),
+        )
+        for name, resource in settings.resources.items()
+    }
+    return structs.replace(
+        settings,
+        resources=resources,
+        document=_respelled_fields(settings.document, case),
+        owner=_respelled_fields(settings.owner, case),
+        key_case=case,
+    )
+
+
+def _respelled_fields(fields: Fields, case: KeyCase) -> Fields:
+    return {
+        name: tuple(
+            structs.replace(read, path=tuple(spelled(key, case) for key in read.path)) for read in reads
+        )
+        for name, reads in fields.items()
+    }
+
+
+def _key_case(value: Any, where: str) -> KeyCase:
+    for case in get_args(KeyCase):
+        if case == value:
+            return case
+    raise ConfigError(f"{where}: must be one of {', '.join(get_args(KeyCase))}")
 
 
 def parse_read(spelling: str, sure: Sure) -> Read:

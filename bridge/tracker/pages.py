@@ -120,6 +120,11 @@ class PageDecoder:
         return envelope, [_encode(row) for row in rows]
 
     def _found(self, envelope: Mapping[str, Any]) -> Any:
+        rows: Any = envelope
+        for key in self._rows_key.split("."):
+            rows = rows.get(key) if isinstance(rows, dict) else None
+        if rows is not None:
+            return rows
         for key in (self._rows_key, _OTHER_ROWS):
             if key in envelope:
                 return envelope[key]

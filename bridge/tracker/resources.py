@@ -26,13 +26,15 @@ from bridge.tracker.shapes import (
 from contracts.entities import Model
 
 
-def configure(raw: Mapping[str, Any], where: str = "tracker") -> Resources:
-    """The table with an integration's ``tracker`` table laid over it.
+def configure(
+    raw: Mapping[str, Any], where: str = "tracker", learned: Mapping[str, Any] | None = None
+) -> Resources:
+    """The table with what was learned and an integration's ``tracker`` table laid over it.
 
     ``where`` is the key's full name, such as ``integrations.acme.tracker``, for messages.
     Raises ``ConfigError`` that names an unknown key or a bad value.
     """
-    return overrides.apply(DEFAULT, raw, where)
+    return overrides.layered(DEFAULT, learned or {}, raw, where)
 
 
 def _reads(sure: Sure, *spellings: str) -> tuple[Read, ...]:
@@ -365,7 +367,6 @@ _MAPS = Maps(
     visibility={},
 )
 
-OWNER = _OWNER
 REJECTED_GROUP = "rejected"
 
 DEFAULT = Resources(
@@ -381,6 +382,7 @@ DEFAULT = Resources(
     actions={action.name: action for action in _ACTIONS},
     calls=_CALLS,
     document=_DOCUMENT,
+    owner=_OWNER,
     writes={"candidate": _CANDIDATE_WRITES},
     # Seen: an employer in free text has the id -1.
     beside={"currentClient.name": ("currentClient.id", -1)},

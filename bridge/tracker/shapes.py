@@ -16,6 +16,7 @@ ResourceName = Literal["users", "statuses", "jobs", "candidates", "applications"
 Details = Literal["moved", "never", "always"]
 Via = Literal["rest", "widget"]
 Chosen = Literal["rest", "widget", "off"]
+KeyCase = Literal["camel", "pascal", "lower", "snake"]
 Door = Literal["rest", "create", "column"]
 """How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or
 in a column of its ``updateRecord``."""
@@ -144,6 +145,8 @@ class Resources(Struct, frozen=True, kw_only=True):
     """Calls beside the lists and the actions: a candidate's documents, its deletion."""
     document: Fields
     """Of one element of a candidate's documents."""
+    owner: Fields
+    """Of one element of a job's ``owners``."""
     writes: Mapping[str, Writes]
     """Entity (only ``candidate``) -> where each of its values is written."""
     beside: Mapping[str, tuple[str, int]]
@@ -153,6 +156,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     users_from: Via = "rest"
     updated_after_zone: Literal["tenant", "utc"] = "tenant"
     gone_statuses: frozenset[int] = frozenset({204, 404})
+    key_case: KeyCase = "camel"
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]

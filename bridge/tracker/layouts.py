@@ -1,0 +1,108 @@
+"""Where an answer's rows lie, and how its keys are spelled: found by looking at the answer itself. Pure.
+
+Looks at keys and types only, never at the value of a record.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+from msgspec import Struct
+
+from bridge.tracker.shapes import Fields, KeyCase
+
+_DEEPEST = 3
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class RowsFound(Struct, frozen=True, kw_only=True):
+    """A list of rows in an answer: its dotted path ("" for the answer itself) and its objects."""
+
+    path: str
+    rows: Sequence[Mapping[str, Any]]
+
+
+def spelled(key: str, case: KeyCase) -> str:
+    """Return a key of the table, which is camel case, in another case."""
+    match case:
+        case "camel":
+            return key
+        case "pascal":
+            return key[:1].upper() + key[1:]
+        case "lower":
+            return key.lower()
+        case "snake":
+            return _HUMP.sub("_", key).lower()
+
+
+def same(key: str) -> str:
+    """Return the form in which keys are compared: without case, underscores and hyphens."""
+    return key.replace("_", "").replace("-", "").casefold()
+
+
+def find_rows(answer: Any) -> list[RowsFound]:
+    """Return every list of objects in an answer, the shallowest first; an empty list counts too."""
+    return sorted(_lists(answer, ()), key=lambda found: found.path.count("."))
+
+
+def _lists(value: Any, path: tuple[str, ...]) -> Iterator[RowsFound]:
+    if isinstance(value, list):
+        if all(isinstance(item, dict) for item in value):
+            yield RowsFound(path=".".join(path), rows=value)
+    elif isinstance(value, dict) and len(path) < _DEEPEST:
+        for key, item in value.items():
+            yield from _lists(item, (*path, key))
+
+
+def key_case(records: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> KeyCase | None:
+    """Return the case in which most of the table's keys are there; camel case where it is as good as any.
+
+    ``None`` where no key is there in any case.
+    """
+    present = {key for record in records for key in record}
+    wanted = tuple(keys)
+    hits: dict[KeyCase, int] = {
+        case: sum(spelled(key, case) in present for key in wanted) for case in get_args(KeyCase)
+    }
+    best = max(hits, key=lambda case: hits[case])
+    return best if hits[best] else None
+
+
+def row_keys(fields: Fields) -> tuple[str, ...]:
+    """Return the first keys of the paths that are read from a row."""
+    return _keys(fields, "detail")
+
+
+def detail_keys(fields: Fields) -> tuple[str, ...]:
+    """Return the first keys of the paths that are read from a by-id record."""
+    return _keys(fields, "row")
+
+
+def _keys(fields: Fields, left_out: str) -> tuple[str, ...]:
+    reads = (read for places in fields.values() for read in places)
+    return tuple(dict.fromkeys(read.path[0] for read in reads if read.source != left_out))
+
+
+def id_key(rows: Sequence[Mapping[str, Any]], id_keys: Iterable[str]) -> str | None:
+    """Return the key of the rows that is one of ``id_keys``, in whatever case; ``None`` if there is none."""
+    wanted = {same(key) for key in id_keys}
+    return next((key for row in rows[:1] for key in row if same(key) in wanted), None)
+
+
+def find_record(
+    answer: Any, carries_id: Callable[[Mapping[str, Any]], bool], path: tuple[str, ...] = ()
+) -> str | None:
+    """Return the dotted path of the one object in an answer that carries its id; "" is the answer itself.
+
+    ``None`` where no object does.
+    """
+    if isinstance(answer, list):
+        return None
+    if not isinstance(answer, dict):
+        return None
+    if carries_id(answer):
+        return ".".join(path)
+    if len(path) >= _DEEPEST:
+        return None
+    found = (find_record(item, carries_id, (*path, key)) for key, item in answer.items())
+    return next((one for one in found if one is not None), None)

@@ -1,0 +1,43 @@
+"""What follows from an account's profile: settings to adopt, and questions to paste an answer to. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from contracts.profiles import AccountProfile, Finding
+
+
+def learned_settings(profile: AccountProfile) -> dict[str, Any]:
+    """Return the adopted settings, in the form of the table ``[integrations.tracker]``."""
+    return nested((f.key, f.value) for f in profile.findings if f.adopted and f.key is not None)
+
+
+def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return tables for dotted keys: ``rows.jobs`` becomes ``{"rows": {"jobs": …}}``."""
+    tables: dict[str, Any] = {}
+    for key, value in pairs:
+        *names, last = key.split(".")
+        table = tables
+        for name in names:
+            table = table.setdefault(name, {})
+        table[last] = value
+    return tables
+
+
+def answer_lines(finding: Finding) -> str | None:
+    """Return the lines of ``bridge.toml`` that answer a question; ``None`` where no value is known."""
+    if finding.key is None or finding.value is None:
+        return None
+    *names, last = ("integrations", "tracker", *finding.key.split("."))
+    return f"[{'.'.join(names)}]\n{last} = {as_toml(finding.value)}"
+
+
+def as_toml(value: Any) -> str:
+    """Return a value as TOML spells it."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{msgspec.json.encode(key).decode()} = {as_toml(v)}" for key, v in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(as_toml(item) for item in value)}]"
+    return msgspec.json.encode(value).decode()
