@@ -13,9 +13,7 @@ async def load(db: "Database | Tx", integration_id: str, basis: bytes | None = N
 
     ``basis``: return it only where it was learned on that basis (host and configuration).
     """
-    row = await db.fetchrow(
-        "SELECT profile, basis FROM profiles WHERE integration_id = $1", integration_id
-    )
+    row = await db.fetchrow("SELECT profile, basis FROM profiles WHERE integration_id = $1", integration_id)
     if row is None or (basis is not None and row["basis"] != basis):
         return None
     return _profile.decode(row["profile"])

@@ -58,6 +58,7 @@ def utc_now() -> datetime:
 class Client:
     """One integration's TrackerRMS. Use as ``async with Client(…) as client``.
 
+    ``requests`` counts the calls made through it.
     ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
     budget's lane of every call that names none itself.
     """
@@ -78,6 +79,7 @@ class Client:
         self.hosts = hosts.of(config)
         self.patience = patience or Patience()
         self.zone = ZoneInfo(config.time_zone)
+        self.requests = 0
         self._lane = lane
         self._credentials = widget.credentials(config)
         self._clock = clock
@@ -241,6 +243,7 @@ class Client:
         if not path.startswith("/"):
             # Joined to the host's name, anything else could name another host, and it would get the token.
             raise Refused("a path must start with /", 400)
+        self.requests += 1
         complete = widget.with_credentials(data, self._credentials) if generation == "widget" else None
         whole = data if complete is None else complete
         body = whole if whole is None or isinstance(whole, bytes) else msgspec.json.encode(whole)

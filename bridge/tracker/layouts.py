@@ -22,7 +22,7 @@ class RowsFound(Struct, frozen=True, kw_only=True):
     rows: Sequence[Mapping[str, Any]]
 
 
-def spelled(key: str, case: KeyCase) -> str:
+def respell(key: str, case: KeyCase) -> str:
     """Return a key of the table, which is camel case, in another case."""
     match case:
         case "camel":
@@ -62,7 +62,7 @@ def key_case(records: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> KeyCa
     present = {key for record in records for key in record}
     wanted = tuple(keys)
     hits: dict[KeyCase, int] = {
-        case: sum(spelled(key, case) in present for key in wanted) for case in get_args(KeyCase)
+        case: sum(respell(key, case) in present for key in wanted) for case in get_args(KeyCase)
     }
     best = max(hits, key=lambda case: hits[case])
     return best if hits[best] else None

@@ -29,7 +29,7 @@ from typing import Any, get_args
 from msgspec import structs
 
 from bridge.errors import ConfigError
-from bridge.tracker.layouts import spelled
+from bridge.tracker.layouts import respell
 from bridge.tracker.shapes import (
     Action,
     Call,
@@ -111,8 +111,8 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
     resources = {
         name: structs.replace(
             resource,
-            rows=spelled(resource.rows, case),
-            volatile=frozenset(spelled(key, case) for key in resource.volatile),
+            rows=respell(resource.rows, case),
+            volatile=frozenset(respell(key, case) for key in resource.volatile),
             fields=_respelled_fields(resource.fields, case),
         )
         for name, resource in settings.resources.items()
@@ -129,16 +129,17 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
 def _respelled_fields(fields: Fields, case: KeyCase) -> Fields:
     return {
         name: tuple(
-            structs.replace(read, path=tuple(spelled(key, case) for key in read.path)) for read in reads
+            structs.replace(read, path=tuple(respell(key, case) for key in read.path)) for read in reads
         )
         for name, reads in fields.items()
     }
 
 
 def _key_case(value: Any, where: str) -> KeyCase:
-    for case in get_args(KeyCase):
-        if case == value:
-            return case
+    found: KeyCase
+    for found in get_args(KeyCase):
+        if found == value:
+            return found
     raise ConfigError(f"{where}: must be one of {', '.join(get_args(KeyCase))}")
 
 

@@ -1,0 +1,69 @@
+"""Collects the findings about one account, and lets the client read by what was learned at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.tracker import profile, resources
+from bridge.tracker.client import Client
+from bridge.tracker.shapes import Resources
+from contracts.profiles import Finding, Verdict
+
+
+class Findings:
+    """The findings so far. ``configured`` is the operator's table, which wins over what is learned."""
+
+    def __init__(self, client: Client, configured: Mapping[str, Any], where: str) -> None:
+        self._client = client
+        self._configured = configured
+        self._where = where
+        self._found: dict[str, Finding] = {}
+
+    @property
+    def all(self) -> tuple[Finding, ...]:
+        """The findings, in the order in which they were made."""
+        return tuple(self._found.values())
+
+    def prove(self, assumption: str, evidence: str, key: str | None = None, value: Any = None) -> None:
+        """Note that the account is as assumed."""
+        self._note(assumption, "proved", evidence, key, value)
+
+    def leave_open(self, assumption: str, evidence: str, key: str | None = None) -> None:
+        """Note that nothing could be found out."""
+        self._note(assumption, "unknown", evidence, key, None)
+
+    def ask(self, assumption: str, evidence: str, key: str | None = None, value: Any = None) -> None:
+        """Note that the account is not as assumed, and that the operator must say what is right."""
+        self._note(assumption, "refuted", evidence, key, value)
+
+    def adopt(self, assumption: str, evidence: str, key: str, value: Any) -> None:
+        """Note what the account calls for, and read by it from now on, unless the operator's key says
+        otherwise: then it is a question."""
+        configured = _dug(self._configured, key)
+        if configured is not None and configured != value:
+            said = f"{evidence}; bridge.toml sets {key} = {profile.as_toml(configured)}"
+            self.ask(assumption, said, key, value)
+            return
+        finding = Finding(
+            assumption=assumption, verdict="refuted", evidence=evidence, key=key, value=value, adopted=True
+        )
+        self._found[assumption] = finding
+        self._client.adopt(self._settings())
+
+    def with_setting(self, key: str, value: Any) -> Resources:
+        """Return the settings with one more, to try it."""
+        return self._settings((key, value))
+
+    def _note(self, assumption: str, verdict: Verdict, evidence: str, key: str | None, value: Any) -> None:
+        self._found[assumption] = Finding(
+            assumption=assumption, verdict=verdict, evidence=evidence, key=key, value=value
+        )
+
+    def _settings(self, *more: tuple[str, Any]) -> Resources:
+        learned = [(f.key, f.value) for f in self.all if f.adopted and f.key is not None]
+        return resources.configure(self._configured, self._where, profile.nested([*learned, *more]))
+
+
+def _dug(table: Any, key: str) -> Any:
+    for name in key.split("."):
+        table = table.get(name) if isinstance(table, Mapping) else None
+    return table

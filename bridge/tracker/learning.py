@@ -1,0 +1,256 @@
+"""Learns what an account's API looks like, by asking it: the profile. Writes nothing to the account.
+
+Each step settles assumptions (``docs/assumptions.md``) and lets the client read by what it found, so that
+the next step builds on it. What is conclusive is adopted; what is not is a question for the operator. Trouble
+with one resource leaves that resource's assumptions open and the others are learned; trouble with the
+account as a whole (credentials, host, patience) is raised.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.tracker import layouts, pages, presence, resources
+from bridge.tracker.client import Client, Gone
+from bridge.tracker.findings import Findings
+from bridge.tracker.pages import Row
+from bridge.tracker.problems import Refused, Unreadable
+from bridge.tracker.reading import Record
+from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.update_filter import UpdateFilter
+from contracts.profiles import AccountProfile
+
+_BY_ID_SAMPLES = 3
+_NO_STATE = "bridge-check"
+"""A word that no account uses for a state of jobs."""
+_INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
+    "users": (
+        ("paths.users", "POST /api/v1/User/Search"),
+        ("paths.users", "GET /api/v1/User/List"),
+        ("paths.users", "GET /api/v1/User"),
+        ("users_from", "widget"),
+    ),
+    "statuses": (
+        ("paths.statuses", "GET /api/v1/MetaData/OpportunityResourceStatuses"),
+        ("paths.statuses", "GET /api/v1/OpportunityResource/Statuses"),
+    ),
+    "jobs": (("paths.jobs", "POST /api/v1/Opportunity/Search"),),
+    "candidates": (("paths.candidates", "POST /api/v1/Resource/Search"),),
+    "applications": (("paths.applications", "POST /api/v1/OpportunityResource/Search"),),
+}
+
+# One API gives a user's name in two parts, the other as one: either will do.
+_INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
+    "full_name": ("first_name", "last_name"),
+    "first_name": ("full_name",),
+    "last_name": ("full_name",),
+}
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """Records of one resource that learning met: rows by the state they were listed in, and by-id records."""
+
+    rows: Mapping[str | None, Sequence[Row]]
+    details: Mapping[str, Record]
+
+    @property
+    def all_rows(self) -> list[Row]:
+        """Every row, whatever its state."""
+        return [row for rows in self.rows.values() for row in rows]
+
+
+class Learned(Struct, frozen=True, kw_only=True):
+    """The profile, and the records it was learned from."""
+
+    profile: AccountProfile
+    samples: Mapping[ResourceName, Sample]
+
+
+class Learner:
+    """Learns one account through ``client``, which reads by what was learned afterwards."""
+
+    def __init__(self, client: Client, configured: Mapping[str, Any], where: str) -> None:
+        self._client = client
+        self._findings = Findings(client, configured, where)
+        self._samples: dict[ResourceName, Sample] = {}
+
+    async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
+        """Ask the account about these resources. Raises ``AccountFault``, ``Throttled``, ``Unreachable``."""
+        before = self._client.requests
+        for name in names:
+            try:
+                await self._resource(name, now)
+            except (Refused, Unreadable) as error:
+                self._findings.ask(f"paths.{name}", str(error), f"paths.{name}")
+        profile = AccountProfile(
+            learned_at=now, requests=self._client.requests - before, findings=self._findings.all
+        )
+        return Learned(profile=profile, samples=self._samples)
+
+    async def _resource(self, name: ResourceName, now: datetime) -> None:
+        await self._list(name)
+        rows = {state: await self._first_page(name, state) for state in self._client.settings[name].states}
+        if name == "jobs":
+            await self._states(rows)
+        details = await self._by_id(name, [row for found in rows.values() for row in found])
+        self._samples[name] = Sample(rows=rows, details=details)
+        self._presence(name)
+        state = next((state for state, found in rows.items() if found), None)
+        if self._client.settings[name].updated_after and state in rows:
+            await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)
+
+    async def _list(self, name: ResourceName) -> None:
+        """Find the list: its path, where its rows lie, and how its keys are spelled."""
+        answer = await self._answer(name)
+        table = self._client.settings[name]
+        found = [one for one in layouts.find_rows(answer) if not one.rows or _id_key(table, one)]
+        with_rows = [one for one in found if one.rows]
+        at_home = [one for one in found if one.path in (table.rows, "")]
+        if not with_rows and at_home:
+            self._findings.leave_open(f"rows.{name}", "the list is empty", f"rows.{name}")
+            return
+        chosen = [one for one in at_home if one.rows] or with_rows
+        if len(chosen) != 1:
+            self._findings.ask(f"rows.{name}", _no_rows(table, answer, len(chosen)), f"rows.{name}")
+            return
+        (rows,) = chosen
+        self._spelling(name, rows.rows)
+        if rows.path in ("", self._client.settings[name].rows):
+            where = "the answer is a bare list" if not rows.path else f"rows stand under {rows.path}"
+            self._findings.prove(f"rows.{name}", where)
+        else:
+            evidence = f"rows stand under {rows.path}, not under {table.rows}"
+            self._findings.adopt(f"rows.{name}", evidence, f"rows.{name}", rows.path)
+
+    async def _answer(self, name: ResourceName) -> Any:
+        """The list's first answer, decoded; where the list is not there, that of another place for it."""
+        state = self._client.settings[name].states[0]
+        assumption = f"paths.{name}"
+        try:
+            call, answer = await self._client.list_answer(name, state=state)
+            decoded = pages.decode(answer.body)
+        except (Refused, Unreadable) as error:
+            return await self._elsewhere(name, state, error)
+        self._findings.prove(assumption, f"{call} answers {answer.status}")
+        return decoded
+
+    async def _elsewhere(self, name: ResourceName, state: str | None, error: Refused | Unreadable) -> Any:
+        settings = self._client.settings
+        for key, value in _INSTEAD[name]:
+            self._client.adopt(self._findings.with_setting(key, value))
+            try:
+                call, answer = await self._client.list_answer(name, state=state)
+                decoded = pages.decode(answer.body)
+            except (Refused, Unreadable):
+                self._client.adopt(settings)
+                continue
+            if any(one.rows and _id_key(settings[name], one) for one in layouts.find_rows(decoded)):
+                evidence = f"{error}; {call} answers {answer.status} with rows"
+                self._findings.adopt(f"paths.{name}", evidence, key, value)
+                return decoded
+            self._client.adopt(settings)
+        raise error
+
+    def _spelling(self, name: ResourceName, rows: Sequence[Record]) -> None:
+        table = self._client.settings[name]
+        if any(key in row for row in rows for key in table.id_keys):
+            self._findings.prove(f"key_case.{name}", f"keys are spelled {self._client.settings.key_case}")
+            return
+        case = layouts.key_case(rows, layouts.row_keys(resources.DEFAULT[name].fields))
+        if case is not None and case != self._client.settings.key_case:
+            self._findings.adopt("key_case", f"keys of {name} are spelled in {case} case", "key_case", case)
+
+    async def _first_page(self, name: ResourceName, state: str | None) -> Sequence[Row]:
+        page = await self._client.pages(name, state=state)
+        return page.rows
+
+    async def _states(self, rows: Mapping[str | None, Sequence[Row]]) -> None:
+        """Whether each word for a state finds jobs of its own."""
+        seen: dict[str, str | None] = {}
+        twice = 0
+        for state, found in rows.items():
+            for row in found:
+                twice += seen.setdefault(row.remote_id, state) != state
+        unknown = await self._first_page("jobs", _NO_STATE)
+        if twice or unknown:
+            evidence = (
+                f"{twice} jobs stand under two words" if twice else "a word that no one uses finds jobs too"
+            )
+            self._findings.ask(
+                "states", f"{evidence}: the word is ignored, or it means something else", "states"
+            )
+            return
+        empty = [str(state) for state, found in rows.items() if not found]
+        counts = ", ".join(f"{state}: {len(found)}" for state, found in rows.items())
+        if empty:
+            said = f"nothing is listed as {', '.join(empty)}; the words may be others (first pages: {counts})"
+            self._findings.leave_open("states", said, "states")
+        else:
+            self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
+
+    async def _by_id(self, name: ResourceName, rows: Sequence[Row]) -> dict[str, Record]:
+        """Read a few records by id, and find where in the answer they lie."""
+        table = self._client.settings[name]
+        details: dict[str, Record] = {}
+        if table.by_id is None:
+            return details
+        for row in spread(rows, _BY_ID_SAMPLES):
+            try:
+                answer = await self._client.detail(name, row.remote_id)
+            except (Refused, Unreadable) as error:
+                self._findings.ask(f"by_id.{name}", str(error), f"paths.{name}_by_id")
+                return details
+            if isinstance(answer, Gone):
+                said = f"{table.entity} {row.remote_id} is listed, and answered {answer.status} by id"
+                self._findings.ask(f"by_id.{name}", said, f"paths.{name}_by_id")
+                return details
+            details[row.remote_id] = answer.record
+        if details:
+            self._findings.prove(f"by_id.{name}", f"{len(details)} listed records were read by id")
+        else:
+            self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
+        return details
+
+    def _presence(self, name: ResourceName) -> None:
+        """Which of the mapped keys the records have."""
+        table, sample = self._client.settings[name], self._samples[name]
+        rows: list[Record] = [row.decode() for row in sample.all_rows]
+        for field, places in table.fields.items():
+            key = f"fields.{table.entity}.{field}"
+            count, total = presence.of(places, rows, list(sample.details.values()))
+            others = _INSTEAD_OF.get(field, ())
+            if not total:
+                self._findings.leave_open(key, "there is no record to look at", key)
+            elif count:
+                self._findings.prove(key, f"in {count} of {total} records")
+            elif others and all(
+                presence.of(table.fields[other], rows, list(sample.details.values()))[0]
+                for other in others
+                if other in table.fields
+            ):
+                self._findings.prove(key, f"{' and '.join(others)} tell it")
+            else:
+                names = presence.keys_of(rows if places[0].source == "row" else list(sample.details.values()))
+                said = f"{places[0]} is in none of {total} records; their keys: {names}"
+                self._findings.ask(key, said, key)
+
+
+def spread(rows: Sequence[Row], count: int) -> list[Row]:
+    """Return up to ``count`` rows, from the whole length of the list."""
+    step = max(1, len(rows) // count)
+    return list(rows[::step][:count])
+
+
+def _id_key(table: Resource, found: layouts.RowsFound) -> str | None:
+    return layouts.id_key(found.rows, table.id_keys)
+
+
+def _no_rows(table: Resource, answer: Any, candidates: int) -> str:
+    if candidates:
+        return (
+            f"{candidates} lists in the answer have rows with an id; set rows.{table.name} to the right one"
+        )
+    keys = ", ".join(sorted(answer)[:20]) if isinstance(answer, dict) else "it is a list"
+    return f"no list in the answer has rows with the key {' or '.join(table.id_keys)}; its keys: {keys}"

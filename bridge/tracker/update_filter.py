@@ -1,0 +1,105 @@
+"""Learns what ``updatedAfter`` does: whether it filters, by which clock, and at its boundary."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bridge.errors import Permanent
+from bridge.tracker.client import Client
+from bridge.tracker.findings import Findings
+from bridge.tracker.pages import Row
+from bridge.tracker.reading import Reader
+from bridge.tracker.shapes import Resource, ResourceName
+
+_MINUTE = timedelta(minutes=1)
+_LOOK_BACK = (timedelta(days=1), timedelta(days=60))
+_FAR = timedelta(days=3)
+"""Longer than the clocks of two zones can differ."""
+
+
+class UpdateFilter:
+    """Asks one list with ``updatedAfter`` around the time of its newest record."""
+
+    def __init__(self, client: Client, findings: Findings, name: ResourceName) -> None:
+        self._client = client
+        self._findings = findings
+        self._name = name
+        self._key = f"updated_after.{name}"
+
+    async def learn(self, rows: Sequence[Row], state: str | None, now: datetime) -> None:
+        """Settle what the filter does. ``rows`` are some of the list, ``now`` is the server's time."""
+        newest = await self._newest(rows, state, now)
+        if newest is None:
+            self._findings.leave_open(self._key, "no record says when it was updated")
+            return
+        row, moment = newest
+        if await self._finds(row, state, moment + _FAR):
+            said = f"updatedAfter three days later still lists {self._entity} {row.remote_id}: it is ignored"
+            self._findings.ask(self._key, said, "updated_after")
+            return
+        offset = moment.astimezone(self._client.zone).utcoffset()
+        if offset != now.astimezone(self._client.zone).utcoffset():
+            self._findings.leave_open(self._key, "no record was updated since the clocks were changed")
+            return
+        if not offset:
+            await self._boundary(row, state, moment, "the account's zone is at UTC now")
+        elif await self._is_between(row, state, moment):
+            await self._boundary(row, state, moment, "it compares with local time")
+        else:
+            await self._other_zone(row, state, moment)
+
+    @property
+    def _entity(self) -> str:
+        return self._client.settings[self._name].entity
+
+    async def _newest(
+        self, rows: Sequence[Row], state: str | None, now: datetime
+    ) -> tuple[Row, datetime] | None:
+        for back in _LOOK_BACK:
+            page = await self._client.pages(self._name, state=state, updated_after=now - back)
+            if page.rows:
+                return _newest(self._client, self._client.settings[self._name], page.rows)
+        return _newest(self._client, self._client.settings[self._name], rows)
+
+    async def _finds(self, row: Row, state: str | None, after: datetime) -> bool:
+        page = await self._client.pages(self._name, state=state, updated_after=after)
+        return any(one.remote_id == row.remote_id for one in page.rows)
+
+    async def _is_between(self, row: Row, state: str | None, moment: datetime) -> bool:
+        return await self._finds(row, state, moment - _MINUTE) and not await self._finds(
+            row, state, moment + _MINUTE
+        )
+
+    async def _boundary(self, row: Row, state: str | None, moment: datetime, clock: str) -> None:
+        inclusive = await self._finds(row, state, moment)
+        edge = "a record of that very second is listed" if inclusive else "it lists what came strictly after"
+        self._findings.prove(self._key, f"{clock}; {edge}")
+
+    async def _other_zone(self, row: Row, state: str | None, moment: datetime) -> None:
+        before = self._client.settings
+        other = "tenant" if before.updated_after_zone == "utc" else "utc"
+        self._client.adopt(self._findings.with_setting("updated_after_zone", other))
+        try:
+            fits = await self._is_between(row, state, moment)
+        finally:
+            self._client.adopt(before)
+        if fits:
+            said = f"updatedAfter compares with {'UTC' if other == 'utc' else 'local time'}"
+            self._findings.adopt("updated_after_zone", said, "updated_after_zone", other)
+        else:
+            said = (
+                f"updatedAfter finds {self._entity} {row.remote_id} neither by local time nor by UTC; "
+                "time_zone may not be this account's"
+            )
+            self._findings.ask(self._key, said, "updated_after_zone")
+
+
+def _newest(client: Client, table: Resource, rows: Sequence[Row]) -> tuple[Row, datetime] | None:
+    dated = [(row, moment) for row in rows if (moment := _updated_at(client, table, row)) is not None]
+    return max(dated, key=lambda one: one[1], default=None)
+
+
+def _updated_at(client: Client, table: Resource, row: Row) -> datetime | None:
+    try:
+        return Reader(table.entity, table.fields, row.decode(), None).instant("updated_at", client.zone)
+    except Permanent:
+        return None

@@ -1,0 +1,41 @@
+"""The profile of an account is learned by asking it: what is as assumed, what is adopted, what is asked."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bridge.tracker import resources
+from bridge.tracker.client import utc_now
+from bridge.tracker.learning import Learner
+from tests.flow.tracker_account import Account, account
+
+NAMES = tuple(resources.DEFAULT.resources)
+
+
+@pytest.fixture
+async def acme(store_url: str) -> AsyncIterator[Account]:
+    async with account(store_url) as found:
+        yield found
+
+
+async def test_an_account_that_is_as_assumed_has_no_question(acme: Account) -> None:
+    async with acme.client() as client:
+        learned = await Learner(client, {}, "tracker").learn(NAMES, utc_now())
+    findings = learned.profile.findings
+    assert [f for f in findings if f.is_question] == []
+    assert [f for f in findings if f.adopted] == []
+    unknown = [f for f in findings if f.verdict == "unknown"]
+    assert len(unknown) <= len(findings) * 0.05, unknown
+    assert learned.profile.requests <= 60
+
+
+async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
+    async with (
+        account(store_url, time_zone="America/New_York", changes=5) as acme,
+        acme.client() as client,
+    ):
+        learned = await Learner(client, {}, "tracker").learn(["candidates"], utc_now())
+    (finding,) = [f for f in learned.profile.findings if f.assumption == "updated_after.candidates"]
+    assert (finding.verdict, finding.evidence) == (
+        "proved", "it compares with local time; it lists what came strictly after",
+    )  # fmt: skip
