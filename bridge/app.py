@@ -14,6 +14,7 @@ from msgspec import Struct
 from bridge import embedded, kafka, monitoring, sealing, supervisor
 from bridge.api.calls import Parts as ApiParts
 from bridge.api.stage import Api
+from bridge.capture import first_contact
 from bridge.capture.stage import Capture, Keys, followed, models_of
 from bridge.commands.stage import Commands, Parts
 from bridge.config import Config, IntegrationConfig, Secret
@@ -35,7 +36,7 @@ from bridge.supervisor import Stage
 from bridge.tracker import resources as tracker_resources
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
-from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.shapes import Resource, ResourceName, Resources
 from bridge.webhooks.stage import Parts as WebhookParts
 from bridge.webhooks.stage import Webhooks
 from contracts import topics
@@ -156,21 +157,30 @@ def store_url(config: Config) -> str:
     return config.store.url.reveal()
 
 
-def client(
+@contextlib.asynccontextmanager
+async def client(
     installed: Installation,
     integration: IntegrationConfig,
     meter: Meter | None = None,
     patience: Patience | None = None,
     lane: Lane = "poll",
-) -> Client:
-    """A TrackerRMS client within the integration's shared budget; to be used as a context manager."""
-    return Client(
+) -> AsyncIterator[Client]:
+    """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
+    async with Client(
         integration,
         meter or budget(installed, integration),
         Vault(installed.db, installed.keys.sealer, integration.id),
+        settings=await settings_of(installed, integration),
         patience=patience,
         lane=lane,
-    )
+    ) as made:
+        yield made
+
+
+async def settings_of(installed: Installation, integration: IntegrationConfig) -> Resources:
+    """How the account is read: by what was learned of it, and by the operator's own keys before that."""
+    learned = await first_contact.learned(installed.db, integration)
+    return tracker_resources.configure(integration.tracker, first_contact.tracker_key(integration), learned)
 
 
 def budget(installed: Installation, integration: IntegrationConfig) -> Budget:
@@ -180,7 +190,7 @@ def budget(installed: Installation, integration: IntegrationConfig) -> Budget:
 
 def resources(integration: IntegrationConfig) -> dict[ResourceName, Resource]:
     """The TrackerRMS resources that the integration's models are read from."""
-    settings = tracker_resources.configure(integration.tracker, f"integrations.{integration.id}.tracker")
+    settings = tracker_resources.configure(integration.tracker, first_contact.tracker_key(integration))
     return followed(settings, models_of(integration))
 
 

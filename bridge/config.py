@@ -179,6 +179,7 @@ class IntegrationConfig(_Slice, frozen=True, kw_only=True):
     keep_previous: bool = False
     remote_data: bool = False
     models: tuple[Model, ...] | None = None
+    learn: bool = True
     tracker: dict[str, Any] = field(default_factory=dict)
 
 

@@ -36,8 +36,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class AccountProfile(Struct, frozen=True, kw_only=True):
-    """The findings of one look at an account. ``requests`` is how many calls it took."""
+    """The findings about an account. ``resources`` are those that could be read; a resource that could not
+    is not polled until it can. ``requests`` is how many calls the last look took."""
 
     learned_at: datetime
     requests: int
+    resources: tuple[str, ...]
     findings: tuple[Finding, ...]

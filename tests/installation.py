@@ -201,6 +201,7 @@ async def installed(
                     "bearer_token": BEARER_TOKEN,
                     "time_zone": "Europe/London",
                     "requests_per_minute": 600_000,
+                    "learn": False,
                 }
                 | (integration or {})
             ],

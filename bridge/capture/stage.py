@@ -1,13 +1,15 @@
 """The capture stage of one integration: stands by for the lease, connects, polls."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import msgspec
 import structlog
 from msgspec import Struct
 
+from bridge.capture import first_contact
 from bridge.capture.byid import ById
 from bridge.capture.changes import Changes
 from bridge.capture.deletion import Doors
@@ -31,6 +33,8 @@ from contracts.entities import Model
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
+# How soon a resource that could not be learned is looked at again.
+_FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 0.5, 300.0
 # Raise it when the normaliser reads a record differently: every row is then read anew, once.
 _READING = b"2"
 
@@ -89,9 +93,45 @@ class Capture:
             return
         async with leases.Held(self._db, lease, _LEASE_SECONDS) as held, self._connect() as client:
             _log.info("capture.took_over", integration=self._integration.id, token=lease.token)
-            await self._poller(held, client).run(stop)
+            await self._poll(held, client, stop)
 
-    def _poller(self, held: leases.Held, client: Client) -> Poller:
+    async def _poll(self, held: leases.Held, client: Client, stop: asyncio.Event) -> None:
+        """Poll what has been learned of the account, and look again at what could not be."""
+        names = followed(client.settings, models_of(self._integration))
+        unlearned = await first_contact.unlearned(self._db, self._integration, names)
+        patience = _FIRST_PATIENCE_SECONDS
+        while not stop.is_set():
+            if unlearned:
+                unlearned = await first_contact.try_to_learn(self._db, self._integration, client, unlearned)
+            learned = await first_contact.learned(self._db, self._integration)
+            poller = self._poller(held, client, learned, without=unlearned)
+            if not unlearned:
+                await poller.run(stop)
+                return
+            patience = min(2 * patience, _LONGEST_PATIENCE_SECONDS)
+            await self._run_for(poller, patience, stop)
+
+    async def _run_for(self, poller: Poller, seconds: float, stop: asyncio.Event) -> None:
+        """Run the poller until ``stop``, or for so long."""
+        enough = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(seconds, enough.set)
+        stopped = asyncio.create_task(stop.wait(), name="poller stop")
+        stopped.add_done_callback(lambda _: enough.set())
+        try:
+            await poller.run(enough)
+        finally:
+            timer.cancel()
+            stopped.cancel()
+
+    def _poller(
+        self,
+        held: leases.Held,
+        client: Client,
+        learned: Mapping[str, Any],
+        *,
+        without: Collection[ResourceName],
+    ) -> Poller:
         config, integration = self._config, self._integration
         normaliser = Normaliser(
             integration.id, client.settings, integration.time_zone, keep_remote_data=integration.remote_data
@@ -129,14 +169,14 @@ class Capture:
         )
         rhythm = Rhythm(poll_seconds=config.poll_seconds, sweep_seconds=config.sweep_minutes * 60)
         reading = msgspec.json.encode(
-            [integration.tracker, integration.time_zone, sorted(models)], order="sorted"
+            [integration.tracker, learned, integration.time_zone, sorted(models)], order="sorted"
         )
         return Poller(
             doors,
             Hinted(doors, by_id),
             held,
             normaliser,
-            followed(client.settings, models),
+            {name: r for name, r in followed(client.settings, models).items() if name not in without},
             pace,
             rhythm,
             lambda *parts: self._keys.hasher.salt(_READING, reading, *parts),

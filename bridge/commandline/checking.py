@@ -11,13 +11,13 @@ from bridge.commandline.scope import Finding
 from bridge.config import IntegrationConfig
 from bridge.errors import BUG, OK
 
-_COLOURS = {"works": "green", "warning": "yellow"}
+_COLOURS = {"works": "green", "warning": "yellow", "unknown": "dim"}
 _HEADINGS = {
     "model": "Models",
     "deletions": "Proof of deletion: how an id that does not exist is answered",
     "action": "Actions",
     "cleanup": "The trial candidate",
-    "fields": "Warnings",
+    "profile": "Profile: what the account's API looks like",
     "time": "Warnings",
 }
 _HOW = {False: " (asked about; nothing was written)", True: " (carried out on a trial candidate)"}
@@ -68,7 +68,12 @@ def _show(integration: IntegrationConfig, findings: list[Finding], write: bool) 
     where = integration.base_url or f"region {integration.region}"
     out.print(f"[bold]{integration.id}[/]  {screen.escape(where)}")
     for heading in dict.fromkeys(_HEADINGS.values()):
-        chosen = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
+        # What is as assumed is the rule, and long; --json has it.
+        chosen = [
+            finding
+            for finding in findings
+            if _HEADINGS[finding.kind] == heading and (finding.kind, finding.result) != ("profile", "works")
+        ]
         if chosen:
             how = _HOW[write] if heading == _HEADINGS["action"] else ""
             _show_some(out, heading + how, chosen)

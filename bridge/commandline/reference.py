@@ -87,6 +87,8 @@ MEANINGS = {
     "integrations.keep_previous": "keep values, encrypted, so that events carry `previous` and `deleted` "
     "the last record",
     "integrations.remote_data": "put the raw TrackerRMS record into `remote_data`",
+    "integrations.learn": "learn what the account's API looks like before the first load, and read by it; "
+    "false: read by the defaults and `integrations.tracker` only",
     "integrations.models": "the models to follow. Unset: all twelve",
     "integrations.tracker": "corrections of what is assumed about TrackerRMS, see below",
 }

@@ -9,18 +9,23 @@ from msgspec import Struct
 
 from bridge import app
 from bridge.app import Installation
+from bridge.capture import first_contact
 from bridge.capture.stage import models_of
+from bridge.commandline import unifying
 from bridge.config import IntegrationConfig
-from bridge.errors import BridgeError, Fatal
-from bridge.tracker import probe, trial
+from bridge.errors import BridgeError, Fatal, Throttled
+from bridge.tracker import probe, profile, trial
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client, utc_now
-from bridge.tracker.normalise import Normaliser
+from bridge.tracker.learning import Sample
+from bridge.tracker.normalise import Normaliser, Statuses
 from bridge.tracker.probe import Verdict
-from bridge.tracker.shapes import Resource
+from bridge.tracker.problems import AccountFault, Unreachable
+from bridge.tracker.shapes import Resource, ResourceName
+from contracts import profiles
 
-Kind = Literal["model", "deletions", "action", "cleanup", "fields", "time"]
-Result = Literal["works", "refused", "not_found", "error", "warning"]
+Kind = Literal["model", "deletions", "action", "cleanup", "profile", "time"]
+Result = Literal["works", "refused", "not_found", "error", "warning", "unknown"]
 # TrackerRMS's clock and ours may differ by a little, and a record may be saved while we look.
 _AHEAD = timedelta(minutes=2)
 _RECENT = timedelta(days=1)
@@ -30,8 +35,9 @@ _PATIENCE = Patience(attempts=2, attempt_seconds=20, deadline_seconds=30)
 
 class Finding(Struct, frozen=True, kw_only=True):
     """One line: what was tried, what came of it and why. ``deletions``: whether they can be proved;
-    ``cleanup``: whether the trial candidate is gone again; ``fields``: our names that no record had a key
-    for; ``time``: records dated in the future. ``trial_ids``: of the records that a trial wrote or used."""
+    ``cleanup``: whether the trial candidate is gone again; ``profile``: what was found out about an
+    assumption; ``time``: records dated in the future.
+    ``trial_ids``: of the records that a trial wrote or used."""
 
     integration: str
     kind: Kind
@@ -42,7 +48,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def fails(self) -> bool:
-        """Whether a model that is on does not work, or the trial may have left something behind."""
+        """Whether a model that is on does not work, a person must say how the account is to be read, or the
+        trial may have left something behind."""
+        if self.kind == "profile":
+            return self.result == "error"
         return self.kind in ("model", "cleanup") and self.result != "works"
 
 
@@ -54,13 +63,65 @@ async def findings(
     Nothing is written, unless ``write`` says to carry each action out on a trial candidate.
     """
     async with app.client(installed, integration, patience=_PATIENCE) as client:
+        followed = app.resources(integration)
+        failures: dict[ResourceName, BridgeError] = {}
+        samples: Mapping[ResourceName, Sample] = {}
+        try:
+            learned = await first_contact.learn(installed.db, integration, client, followed)
+        except (AccountFault, Throttled, Unreachable) as trouble:
+            failures = dict.fromkeys(followed, trouble)
+            questions: list[Finding] = []
+        else:
+            failures, samples = dict(learned.failures), learned.samples
+            questions = [_of_profile(integration, finding) for finding in learned.profile.findings]
         models: list[Finding] = []
-        for resource in app.resources(integration).values():
-            async for finding in _resource(client, integration, resource):
-                models += [finding] if finding.kind == "model" else []
-                yield finding
+        normaliser = Normaliser(integration.id, client.settings, integration.time_zone)
+        statuses = unifying.statuses_of(normaliser, samples)
+        for name in followed:
+            resource, failed = client.settings[name], failures.get(name)
+            verdict = (
+                _worked(normaliser, resource, samples[name], statuses)
+                if failed is None
+                else probe.failed(name, failed)
+            )
+            for model in sorted(models_of(integration).intersection(resource.models)):
+                models.append(_finding(integration, "model", model, verdict))
+                yield models[-1]
+            if verdict.result == "works":
+                async for finding in _more_of(client, integration, resource):
+                    yield finding
+        for finding in questions:
+            yield finding
         for finding in await _actions(client, integration, models, write):
             yield finding
+
+
+def _worked(normaliser: Normaliser, resource: Resource, sample: Sample, statuses: Statuses) -> Verdict:
+    """A resource that could be read: whether its records can be unified, as the poller does it."""
+    trouble = unifying.trouble_of(normaliser, resource, sample, statuses)
+    if trouble is not None:
+        return Verdict(name=resource.name, result="error", reason=trouble)
+    seen = f"{len(sample.all_rows)} rows read"
+    by_id = f", {len(sample.details)} of them by id" if sample.details else ""
+    return Verdict(name=resource.name, result="works", reason=seen + by_id)
+
+
+def _of_profile(integration: IntegrationConfig, found: profiles.Finding) -> Finding:
+    """A finding of the profile as a line of the check, with the lines of bridge.toml that answer it."""
+    result: Result = "works"
+    reason = found.evidence
+    if found.adopted:
+        result, reason = "warning", f"{reason}; adopted: {found.key} = {profile.as_toml(found.value)}"
+    elif found.verdict == "unknown":
+        result = "unknown"
+    elif found.is_question:
+        result = "error"
+        lines = profile.answer_lines(found)
+        cure = lines or (found.key and f"set integrations.{integration.id}.tracker.{found.key}")
+        reason = f"{reason}; {cure}" if cure else reason
+    return Finding(
+        integration=integration.id, kind="profile", name=found.assumption, result=result, reason=reason
+    )
 
 
 async def _actions(
@@ -94,23 +155,9 @@ def _kind(verdict: Verdict) -> Kind:
     return "cleanup" if verdict.name in trial.CLEANUP else "action"
 
 
-async def _resource(
+async def _more_of(
     client: Client, integration: IntegrationConfig, resource: Resource
 ) -> AsyncIterator[Finding]:
-    verdict = await probe.resource(client, resource.name)
-    for model in sorted(models_of(integration).intersection(resource.models)):
-        yield _finding(integration, "model", model, verdict)
-    if verdict.absent:
-        yield Finding(
-            integration=integration.id,
-            kind="fields",
-            name=resource.name,
-            result="warning",
-            reason=f"no record has a key for {', '.join(verdict.absent)}; if TrackerRMS names them "
-            f"otherwise, correct fields.{resource.entity}",
-        )
-    if verdict.result != "works":
-        return
     if resource.by_id is not None:
         absent = await probe.absent_id(client, resource.name)
         yield _finding(integration, "deletions", resource.name, absent)

@@ -1,6 +1,7 @@
 """The profile of each account, as it was last learned."""
 
 import msgspec
+from msgspec import Struct
 
 from bridge.store.database import Database, Tx
 from contracts.profiles import AccountProfile
@@ -8,25 +9,37 @@ from contracts.profiles import AccountProfile
 _profile = msgspec.json.Decoder(AccountProfile)
 
 
-async def load(db: "Database | Tx", integration_id: str, basis: bytes | None = None) -> AccountProfile | None:
+class Known(Struct, frozen=True, kw_only=True):
+    """A stored profile. ``basis`` is a digest of the configuration that it was learned with."""
+
+    profile: AccountProfile
+    basis: bytes
+
+
+async def load(db: "Database | Tx", integration_id: str, *, host: str | None = None) -> Known | None:
     """Return the profile of an account; ``None`` before it was learned.
 
-    ``basis``: return it only where it was learned on that basis (host and configuration).
+    ``host``: return it only where it was learned at that host.
     """
-    row = await db.fetchrow("SELECT profile, basis FROM profiles WHERE integration_id = $1", integration_id)
-    if row is None or (basis is not None and row["basis"] != basis):
-        return None
-    return _profile.decode(row["profile"])
+    row = await db.fetchrow(
+        "SELECT profile, basis FROM profiles WHERE integration_id = $1 AND ($2::text IS NULL OR host = $2)",
+        integration_id,
+        host,
+    )
+    return None if row is None else Known(profile=_profile.decode(row["profile"]), basis=row["basis"])
 
 
-async def save(db: "Database | Tx", integration_id: str, profile: AccountProfile, basis: bytes) -> None:
+async def save(
+    db: "Database | Tx", integration_id: str, profile: AccountProfile, *, host: str, basis: bytes
+) -> None:
     """Store the profile of an account in place of the earlier one."""
     await db.execute(
-        "INSERT INTO profiles (integration_id, profile, basis, learned_at) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (integration_id) DO UPDATE SET profile = excluded.profile, basis = excluded.basis, "
-        "learned_at = excluded.learned_at",
+        "INSERT INTO profiles (integration_id, profile, host, basis, learned_at) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (integration_id) DO UPDATE SET profile = excluded.profile, host = excluded.host, "
+        "basis = excluded.basis, learned_at = excluded.learned_at",
         integration_id,
         msgspec.json.encode(profile).decode(),
+        host,
         basis,
         profile.learned_at,
     )

@@ -12,7 +12,8 @@ from contracts.profiles import Finding, Verdict
 class Findings:
     """The findings so far. ``configured`` is the operator's table, which wins over what is learned."""
 
-    def __init__(self, client: Client, configured: Mapping[str, Any], where: str) -> None:
+    def __init__(self, client: Client, configured: Mapping[str, Any], where: str, *, adopting: bool) -> None:
+        self._adopting = adopting
         self._client = client
         self._configured = configured
         self._where = where
@@ -42,6 +43,9 @@ class Findings:
         if configured is not None and configured != value:
             said = f"{evidence}; bridge.toml sets {key} = {profile.as_toml(configured)}"
             self.ask(assumption, said, key, value)
+            return
+        if not self._adopting:
+            self.ask(assumption, f"{evidence}; the integration's learn is false", key, value)
             return
         finding = Finding(
             assumption=assumption, verdict="refuted", evidence=evidence, key=key, value=value, adopted=True

@@ -12,11 +12,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from bridge.errors import BridgeError, Throttled
 from bridge.tracker import layouts, pages, presence, resources
 from bridge.tracker.client import Client, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
-from bridge.tracker.problems import Refused, Unreadable
+from bridge.tracker.problems import AccountFault, NoRows, Refused, Unreachable, Unreadable, WrongHost
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.update_filter import UpdateFilter
@@ -62,32 +63,51 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 class Learned(Struct, frozen=True, kw_only=True):
-    """The profile, and the records it was learned from."""
+    """The profile, the records it was learned from, and why a resource could not be learned."""
 
     profile: AccountProfile
     samples: Mapping[ResourceName, Sample]
+    failures: Mapping[ResourceName, BridgeError]
 
 
 class Learner:
-    """Learns one account through ``client``, which reads by what was learned afterwards."""
+    """Learns one account through ``client``, which reads by what was learned afterwards.
 
-    def __init__(self, client: Client, configured: Mapping[str, Any], where: str) -> None:
+    Without ``adopting``, all that is not as assumed is a question.
+    """
+
+    def __init__(
+        self, client: Client, configured: Mapping[str, Any], where: str, *, adopting: bool = True
+    ) -> None:
         self._client = client
-        self._findings = Findings(client, configured, where)
+        self._findings = Findings(client, configured, where, adopting=adopting)
         self._samples: dict[ResourceName, Sample] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
-        """Ask the account about these resources. Raises ``AccountFault``, ``Throttled``, ``Unreachable``."""
+        """Ask the account about these resources.
+
+        Raises ``AccountFault``, ``Throttled`` or ``Unreachable`` where not one of them can be read because
+        of it; a resource that can't be read for itself is in ``failures``.
+        """
         before = self._client.requests
+        failures: dict[ResourceName, BridgeError] = {}
         for name in names:
             try:
                 await self._resource(name, now)
-            except (Refused, Unreadable) as error:
-                self._findings.ask(f"paths.{name}", str(error), f"paths.{name}")
+            except (Refused, Unreadable, AccountFault, Throttled, Unreachable) as error:
+                failures[name] = error
+                if isinstance(error, Throttled | WrongHost):
+                    raise
+        account = [e for e in failures.values() if isinstance(e, AccountFault | Unreachable)]
+        if account and len(account) == len(names):
+            raise account[0]
         profile = AccountProfile(
-            learned_at=now, requests=self._client.requests - before, findings=self._findings.all
+            learned_at=now,
+            requests=self._client.requests - before,
+            resources=tuple(name for name in names if name not in failures),
+            findings=self._findings.all,
         )
-        return Learned(profile=profile, samples=self._samples)
+        return Learned(profile=profile, samples=self._samples, failures=failures)
 
     async def _resource(self, name: ResourceName, now: datetime) -> None:
         await self._list(name)
@@ -113,8 +133,7 @@ class Learner:
             return
         chosen = [one for one in at_home if one.rows] or with_rows
         if len(chosen) != 1:
-            self._findings.ask(f"rows.{name}", _no_rows(table, answer, len(chosen)), f"rows.{name}")
-            return
+            raise NoRows(f"{_no_rows(table, answer, len(chosen))}; set tracker.rows.{name}")
         (rows,) = chosen
         self._spelling(name, rows.rows)
         if rows.path in ("", self._client.settings[name].rows):
@@ -137,6 +156,8 @@ class Learner:
         return decoded
 
     async def _elsewhere(self, name: ResourceName, state: str | None, error: Refused | Unreadable) -> Any:
+        if isinstance(error, Refused) and error.status in (401, 403):
+            raise error  # A right is missing: the path is there.
         settings = self._client.settings
         for key, value in _INSTEAD[name]:
             self._client.adopt(self._findings.with_setting(key, value))

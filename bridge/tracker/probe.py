@@ -62,14 +62,20 @@ async def judged(name: str, trial: Awaitable[Verdict]) -> Verdict:
     """The trial's verdict, or what its error comes to. Raises ``Fatal`` alone."""
     try:
         return await trial
-    except Refused as error:
-        return Verdict(name=name, result=_by_status(error.status), reason=str(error))
-    except AccountFault as error:
-        return Verdict(name=name, result="refused", reason=str(error))
     except Fatal:
         raise
     except BridgeError as error:
-        return Verdict(name=name, result="error", reason=str(error))
+        return failed(name, error)
+
+
+def failed(name: str, error: BridgeError) -> Verdict:
+    """What an error comes to."""
+    result: Result = "error"
+    if isinstance(error, Refused):
+        result = _by_status(error.status)
+    elif isinstance(error, AccountFault):
+        result = "refused"
+    return Verdict(name=name, result=result, reason=str(error))
 
 
 def _by_status(status: int) -> Result:

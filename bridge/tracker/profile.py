@@ -13,6 +13,19 @@ def learned_settings(profile: AccountProfile) -> dict[str, Any]:
     return nested((f.key, f.value) for f in profile.findings if f.adopted and f.key is not None)
 
 
+def merged(earlier: AccountProfile | None, later: AccountProfile) -> AccountProfile:
+    """Return the later profile with the earlier one's findings about what it did not look at."""
+    if earlier is None:
+        return later
+    about = {finding.assumption for finding in later.findings}
+    kept = [finding for finding in earlier.findings if finding.assumption not in about]
+    return msgspec.structs.replace(
+        later,
+        resources=tuple(dict.fromkeys((*earlier.resources, *later.resources))),
+        findings=(*kept, *later.findings),
+    )
+
+
 def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return tables for dotted keys: ``rows.jobs`` becomes ``{"rows": {"jobs": …}}``."""
     tables: dict[str, Any] = {}

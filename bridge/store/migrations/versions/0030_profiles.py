@@ -13,11 +13,12 @@ def upgrade() -> None:
 
 
 _PROFILES = """
--- The findings about one account (contracts.profiles.AccountProfile, as JSON). basis is a digest of the host
--- and the configuration that they were made with.
+-- The findings about one account (contracts.profiles.AccountProfile, as JSON), made at that host. basis is a
+-- digest of the configuration that they were made with.
 CREATE TABLE profiles (
     integration_id text PRIMARY KEY,
     profile text NOT NULL,
+    host text NOT NULL,
     basis bytea NOT NULL,
     learned_at timestamptz NOT NULL
 );

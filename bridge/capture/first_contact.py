@@ -1,0 +1,99 @@
+"""The first contact with an account: its profile is learned before anything of it is published."""
+
+from collections.abc import Collection, Iterable
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import structlog
+
+from bridge.config import IntegrationConfig
+from bridge.errors import BridgeError, Throttled
+from bridge.store import cursors, profiles
+from bridge.store.database import Database
+from bridge.tracker import hosts, profile
+from bridge.tracker.client import Client, utc_now
+from bridge.tracker.learning import Learned, Learner
+from bridge.tracker.problems import AccountFault, Unreachable
+from bridge.tracker.shapes import ResourceName
+from contracts.profiles import AccountProfile
+
+_log = structlog.get_logger(__name__)
+
+
+def tracker_key(integration: IntegrationConfig) -> str:
+    """Return the name of the integration's table of corrections, for messages."""
+    return f"integrations.{integration.id}.tracker"
+
+
+async def learned(db: Database, integration: IntegrationConfig) -> dict[str, Any]:
+    """Return the settings that were learned of an account; none where it is read by configuration only."""
+    if not integration.learn:
+        return {}
+    known = await profiles.load(db, integration.id, host=hosts.of(integration).where)
+    return {} if known is None else profile.learned_settings(known.profile)
+
+
+def basis(integration: IntegrationConfig) -> bytes:
+    """Return a digest of the configuration that an account is learned with."""
+    given = [hosts.of(integration).where, integration.time_zone, integration.tracker, integration.learn]
+    return blake2b(msgspec.json.encode(given, order="sorted"), digest_size=16).digest()
+
+
+async def learn(
+    db: Database, integration: IntegrationConfig, client: Client, names: Collection[ResourceName]
+) -> Learned:
+    """Learn the profile of an account and store it; ``client`` reads by it afterwards.
+
+    Raises ``AccountFault``, ``Throttled``, ``Unreachable``.
+    """
+    learner = Learner(client, integration.tracker, tracker_key(integration), adopting=integration.learn)
+    found = await learner.learn(tuple(names), utc_now())
+    await _save(db, integration, found.profile)
+    for question in (finding for finding in found.profile.findings if finding.is_question):
+        _log.error(
+            "profile.question",
+            integration=integration.id,
+            assumption=question.assumption,
+            evidence=question.evidence,
+            key=question.key and f"{tracker_key(integration)}.{question.key}",
+        )
+    return found
+
+
+async def unlearned(
+    db: Database, integration: IntegrationConfig, names: Iterable[ResourceName]
+) -> list[ResourceName]:
+    """Return the resources that have not been learned with this configuration."""
+    if not integration.learn:
+        return []
+    known = await profiles.load(db, integration.id)
+    if known is None or known.basis != basis(integration):
+        return list(names)
+    return [name for name in names if name not in known.profile.resources]
+
+
+async def try_to_learn(
+    db: Database, integration: IntegrationConfig, client: Client, names: Collection[ResourceName]
+) -> list[ResourceName]:
+    """Learn these resources; return those that could not be, whose status says why."""
+    try:
+        failures: dict[ResourceName, BridgeError] = {**(await learn(db, integration, client, names)).failures}
+    except (AccountFault, Throttled, Unreachable) as error:
+        failures = dict.fromkeys(names, error)
+    for name, failure in failures.items():
+        await cursors.fail(db, integration.id, name, str(failure))
+    if failures:
+        _log.warning(
+            "capture.failed", integration=integration.id, work="profile", resources=list(failures),
+            reasons=[str(failure) for failure in failures.values()],
+        )  # fmt: skip
+    return list(failures)
+
+
+async def _save(db: Database, integration: IntegrationConfig, found: AccountProfile) -> None:
+    host, mark = hosts.of(integration).where, basis(integration)
+    known = await profiles.load(db, integration.id, host=host)
+    same = known is not None and known.basis == mark
+    earlier = known.profile if known is not None and same else None
+    await profiles.save(db, integration.id, profile.merged(earlier, found), host=host, basis=mark)

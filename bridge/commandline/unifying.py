@@ -1,0 +1,65 @@
+"""Unifies the records that a check met, exactly as the poller does, to tell which would be parked."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from bridge.errors import Permanent
+from bridge.tracker.learning import Sample
+from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.reading import Record
+from bridge.tracker.shapes import Resource, ResourceName
+
+
+def statuses_of(normaliser: Normaliser, samples: Mapping[ResourceName, Sample]) -> Statuses:
+    """Return the tenant's placement statuses, as far as they were read."""
+    sample = samples.get("statuses")
+    return normaliser.status_table([row.decode() for row in sample.all_rows] if sample else [])
+
+
+def trouble_of(normaliser: Normaliser, resource: Resource, sample: Sample, statuses: Statuses) -> str | None:
+    """Return why records would be parked, and how many of those looked at; ``None`` where none would be."""
+    reasons: Counter[str] = Counter()
+    total = 0
+    for row, state, detail in _records(resource, sample):
+        total += 1
+        try:
+            normaliser.version(resource.name, row, detail)
+            _unify(normaliser, resource, row, state, detail, total - 1, statuses)
+        except Permanent as error:
+            # "job 105: row:creationDate is …": the same reason of another record counts with it.
+            reasons[str(error).partition(": ")[2] or str(error)] += 1
+    if not reasons:
+        return None
+    reason, _ = reasons.most_common(1)[0]
+    return f"{reasons.total()} of {total} records can't be read and would be parked: {reason}"
+
+
+def _records(resource: Resource, sample: Sample) -> Iterable[tuple[Record, str | None, Record | None]]:
+    for state, rows in sample.rows.items():
+        for row in rows:
+            detail = sample.details.get(row.remote_id)
+            if detail is None and resource.by_id is not None and resource.details != "never":
+                continue
+            yield row.decode(), state, detail
+
+
+def _unify(
+    normaliser: Normaliser,
+    resource: Resource,
+    row: Record,
+    state: str | None,
+    detail: Record | None,
+    place: int,
+    statuses: Statuses,
+) -> None:
+    match resource.name:
+        case "users":
+            normaliser.user(row)
+        case "statuses":
+            normaliser.status(row, place)
+        case "jobs":
+            normaliser.job(row, detail, state)
+        case "candidates":
+            normaliser.candidate(row, detail)
+        case "applications":
+            normaliser.application(row, statuses, detail)
