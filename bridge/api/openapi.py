@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bridge.api import problems
 from bridge.api.health import Health, livez, readyz
-from bridge.api.operations import IDS, OPERATIONS, Operation
+from bridge.api.operations import IDS, NAME_PATTERN, OPERATIONS, Operation
 from contracts import ids, webhooks
 
 FILE = Path(__file__).parents[2] / "contracts" / "openapi.json"
@@ -55,6 +55,7 @@ def document() -> dict[str, Any]:
         "tags": [
             {"name": "endpoints", "description": "Where events go, which of them, and how."},
             {"name": "deliveries", "description": "What became of each event, endpoint by endpoint."},
+            {"name": "accounts", "description": "What the bridge knows of each TrackerRMS account."},
             {"name": "health", "description": "For who watches the process; needs no token."},
         ],
         "paths": paths,
@@ -129,10 +130,14 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": f"^{IDS[name]}[{ids.ALPHABET}]{{{ids.ID_LENGTH}}}$"},
+            "schema": {"type": "string", "pattern": _id_pattern(name)},
         }
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
+
+
+def _id_pattern(name: str) -> str:
+    return f"^{IDS[name]}[{ids.ALPHABET}]{{{ids.ID_LENGTH}}}$" if name in IDS else NAME_PATTERN
 
 
 def _query_parameters(operation: Operation) -> list[dict[str, Any]]:

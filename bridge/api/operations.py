@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from bridge.api import account_handlers as a
 from bridge.api import delivery_handlers as d
 from bridge.api import endpoint_handlers as e
 from bridge.api.calls import Answer
@@ -18,9 +19,12 @@ from bridge.api.calls import Answer
 Handler: typing.TypeAlias = Callable[..., Awaitable[Answer[Any]]]
 
 ENDPOINTS, ENDPOINT = "/v1/endpoints", "/v1/endpoints/{endpoint_id}"
+ACCOUNT_PROFILE = "/v1/accounts/{account_id}/profile"
 DELIVERIES, DELIVERY = "/v1/deliveries", "/v1/deliveries/{delivery_id}"
 IDS = {"endpoint_id": "ep_", "delivery_id": "dl_"}
-"""The names of ids in paths, and what they begin with."""
+"""The names of ids in paths, and what they begin with. Others are names that somebody chose."""
+NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""Such a name: an account's."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -116,4 +120,5 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="POST", path=f"{DELIVERY}/resend", handler=d.resend_delivery, tag="deliveries", status=202
     ),
+    Operation(method="GET", path=ACCOUNT_PROFILE, handler=a.get_profile, tag="accounts"),
 )

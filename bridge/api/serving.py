@@ -159,7 +159,9 @@ def _path(request: web.Request) -> dict[str, str]:
     """The ids of the path. Raises ``Refused`` with 404 where one can't be any."""
     found = dict(request.match_info)
     for name, value in found.items():
-        prefix = IDS[name]
+        prefix = IDS.get(name)
+        if prefix is None:
+            continue  # A name: who looks for it finds it or not.
         if not value.startswith(prefix) or not ids.is_entity_id(value.removeprefix(prefix)):
             raise problems.not_found(name.removesuffix("_id"))
     return found
