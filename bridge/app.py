@@ -36,7 +36,7 @@ from bridge.supervisor import Stage
 from bridge.tracker import resources as tracker_resources
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
-from bridge.tracker.shapes import Resource, ResourceName, Resources
+from bridge.tracker.shapes import Resource, ResourceName
 from bridge.webhooks.stage import Parts as WebhookParts
 from bridge.webhooks.stage import Webhooks
 from contracts import topics
@@ -166,21 +166,22 @@ async def client(
     lane: Lane = "poll",
 ) -> AsyncIterator[Client]:
     """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
-    async with Client(
+    made = Client(
         integration,
         meter or budget(installed, integration),
         Vault(installed.db, installed.keys.sealer, integration.id),
-        settings=await settings_of(installed, integration),
+        settings=await first_contact.settings(installed.db, integration),
         patience=patience,
         lane=lane,
-    ) as made:
+    )
+    # The poller sees for itself when the profile changes: what it has read depends on it.
+    follows = first_contact.followed if lane == "command" else _as_it_is
+    async with made, follows(installed.db, integration, made):
         yield made
 
 
-async def settings_of(installed: Installation, integration: IntegrationConfig) -> Resources:
-    """How the account is read: by what was learned of it, and by the operator's own keys before that."""
-    learned = await first_contact.learned(installed.db, integration)
-    return tracker_resources.configure(integration.tracker, first_contact.tracker_key(integration), learned)
+def _as_it_is(*_: object) -> contextlib.AbstractAsyncContextManager[None]:
+    return contextlib.nullcontext()
 
 
 def budget(installed: Installation, integration: IntegrationConfig) -> Budget:

@@ -1,6 +1,8 @@
 """The first contact with an account: its profile is learned before anything of it is published."""
 
-from collections.abc import Collection, Iterable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -8,17 +10,18 @@ import msgspec
 import structlog
 
 from bridge.config import IntegrationConfig
-from bridge.errors import BridgeError, Throttled
+from bridge.errors import BridgeError, Throttled, Transient
 from bridge.store import cursors, profiles
 from bridge.store.database import Database
-from bridge.tracker import hosts, profile
+from bridge.tracker import hosts, profile, resources
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.learning import Learned, Learner
 from bridge.tracker.problems import AccountFault, Unreachable
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.shapes import ResourceName, Resources
 from contracts.profiles import AccountProfile
 
 _log = structlog.get_logger(__name__)
+_LOOK_SECONDS = 10.0
 
 
 def tracker_key(integration: IntegrationConfig) -> str:
@@ -32,6 +35,42 @@ async def learned(db: Database, integration: IntegrationConfig) -> dict[str, Any
         return {}
     known = await profiles.load(db, integration.id, host=hosts.of(integration).where)
     return {} if known is None else profile.learned_settings(known.profile)
+
+
+async def settings(db: Database, integration: IntegrationConfig) -> Resources:
+    """Return how the account is read: by what was learned of it, and by the operator's keys before that."""
+    return resources.configure(integration.tracker, tracker_key(integration), await learned(db, integration))
+
+
+async def changed(db: Database, integration: IntegrationConfig, known: Mapping[str, Any]) -> None:
+    """Return when what was learned of the account is no longer ``known``: a check learned it again."""
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if await learned(db, integration) != known:
+            return
+
+
+@contextlib.asynccontextmanager
+async def followed(db: Database, integration: IntegrationConfig, client: Client) -> AsyncIterator[None]:
+    """Let ``client`` read by what is learned of the account while the block lasts."""
+
+    async def follow() -> None:
+        known = await learned(db, integration)
+        while True:
+            try:
+                await changed(db, integration, known)
+                known = await learned(db, integration)
+                client.adopt(await settings(db, integration))
+            except Transient:
+                # The store is away, which its users tell.
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    following = asyncio.create_task(follow(), name=f"profile of {integration.id}")
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 def basis(integration: IntegrationConfig) -> bytes:

@@ -97,32 +97,41 @@ class Capture:
 
     async def _poll(self, held: leases.Held, client: Client, stop: asyncio.Event) -> None:
         """Poll what has been learned of the account, and look again at what could not be."""
-        names = followed(client.settings, models_of(self._integration))
-        unlearned = await first_contact.unlearned(self._db, self._integration, names)
+        db, integration = self._db, self._integration
+        names = followed(client.settings, models_of(integration))
         patience = _FIRST_PATIENCE_SECONDS
         while not stop.is_set():
+            unlearned = await first_contact.unlearned(db, integration, names)
             if unlearned:
-                unlearned = await first_contact.try_to_learn(self._db, self._integration, client, unlearned)
-            learned = await first_contact.learned(self._db, self._integration)
+                unlearned = await first_contact.try_to_learn(db, integration, client, unlearned)
+            learned = await first_contact.learned(db, integration)
+            client.adopt(await first_contact.settings(db, integration))
+            patience = min(2 * patience, _LONGEST_PATIENCE_SECONDS) if unlearned else _FIRST_PATIENCE_SECONDS
             poller = self._poller(held, client, learned, without=unlearned)
-            if not unlearned:
-                await poller.run(stop)
-                return
-            patience = min(2 * patience, _LONGEST_PATIENCE_SECONDS)
-            await self._run_for(poller, patience, stop)
+            await self._run(poller, learned, patience if unlearned else None, stop)
 
-    async def _run_for(self, poller: Poller, seconds: float, stop: asyncio.Event) -> None:
-        """Run the poller until ``stop``, or for so long."""
+    async def _run(
+        self, poller: Poller, learned: Mapping[str, Any], seconds: float | None, stop: asyncio.Event
+    ) -> None:
+        """Run the poller until ``stop``, for so long, or until the account has been learned again."""
         enough = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(seconds, enough.set)
-        stopped = asyncio.create_task(stop.wait(), name="poller stop")
-        stopped.add_done_callback(lambda _: enough.set())
+        watches = [
+            asyncio.create_task(stop.wait(), name="poller stop"),
+            asyncio.create_task(first_contact.changed(self._db, self._integration, learned), name="profile"),
+        ]
+        if seconds is not None:
+            watches.append(asyncio.create_task(asyncio.sleep(seconds), name="learn again"))
+        for watch in watches:
+            watch.add_done_callback(lambda _: enough.set())
         try:
             await poller.run(enough)
         finally:
-            timer.cancel()
-            stopped.cancel()
+            for watch in watches:
+                watch.cancel()
+            ended = await asyncio.gather(*watches, return_exceptions=True)
+        for trouble in ended:
+            if isinstance(trouble, Exception):
+                raise trouble
 
     def _poller(
         self,
