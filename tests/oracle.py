@@ -136,11 +136,12 @@ def compare(
         found += [f"{model}: missing {_name(want[k])}" for k in want.keys() - have.keys()]
         found += [f"{model}: too many {_name(have[k])}" for k in have.keys() - want.keys()]
         for key in want.keys() & have.keys():
-            found += [f"{model} {_name(want[key])}{one}"[:400] for one in _compare(have[key], want[key])]
+            found += [f"{model} {_name(want[key])}{one}"[:400] for one in differing(have[key], want[key])]
     return found
 
 
-def _compare(have: Mapping[str, Any], want: Mapping[str, Any]) -> Iterator[str]:
+def differing(have: Mapping[str, Any], want: Mapping[str, Any]) -> Iterator[str]:
+    """Where a record differs from the truth, field by field."""
     for name in sorted((have.keys() | want.keys()) - UNHASHED):
         if name not in want:
             yield f".{name}: {have[name]!r}, and the truth has no such field"

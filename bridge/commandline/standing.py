@@ -7,13 +7,14 @@ from msgspec import Struct
 from bridge import app
 from bridge.app import Installation
 from bridge.config import IntegrationConfig
-from bridge.store import budgets, commands, deletions, outbox, overview, parked, scans
+from bridge.store import budgets, commands, deletions, outbox, overview, parked, profiles, scans
 from bridge.store.budgets import Terms
 from bridge.store.deletions import Held
 from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
 from bridge.store.scans import Scan
 from bridge.tracker.shapes import Resource
+from contracts.profiles import Finding
 
 
 class Underway(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,8 @@ class BudgetStanding(Struct, frozen=True, kw_only=True):
 
 
 class IntegrationStanding(Struct, frozen=True, kw_only=True):
-    """One TrackerRMS account; ``poller`` names the process that reads it, ``None`` while none does."""
+    """One TrackerRMS account; ``poller`` names the process that reads it, ``None`` while none does.
+    ``questions`` are what its profile asks the operator."""
 
     id: str
     poller: str | None
@@ -77,6 +79,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     resources: list[ResourceStanding]
     commands: Commands
     held_deletions: list[Held]
+    questions: list[Finding]
     parked_records: list[Parked] | None = None
 
 
@@ -123,6 +126,8 @@ async def _integration(
     db, name = installed.db, integration.id
     polls, records = await overview.polls(db, name), await overview.records(db, name)
     proved, parked_counts = await overview.proved_at(db, name), await overview.parked(db, name)
+    known = await profiles.load(db, name)
+    findings = () if known is None else known.profile.findings
     resources = []
     for resource in app.resources(integration).values():
         last = await scans.last_finished(db, name, resource.name)
@@ -148,6 +153,7 @@ async def _integration(
         resources=resources,
         commands=await overview.commands(db, name),
         held_deletions=await deletions.waiting(db, name),
+        questions=[finding for finding in findings if finding.is_question],
         parked_records=await parked.listed(db, name) if with_parked else None,
     )
 

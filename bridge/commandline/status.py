@@ -155,6 +155,11 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
             lines.append(
                 f"[yellow]{resource.name}: the last scan proved no deletion: {screen.escape(last.flaw)}[/]"
             )
+    lines += [
+        f"[red]{question.assumption}: {screen.escape(question.evidence)}[/]" for question in one.questions
+    ]
+    if one.questions:
+        lines.append(f"bridge check {one.id} tells which lines of bridge.toml answer that")
     for held in one.held_deletions:
         if held.state == "approved":
             lines.append(f"{held.resource}: {held.row_count:,} approved deletions are being carried out")

@@ -19,7 +19,7 @@ from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
 from bridge.tracker.problems import AccountFault, NoRows, Refused, Unreachable, Unreadable, WrongHost
 from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.shapes import Read, Resource, ResourceName
 from bridge.tracker.update_filter import UpdateFilter
 from contracts.profiles import AccountProfile
 
@@ -242,7 +242,9 @@ class Learner:
             key = f"fields.{table.entity}.{field}"
             count, total = presence.of(places, rows, list(sample.details.values()))
             others = _INSTEAD_OF.get(field, ())
-            if not total:
+            if not places:
+                self._findings.prove(key, "configured not to be there")
+            elif not total:
                 self._findings.leave_open(key, "there is no record to look at", key)
             elif count:
                 self._findings.prove(key, f"in {count} of {total} records")
@@ -254,7 +256,10 @@ class Learner:
                 self._findings.prove(key, f"{' and '.join(others)} tell it")
             else:
                 names = presence.keys_of(rows if places[0].source == "row" else list(sample.details.values()))
-                said = f"{places[0]} is in none of {total} records; their keys: {names}"
+                said = (
+                    f"{places[0]} is in none of {total} records; set {key} to its place, or to [] where the "
+                )
+                said += f"account has none; their keys: {names}"
                 self._findings.ask(key, said, key)
 
 
@@ -262,6 +267,13 @@ def spread(rows: Sequence[Row], count: int) -> list[Row]:
     """Return up to ``count`` rows, from the whole length of the list."""
     step = max(1, len(rows) // count)
     return list(rows[::step][:count])
+
+
+def _missing(read: Read, total: int, key: str, records: Sequence[Record]) -> str:
+    return (
+        f"{read} is in none of {total} records; set {key} to its place, or to [] where the account has "
+        f"none; the records' keys: {presence.keys_of(records)}"
+    )
 
 
 def _id_key(table: Resource, found: layouts.RowsFound) -> str | None:

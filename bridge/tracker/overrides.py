@@ -10,7 +10,7 @@ key_case = "pascal"                 # keys of answers: "camel" (the table's own)
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
 candidates = "resources"
-[integrations.tracker.fields.job]   # a path, or several, the first that is not blank counts
+[integrations.tracker.fields.job]   # a path, or several, the first that is not blank counts; [] = none
 description = ["row:opportunityDescription", "detail:advertDetails.description"]
 [integrations.tracker.details]      # jobs, candidates, applications = "moved" | "never" | "always"
 [integrations.tracker.volatile]     # row keys that move by themselves
@@ -273,6 +273,8 @@ def _corrected(fields: Fields, raw: Any, where: str) -> Fields:
         if field not in fields:
             raise _unknown(key, "field", list(fields))
         corrected[field] = tuple(_read(spelling, key) for spelling in _texts(spelled, key))
+        if field == "id" and not corrected[field]:
+            raise ConfigError(f"{key}: a record needs an id")
     return corrected
 
 

@@ -9,6 +9,8 @@ from bridge.tracker import values
 from bridge.tracker.shapes import Fields, Read, Source
 
 T = TypeVar("T")
+NOWHERE = Read(source="any", path=("nowhere",), sure="seen")
+"""The place of a field that the account is configured not to have."""
 Record = Mapping[str, Any]
 
 
@@ -102,7 +104,7 @@ class Reader:
                     value = (value if type(value) is dict else self._inside(value, read)).get(key)
                 if value is not None and not values.is_blank(value):
                     return read, value
-        return reads[0], None
+        return reads[0] if reads else NOWHERE, None
 
     def _dig(self, record: Record, read: Read) -> Any:
         value: Any = record

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.errors import ConfigError
 from bridge.tracker import resources
+from bridge.tracker.reading import Reader
 from contracts.entities import Model
 from tests.unit.tracker_records import job_row, normaliser, only
 
@@ -134,3 +135,27 @@ def test_a_field_without_a_prefix_is_read_by_id_first() -> None:
     n = normaliser(fields={"job": {"category": "sector"}})
     both = n.job(job_row(sector="row"), {"sector": "detail"}, "open")
     assert only(both, Model.JOB).category == "detail"
+
+
+def test_a_field_that_the_account_lacks_is_configured_away() -> None:
+    settings = resources.configure({"fields": {"candidate": {"linkedin": []}}}, WHERE)
+    reader = Reader("candidate", settings["candidates"].fields, None, {"id": 7})
+    assert reader.text("linkedin") is None
+    with pytest.raises(ConfigError, match="a record needs an id"):
+        resources.configure({"fields": {"candidate": {"id": []}}}, WHERE)
+
+
+@pytest.mark.parametrize(
+    ("case", "row"),
+    [
+        ("pascal", {"ResourceId": 7, "Firstname": "Ann", "Surname": "Lee"}),
+        ("lower", {"resourceid": 7, "firstname": "Ann", "surname": "Lee"}),
+        ("snake", {"resource_id": 7, "firstname": "Ann", "surname": "Lee"}),
+    ],
+)
+def test_keys_are_read_in_the_account_s_case(case: str, row: dict[str, Any]) -> None:
+    own = {"key_case": case, "fields": {"candidate": {"title": "row:jobTitle"}}}
+    settings = resources.configure(own, WHERE)
+    reader = Reader("candidate", settings["candidates"].fields, {**row, "jobTitle": "Welder"}, None)
+    found = (reader.id, reader.text("first_name"), reader.text("last_name"), reader.text("title"))
+    assert found == ("7", "Ann", "Lee", "Welder")

@@ -1,0 +1,185 @@
+"""One entry of the matrix: an account that speaks some dialect, and what the bridge makes of it.
+
+Right: the topics say what the account holds, after the first load and after changes. Loud: they don't, and no
+event that is untrue was published, the check ends with 1 and names a key, and the status names the cause.
+Anything else is silent.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from bridge import app
+from bridge.commandline import scope, standing
+from bridge.simulator.options import Options
+from bridge.simulator.world import World
+from contracts.entities import UNHASHED
+from tests import oracle
+from tests.installation import INTEGRATION, Installation, installed
+from tests.oracle import Topics
+from tests.waiting import patient
+
+Verdict = Literal["right", "loud", "silent", "endless"]
+_QUIET_SECONDS = 2.5
+_LONGEST_SECONDS = 12.0
+_MOST_CALLS_A_SECOND = 400
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of an entry. ``differs``: where topics and account differ; ``untrue``: events that never
+    were true; ``check``: the failing lines of the check; ``causes``: what the status says."""
+
+    dialect: Mapping[str, str]
+    verdict: Verdict
+    differs: tuple[str, ...] = ()
+    untrue: tuple[str, ...] = ()
+    check: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class EveryRecord(Topics):
+    """The topics, with every record that was ever published."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.published: list[tuple[str, str, dict[str, Any]]] = []
+
+    def _apply(self, model: str, operation: str, key: str, event: dict[str, Any]) -> None:
+        super()._apply(model, operation, key, event)
+        if operation != "deleted":
+            self.published.append((model, key, event["data"]["record"]))
+
+
+class Versions:
+    """Every record that the account ever held, as the topics should say it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def add(self, truth: Mapping[str, list[dict[str, Any]]]) -> None:
+        """Take the account as it is now."""
+        for model, lines in truth.items():
+            for key, record in oracle.expected(INTEGRATION, model, lines).items():
+                versions = self._known.setdefault((model, key), [])
+                if record not in versions:
+                    versions.append(record)
+
+    def untrue(self, published: Iterable[tuple[str, str, dict[str, Any]]]) -> list[str]:
+        """The published records that the account never held."""
+        found: dict[str, None] = {}
+        for model, key, record in published:
+            versions = self._known.get((model, key), [])
+            if not any(_same(record, version) for version in versions):
+                nearest = next(iter(versions), {})
+                names = [n for n in nearest if n not in UNHASHED and record.get(n) != nearest[n]]
+                found[f"{model} {record.get('remote_id')}: {', '.join(names) or 'never was'}"] = None
+        return list(found)
+
+
+def _same(have: Mapping[str, Any], want: Mapping[str, Any]) -> bool:
+    return not list(oracle.differing(have, want))
+
+
+async def tried(
+    dialect: Mapping[str, str], store_url: str, bootstrap: str, topic_prefix: str, data_dir: str
+) -> Outcome:
+    """Load the account, change it, and judge."""
+    began = time.monotonic()
+    world = World(seed=7, candidates=25, jobs=14, applications=30, users=12, index_lag_seconds=0)
+    options = Options(
+        rate_limit_per_minute=0, index_lag_seconds=0, dialect=dialect, quirks_off=("empty_bodies",)
+    )
+    async with installed(
+        store_url, bootstrap, topic_prefix, world=world, options=options, data_dir=data_dir,
+        integration={"learn": True}, capture={"poll_seconds": 0.3},
+    ) as bridge:  # fmt: skip
+        bridge.topics = topics = EveryRecord()
+        versions = Versions()
+        versions.add(await bridge.simulator.truth())
+        bridge.start()
+        differs = await _settled(bridge)
+        for change in changes(bridge.server.world):
+            await bridge.simulator.change(**change)
+            versions.add(await bridge.simulator.truth())
+        differs = await _settled(bridge)
+        await bridge.read()
+        untrue = versions.untrue(topics.published)
+        untrue += oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal())
+        busiest = (await bridge.simulator.calls())["total"] / (time.monotonic() - began)
+        check, causes = await _said(bridge)
+        await bridge.stop()
+    verdict = judged(differs, untrue, check, causes)
+    if verdict != "right" and busiest > _MOST_CALLS_A_SECOND:
+        verdict = "endless"
+    return Outcome(
+        dialect=dialect, verdict=verdict, differs=tuple(differs), untrue=tuple(untrue), check=check,
+        causes=causes, seconds=round(time.monotonic() - began, 1),
+    )  # fmt: skip
+
+
+def judged(differs: list[str], untrue: list[str], check: tuple[str, ...], causes: tuple[str, ...]) -> Verdict:
+    """Right, loud or silent."""
+    if not differs and not untrue:
+        return "right"
+    names_a_key = any("tracker." in line or "bridge.toml" in line for line in check)
+    return "loud" if names_a_key and causes and not untrue else "silent"
+
+
+def changes(world: World) -> Iterable[dict[str, Any]]:
+    """Changes of every kind, one after another."""
+    candidates, jobs = list(world.live["resource"]), list(world.live["opportunity"])
+    placements = list(world.live["opportunity_resource"])
+    yield {"op": "update", "entity": "resource", "record_id": candidates[3], "jobTitle": "Welder"}
+    yield {"op": "update", "entity": "resource", "record_id": candidates[4], "tagText": "fresh, keen"}
+    yield {"op": "update", "entity": "opportunity", "record_id": jobs[2], "opportunityName": "Rigger"}
+    yield {
+        "op": "update", "entity": "opportunity_resource", "record_id": placements[1],
+        "opportunityResourceStatusId": 4,
+    }  # fmt: skip
+    yield {"op": "create", "entity": "resource", "firstName": "Ada", "surname": "Byron", "email": "ada@b.org"}
+    yield {"op": "delete", "entity": "opportunity_resource", "record_id": placements[5]}
+    yield {"op": "delete", "entity": "resource", "record_id": candidates[7]}
+
+
+async def _settled(bridge: Installation) -> list[str]:
+    """Wait until the topics agree with the account, or nothing has come for a while."""
+    deadline = time.monotonic() + patient(_LONGEST_SECONDS)
+    last, since = -1, time.monotonic()
+    while True:
+        bridge.check()
+        topics = await bridge.read()
+        differs = oracle.differences(topics, INTEGRATION, await bridge.simulator.truth())
+        now = time.monotonic()
+        if len(topics.sent) != last:
+            last, since = len(topics.sent), now
+        if not differs or now > deadline or now - since > patient(_QUIET_SECONDS):
+            return differs
+        await asyncio.sleep(0.2)
+
+
+async def _said(bridge: Installation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The failing lines of the check, and the causes that the status names."""
+    (integration,) = bridge.settings.integrations
+    async with app.opened(bridge.settings) as here:
+        lines = [one async for one in scope.findings(here, integration)]
+        now = await standing.of(here, with_parked=True)
+    check = tuple(f"{line.name}: {line.reason}" for line in lines if line.fails)
+    return check, tuple(causes_of(now))
+
+
+def causes_of(now: standing.Standing) -> Iterable[str]:
+    """What a status says of troubles."""
+    for integration in now.integrations:
+        yield from (f"{question.assumption}: {question.evidence}" for question in integration.questions)
+        for resource in integration.resources:
+            for text in (resource.polls.error, resource.polls.scan_error):
+                if text:
+                    yield f"{resource.name}: {text}"
+            if resource.last_scan is not None and resource.last_scan.flaw:
+                yield f"{resource.name}: {resource.last_scan.flaw}"
+            if resource.parked:
+                yield f"{resource.name}: {resource.parked} parked"
