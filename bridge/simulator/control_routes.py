@@ -131,6 +131,28 @@ async def set_quirks(site: Site, call: Call) -> Reply:
     return reply(site.quirks.describe())
 
 
+async def show_dialect(site: Site, call: Call) -> Reply:
+    """Every switch of the dialect: its value now, its default, its meaning and all its values."""
+    return reply(site.dialect.describe())
+
+
+async def set_dialect(site: Site, call: Call) -> Reply:
+    """``{"switch": "value"}``: set some switches; ``null`` sets the default. Returns those not at theirs."""
+    try:
+        site.dialect.set(call.object())
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+    site.follow_dialect()
+    return reply(site.dialect.spoken())
+
+
+async def reset_dialect(site: Site, call: Call) -> Reply:
+    """Set every switch to its default."""
+    site.dialect.reset()
+    site.follow_dialect()
+    return Reply(status=204)
+
+
 async def list_calls(site: Site, call: Call) -> Reply:
     """Requests received, by path and minute."""
     return reply(site.calls.report())
@@ -205,6 +227,9 @@ CONTROLS: dict[tuple[str, str], Callable[[Site, Call], Awaitable[Reply]]] = {
     ("DELETE", "/__faults"): clear_faults,
     ("POST", "/__quirks"): set_quirks,
     ("GET", "/__quirks"): list_quirks,
+    ("POST", "/__dialect"): set_dialect,
+    ("GET", "/__dialect"): show_dialect,
+    ("DELETE", "/__dialect"): reset_dialect,
     ("GET", "/__calls"): list_calls,
     ("DELETE", "/__calls"): forget_calls,
     ("POST", "/__index"): set_index,

@@ -1,7 +1,7 @@
 """Tenant-local digits: how TrackerRMS writes a time, and what instant is meant by it."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,23 @@ class LocalTime:
     def digits(self, instant: datetime) -> str:
         """``instant`` (aware) as TrackerRMS would write it."""
         return self.naive(instant).strftime(FORMAT)
+
+    def offset(self, digits: str) -> timedelta:
+        """How far the tenant's clock is ahead of UTC when it shows these digits."""
+        return datetime.fromisoformat(digits).replace(tzinfo=self._zone).utcoffset() or timedelta()
+
+    def moment(self, digits: object) -> tuple[datetime, datetime] | None:
+        """(the tenant's clock, the same instant, aware); ``None`` for what is no time. A ``Z`` means UTC."""
+        if not isinstance(digits, str) or not _DIGITS.match(digits.removesuffix("Z")):
+            return None
+        try:
+            local = datetime.fromisoformat(digits.removesuffix("Z"))
+        except ValueError:
+            return None
+        if digits.endswith("Z"):
+            instant = local.replace(tzinfo=UTC).astimezone(self._zone)
+            return instant.replace(tzinfo=None), instant
+        return local, local.replace(tzinfo=self._zone)
 
     def _utc(self, digits: object) -> str | None:
         """ISO 8601 UTC with milliseconds and ``Z``; ``None`` for blank or what is no time."""

@@ -1,5 +1,7 @@
 """What a simulator server can be told at its start."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 — not a secret: the simulator's own default
@@ -17,7 +19,7 @@ class Options(Struct, frozen=True, kw_only=True):
     (nobody knows whether TrackerRMS sends it). ``index_lag_seconds`` is how far search runs behind the live
     record; 0 keeps them together. ``empty_body_rate`` and ``missed_webhook_rate`` are probabilities.
     ``jwt_seconds`` is the life of a JWT (seven days as others saw it). ``users`` are the names and passwords
-    that the widget API takes.
+    that the widget API takes. ``dialect`` sets switches of ``bridge.simulator.dialects`` by name.
     """
 
     rate_limit_per_minute: int = 600
@@ -36,3 +38,4 @@ class Options(Struct, frozen=True, kw_only=True):
     jwt_seconds: float = 7 * 24 * 3600
     access_token_seconds: float = 3600
     quirks_off: tuple[str, ...] = ()
+    dialect: Mapping[str, str] = {}

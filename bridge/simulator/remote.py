@@ -67,6 +67,10 @@ class Remote:
         """Switch a quirk."""
         await self._open.post("/__quirks", json={name: on})
 
+    async def dialect(self, values: Record) -> None:
+        """Set switches of the dialect by name."""
+        await self._open.post("/__dialect", json=values)
+
     async def fault(self, path: str, kind: str, **more: Any) -> None:
         """Plan a fault."""
         await self._open.post("/__faults", json={"path": path, "kind": kind, **more})

@@ -1,23 +1,37 @@
 """Reading endpoints: tokens, searches, records by id, metadata, webhook registration."""
 
-from datetime import UTC
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bridge.simulator import pools, search
-from bridge.simulator.routing import Call, Invalid, Reply, Route, problem, reply
+from bridge.simulator.dialects import absence, paths, statuses, tokens
+from bridge.simulator.dialects.values import with_ids
+from bridge.simulator.routing import Call, Invalid, Reply, Route, problem, reply, said
 from bridge.simulator.site import Site
+from bridge.simulator.tokens import OldJwts
 from bridge.simulator.webhooks import ACTIONS, RECORD_TYPES
 
 
 async def exchange_token(site: Site, call: Call) -> Reply:
     """Seen: bearer token in, JWT and its expiration out; 401 for any other token."""
-    issued = site.tokens.exchange(call.object().get("bearerToken"), site.quirks["one_live_jwt"])
+    dialect = site.dialect
+    bearer = tokens.bearer_given(dialect, call.object(), call.headers.get("Authorization", ""))
+    issued = site.tokens.exchange(bearer, _old_jwts(site))
     if issued is None:
-        return problem(401, "Unauthorized")
+        refused = tokens.exchange_refused(dialect)
+        return problem(401, "Unauthorized") if refused is None else said(refused)
     jwt, expires_at = issued
-    return reply({"token": jwt, "expiration": expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+    now = site.world.clock()
+    return said(tokens.issued(dialect, jwt, expires_at, now, site.world.local.digits(expires_at)))
+
+
+def _old_jwts(site: Site) -> OldJwts:
+    """What becomes of the earlier JWT: the quirk or the dialect may spare it."""
+    how = site.dialect["old_jwts"]
+    if how == "same":
+        return "same"
+    return "ended" if how == "ended" and site.quirks["one_live_jwt"] else "kept"
 
 
 async def refresh_token(site: Site, call: Call) -> Reply:
@@ -38,8 +52,45 @@ async def refresh_token(site: Site, call: Call) -> Reply:
 
 async def by_id(site: Site, call: Call, entity: str) -> Reply:
     """One record, live."""
-    record = site.world.live[entity].get(call.ids[0])
-    return unknown(site) if record is None else reply(site.shapes.detail(entity, call.ids[0], record))
+    record_id = call.ids[0]
+    record = site.world.live[entity].get(record_id)
+    if site.dialect.plain:
+        return unknown(site) if record is None else reply(site.speech.record(entity, record_id, record))
+    if record is None and absence.keeps_deleted(site.dialect):
+        record = site.world.deleted_record(entity, record_id)
+    if record is None:
+        return _not_there(site, entity, record_id)
+    if entity == "resource" and site.dialect["saves"] == "views_too" and record_id in site.world.live[entity]:
+        record = site.world.live[entity].get(site.world.change("update", entity, record_id)) or record
+    if absence.answers_another(site.dialect, entity):
+        return reply(_another(site, entity, record_id))
+    shown = site.speech.record(entity, record_id, record)
+    instead = absence.instead(site.dialect, entity, record_id, shown)
+    return reply(shown) if instead is None else said(instead)
+
+
+def _not_there(site: Site, entity: str, record_id: int) -> Reply:
+    """The answer for an id that is not there, or that another record has taken over."""
+    if site.dialect["deletions"] == "merged" and (entity, record_id) in site.world.deleted():
+        return reply(_another(site, entity, record_id))
+    answer = absence.not_there(site.dialect, _any_record(site, entity), "id", record_id)
+    if answer is None:
+        return unknown(site)
+    return said(answer, {"Location": "/Error.aspx?code=404"} if answer[0] == 302 else {})
+
+
+def _any_record(site: Site, entity: str) -> dict[str, Any]:
+    """A record of this kind as a by-id read shows it, empty where there is none."""
+    shown = _another(site, entity, 0)
+    return shown if isinstance(shown, dict) else {}
+
+
+def _another(site: Site, entity: str, record_id: int) -> Any:
+    """The record after this one, or the first, as a by-id read shows it; ``None`` where there is none."""
+    ids = site.world.live[entity].ids()
+    other = next((n for n in ids if n > record_id), ids[0] if ids else None)
+    record = None if other is None else site.world.live[entity].get(other)
+    return None if other is None or record is None else site.speech.record(entity, other, record)
 
 
 def unknown(site: Site) -> Reply:
@@ -49,11 +100,14 @@ def unknown(site: Site) -> Reply:
 
 async def metadata(site: Site, call: Call) -> Reply:
     """Placement statuses in order: the key was seen, path and shape are guesses. Always live."""
-    statuses = [{"id": n, "name": s["name"], "group": s["group"]} for n, s in site.world.statuses.items()]
+    shown = statuses.shown_statuses(site.dialect, site.world.statuses)
     jobs = [
         {"id": n, "name": name, "state": state} for n, (name, state) in pools.OPPORTUNITY_STATUSES.items()
     ]
-    return reply({"opportunityResourceStatuses": statuses, "opportunityStatuses": jobs})
+    others: dict[str, Any] = {"opportunityStatuses": jobs}
+    if site.dialect["users_path"] == "metadata":
+        others["users"] = search.every_user(site)
+    return reply(with_ids(site.dialect, statuses.status_answer(site.dialect, shown, others)))
 
 
 async def skills(site: Site, call: Call) -> Reply:
@@ -100,6 +154,8 @@ def routes() -> list[Route]:
         Route(method="POST", pattern="/api/v1/Webhook", handler=add_webhook),
         Route(method="GET", pattern="/api/v1/Webhook/List", handler=list_webhooks),
         Route(method="GET", pattern="/api/v1/Webhook/Meta/Actions", handler=webhook_actions),
+        Route(method="GET", pattern=paths.USERS_ARRAY, handler=partial(search.all_users, under=None)),
+        Route(method="GET", pattern=paths.USERS_OBJECT, handler=partial(search.all_users, under="users")),
     ]
     for entity, path in _PATHS.items():
         for name, handler in (("Search", search.bare), ("PagedSearch", search.paged)):

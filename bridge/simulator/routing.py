@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bridge.simulator import jsontext
+from bridge.simulator.dialects.absence import Raw, Said
 from bridge.simulator.faults import Fault
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """One answer."""
+    """One answer. Its body is JSON, unless ``content_type`` says otherwise."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {}
+    content_type: str = ""
 
 
 class Invalid(Exception):
@@ -57,6 +59,14 @@ Handler = Callable[["Site", Call], Awaitable[Reply]]
 def reply(value: Any, status: int = 200) -> Reply:
     """``value`` as JSON."""
     return Reply(status=status, body=jsontext.encode(value))
+
+
+def said(answer: Said, headers: Mapping[str, str] | None = None) -> Reply:
+    """What a dialect says: a status with a JSON value or with bytes."""
+    status, value = answer
+    if isinstance(value, Raw):
+        return Reply(status=status, body=value.body, headers=headers or {}, content_type=value.content_type)
+    return Reply(status=status, body=jsontext.encode(value), headers=headers or {})
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Reply:

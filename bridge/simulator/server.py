@@ -2,14 +2,16 @@
 
 import asyncio
 
+import msgspec
 from aiohttp import web
 
 from bridge.simulator import rest_routes, widget_routes, write_routes
 from bridge.simulator.control_routes import CONTROLS, STREAMS
+from bridge.simulator.dialects import paths, tokens, wire
 from bridge.simulator.faults import PAGE_KINDS, Fault
 from bridge.simulator.fields import BadField
 from bridge.simulator.options import Options
-from bridge.simulator.routing import Call, Invalid, Reply, Router, problem
+from bridge.simulator.routing import Call, Invalid, Reply, Router, problem, said
 from bridge.simulator.site import Site
 from bridge.simulator.world import World
 
@@ -62,23 +64,34 @@ class Server:
         site.calls.received(call.method, call.path, site.timer(), site.world.clock())
         wait = site.limiter.admit(site.timer()) if site.quirks["rate_limit"] else None
         if wait is not None:
-            headers = {"Retry-After": str(int(wait) + 1)} if site.options.send_retry_after else {}
-            return self._send(problem(429, "Too Many Requests", headers))
+            return self._send(self._throttled(wait))
         fault = site.faults.take(call.method, call.path)
         if fault is None or fault.kind in PAGE_KINDS:
             return self._send(await self._answer(call, fault))
         return await self._fail(request, call, fault)
 
+    def _throttled(self, wait_seconds: float) -> Reply:
+        site = self.site
+        headers = {"Retry-After": str(int(wait_seconds) + 1)} if site.options.send_retry_after else {}
+        if not site.dialect.any_set("throttled", "retry_after"):
+            return problem(429, "Too Many Requests", headers)
+        answer, more = tokens.throttled(site.dialect, wait_seconds, site.world.clock())
+        return said(answer, {**headers, **more})
+
     async def _answer(self, call: Call, fault: Fault | None) -> Reply:
         site = self.site
-        route, ids, methods = self._router.find(call.method, call.path, site.quirks["case_insensitive_paths"])
+        path, closed = paths.resolve(site.dialect, call.method, call.path)
+        if closed:
+            return problem(closed, "Not Found" if closed == 404 else "Method Not Allowed")
+        any_case = site.quirks["case_insensitive_paths"] and site.dialect["path_case"] == "any"
+        route, ids, methods = self._router.find(call.method, path, any_case)
         if route is None:
             if methods:
                 return problem(405, "Method Not Allowed", {"Allow": ", ".join(sorted(set(methods)))})
             return problem(404, "Not Found")
         scheme, _, jwt = call.headers.get("Authorization", "").partition(" ")
         if not route.open and (scheme.lower() != "bearer" or not site.tokens.is_live(jwt)):
-            return problem(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
+            return self._not_authorised()
         whole = Call(
             method=call.method,
             path=call.path,
@@ -95,6 +108,12 @@ class Server:
         if route.read and site.quirks["empty_bodies"] and site.chance.random() < site.options.empty_body_rate:
             return Reply()
         return answer
+
+    def _not_authorised(self) -> Reply:
+        answer = tokens.call_refused(self.site.dialect)
+        if answer is None:
+            return problem(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
+        return said(answer, {"Location": "/Login.aspx"} if answer[0] == 302 else {})
 
     async def _fail(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
         carried_out = fault.effect or fault.kind in ("cut", "empty_body", "bad_json")
@@ -128,6 +147,9 @@ class Server:
 
     def _send(self, answer: Reply) -> web.Response:
         self.site.calls.answered(answer.status)
+        if answer.body and not answer.content_type and not wire.is_plain(self.site.dialect):
+            body, kind = wire.written(self.site.dialect, answer.body)
+            return _response(msgspec.structs.replace(answer, body=body, content_type=kind))
         return _response(answer)
 
     async def _control(self, request: web.Request, call: Call) -> web.StreamResponse:
@@ -153,7 +175,8 @@ class Server:
 
 
 def _response(answer: Reply) -> web.Response:
-    headers = {**answer.headers, **_JSON} if answer.body else dict(answer.headers)
+    kind = {"Content-Type": answer.content_type} if answer.content_type else _JSON
+    headers = {**answer.headers, **kind} if answer.body else dict(answer.headers)
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from random import Random
 
 from bridge.simulator.calls import Calls, Limiter
+from bridge.simulator.dialects import DIALECTS, Dialect
+from bridge.simulator.dialects.candidate_records import UNSAVED
+from bridge.simulator.dialects.dates import CLOCKS
 from bridge.simulator.faults import Faults
 from bridge.simulator.options import Options
 from bridge.simulator.pace import Pace
 from bridge.simulator.quirks import Quirks
 from bridge.simulator.shapes import Shapes
+from bridge.simulator.speech import Speech
 from bridge.simulator.tokens import Tokens
 from bridge.simulator.webhooks import Webhooks
 from bridge.simulator.world import World
@@ -21,11 +25,12 @@ class Site:
     def __init__(self, world: World, options: Options, timer: Callable[[], float] = time.monotonic) -> None:
         self.world, self.options, self.timer = world, options, timer
         self.quirks = Quirks(options.quirks_off)
+        self.dialect = Dialect(DIALECTS, options.dialect)
         self.faults = Faults()
         self.calls = Calls()
         self.limiter = Limiter(options.rate_limit_per_minute)
         self.tokens = Tokens(options, world.clock)
-        self.shapes = Shapes(world, self.quirks)
+        self.speech = Speech(world, Shapes(world, self.quirks), self.dialect)
         self.chance = Random(world.seed)  # noqa: S311 — decides empty bodies and missed pings, repeatably
         self.webhooks = Webhooks(self.quirks, self.chance, options.missed_webhook_rate)
         pace = options.changes_per_minute
@@ -34,8 +39,14 @@ class Site:
         self.lag_seconds = options.index_lag_seconds
         world.listeners.append(self.webhooks.saved)
         self.follow_quirks()
+        self.follow_dialect()
 
     def follow_quirks(self) -> None:
         """Make the world agree with the quirks that reach into it."""
         self.world.show_role_names(self.quirks["owner_role_names"])
         self.world.index.set_lag(self.lag_seconds if self.quirks["stale_index"] else 0)
+
+    def follow_dialect(self) -> None:
+        """Make the world agree with the switches that reach into it: which saves are stamped, and when."""
+        self.world.clock_error = CLOCKS[self.dialect["server_clock"]]
+        self.world.unstamped = UNSAVED.get(self.dialect["saves"], frozenset())

@@ -6,10 +6,14 @@ import hmac
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import orjson
 
 from bridge.simulator.options import Options
+
+#: What an exchange does with the earlier JWT of the same bearer token.
+OldJwts = Literal["ended", "kept", "same"]
 
 
 class Tokens:
@@ -22,11 +26,14 @@ class Tokens:
         self._access: dict[str, datetime] = {}
         self._refresh = set(options.refresh_tokens)
 
-    def exchange(self, bearer: object, one_live_jwt: bool) -> tuple[str, datetime] | None:
-        """A JWT and its expiry for a bearer or access token, or ``None``. Ends the earlier one (quirk)."""
+    def exchange(self, bearer: object, old_jwts: OldJwts) -> tuple[str, datetime] | None:
+        """A JWT and its expiry for a bearer or access token, or ``None``."""
         if not isinstance(bearer, str) or not self.is_bearer(bearer):
             return None
-        if one_live_jwt:
+        live = {jwt: held[1] for jwt, held in self._jwts.items() if held[0] == bearer and self.is_live(jwt)}
+        if old_jwts == "same" and live:
+            return next(iter(live.items()))
+        if old_jwts == "ended":
             self._jwts = {jwt: held for jwt, held in self._jwts.items() if held[0] != bearer}
         expires_at = self._clock() + timedelta(seconds=self._options.jwt_seconds)
         jwt = self._sign({"jti": secrets.token_hex(8), "exp": int(expires_at.timestamp())})

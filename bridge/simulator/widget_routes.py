@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 from bridge.simulator import pools
-from bridge.simulator.routing import Call, Invalid, Reply, Route, reply
+from bridge.simulator.dialects import writes
+from bridge.simulator.dialects.absence import Raw
+from bridge.simulator.routing import Call, Invalid, Reply, Route, said
 from bridge.simulator.shapes import display
 from bridge.simulator.site import Site
 from bridge.simulator.write_routes import change, first_status, move, place, store_document
@@ -77,12 +79,12 @@ class Denied(Exception):
         self.status = status
 
 
-def answer(message: str = "success", status: int = 0, **more: Any) -> Reply:
+def answer(message: str = "success", status: int = 0, **more: Any) -> Body:
     """The widget API's reply."""
-    return reply({"status": status, "message": message, "count": 0, **more})
+    return {"status": status, "message": message, "count": 0, **more}
 
 
-async def handle(site: Site, call: Call, function: Callable[[Site, Body], Reply]) -> Reply:
+async def handle(site: Site, call: Call, name: str, function: Callable[[Site, Body], Body]) -> Reply:
     """Unwrap, check the credentials, call. The inner name isn't checked: TrackerRMS tolerates a wrong one."""
     try:
         outer = call.object().get("trackerrms")
@@ -90,11 +92,15 @@ async def handle(site: Site, call: Call, function: Callable[[Site, Body], Reply]
         if not isinstance(inner, dict):
             raise Invalid("no trackerrms object")
         _authorise(site, call, _part(inner, "credentials"))
-        return function(site, inner)
+        status, value = 200, function(site, inner)
     except Denied as error:
-        return answer(str(error), error.status)
+        status, value = 200, answer(str(error), error.status)
     except Invalid:
-        return answer("invalid request", 99)
+        status, refusal = writes.widget_invalid(site.dialect)
+        if isinstance(refusal, Raw):
+            return said((status, refusal))
+        value = refusal
+    return said((status, writes.widget_replied(site.dialect, name, value)))
 
 
 def _part(body: Body, name: str) -> Body:
@@ -116,12 +122,12 @@ def _authorise(site: Site, call: Call, credentials: Body) -> None:
         raise Denied(1, "user not found")  # seen: also for a REST JWT
 
 
-def check_logon(site: Site, body: Body) -> Reply:
+def check_logon(site: Site, body: Body) -> Body:
     """The credentials were right, or this isn't reached."""
     return answer()
 
 
-def check_person(site: Site, body: Body) -> Reply:
+def check_person(site: Site, body: Body) -> Body:
     """Whom an e-mail, telephone or LinkedIn address belongs to."""
     details = _part(body, "details")
     wanted = [
@@ -130,6 +136,7 @@ def check_person(site: Site, body: Body) -> Reply:
         if isinstance(value := details.get(key), str) and value
     ]
     found = sorted({n for value in wanted for n in site.world.lookup.resources(value)})
+    found = _shown_people(site, found)
     record = site.world.live["resource"].get(found[0]) if found else None
     if record is None:
         return answer(recordLink="", recordTypes="", firstRecord=None)
@@ -144,22 +151,35 @@ def check_person(site: Site, body: Body) -> Reply:
     }
     more = {
         "count": len(found),
-        "recordLink": f"/Resource/{found[0]}",
+        "recordLink": writes.person_link(site.dialect, found[0]),
         "recordTypes": "R",
         "firstRecord": first,
     }
-    return reply({"status": 0, "message": "success", **more})
+    return {"status": 0, "message": "success", **more}
 
 
-def create_resource(site: Site, body: Body) -> Reply:
+def _shown_people(site: Site, found: list[int]) -> list[int]:
+    """Whom checkPerson finds among the candidates that have an address."""
+    match site.dialect["person_search"]:
+        case "nobody":
+            return []
+        case "stale":
+            base = site.world.live["resource"].base
+            return [n for n in found if n < base.first_id + base.count]
+        case _:
+            return found
+
+
+def create_resource(site: Site, body: Body) -> Body:
     """A candidate, and its application when told so; one whose e-mail is known is 3 unless overwritten."""
     instructions, resource = _part(body, "instructions"), _part(body, "resource")
     given = _created(site, resource)
     job = _number(instructions["assigntoopportunity"]) if instructions.get("assigntoopportunity") else None
     if job is not None and job not in site.world.live["opportunity"]:
         raise Invalid("no such opportunity")
-    known = site.world.lookup.resources(str(given.get("email") or ""))
-    if known and not instructions.get("overwriteresource"):
+    twice = site.dialect["duplicate_candidates"]
+    known = site.world.lookup.resources(str(given.get("email") or "")) if twice != "accepted" else []
+    if known and twice == "refused" and not instructions.get("overwriteresource"):
         raise Denied(3, "record found and cannot be overwritten")
     op, candidate = ("update", known[0]) if known else ("create", None)
     resource_id = change(site, op, "resource", candidate, given)
@@ -193,19 +213,24 @@ def _initial_status(site: Site, instructions: Body) -> int:
     return first_status(site, "Applied" if instructions.get("shortlistedby") == "resource" else "Shortlisted")
 
 
-def apply(site: Site, body: Body) -> Reply:
+def apply(site: Site, body: Body) -> Body:
     """``resourceApplication``: a candidate onto a job's list; ids come as text or numbers."""
     instructions = _part(body, "instructions")
     job, candidate = (_number(instructions.get(key)) for key in ("opportunityid", "resourceid"))
     if job not in site.world.live["opportunity"] or candidate not in site.world.live["resource"]:
         raise Invalid("no such record")
-    if site.world.lookup.placement_of(job, candidate) is not None:
+    existing, twice = site.world.lookup.placement_of(job, candidate), site.dialect["duplicate_applications"]
+    if existing is not None and twice == "conflict":
+        raise Invalid("on the job already")
+    if existing is not None and twice == "success":
+        return answer("created", recordId=existing, recordName="")
+    if existing is not None and twice == "known":
         raise Denied(3, "record found and cannot be overwritten")
     placement = place(site, job, candidate, _initial_status(site, instructions))
     return answer("created", recordId=placement, recordName="")
 
 
-def attach_document(site: Site, body: Body) -> Reply:
+def attach_document(site: Site, body: Body) -> Body:
     """A file in base64 for a candidate (record type R)."""
     file = _part(body, "file")
     resource_id = _number(file.get("recordId"))
@@ -216,16 +241,20 @@ def attach_document(site: Site, body: Body) -> Reply:
     return answer("created", recordId=number, recordName=file["filename"])
 
 
-def update_record(site: Site, body: Body) -> Reply:
+def update_record(site: Site, body: Body) -> Body:
     """Columns of a candidate (R) or a placement (X); values come as text."""
     instructions, updates = _part(body, "instructions"), body.get("updates")
     entity, columns = _TYPES.get(str(instructions.get("recordtype")), ("", {}))
     record_id = _number(instructions.get("recordid"))
     if not entity or record_id not in site.world.live[entity] or not isinstance(updates, list):
         raise Invalid("no such record")
+    if entity == "opportunity_resource":
+        columns = writes.with_columns(site.dialect, columns)
     given: Body = {}
     for update in updates:
         column = columns.get(str(update.get("column")).lower()) if isinstance(update, dict) else None
+        if column is None and site.dialect["widget_columns"] == "ignored":
+            continue
         if column is None:
             raise Invalid("no such column")
         given[column] = _column(column, update.get("value"))
@@ -253,7 +282,7 @@ def _number(value: Any) -> int:
         raise Invalid("not a number") from error
 
 
-def settings(site: Site, body: Body) -> Reply:
+def settings(site: Site, body: Body) -> Body:
     """``getSettingsData``: lists, and the users with one name each; no placement statuses, no owner roles."""
     users = []
     for user_id in site.world.live["user"].ids():
@@ -279,7 +308,7 @@ def settings(site: Site, body: Body) -> Reply:
     return answer(**named, customFields=[], customFieldLists=[], users=users)
 
 
-_FUNCTIONS: dict[str, Callable[[Site, Body], Reply]] = {
+_FUNCTIONS: dict[str, Callable[[Site, Body], Body]] = {
     "checkLogon": check_logon,
     "checkPerson": check_person,
     "createResource": create_resource,
@@ -296,7 +325,7 @@ def routes() -> list[Route]:
         Route(
             method="POST",
             pattern=f"/api/widget/{name}",
-            handler=partial(handle, function=function),
+            handler=partial(handle, name=name, function=function),
             open=True,
         )
         for name, function in _FUNCTIONS.items()

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -107,7 +107,10 @@ class World:
         self.listeners: list[Listener] = []
         self.raw: dict[tuple[str, int], dict[str, Any]] = {}
         self.recent: deque[tuple[str, int, Record | None]] = deque(maxlen=_RECENT)
+        self.clock_error = timedelta()
+        self.unstamped: frozenset[str] = frozenset()
         self._deleted: dict[tuple[str, int], Record] = {}
+        self._deleted_at: dict[tuple[str, int], str] = {}
         self._next_status = len(pools.STATUSES) + 1
         self._count_usage()
         self._random = RandomChange(self)
@@ -174,7 +177,7 @@ class World:
         new_id = self.live[entity].next_id if record_id is None else record_id
         if new_id in self.live[entity] or (entity, new_id) in self._deleted:
             raise Refused(f"{entity} {new_id} is taken")
-        now = self.local.digits(self.clock())
+        now = self._now()
         record = {**fields.blank(entity), "creationDate": now, **accepted}
         if entity == "opportunity" and "dateOpened" not in accepted:
             record["dateOpened"] = now
@@ -203,6 +206,7 @@ class World:
             for placement in self.lookup.placements(entity, record_id):
                 self._delete("opportunity_resource", placement)
         self._deleted[entity, record_id] = self._existing(entity, record_id)
+        self._deleted_at[entity, record_id] = self._now()
         self.raw.pop((entity, record_id), None)
         self._save(entity, record_id, None, "Deleted")
 
@@ -213,6 +217,16 @@ class World:
     def deleted(self) -> list[tuple[str, int]]:
         """What could be undeleted."""
         return list(self._deleted)
+
+    def deleted_record(self, entity: str, record_id: int) -> Record | None:
+        """A deleted record as it was, its deletion its last update; ``None`` where none was deleted."""
+        record = self._deleted.get((entity, record_id))
+        at = self._deleted_at.get((entity, record_id))
+        return None if record is None or at is None else {**record, "lastUpdatedDateTime": at}
+
+    def _now(self) -> str:
+        """The present in local digits, as the tenant's server has it."""
+        return self.local.digits(self.clock() + self.clock_error)
 
     def _check_placement(self, entity: str, record: Record) -> None:
         if entity != "opportunity_resource":
@@ -226,8 +240,9 @@ class World:
             raise Refused("no such opportunityResourceStatusId")
 
     def _stamped(self, entity: str, record: Record, accepted: Record) -> Record:
-        now = self.local.digits(self.clock())
-        if "lastUpdatedDateTime" not in accepted:
+        now = self._now()
+        unstamped = accepted and accepted.keys() <= self.unstamped
+        if "lastUpdatedDateTime" not in accepted and not unstamped:
             record["lastUpdatedDateTime"] = now
         if entity == "opportunity":
             _follow_status(record, accepted, now)

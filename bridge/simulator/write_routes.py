@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from bridge.simulator import fields
+from bridge.simulator.dialects import writes
 from bridge.simulator.rest_routes import unknown
-from bridge.simulator.routing import Call, Invalid, Reply, Route, reply
+from bridge.simulator.routing import Call, Invalid, Reply, Route, problem, reply, said
 from bridge.simulator.site import Site
 from bridge.simulator.world import Refused
 
@@ -40,21 +41,38 @@ async def create_resource(site: Site, call: Call) -> Reply:
     given = _resource_fields(site, call.object())
     if not given.get("surname") and not given.get("firstName"):
         raise Invalid("surname is required")
-    return reply({"id": change(site, "create", "resource", None, given), "success": True}, 201)
+    new_id = change(site, "create", "resource", None, given)
+    record = site.world.live["resource"].get(new_id) or {}
+    shown = site.speech.record("resource", new_id, record)
+    answer, headers = writes.created(site.dialect, new_id, shown)
+    return said(answer, headers)
 
 
 async def patch_resource(site: Site, call: Call) -> Reply:
     """Partial; arrays replace the whole list; an unknown id is answered 204, as success may be."""
     if call.ids[0] not in site.world.live["resource"]:
-        return unknown(site)
+        return absent(site, call.ids[0])
     given = _resource_fields(site, call.object())
-    return reply({"id": change(site, "update", "resource", call.ids[0], given), "success": True})
+    if site.dialect["patch_answer"] != "ignored":
+        change(site, "update", "resource", call.ids[0], given)
+    return _patched(site, "resource", call.ids[0])
+
+
+def _patched(site: Site, entity: str, record_id: int) -> Reply:
+    record = site.world.live[entity].get(record_id) or {}
+    return said(writes.patched(site.dialect, record_id, site.speech.record(entity, record_id, record)))
+
+
+def absent(site: Site, record_id: int) -> Reply:
+    """The answer to a change of a record that isn't there."""
+    answer = writes.write_absent(site.dialect, record_id)
+    return unknown(site) if answer is None else said(answer)
 
 
 async def delete_resource(site: Site, call: Call) -> Reply:
     """Gone, with its placements; the reply is assumed."""
     if call.ids[0] not in site.world.live["resource"]:
-        return unknown(site)
+        return absent(site, call.ids[0])
     return reply({"id": change(site, "delete", "resource", call.ids[0], {}), "success": True})
 
 
@@ -66,8 +84,10 @@ async def add_to_list(site: Site, call: Call, group: str | None) -> Reply:
     job, candidate = call.ids
     if job not in site.world.live["opportunity"] or candidate not in site.world.live["resource"]:
         return unknown(site)
-    existing = site.world.lookup.placement_of(job, candidate)
-    if existing is not None:
+    existing, twice = site.world.lookup.placement_of(job, candidate), site.dialect["duplicate_applications"]
+    if existing is not None and twice != "accepted":
+        if twice == "conflict":
+            return problem(409, "The resource is on this opportunity already")
         return reply({"id": existing, "success": True})
     status = call.object().get("opportunityResourceStatusId", first_status(site, group))
     return reply({"id": place(site, job, candidate, status), "success": True}, 201)
@@ -88,12 +108,14 @@ def place(site: Site, job: int, candidate: int, status: object) -> int:
 async def patch_placement(site: Site, call: Call) -> Reply:
     """Move a placement to another status, with the note of a rejection."""
     if call.ids[0] not in site.world.live["opportunity_resource"]:
-        return unknown(site)
+        return absent(site, call.ids[0])
     body = call.object()
     given: dict[str, Any] = {
         key: body[key] for key in ("opportunityResourceStatusId", "rejectionReason") if key in body
     }
-    return reply({"id": move(site, call.ids[0], given), "success": True})
+    if site.dialect["patch_answer"] != "ignored":
+        move(site, call.ids[0], given)
+    return _patched(site, "opportunity_resource", call.ids[0])
 
 
 def move(site: Site, placement: int, given: dict[str, Any]) -> int:
@@ -113,10 +135,9 @@ async def attach_document(site: Site, call: Call) -> Reply:
         raise Invalid("resourceId must be a whole number")
     if resource_id not in site.world.live["resource"]:
         return unknown(site)
-    kind, content = body.get("documentType", "general"), body.get("filecontent", body.get("data"))
-    return reply(
-        {"id": store_document(site, resource_id, body.get("filename"), kind, content), "success": True}, 201
-    )
+    name, content = writes.file_given(site.dialect, body)
+    kind = body.get("documentType", "general")
+    return reply({"id": store_document(site, resource_id, name, kind, content), "success": True}, 201)
 
 
 def store_document(site: Site, resource_id: int, name: object, kind: object, content: object) -> int:
@@ -139,14 +160,17 @@ async def list_documents(site: Site, call: Call) -> Reply:
     if call.ids[0] not in site.world.live["resource"]:
         return unknown(site)
     held = site.documents.get(call.ids[0], [])
-    return reply([{key: value for key, value in one.items() if key != "filecontent"} for one in held])
+    listed = [{key: value for key, value in one.items() if key != "filecontent"} for one in held]
+    return reply(writes.documents_listed(site.dialect, listed))
 
 
 async def read_document(site: Site, call: Call) -> Reply:
     """Seen: the name and the content in base64."""
     for one in site.documents.get(call.ids[0], []):
         if one["documentId"] == call.ids[1]:
-            return reply({"filename": one["filename"], "filecontent": one["filecontent"]})
+            content = str(one["filecontent"])
+            data = base64.b64decode(content)
+            return said(writes.document_answered(site.dialect, str(one["filename"]), content, data))
     return unknown(site)
 
 

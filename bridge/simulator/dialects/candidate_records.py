@@ -1,0 +1,208 @@
+"""What is a candidate's alone: tags, names, addresses and numbers."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bridge.simulator.dialects.records import Record, renamed, without
+from bridge.simulator.dialects.switches import Dialect, Switch, switch
+
+SWITCHES: Final[Mapping[str, Switch]] = {
+    "saves": switch(
+        "Which saves move a record's last update.",
+        "candidates polls",
+        {
+            "all": "All of them.",
+            "not_tags": "All but those of tags alone.",
+            "not_tags_or_notes": "All but those of tags and notes alone.",
+            "views_too": "All of them, and so does reading a candidate by id.",
+        },
+    ),
+    "tags": switch(
+        "How a candidate's tags are given.",
+        "candidates",
+        {
+            "tagText": "As tagText, parted by commas.",
+            "semicolons": "As tagText, parted by semicolons.",
+            "pipes": "As tagText, parted by |.",
+            "lines": "As tagText, one a line.",
+            "list": "As tagText, a list of texts.",
+            "tags_list": "As tags, a list of texts.",
+            "objects": "As tags, a list of objects with id and name.",
+            "tags_text": "As tags, parted by commas.",
+            "tag": "As tag, parted by commas.",
+            "absent": "They are not given.",
+            "absent_for_some": "They are not given of every other candidate.",
+            "null": "tagText is null whatever the tags.",
+        },
+    ),
+    "contact": switch(
+        "Where a candidate's addresses and numbers stand in the by-id record.",
+        "candidates",
+        {
+            "contactDetails": "In contactDetails.",
+            "flat": "On the first level.",
+            "contact": "In contact.",
+            "contactInfo": "In contactInfo.",
+            "list": "In contactDetails, a list of objects with type and value.",
+            "absent": "Nowhere.",
+            "absent_for_some": "In contactDetails; every other candidate has none.",
+            "null": "contactDetails is null whatever there is.",
+        },
+    ),
+    "contact_keys": switch(
+        "What a candidate's addresses and numbers are called.",
+        "candidates",
+        {
+            "plain": "email, email2, mobilePhone, telephone, linkedin.",
+            "address": "emailAddress, emailAddress2, mobile, phone, linkedIn.",
+            "primary": "primaryEmail, secondaryEmail, cellPhone, homePhone, linkedInUrl.",
+            "work": "workEmail, personalEmail, mobileNumber, workPhone, linkedInProfile.",
+        },
+    ),
+    "address": switch(
+        "How a candidate's postal address is given.",
+        "candidates",
+        {
+            "address": "In address: addressLine1, addressLine2, town, county, postcode, country.",
+            "flat": "On the first level, under the same keys.",
+            "other_keys": "In address: address1, address2, city, state, zip, countryName.",
+            "text": "As address, one text.",
+            "in_contact": "In contactDetails, under the same keys.",
+            "country_object": "In address, with country an object of id and name.",
+            "absent": "Nowhere.",
+        },
+    ),
+    "person_names": switch(
+        "How a candidate's names are called.",
+        "candidates",
+        {
+            "surname": "firstName (firstname in rows) and surname.",
+            "lastName": "firstName and lastName.",
+            "forename": "forename and surname.",
+            "display": "displayAs only.",
+        },
+    ),
+    "row_email": switch(
+        "Whether rows of candidates have the e-mail address.",
+        "candidates",
+        {
+            "absent": "They do not.",
+            "email": "They do, under email, next to mobilePhone.",
+            "contact": "They do, in contactDetails.",
+        },
+    ),
+}
+
+_RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
+    "address": {
+        "email": "emailAddress",
+        "email2": "emailAddress2",
+        "mobilePhone": "mobile",
+        "telephone": "phone",
+        "linkedin": "linkedIn",
+    },
+    "primary": {
+        "email": "primaryEmail",
+        "email2": "secondaryEmail",
+        "mobilePhone": "cellPhone",
+        "telephone": "homePhone",
+        "linkedin": "linkedInUrl",
+    },
+    "work": {
+        "email": "workEmail",
+        "email2": "personalEmail",
+        "mobilePhone": "mobileNumber",
+        "telephone": "workPhone",
+        "linkedin": "linkedInProfile",
+    },
+}
+#: Saves of these fields alone do not move the last update.
+UNSAVED: Final[Mapping[str, frozenset[str]]] = {
+    "not_tags": frozenset(("tagText",)),
+    "not_tags_or_notes": frozenset(("tagText", "note")),
+}
+_MARKS: Final = {"semicolons": "; ", "pipes": "|", "lines": "\n"}
+
+
+def tags_given(dialect: Dialect, record: Record, record_id: int) -> Record:
+    """Return a candidate's by-id record with its tags as this dialect gives them."""
+    how, text = dialect["tags"], record.get("tagText")
+    if how == "tagText" or "tagText" not in record:
+        return record
+    found = [tag.strip() for tag in str(text or "").split(",") if tag.strip()]
+    rest = without(record, "tagText")
+    objects = [{"id": place, "name": tag} for place, tag in enumerate(found, start=1)]
+    given: dict[str, Record] = {
+        "list": {"tagText": found},
+        "tags_list": {"tags": found},
+        "objects": {"tags": objects},
+        "tags_text": {"tags": text},
+        "tag": {"tag": text},
+        "absent": {},
+        "absent_for_some": {} if record_id % 2 else {"tagText": text},
+        "null": {"tagText": None},
+    }
+    return {**rest, **(given[how] if how in given else {"tagText": _MARKS[how].join(found)})}
+
+
+def contact_given(dialect: Dialect, record: Record, record_id: int) -> Record:
+    """Return a candidate's record with addresses and numbers where this dialect has them."""
+    held = record.get("contactDetails")
+    names = _RENAMED.get(dialect["contact_keys"], {})
+    if not isinstance(held, dict):
+        return renamed(record, names)
+    held, rest = renamed(held, names), renamed(without(record, "contactDetails"), names)
+    match dialect["contact"]:
+        case "flat":
+            return {**rest, **held}
+        case "contact" | "contactInfo" as key:
+            return {**rest, key: held}
+        case "list":
+            listed = [{"type": key, "value": value} for key, value in held.items() if value]
+            return {**rest, "contactDetails": listed}
+        case "absent":
+            return rest
+        case "absent_for_some" if record_id % 2:
+            return rest
+        case "null":
+            return {**rest, "contactDetails": None}
+        case _:
+            return {**rest, "contactDetails": held}
+
+
+def address_given(dialect: Dialect, record: Record) -> Record:
+    """Return a candidate's by-id record with the postal address as this dialect gives it."""
+    held = record.get("address")
+    if not isinstance(held, dict) or dialect["address"] == "address":
+        return record
+    rest = without(record, "address")
+    match dialect["address"]:
+        case "flat":
+            return {**rest, **held}
+        case "other_keys":
+            keys = ("address1", "address2", "city", "state", "zip", "countryName")
+            return {**rest, "address": dict(zip(keys, held.values(), strict=False))}
+        case "text":
+            return {**rest, "address": ", ".join(part for part in held.values() if part)}
+        case "in_contact":
+            return {**rest, "contactDetails": {**(rest.get("contactDetails") or {}), **held}}
+        case "country_object":
+            country = {"id": 1, "name": held.get("country")} if held.get("country") else None
+            return {**rest, "address": {**held, "country": country}}
+        case _:
+            return rest
+
+
+def names_given(dialect: Dialect, record: Record) -> Record:
+    """Return a candidate's record with its names as this dialect calls them."""
+    match dialect["person_names"]:
+        case "lastName":
+            return renamed(record, {"firstname": "firstName", "surname": "lastName"})
+        case "forename":
+            return renamed(record, {"firstname": "forename", "firstName": "forename"})
+        case "display":
+            first = record.get("firstName", record.get("firstname")) or ""
+            shown = f"{first} {record.get('surname') or ''}".strip()
+            return {**without(record, "firstName", "firstname", "surname"), "displayAs": shown}
+        case _:
+            return record

@@ -1,0 +1,332 @@
+"""What is a job's or an application's alone, or a user's: owners, adverts, statuses, references."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bridge.simulator.dialects.records import Record, renamed, without
+from bridge.simulator.dialects.switches import Dialect, Switch, switch
+
+SWITCHES: Final[Mapping[str, Switch]] = {
+    "job_text": switch(
+        "Where a job's description stands.",
+        "jobs",
+        {
+            "row": "In the row, as opportunityDescription and publishDescription.",
+            "record": "In the by-id record only.",
+            "description": "In the row, as description and advertDescription.",
+            "absent": "Nowhere.",
+        },
+    ),
+    "advert": switch(
+        "Where a job's advert stands in the by-id record.",
+        "jobs",
+        {
+            "advertDetails": "In advertDetails.",
+            "flat": "On the first level, as rows have it.",
+            "advert": "In advert.",
+            "absent": "Nowhere.",
+        },
+    ),
+    "job_status": switch(
+        "How rows give a job's status.",
+        "jobs",
+        {
+            "desc": "opportunityStatusId and opportunityStatusDesc.",
+            "name": "opportunityStatusId and opportunityStatusName.",
+            "object": "opportunityStatus, an object of id and name.",
+            "id": "opportunityStatusId only.",
+            "text": "status, a text.",
+        },
+    ),
+    "owner_slots": switch(
+        "How rows give a job's owners.",
+        "jobs",
+        {
+            "five": "In five slots: opportunityOwnerId, secondaryOwnerId, and so on.",
+            "numbered": "In five slots: owner1Id to owner5Id.",
+            "list": "As owners, a list.",
+            "two": "In two slots: the first and the second.",
+            "absent": "They do not.",
+        },
+    ),
+    "owner_roles": switch(
+        "Where the role of a job's owner is given.",
+        "jobs",
+        {
+            "both": "In rows and in by-id records.",
+            "rows": "In rows only.",
+            "records": "In by-id records only.",
+            "names": "In by-id records, by name alone.",
+            "absent": "Nowhere.",
+        },
+    ),
+    "record_owners": switch(
+        "How by-id records give a job's owners.",
+        "jobs",
+        {
+            "owners": "As owners, with ownerId, name, email and rank.",
+            "id": "As owners, with id instead of ownerId.",
+            "user": "As owners, each with a user of id and name.",
+            "jobOwners": "As jobOwners.",
+            "absent": "They do not.",
+        },
+    ),
+    "application_status": switch(
+        "How an application gives its status.",
+        "applications",
+        {
+            "both": "opportunityResourceStatusId and opportunityResourceStatusName.",
+            "id": "Its id only.",
+            "name": "Its name only.",
+            "object": "opportunityResourceStatus, an object of id and name.",
+            "status": "status, an object of id and name.",
+            "statusId": "statusId and statusName.",
+            "placement": "placementStatusId and placementStatusName.",
+        },
+    ),
+    "application_refs": switch(
+        "How an application gives its job and its candidate.",
+        "applications",
+        {
+            "ids": "opportunityId and resourceId.",
+            "objects": "opportunity and resource, objects of id and name.",
+            "job": "jobId and candidateId.",
+            "names": "opportunityName and resourceDisplayAs only.",
+        },
+    ),
+    "rejection": switch(
+        "The key of the note of a rejection.",
+        "applications",
+        {
+            "rejectionReason": "rejectionReason.",
+            "reason": "reasonForRejection.",
+            "statusNote": "statusNote.",
+            "absent": "The note is not given.",
+        },
+    ),
+    "users_shape": switch(
+        "How a user is given.",
+        "users",
+        {
+            "split": "userId, firstName, surname, email, active.",
+            "username": "userId, userName with the whole name, emailAddress, active.",
+            "display": "id, displayAs with the whole name, email, active.",
+            "last_first": "userId, name as Lee, Ann, email, active.",
+            "pascal": "UserId, Username, Email, Active, as the widget API has them.",
+            "no_email": "userId, firstName, surname, active.",
+            "no_active": "userId, firstName, surname, email; the inactive are listed all the same.",
+            "status": "userId, firstName, surname, email, status as Active or Inactive.",
+            "active_only": "As assumed; the inactive are not listed.",
+        },
+    ),
+}
+
+_SLOTS: Final = ("opportunity", "secondary", "third", "fourth", "fifth")
+_ROLE_KEYS: Final = (
+    "ownerRoleId",
+    "secondaryOwnerRoleId",
+    "thirdOwnerRoleId",
+    "fourthOwnerRoleId",
+    "fifthOwnerRoleId",
+)
+_PERCENT_KEYS: Final = tuple(key.replace("RoleId", "Percent") for key in _ROLE_KEYS)
+_OWNER_KEYS: Final = tuple(f"{slot}OwnerId" for slot in _SLOTS)
+#: A by-id record's advert on the first level, under the keys of rows.
+_ADVERT: Final = {
+    "title": "publishTitle",
+    "sector": "publishSector",
+    "salaryFrom": "publishSalaryFrom",
+    "salaryTo": "publishSalaryTo",
+    "salaryPer": "publishSalaryPer",
+    "reference": "publishReference",
+    "publishDate": "publishDate",
+    "advertStatus": "advertStatus",
+    "publishOnline": "publishOnline",
+}
+_DESCRIPTIONS: Final = {
+    "opportunityDescription": "description",
+    "publishDescription": "advertDescription",
+}
+_APPLICATION_STATUS: Final = {
+    "statusId": ("statusId", "statusName"),
+    "placement": ("placementStatusId", "placementStatusName"),
+}
+
+
+def job_row(dialect: Dialect, row: Record) -> Record:
+    """Return a job's row as this dialect gives it."""
+    match dialect["job_text"]:
+        case "record" | "absent":
+            row = without(row, *_DESCRIPTIONS)
+        case "description":
+            row = renamed(row, _DESCRIPTIONS)
+    return _slots(dialect, _job_status(dialect, row))
+
+
+def _job_status(dialect: Dialect, row: Record) -> Record:
+    if "opportunityStatusId" not in row:
+        return row
+    number, name = row["opportunityStatusId"], row.get("opportunityStatusDesc")
+    rest = without(row, "opportunityStatusId", "opportunityStatusDesc")
+    match dialect["job_status"]:
+        case "name":
+            return {**rest, "opportunityStatusId": number, "opportunityStatusName": name}
+        case "object":
+            return {**rest, "opportunityStatus": {"id": number, "name": name}}
+        case "id":
+            return {**rest, "opportunityStatusId": number}
+        case "text":
+            return {**rest, "status": name}
+        case _:
+            return row
+
+
+def _slots(dialect: Dialect, row: Record) -> Record:
+    if dialect["owner_roles"] in ("records", "names", "absent"):
+        row = without(row, *_ROLE_KEYS)
+    slots = list(zip(_OWNER_KEYS, _ROLE_KEYS, _PERCENT_KEYS, strict=True))
+    every = [key for slot in slots for key in slot]
+    match dialect["owner_slots"]:
+        case "numbered":
+            names = {
+                key: f"owner{place}{kind}"
+                for place, slot in enumerate(slots, start=1)
+                for key, kind in zip(slot, ("Id", "RoleId", "Percent"), strict=True)
+            }
+            return renamed(row, names)
+        case "list":
+            owners = [
+                {"ownerId": row[owner], "roleId": row.get(role)}
+                for owner, role, _ in slots
+                if row.get(owner) is not None
+            ]
+            return {**without(row, *every), "owners": owners}
+        case "two":
+            return without(row, *(key for slot in slots[2:] for key in slot))
+        case "absent":
+            return without(row, *every)
+        case _:
+            return row
+
+
+def job_record(dialect: Dialect, record: Record, row: Record) -> Record:
+    """Return a job's by-id record as this dialect gives it; ``row`` has what rows alone have."""
+    if dialect["job_text"] == "record":
+        record = {**record, **{key: row.get(key) for key in _DESCRIPTIONS}}
+    return _advert(dialect, _owners(dialect, record))
+
+
+def _advert(dialect: Dialect, record: Record) -> Record:
+    held = record.get("advertDetails")
+    if not isinstance(held, dict) or dialect["advert"] == "advertDetails":
+        return record
+    rest = without(record, "advertDetails")
+    match dialect["advert"]:
+        case "flat":
+            return {**rest, **{_ADVERT[key]: value for key, value in held.items() if key in _ADVERT}}
+        case "advert":
+            return {**rest, "advert": held}
+        case _:
+            return rest
+
+
+def _owners(dialect: Dialect, record: Record) -> Record:
+    held = record.get("owners")
+    if not isinstance(held, list):
+        return record
+    roles = dialect["owner_roles"]
+    gone = {"rows": ("roleId", "roleName"), "absent": ("roleId", "roleName"), "names": ("roleId",)}
+    owners = [without(owner, *gone.get(roles, ())) for owner in held]
+    rest = without(record, "owners")
+    match dialect["record_owners"]:
+        case "id":
+            return {**rest, "owners": [renamed(owner, {"ownerId": "id"}) for owner in owners]}
+        case "user":
+            return {**rest, "owners": [_with_user(owner) for owner in owners]}
+        case "jobOwners":
+            return {**rest, "jobOwners": owners}
+        case "absent":
+            return rest
+        case _:
+            return {**record, "owners": owners}
+
+
+def _with_user(owner: Record) -> Record:
+    user = {"id": owner.get("ownerId"), "name": owner.get("name")}
+    return {**without(owner, "ownerId", "name"), "user": user}
+
+
+def application(dialect: Dialect, record: Record) -> Record:
+    """Return an application, as a row or by id, as this dialect gives it."""
+    note = dialect["rejection"]
+    if note == "absent":
+        record = without(record, "rejectionReason")
+    elif note != "rejectionReason":
+        record = renamed(
+            record, {"rejectionReason": "reasonForRejection" if note == "reason" else "statusNote"}
+        )
+    return _references(dialect, _application_status(dialect, record))
+
+
+def _application_status(dialect: Dialect, record: Record) -> Record:
+    keys = ("opportunityResourceStatusId", "opportunityResourceStatusName")
+    if keys[0] not in record:
+        return record
+    number, name = (record.get(key) for key in keys)
+    rest = without(record, *keys)
+    match dialect["application_status"]:
+        case "id":
+            return {**rest, keys[0]: number}
+        case "name":
+            return {**rest, keys[1]: name}
+        case "object":
+            return {**rest, "opportunityResourceStatus": {"id": number, "name": name}}
+        case "status":
+            return {**rest, "status": {"id": number, "name": name}}
+        case "statusId" | "placement" as how:
+            return {**rest, **dict(zip(_APPLICATION_STATUS[how], (number, name), strict=True))}
+        case _:
+            return record
+
+
+def _references(dialect: Dialect, record: Record) -> Record:
+    if "opportunityId" not in record:
+        return record
+    rest = without(record, "opportunityId", "resourceId")
+    job, candidate = record["opportunityId"], record.get("resourceId")
+    match dialect["application_refs"]:
+        case "objects":
+            named = {"id": job, "name": record.get("opportunityName")}
+            return {
+                **rest,
+                "opportunity": named,
+                "resource": {"id": candidate, "name": record.get("resourceDisplayAs")},
+            }
+        case "job":
+            return {**rest, "jobId": job, "candidateId": candidate}
+        case "names":
+            return rest
+        case _:
+            return record
+
+
+def user(dialect: Dialect, row: Record) -> Record:
+    """Return a user as this dialect gives it."""
+    first, last = row.get("firstName") or "", row.get("surname") or ""
+    whole, number, email = f"{first} {last}".strip(), row.get("userId"), row.get("email")
+    active = row.get("active")
+    given: dict[str, Record] = {
+        "username": {"userId": number, "userName": whole, "emailAddress": email, "active": active},
+        "display": {"id": number, "displayAs": whole, "email": email, "active": active},
+        "last_first": {"userId": number, "name": f"{last}, {first}", "email": email, "active": active},
+        "pascal": {"UserId": number, "Username": whole, "Email": email, "Active": active},
+        "no_email": without(row, "email"),
+        "no_active": without(row, "active"),
+        "status": {**without(row, "active"), "status": "Active" if is_yes(active) else "Inactive"},
+    }
+    return given.get(dialect["users_shape"], row)
+
+
+def is_yes(flag: Any) -> bool:
+    """Return whether a flag means yes, in whichever way rows write it."""
+    return flag in ("y", "Y", "Yes", "true", True, "1", -1)

@@ -1,0 +1,130 @@
+"""The parts of a dialect: switches, their values, and which value each switch has now."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+#: What a value can touch, so that a test can choose a scenario in which the value shows.
+TOUCHES: Final[Mapping[str, str]] = {
+    "users": "users as they are read",
+    "jobs": "jobs as they are read",
+    "candidates": "candidates as they are read",
+    "applications": "applications as they are read",
+    "statuses": "the list of placement statuses",
+    "polls": "what updatedAfter finds: shows once something changes",
+    "deletions": "how a deleted record, or an id that never was, is answered",
+    "tokens": "the exchange of a token, and calls whose token is not valid",
+    "throttling": "calls above the limit",
+    "writes": "commands carried out by REST",
+    "widget": "commands carried out by the widget API",
+    "documents": "a candidate's documents",
+}
+
+#: The four lists, for switches that touch them all.
+LISTS = "jobs candidates applications users"
+#: The three kinds of records that can be read by id.
+RECORDS = "jobs candidates applications"
+
+
+class Value(Struct, frozen=True, kw_only=True):
+    """One value of a switch: what the account does then, and which parts of it show that."""
+
+    meaning: str
+    touches: frozenset[str]
+
+
+class Switch(Struct, frozen=True, kw_only=True):
+    """One doubtful point: ``values`` by name, and the one that is assumed."""
+
+    meaning: str
+    default: str
+    values: Mapping[str, Value]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The names of the values that are not the default."""
+        return tuple(name for name in self.values if name != self.default)
+
+
+def switch(
+    meaning: str, touches: str, values: Mapping[str, str], narrower: Mapping[str, str] | None = None
+) -> Switch:
+    """Return a switch. The first of ``values`` is the default; ``narrower`` says where a value touches less.
+
+    Raises ValueError for an unknown part.
+    """
+    narrower = narrower or {}
+    parts = {name: frozenset(narrower.get(name, touches).split()) for name in values}
+    unknown = {part for named in parts.values() for part in named} - TOUCHES.keys()
+    if unknown or narrower.keys() - values.keys():
+        raise ValueError(f"unknown parts or values: {sorted(unknown | narrower.keys() - values.keys())}")
+    described = {name: Value(meaning=said, touches=parts[name]) for name, said in values.items()}
+    return Switch(meaning=meaning, default=next(iter(values)), values=described)
+
+
+class Dialect:
+    """Which value each switch of a table has now: the default, but for those that were set.
+
+    ``plain`` is True while every switch has its default. Setting a switch begins its counts again.
+    """
+
+    def __init__(self, table: Mapping[str, Switch], given: Mapping[str, str] | None = None) -> None:
+        self._table = table
+        self._set: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+        self.plain = True
+        self.set(given or {})
+
+    def __getitem__(self, name: str) -> str:
+        return self._set.get(name) or self._table[name].default
+
+    def any_set(self, *names: str) -> bool:
+        """Return whether one of these switches has another value than its default."""
+        return not self.plain and not self._set.keys().isdisjoint(names)
+
+    def set(self, values: Mapping[str, str | None]) -> None:
+        """Set some switches; ``None`` sets the default. Raises ValueError, and then sets none."""
+        for name, value in values.items():
+            known = self._table.get(name)
+            if known is None:
+                raise ValueError(f"unknown switch {name!r}")
+            if value is not None and value not in known.values:
+                raise ValueError(f"{name} has no value {value!r}; it has {', '.join(known.values)}")
+        for name, value in values.items():
+            if value is None or value == self._table[name].default:
+                self._set.pop(name, None)
+            else:
+                self._set[name] = value
+        for counted in [one for one in self._counts if one.partition("/")[0] in values]:
+            del self._counts[counted]
+        self.plain = not self._set
+
+    def reset(self) -> None:
+        """Set every switch to its default."""
+        self.set(dict.fromkeys(self._set))
+
+    def spoken(self) -> dict[str, str]:
+        """Return the switches that do not have their default."""
+        return dict(self._set)
+
+    def count(self, name: str, of: str = "") -> int:
+        """Return how often this was asked, from 1, since the switch ``name`` was set."""
+        self._counts[f"{name}/{of}"] += 1
+        return self._counts[f"{name}/{of}"]
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return each switch with its value now, its default, its meaning and all its values."""
+        return {
+            name: {
+                "value": self[name],
+                "default": one.default,
+                "means": one.meaning,
+                "values": {
+                    value: {"means": said.meaning, "touches": sorted(said.touches)}
+                    for value, said in one.values.items()
+                },
+            }
+            for name, one in self._table.items()
+        }

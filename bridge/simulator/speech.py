@@ -1,0 +1,122 @@
+"""Rows and by-id records in the dialect that is spoken: what Shapes makes, told otherwise."""
+
+from typing import Any
+
+from bridge.simulator.dialects import Dialect, absence, candidate_records, dates, job_records, records, values
+from bridge.simulator.generate import Record
+from bridge.simulator.shapes import Shapes
+from bridge.simulator.world import World
+
+_CONTACT = ("email", "mobilePhone")
+
+
+class Speech:
+    """Shows records. While every switch has its default, it shows what ``shapes`` makes, unchanged.
+
+    A record that is served in a wrong shape on purpose (``raw``) is not told otherwise.
+    """
+
+    def __init__(self, world: World, shapes: Shapes, dialect: Dialect) -> None:
+        self._world, self._shapes, self._dialect = world, shapes, dialect
+
+    def row(self, entity: str, record_id: int, record: Record) -> Any:
+        """Return the record as a list shows it."""
+        dialect = self._dialect
+        if dialect.plain or self._is_raw(entity, record_id, "row"):
+            return self._shapes.row(entity, record_id, record)
+        if entity == "user":
+            return self._user(record_id, record)
+        if dialect["row_shape"] == "nested":
+            made = self._record(entity, record_id, record)
+            return records.cased_record(dialect, made, by_id=False)
+        made = self._with_email(entity, record, self._shapes.row(entity, record_id, record))
+        made = self._told(entity, record_id, made, made, by_id=False)
+        wrapped = records.row_wrapped(dialect, entity, self._finished(entity, made, by_id=False))
+        return records.cased_record(dialect, wrapped, by_id=False)
+
+    def record(self, entity: str, record_id: int, record: Record) -> Any:
+        """Return the record as a by-id read shows it."""
+        if self._dialect.plain or self._is_raw(entity, record_id, "detail"):
+            return self._shapes.detail(entity, record_id, record)
+        made = records.record_wrapped(self._dialect, entity, self._record(entity, record_id, record))
+        return records.cased_record(self._dialect, made, by_id=True)
+
+    def _is_raw(self, entity: str, record_id: int, kind: str) -> bool:
+        return kind in self._world.raw.get((entity, record_id), {})
+
+    def _record(self, entity: str, record_id: int, record: Record) -> Any:
+        row = self._shapes.row(entity, record_id, record)
+        made = self._shapes.detail(entity, record_id, record)
+        match self._dialect["record_shape"]:
+            case "row":
+                made = row
+            case "flat":
+                made = {**_flattened(made), **row}
+        return self._finished(entity, self._told(entity, record_id, made, row, by_id=True), by_id=True)
+
+    def _told(self, entity: str, record_id: int, made: Any, row: Any, by_id: bool) -> Any:
+        """Return a record with this dialect's values and keys. ``row`` has what rows alone have."""
+        dialect = self._dialect
+        if not isinstance(made, dict):
+            return made
+        gone = self._world.deleted_record(entity, record_id)
+        made = absence.signed(dialect, made, gone["lastUpdatedDateTime"] if gone else None)
+        made = self._valued(made, by_id)
+        match entity:
+            case "resource":
+                made = candidate_records.tags_given(dialect, made, record_id)
+                made = candidate_records.address_given(dialect, made)
+                made = candidate_records.contact_given(
+                    dialect, candidate_records.names_given(dialect, made), record_id
+                )
+            case "opportunity" if by_id:
+                made = job_records.job_record(dialect, made, row)
+                if dialect["record_shape"] in ("flat", "row"):
+                    made = job_records.job_row(dialect, made)
+            case "opportunity":
+                made = job_records.job_row(dialect, made)
+            case _:
+                made = job_records.application(dialect, made)
+        return records.lookups_given(dialect, made) if by_id else made
+
+    def _valued(self, made: Record, by_id: bool) -> Any:
+        dialect = self._dialect
+        valued = values.with_values(dialect, made, by_id, dates.TIME_KEYS.__contains__)
+        return dates.with_dates(dialect, valued, self._world.local.moment, by_id)
+
+    def _finished(self, entity: str, made: Any, by_id: bool) -> Any:
+        if not isinstance(made, dict):
+            return made
+        made = values.with_nulls(self._dialect, values.with_ids(self._dialect, made))
+        made = records.times_given(self._dialect, made, by_id)
+        return records.id_given(self._dialect, entity, made, by_id)
+
+    def _user(self, record_id: int, record: Record) -> Any:
+        dialect = self._dialect
+        made = self._valued(self._shapes.row("user", record_id, record), by_id=False)
+        made = values.with_nulls(dialect, values.with_ids(dialect, job_records.user(dialect, made)))
+        return records.cased_record(
+            dialect, records.id_given(dialect, "user", made, by_id=False), by_id=False
+        )
+
+    def _with_email(self, entity: str, record: Record, row: Any) -> Any:
+        how = self._dialect["row_email"]
+        if entity != "resource" or how == "absent" or not isinstance(row, dict):
+            return row
+        held = {key: record[key] for key in _CONTACT}
+        return {**row, **held} if how == "email" else {**row, "contactDetails": held}
+
+
+def _flattened(record: Record) -> Record:
+    """Return a by-id record with its objects on one level; its own id is left to the row."""
+    found: Record = {}
+    for key, value in record.items():
+        if key == "id":
+            continue
+        if isinstance(value, dict) and value.keys() == {"id", "name"}:
+            found.update({f"{key}Id": value["id"], f"{key}Name": value["name"]})
+        elif isinstance(value, dict):
+            found.update(value)
+        else:
+            found[key] = value
+    return found
