@@ -131,8 +131,8 @@ def judged(differs: list[str], untrue: list[str], check: tuple[str, ...], causes
 
 def changes(world: World) -> Iterable[dict[str, Any]]:
     """Changes of every kind, one after another."""
-    candidates, jobs = list(world.live["resource"]), list(world.live["opportunity"])
-    placements = list(world.live["opportunity_resource"])
+    candidates, jobs = list(world.live["resource"].ids()), list(world.live["opportunity"].ids())
+    placements = list(world.live["opportunity_resource"].ids())
     yield {"op": "update", "entity": "resource", "record_id": candidates[3], "jobTitle": "Welder"}
     yield {"op": "update", "entity": "resource", "record_id": candidates[4], "tagText": "fresh, keen"}
     yield {"op": "update", "entity": "opportunity", "record_id": jobs[2], "opportunityName": "Rigger"}
