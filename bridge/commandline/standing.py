@@ -7,11 +7,12 @@ from msgspec import Struct
 from bridge import app
 from bridge.app import Installation
 from bridge.config import IntegrationConfig
-from bridge.store import budgets, commands, deletions, outbox, overview, parked, scans
+from bridge.store import budgets, commands, deletions, outbox, overview, parked, remarks, scans
 from bridge.store.budgets import Terms
 from bridge.store.deletions import Held
 from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
+from bridge.store.remarks import Remark
 from bridge.store.scans import Scan
 from bridge.tracker.shapes import Resource
 
@@ -77,6 +78,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     resources: list[ResourceStanding]
     commands: Commands
     held_deletions: list[Held]
+    remarks: list[Remark]
     parked_records: list[Parked] | None = None
 
 
@@ -148,6 +150,7 @@ async def _integration(
         resources=resources,
         commands=await overview.commands(db, name),
         held_deletions=await deletions.waiting(db, name),
+        remarks=await remarks.of(db, name),
         parked_records=await parked.listed(db, name) if with_parked else None,
     )
 

@@ -155,6 +155,11 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
             lines.append(
                 f"[yellow]{resource.name}: the last scan proved no deletion: {screen.escape(last.flaw)}[/]"
             )
+    lines += [
+        f"[yellow]{remark.resource}: {screen.escape(remark.text)}[/] "
+        f"[dim]({remark.code}, {remark.count:,} times, last {screen.ago(remark.last_seen)})[/]"
+        for remark in one.remarks
+    ]
     for held in one.held_deletions:
         if held.state == "approved":
             lines.append(f"{held.resource}: {held.row_count:,} approved deletions are being carried out")
