@@ -81,7 +81,7 @@ class Client:
         self._lane = lane
         self._credentials = widget.credentials(config)
         self._clock = clock
-        self._wire = Wire(self.patience)
+        self._wire = Wire(self.patience, self.settings.charset)
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock)
         self._decoders = {
@@ -139,7 +139,7 @@ class Client:
         name = f"{call.method} {call.path}"
         _check(name, answer)
         try:
-            page = self._decoders[resource].decode(answer.body, number)
+            page = self._decoders[resource].decode(answer.utf8, number)
         except Unreadable as error:
             if generation == "widget":
                 self._widget_reply(name, answer)
@@ -176,7 +176,7 @@ class Client:
         if not answer.body.strip():
             raise EmptyBody(f"{name}: the answer's body is empty")
         try:
-            return pages.decode(answer.body)
+            return pages.decode(answer.utf8)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}") from None
 
@@ -272,7 +272,7 @@ class Client:
     def _search(self, table: Resource, state: str | None, updated_after: datetime | None) -> dict[str, str]:
         found = {}
         if state is not None:
-            found["state"] = state
+            found["state"] = self.settings.states.get(state, state)
         if updated_after is not None and table.updated_after:
             found["updatedAfter"] = self.format_updated_after(updated_after)
         return found

@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.tracker import overrides
 from bridge.tracker.shapes import (
+    STATES,
     Action,
     Call,
     Fields,
@@ -226,7 +227,7 @@ _JOBS = Resource(
     name="jobs",
     entity="job",
     list=Call(method="POST", path="/api/v1/Opportunity/PagedSearch", sure="seen", body={}),
-    states=("open", "won", "closed"),
+    states=STATES,
     rows="opportunities",
     rows_sure="seen",
     by_id=Call(method="GET", path="/api/v1/Opportunity/{id}", sure="seen"),
@@ -363,6 +364,7 @@ _MAPS = Maps(
     },
     # From the visibility that the advert's own fields spell: PUBLIC, UNLISTED, INTERNAL.
     visibility={},
+    status_group={},
 )
 
 OWNER = _OWNER
@@ -385,4 +387,5 @@ DEFAULT = Resources(
     # Seen: an employer in free text has the id -1.
     beside={"currentClient.name": ("currentClient.id", -1)},
     maps=_MAPS,
+    states={state: state for state in STATES},
 )
