@@ -158,6 +158,12 @@ REMARKS = Reading(
     "`bridge status` has the text and what to set.",
     labels=("integration", "resource", "code"),
 )
+GAPS = Reading(
+    name="bridge_gap_records",
+    meaning="Records with a value in this field that can't be read without a guess, and is left out; counts "
+    "to 10,000. `bridge status` says why.",
+    labels=("integration", "resource", "field"),
+)
 OWED = Reading(
     name="bridge_deliveries_owed", meaning="Deliveries that are owed and not given up; counts to 10,000."
 )
@@ -185,6 +191,7 @@ STORE = (
     BUDGET_LEFT,
     DELETIONS_HELD,
     REMARKS,
+    GAPS,
     OWED,
     OWED_OLDEST,
     LEASE_HOLDERS,

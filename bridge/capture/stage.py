@@ -32,7 +32,7 @@ from contracts.entities import Model
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
 # Raise it when the normaliser reads a record differently: every row is then read anew, once.
-_READING = b"2"
+_READING = b"3"
 
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 

@@ -7,9 +7,10 @@ from msgspec import Struct
 from bridge import app
 from bridge.app import Installation
 from bridge.config import IntegrationConfig
-from bridge.store import budgets, commands, deletions, outbox, overview, parked, remarks, scans
+from bridge.store import budgets, commands, deletions, gaps, outbox, overview, parked, remarks, scans
 from bridge.store.budgets import Terms
 from bridge.store.deletions import Held
+from bridge.store.gaps import GapCount
 from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
 from bridge.store.remarks import Remark
@@ -79,6 +80,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     commands: Commands
     held_deletions: list[Held]
     remarks: list[Remark]
+    gaps: list[GapCount]
     parked_records: list[Parked] | None = None
 
 
@@ -151,6 +153,7 @@ async def _integration(
         commands=await overview.commands(db, name),
         held_deletions=await deletions.waiting(db, name),
         remarks=await remarks.of(db, name),
+        gaps=await gaps.counts(db, name),
         parked_records=await parked.listed(db, name) if with_parked else None,
     )
 

@@ -160,6 +160,11 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
         f"[dim]({remark.code}, {remark.count:,} times, last {screen.ago(remark.last_seen)})[/]"
         for remark in one.remarks
     ]
+    lines += [
+        f"[yellow]{gap.resource}: {gap.field} is left out of {gap.records:,} records, such as {gap.example}: "
+        f"{screen.escape(gap.reason)}[/]"
+        for gap in one.gaps
+    ]
     for held in one.held_deletions:
         if held.state == "approved":
             lines.append(f"{held.resource}: {held.row_count:,} approved deletions are being carried out")
