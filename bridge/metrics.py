@@ -152,6 +152,18 @@ DELETIONS_HELD = Reading(
     meaning="Deletions that wait for a person, or were approved and are not done.",
     labels=("integration",),
 )
+REMARKS = Reading(
+    name="bridge_account_remarks",
+    meaning="How often the account's answers looked wrong in a way that is no failure, and still do: "
+    "`bridge status` has the text and what to set.",
+    labels=("integration", "resource", "code"),
+)
+GAPS = Reading(
+    name="bridge_gap_records",
+    meaning="Records with a value in this field that can't be read without a guess, and is left out; counts "
+    "to 10,000. `bridge status` says why.",
+    labels=("integration", "resource", "field"),
+)
 OWED = Reading(
     name="bridge_deliveries_owed", meaning="Deliveries that are owed and not given up; counts to 10,000."
 )
@@ -178,6 +190,8 @@ STORE = (
     BUDGET_USED,
     BUDGET_LEFT,
     DELETIONS_HELD,
+    REMARKS,
+    GAPS,
     OWED,
     OWED_OLDEST,
     LEASE_HOLDERS,

@@ -17,7 +17,7 @@ from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, deletions, outbox, overview, owed, tokens
+from bridge.store import budgets, deletions, gaps, outbox, overview, owed, remarks, tokens
 from bridge.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -189,6 +189,12 @@ async def _of_integration(db: Database, integration: str) -> list[Sample]:
         found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
     held = sum(one.row_count for one in await deletions.waiting(db, integration))
     found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
+    for remark in await remarks.of(db, integration):
+        labels = (integration, remark.resource, remark.code)
+        found.append(Sample(of=metrics.REMARKS, value=remark.count, labels=labels))
+    for gap in await gaps.counts(db, integration):
+        labels = (integration, gap.resource, gap.field)
+        found.append(Sample(of=metrics.GAPS, value=gap.records, labels=labels))
     usage = await budgets.usage(db, integration)
     if usage is not None:
         left = max(0, usage.requests_per_minute - usage.used)

@@ -18,7 +18,7 @@ from bridge.capture.attribution import Attribution
 from bridge.capture.diff import SHARED, Decision, Differ, Key
 from bridge.capture.publishing import Identity, Publisher
 from bridge.hashing import Hasher
-from bridge.store import lookups, outbox, parked, snapshots, sources, underway
+from bridge.store import gaps, lookups, outbox, parked, snapshots, sources, underway
 from bridge.store.database import Database, Tx
 from bridge.store.outbox import OutboxRow
 from bridge.store.records import Snapshot, Source
@@ -156,6 +156,7 @@ class Changes:
         read = [_to_be_read_again(o.source) if o.source.row_id in too_large else o.source for o in fresh]
         await sources.add(tx, self._id, resource, [s for s in read if s.row_id not in known])
         await sources.put(tx, self._id, resource, [s for s in read if s.row_id in known])
+        await self._note_gaps(tx, resource, families)
         await indexing.note(tx, self._id, self._hasher, families)
         return Applied(
             events=events.counts(),
@@ -200,6 +201,7 @@ class Changes:
         await snapshots.lock(tx, self._id)
         gone = await sources.mark_gone(tx, self._id, resource, row_ids)
         await parked.release(tx, self._id, resource, gone)
+        await gaps.release(tx, self._id, resource, gone)
         await lookups.forget(tx, self._id, resource, gone)
         live = await snapshots.of_parents(tx, self._id, [diff.parent_of(resource, r) for r in gone])
         differ = Differ(self._hasher, _now(), self._models)
@@ -238,6 +240,10 @@ class Changes:
         ]
         stored |= _by_key(await snapshots.by_keys(tx, self._id, unknown))
         return differ.families(families, stored, live)
+
+    async def _note_gaps(self, tx: Tx, resource: str, families: Sequence[Family]) -> None:
+        found = ((int(f.remote_id), gap.field, gap.reason) for f in families for gap in f.gaps)
+        await gaps.put(tx, self._id, resource, [int(f.remote_id) for f in families], found)
 
     def _let_go(self, own: Iterable[Decision]) -> frozenset[Key]:
         keys = (_let_go(decision) for decision in own)

@@ -36,7 +36,7 @@ _LEASE_SECONDS = 30.0
 # How soon a resource that could not be learned is looked at again.
 _FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 0.5, 300.0
 # Raise it when the normaliser reads a record differently: every row is then read anew, once.
-_READING = b"2"
+_READING = b"3"
 
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 

@@ -7,11 +7,24 @@ from msgspec import Struct
 from bridge import app
 from bridge.app import Installation
 from bridge.config import IntegrationConfig
-from bridge.store import budgets, commands, deletions, outbox, overview, parked, profiles, scans
+from bridge.store import (
+    budgets,
+    commands,
+    deletions,
+    gaps,
+    outbox,
+    overview,
+    parked,
+    profiles,
+    remarks,
+    scans,
+)
 from bridge.store.budgets import Terms
 from bridge.store.deletions import Held
+from bridge.store.gaps import GapCount
 from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
+from bridge.store.remarks import Remark
 from bridge.store.scans import Scan
 from bridge.tracker.shapes import Resource
 from contracts.profiles import Finding
@@ -80,6 +93,8 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     commands: Commands
     held_deletions: list[Held]
     questions: list[Finding]
+    remarks: list[Remark]
+    gaps: list[GapCount]
     parked_records: list[Parked] | None = None
 
 
@@ -154,6 +169,8 @@ async def _integration(
         commands=await overview.commands(db, name),
         held_deletions=await deletions.waiting(db, name),
         questions=[finding for finding in findings if finding.is_question],
+        remarks=await remarks.of(db, name),
+        gaps=await gaps.counts(db, name),
         parked_records=await parked.listed(db, name) if with_parked else None,
     )
 

@@ -160,6 +160,16 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
     ]
     if one.questions:
         lines.append(f"bridge check {one.id} tells which lines of bridge.toml answer that")
+    lines += [
+        f"[yellow]{remark.resource}: {screen.escape(remark.text)}[/] "
+        f"[dim]({remark.code}, {remark.count:,} times, last {screen.ago(remark.last_seen)})[/]"
+        for remark in one.remarks
+    ]
+    lines += [
+        f"[yellow]{gap.resource}: {gap.field} is left out of {gap.records:,} records, such as {gap.example}: "
+        f"{screen.escape(gap.reason)}[/]"
+        for gap in one.gaps
+    ]
     for held in one.held_deletions:
         if held.state == "approved":
             lines.append(f"{held.resource}: {held.row_count:,} approved deletions are being carried out")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from bridge.commands.failures import input_invalid
-from bridge.tracker import values
+from bridge.tracker import addresses, amounts, values
 from contracts.commands import CandidateInput, CreateApplication, CreateCandidate, SalaryExpectations
 
 NAMES = {
@@ -92,7 +92,7 @@ def same(stored: str | float | None, given: Value) -> bool:
     """Whether TrackerRMS keeps what was given: numbers by their value, words without the space around."""
     if isinstance(given, str):
         return isinstance(stored, str) and stored.strip().casefold() == given.strip().casefold()
-    return values.number(stored) == given
+    return amounts.number(stored) == given
 
 
 def of(data: CreateCandidate | CreateApplication, *, default_source: str | None, owner: str | None) -> Person:
@@ -139,10 +139,10 @@ def of(data: CreateCandidate | CreateApplication, *, default_source: str | None,
 def _check(candidate: CandidateInput) -> None:
     if not candidate.first_name.strip() and not candidate.last_name.strip():
         raise input_invalid("candidate: first_name or last_name must say something")
-    if values.email(candidate.email_address.strip()) is None:
+    if addresses.email(candidate.email_address.strip()) is None:
         raise input_invalid("candidate.email_address: is no e-mail address")
     for place, more in enumerate(candidate.additional_email_addresses):
-        if values.email(more.email_address) is None:
+        if addresses.email(more.email_address) is None:
             raise input_invalid(f"candidate.additional_email_addresses[{place}]: is no e-mail address")
 
 

@@ -208,7 +208,7 @@ class Authenticator:
         if answer.status not in (200, 201):
             raise Unreadable(f"{what} answered {answer.status}")
         try:
-            reply = pages.decode(answer.body)
+            reply = pages.decode(answer.utf8)
         except BadJson as error:
             raise BadJson(f"{what}: {error}") from None
         if not isinstance(reply, dict):

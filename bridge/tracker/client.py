@@ -83,7 +83,7 @@ class Client:
         self._lane = lane
         self._credentials = widget.credentials(config)
         self._clock = clock
-        self._wire = Wire(self.patience)
+        self._wire = Wire(self.patience, self.settings.charset)
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock)
         self._decoders = _decoders(self.settings)
@@ -104,6 +104,12 @@ class Client:
         """Read by these settings from now on."""
         self.settings = settings
         self._decoders = _decoders(settings)
+
+    @property
+    def times(self) -> local_time.Clock:
+        """How the account's times are read."""
+        settings = self.settings
+        return local_time.Clock(zone=self.zone, date_format=settings.date_format, times=settings.times)
 
     @property
     def clock_skew_seconds(self) -> float | None:
@@ -129,7 +135,7 @@ class Client:
         )
         by_widget, table = self._by_widget(resource), self.settings[resource]
         try:
-            page = self._decoders[resource].decode(answer.body, number)
+            page = self._decoders[resource].decode(answer.utf8, number)
         except Unreadable as error:
             if by_widget:
                 self._widget_reply(name, answer)
@@ -199,7 +205,7 @@ class Client:
         if not answer.body.strip():
             raise EmptyBody(f"{name}: the answer's body is empty")
         try:
-            return pages.decode(answer.body)
+            return pages.decode(answer.utf8)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}") from None
 
@@ -296,7 +302,7 @@ class Client:
     def _search(self, table: Resource, state: str | None, updated_after: datetime | None) -> dict[str, str]:
         found = {}
         if state is not None:
-            found["state"] = state
+            found["state"] = self.settings.states.get(state, state)
         if updated_after is not None and table.updated_after:
             found["updatedAfter"] = self.format_updated_after(updated_after)
         return found

@@ -21,12 +21,23 @@ class Member(Struct, frozen=True, kw_only=True, gc=False):
     provisional: bool = False
 
 
+class Gap(Struct, frozen=True, kw_only=True, gc=False):
+    """A field whose value is there and can't be read without a guess: it is left out, and counted.
+
+    ``reason`` names the place, the type and the key to set; never the value.
+    """
+
+    field: str
+    reason: str
+
+
 class Family(Struct, frozen=True, kw_only=True, gc=False):
     """Everything that one record of ``resource`` yields; tags and roles are shared with other families."""
 
     resource: str
     remote_id: str
     members: tuple[Member, ...]
+    gaps: tuple[Gap, ...] = ()
 
     def of(self, model: Model) -> tuple[Member, ...]:
         """The members of one model, in order."""

@@ -36,7 +36,7 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class CandidateFound(Struct, frozen=True, kw_only=True):
-    """A candidate by id: the record as it came, its e-mails as they stand, and its values by the names of
+    """A candidate by id: the record as it came, the e-mail addresses in it, and its values by the names of
     ``writing.Fields``, so that they compare with what was written."""
 
     record: Record
@@ -126,11 +126,11 @@ async def candidate(client: Client, remote_id: str) -> CandidateFound | None:
     reader = await _by_id(client, "candidates", remote_id)
     if reader is None or reader.detail is None:
         return None
-    emails = (reader.text(name) for name in ("email", "additional_email"))
+    emails = [address for name in ("email", "additional_email") for address in reader.emails(name)]
     names = client.settings.writes["candidate"]
     return CandidateFound(
         record=reader.detail,
-        emails=tuple(dict.fromkeys(email.strip() for email in emails if email)),
+        emails=tuple(dict.fromkeys(emails)),
         fields={name: _field(reader, name) for name in names},
     )
 
@@ -216,7 +216,7 @@ async def job(client: Client, remote_id: str) -> JobFound | None:
     reader = await _by_id(client, "jobs", remote_id)
     if reader is None or reader.detail is None:
         return None
-    status = normalise_jobs.status(reader, None, client.zone, client.settings.maps)
+    status = normalise_jobs.status(reader, None, client.settings)
     return JobFound(record=reader.detail, closed=status in _CLOSED, name=reader.text("name"))
 
 

@@ -149,7 +149,7 @@ class Learner:
         assumption = f"paths.{name}"
         try:
             call, answer = await self._client.list_answer(name, state=state)
-            decoded = pages.decode(answer.body)
+            decoded = pages.decode(answer.utf8)
         except (Refused, Unreadable) as error:
             return await self._elsewhere(name, state, error)
         self._findings.prove(assumption, f"{call} answers {answer.status}")
@@ -163,7 +163,7 @@ class Learner:
             self._client.adopt(self._findings.with_setting(key, value))
             try:
                 call, answer = await self._client.list_answer(name, state=state)
-                decoded = pages.decode(answer.body)
+                decoded = pages.decode(answer.utf8)
             except (Refused, Unreadable):
                 self._client.adopt(settings)
                 continue

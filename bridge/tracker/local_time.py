@@ -1,6 +1,25 @@
-"""``updatedAfter`` as TrackerRMS compares it: digit for digit with the tenant's local time. Pure."""
+"""Times as an account means and compares them: local digits, UTC, or the zone that is named. Pure."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from bridge.tracker import date_formats
+from bridge.tracker.date_formats import DateFormat, Written
+from bridge.tracker.values import WrongType
+
+Times = Literal["auto", "tenant", "utc", "offset"]
+"""``auto``: local digits without a zone, and with one where both readings agree; ``tenant``: the digits are
+local whatever zone they name; ``utc``: they are UTC; ``offset``: the zone counts where one is named."""
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """How an account's times are read: the tenant's zone, the format, and what the digits mean."""
+
+    zone: tzinfo
+    date_format: DateFormat = "iso"
+    times: Times = "auto"
 
 
 def updated_after(moment: datetime, now: datetime, zone: tzinfo) -> str:
@@ -18,3 +37,54 @@ def updated_after(moment: datetime, now: datetime, zone: tzinfo) -> str:
 def updated_after_utc(moment: datetime) -> str:
     """The same for an account that compares in UTC (``updated_after_zone = "utc"``)."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
+
+
+def instants(value: Any, clock: Clock) -> tuple[datetime, datetime] | None:
+    """Return the earliest and the latest moment, aware UTC, that a time of TrackerRMS may mean.
+
+    The hour that comes twice at the end of summer time has two readings; a time whose zone counts has one.
+    ``None`` for what is absent. Raises ``WrongType`` for what can't be read without a guess.
+    """
+    written = date_formats.read(value, clock.date_format)
+    if written is None:
+        return None
+    zone = _zone_of(written, clock)
+    both = _moment(written.digits, zone), _moment(written.digits.replace(fold=1), zone)
+    return min(both), max(both)
+
+
+def instant(value: Any, clock: Clock) -> datetime | None:
+    """Return the moment, aware UTC: the first of the two in the hour that comes twice.
+
+    In the hour that summer time skips, it is as if the clocks had not been moved yet (PEP 495's ``fold=0``).
+    """
+    written = date_formats.read(value, clock.date_format)
+    return None if written is None else _moment(written.digits, _zone_of(written, clock))
+
+
+def _zone_of(written: Written, clock: Clock) -> tzinfo:
+    match clock.times:
+        case "tenant":
+            return clock.zone
+        case "utc":
+            return UTC
+        case "auto" if written.zone is not None and not written.counted:
+            return _agreed(written, written.zone, clock)
+        case "auto" | "offset":
+            return written.zone or clock.zone
+
+
+def _agreed(written: Written, named: tzinfo, clock: Clock) -> tzinfo:
+    """The zone that is named, where it says the same as local digits would, or is no mere ``Z``."""
+    offset = written.digits.replace(tzinfo=named).utcoffset()
+    if offset or offset == written.digits.replace(tzinfo=clock.zone).utcoffset():
+        return named
+    raise WrongType(
+        "is a time that names UTC, and whether its digits are UTC or local is not known: "
+        'set times = "tenant" where they are local, or times = "offset"'
+    )
+
+
+def _moment(digits: datetime, zone: tzinfo) -> datetime:
+    """``fold`` says which offset counts near a change of the clocks: that from before it, or from after."""
+    return digits.replace(tzinfo=zone).astimezone(UTC)

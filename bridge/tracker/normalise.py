@@ -16,6 +16,7 @@ from msgspec import Struct
 from bridge.errors import Permanent
 from bridge.tracker import normalise_candidates, normalise_jobs, resources, values
 from bridge.tracker.families import Family, Ids, Member
+from bridge.tracker.local_time import Clock
 from bridge.tracker.reading import Reader, Record
 from bridge.tracker.shapes import ResourceName, Resources, map_key
 from contracts.entities import Application, ApplicationStage, Entity, Model, RejectionReason, RemoteData, User
@@ -46,7 +47,7 @@ class Normaliser:
     ) -> None:
         self._ids = Ids(integration_id=integration_id)
         self._settings = settings
-        self._zone = ZoneInfo(time_zone)
+        self._clock = Clock(zone=ZoneInfo(time_zone), date_format=settings.date_format, times=settings.times)
         self._keep_remote_data = keep_remote_data
 
     def user(self, row: Record) -> Family:
@@ -61,7 +62,7 @@ class Normaliser:
             remote_id=reader.id,
             first_name=first,
             last_name=last,
-            email=values.email(reader.text("email")),
+            email=next(iter(reader.emails("email")), None),
             status=None if active is None else ("ACTIVE" if active else "INACTIVE"),
             remote_data=self._remote_data("users", reader),
         )
@@ -113,13 +114,12 @@ class Normaliser:
             reader,
             state,
             ids=self._ids,
-            zone=self._zone,
-            maps=self._settings.maps,
-            prefix=self._settings.job_code_prefix,
+            clock=self._clock,
+            settings=self._settings,
             remote_data=remote_data,
         )
         members = [_member(Model.JOB, reader, job)]
-        posting = normalise_jobs.posting(reader, ids=self._ids, zone=self._zone, remote_data=remote_data)
+        posting = normalise_jobs.posting(reader, ids=self._ids, clock=self._clock, remote_data=remote_data)
         if posting:
             members.append(_member(Model.JOB_POSTING, reader, posting))
         members += normalise_jobs.team(
@@ -131,7 +131,7 @@ class Normaliser:
         """A Resource -> candidate, tags, candidate tags. The row alone has few of the fields and no tags."""
         reader = self._reader("candidates", row, detail)
         record = normalise_candidates.candidate(
-            reader, ids=self._ids, zone=self._zone, remote_data=self._remote_data("candidates", reader)
+            reader, ids=self._ids, clock=self._clock, remote_data=self._remote_data("candidates", reader)
         )
         members = [
             _member(Model.CANDIDATE, reader, record),
@@ -146,6 +146,8 @@ class Normaliser:
         again, then this record.
         """
         reader = self._reader("applications", row, detail)
+        # It is not published, and must be readable all the same: what is newer is told by it.
+        reader.last_update(self._clock)
         stage = reader.reference("stage_id")
         status = statuses.get(stage) if stage else None
         outcome = self._outcome(status)
@@ -160,7 +162,7 @@ class Normaliser:
             current_stage_id=self._ids.maybe(Model.APPLICATION_STAGE, stage),
             job_id=self._ids.maybe(Model.JOB, reader.reference("job_id")),
             candidate_id=self._ids.maybe(Model.CANDIDATE, reader.reference("candidate_id")),
-            remote_created_at=reader.instant("created_at", self._zone),
+            remote_created_at=reader.instant("created_at", self._clock),
             remote_data=self._remote_data("applications", reader),
         )
         provisional = stage is not None and status is None
@@ -176,7 +178,7 @@ class Normaliser:
         """
         if "updated_at" not in self._settings[resource].fields:
             return None
-        return self._reader(resource, row, detail).instants("updated_at", self._zone)
+        return self._reader(resource, row, detail).instants("updated_at", self._clock)
 
     def _reader(self, resource: ResourceName, row: Record | None, detail: Record | None) -> Reader:
         table = self._settings[resource]
@@ -205,7 +207,7 @@ class Normaliser:
 
 
 def _family(resource: str, reader: Reader, members: list[Member]) -> Family:
-    return Family(resource=resource, remote_id=reader.id, members=tuple(members))
+    return Family(resource=resource, remote_id=reader.id, members=tuple(members), gaps=reader.gaps)
 
 
 def _member(model: Model, reader: Reader, record: Entity, provisional: bool = False) -> Member:

@@ -3,10 +3,9 @@
 The rules are those of ``docs/assumptions.md``, "How the twelve models are made".
 """
 
-from datetime import tzinfo
-
 from bridge.tracker import countries, values
 from bridge.tracker.families import Ids, Member
+from bridge.tracker.local_time import Clock
 from bridge.tracker.reading import Reader
 from contracts.entities import (
     Candidate,
@@ -23,7 +22,7 @@ from contracts.entities import (
 _ADDRESS = ("street_1", "street_2", "city", "state", "zip_code", "country")
 
 
-def candidate(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData | None) -> Candidate:
+def candidate(reader: Reader, *, ids: Ids, clock: Clock, remote_data: RemoteData | None) -> Candidate:
     """The person."""
     return Candidate(
         id=ids.of(Model.CANDIDATE, reader.id),
@@ -37,8 +36,8 @@ def candidate(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData
         email_addresses=_emails(reader),
         social_media=_profiles(reader),
         location=_location(reader),
-        remote_created_at=reader.instant("created_at", zone),
-        remote_updated_at=reader.instant("updated_at", zone),
+        remote_created_at=reader.instant("created_at", clock),
+        remote_updated_at=reader.last_update(clock),
         remote_data=remote_data,
     )
 
@@ -72,8 +71,11 @@ def _phones(reader: Reader) -> tuple[PhoneNumber, ...]:
 
 
 def _emails(reader: Reader) -> tuple[EmailAddress, ...]:
-    spelled = (values.email(reader.text(name)) for name in ("email", "additional_email"))
-    return tuple(EmailAddress(email_address=address) for address in spelled if address)
+    return tuple(
+        EmailAddress(email_address=address)
+        for name in ("email", "additional_email")
+        for address in reader.emails(name)
+    )
 
 
 def _profiles(reader: Reader) -> tuple[SocialMedia, ...]:

@@ -4,14 +4,14 @@ The rules are those of ``docs/assumptions.md``, "How the twelve models are made"
 """
 
 from collections.abc import Mapping
-from datetime import tzinfo
-from typing import cast
+from typing import Literal, cast
 
 from msgspec import Struct
 
 from bridge.tracker.families import Ids, Member
+from bridge.tracker.local_time import Clock
 from bridge.tracker.reading import Reader
-from bridge.tracker.shapes import Fields, Maps, map_key
+from bridge.tracker.shapes import Fields, Maps, Resources, map_key
 from contracts.entities import (
     Job,
     JobHiringTeamMember,
@@ -42,13 +42,13 @@ def job(
     state: str | None,
     *,
     ids: Ids,
-    zone: tzinfo,
-    maps: Maps,
-    prefix: str | None,
+    clock: Clock,
+    settings: Resources,
     remote_data: RemoteData | None,
 ) -> Job:
     """The job itself. ``state`` is the list it was found in; ``None`` for a job that was read by id alone."""
-    low, high = reader.number("salary_from"), reader.number("salary_to")
+    maps, prefix, mark = settings.maps, settings.job_code_prefix, settings.decimal_mark
+    low, high = reader.number("salary_from", mark), reader.number("salary_to", mark)
     visibility = _visibility(reader, maps)
     return Job(
         id=ids.of(Model.JOB, reader.id),
@@ -56,9 +56,9 @@ def job(
         name=reader.text("name"),
         job_code=reader.text("job_code") or (f"{prefix}{reader.id}" if prefix else None),
         description=reader.text("description"),
-        confidential=visibility == "CONFIDENTIAL",
+        confidential=None if visibility is None else visibility == "CONFIDENTIAL",
         employment_type=_mapped(reader.text("employment_type"), maps.employment_type),
-        status=status(reader, state, zone, maps),
+        status=status(reader, state, settings),
         visibility=visibility,
         category=reader.text("category"),
         department=reader.text("department"),
@@ -68,15 +68,15 @@ def job(
         salary_currency=reader.text("salary_currency"),
         salary_period=_mapped(reader.text("salary_period"), maps.salary_period),
         location=_location(reader),
-        opened_at=reader.instant("opened_at", zone),
-        closed_at=reader.instant("closed_at", zone),
-        remote_created_at=reader.instant("created_at", zone),
-        remote_updated_at=reader.instant("updated_at", zone),
+        opened_at=reader.instant("opened_at", clock),
+        closed_at=reader.instant("closed_at", clock),
+        remote_created_at=reader.instant("created_at", clock),
+        remote_updated_at=reader.last_update(clock),
         remote_data=remote_data,
     )
 
 
-def posting(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData | None) -> JobPosting | None:
+def posting(reader: Reader, *, ids: Ids, clock: Clock, remote_data: RemoteData | None) -> JobPosting | None:
     """The job's advert; ``None`` for a job that was never advertised."""
     advert = reader.text("advert_status")
     if advert is None:
@@ -87,10 +87,10 @@ def posting(reader: Reader, *, ids: Ids, zone: tzinfo, remote_data: RemoteData |
         title=reader.text("posting_title"),
         description_html=reader.text("posting_description"),
         status="ACTIVE" if _letter(advert) == "a" else "INACTIVE",
-        visibility="PUBLIC" if reader.flag("publish_online") else "UNLISTED",
+        visibility=_online(reader),
         job_id=ids.of(Model.JOB, reader.id),
-        remote_created_at=reader.instant("posting_created_at", zone),
-        remote_updated_at=reader.instant("posting_updated_at", zone),
+        remote_created_at=reader.instant("posting_created_at", clock),
+        remote_updated_at=reader.instant("posting_updated_at", clock),
         remote_data=remote_data,
     )
 
@@ -179,27 +179,51 @@ def _roles_of(user: str, slots: list[Slot], maps: Maps) -> tuple[UnifiedRoleType
     return tuple(dict.fromkeys(role for role in unified if role))
 
 
-def _visibility(reader: Reader, maps: Maps) -> str:
+def _visibility(reader: Reader, maps: Maps) -> str | None:
     advert = reader.text("advert_status")
-    if advert is None or _letter(advert) != "a":
-        spelled = "INTERNAL"
-    else:
-        spelled = "PUBLIC" if reader.flag("publish_online") else "UNLISTED"
-    return maps.visibility.get(map_key(spelled), spelled)
+    spelled = "INTERNAL" if advert is None or _letter(advert) != "a" else _online(reader)
+    return None if spelled is None else maps.visibility.get(map_key(spelled), spelled)
+
+
+def _online(reader: Reader) -> Literal["PUBLIC", "UNLISTED"] | None:
+    online = reader.flag("publish_online")
+    if online is None and reader.left_out("publish_online"):
+        return None
+    return "PUBLIC" if online else "UNLISTED"
 
 
 def _letter(advert: str) -> str:
     return advert.strip().casefold()
 
 
-def status(reader: Reader, state: str | None, zone: tzinfo, maps: Maps) -> str:
-    """``OPEN``, ``CLOSED`` or what the tenant's status name is mapped to; ``state`` is its list's."""
-    mapped = maps.job_status.get(map_key(reader.text("status") or ""))
+def status(reader: Reader, state: str | None, settings: Resources) -> str | None:
+    """``OPEN``, ``CLOSED`` or what the tenant's status name is mapped to; ``None`` where that is not sure.
+
+    ``state`` is the list it was found in; ``None``: the record alone says whether the job has ended.
+    """
+    mapped = settings.maps.job_status.get(map_key(reader.text("status") or ""))
     if mapped:
         return mapped
-    if state is not None:
-        return "OPEN" if state == "open" else "CLOSED"
-    return "CLOSED" if reader.instant("ended_at", zone) else "OPEN"
+    ended = reader.is_dated("ended_at")
+    if state is None or settings.job_state_from == "record":
+        return _by_record(reader, ended)
+    if state == "open" and ended and settings.job_state_from == "auto":
+        reader.leave_out(
+            "status",
+            "the list of open jobs has it and its record has the date of an end: correct states.open, or set "
+            'job_state_from = "list" or "record"',
+        )
+        return None
+    return "OPEN" if state == "open" else "CLOSED"
+
+
+def _by_record(reader: Reader, ended: bool) -> str | None:
+    if ended:
+        return "CLOSED"
+    if reader.has("ended_at"):
+        return "OPEN"
+    reader.leave_out("status", "its record has no place for the date of an end: correct fields.job.ended_at")
+    return None
 
 
 def _one_amount(low: float | None, high: float | None) -> float | None:

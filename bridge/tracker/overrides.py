@@ -6,6 +6,13 @@ users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
 gone_statuses = [204, 404]          # answers to an id that does not exist
 key_case = "pascal"                 # keys of answers: "camel" (the table's own), "pascal", "lower", "snake"
+date_format = "day-first"           # or "iso", "month-first", "month-name", "ajax", "epoch-seconds", …
+times = "tenant"                    # digits are local whatever zone they name; "utc"; "offset": as written
+decimal_mark = ","                  # or ".": of amounts in text, where "auto" is in doubt
+charset = "windows-1252"            # of every answer, whatever it declares
+job_state_from = "record"           # or "list": where a job's list and its own dates disagree
+[integrations.tracker.states]       # the words that ask for the lists of jobs; "" = not asked for
+won = "filled"
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
@@ -20,6 +27,8 @@ phone = ["rest:contactDetails.mobilePhone", "create:cellphone", "column:mobileph
 [integrations.tracker.actions]      # create_candidate, move_stage, … = "rest" | "widget"; find_person = "off"
 [integrations.tracker.maps.job_status]
 "On Hold" = "DRAFT"
+[integrations.tracker.maps.status_group]  # the tenant's name of a group of placement statuses
+"Unsuccessful" = "Rejected"
 """
 
 import re
@@ -29,8 +38,14 @@ from typing import Any, get_args
 from msgspec import structs
 
 from bridge.errors import ConfigError
+from bridge.tracker import charsets
+from bridge.tracker.amounts import DecimalMark
+from bridge.tracker.date_formats import DateFormat
 from bridge.tracker.layouts import respell
+from bridge.tracker.local_time import Times
 from bridge.tracker.shapes import (
+    GROUPS,
+    STATES,
     Action,
     Call,
     Details,
@@ -53,6 +68,7 @@ from contracts.entities import UnifiedRoleType
 _CLOSED: dict[str, tuple[str, ...]] = {
     "outcome": ("PENDING", "HIRED", "DECLINED"),
     "role_type": get_args(UnifiedRoleType),
+    "status_group": GROUPS,
 }
 _PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
@@ -71,12 +87,18 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "writes": _writes,
         "actions": _actions,
         "maps": _maps,
+        "states": _states,
     }
     scalars: dict[str, Any] = {
         "job_code_prefix": _text,
         "users_from": lambda value, key: _choice(value, get_args(Via), key),
         "updated_after_zone": lambda value, key: _choice(value, ("tenant", "utc"), key),
         "gone_statuses": _statuses,
+        "date_format": lambda value, key: _choice(value, get_args(DateFormat), key),
+        "times": lambda value, key: _choice(value, get_args(Times), key),
+        "decimal_mark": lambda value, key: _choice(value, get_args(DecimalMark), key),
+        "charset": _charset,
+        "job_state_from": lambda value, key: _choice(value, ("auto", "list", "record"), key),
     }
     settings = defaults
     for key, value in raw.items():
@@ -335,6 +357,28 @@ def _maps(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
             merged[map_key(word)] = _choice(spelled, _CLOSED.get(name, (spelled,)), f"{key}.{word}")
         maps = structs.replace(maps, **{name: merged})
     return structs.replace(settings, maps=maps)
+
+
+def _states(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    words = dict(settings.states)
+    for state, word in raw.items():
+        if state not in STATES:
+            raise _unknown(f"{where}.{state}", "state", list(STATES))
+        if not isinstance(word, str):
+            raise ConfigError(f'{where}.{state}: must be text; "" where it is not to be asked for')
+        words[state] = word
+    asked = {state: words[state] for state in STATES if words.get(state)}
+    if not asked:
+        raise ConfigError(f"{where}: at least one state must be asked for")
+    jobs = structs.replace(settings["jobs"], states=tuple(asked))
+    return structs.replace(_with_resource(settings, jobs), states=asked)
+
+
+def _charset(value: Any, where: str) -> str:
+    name = _text(value, where)
+    if not charsets.is_known(name):
+        raise ConfigError(f'{where}: no such charset; "utf-8", "windows-1252" and "iso-8859-1" are some')
+    return name
 
 
 def _with_resource(settings: Resources, resource: Resource) -> Resources:

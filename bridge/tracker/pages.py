@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from bridge.tracker import values
+from bridge.tracker import charsets, values
 from bridge.tracker.problems import BadJson, EmptyBody, NoRows
 
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
 _ROWS_FIELD, _OTHER_FIELD = "rows_", "other_"
 _TOTALS = ("totalCount", "totalRecords")
 _MOST_DIGITS = 4000
+_NOT_UTF8 = "has bytes that are not UTF-8, and no other charset is declared: set charset"
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _rows = msgspec.json.Decoder(list[Raw])
@@ -79,8 +80,10 @@ class PageDecoder:
             raise EmptyBody("the answer's body is empty")
         envelope, raw_rows = self._split(body)
         rows, bad_rows = [], []
+        sound = charsets.is_utf8(body)
         for place, raw in enumerate(raw_rows):
-            row = self._row(place, raw)
+            # One row's broken text is that row's alone.
+            row = self._row(place, raw) if sound or charsets.is_utf8(bytes(raw)) else _unlettered(place)
             if isinstance(row, Row):
                 rows.append(row)
             else:
@@ -158,6 +161,10 @@ class PageDecoder:
             return BadRow(place=place, reason=f"{self._id_name} {error}")
 
 
+def _unlettered(place: int) -> BadRow:
+    return BadRow(place=place, reason=_NOT_UTF8)
+
+
 def decode(body: bytes | Raw) -> Any:
     """Any JSON as plain values, lone surrogates as U+FFFD, NaN and endless numbers as ``None``; raises
     ``BadJson``."""
@@ -168,10 +175,10 @@ def decode(body: bytes | Raw) -> Any:
 
 
 def _decode_leniently(body: bytes) -> Any:
+    if not charsets.is_utf8(body):
+        raise BadJson(f"the answer {_NOT_UTF8}")
     try:
-        found = json.loads(
-            body.decode("utf-8-sig", "replace"), parse_constant=lambda _: None, parse_int=_whole_number
-        )
+        found = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None, parse_int=_whole_number)
         return values.scrub_tree(found)
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""

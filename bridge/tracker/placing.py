@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bridge.tracker import countries, values
+from bridge.tracker import amounts, countries, values
 from bridge.tracker.problems import Refused
 from bridge.tracker.shapes import Door, Resources, Write
 
@@ -80,7 +80,7 @@ def _value(name: str, value: str | float, door: Door) -> str | int | float:
 
 
 def _amount(value: str | float) -> int | float:
-    found = values.number(value)
+    found = amounts.number(value)
     if found is None or not math.isfinite(found):
         raise Refused("salary_amount is no number", 400)
     return int(found) if found.is_integer() else found

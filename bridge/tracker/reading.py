@@ -1,11 +1,14 @@
 """Reading one TrackerRMS record through the table: the row, the by-id record, and our names. Pure."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any, TypeVar
 
 from bridge.errors import Permanent
-from bridge.tracker import values
+from bridge.tracker import addresses, amounts, date_formats, local_time, values
+from bridge.tracker.amounts import DecimalMark
+from bridge.tracker.families import Gap
+from bridge.tracker.local_time import Clock
 from bridge.tracker.shapes import Fields, Read, Source
 
 T = TypeVar("T")
@@ -18,7 +21,8 @@ class Reader:
     """A row, a by-id record or both, read by our field names.
 
     Every method raises ``Permanent`` for a value of the wrong type; its message names the entity, the
-    record's id, the field and the type found, never a value.
+    record's id, the field and the type found, never a value. What is of the right type and can't be read
+    without a guess is ``None``, and one of ``gaps``.
     """
 
     def __init__(self, entity: str, fields: Fields, row: Record | None, detail: Record | None) -> None:
@@ -34,6 +38,7 @@ class Reader:
             "any": details + rows,
         }
         self._name = entity
+        self._gaps: dict[str, str] = {}
         for found in self._records["any"]:
             if not isinstance(found, dict):
                 raise Permanent(f"{entity}: is {values.kind(found)}, expected an object")
@@ -46,25 +51,79 @@ class Reader:
         """Text that is not blank."""
         return self._read(name, values.text)
 
-    def number(self, name: str) -> float | None:
-        """A finite number."""
-        return self._read(name, values.number)
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """The fields that were asked for, are there and can't be read."""
+        return tuple(Gap(field=name, reason=reason) for name, reason in self._gaps.items())
+
+    def left_out(self, name: str) -> bool:
+        """Whether a field that was asked for is a gap."""
+        return name in self._gaps
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Make a field a gap for a reason of the caller's."""
+        self._gaps[name] = reason
+
+    def named(self, name: str) -> str | None:
+        """Text that is not blank, or the ``name`` of the object that stands there."""
+        return self._read(name, _name_in)
+
+    def number(self, name: str, decimal_mark: DecimalMark = "auto") -> float | None:
+        """A finite number; an amount that may be two numbers is a gap."""
+        read, value = self._find(name)
+        if amounts.is_doubtful(value, decimal_mark):
+            self.leave_out(name, f"{read} is an amount that can't be told for sure: set decimal_mark")
+            return None
+        return self._convert(read, value, lambda found: amounts.number(found, decimal_mark))
 
     def flag(self, name: str) -> bool | None:
-        """A yes or no."""
-        return self._read(name, values.flag)
+        """A yes or no; any other word is a gap."""
+        read, value = self._find(name)
+        found = self._convert(read, value, values.flag)
+        if found is None and not values.is_blank(value):
+            self.leave_out(
+                name, f"{read} is a word for neither yes nor no: correct fields.{self.entity}.{name}"
+            )
+        return found
+
+    def emails(self, name: str) -> tuple[str, ...]:
+        """The e-mail addresses that a text holds, in order; anything else in it is a gap."""
+        read, value = self._find(name)
+        found = addresses.emails(self._convert(read, value, values.text))
+        if not found.whole:
+            self.leave_out(name, f"{read} holds what is no e-mail address: correct it in TrackerRMS")
+        return found.found
 
     def reference(self, name: str) -> str | None:
         """Another record's id."""
         return self._read(name, values.reference)
 
-    def instant(self, name: str, zone: tzinfo) -> datetime | None:
-        """A moment, aware UTC."""
-        return self._read(name, lambda value: values.instant(value, zone))
+    def instant(self, name: str, clock: Clock) -> datetime | None:
+        """A moment, aware UTC; a date that can't be read is a gap."""
+        read, value = self._find(name)
+        try:
+            return local_time.instant(value, clock)
+        except values.WrongType as error:
+            self.leave_out(name, f"{read} {error}")
+            return None
 
-    def instants(self, name: str, zone: tzinfo) -> tuple[datetime, datetime] | None:
-        """The earliest and the latest moment that a local time may mean, aware UTC."""
-        return self._read(name, lambda value: values.instants(value, zone))
+    def last_update(self, clock: Clock) -> datetime | None:
+        """When the record was last updated, aware UTC. It must be readable: what is newer is told by it."""
+        return self._read("updated_at", lambda value: local_time.instant(value, clock))
+
+    def instants(self, name: str, clock: Clock) -> tuple[datetime, datetime] | None:
+        """The earliest and the latest moment that a local time may mean, aware UTC; it must be readable."""
+        return self._read(name, lambda value: local_time.instants(value, clock))
+
+    def is_dated(self, name: str) -> bool:
+        """Whether a date is there, readable or not."""
+        return date_formats.is_dated(self._find(name)[1])
+
+    def has(self, name: str) -> bool:
+        """Whether any place of a field is there, blank or not."""
+        return any(
+            _holds(record, read) for read in self._fields[name] for record in self._records[read.source]
+        )
 
     def objects(self, name: str) -> list[Record]:
         """A list of objects; empty where nothing is there."""
@@ -72,6 +131,9 @@ class Reader:
 
     def _read(self, name: str, convert: Callable[[Any], T]) -> T:
         read, value = self._find(name)
+        return self._convert(read, value, convert)
+
+    def _convert(self, read: Read, value: Any, convert: Callable[[Any], T]) -> T:
         try:
             return convert(value)
         except values.WrongType as error:
@@ -118,6 +180,18 @@ class Reader:
         if values.is_blank(value):
             return {}
         raise Permanent(f"{self._name}: {read} is inside {values.kind(value)}, expected an object")
+
+
+def _holds(record: Any, read: Read) -> bool:
+    for key in read.path:
+        if not isinstance(record, dict) or key not in record:
+            return False
+        record = record[key]
+    return True
+
+
+def _name_in(value: Any) -> str | None:
+    return values.text(value.get("name") if isinstance(value, dict) else value)
 
 
 def _objects(value: Any) -> list[Record]:

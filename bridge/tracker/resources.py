@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.tracker import overrides
 from bridge.tracker.shapes import (
+    STATES,
     Action,
     Call,
     Fields,
@@ -228,7 +229,7 @@ _JOBS = Resource(
     name="jobs",
     entity="job",
     list=Call(method="POST", path="/api/v1/Opportunity/PagedSearch", sure="seen", body={}),
-    states=("open", "won", "closed"),
+    states=STATES,
     rows="opportunities",
     rows_sure="seen",
     by_id=Call(method="GET", path="/api/v1/Opportunity/{id}", sure="seen"),
@@ -365,6 +366,7 @@ _MAPS = Maps(
     },
     # From the visibility that the advert's own fields spell: PUBLIC, UNLISTED, INTERNAL.
     visibility={},
+    status_group={},
 )
 
 REJECTED_GROUP = "rejected"
@@ -387,4 +389,5 @@ DEFAULT = Resources(
     # Seen: an employer in free text has the id -1.
     beside={"currentClient.name": ("currentClient.id", -1)},
     maps=_MAPS,
+    states={state: state for state in STATES},
 )

@@ -6,6 +6,9 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from bridge.tracker.amounts import DecimalMark
+from bridge.tracker.date_formats import DateFormat
+from bridge.tracker.local_time import Times
 from contracts.entities import Model
 
 Sure = Literal["seen", "code", "guess"]
@@ -20,6 +23,12 @@ KeyCase = Literal["camel", "pascal", "lower", "snake"]
 Door = Literal["rest", "create", "column"]
 """How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or
 in a column of its ``updateRecord``."""
+
+
+STATES = ("open", "won", "closed")
+"""The states of jobs."""
+GROUPS = ("Applied", "Shortlisted", "Internal", "Offer", "Rejected", "Working", "Complete")
+"""The groups of placement statuses, by the vendor's names."""
 
 
 class Read(Struct, frozen=True, kw_only=True):
@@ -131,6 +140,8 @@ class Maps(Struct, frozen=True, kw_only=True):
     outcome: Mapping[str, str]
     role_type: Mapping[str, str]
     visibility: Mapping[str, str]
+    status_group: Mapping[str, str]
+    """The tenant's name of a group of placement statuses -> the vendor's."""
 
 
 class Resources(Struct, frozen=True, kw_only=True):
@@ -155,6 +166,14 @@ class Resources(Struct, frozen=True, kw_only=True):
     job_code_prefix: str | None = None
     users_from: Via = "rest"
     updated_after_zone: Literal["tenant", "utc"] = "tenant"
+    date_format: DateFormat = "iso"
+    times: Times = "auto"
+    decimal_mark: DecimalMark = "auto"
+    charset: str | None = None
+    """What the answers are encoded in, whatever they declare; ``None``: what they declare, else UTF-8."""
+    states: Mapping[str, str]
+    """A state of jobs -> the word that asks for its list; one that is not in it is not asked for."""
+    job_state_from: Literal["auto", "list", "record"] = "auto"
     gone_statuses: frozenset[int] = frozenset({204, 404})
     key_case: KeyCase = "camel"
 

@@ -100,6 +100,6 @@ def _newest(client: Client, table: Resource, rows: Sequence[Row]) -> tuple[Row, 
 
 def _updated_at(client: Client, table: Resource, row: Row) -> datetime | None:
     try:
-        return Reader(table.entity, table.fields, row.decode(), None).instant("updated_at", client.zone)
+        return Reader(table.entity, table.fields, row.decode(), None).instant("updated_at", client.times)
     except Permanent:
         return None

@@ -96,7 +96,7 @@ def _advice(said: str, where: str, action: str | None) -> str:
 
 def _object(said: str, answer: Answer) -> dict[str, Any]:
     try:
-        found = pages.decode(answer.body) if answer.body.strip() else None
+        found = pages.decode(answer.utf8) if answer.body.strip() else None
     except Unreadable as error:
         raise type(error)(f"{said}: {error}") from None
     if not isinstance(found, dict):

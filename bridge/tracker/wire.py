@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import aiohttp
 from msgspec import Struct
 
+from bridge.tracker import charsets
 from bridge.tracker.attempts import Patience
 from bridge.tracker.problems import TooLarge, Unreachable
 
@@ -24,11 +25,20 @@ class NameUnknown(NotSent):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What came back, read to its end. ``headers`` compare without case."""
+    """What came back, read to its end. ``headers`` compare without case.
+
+    ``charset``: the configured one, whatever the answer declares.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    charset: str | None = None
+
+    @property
+    def utf8(self) -> bytes:
+        """The body as UTF-8, by the charset that is configured or declared. Raises ``BadJson``."""
+        return charsets.as_utf8(self.body, self.headers.get("Content-Type", ""), self.charset)
 
     @property
     def is_html(self) -> bool:
@@ -39,8 +49,9 @@ class Answer(Struct, frozen=True, kw_only=True):
 class Wire:
     """A pool of connections; ``send`` never retries."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, charset: str | None = None) -> None:
         self._patience = patience
+        self._charset = charset
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -70,6 +81,7 @@ class Wire:
                     status=response.status,
                     headers=response.headers.copy(),
                     body=await self._read(response, where),
+                    charset=self._charset,
                 )
         except aiohttp.ClientConnectorDNSError as error:
             raise NameUnknown(f"{where}: the host's name does not resolve") from error

@@ -201,7 +201,7 @@ async def _by_widget(
 
 def _object(said: str, answer: Answer) -> dict[str, Any]:
     try:
-        reply = pages.decode(answer.body)
+        reply = pages.decode(answer.utf8)
     except Unreadable as error:
         raise type(error)(f"{said}: {error}") from None
     if not isinstance(reply, dict):

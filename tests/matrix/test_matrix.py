@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bridge.simulator.dialects import DIALECTS
-from tests.matrix.entry import tried
+from tests.matrix.entry import Outcome, tried
 
 _RESULTS = os.environ.get("MATRIX_RESULTS")
 _ONLY = os.environ.get("MATRIX_ONLY", "")
@@ -48,12 +48,17 @@ def named(dialect: Mapping[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in dialect.items())
 
 
+def keep(file: Path, outcome: Outcome) -> None:
+    """Add an outcome to the results."""
+    with file.open("ab") as results:
+        results.write(msgspec.json.encode(outcome) + b"\n")
+
+
 @pytest.mark.parametrize("dialect", entries(), ids=named)
 async def test_an_account_is_read_right_or_loud(
     dialect: dict[str, str], store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
 ) -> None:
     outcome = await tried(dialect, store_url, embedded_kafka, topic_prefix, str(data_dir))
     if _RESULTS:
-        with Path(_RESULTS).open("ab") as file:
-            file.write(msgspec.json.encode(outcome) + b"\n")
+        keep(Path(_RESULTS), outcome)
     assert outcome.verdict in ("right", "loud"), outcome

@@ -1,0 +1,59 @@
+"""Remarks: what looks wrong in an account's answers and is no failure, until it is seen no more.
+
+A remark's text names the evidence and the key of ``bridge.toml`` that cures it, and never a record's value.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.store.database import Database, Tx
+
+
+class Remark(Struct, frozen=True, kw_only=True):
+    """One kind of remark on one resource. ``code`` is a metric's label: a word of ours, never of the account.
+
+    ``count`` says how often it was noted; ``text`` is the latest.
+    """
+
+    resource: str
+    code: str
+    text: str
+    first_seen: datetime
+    last_seen: datetime
+    count: int
+
+
+_NOTE = """
+INSERT INTO remarks AS r (integration_id, resource, code, text, count) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (integration_id, resource, code) DO UPDATE
+SET text = excluded.text, last_seen = clock_timestamp(), count = r.count + excluded.count
+"""
+
+
+async def note(
+    db: "Database | Tx", integration_id: str, resource: str, code: str, text: str, count: int = 1
+) -> None:
+    """Record a remark, seen ``count`` times now; one with the same code is counted up."""
+    # PostgreSQL takes no NUL in a text, and a key of the account's may hold one.
+    await db.execute(_NOTE, integration_id, resource, code, text.replace("\0", ""), count)
+
+
+async def clear(db: "Database | Tx", integration_id: str, resource: str, *codes: str) -> None:
+    """Forget these remarks: what they say is true no more."""
+    await db.execute(
+        "DELETE FROM remarks WHERE integration_id = $1 AND resource = $2 AND code = ANY($3::text[])",
+        integration_id,
+        resource,
+        list(codes),
+    )
+
+
+async def of(db: "Database | Tx", integration_id: str) -> list[Remark]:
+    """Return the remarks on an account, by resource and code."""
+    rows = await db.fetch(
+        f"SELECT {', '.join(Remark.__struct_fields__)} FROM remarks WHERE integration_id = $1 "
+        "ORDER BY resource, code",
+        integration_id,
+    )
+    return [Remark(**dict(r)) for r in rows]

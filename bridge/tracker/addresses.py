@@ -1,0 +1,60 @@
+"""E-mail addresses as people type them into one field. Pure.
+
+An address with letters beyond ASCII is kept as it is written, its domain in lower case: nothing is lost by
+it, and the ASCII form of a domain (``xn--…``) differs between the versions of that rule.
+"""
+
+import re
+import unicodedata
+
+from msgspec import Struct
+
+from bridge.tracker.values import INVISIBLE
+
+# The unified models' own rule, with the letters and digits of every script.
+_LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
+_TOP = r"(?:[^\W\d_]{2,}|xn--[a-z0-9-]+)"
+_EMAIL = re.compile(rf"(?!\.)(?!.*\.\.)[\w\u0300-\u036f'+.-]*[\w+-]@(?:{_LABEL}\.)+{_TOP}")
+_LONGEST = 320
+_SCHEME = re.compile(r"(?:mailto|e-?mail)\s*:\s*", re.IGNORECASE)
+_BETWEEN = re.compile(r"[;,\r\n]+")
+_ANGLED = re.compile(r"<([^<>]*)>")
+_AROUND = INVISIBLE + "\"'()[]"
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """The addresses in one field, each once, in order; ``whole``: nothing else in it looked like one."""
+
+    found: tuple[str, ...]
+    whole: bool
+
+
+def email(value: str | None) -> str | None:
+    """Return an e-mail address, its domain in lower case; ``None`` for what is none."""
+    if value is None or len(value) > _LONGEST:
+        return None
+    local, at, domain = value.rpartition("@")
+    address = f"{local}{at}{unicodedata.normalize('NFC', domain).lower()}"
+    return address if _EMAIL.fullmatch(address) else None
+
+
+def emails(value: str | None) -> Addresses:
+    """Return the addresses that a field holds: one, several, with names, ``mailto:`` or invisible ends."""
+    if value is None:
+        return Addresses(found=(), whole=True)
+    # Zero-width characters come with what is pasted, and are part of no address.
+    text = _SCHEME.sub("", value.translate(_NO_WIDTH))
+    found = [email(word) for part in _BETWEEN.split(text) if "@" in part for word in _words(part)]
+    addresses = tuple(dict.fromkeys(address for address in found if address))
+    return Addresses(found=addresses, whole=None not in found and bool(addresses))
+
+
+def _words(part: str) -> list[str | None]:
+    """What stands for an address in a part of a field; ``None`` where a space may be in a misspelt one."""
+    words = _ANGLED.findall(part) or part.split()
+    if not all("@" in word for word in words):
+        return [None]
+    return [word.strip(_AROUND).rstrip(".").partition("?")[0] for word in words]
+
+
+_NO_WIDTH = {ord(letter): None for letter in INVISIBLE if not letter.isspace()}

@@ -1,0 +1,99 @@
+"""Numbers as people write them: amounts with marks between thousands, decimals, currencies and a ``k``. Pure.
+
+What can be read in two ways is no number: ``40.000`` is forty thousand to some and forty to others.
+"""
+
+import math
+import re
+from typing import Any, Literal
+
+from bridge.tracker.values import INVISIBLE, WrongType, kind
+
+DecimalMark = Literal["auto", ".", ","]
+"""``auto``: by the amount itself where only one mark can be meant."""
+
+_LONGEST = 64
+_AMOUNT = re.compile(
+    r"(?P<before>[^\d.,+-]*)(?P<sign>[+-]?)[^\d.,+-]{0,4}(?P<digits>\d[\d., ]*\d|\d)(?P<after>[^\d]*)",
+    re.ASCII,
+)
+# Between thousands: spaces of any width, apostrophes.
+_SPACES = str.maketrans(dict.fromkeys("'\u2019\u00a0\u2007\u2009\u202f", " "))
+_THOUSANDS = frozenset({"k", "thousand"})
+# What makes more, or something else, of the number before it; a currency may begin with k.
+_MORE = re.compile(
+    "m|mm|mn|mio|mil|mill|millions?|bn|billion|t|tsd|lacs?|lakhs?|lpa|cr|crore|k(?!(r|č|c|n|es|rw|zt|wd)$).*"
+)
+
+
+def number(value: Any, decimal_mark: DecimalMark = "auto") -> float | None:
+    """Return a finite number, or the one amount that a text holds (``£40,000``, ``1 234,56``, ``40k``).
+
+    ``None`` where there is none, and in doubt; ``is_doubtful`` tells which.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise WrongType(f"is {kind(value)}, expected a number")
+    return _amount(value, decimal_mark) if isinstance(value, str) else _finite(value)
+
+
+def is_doubtful(value: Any, decimal_mark: DecimalMark = "auto") -> bool:
+    """Whether a text holds digits, and which number they are can't be told."""
+    return isinstance(value, str) and any(map(str.isdigit, value)) and number(value, decimal_mark) is None
+
+
+def _amount(words: str, decimal_mark: DecimalMark) -> float | None:
+    found = _AMOUNT.fullmatch(words.strip(INVISIBLE).translate(_SPACES)) if len(words) <= _LONGEST else None
+    if found is None or found["before"].rstrip().endswith("("):
+        return None
+    digits, factor = _plain(found["digits"], decimal_mark), _factor(found["after"])
+    return None if digits is None or factor is None else _finite(float(found["sign"] + digits) * factor)
+
+
+def _factor(after: str) -> int | None:
+    """What the words behind a number multiply it by; ``None`` where that is not sure."""
+    words = after.strip(INVISIBLE + "+").casefold()
+    first = re.match(r"[^\W\d_]*", words)
+    word = "" if first is None else first[0]
+    if word in _THOUSANDS:
+        return 1000
+    return None if _MORE.fullmatch(word) or words.startswith("%") else 1
+
+
+def _plain(digits: str, decimal_mark: DecimalMark) -> str | None:
+    """The digits with a point as their decimal mark, and no other; ``None`` where they are doubtful."""
+    mark = _decimal_mark(digits) if decimal_mark == "auto" else decimal_mark
+    if mark is None:
+        return None
+    whole, found, part = digits.partition(mark)
+    between = set(whole) - set("0123456789")
+    if part.strip("0123456789") or len(between) > 1 or not all(_is_grouped(whole, one) for one in between):
+        return None
+    whole = re.sub("[., ]", "", whole)
+    return f"{whole}.{part}" if found else whole
+
+
+def _decimal_mark(digits: str) -> Literal[".", ","] | None:
+    dots, commas = digits.count("."), digits.count(",")
+    if dots and commas:
+        return "." if digits.rindex(".") > digits.rindex(",") else ","
+    if dots > 1:
+        return ","
+    if dots == 1 and _is_grouped(digits[digits.rfind(" ") + 1 :], "."):
+        return None  # 40.000
+    # Of one comma, three digits behind it are thousands: the vendor's own spelling of money is English.
+    return "," if commas == 1 and (" " in digits or not _is_grouped(digits, ",")) else "."
+
+
+def _is_grouped(whole: str, mark: str) -> bool:
+    first, *rest = whole.split(mark)
+    return 1 <= len(first) <= 3 and first[0] != "0" and all(len(group) == 3 for group in rest)
+
+
+def _finite(value: float) -> float | None:
+    try:
+        as_float = float(value)
+    except OverflowError:
+        return None
+    return as_float if math.isfinite(as_float) else None
