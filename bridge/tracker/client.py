@@ -113,9 +113,13 @@ class Client:
         state: str | None = None,
         updated_after: datetime | None = None,
         number: int = 1,
+        asked: int | None = None,
         lane: Lane | None = None,
     ) -> Page:
         """One page of a list, from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
+
+        ``asked`` is the page number to send as it is, whatever the settings say of the first page and of
+        lists that do not page: for finding that out.
 
         Raises ``Unreadable`` (``EmptyBody``, ``BadJson``, ``NoRows``), ``Refused``, ``AccountFault``,
         ``Unreachable`` or ``Throttled``.
@@ -124,8 +128,10 @@ class Client:
         call = self.settings.users_widget if self._by_widget(resource) else table.list
         generation: Generation = "widget" if self._by_widget(resource) else "rest"
         body = call.body
-        if generation == "rest" and table.paged:
-            body = {**(call.body or {}), **self._search(table, state, updated_after), "pageNumber": number}
+        if generation == "rest" and (table.paged or table.updated_after or asked is not None):
+            sent = number - 1 + self.settings.first_page if asked is None else asked
+            page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
+            body = {**(call.body or {}), **self._search(table, state, updated_after), **page_of}
         get = call.method == "GET"
         answer = await self.request(
             call.method,
@@ -144,7 +150,7 @@ class Client:
             if generation == "widget":
                 self._widget_reply(name, answer)
             raise type(error)(f"{name}: {error}") from None
-        whole = generation == "widget" or not table.paged
+        whole = asked is None and (generation == "widget" or not table.paged)
         return msgspec.structs.replace(page, has_next=False) if whole else page
 
     async def statuses(self, lane: Lane | None = None) -> Page:
