@@ -26,6 +26,7 @@ from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
     CredentialsRefused,
     EmptyBody,
+    NoContent,
     NoCredentials,
     NoRows,
     Refused,
@@ -301,6 +302,6 @@ def _headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, s
 def _check(name: str, answer: Answer) -> None:
     """Raise unless the answer is a success."""
     if answer.status == 204:
-        raise EmptyBody(f"{name} answered 204, without a body")
+        raise NoContent(f"{name} answered 204, without a body")
     if answer.status not in _SUCCESS:
         raise Refused(f"{name} answered {answer.status}", answer.status)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from bridge.tracker.client import Client
 from bridge.tracker.pages import Page
-from bridge.tracker.problems import EmptyBody, Refused
+from bridge.tracker.problems import NoContent, Refused
 from bridge.tracker.shapes import ListEnd, ResourceName
 
 _FAR = 1_000_000
@@ -75,7 +75,7 @@ class _Asking:
         """Return the page with that number; ``None`` where it is refused."""
         try:
             page = await self._client.pages(self._name, state=self._state, asked=number)
-        except (Refused, EmptyBody) as error:
+        except (Refused, NoContent) as error:
             status = error.status if isinstance(error, Refused) else 204
             if status not in BEYOND:
                 raise
