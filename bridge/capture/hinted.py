@@ -1,4 +1,5 @@
-"""Following hints: records that somebody knows to have changed are read by id at once, ahead of the polls.
+"""Following hints: records that somebody knows to have changed are read by id at once, a few at a time: the
+polls of their resource take turns with them.
 
 A hint is where to look, not what to find: the record is read live, compared and published as any other, by
 the one process that reads this integration. The list's later sight of the same change finds nothing new.
@@ -20,7 +21,7 @@ from bridge.store.hints import Queued
 from bridge.tracker.problems import Refused, Unreadable
 
 _log = structlog.get_logger(__name__)
-_AT_ONCE = 100
+_AT_ONCE = 20
 
 
 class Hinted:
@@ -30,15 +31,15 @@ class Hinted:
         self._doors = doors
         self._by_id = by_id
 
-    async def follow(self, contexts: Callable[[str], Context | None]) -> tuple[Applied, bool]:
-        """Follow the first hints; returns what changed, and whether there may be more.
+    async def follow(self, resource: str, contexts: Callable[[str], Context | None]) -> Applied:
+        """Follow the first hints of one resource; returns what changed.
 
         ``contexts`` gives what reading a resource needs; ``None`` for one that is not read. Raises what the
         tracker's door raises for trouble that is not one record's own; the hints stay then.
         """
-        queued = await hints.waiting(self._doors.db, self._doors.integration_id, _AT_ONCE)
+        queued = await hints.waiting(self._doors.db, self._doors.integration_id, resource, _AT_ONCE)
         if not queued:
-            return Applied(events={}), False
+            return Applied(events={})
         started, calls = time.monotonic(), self._doors.calls()
         newest = {(hint.resource, hint.row_id): hint for hint in queued}
         read = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
@@ -56,7 +57,7 @@ class Hinted:
                     total = total.plus(applied)
             await hints.drop(tx, queued)
         self._report(queued, total, started, calls)
-        return total, len(queued) == _AT_ONCE
+        return total
 
     async def _read(self, contexts: Callable[[str], Context | None], hint: Queued) -> Observation | None:
         context = contexts(hint.resource)

@@ -1,5 +1,9 @@
 """The poller: one per integration, under a lease; reads what the schedule says until it is told to stop.
 
+The resources are read side by side, each in steps: what is slow about one of them (by-id reads by the
+thousand, a call that is not answered, a proof of many deletions) holds up no other. Within one resource
+nothing runs at the same time, so no read of a record is older than what is stored of it.
+
 Trouble with one resource holds up only that resource; trouble with the account holds up them all. Trouble
 with the store goes to the supervisor.
 """
@@ -14,14 +18,16 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import heartbeat, metrics
+from bridge import heartbeat, metering, metrics
 from bridge.capture import schedule
 from bridge.capture.byid import WHOLE
 from bridge.capture.deletion import Doors
 from bridge.capture.hinted import Hinted
+from bridge.capture.poll import Polls
 from bridge.capture.rows import Context
-from bridge.capture.schedule import Standing, Task, Wait
+from bridge.capture.schedule import Standing, Task
 from bridge.capture.walk import Pace, Walk
+from bridge.capture.whole_read import WholeReads
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
 from bridge.store import cursors, deletions, hints, leases, outbox, scans
 from bridge.store.leases import Held
@@ -66,7 +72,8 @@ class Poller:
     ) -> None:
         self._doors = doors
         self._hinted = hinted
-        self._hints_blocked_until = 0.0
+        self._poll_began: dict[str, float] = {}
+        self._account_blocked_until = 0.0
         self._held = held
         self._normaliser = normaliser
         # By any text: a task's resource is one.
@@ -74,6 +81,8 @@ class Poller:
         self._rhythm = rhythm
         self._salt = salt
         self._walks = {name: Walk(doors, pace, resource) for name, resource in self._resources.items()}
+        self._polls = {name: Polls(walk) for name, walk in self._walks.items()}
+        self._whole_reads = {name: WholeReads(walk) for name, walk in self._walks.items()}
         self._standings: dict[str, Standing] = {}
         self._backoffs: dict[str, float] = {}
         self._statuses: Statuses = {}
@@ -91,22 +100,41 @@ class Poller:
 
     async def _run(self, stop: asyncio.Event, wakeup: Wakeup) -> None:
         await self._take_stock()
-        # Polls that take longer than their interval must not keep the loads and the sweeps waiting for ever.
-        background_by = time.monotonic() + self._rhythm.poll_seconds
-        while not stop.is_set():
+        steps: dict[asyncio.Task[None], str] = {}
+        try:
+            while not stop.is_set():
+                if self._held.lost.is_set():
+                    raise LeaseLost(f"{self._held.lease.name}: another process polls this integration now")
+                self._end(steps)
+                await self._look()
+                self._begin(steps, wakeup)
+                if not steps:
+                    # A step that hangs must not be hidden by the loop; each beats while it moves.
+                    heartbeat.beat()
+                idle = schedule.idle_seconds(self._standings, time.monotonic())
+                await wakeup.wait(min(idle, _TICK_SECONDS))
+            # What is under way is done to its end, but what is only begun again.
+            await asyncio.gather(*steps)
+        finally:
+            for step in steps:
+                step.cancel()
+            await asyncio.gather(*steps, return_exceptions=True)
+
+    def _begin(self, steps: dict[asyncio.Task[None], str], wakeup: Wakeup) -> None:
+        """Begin every step that is due, each in a task of its own."""
+        for task in schedule.due(self._standings, time.monotonic()):
+            self._standings[task.resource].doing = task.work
+            step = asyncio.create_task(self._attempt(task), name=f"{task.work} {task.resource}")
+            steps[step] = task.resource
+            step.add_done_callback(wakeup.notify)
+
+    def _end(self, steps: dict[asyncio.Task[None], str]) -> None:
+        """Give the turn on where a step has ended. Raises what is no trouble of that step alone."""
+        for step in [step for step in steps if step.done()]:
             heartbeat.beat()
-            if self._held.lost.is_set():
-                raise LeaseLost(f"{self._held.lease.name}: another process polls this integration now")
-            await self._notice_approvals()
-            # A poll may take a minute: what somebody knows to have changed goes before the next step.
-            await self._follow_hints()
-            match schedule.choose(self._standings, time.monotonic(), background_by):
-                case Wait(seconds=seconds):
-                    await wakeup.wait(min(seconds, _TICK_SECONDS))
-                case Task() as task:
-                    await self._attempt(task)
-                    if task.work != "poll":
-                        background_by = time.monotonic() + self._rhythm.poll_seconds
+            standing = self._standings[steps.pop(step)]
+            standing.did, standing.doing = standing.doing, None
+            step.result()
 
     async def _take_stock(self) -> None:
         """Where each resource stands, by the store: a restart goes on where the last run stopped."""
@@ -117,6 +145,7 @@ class Poller:
             age = last if running is None else await scans.age_seconds(self._doors.db, running.id)
             self._standings[name] = Standing(
                 incremental=resource.updated_after,
+                waits=name == "applications" and "statuses" in self._resources,
                 loaded=last is not None,
                 scanning=running is not None,
                 sweep_due_at=now if age is None else now + self._rhythm.sweep_seconds - age,
@@ -125,40 +154,33 @@ class Poller:
                 # Only an approved deletion fails in the background there, and a person may have discarded it.
                 await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
 
-    async def _notice_approvals(self) -> None:
-        waiting = await deletions.waiting(self._doors.db, self._doors.integration_id)
+    async def _look(self) -> None:
+        """What persons and commands ask for: approved deletions, resyncs, records to read."""
+        db, integration_id = self._doors.db, self._doors.integration_id
+        # What a step is doing meanwhile may make old what is read here.
+        idle = [name for name, standing in self._standings.items() if standing.doing is None]
+        waiting = await deletions.waiting(db, integration_id)
+        running = await scans.all_running(db, integration_id)
+        hinted = await hints.resources(db, integration_id)
         approved = {held.resource for held in waiting if held.state == "approved"}
-        running = await scans.all_running(self._doors.db, self._doors.integration_id)
-        for name, standing in self._standings.items():
+        for name in hinted - self._standings.keys():
+            await self._hinted.follow(name, lambda _: None)
+        for name in idle:
+            standing = self._standings[name]
             if standing.approved and name not in approved:
-                await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
+                await cursors.scan_went_on(db, integration_id, name)
             standing.approved = name in approved
             # A resync that a person asked for begins at once.
             standing.scanning = name in running
+            standing.hinted = name in hinted
 
-    async def _follow_hints(self) -> None:
-        """Follow all hints there are. Trouble with TrackerRMS leaves them for later; polls have it too."""
-        more = time.monotonic() >= self._hints_blocked_until
-        while more:
-            try:
-                applied, more = await self._hinted.follow(self._hint_context)
-            except (Throttled, AccountFault, Unreachable) as error:
-                seconds = self._next_backoff("hints")
-                self._hints_blocked_until = time.monotonic() + seconds
-                _log.warning(
-                    "hints.delayed",
-                    integration=self._doors.integration_id,
-                    reason=str(error),
-                    retry_in_seconds=round(seconds, 1),
-                )
-                return
-            self._backoffs.pop("hints", None)
-            if applied.let_go:
-                walk = self._walks.get("candidates")
-                if walk is not None:
-                    walk.unclaimed.note(applied)
-            if applied.provisional and "statuses" in self._standings:
-                self._standings["statuses"].poll_due_at = time.monotonic()
+    async def _follow_hints(self, name: str) -> None:
+        """Follow some of a resource's hints."""
+        applied = await self._hinted.follow(name, self._hint_context)
+        if applied.let_go:
+            self._walks[name].unclaimed.note(applied)
+        if applied.provisional and "statuses" in self._standings:
+            self._standings["statuses"].poll_due_at = time.monotonic()
 
     def _hint_context(self, name: str) -> Context | None:
         """What reading a hinted record needs; ``None`` for what this integration does not follow."""
@@ -169,6 +191,7 @@ class Poller:
         return self._context(name, None)
 
     async def _attempt(self, task: Task) -> None:
+        metering.count_anew()
         try:
             await self._do(task)
         except LeaseLost:
@@ -176,14 +199,19 @@ class Poller:
         except Throttled as error:
             await self._account_failed(error, error.retry_after_seconds)
         except AccountFault as error:
-            await self._account_failed(error, self._next_backoff("account"))
+            await self._account_failed(error, None)
         except (Permanent, Transient) as error:
             await self._failed(task, error, self._next_backoff(_lane(task)))
         else:
             self._backoffs.pop(_lane(task), None)
             self._backoffs.pop("account", None)
-            if task.work != "poll":
+            if task.work not in ("poll", "hints"):
                 await cursors.scan_went_on(self._doors.db, self._doors.integration_id, task.resource)
+        finally:
+            if task.resource == "statuses":
+                # Read, or in trouble that the applications tell of too.
+                for standing in self._standings.values():
+                    standing.waits = False
 
     def _next_backoff(self, name: str) -> float:
         """Doubling from a second to five minutes: a burst is over soon, what needs a person takes long."""
@@ -196,21 +224,30 @@ class Poller:
         where a list's last page can't be read, what changed may well be. Raises if the store is the trouble.
         """
         name, until = task.resource, time.monotonic() + seconds
-        if task.work == "poll":
+        if task.work == "hints":
+            # They stay; polls have the trouble too, and tell of it.
+            self._standings[name].hints_blocked_until = until
+        elif task.work == "poll":
             self._standings[name].blocked_until = until
+            self._poll_began.pop(name, None)
             await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
         else:
             self._standings[name].background_blocked_until = until
             await cursors.fail_scan(self._doors.db, self._doors.integration_id, name, str(error))
         self._report(task.work, [name], error, seconds)
 
-    async def _account_failed(self, error: BridgeError, seconds: float) -> None:
+    async def _account_failed(self, error: BridgeError, seconds: float | None) -> None:
         """Leave the whole account alone for a while. The polls tell why, for they are the first to go on."""
-        until = time.monotonic() + seconds
+        now = time.monotonic()
+        if now < self._account_blocked_until and seconds is None:
+            return  # Steps that were under way together fail together.
+        pause = self._next_backoff("account") if seconds is None else seconds
+        self._account_blocked_until = now + pause
         for name, standing in self._standings.items():
-            standing.blocked_until = standing.background_blocked_until = until
+            standing.blocked_until = standing.background_blocked_until = now + pause
+            standing.hints_blocked_until = now + pause
             await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
-        self._report("account", list(self._standings), error, seconds)
+        self._report("account", list(self._standings), error, pause)
 
     def _report(self, work: str, names: list[str], error: BridgeError, seconds: float) -> None:
         _log.warning(
@@ -226,6 +263,8 @@ class Poller:
     async def _do(self, task: Task) -> None:
         name = task.resource
         match task.work:
+            case "hints":
+                await self._follow_hints(name)
             case "poll":
                 await self._poll(name)
             case "load" | "sweep":
@@ -234,7 +273,7 @@ class Poller:
                 await self._carry_out(name)
 
     async def _poll(self, name: str) -> None:
-        standing, walk = self._standings[name], self._walks[name]
+        standing = self._standings[name]
         cursor = await cursors.load(self._doors.db, self._doors.integration_id, name)
         started = time.monotonic()
         if not standing.incremental:
@@ -249,8 +288,13 @@ class Poller:
                 self._doors.db, self._doors.integration_id, name, self._doors.rows.server_now()
             )
         else:
-            applied = await walk.poll(self._contexts(name), cursor, loaded=standing.loaded)
-            self._polled(name, started)
+            applied = await self._polls[name].step(self._contexts(name), cursor, loaded=standing.loaded)
+            if applied is None:
+                # It goes on when the others had their turn.
+                self._poll_began.setdefault(name, started)
+                standing.poll_due_at = time.monotonic()
+                return
+            self._polled(name, self._poll_began.pop(name, started))
             if applied.provisional and name == "applications":
                 # A status that is not in our list: it was made a moment ago.
                 self._standings["statuses"].poll_due_at = started
@@ -266,13 +310,14 @@ class Poller:
             await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
         context = self._context(name, None, reread=scan is not None)
-        _, flaw = await self._walks[name].read_whole(context, first=first, scan=scan)
+        _, flaw = await self._whole_reads[name].read(context, first=first, scan=scan)
         return flaw
 
     async def _learn_statuses(self) -> None:
         """The tenant's placement statuses, which decide what applications mean."""
-        page = await self._doors.pages.run(self._resources["statuses"], None, 1, 1)
-        rows = [row.decode() for row in page.pages[0].rows]
+        statuses, pages = self._resources["statuses"], self._doors.pages
+        run = await pages.run(pages.begin(statuses), statuses, None, 1, 1)
+        rows = [row.decode() for page in run.pages for row in page.rows]
         self._statuses = self._normaliser.status_table(rows)
         self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
         await self._sweep_if_read_otherwise("applications")
@@ -346,4 +391,6 @@ class Poller:
 
 def _lane(task: Task) -> str:
     """Whose failures are counted together: the polls of a resource, or all else of it."""
+    if task.work == "hints":
+        return f"{task.resource} asked for"
     return task.resource if task.work == "poll" else f"{task.resource} in the background"

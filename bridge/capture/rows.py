@@ -31,8 +31,12 @@ _SETTLED_AFTER = timedelta(seconds=2)
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What a run of pages came to. ``seen``: the ids that exist; ``ghosts``: listed, yet gone by id."""
+    """What a run of pages came to. ``seen``: the ids that exist; ``ghosts``: listed, yet gone by id.
 
+    ``pages``: how many of the pages it covers, from the first.
+    """
+
+    pages: int
     observations: tuple[Observation, ...]
     seen: BitMap64
     ghosts: int
@@ -87,20 +91,25 @@ class Rows:
         self._normaliser = normaliser
         self._parallel_reads = parallel_reads
 
-    async def observe(self, context: Context, pages: Sequence[Page]) -> Batch:
-        """What the rows of these pages came to.
+    async def observe(self, context: Context, pages: Sequence[Page], most: int | None = None) -> Batch:
+        """What the rows of these pages came to; of the first pages, where all need over ``most`` by-id reads.
 
         Raises ``Transient`` or ``Refused`` when by-id reads fail too often for it to be the records' fault.
         """
         rows, anonymous = _identified(context.resource, pages)
-        seen = BitMap64(rows)
         moved = await self._moved(context, rows)
+        covered = _covered(context.resource, pages, moved, most)
+        if covered < len(pages):
+            rows, anonymous = _identified(context.resource, pages[:covered])
+            moved = [one for one in moved if one.source.row_id in rows]
+        seen = BitMap64(rows)
         results = await self._read_all(context, moved)
         metrics.count_rows(self._id, context.resource.name, len(rows), len(moved))
         ghosts = [m.source.row_id for m, found in zip(moved, results, strict=True) if found is None]
         for row_id in ghosts:
             seen.discard(row_id)
         return Batch(
+            pages=covered,
             observations=tuple(found for found in results if found is not None),
             seen=seen,
             ghosts=len(ghosts),
@@ -263,6 +272,19 @@ def _identified(resource: Resource, pages: Sequence[Page]) -> tuple[dict[int, Ro
                 troubles.append(_anonymous(resource, page, row.place, "its id is out of range"))
         troubles += [_anonymous(resource, page, bad.place, bad.reason) for bad in page.bad_rows]
     return rows, troubles
+
+
+def _covered(resource: Resource, pages: Sequence[Page], moved: Sequence[Moved], most: int | None) -> int:
+    """How many of the pages can be read with ``most`` by-id reads, one at least."""
+    if most is None or resource.by_id is None or resource.details == "never" or len(moved) <= most:
+        return len(pages)
+    ids = {str(one.source.row_id) for one in moved}
+    reads = 0
+    for number, page in enumerate(pages):
+        reads += len(page.row_ids & ids)
+        if reads > most and number:
+            return number
+    return len(pages)
 
 
 def _anonymous(resource: Resource, page: Page, place: int, reason: str) -> Trouble:

@@ -157,7 +157,7 @@ class Capture:
             integration_id=integration.id,
             db=self._db,
             lease=held.lease,
-            pages=Pages(client),
+            pages=Pages(client, at_once=config.parallel_reads),
             rows=Rows(integration.id, self._db, client, normaliser, parallel_reads=config.parallel_reads),
             changes=Changes(self._identity, self._keys.hasher, publisher, models),
             prover=Prover(
@@ -167,7 +167,7 @@ class Capture:
                 confirm_seconds=config.confirm_seconds,
             ),
             guard=guard,
-            calls=lambda: self._meter.spent,
+            calls=lambda: self._meter.here,
         )
         by_id = ById(client, normaliser, parallel_reads=config.parallel_reads)
         pace = Pace(

@@ -8,8 +8,10 @@ that can have a request in it, the last one: it was given before the window's en
 counted when it was given. What is not covered: a request that takes longer than the allowance to arrive,
 and a database clock set forward by someone.
 
-**Lanes.** Polls are spaced evenly (GCRA with a small burst) and stop at 90 % of the limit; commands wait
-only at the limit itself, and while one waits no poll is granted.
+**Lanes.** Polls are spaced evenly (GCRA with a small burst) and stop at 90 % of the limit; commands go before
+them: while one waits, polls get a quarter of the limit at most, one by one at an even distance. That share is
+theirs whatever the commands do: where any poll was granted within the window, commands stop short of it. So a
+stream of commands slows the polls down and never stops them.
 """
 
 import asyncio
@@ -28,6 +30,9 @@ _LIFE_SECONDS = 1.0
 _ARRIVAL_SECONDS = 1.5
 _MARGIN = 0.01
 _RESERVE = 0.10
+_POLL_SHARE = 0.25
+# Of the polls' share, so much is kept free for the next of them, however much they had lately.
+_KEPT_FREE = 0.04
 _CHUNK_SECONDS = 0.1
 _BURST_SECONDS = 1.0
 _LONGEST_SLEEP_SECONDS = 2.0
@@ -54,6 +59,11 @@ class Terms(Struct, frozen=True, kw_only=True):
         return max(1, math.floor(self.limit * (1 - _RESERVE)))
 
     @property
+    def poll_share(self) -> int:
+        """What polls get per window, however many commands there are."""
+        return max(1, math.floor(self.limit * _POLL_SHARE))
+
+    @property
     def cover_seconds(self) -> float:
         """From a grant to the last arrival of a request that it covers."""
         return self.life_seconds + self.arrival_seconds
@@ -77,6 +87,8 @@ class State(Struct, frozen=True, kw_only=True):
     """The sum of the grants that still count."""
     frees_at: float
     """When the first of them stops counting; infinity when there is none."""
+    polls: int = 0
+    """How many of ``used`` were granted to polls."""
     poll_due_at: float = -math.inf
     command_waits_until: float = -math.inf
     paused_until: float = -math.inf
@@ -94,15 +106,30 @@ def decide(terms: Terms, state: State, lane: Lane, wanted: int) -> Decision:
     """How many of ``wanted`` requests may be granted now. Pure: the whole policy stands here."""
     if state.now < state.paused_until:
         return Decision(granted=0, wait_seconds=state.paused_until - state.now)
-    cap = terms.limit if lane == "command" else terms.poll_limit
-    free = min(wanted, cap - state.used)
-    if free < 1:
-        return Decision(granted=0, wait_seconds=max(0.001, state.frees_at - state.now))
+    share_left = terms.poll_share - state.polls
+    full = Decision(granted=0, wait_seconds=max(0.001, state.frees_at - state.now))
     if lane == "command":
-        return Decision(granted=free)
-    if state.now < state.command_waits_until:
-        return Decision(granted=0, wait_seconds=state.command_waits_until - state.now)
-    return _paced(terms, state, free)
+        # Where nothing polls, there is nothing to be left for it.
+        left = max(share_left, math.ceil(terms.poll_share * _KEPT_FREE)) if state.polls else 0
+        free = min(wanted, terms.limit - left - state.used)
+        return full if free < 1 else Decision(granted=free)
+    command_waits = state.now < state.command_waits_until
+    free = min(wanted, terms.poll_limit - state.used)
+    if free > 0 and not command_waits:
+        return _paced(terms, state, free)
+    if state.used < terms.limit and (command_waits or share_left > 0):
+        return _shared(terms, state)
+    return full
+
+
+def _shared(terms: Terms, state: State) -> Decision:
+    """One poll of the share that commands leave, where the last is long enough ago."""
+    distance = (terms.window_seconds + terms.cover_seconds) / terms.poll_share
+    # ``poll_due_at`` lies one spacing after the last poll.
+    due_at = state.poll_due_at + distance - terms.poll_spacing_seconds
+    if state.now < due_at:
+        return Decision(granted=0, wait_seconds=due_at - state.now)
+    return Decision(granted=1, poll_due_at=state.now + terms.poll_spacing_seconds)
 
 
 def _paced(terms: Terms, state: State, free: int) -> Decision:
@@ -117,6 +144,22 @@ def _paced(terms: Terms, state: State, free: int) -> Decision:
     return Decision(granted=granted, poll_due_at=due_at + granted * spacing)
 
 
+class _InStock:
+    """What one lane of this process was granted and has not sent yet; whoever has the turn asks for more."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.count = 0
+        self.ends_at = 0.0
+
+    def take(self) -> bool:
+        """Take one request, if there is one that may still be sent."""
+        if self.count < 1 or time.monotonic() > self.ends_at:
+            return False
+        self.count -= 1
+        return True
+
+
 class Budget:
     """Fulfils ``bridge.credentials.Budget`` over PostgreSQL; one object per integration and process."""
 
@@ -124,9 +167,7 @@ class Budget:
         self._db = db
         self._integration_id = integration_id
         self._terms = terms
-        self._lanes: dict[Lane, asyncio.Lock] = {"command": asyncio.Lock(), "poll": asyncio.Lock()}
-        self._stock = 0
-        self._stock_ends_at = 0.0
+        self._lanes: dict[Lane, _InStock] = {"command": _InStock(), "poll": _InStock()}
         self._commands_waiting = 0
 
     async def acquire(self, lane: Lane) -> None:
@@ -134,8 +175,9 @@ class Budget:
         if lane == "command":
             self._commands_waiting += 1
         try:
-            async with self._lanes[lane]:
-                while not self._take(lane):
+            stock = self._lanes[lane]
+            async with stock.turn:
+                while not stock.take():
                     # TrackerRMS may ask for an hour of patience: whoever has it is not stuck.
                     heartbeat.beat()
                     wait_seconds = await self._refill(lane)
@@ -147,16 +189,9 @@ class Budget:
 
     async def pause(self, seconds: float) -> None:
         """Hold every process for ``seconds`` (at most the life of a grant passes until all know it)."""
-        self._stock = 0
+        for stock in self._lanes.values():
+            stock.count = 0
         await self._db.execute(_PAUSE, self._integration_id, self._terms.requests, seconds)
-
-    def _take(self, lane: Lane) -> bool:
-        if self._stock < 1 or time.monotonic() > self._stock_ends_at:
-            return False
-        if lane == "poll" and self._commands_waiting:
-            return False
-        self._stock -= 1
-        return True
 
     async def _refill(self, lane: Lane) -> float:
         """Ask the store once; returns how long to wait before the next time (0: there is stock now)."""
@@ -166,8 +201,8 @@ class Budget:
             decision = await grant(tx, self._integration_id, self._terms, lane, max(1, wanted))
         if decision.granted:
             # What is left of an earlier chunk is forgotten: its life ends sooner than the new one's.
-            self._stock = decision.granted
-            self._stock_ends_at = asked_at + self._terms.life_seconds
+            stock = self._lanes[lane]
+            stock.count, stock.ends_at = decision.granted, asked_at + self._terms.life_seconds
         return decision.wait_seconds
 
 
@@ -183,6 +218,7 @@ RETURNING extract(epoch FROM poll_due_at)::float8 AS poll_due_at,
 _USED = """
 SELECT extract(epoch FROM clock_timestamp())::float8 AS now,
        coalesce(sum(granted), 0)::int AS used,
+       coalesce(sum(granted) FILTER (WHERE lane = 'poll'), 0)::int AS polls,
        coalesce(extract(epoch FROM min(usable_until)), 'infinity')::float8 AS first_until
   FROM budget_grants
  WHERE integration_id = $1 AND usable_until > clock_timestamp() - make_interval(secs => $2)
@@ -195,8 +231,8 @@ WITH forgotten AS (
 ), paced AS (
     UPDATE budgets SET poll_due_at = greatest(poll_due_at, to_timestamp($5)) WHERE integration_id = $1
 )
-INSERT INTO budget_grants (integration_id, usable_until, granted)
-VALUES ($1, clock_timestamp() + make_interval(secs => $3), $2)
+INSERT INTO budget_grants (integration_id, usable_until, granted, lane)
+VALUES ($1, clock_timestamp() + make_interval(secs => $3), $2, $6)
 """
 
 _COMMAND_WAITS = """
@@ -219,6 +255,7 @@ async def grant(tx: Tx, integration_id: str, terms: Terms, lane: Lane, wanted: i
     state = State(
         now=used["now"],
         used=used["used"],
+        polls=used["polls"],
         frees_at=used["first_until"] + terms.window_seconds,
         poll_due_at=row["poll_due_at"],
         command_waits_until=row["command_waits_until"],
@@ -233,6 +270,7 @@ async def grant(tx: Tx, integration_id: str, terms: Terms, lane: Lane, wanted: i
             terms.cover_seconds,
             terms.window_seconds,
             decision.poll_due_at,
+            lane,
         )
     elif lane == "command":
         # It will ask again by then; until it does, polls stand back.

@@ -1,4 +1,4 @@
-"""Hints: records to read by id at once, ahead of the polls, because somebody knows that they changed.
+"""Hints: records to read by id at once, beside the polls, because somebody knows that they changed.
 
 A queue from the command stage (and, one day, from TrackerRMS's own webhooks) to whoever polls the
 integration. A hint is no proof of anything: it only says where to look.
@@ -46,12 +46,19 @@ async def put(tx: Tx, hints: Sequence[Hint]) -> None:
     await tx.execute(f"NOTIFY {CHANNEL}")
 
 
-async def waiting(db: Database, integration_id: str, limit: int) -> list[Queued]:
-    """The first hints of an integration, in their order."""
+async def resources(db: Database, integration_id: str) -> set[str]:
+    """The resources that have hints."""
+    rows = await db.fetch("SELECT DISTINCT resource FROM hints WHERE integration_id = $1", integration_id)
+    return {row[0] for row in rows}
+
+
+async def waiting(db: Database, integration_id: str, resource: str, limit: int) -> list[Queued]:
+    """The first hints of one resource, in their order."""
     rows = await db.fetch(
         "SELECT position, resource, row_id, cause, command_id FROM hints WHERE integration_id = $1 "
-        "ORDER BY position LIMIT $2",
+        "AND resource = $2 ORDER BY position LIMIT $3",
         integration_id,
+        resource,
         limit,
     )
     return [

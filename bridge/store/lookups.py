@@ -101,6 +101,16 @@ async def applications_of(db: Database, candidate: str, job: str) -> list[int]:
     return [row[0] for row in rows]
 
 
+async def named_by_applications(db: Database, integration_id: str, what: str) -> dict[str, int]:
+    """The candidates or the jobs (``what``; the bridge's ids) that applications name, and how many do so."""
+    column = {"candidate": "candidate", "job": "job"}[what]
+    rows = await db.fetch(
+        f"SELECT {column}, count(*) FROM application_pairs WHERE integration_id = $1 GROUP BY {column}",
+        integration_id,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def forget(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
     """These records of ``resource`` are gone from TrackerRMS."""
     if resource == "candidates":

@@ -204,6 +204,15 @@ async def seen(db: Database, scan_id: int) -> tuple[BitMap64, int]:
     return union, sum(len(b) for b in bitmaps) - len(union)
 
 
+async def seen_in(db: Database, scan_id: int, segment: int) -> BitMap64:
+    """Every id a scan saw in one of its lists."""
+    rows = await db.fetch("SELECT seen FROM scan_pages WHERE scan_id = $1 AND segment = $2", scan_id, segment)
+    union = BitMap64()
+    for row in rows:
+        union |= BitMap64.deserialize(row[0])
+    return union
+
+
 async def pages(db: Database, scan_id: int) -> Sequence[tuple[int, int, int]]:
     """The runs of pages (segment, first, last) a scan committed, in order."""
     rows = await db.fetch(

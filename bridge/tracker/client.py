@@ -26,6 +26,7 @@ from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
     CredentialsRefused,
     EmptyBody,
+    NoContent,
     NoCredentials,
     NoRows,
     Refused,
@@ -123,15 +124,19 @@ class Client:
         state: str | None = None,
         updated_after: datetime | None = None,
         number: int = 1,
+        asked: int | None = None,
         lane: Lane | None = None,
     ) -> Page:
         """One page of a list, from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
+
+        ``asked`` is the page number to send as it is, whatever the settings say of the first page and of
+        lists that do not page: for finding that out.
 
         Raises ``Unreadable`` (``EmptyBody``, ``BadJson``, ``NoRows``), ``Refused``, ``AccountFault``,
         ``Unreachable`` or ``Throttled``.
         """
         name, answer = await self.list_answer(
-            resource, state=state, updated_after=updated_after, number=number, lane=lane
+            resource, state=state, updated_after=updated_after, number=number, asked=asked, lane=lane
         )
         by_widget, table = self._by_widget(resource), self.settings[resource]
         try:
@@ -140,7 +145,7 @@ class Client:
             if by_widget:
                 self._widget_reply(name, answer)
             raise type(error)(f"{name}: {error}") from None
-        whole = by_widget or not table.paged
+        whole = asked is None and (by_widget or not table.paged)
         return msgspec.structs.replace(page, has_next=False) if whole else page
 
     async def list_answer(
@@ -150,9 +155,10 @@ class Client:
         state: str | None = None,
         updated_after: datetime | None = None,
         number: int = 1,
+        asked: int | None = None,
         lane: Lane | None = None,
     ) -> tuple[str, Answer]:
-        """Ask for one page of a list; return the call's name and its answer, which is a success.
+        """Ask for one page of a list, as ``pages`` does; return the call's name and its successful answer.
 
         Raises what ``pages`` raises, but ``BadJson`` and ``NoRows``.
         """
@@ -160,8 +166,10 @@ class Client:
         call = self.settings.users_widget if self._by_widget(resource) else table.list
         generation: Generation = "widget" if self._by_widget(resource) else "rest"
         body = call.body
-        if generation == "rest" and table.paged:
-            body = {**(call.body or {}), **self._search(table, state, updated_after), "pageNumber": number}
+        if generation == "rest" and (table.paged or table.updated_after or asked is not None):
+            sent = number - 1 + self.settings.first_page if asked is None else asked
+            page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
+            body = {**(call.body or {}), **self._search(table, state, updated_after), **page_of}
         get = call.method == "GET"
         answer = await self.request(
             call.method,
@@ -332,6 +340,6 @@ def _headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, s
 def _check(name: str, answer: Answer) -> None:
     """Raise unless the answer is a success."""
     if answer.status == 204:
-        raise EmptyBody(f"{name} answered 204, without a body")
+        raise NoContent(f"{name} answered 204, without a body")
     if answer.status not in _SUCCESS:
         raise Refused(f"{name} answered {answer.status}", answer.status)

@@ -24,6 +24,14 @@ class Findings:
         """The findings, in the order in which they were made."""
         return tuple(self._found.values())
 
+    def has(self, assumption: str) -> bool:
+        """Return whether something was found out about it."""
+        return assumption in self._found
+
+    def is_configured(self, key: str) -> bool:
+        """Return whether the operator has set a key."""
+        return _dug(self._configured, key) is not None
+
     def prove(self, assumption: str, evidence: str, key: str | None = None, value: Any = None) -> None:
         """Note that the account is as assumed."""
         self._note(assumption, "proved", evidence, key, value)

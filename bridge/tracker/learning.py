@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
-from bridge.tracker import layouts, pages, presence, resources
+from bridge.tracker import date_facts, layouts, list_facts, pages, presence, resources
 from bridge.tracker.client import Client, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
@@ -82,6 +82,7 @@ class Learner:
         self._client = client
         self._findings = Findings(client, configured, where, adopting=adopting)
         self._samples: dict[ResourceName, Sample] = {}
+        self._times: dict[str, list[Any]] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
         """Ask the account about these resources.
@@ -111,12 +112,17 @@ class Learner:
 
     async def _resource(self, name: ResourceName, now: datetime) -> None:
         await self._list(name)
+        await list_facts.learn(self._client, self._findings, name, self._client.settings[name].states[0])
         rows = {state: await self._first_page(name, state) for state in self._client.settings[name].states}
         if name == "jobs":
             await self._states(rows)
         details = await self._by_id(name, [row for found in rows.values() for row in found])
-        self._samples[name] = Sample(rows=rows, details=details)
+        self._samples[name] = sample = Sample(rows=rows, details=details)
         self._presence(name)
+        found = [row.decode() for row in sample.all_rows]
+        fields = self._client.settings[name].fields
+        self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
+        date_facts.learn(self._client, self._findings, self._times)
         state = next((state for state, found in rows.items() if found), None)
         if self._client.settings[name].updated_after and state in rows:
             await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)

@@ -13,6 +13,13 @@ charset = "windows-1252"            # of every answer, whatever it declares
 job_state_from = "record"           # or "list": where a job's list and its own dates disagree
 [integrations.tracker.states]       # the words that ask for the lists of jobs; "" = not asked for
 won = "filled"
+first_page = 0                      # or 1: the number of a list's first page
+page_number = "pageNumber"          # the request's key that names the page
+page_size = 10                      # rows of a full page
+[integrations.tracker.paged]        # whether a list takes a page number, or answers with all rows at once
+users = false
+[integrations.tracker.list_end]     # what comes after the last page: "empty" | "repeats_last" | "wraps" |
+users = "repeats_last"              # "refused" (204, 400, 404, 416)
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
@@ -52,6 +59,7 @@ from bridge.tracker.shapes import (
     Door,
     Fields,
     KeyCase,
+    ListEnd,
     Maps,
     Read,
     Resource,
@@ -84,6 +92,8 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "fields": _fields,
         "details": _details,
         "volatile": _volatile,
+        "paged": _paged,
+        "list_end": _list_end,
         "writes": _writes,
         "actions": _actions,
         "maps": _maps,
@@ -99,6 +109,9 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "decimal_mark": lambda value, key: _choice(value, get_args(DecimalMark), key),
         "charset": _charset,
         "job_state_from": lambda value, key: _choice(value, ("auto", "list", "record"), key),
+        "first_page": _first_page,
+        "page_number": _text,
+        "page_size": _page_size,
     }
     settings = defaults
     for key, value in raw.items():
@@ -269,6 +282,35 @@ def _volatile(settings: Resources, raw: Mapping[str, Any], where: str) -> Resour
         names = frozenset(_texts(value, f"{where}.{key}"))
         settings = _with_resource(settings, structs.replace(resource, volatile=names))
     return settings
+
+
+def _paged(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    for key, value in raw.items():
+        resource = _resource(settings, key, f"{where}.{key}", "list")
+        if not isinstance(value, bool):
+            raise ConfigError(f"{where}.{key}: must be true or false")
+        settings = _with_resource(settings, structs.replace(resource, paged=value))
+    return settings
+
+
+def _list_end(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    for key, value in raw.items():
+        resource = _resource(settings, key, f"{where}.{key}", "list")
+        end = _choice(value, get_args(ListEnd), f"{where}.{key}")
+        settings = _with_resource(settings, structs.replace(resource, list_end=end))
+    return settings
+
+
+def _first_page(value: Any, where: str) -> int:
+    if type(value) is not int or value not in (0, 1):
+        raise ConfigError(f"{where}: must be 0 or 1")
+    return value
+
+
+def _page_size(value: Any, where: str) -> int:
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{where}: must be a whole number from 1")
+    return value
 
 
 def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:

@@ -50,6 +50,7 @@ class Page(Struct, frozen=True, kw_only=True):
     """One page: ``number`` from 1; ``total_count`` and ``page_size`` where the answer says them.
 
     ``has_next`` is the answer's own word, else follows from its totals, else from whether there are rows.
+    ``says_more`` is the same without the last: ``None`` where the answer says nothing.
     """
 
     rows: tuple[Row, ...]
@@ -58,6 +59,17 @@ class Page(Struct, frozen=True, kw_only=True):
     total_count: int | None
     page_size: int | None
     has_next: bool
+    says_more: bool | None = None
+
+    @property
+    def row_ids(self) -> frozenset[str]:
+        """The ids of its rows."""
+        return frozenset(row.remote_id for row in self.rows)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has, those without a usable id among them."""
+        return len(self.rows) + len(self.bad_rows)
 
 
 class PageDecoder:
@@ -88,13 +100,15 @@ class PageDecoder:
                 rows.append(row)
             else:
                 bad_rows.append(row)
+        more = _says_more(envelope, number)
         return Page(
             rows=tuple(rows),
             bad_rows=tuple(bad_rows),
             number=number,
             total_count=_count(envelope, *_TOTALS),
             page_size=_count(envelope, "pageSize"),
-            has_next=_has_next(envelope, number, bool(raw_rows)),
+            has_next=bool(raw_rows) if more is None else more,
+            says_more=more,
         )
 
     def _split(self, body: bytes) -> tuple[dict[str, Any], list[Any]]:
@@ -220,7 +234,7 @@ def _count(envelope: Mapping[str, Any], *keys: str) -> int | None:
     return None
 
 
-def _has_next(envelope: Mapping[str, Any], number: int, any_rows: bool) -> bool:
+def _says_more(envelope: Mapping[str, Any], number: int) -> bool | None:
     said = envelope.get("hasNextPage")
     if isinstance(said, bool):
         return said
@@ -230,4 +244,4 @@ def _has_next(envelope: Mapping[str, Any], number: int, any_rows: bool) -> bool:
     total, size = _count(envelope, *_TOTALS), _count(envelope, "pageSize")
     if total is not None and size:
         return number * size < total
-    return any_rows
+    return None

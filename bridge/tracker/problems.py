@@ -5,6 +5,7 @@
     ├── EffectUnknown      a write was sent and its answer lost: read back, never blindly repeat
     ├── Unreadable         answered 2xx with something that is no page and no record
     │   ├── EmptyBody
+    │   │   └── NoContent  204
     │   ├── BadJson
     │   └── NoRows         JSON, without the rows where the table says they are
     └── AccountFault       the account's settings need a person; shown, and tried again slowly
@@ -38,6 +39,10 @@ class Unreadable(Transient):
 
 class EmptyBody(Unreadable):
     """200 with nothing in it, which TrackerRMS does now and then."""
+
+
+class NoContent(EmptyBody):
+    """204 where a page was asked for."""
 
 
 class BadJson(Unreadable):

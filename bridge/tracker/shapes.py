@@ -20,6 +20,9 @@ Details = Literal["moved", "never", "always"]
 Via = Literal["rest", "widget"]
 Chosen = Literal["rest", "widget", "off"]
 KeyCase = Literal["camel", "pascal", "lower", "snake"]
+ListEnd = Literal["empty", "repeats_last", "wraps", "refused"]
+"""What is answered beyond a list's last page: no rows, the last page again, the first page, or a refusal
+(204, 400, 404, 416)."""
 Door = Literal["rest", "create", "column"]
 """How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or
 in a column of its ``updateRecord``."""
@@ -90,6 +93,8 @@ class Resource(Struct, frozen=True, kw_only=True):
     by_id: Call | None = None
     updated_after: bool = True
     paged: bool = True
+    """Whether the list takes a page number; one that does not answers with all its rows at once."""
+    list_end: ListEnd = "empty"
     volatile: frozenset[str] = frozenset()
     """Row keys that move by themselves; a fingerprint leaves them out."""
     details: Details = "moved"
@@ -176,6 +181,12 @@ class Resources(Struct, frozen=True, kw_only=True):
     job_state_from: Literal["auto", "list", "record"] = "auto"
     gone_statuses: frozenset[int] = frozenset({204, 404})
     key_case: KeyCase = "camel"
+    first_page: int = 1
+    """The number of a list's first page: 0 or 1."""
+    page_number: str = "pageNumber"
+    """The request's key that names the page."""
+    page_size: int = 10
+    """How many rows a full page has, where the list itself does not show it."""
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]

@@ -146,7 +146,7 @@ async def unchanged(settings: Config, rows: int) -> None:
         client = MemoryClient(rows)
         walk, context, _ = await walk_of(installed, client, 50)
         # The first load writes the rows; its events are of no interest here.
-        walk._pace = msgspec.structs.replace(walk._pace, silent=True)
+        walk.pace = msgspec.structs.replace(walk.pace, silent=True)
         began = time.monotonic()
         await scan(installed, walk, context, "initial")
         print(f"  (first load of {rows:,} records, silent: {time.monotonic() - began:.0f} s)", flush=True)

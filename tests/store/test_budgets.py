@@ -1,6 +1,7 @@
 """The budget: never over the limit in any window, polls evenly, commands first."""
 
 import asyncio
+import itertools
 import math
 import time
 from collections import deque
@@ -23,7 +24,8 @@ class Ledger:
     """The budget's rows, in memory and under a simulated clock: what ``decide`` is asked with."""
 
     def __init__(self, terms: Terms) -> None:
-        self.terms, self.poll_due_at, self.grants = terms, -math.inf, deque[tuple[float, int]]()
+        self.terms, self.poll_due_at, self.grants = terms, -math.inf, deque[tuple[float, int, Lane]]()
+        self.command_waits_until = -math.inf
 
     def ask(self, now: float, lane: Lane, wanted: int) -> budgets.Decision:
         while self.grants and self.grants[0][0] <= now - self.terms.window_seconds:
@@ -33,16 +35,20 @@ class Ledger:
             self.terms,
             State(
                 now=now,
-                used=sum(n for _, n in counted),
-                frees_at=min((until for until, _ in counted), default=math.inf) + self.terms.window_seconds,
+                used=sum(n for _, n, _ in counted),
+                polls=sum(n for _, n, granted_to in counted if granted_to == "poll"),
+                frees_at=min((end for end, _, _ in counted), default=math.inf) + self.terms.window_seconds,
                 poll_due_at=self.poll_due_at,
+                command_waits_until=self.command_waits_until,
             ),
             lane,
             wanted,
         )
         if decision.granted:
-            self.grants.append((now + self.terms.cover_seconds, decision.granted))
+            self.grants.append((now + self.terms.cover_seconds, decision.granted, lane))
             self.poll_due_at = max(self.poll_due_at, decision.poll_due_at)
+        elif lane == "command":
+            self.command_waits_until = now + min(decision.wait_seconds, 2.0) + self.terms.life_seconds
         return decision
 
 
@@ -94,9 +100,9 @@ def test_a_poller_that_always_asks_gets_most_of_the_limit_evenly(requests: int) 
 
 def test_polls_leave_a_tenth_for_commands() -> None:
     terms = Terms(requests=600)
-    state = State(now=1000.0, used=terms.poll_limit, frees_at=1010.0)
+    state = State(now=1000.0, used=terms.poll_limit, polls=terms.poll_limit, frees_at=1010.0)
     assert decide(terms, state, "poll", 1).granted == 0
-    assert decide(terms, state, "command", 100).granted == terms.limit - terms.poll_limit >= 59
+    assert decide(terms, state, "command", 100).granted >= 0.09 * terms.limit
 
 
 def test_a_command_waits_only_at_the_limit_and_no_longer_than_needed() -> None:
@@ -105,11 +111,43 @@ def test_a_command_waits_only_at_the_limit_and_no_longer_than_needed() -> None:
     assert decide(terms, full, "command", 1) == budgets.Decision(granted=0, wait_seconds=10.0)
 
 
-def test_while_a_command_waits_no_poll_is_granted() -> None:
+def test_while_a_command_waits_no_poll_is_granted_beyond_the_share_of_polls() -> None:
     terms = Terms(requests=600)
-    state = State(now=1000.0, used=0, frees_at=math.inf, command_waits_until=1001.0)
+    state = State(
+        now=1000.0, used=200, polls=200, frees_at=1030.0, poll_due_at=999.9, command_waits_until=1001.0
+    )
     assert decide(terms, state, "poll", 1).granted == 0
     assert decide(terms, state, "command", 1).granted == 1
+
+
+def test_commands_without_end_leave_polls_their_share() -> None:
+    ledger, now = Ledger(Terms(requests=600)), 0.0
+    granted: dict[Lane, list[float]] = {"command": [], "poll": []}
+    while now < 300:
+        for lane in granted:
+            granted[lane] += [now] * ledger.ask(now, lane, 1).granted
+        now += 0.02
+    late = {lane: [at for at in found if at > 120] for lane, found in granted.items()}
+    assert len(late["poll"]) >= 0.9 * 3 * ledger.terms.poll_share
+    assert len(late["command"]) >= 0.9 * 3 * (ledger.terms.limit - ledger.terms.poll_share)
+    # Nor do they wait long for each.
+    assert max(b - a for a, b in itertools.pairwise(late["poll"])) < 2
+
+
+def test_commands_that_begin_beside_busy_polls_do_not_stop_them() -> None:
+    ledger, now, polls = Ledger(Terms(requests=600)), 0.0, list[float]()
+    while now < 200:
+        polls += [now] * ledger.ask(now, "poll", 1).granted
+        if now > 70:
+            ledger.ask(now, "command", 1)
+        now += 0.02
+    assert max(b - a for a, b in itertools.pairwise(polls)) < 2
+
+
+def test_where_nothing_polls_commands_have_it_all() -> None:
+    terms = Terms(requests=600)
+    state = State(now=1000.0, used=500, frees_at=1010.0)
+    assert decide(terms, state, "command", 1000).granted == terms.limit - 500
 
 
 def test_a_pause_holds_both_lanes() -> None:

@@ -1,19 +1,20 @@
-"""What is read next: polls, then what was approved, then first loads, then sweeps; and nobody starves."""
+"""What is read next: every resource by itself, its hints, polls and background in turn; nothing starves."""
 
 from typing import Any
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.capture.schedule import ORDER, Standing, Task, Wait, choose
+from bridge.capture.schedule import ORDER, Standing, Task, Work, due, idle_seconds
 from bridge.tracker import resources
 
 few = settings(max_examples=50, deadline=None)
 NOW = 1000.0
 LATER, EARLIER = NOW + 60, NOW - 60
+BACKGROUND = ("load", "sweep", "delete")
 
 moments = st.sampled_from([0.0, EARLIER, NOW - 1, NOW, NOW + 1, LATER])
+works = st.sampled_from([None, "hints", "poll", "load", "sweep", "delete"])
 standings = st.dictionaries(
     st.sampled_from(ORDER),
     st.builds(
@@ -21,11 +22,16 @@ standings = st.dictionaries(
         incremental=st.booleans(),
         loaded=st.booleans(),
         scanning=st.booleans(),
+        hinted=st.booleans(),
+        waits=st.booleans(),
         poll_due_at=moments,
         sweep_due_at=moments,
         blocked_until=moments,
+        hints_blocked_until=moments,
         background_blocked_until=moments,
         approved=st.booleans(),
+        doing=works,
+        did=works,
     ),
 )
 Standings = dict[str, Standing]
@@ -37,25 +43,38 @@ def idle(**given: object) -> Standing:
     return Standing(**(known | given))
 
 
-def chosen(found: Standings, now: float = NOW, background_by: float = float("inf")) -> tuple[str, str]:
-    """The work and the resource of the next step."""
-    task = choose(found, now, background_by)
-    assert isinstance(task, Task)
-    return task.work, task.resource
+def chosen(found: Standings, now: float = NOW) -> dict[str, Work]:
+    """The work that may begin, by resource."""
+    return {task.resource: task.work for task in due(found, now)}
 
 
 def test_every_resource_has_a_place_in_the_order() -> None:
     assert set(ORDER) == set(resources.DEFAULT.resources)
 
 
-def test_the_poll_that_is_longest_overdue_goes_first() -> None:
+def test_the_polls_of_all_resources_begin_side_by_side() -> None:
     found = {"jobs": idle(poll_due_at=NOW), "candidates": idle(poll_due_at=NOW - 5), "users": idle()}
-    assert chosen(found) == ("poll", "candidates")
+    assert chosen(found) == {"jobs": "poll", "candidates": "poll"}
 
 
-def test_the_statuses_are_polled_first_of_all_at_the_start() -> None:
-    fresh = {name: Standing(incremental=name not in ("users", "statuses")) for name in ORDER}
-    assert chosen(fresh) == ("poll", "statuses")
+def test_a_resource_that_is_being_read_is_left_alone_and_holds_up_no_other() -> None:
+    found = {"candidates": idle(poll_due_at=0.0, doing="poll"), "applications": idle(poll_due_at=NOW)}
+    assert chosen(found) == {"applications": "poll"}
+
+
+def test_hints_polls_and_the_background_of_a_resource_take_turns() -> None:
+    busy = idle(hinted=True, poll_due_at=0.0, scanning=True)
+    seen: list[Work] = []
+    for _ in range(6):
+        (task,) = due({"candidates": busy}, NOW)
+        seen.append(task.work)
+        busy.did = task.work
+    assert seen == ["hints", "poll", "sweep"] * 2
+
+
+def test_what_must_be_read_after_another_waits_for_it() -> None:
+    found = {"applications": idle(poll_due_at=0.0, loaded=False, waits=True)}
+    assert chosen(found) == {}
 
 
 def test_what_a_person_approved_goes_before_loads_and_sweeps() -> None:
@@ -64,7 +83,7 @@ def test_what_a_person_approved_goes_before_loads_and_sweeps() -> None:
         "candidates": idle(scanning=True),
         "applications": idle(approved=True),
     }
-    assert chosen(found) == ("delete", "applications")
+    assert chosen(found) == {"applications": "delete"}
 
 
 def test_first_loads_go_before_sweeps_one_after_the_other() -> None:
@@ -73,112 +92,115 @@ def test_first_loads_go_before_sweeps_one_after_the_other() -> None:
         "candidates": idle(loaded=False),
         "applications": idle(loaded=False, scanning=True),
     }
-    assert chosen(found) == ("load", "candidates")
+    assert chosen(found) == {"candidates": "load"}
 
 
 def test_a_sweep_under_way_is_finished_before_another_begins() -> None:
     found = {"jobs": idle(sweep_due_at=0.0), "candidates": idle(scanning=True)}
-    assert chosen(found) == ("sweep", "candidates")
+    assert chosen(found) == {"candidates": "sweep"}
+    assert chosen({**found, "candidates": idle(scanning=True, doing="sweep")}) == {}
 
 
 def test_the_sweep_that_is_longest_due_begins() -> None:
     found = {"jobs": idle(sweep_due_at=NOW - 1), "candidates": idle(sweep_due_at=NOW - 2)}
-    assert chosen(found) == ("sweep", "candidates")
+    assert chosen(found) == {"candidates": "sweep"}
 
 
 def test_what_is_read_whole_is_neither_loaded_nor_swept() -> None:
-    found = {"users": idle(incremental=False, loaded=False, sweep_due_at=0.0)}
-    assert choose(found, NOW) == Wait(seconds=LATER - NOW)
+    found = {"users": Standing(incremental=False, poll_due_at=LATER, sweep_due_at=0.0)}
+    assert chosen(found) == {}
+    assert idle_seconds(found, NOW) == LATER - NOW
 
 
-def test_a_blocked_resource_is_left_alone_until_its_time() -> None:
-    blocked = {"blocked_until": NOW + 3, "background_blocked_until": NOW + 4}
-    found = {"jobs": idle(loaded=False, poll_due_at=0.0, approved=True, **blocked)}
-    assert choose(found, NOW) == Wait(seconds=3.0)
-    assert chosen(found, NOW + 3) == ("poll", "jobs")
+def test_a_resource_in_trouble_waits_and_holds_up_no_other() -> None:
+    blocked = {"blocked_until": NOW + 3, "background_blocked_until": NOW + 3, "hints_blocked_until": NOW + 3}
+    found = {"jobs": idle(loaded=False, poll_due_at=0.0, approved=True, hinted=True, **blocked)}
+    assert chosen(found) == {}
+    assert idle_seconds(found, NOW) == 3.0
+    assert chosen({**found, "candidates": idle(loaded=False)}) == {"candidates": "load"}
 
 
-def test_polls_go_on_while_the_background_is_blocked_and_the_other_way_round() -> None:
+def test_polls_and_the_background_of_a_resource_are_blocked_apart() -> None:
     found = {"jobs": idle(loaded=False, poll_due_at=0.0, background_blocked_until=NOW + 3)}
-    assert chosen(found, background_by=NOW) == ("poll", "jobs")
+    assert chosen(found) == {"jobs": "poll"}
     found = {"jobs": idle(loaded=False, poll_due_at=0.0, blocked_until=NOW + 3)}
-    assert chosen(found) == ("load", "jobs")
-
-
-def test_a_background_step_that_waited_too_long_goes_before_the_polls() -> None:
-    found = {"jobs": idle(poll_due_at=0.0), "candidates": idle(loaded=False)}
-    assert chosen(found, background_by=NOW + 1) == ("poll", "jobs")
-    assert chosen(found, background_by=NOW) == ("load", "candidates")
-
-
-def test_without_any_background_work_the_polls_go_on() -> None:
-    assert chosen({"jobs": idle(poll_due_at=0.0)}, background_by=NOW) == ("poll", "jobs")
+    assert chosen(found) == {"jobs": "load"}
 
 
 def test_with_nothing_to_read_it_looks_again_in_a_second() -> None:
-    assert choose({}, NOW) == Wait(seconds=1.0)
-
-
-@few
-@given(standings, st.booleans())
-def test_only_what_is_due_and_not_blocked_is_chosen(found: Standings, patient: bool) -> None:
-    task = choose(found, NOW, float("inf") if patient else NOW)
-    if isinstance(task, Wait):
-        return
-    standing = found[task.resource]
-    assert (standing.blocked_until if task.work == "poll" else standing.background_blocked_until) <= NOW
-    assert {
-        "poll": standing.poll_due_at <= NOW or (standing.scanning and not standing.incremental),
-        "delete": standing.approved,
-        "load": standing.incremental and not standing.loaded,
-        "sweep": standing.incremental
-        and standing.loaded
-        and (standing.scanning or standing.sweep_due_at <= NOW),
-    }[task.work]
+    assert (due({}, NOW), idle_seconds({}, NOW)) == ([], 1.0)
 
 
 @few
 @given(standings)
-def test_polls_go_before_deletions_before_loads_before_sweeps(found: Standings) -> None:
-    task = choose(found, NOW)
-    rank = ["poll", "delete", "load", "sweep"]
-    if isinstance(task, Task):
-        without = {name: msgspec.structs.replace(s, poll_due_at=LATER) for name, s in found.items()}
-        then = choose(without, NOW)
-        assert isinstance(then, Wait) or rank.index(task.work) <= rank.index(then.work)
+def test_only_what_is_due_and_not_blocked_is_chosen(found: Standings) -> None:
+    tasks = due(found, NOW)
+    for task in tasks:
+        standing = found[task.resource]
+        assert standing.doing is None
+        assert not standing.waits
+        blocked = {"poll": standing.blocked_until, "hints": standing.hints_blocked_until}
+        assert blocked.get(task.work, standing.background_blocked_until) <= NOW
+        assert {
+            "hints": standing.hinted,
+            "poll": standing.poll_due_at <= NOW or (standing.scanning and not standing.incremental),
+            "delete": standing.approved,
+            "load": standing.incremental and not standing.loaded,
+            "sweep": standing.incremental
+            and standing.loaded
+            and (standing.scanning or standing.sweep_due_at <= NOW),
+        }[task.work]
+    running = [s for s in found.values() if s.doing in BACKGROUND]
+    assert len([task for task in tasks if task.work in BACKGROUND]) <= (0 if running else 1)
 
 
 @few
 @given(standings)
 def test_a_wait_ends_when_something_is_due_and_not_after(found: Standings) -> None:
-    wait = choose(found, NOW)
-    if isinstance(wait, Wait) and found:
-        assert wait.seconds > 0
-        assert isinstance(choose(found, NOW + wait.seconds), Task)
-        assert isinstance(choose(found, NOW + wait.seconds * 0.99), Wait)
+    if due(found, NOW) or any(standing.doing for standing in found.values()):
+        return
+    wait = idle_seconds(found, NOW)
+    if all(standing.waits for standing in found.values()):
+        assert wait == 1.0
+        return
+    assert wait > 0
+    assert due(found, NOW + wait)
+    assert not due(found, NOW + wait * 0.99)
 
 
 @few
-@given(st.floats(0.1, 30.0), st.floats(0.1, 30.0))
-def test_nothing_starves_however_slow_the_polls(poll_takes: float, step_takes: float) -> None:
+@given(st.floats(0.1, 30.0), st.floats(0.1, 30.0), st.floats(0.1, 30.0))
+def test_nothing_starves_however_slow_the_others(poll: float, step: float, hints: float) -> None:
+    takes: dict[Work, float] = {"poll": poll, "hints": hints, "load": step, "sweep": step, "delete": step}
     found = {name: Standing(incremental=name not in ("users", "statuses")) for name in ORDER}
-    now, background_by, steps, done = 0.0, 15.0, dict.fromkeys(ORDER, 0), set()
-    for _ in range(400):
-        task = choose(found, now, background_by)
-        if isinstance(task, Wait):
-            now += task.seconds
-            continue
-        standing, started = found[task.resource], now
-        if task.work == "poll":
-            now += poll_takes
-            standing.poll_due_at = started + 15.0
-        else:
-            now += step_takes
-            background_by = now + 15.0
-            steps[task.resource] += 1
+    now, steps, done = 0.0, dict.fromkeys(ORDER, 0), list[tuple[float, Task]]()
+    ends: list[tuple[float, Task]] = []
+    while now < 4000:
+        for standing in found.values():
+            standing.hinted = True
+        for task in due(found, now):
+            found[task.resource].doing = task.work
+            ends.append((now + takes[task.work], task))
+        ends.sort(key=lambda end: end[0])
+        now, task = ends.pop(0)
+        _end(found[task.resource], task, now, steps)
+        done.append((now, task))
+    for work, names in {
+        "hints": ORDER,
+        "poll": ORDER,
+        "sweep": ("jobs", "candidates", "applications"),
+    }.items():
+        for name in names:
+            assert len([1 for at, task in done if at > 1000 and task == Task(work=work, resource=name)]) > 2
+
+
+def _end(standing: Standing, task: Task, now: float, steps: dict[str, int]) -> None:
+    standing.did, standing.doing = standing.doing, None
+    if task.work == "poll":
+        standing.poll_due_at = now + 15.0
+    elif task.work in BACKGROUND:
+        steps[task.resource] += 1
+        standing.scanning = steps[task.resource] % 3 != 0
+        if not standing.scanning:
             standing.sweep_due_at = now + 60.0
-            standing.scanning = steps[task.resource] % 3 != 0
-            standing.loaded = standing.loaded or not standing.scanning
-        done.add((task.work, task.resource))
-    assert {resource for work, resource in done if work == "poll"} == set(ORDER)
-    assert {r for work, r in done if work == "sweep"} == {"jobs", "candidates", "applications"}
+        standing.loaded = standing.loaded or not standing.scanning

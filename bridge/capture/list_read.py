@@ -1,0 +1,175 @@
+"""How far one read of one list came, and whether a page ends it. Pure.
+
+A list ends with the page that says so, and else with the first page that brings nothing new: naturally where
+that page is empty or short, where all rows that the list counts have been seen, or where the account's
+settings say what comes after the end. Otherwise the read ends with a flaw, for nobody knows what it left out.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from bridge.tracker.pages import Page
+from bridge.tracker.shapes import Resource
+
+_MOST_ID = 2**63 - 1
+_SLACK_PAGES = 20
+_SLACK_ROWS = 1_000
+_SLACK_UNCOUNTED = 100_000
+ROUND = frozenset({50, 80, 100, 150, 200, 250, 300, 400, 500, 750, 1000, 1500, 2000, 2500, 5000, 10_000})
+"""Where searches like to stop; so do those that stop at a multiple of 10,000."""
+_ROUND_WHOLE = frozenset({10, 20, 25, 30, 40})
+
+
+class Paging(Struct, frozen=True, kw_only=True):
+    """What is believed of an account's pages: the number of the first one, and the rows of a full one."""
+
+    first_page: int
+    page_size: int
+
+
+class ListRead:
+    """One read of one list, in order. ``before``: how many records of it are known from earlier reads.
+
+    ``seen`` holds the ids read so far; a read that a restart interrupted begins with those of the ledger.
+    """
+
+    def __init__(
+        self,
+        resource: Resource,
+        paging: Paging,
+        *,
+        before: int = 0,
+        seen: BitMap64 | None = None,
+        pages: int = 0,
+    ) -> None:
+        self.seen = BitMap64() if seen is None else seen
+        self.total: int | None = None
+        self.short: Page | None = None
+        self.last: Page | None = None
+        self._resource = resource
+        self._paging = paging
+        self._before = before
+        self._pages = pages
+        self._listed = len(self.seen)
+        self._first_ids: frozenset[str] = frozenset()
+        self._last_ids: frozenset[str] = frozenset()
+        self._odd: set[frozenset[str]] = set()
+        self._doubts: list[str] = []
+
+    # --- what a page brings ---
+
+    def is_new(self, page: Page) -> bool:
+        """Whether the page has a row that no page before it had; one without a usable id may be one."""
+        if not _ids(page).issubset(self.seen):
+            return True
+        return bool(page.bad_rows) and (not page.rows or page.row_ids not in self._odd)
+
+    def is_cut(self, page: Page, size: int) -> bool:
+        """Whether the page has fewer rows than it should, by the list's own count."""
+        if page.says_more is False or page.row_count >= size or page.total_count is None:
+            return False
+        return self._listed + page.row_count < page.total_count
+
+    def is_full(self, page: Page, size: int) -> bool:
+        """Whether the page has as many rows as a full one."""
+        return page.row_count >= size
+
+    def take(self, page: Page) -> None:
+        """Note a page as read."""
+        ids = _ids(page)
+        self._pages += 1
+        self._listed += page.row_count
+        self.seen |= ids
+        self.total = page.total_count
+        self.last = page
+        if not self._first_ids and page.number == 1:
+            self._first_ids = page.row_ids
+        self._last_ids = page.row_ids
+        if page.bad_rows:
+            self._odd.add(page.row_ids)
+
+    def doubt(self, reason: str) -> None:
+        """Note why the read may lack rows; forgotten where the list's own count proves that it lacks none."""
+        self._doubts.append(reason)
+
+    # --- how it ends ---
+
+    def ends_at(self, page: Page, size: int) -> bool:
+        """Whether a page that brings nothing new is the natural end."""
+        if not page.row_count or self.short is not None or not self.is_full(page, size):
+            return True
+        if page.total_count is not None and len(self.seen) >= page.total_count:
+            return True
+        if self._resource.list_end == "repeats_last":
+            return page.row_ids == self._last_ids
+        return self._resource.list_end == "wraps" and page.row_ids == self._first_ids
+
+    def repeats(self, page: Page) -> str:
+        """Why a page that brings nothing new ends the read with a flaw, and what to set."""
+        name, number = self._resource.name, page.number
+        what = f"page {number} shows no row that the pages before it did not"
+        end = f'if the list ends so, set list_end.{name} = "repeats_last"'
+        if page.row_ids == self._last_ids:
+            what = f"page {number} repeats page {number - 1}"
+        elif page.row_ids == self._first_ids:
+            what, end = (
+                f"page {number} is page 1 again",
+                f'if the list ends so, set list_end.{name} = "wraps"',
+            )
+        if number == 2 and page.row_ids == self._last_ids:
+            end = (
+                f"if this list answers with all rows at once, set paged.{name} = false; if it names the page "
+                "otherwise than pageNumber, set page_number"
+            )
+        return f"{what} and says that there is more: {end} under [integrations.tracker]"
+
+    def beyond_bounds(self, size: int) -> str | None:
+        """Why so long a list is not believed; ``None`` while it may be."""
+        rows, pages = len(self.seen), self._pages
+        counted = max(self.total or 0, self._before)
+        if pages > 3 * -(-max(rows, counted) // max(1, size)) + _SLACK_PAGES:
+            return f"{pages} pages have shown {rows} rows: the list shows rows again and again"
+        most = 3 * counted + (_SLACK_UNCOUNTED if self.total is None else _SLACK_ROWS)
+        if rows > most:
+            said = "" if self.total is None else f", says that it has {self.total},"
+            return f"the list had {self._before} rows before{said} and has shown {rows} without an end"
+        return None
+
+    def flaw(self) -> str | None:
+        """Why the whole read can't prove that a record is absent; ``None`` where it can."""
+        name, last = self._resource.name, self.last
+        if last is not None and not self._resource.paged:
+            rows = last.row_count
+            more = last.says_more or (last.total_count is not None and last.total_count > rows)
+            # Lists that never paged say nothing of more, or say that there is none.
+            if more:
+                return (
+                    f"the list says that it has more than the {rows} rows of its one page: set "
+                    f"paged.{name} = true under [integrations.tracker]"
+                )
+        counts = self.total is not None and len(self.seen) >= self.total
+        return self._doubts[0] if self._doubts and not counts else None
+
+    def capped_at(self, size: int) -> int | None:
+        """The number of rows where it is a round one at which searches stop, and the last page was full."""
+        rows, last = len(self.seen), self.last
+        if last is None or self._resource.name == "statuses":
+            return None  # Statuses come with the account's other settings, not by a search.
+        if self._resource.paged and not self.is_full(last, size) and rows % size:
+            return None
+        if rows in ROUND or (rows >= 10_000 and rows % 10_000 == 0):
+            return rows
+        return rows if not self._resource.paged and rows in _ROUND_WHOLE else None
+
+
+def usual(sizes: Iterable[int], default: int) -> int:
+    """How many rows a full page has: the most frequent of what was seen, the larger of two as frequent."""
+    counted = Counter(sizes)
+    return max(counted, key=lambda size: (counted[size], size)) if counted else default
+
+
+def _ids(page: Page) -> BitMap64:
+    return BitMap64(found for found in (int(row.remote_id) for row in page.rows) if found <= _MOST_ID)

@@ -1,0 +1,156 @@
+"""Polls of one resource: what changed since the last one, read in steps, so that nothing waits for its end.
+
+A step reads pages without a transaction (invariant 8) and commits what they held. The cursor moves when the
+poll has read its last page (invariant 2); what lies between is in memory only: after a restart or a failure
+the poll begins again, and the rows that it has read before have not moved.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bridge.capture.changes import Applied
+from bridge.capture.list_read import ListRead
+from bridge.capture.parts import in_parts
+from bridge.capture.rows import Batch, Context
+from bridge.capture.walk import LAG_MARGIN, LONGEST_OVERLAP, READS_AT_ONCE, Walk, lag_of
+from bridge.store import cursors, leases
+from bridge.store.cursors import Cursor
+from bridge.tracker.pages import Page
+
+_STEP_SECONDS = 1.0
+# A list that never ends well must not make the polls read all that changed since it began to.
+_LONGEST_REREAD = timedelta(hours=1)
+
+
+class _Poll:
+    """A poll under way: which list is read, how far, and what came of it."""
+
+    def __init__(self, cursor: Cursor, since: datetime | None, *, loaded: bool) -> None:
+        self.cursor = cursor
+        self.loaded = loaded
+        self.since = since
+        self.began = time.monotonic()
+        self.until: datetime | None = None
+        self.segment = 0
+        self.number = 1
+        self.read: ListRead | None = None
+        self.ahead: list[Page] = []
+        self.list_ended = False
+        self.lag = 0.0
+        self.total = Applied(events={})
+        self.pages = 0
+        self.calls = 0
+        self.flaw: str | None = None
+        self.broken: str | None = None
+
+
+class Polls:
+    """The polls of one resource of one integration, one after the other."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._doors = walk.doors
+        self._resource = walk.resource
+        self._poll: _Poll | None = None
+
+    async def step(
+        self, context: Callable[[str | None], Context], cursor: Cursor, *, loaded: bool
+    ) -> Applied | None:
+        """Read on in the poll under way, or begin one since the cursor; ``None`` while it is not over.
+
+        Returns what changed in all of it. ``loaded``: the first load is over; before, nobody knows what
+        records still to come carry. Raises what reading raises; the poll begins again then.
+        """
+        poll, self._poll = self._poll, None
+        if poll is None:
+            poll = _Poll(cursor, _since(cursor, self._walk.pace.overlap_seconds), loaded=loaded)
+        calls, ends = self._doors.calls(), time.monotonic() + _STEP_SECONDS
+        reads, over = 0, False
+        while not over and reads < READS_AT_ONCE and time.monotonic() < ends:
+            reads += await self._read_on(poll, context)
+            over = poll.list_ended and not poll.ahead and not self._next_list(poll)
+        poll.calls += self._doors.calls() - calls
+        if not over:
+            self._poll = poll
+            return None
+        return await self._finish(poll, cursor)
+
+    async def _read_on(self, poll: _Poll, context: Callable[[str | None], Context]) -> int:
+        """Read the next page, or what is left of one; returns how many records it led to."""
+        state = self._resource.states[poll.segment]
+        if not poll.ahead:
+            await self._ask(poll, state)
+        batch = await self._doors.rows.observe(context(state), poll.ahead, READS_AT_ONCE)
+        # By when the poll began: how long it takes is no fault of the index.
+        poll.lag = max(poll.lag, lag_of(batch, poll.cursor, poll.until or self._doors.rows.server_now()))
+        if not batch.empty:
+            async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+                poll.total = poll.total.plus(await self._walk.commit(tx, batch, "poll"))
+        poll.ahead = poll.ahead[batch.pages :]
+        return _reads(batch)
+
+    async def _ask(self, poll: _Poll, state: str | None) -> None:
+        doors, asked = self._doors, time.monotonic()
+        if poll.read is None:
+            poll.read = doors.pages.begin(self._resource)
+        run = await doors.pages.run(poll.read, self._resource, state, poll.number, 1, poll.since)
+        if poll.until is None:
+            # By TrackerRMS's own clock, before its first answer: ours may be wrong or jump.
+            poll.until = doors.rows.server_now() - timedelta(seconds=time.monotonic() - asked)
+        poll.ahead = in_parts(run.pages)
+        poll.list_ended = run.done
+        poll.number = run.last + 1
+        poll.pages += run.last - run.first + 1
+        poll.flaw = poll.flaw or run.flaw
+        if run.broken:
+            poll.broken = poll.broken or run.flaw
+
+    def _next_list(self, poll: _Poll) -> bool:
+        """Go on to the resource's next list, if there is one."""
+        if poll.segment + 1 >= len(self._resource.states):
+            return False
+        poll.segment, poll.number, poll.read, poll.list_ended = poll.segment + 1, 1, None, False
+        return True
+
+    async def _finish(self, poll: _Poll, cursor: Cursor) -> Applied:
+        doors, name = self._doors, self._resource.name
+        if poll.loaded and poll.flaw is None:
+            # The index may run further behind than it was ever seen to.
+            lag = max(poll.lag, cursor.index_lag_seconds)
+            late = max(self._walk.pace.overlap_seconds, lag * LAG_MARGIN)
+            poll.total = poll.total.plus(await self._walk.unclaimed.settle(poll.began, late))
+        await cursors.advance(
+            doors.db,
+            doors.integration_id,
+            name,
+            until=_until(poll),
+            lag_seconds=max(cursor.index_lag_seconds, min(poll.lag, LONGEST_OVERLAP)),
+            calls=poll.calls,
+            changes=poll.total.changes,
+        )
+        if poll.broken is not None:
+            await cursors.fail(doors.db, doors.integration_id, name, f"a poll can't read on: {poll.broken}")
+        fields = {"pages": poll.pages, "flaw": poll.flaw, **poll.total.counts()}
+        quiet = not poll.total.counts() and poll.flaw is None
+        self._walk.report("poll.finished", poll.began, poll.calls, fields, quiet=quiet)
+        return poll.total
+
+
+def _until(poll: _Poll) -> datetime | None:
+    """How far the poll came: not at all where it could not read its list to the end, and yet not for ever."""
+    if poll.broken is None or poll.until is None or poll.cursor.polled_until is None:
+        return poll.until
+    return max(poll.cursor.polled_until, poll.until - _LONGEST_REREAD)
+
+
+def _reads(batch: Batch) -> int:
+    return len(batch.observations) + batch.ghosts
+
+
+def _since(cursor: Cursor, overlap_seconds: float) -> datetime | None:
+    if cursor.polled_until is None:
+        return None
+    # A quarter more than the index was ever seen to be late.
+    overlap = max(overlap_seconds, cursor.index_lag_seconds * LAG_MARGIN)
+    return cursor.polled_until - timedelta(seconds=min(overlap, LONGEST_OVERLAP))

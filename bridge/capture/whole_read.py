@@ -1,0 +1,143 @@
+"""Whole reads: a list that has no ``updatedAfter`` is read in full at each poll; users and statuses are.
+
+Each page is read without a transaction (invariant 8) and committed. A resync that a person asked for is one
+of these reads too.
+"""
+
+import time
+
+from pyroaring import BitMap64
+
+from bridge.capture.caps import remark_cap
+from bridge.capture.changes import Applied
+from bridge.capture.list_read import ListRead
+from bridge.capture.paging import Run
+from bridge.capture.rows import Context
+from bridge.capture.walk import CAUSES, Walk
+from bridge.store import cursors, leases, parked, remarks, scans, sources
+from bridge.store.scans import Progress, Scan
+from bridge.tracker.client import utc_now
+from contracts.events import Cause
+
+_LOOK_BEFORE_EVERY = 60
+_FLAWED = "flawed_list"
+
+
+class WholeReads:
+    """The whole reads of one resource of one integration, one after the other."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._doors = walk.doors
+        self._resource = walk.resource
+        self._id = walk.doors.integration_id
+        self._reads = 0
+        self._flawed = 0
+        self._before_first: str | None = None
+
+    async def read(
+        self, context: Context, *, first: bool, scan: Scan | None = None
+    ) -> tuple[Applied, str | None]:
+        """Read the list in full. ``scan``: the resync it is.
+
+        Returns what changed, and why the read can't prove an absence; ``None`` where it can.
+        """
+        doors, name = self._doors, self._resource.name
+        started, calls = time.monotonic(), doors.calls()
+        number, done, flaw = 1, False, None
+        seen, total, duplicates = BitMap64(), Applied(events={}), 0
+        run: Run | None = None
+        listing = doors.pages.begin(self._resource, before=await self._known())
+        cause: Cause = "initial" if first else "poll" if scan is None else CAUSES[scan.kind]
+        republish = await self._walk.republish_before(scan)
+        await self._walk.deletion.begin_whole_read()
+        while not done:
+            run = await doors.pages.run(listing, self._resource, None, number, 1)
+            batch = await doors.rows.observe(context, run.pages)
+            flaw = flaw or run.flaw
+            duplicates += len(batch.seen & seen)
+            seen |= batch.seen
+            if not batch.empty:
+                async with leases.fenced(doors.db, doors.lease) as tx:
+                    silent_before = self._walk.silent_before(utc_now()) if first else None
+                    applied = await self._walk.commit(
+                        tx, batch, cause, silent_before=silent_before, republish=republish
+                    )
+                    total = total.plus(applied)
+            number, done = run.last + 1, run.done
+        expected = run.total_count if run is not None else None
+        if duplicates or (expected is not None and expected != len(seen)):
+            flaw = flaw or f"{len(seen)} of {expected} rows, {duplicates} seen twice"
+        flaw = flaw or await self._doubts(listing)
+        if flaw is None:
+            total = total.plus(self._walk.unclaimed.note(await self._walk.deletion.of_whole_read(seen)))
+            total = total.plus(await self._walk.unclaimed.settle(started, 0.0))
+            async with doors.db.transaction() as tx:
+                await parked.release_nameless(tx, self._id, name, None)
+        await cursors.advance(
+            doors.db,
+            self._id,
+            name,
+            until=None,
+            lag_seconds=0.0,
+            calls=doors.calls() - calls,
+            changes=total.changes,
+        )
+        await self._say(flaw, broken=run is not None and run.broken)
+        if scan is not None:
+            await self._finish_whole(scan, seen, number - 1, total, flaw)
+        quiet = not total.counts() and flaw is None
+        self._walk.report(
+            "poll.finished",
+            started,
+            calls,
+            {"pages": number - 1, "flaw": flaw, **total.counts()},
+            quiet=quiet,
+        )
+        return total, flaw
+
+    async def _finish_whole(
+        self, scan: Scan, seen: BitMap64, pages: int, applied: Applied, flaw: str | None
+    ) -> None:
+        progress = Progress(
+            segment=0,
+            first_page=1,
+            last_page=pages,
+            next_segment=1,
+            next_page=1,
+            pages_known=pages,
+            rows_known=len(seen),
+            seen=seen,
+            ghosts=0,
+            changed=applied.changes,
+            calls=pages,
+            flaw=flaw,
+        )
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+            await scans.advance(tx, scan.id, progress)
+            await scans.finish(tx, scan, flaw)
+
+    async def _known(self) -> int:
+        return await sources.count_live(self._doors.db, self._id, self._resource.name)
+
+    async def _doubts(self, listing: ListRead) -> str | None:
+        """Why a read that came to its end well may lack rows all the same."""
+        if self._before_first is not None or self._reads % _LOOK_BEFORE_EVERY == 0:
+            self._before_first = await self._doors.pages.before_first(self._resource, None, listing.seen)
+        self._reads += 1
+        capped = await remark_cap(self._doors, self._resource, None, listing)
+        if capped is not None and self._resource.by_id is None:
+            return self._before_first or f"exactly {capped} rows: the list may stop there before its end"
+        return self._before_first
+
+    async def _say(self, flaw: str | None, *, broken: bool) -> None:
+        """Tell a person why nothing can be proved by this list; at once where it does not end, else when that
+        lasts."""
+        db, name = self._doors.db, self._resource.name
+        self._flawed = 0 if flaw is None else self._flawed + 1
+        if flaw is None:
+            await remarks.clear(db, self._id, name, _FLAWED)
+        elif broken or self._before_first is not None or self._flawed > 1:
+            await remarks.note(db, self._id, name, _FLAWED, f"proves no deletion: {flaw}")
+        if broken and flaw is not None:
+            await cursors.fail(db, self._id, name, f"the list can't be read to its end: {flaw}")

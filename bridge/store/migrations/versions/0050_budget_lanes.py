@@ -1,0 +1,17 @@
+"""Grants know their lane, so that commands leave polls a share of the budget."""
+
+from alembic import op
+
+revision = "0050"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(_LANES)
+
+
+_LANES = """
+ALTER TABLE budget_grants ADD COLUMN lane text NOT NULL DEFAULT 'poll' CHECK (lane IN ('command', 'poll'));
+"""

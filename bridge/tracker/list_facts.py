@@ -1,0 +1,41 @@
+"""Learns how the lists of an account page, list by list."""
+
+from bridge.tracker import paging_facts
+from bridge.tracker.client import Client
+from bridge.tracker.findings import Findings
+from bridge.tracker.paging_facts import PagingFacts
+from bridge.tracker.shapes import ResourceName
+
+
+async def learn(client: Client, findings: Findings, name: ResourceName, state: str | None) -> None:
+    """Settle how one list pages. Raises what the client raises."""
+    if not client.settings[name].paged:
+        findings.prove(f"paged.{name}", "read as one page")
+        return
+    facts = await paging_facts.find_out(client, name, state)
+    _first_page(client, findings, name, facts)
+    key = f"paged.{name}"
+    if facts.paged is False:
+        findings.adopt(key, facts.evidence, key, False)
+    elif facts.paged:
+        findings.prove(key, facts.evidence)
+    else:
+        findings.leave_open(key, facts.evidence, key)
+    if facts.end != "unknown" and facts.end != client.settings[name].list_end:
+        findings.adopt(f"list_end.{name}", facts.evidence, f"list_end.{name}", facts.end)
+    elif facts.end != "unknown":
+        findings.prove(f"list_end.{name}", facts.evidence)
+    if facts.page_size is not None and facts.page_size != client.settings.page_size:
+        findings.adopt("page_size", facts.evidence, "page_size", facts.page_size)
+    elif facts.page_size is not None:
+        findings.prove("page_size", facts.evidence)
+
+
+def _first_page(client: Client, findings: Findings, name: ResourceName, facts: PagingFacts) -> None:
+    if facts.first_page is None:
+        return
+    if facts.first_page != client.settings.first_page:
+        evidence = f"{name}: {facts.evidence}"
+        findings.adopt("first_page", evidence, "first_page", facts.first_page)
+    elif not findings.has("first_page"):
+        findings.prove("first_page", f"{name}: {facts.evidence}")
