@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -41,13 +42,18 @@ def told() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @asynccontextmanager
-async def small_account(*quirks_off: str, **options: Any) -> AsyncIterator[Account]:
+async def small_account(**options: Any) -> AsyncIterator[Account]:
     """Serve a small account in New York, its clock standing still, its counters too."""
     async with AsyncExitStack() as stack:
         clock = Clock()
         world = World(7, 35, 20, 120, 6, "America/New_York", clock, clock.seconds, 0)
-        quiet: dict[str, Any] = {"index_lag_seconds": 0, "empty_body_rate": 0, "missed_webhook_rate": 0}
-        given = Options(**{**quiet, **options}, quirks_off=("moving_counters", *quirks_off))
+        quiet: dict[str, Any] = {
+            "rate_limit_per_minute": 0,
+            "index_lag_seconds": 0,
+            "empty_body_rate": 0,
+            "missed_webhook_rate": 0,
+        }
+        given = Options(**{**quiet, **options}, quirks_off=("moving_counters",))
         running = await server.start(world, options=given)
         stack.push_async_callback(running.close)
         http = await stack.enter_async_context(aiohttp.ClientSession(running.url))
@@ -156,6 +162,35 @@ async def test_two_switches_speak_together() -> None:
         assert {name: one["value"] for name, one in (await account.control("GET", "/__dialect")).items()} == {
             name: spoken.get(name, one.default) for name, one in DIALECTS.items()
         }
+
+
+_BODIES: tuple[dict[str, Any], ...] = (
+    {},
+    {"pageNumber": 2},
+    {"pageNumber": 99, "pageSize": 25},
+    {"state": "open", "updatedAfter": "2026-11-22T00:00:00Z"},
+    {"state": "closed"},
+    {"updatedAfter": "2026-11-22"},
+)
+_ENTITIES = ("Opportunity", "Resource", "OpportunityResource", "User")
+
+
+async def test_many_switches_speak_together_without_failing() -> None:
+    pairs = [(name, value) for name, one in DIALECTS.items() for value in one.others]
+    chance = Random(11)
+    async with small_account() as account:
+        await account.change("delete", "resource", 102)
+        for _ in range(25):
+            spoken = dict(chance.sample(pairs, chance.choice((2, 3, 30))))
+            await account.control("POST", "/__dialect", spoken)
+            searches = [
+                ("POST", f"/api/v1/{name}/PagedSearch", body) for name in _ENTITIES for body in _BODIES
+            ]
+            reads = [("GET", path, None) for method, path in _PLAIN if method == "GET"]
+            for method, path, body in (*searches, *reads, ("GET", "/api/v1/Resource/102", None)):
+                _, _, said = await raw(account, method, path, body)
+                assert b"Server got itself in trouble" not in said, (spoken, method, path, body)
+            await account.control("DELETE", "/__dialect")
 
 
 async def test_what_is_no_value_is_refused_and_sets_nothing(account: Account) -> None:
