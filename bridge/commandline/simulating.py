@@ -3,14 +3,17 @@
 import asyncio
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.commandline import screen, session
+from bridge.commandline import dialect_table, screen, session
 from bridge.errors import ConfigError, EnvironmentFault
+from bridge.simulator.dialects import DIALECTS, Dialect
 from bridge.simulator.options import API_KEY, BEARER_TOKEN, Options
 from bridge.simulator.quirks import QUIRKS
+from bridge.simulator.recording import Recording, read_recording
 
 if TYPE_CHECKING:
     from bridge.simulator.world import World
@@ -40,11 +43,27 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="NAME", help="Switch an oddity off; may be given again. See GET /__quirks."),
     ] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="What the account is like in one point; repeatable."),
+    ] = None,
+    list_dialects: Annotated[
+        bool, typer.Option("--list-dialects", help="Print what --dialect can say, and end.")
+    ] = False,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Be like a recorded account; --dialect lies over it."),
+    ] = None,
 ) -> None:
     """Run a simulated TrackerRMS account over HTTP until a signal.
 
     It answers as TrackerRMS is known, or assumed, to answer. Point an integration's base_url at it.
     """
+    if list_dialects:
+        screen.show(dialect_table.listed())
+        return
+    recorded = _recorded(like) if like else Recording(version=1)
+    spoken = {**recorded.dialect, **_spoken(dialect or [])}
     unknown = sorted(set(quirk_off or ()) - QUIRKS.keys())
     if unknown:
         raise ConfigError(f"--quirk-off {unknown[0]}: no such quirk; known: {', '.join(QUIRKS)}")
@@ -65,8 +84,34 @@ def simulate(
         changes_per_minute=changes_per_minute,
         index_lag_seconds=index_lag_seconds,
         quirks_off=tuple(quirk_off or ()),
+        dialect=spoken,
+        shapes=recorded.shapes,
     )
     session.run(_serve(world, host, port, options, time_zone))
+
+
+def _recorded(path: Path) -> Recording:
+    try:
+        return read_recording(path)
+    except OSError as error:
+        raise ConfigError(f"--like {path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(f"--like {path}: {error}") from error
+
+
+def _spoken(given: list[str]) -> dict[str, str]:
+    """Return the switches of ``--dialect`` with their values."""
+    spoken = {}
+    for one in given:
+        name, mark, value = one.partition("=")
+        try:
+            if not mark:
+                raise ValueError("not NAME=VALUE")
+            Dialect(DIALECTS, {name: value})
+        except ValueError as error:
+            raise ConfigError(f"--dialect {one}: {error}; see bridge simulate --list-dialects") from error
+        spoken[name] = value
+    return spoken
 
 
 async def _serve(world: "World", host: str, port: int, options: Options, time_zone: str) -> None:
@@ -115,5 +160,6 @@ curl URL/__documents                          every file that was attached
 curl -d '{"path":"/api/v1/Resource/PagedSearch","kind":"status","status":500,"times":3}' URL/__faults
 curl -X DELETE URL/__faults
 curl URL/__quirks                             the oddities, each of which can be switched
+curl -d '{"first_page":"0"}' URL/__dialect    what the account is like; GET lists all of it
 curl URL/__calls                              what was asked of it
 """

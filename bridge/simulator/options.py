@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from bridge.simulator.recording import Shapes
+
 BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 — not a secret: the simulator's own default
 REFRESH_TOKEN = "simulator-refresh-token"  # noqa: S105
 CLIENT_SECRET = "simulator-client-secret"  # noqa: S105
@@ -20,6 +22,7 @@ class Options(Struct, frozen=True, kw_only=True):
     record; 0 keeps them together. ``empty_body_rate`` and ``missed_webhook_rate`` are probabilities.
     ``jwt_seconds`` is the life of a JWT (seven days as others saw it). ``users`` are the names and passwords
     that the widget API takes. ``dialect`` sets switches of ``bridge.simulator.dialects`` by name.
+    ``shapes`` are the skeletons that records are shown in (see ``bridge.simulator.recording``).
     """
 
     rate_limit_per_minute: int = 600
@@ -39,3 +42,4 @@ class Options(Struct, frozen=True, kw_only=True):
     access_token_seconds: float = 3600
     quirks_off: tuple[str, ...] = ()
     dialect: Mapping[str, str] = {}
+    shapes: Shapes = {}

@@ -100,7 +100,10 @@ def unknown(site: Site) -> Reply:
 
 async def metadata(site: Site, call: Call) -> Reply:
     """Placement statuses in order: the key was seen, path and shape are guesses. Always live."""
-    shown = statuses.shown_statuses(site.dialect, site.world.statuses)
+    shown = [
+        site.speech.status(number, one)
+        for number, one in statuses.shown_statuses(site.dialect, site.world.statuses)
+    ]
     jobs = [
         {"id": n, "name": name, "state": state} for n, (name, state) in pools.OPPORTUNITY_STATUSES.items()
     ]

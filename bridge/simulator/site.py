@@ -30,7 +30,7 @@ class Site:
         self.calls = Calls()
         self.limiter = Limiter(options.rate_limit_per_minute)
         self.tokens = Tokens(options, world.clock)
-        self.speech = Speech(world, Shapes(world, self.quirks), self.dialect)
+        self.speech = Speech(world, Shapes(world, self.quirks), self.dialect, options.shapes)
         self.chance = Random(world.seed)  # noqa: S311 — decides empty bodies and missed pings, repeatably
         self.webhooks = Webhooks(self.quirks, self.chance, options.missed_webhook_rate)
         pace = options.changes_per_minute

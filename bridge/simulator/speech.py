@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from bridge.simulator import recording
 from bridge.simulator.dialects import Dialect, absence, candidate_records, dates, job_records, records, values
+from bridge.simulator.dialects.lists import LIST_NAMES
 from bridge.simulator.generate import Record
 from bridge.simulator.shapes import Shapes
 from bridge.simulator.world import World
 
 _CONTACT = ("email", "mobilePhone")
+_NONE = recording.Skeletons()
 
 
 class Speech:
@@ -16,14 +19,24 @@ class Speech:
     A record that is served in a wrong shape on purpose (``raw``) is not told otherwise.
     """
 
-    def __init__(self, world: World, shapes: Shapes, dialect: Dialect) -> None:
+    def __init__(
+        self, world: World, shapes: Shapes, dialect: Dialect, skeletons: recording.Shapes | None = None
+    ) -> None:
         self._world, self._shapes, self._dialect = world, shapes, dialect
+        self._skeletons = skeletons or {}
+
+    @property
+    def _is_plain(self) -> bool:
+        return self._dialect.plain and not self._skeletons
 
     def row(self, entity: str, record_id: int, record: Record) -> Any:
         """Return the record as a list shows it."""
-        dialect = self._dialect
-        if dialect.plain or self._is_raw(entity, record_id, "row"):
+        if self._is_plain or self._is_raw(entity, record_id, "row"):
             return self._shapes.row(entity, record_id, record)
+        return recording.fitted(self._of(entity).row, self._row(entity, record_id, record), record_id)
+
+    def _row(self, entity: str, record_id: int, record: Record) -> Any:
+        dialect = self._dialect
         if entity == "user":
             return self._user(record_id, record)
         if dialect["row_shape"] == "nested":
@@ -36,10 +49,20 @@ class Speech:
 
     def record(self, entity: str, record_id: int, record: Record) -> Any:
         """Return the record as a by-id read shows it."""
-        if self._dialect.plain or self._is_raw(entity, record_id, "detail"):
+        if self._is_plain or self._is_raw(entity, record_id, "detail"):
             return self._shapes.detail(entity, record_id, record)
-        made = records.record_wrapped(self._dialect, entity, self._record(entity, record_id, record))
-        return records.cased_record(self._dialect, made, by_id=True)
+        made = records.cased_record(self._dialect, self._record(entity, record_id, record), by_id=True)
+        made = recording.fitted(self._of(entity).record, made, record_id)
+        return records.cased_record(
+            self._dialect, records.record_wrapped(self._dialect, entity, made), by_id=True
+        )
+
+    def status(self, status_id: int, shown: Record) -> Any:
+        """Return a placement status, already in this dialect, with the keys of its skeleton."""
+        return recording.fitted(self._skeletons.get("statuses", _NONE).row, shown, status_id)
+
+    def _of(self, entity: str) -> recording.Skeletons:
+        return self._skeletons.get(LIST_NAMES[entity], _NONE)
 
     def _is_raw(self, entity: str, record_id: int, kind: str) -> bool:
         return kind in self._world.raw.get((entity, record_id), {})

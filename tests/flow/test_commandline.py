@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bridge.simulator.dialects import DIALECTS
 from tests.flow.program import Program, account, integration
 from tests.waiting import patient
 
@@ -28,6 +29,10 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
         (["status"], ACME + '[store]\nurl = "postgresql://u:pw@127.0.0.1:9/d"', 3, "127.0.0.1:9"),
         (["status"], ACME + '[store]\nurl = "mysql://h/d"', 2, "store.url: not a PostgreSQL URL"),
         (["simulate", "--quirk-off", "rain"], "", 2, "--quirk-off rain: no such quirk"),
+        (["simulate", "--dialect", "rain=1"], "", 2, "--dialect rain=1: unknown switch 'rain'"),
+        (["simulate", "--dialect", "first_page=9"], "", 2, "first_page has no value '9'; it has 1, 0"),
+        (["simulate", "--dialect", "dates"], "", 2, "--dialect dates: not NAME=VALUE"),
+        (["simulate", "--like", "nowhere.json"], "", 2, "--like nowhere.json: cannot be read"),
         (["simulate", "--time-zone", "Moon/Base"], "", 2, "--time-zone Moon/Base: no IANA time zone"),
     ],
 )
@@ -124,6 +129,26 @@ async def test_simulate_serves_an_account_until_a_signal(tmp_path: Path) -> None
         async with aiohttp.ClientSession() as session, session.get(f"{url}/__about") as answer:
             about = await answer.json()
     assert about["records"] == {"user": 25, "resource": 5, "opportunity": 2, "opportunity_resource": 3}
+
+
+async def test_simulate_is_like_a_recorded_account(tmp_path: Path) -> None:
+    (tmp_path / "like.json").write_text('{"version":1,"dialect":{"page_size":"7","dates":"us"},"shapes":{}}')
+    arguments = ["simulate", "--port", "0", "--like", "like.json", "--dialect", "dates=epoch"]
+    async with Program(tmp_path).running(*arguments) as process:
+        assert process.stdout is not None
+        first = (await asyncio.wait_for(process.stdout.readline(), patient(30))).decode()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{first.split()[-1]}/__dialect") as answer,
+        ):
+            spoken = await answer.json()
+    assert [spoken[name]["value"] for name in ("page_size", "dates")] == ["7", "epoch"]
+
+
+async def test_every_dialect_is_listed(tmp_path: Path) -> None:
+    ended = await Program(tmp_path)("simulate", "--list-dialects")
+    assert ended.code == 0
+    assert all(f"{name}={value}" in ended.out for name, one in DIALECTS.items() for value in one.values)
 
 
 async def test_what_simulate_prints_is_a_configuration_that_works(store_url: str, tmp_path: Path) -> None:

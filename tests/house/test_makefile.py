@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge.commandline import reference
+from bridge.commandline import dialect_table, reference
 from tests.committed import ROOT, assert_fresh
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -18,7 +18,11 @@ GENERATED = (
     "helm/trackerrms-bridge/values.schema.json",
     "helm/trackerrms-bridge/files/secret-keys.json",
 )
-TABLES = ((reference.BEGIN, reference.END), (reference.METRICS_BEGIN, reference.METRICS_END))
+TABLES = (
+    ("README.md", reference.BEGIN, reference.END),
+    ("README.md", reference.METRICS_BEGIN, reference.METRICS_END),
+    ("docs/simulator.md", dialect_table.BEGIN, dialect_table.END),
+)
 
 
 def test_make_help_lists_every_word_with_what_it_does() -> None:
@@ -60,9 +64,8 @@ def remove_generated(directory: Path) -> None:
     """Remove what the generators write, so that whatever is there afterwards was written by them."""
     for path in [path for pattern in GENERATED for path in directory.glob(pattern)]:
         path.unlink()
-    readme = directory / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    for begin, end in TABLES:
+    for name, begin, end in TABLES:
+        text = (directory / name).read_text(encoding="utf-8")
         text = re.sub(f"{begin}.*?{end}", f"{begin}\n{end}", text, flags=re.DOTALL)
-    readme.write_text(text, encoding="utf-8")
+        (directory / name).write_text(text, encoding="utf-8")
     (directory / "contracts" / "schema" / "gone.event.v1.json").write_text("{}", encoding="utf-8")

@@ -1,19 +1,19 @@
 """Lists: where pages begin and end, how large they are, and what stands around the rows."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from bridge.simulator.dialects.naming import cased
 from bridge.simulator.dialects.switches import LISTS, Dialect, Switch, switch
 
 #: The lists by the simulator's own word and by the word of the dialects.
-LIST_NAMES: Final[Mapping[str, str]] = {
+LIST_NAMES: Final[Mapping[str, Literal["jobs", "candidates", "applications", "users"]]] = {
     "opportunity": "jobs",
     "resource": "candidates",
     "opportunity_resource": "applications",
     "user": "users",
 }
-_BY_LIST: Final = {name: name for name in LIST_NAMES.values()}
+_BY_LIST: Final = {str(name): str(name) for name in LIST_NAMES.values()}
 
 SWITCHES: Final[Mapping[str, Switch]] = {
     "first_page": switch(

@@ -141,8 +141,8 @@ _PLURAL: Final = "opportunityResourceStatuses"
 Record = dict[str, Any]
 
 
-def shown_statuses(dialect: Dialect, statuses: Mapping[int, Mapping[str, Any]]) -> list[Record]:
-    """Return the statuses in the order and with the keys of this dialect."""
+def shown_statuses(dialect: Dialect, statuses: Mapping[int, Mapping[str, Any]]) -> list[tuple[int, Record]]:
+    """Return the statuses in the order and with the keys of this dialect, each with its id."""
     numbered = list(statuses.items())
     places = {number: place for place, number in enumerate(statuses)}
     groups = list(dict.fromkeys(status["group"] for status in statuses.values()))
@@ -167,7 +167,7 @@ def shown_statuses(dialect: Dialect, statuses: Mapping[int, Mapping[str, Any]]) 
             shown.update(_retired(hidden, number == _HIDDEN))
         if order == "order_key":
             shown["sortOrder"] = places[number]
-        found.append(shown)
+        found.append((number, shown))
     return found
 
 
@@ -196,7 +196,7 @@ def status_answer(dialect: Dialect, statuses: list[Record], others: Record) -> A
             return statuses
         case "by_id":
             key = _KEYS[dialect["status_keys"]][0]
-            return {_PLURAL: {str(one[key]): _less(one, key) for one in statuses}, **others}
+            return {_PLURAL: {str(one.get(key)): _less(one, key) for one in statuses}, **others}
         case "$values":
             return {_PLURAL: {"$id": "2", "$values": statuses}, **others}
         case "grouped":

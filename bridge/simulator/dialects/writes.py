@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from html import escape
 from typing import Any, Final
 
 from bridge.simulator.dialects.absence import Raw, Said, web_page
@@ -343,5 +344,7 @@ def widget_replied(dialect: Dialect, function: str, value: Record) -> Any:
 
 
 def _xml(value: Record) -> bytes:
-    parts = "".join(f"<{key}>{part}</{key}>" for key, part in value.items() if isinstance(part, int | str))
+    parts = "".join(
+        f"<{key}>{escape(str(part))}</{key}>" for key, part in value.items() if isinstance(part, int | str)
+    )
     return f'<?xml version="1.0" encoding="utf-8"?><reply>{parts}</reply>'.encode()

@@ -1,0 +1,129 @@
+"""Recordings: what an account's answers look like, without any value of the account, to be played.
+
+A recording is one JSON object:
+
+- ``version``: 1.
+- ``dialect``: ``{switch: value}`` of ``bridge.simulator.dialects``; what is left out has its default.
+- ``shapes``: by list (``jobs``, ``candidates``, ``applications``, ``users``, ``statuses``), ``row``, the
+  skeleton of what stands in the list, and ``record``, that of what a by-id read answers, inside whatever
+  ``record_shape`` wraps around it. Either may be left out, and is then what the dialect makes it.
+
+A skeleton says of one value: ``types``, all that were seen of ``object``, ``list``, ``text``, ``number``,
+``flag`` and ``null``; ``keys``, an object's keys in their order, each with its skeleton; ``items``, the
+skeleton of a list's elements; ``length``, the length of a text or list, the longest that was seen; ``share``,
+the part of the records that had the key at all, from 0 to 1; ``format``, a note of how a text is written
+(``email``, ``2026-10-01T09:14:00``), which playing does not need. Keys are spelled as the account does::
+
+    {"version": 1, "dialect": {"page_size": "25", "row_case": "pascal"}, "shapes": {"candidates": {
+        "row": {"types": ["object"], "keys": {"ResourceId": {"types": ["number"]},
+            "Surname": {"types": ["text", "null"], "length": 12, "share": 0.98}}}}}}
+
+Playing it, a record has exactly the keys of its skeleton: what the simulator knows under the key, or else
+something of the same type and length that means nothing; a key that is not in the skeleton is not shown.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bridge.simulator.dialects import DIALECTS, Dialect
+
+Kind = Literal["object", "list", "text", "number", "flag", "null"]
+ListName = Literal["jobs", "candidates", "applications", "users", "statuses"]
+
+_MOST = 1 << 32
+
+
+class Skeleton(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of one value: see the module."""
+
+    types: tuple[Kind, ...]
+    keys: Mapping[str, "Skeleton"] = {}
+    items: "Skeleton | None" = None
+    length: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    share: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    format: str = ""
+
+
+class Skeletons(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The skeletons of one list's rows and of its by-id records; ``None`` for what was not recorded."""
+
+    row: Skeleton | None = None
+    record: Skeleton | None = None
+
+
+Shapes = Mapping[ListName, Skeletons]
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """A recording as its file has it."""
+
+    version: Literal[1]
+    dialect: Mapping[str, str] = {}
+    shapes: Shapes = {}
+
+
+def read_recording(path: Path) -> Recording:
+    """Return the recording of a file. Raises OSError; ValueError where it is not one that can be played."""
+    try:
+        recording = msgspec.json.decode(path.read_bytes(), type=Recording)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not a recording of version 1: {error}") from error
+    Dialect(DIALECTS, recording.dialect)
+    return recording
+
+
+def fitted(skeleton: Skeleton | None, value: Any, record_id: int) -> Any:
+    """Return a value with exactly the keys of its skeleton."""
+    return value if skeleton is None else _fitted(skeleton, value, record_id, "")
+
+
+def _fitted(skeleton: Skeleton, value: Any, record_id: int, place: str) -> Any:
+    if isinstance(value, dict) and "object" in skeleton.types:
+        return {
+            key: _fitted(part, value[key], record_id, f"{place}.{key}") if key in value else _made_up(part)
+            for key, part in skeleton.keys.items()
+            if _is_there(part.share, record_id, f"{place}.{key}")
+        }
+    if isinstance(value, list) and "list" in skeleton.types:
+        items = skeleton.items
+        return value if items is None else [_fitted(items, part, record_id, f"{place}[]") for part in value]
+    if value is None or _type(value) in skeleton.types:
+        return value
+    return _made_up(skeleton)
+
+
+def _type(value: Any) -> Kind:
+    kinds: tuple[tuple[type | tuple[type, ...], Kind], ...] = (
+        (bool, "flag"),
+        ((int, float), "number"),
+        (str, "text"),
+        (list, "list"),
+        (dict, "object"),
+    )
+    return next((kind for types, kind in kinds if isinstance(value, types)), "null")
+
+
+def _made_up(skeleton: Skeleton) -> Any:
+    """Return something of the first type that says anything."""
+    kind: Kind = next((kind for kind in skeleton.types if kind != "null"), "null")
+    match kind:
+        case "object":
+            return {key: _made_up(part) for key, part in skeleton.keys.items()}
+        case "text":
+            return "x" * skeleton.length
+        case _:
+            empty: dict[Kind, Any] = {"list": [], "number": 0, "flag": False}
+            return empty.get(kind)
+
+
+def _is_there(share: float, record_id: int, place: str) -> bool:
+    """Return whether this record has the key: always the same for the same record."""
+    if share >= 1:
+        return True
+    digest = hashlib.blake2b(f"{record_id}{place}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") < share * _MOST
