@@ -7,7 +7,7 @@ with the store goes to the supervisor.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -21,12 +21,13 @@ from bridge.capture.deletion import Doors
 from bridge.capture.hinted import Hinted
 from bridge.capture.rows import Context
 from bridge.capture.schedule import Standing, Task, Wait
+from bridge.capture.status_list import PlacementStatuses
 from bridge.capture.walk import Pace, Walk
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
 from bridge.store import cursors, deletions, hints, leases, outbox, scans
 from bridge.store.leases import Held
 from bridge.store.outbox import Wakeup
-from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.normalise import Normaliser
 from bridge.tracker.problems import AccountFault, Unreachable
 from bridge.tracker.shapes import Resource, ResourceName
 
@@ -76,7 +77,7 @@ class Poller:
         self._walks = {name: Walk(doors, pace, resource) for name, resource in self._resources.items()}
         self._standings: dict[str, Standing] = {}
         self._backoffs: dict[str, float] = {}
-        self._statuses: Statuses = {}
+        self._statuses = PlacementStatuses(doors, normaliser.settings)
         self._statuses_digest = b""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -157,8 +158,7 @@ class Poller:
                 walk = self._walks.get("candidates")
                 if walk is not None:
                     walk.unclaimed.note(applied)
-            if applied.provisional and "statuses" in self._standings:
-                self._standings["statuses"].poll_due_at = time.monotonic()
+            self._meet(applied.unknown_statuses)
 
     def _hint_context(self, name: str) -> Context | None:
         """What reading a hinted record needs; ``None`` for what this integration does not follow."""
@@ -168,9 +168,15 @@ class Poller:
             raise Unreachable("applications wait until the placement statuses have been read")
         return self._context(name, None)
 
+    def _meet(self, unknown_statuses: Iterable[str]) -> None:
+        """A status that is not in our list may have been made a moment ago: read the list again, once."""
+        if self._statuses.meet(unknown_statuses) and "statuses" in self._standings:
+            self._standings["statuses"].poll_due_at = time.monotonic()
+
     async def _attempt(self, task: Task) -> None:
         try:
             await self._do(task)
+            self._meet(self._walks[task.resource].take_unknown_statuses())
         except LeaseLost:
             raise
         except Throttled as error:
@@ -249,11 +255,8 @@ class Poller:
                 self._doors.db, self._doors.integration_id, name, self._doors.rows.server_now()
             )
         else:
-            applied = await walk.poll(self._contexts(name), cursor, loaded=standing.loaded)
+            await walk.poll(self._contexts(name), cursor, loaded=standing.loaded)
             self._polled(name, started)
-            if applied.provisional and name == "applications":
-                # A status that is not in our list: it was made a moment ago.
-                self._standings["statuses"].poll_due_at = started
         standing.poll_due_at = started + self._rhythm.poll_seconds
 
     def _polled(self, name: str, started: float) -> None:
@@ -262,19 +265,27 @@ class Poller:
 
     async def _read_whole(self, name: str, *, first: bool) -> str | None:
         """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
-        if name == "statuses":
-            await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
+        if name == "statuses":
+            await self._learn_statuses(accept=scan is not None)
         context = self._context(name, None, reread=scan is not None)
         _, flaw = await self._walks[name].read_whole(context, first=first, scan=scan)
         return flaw
 
-    async def _learn_statuses(self) -> None:
+    async def _learn_statuses(self, *, accept: bool) -> None:
         """The tenant's placement statuses, which decide what applications mean."""
         page = await self._doors.pages.run(self._resources["statuses"], None, 1, 1)
         rows = [row.decode() for row in page.pages[0].rows]
-        self._statuses = self._normaliser.status_table(rows)
-        self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
+        try:
+            await self._statuses.learn(rows, accept=accept)
+        except Transient:
+            # A list that makes no sense: applications go on by the one before.
+            await self._take_up_statuses()
+            raise
+        await self._take_up_statuses()
+
+    async def _take_up_statuses(self) -> None:
+        self._statuses_digest = self._salt(msgspec.json.encode(self._statuses.table, order="sorted"))
         await self._sweep_if_read_otherwise("applications")
 
     def _check_statuses(self, name: str) -> None:
@@ -339,8 +350,9 @@ class Poller:
             resource=self._resources[name],
             state=state,
             key=self._salt(*parts),
-            statuses=self._statuses,
+            statuses=self._statuses.table,
             reread=reread,
+            places=self._statuses.places if name == "statuses" else {},
         )
 
 
