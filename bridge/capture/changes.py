@@ -54,6 +54,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     """What came of a batch: events by type; records ignored as stale, newly parked, and read with gaps.
 
     ``let_go``: tags and roles that a record carries no longer; ``Changes.settle`` deletes them.
+    ``unknown_statuses``: ids of placement statuses that applications stand at and no list had.
     """
 
     events: dict[str, int]
@@ -61,6 +62,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     parked: int = 0
     provisional: int = 0
     let_go: frozenset[Key] = frozenset()
+    unknown_statuses: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> int:
@@ -76,6 +78,7 @@ class Applied(Struct, frozen=True, kw_only=True):
             parked=self.parked + other.parked,
             provisional=self.provisional + other.provisional,
             let_go=self.let_go | other.let_go,
+            unknown_statuses=self.unknown_statuses | other.unknown_statuses,
         )
 
     def counts(self) -> dict[str, int]:
@@ -153,7 +156,9 @@ class Changes:
         troubles = {o.source.row_id: o.found for o in fresh if isinstance(o.found, Trouble)}
         too_large = _too_large(resource, families, events.oversized)
         newly = await self._park(tx, resource, fresh, troubles | too_large)
-        read = [_to_be_read_again(o.source) if o.source.row_id in too_large else o.source for o in fresh]
+        # What stands at an unknown status is published as it is once its list was read again.
+        again = too_large.keys() | {int(f.remote_id) for f in families if f.unknown_status}
+        read = [_to_be_read_again(o.source) if o.source.row_id in again else o.source for o in fresh]
         await sources.add(tx, self._id, resource, [s for s in read if s.row_id not in known])
         await sources.put(tx, self._id, resource, [s for s in read if s.row_id in known])
         await self._note_gaps(tx, resource, families)
@@ -164,6 +169,7 @@ class Changes:
             parked=newly,
             provisional=sum(m.provisional for f in families for m in f.members),
             let_go=self._let_go(own),
+            unknown_statuses=frozenset(f.unknown_status for f in families if f.unknown_status),
         )
 
     async def by_command(

@@ -11,7 +11,7 @@ with the store goes to the supervisor.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -26,13 +26,14 @@ from bridge.capture.hinted import Hinted
 from bridge.capture.poll import Polls
 from bridge.capture.rows import Context
 from bridge.capture.schedule import Standing, Task
+from bridge.capture.status_list import PlacementStatuses
 from bridge.capture.walk import Pace, Walk
 from bridge.capture.whole_read import WholeReads
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
 from bridge.store import cursors, deletions, hints, leases, outbox, scans
 from bridge.store.leases import Held
 from bridge.store.outbox import Wakeup
-from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.normalise import Normaliser
 from bridge.tracker.problems import AccountFault, Unreachable
 from bridge.tracker.shapes import Resource, ResourceName
 
@@ -85,7 +86,7 @@ class Poller:
         self._whole_reads = {name: WholeReads(walk) for name, walk in self._walks.items()}
         self._standings: dict[str, Standing] = {}
         self._backoffs: dict[str, float] = {}
-        self._statuses: Statuses = {}
+        self._statuses = PlacementStatuses(doors, normaliser.settings)
         self._statuses_digest = b""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -179,8 +180,7 @@ class Poller:
         applied = await self._hinted.follow(name, self._hint_context)
         if applied.let_go:
             self._walks[name].unclaimed.note(applied)
-        if applied.provisional and "statuses" in self._standings:
-            self._standings["statuses"].poll_due_at = time.monotonic()
+        self._meet(applied.unknown_statuses)
 
     def _hint_context(self, name: str) -> Context | None:
         """What reading a hinted record needs; ``None`` for what this integration does not follow."""
@@ -190,10 +190,16 @@ class Poller:
             raise Unreachable("applications wait until the placement statuses have been read")
         return self._context(name, None)
 
+    def _meet(self, unknown_statuses: Iterable[str]) -> None:
+        """A status that is not in our list may have been made a moment ago: read the list again, once."""
+        if self._statuses.meet(unknown_statuses) and "statuses" in self._standings:
+            self._standings["statuses"].poll_due_at = time.monotonic()
+
     async def _attempt(self, task: Task) -> None:
         metering.count_anew()
         try:
             await self._do(task)
+            self._meet(self._walks[task.resource].take_unknown_statuses())
         except LeaseLost:
             raise
         except Throttled as error:
@@ -295,9 +301,6 @@ class Poller:
                 standing.poll_due_at = time.monotonic()
                 return
             self._polled(name, self._poll_began.pop(name, started))
-            if applied.provisional and name == "applications":
-                # A status that is not in our list: it was made a moment ago.
-                self._standings["statuses"].poll_due_at = started
         standing.poll_due_at = started + self._rhythm.poll_seconds
 
     def _polled(self, name: str, started: float) -> None:
@@ -306,20 +309,28 @@ class Poller:
 
     async def _read_whole(self, name: str, *, first: bool) -> str | None:
         """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
-        if name == "statuses":
-            await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
+        if name == "statuses":
+            await self._learn_statuses(accept=scan is not None)
         context = self._context(name, None, reread=scan is not None)
         _, flaw = await self._whole_reads[name].read(context, first=first, scan=scan)
         return flaw
 
-    async def _learn_statuses(self) -> None:
+    async def _learn_statuses(self, *, accept: bool) -> None:
         """The tenant's placement statuses, which decide what applications mean."""
         statuses, pages = self._resources["statuses"], self._doors.pages
         run = await pages.run(pages.begin(statuses), statuses, None, 1, 1)
         rows = [row.decode() for page in run.pages for row in page.rows]
-        self._statuses = self._normaliser.status_table(rows)
-        self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
+        try:
+            await self._statuses.learn(rows, accept=accept)
+        except Transient:
+            # A list that makes no sense: applications go on by the one before.
+            await self._take_up_statuses()
+            raise
+        await self._take_up_statuses()
+
+    async def _take_up_statuses(self) -> None:
+        self._statuses_digest = self._salt(msgspec.json.encode(self._statuses.table, order="sorted"))
         await self._sweep_if_read_otherwise("applications")
 
     def _check_statuses(self, name: str) -> None:
@@ -384,8 +395,9 @@ class Poller:
             resource=self._resources[name],
             state=state,
             key=self._salt(*parts),
-            statuses=self._statuses,
+            statuses=self._statuses.table,
             reread=reread,
+            places=self._statuses.places if name == "statuses" else {},
         )
 
 

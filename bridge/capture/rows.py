@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import assert_never
 
 import msgspec
@@ -19,11 +20,12 @@ from bridge.store.records import Source
 from bridge.tracker import fingerprints
 from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
-from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.normalise import Normaliser
 from bridge.tracker.pages import Page, Row
 from bridge.tracker.problems import CredentialsRefused, Refused, TooLarge, Unreachable, Unreadable
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
+from bridge.tracker.statuses import Statuses
 
 _MAX_ROW_ID = 2**63 - 1
 # A row updated within the last two seconds may change again without its last-updated time moving.
@@ -52,7 +54,7 @@ class Context(Struct, frozen=True, kw_only=True):
     """What reading a row depends on besides the row: the list it stands in and the tenant's statuses.
 
     ``key`` keys its fingerprints: it differs whenever any of that, or the mapping, does. ``reread`` reads
-    every row anew, whether it moved or not.
+    every row anew, whether it moved or not. ``places``: where statuses stand, by id, as reads have agreed.
     """
 
     resource: Resource
@@ -60,6 +62,7 @@ class Context(Struct, frozen=True, kw_only=True):
     key: bytes
     statuses: Statuses
     reread: bool = False
+    places: Mapping[int, int] = MappingProxyType({})
 
 
 class Moved(Struct, frozen=True, kw_only=True, gc=False):
@@ -238,7 +241,7 @@ class Rows:
             case "users":
                 return self._normaliser.user(record)
             case "statuses":
-                return self._normaliser.status(record, moved.row.place)
+                return self._normaliser.status(record, _place(context, moved.row))
             case "jobs":
                 return self._normaliser.job(record, detail, context.state)
             case "candidates":
@@ -296,8 +299,12 @@ def _anonymous(resource: Resource, page: Page, place: int, reason: str) -> Troub
 def _row_key(context: Context, row: Row) -> bytes:
     # A status's place in the list is part of what it yields, and stands in no field of the row.
     if context.resource.name == "statuses":
-        return context.key[:32] + row.place.to_bytes(4, "big")
+        return context.key[:32] + _place(context, row).to_bytes(4, "big")
     return context.key
+
+
+def _place(context: Context, row: Row) -> int:
+    return context.places.get(int(row.remote_id), row.place)
 
 
 def _is_later(version: tuple[datetime, datetime] | None, before: Source) -> bool:

@@ -61,8 +61,14 @@ class Walk:
         self._id = doors.integration_id
         self._pages_at_once = pace.first_pages
         self._ahead: Ahead | None = None
+        self._unknown_statuses: set[str] = set()
         self.deletion = Deletion(doors, resource)
         self.unclaimed = Unclaimed(doors, resource)
+
+    def take_unknown_statuses(self) -> set[str]:
+        """Return the placement statuses that applications stood at and no list had, since this was asked."""
+        found, self._unknown_statuses = self._unknown_statuses, set()
+        return found
 
     async def republish_before(self, scan: Scan | None) -> datetime | None:
         """The moment since when a republishing scan has published what it met, by this machine's clock."""
@@ -208,6 +214,7 @@ class Walk:
             applied = applied.plus(
                 await changes.apply(tx, name, seen, by, republish=republish, command_id=command_id)
             )
+        self._unknown_statuses |= applied.unknown_statuses
         # Noted even where the transaction fails after this: a tag that is carried is never deleted.
         return self.unclaimed.note(applied)
 

@@ -18,10 +18,11 @@ from bridge.tracker import probe, profile, trial
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.learning import Sample
-from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.normalise import Normaliser
 from bridge.tracker.probe import Verdict
 from bridge.tracker.problems import AccountFault, Unreachable
 from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.statuses import Statuses
 from contracts import profiles
 
 Kind = Literal["model", "deletions", "action", "cleanup", "profile", "time"]

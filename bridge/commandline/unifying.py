@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 
 from bridge.errors import Permanent
 from bridge.tracker.learning import Sample
-from bridge.tracker.normalise import Normaliser, Statuses
+from bridge.tracker.normalise import Normaliser
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.statuses import Statuses
 
 
 def statuses_of(normaliser: Normaliser, samples: Mapping[ResourceName, Sample]) -> Statuses:

@@ -14,7 +14,8 @@ from bridge.store.database import Database
 from bridge.tracker import finding
 from bridge.tracker.client import Client
 from bridge.tracker.finding import StatusFound
-from bridge.tracker.normalise import Normaliser, Status, Statuses
+from bridge.tracker.normalise import Normaliser
+from bridge.tracker.statuses import Status, Statuses
 from contracts import ids
 from contracts.entities import Model
 
@@ -127,7 +128,7 @@ class Account:
         if reason and not found.declined:
             raise input_invalid(
                 f"{where}: placement status {remote_id} is no reason for a rejection; those of the group "
-                "Rejected are, and what maps.outcome says is DECLINED"
+                "Rejected are, and what maps.status_group or maps.outcome makes one"
             )
         return found
 

@@ -38,6 +38,8 @@ class Family(Struct, frozen=True, kw_only=True, gc=False):
     remote_id: str
     members: tuple[Member, ...]
     gaps: tuple[Gap, ...] = ()
+    unknown_status: str | None = None
+    """The placement status of an application that is not known: its list may be old."""
 
     def of(self, model: Model) -> tuple[Member, ...]:
         """The members of one model, in order."""

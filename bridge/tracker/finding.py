@@ -15,12 +15,13 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.errors import Permanent
-from bridge.tracker import countries, normalise_jobs, placing, values
+from bridge.tracker import countries, normalise_jobs, placing, statuses, values
 from bridge.tracker.client import Client, Gone
 from bridge.tracker.pages import Row
 from bridge.tracker.problems import NoRows, Refused, Unreadable
 from bridge.tracker.reading import Reader, Record
-from bridge.tracker.shapes import Fields, ResourceName, map_key
+from bridge.tracker.shapes import Fields, ResourceName
+from bridge.tracker.statuses import Status
 
 # Where they are read under another name than the one they are written under.
 _READ_AS = {"phone": "mobile_phone", "additional_phone": "telephone"}
@@ -71,7 +72,7 @@ class JobFound(Struct, frozen=True, kw_only=True):
 
 
 class StatusFound(Struct, frozen=True, kw_only=True):
-    """A placement status and its place in the list, from 0; ``outcome`` by the configured map."""
+    """A placement status and its place in the list, from 0; ``outcome`` by its group or the maps."""
 
     remote_id: str
     name: str | None
@@ -222,12 +223,12 @@ async def job(client: Client, remote_id: str) -> JobFound | None:
 
 async def placement_statuses(client: Client) -> list[StatusFound]:
     """Every placement status in order, live."""
-    table, words = client.settings["statuses"], client.settings.maps.outcome
+    table, maps = client.settings["statuses"], client.settings.maps
     found = []
     for row in (await client.statuses()).rows:
         reader = Reader(table.entity, table.fields, row.decode(), None)
-        name, group = reader.text("name"), reader.text("group")
-        outcome = words.get(map_key(name or "")) or words.get(map_key(group or ""))
+        name, group = reader.text("name"), reader.named("group")
+        outcome = statuses.outcome(Status(name=name, group=group), maps)
         found.append(
             StatusFound(remote_id=reader.id, name=name, group=group, place=row.place, outcome=outcome)
         )

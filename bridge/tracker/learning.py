@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
-from bridge.tracker import date_facts, layouts, list_facts, pages, presence, resources
+from bridge.tracker import date_facts, layouts, list_facts, pages, presence, resources, statuses
 from bridge.tracker.client import Client, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
@@ -43,6 +43,13 @@ _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
 }
 
 # One API gives a user's name in two parts, the other as one: either will do.
+_STATUS_KEYS = {
+    "statuses_none": "rows.statuses",
+    "statuses_unreadable": "fields.status.id",
+    "statuses_without_group": "fields.status.group",
+    "statuses_without_rejected": "maps.status_group",
+    "statuses_of_unknown_group": "maps.status_group",
+}
 _INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
     "full_name": ("first_name", "last_name"),
     "first_name": ("full_name",),
@@ -122,6 +129,8 @@ class Learner:
         found = [row.decode() for row in sample.all_rows]
         fields = self._client.settings[name].fields
         self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
+        if name == "statuses":
+            self._statuses(found)
         date_facts.learn(self._client, self._findings, self._times)
         state = next((state for state, found in rows.items() if found), None)
         if self._client.settings[name].updated_after and state in rows:
@@ -216,6 +225,14 @@ class Learner:
             self._findings.leave_open("states", said, "states")
         else:
             self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
+
+    def _statuses(self, rows: Sequence[Record]) -> None:
+        """Whether the list of placement statuses says what outcome each means."""
+        problems = statuses.status_problems(rows, self._client.settings)
+        for problem in problems:
+            self._findings.ask(f"statuses.{problem.code}", problem.text, _STATUS_KEYS.get(problem.code))
+        if not problems:
+            self._findings.prove("statuses", f"{len(rows)} statuses, each of a group that is known")
 
     async def _by_id(self, name: ResourceName, rows: Sequence[Row]) -> dict[str, Record]:
         """Read a few records by id, and find where in the answer they lie."""

@@ -6,33 +6,20 @@ the result encodes or ``Permanent`` is raised, whose message names the entity, t
 and the type found, and never a value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import structs
 
 from bridge.errors import Permanent
-from bridge.tracker import normalise_candidates, normalise_jobs, resources, values
+from bridge.tracker import normalise_candidates, normalise_jobs, statuses, values
 from bridge.tracker.families import Family, Ids, Member
 from bridge.tracker.local_time import Clock
 from bridge.tracker.reading import Reader, Record
-from bridge.tracker.shapes import ResourceName, Resources, map_key
+from bridge.tracker.shapes import ResourceName, Resources
+from bridge.tracker.statuses import Status, Statuses
 from contracts.entities import Application, ApplicationStage, Entity, Model, RejectionReason, RemoteData, User
-
-Outcome = Literal["PENDING", "HIRED", "DECLINED"]
-
-
-class Status(Struct, frozen=True, kw_only=True):
-    """A placement status: its name and the group (Applied, Rejected, Working, …) that decides the outcome."""
-
-    name: str | None
-    group: str | None
-
-
-Statuses = Mapping[str, Status]
-"""The tenant's placement statuses by id."""
 
 
 class Normaliser:
@@ -46,7 +33,7 @@ class Normaliser:
         self, integration_id: str, settings: Resources, time_zone: str, keep_remote_data: bool = False
     ) -> None:
         self._ids = Ids(integration_id=integration_id)
-        self._settings = settings
+        self.settings = settings
         self._clock = Clock(zone=ZoneInfo(time_zone), date_format=settings.date_format, times=settings.times)
         self._keep_remote_data = keep_remote_data
 
@@ -81,7 +68,8 @@ class Normaliser:
             remote_data=remote_data,
         )
         members = [_member(Model.APPLICATION_STAGE, reader, stage)]
-        if map_key(reader.text("group") or "") == resources.REJECTED_GROUP:
+        status = Status(name=name, group=reader.named("group"))
+        if statuses.outcome(status, self.settings.maps) == "DECLINED":
             reason = RejectionReason(
                 id=self._ids.of(Model.REJECTION_REASON, reader.id),
                 remote_id=reader.id,
@@ -93,14 +81,7 @@ class Normaliser:
 
     def status_table(self, rows: Iterable[Record]) -> Statuses:
         """The statuses by id, for ``application``; a row that can't be read is for ``status`` to report."""
-        table = {}
-        for row in rows:
-            try:
-                reader = self._reader("statuses", row, None)
-                table[reader.id] = Status(name=reader.text("name"), group=reader.text("group"))
-            except Permanent:
-                continue
-        return table
+        return statuses.table(rows, self.settings)
 
     def job(self, row: Record | None, detail: Record | None, state: str | None) -> Family:
         """An Opportunity -> job, posting, roles, hiring team, role assignments.
@@ -115,7 +96,7 @@ class Normaliser:
             state,
             ids=self._ids,
             clock=self._clock,
-            settings=self._settings,
+            settings=self.settings,
             remote_data=remote_data,
         )
         members = [_member(Model.JOB, reader, job)]
@@ -123,7 +104,7 @@ class Normaliser:
         if posting:
             members.append(_member(Model.JOB_POSTING, reader, posting))
         members += normalise_jobs.team(
-            reader, ids=self._ids, maps=self._settings.maps, owner=self._settings.owner
+            reader, ids=self._ids, maps=self.settings.maps, owner=self.settings.owner
         )
         return _family("jobs", reader, members)
 
@@ -139,21 +120,24 @@ class Normaliser:
         ]
         return _family("candidates", reader, members)
 
-    def application(self, row: Record | None, statuses: Statuses, detail: Record | None = None) -> Family:
+    def application(self, row: Record | None, known: Statuses, detail: Record | None = None) -> Family:
         """An OpportunityResource -> application.
 
-        A status that is not in ``statuses`` is PENDING and the member ``provisional``: read the statuses
-        again, then this record.
+        Its outcome is left out where its status says none. At a status that is not ``known`` the member is
+        ``provisional``: read the statuses again, then this record.
         """
         reader = self._reader("applications", row, detail)
         # It is not published, and must be readable all the same: what is newer is told by it.
         reader.last_update(self._clock)
         stage = reader.reference("stage_id")
-        status = statuses.get(stage) if stage else None
-        outcome = self._outcome(status)
+        status = known.get(stage) if stage else None
+        meant = status if status and status.listed else Status(name=reader.text("stage_name"), group=None)
+        outcome = statuses.outcome(meant, self.settings.maps)
+        if outcome is None:
+            reader.leave_out("outcome", _why_no_outcome(stage, status))
         reason = None
         if outcome == "DECLINED":
-            reason = reader.text("rejection_reason") or (status and status.name) or reader.text("stage_name")
+            reason = reader.text("rejection_reason") or meant.name or reader.text("stage_name")
         record = Application(
             id=self._ids.of(Model.APPLICATION, reader.id),
             remote_id=reader.id,
@@ -166,7 +150,8 @@ class Normaliser:
             remote_data=self._remote_data("applications", reader),
         )
         provisional = stage is not None and status is None
-        return _family("applications", reader, [_member(Model.APPLICATION, reader, record, provisional)])
+        family = _family("applications", reader, [_member(Model.APPLICATION, reader, record, provisional)])
+        return structs.replace(family, unknown_status=stage) if provisional else family
 
     def version(
         self, resource: ResourceName, row: Record | None, detail: Record | None = None
@@ -176,34 +161,37 @@ class Normaliser:
         They differ in the hour that comes twice at the end of summer time: a record is stale only where its
         latest moment is before the earliest of what is stored. ``None`` where the record does not say.
         """
-        if "updated_at" not in self._settings[resource].fields:
+        if "updated_at" not in self.settings[resource].fields:
             return None
         return self._reader(resource, row, detail).instants("updated_at", self._clock)
 
     def _reader(self, resource: ResourceName, row: Record | None, detail: Record | None) -> Reader:
-        table = self._settings[resource]
+        table = self.settings[resource]
         return Reader(table.entity, table.fields, row, detail)
-
-    def _outcome(self, status: Status | None) -> Outcome:
-        if status is None:
-            return "PENDING"
-        words = self._settings.maps.outcome
-        found = words.get(map_key(status.name or "")) or words.get(map_key(status.group or ""))
-        # The map's values were checked against Outcome when it was configured.
-        return cast("Outcome", found or "PENDING")
 
     def _remote_data(self, resource: ResourceName, reader: Reader) -> RemoteData | None:
         if not self._keep_remote_data:
             return None
-        table = self._settings[resource]
-        by_widget = resource == "users" and self._settings.users_from == "widget"
-        read = {(self._settings.users_widget if by_widget else table.list).path: reader.row}
+        table = self.settings[resource]
+        by_widget = resource == "users" and self.settings.users_from == "widget"
+        read = {(self.settings.users_widget if by_widget else table.list).path: reader.row}
         if table.by_id:
             read[table.by_id.path] = reader.detail
         try:
             return {path: values.scrub_tree(record) for path, record in read.items() if record is not None}
         except values.WrongType as error:
             raise Permanent(f"{table.entity} {reader.id}: the record {error}") from None
+
+
+def _why_no_outcome(stage: str | None, status: Status | None) -> str:
+    if stage is None:
+        return "it stands at no placement status: correct fields.application.stage_id"
+    if status is None or not status.listed:
+        return (
+            f"placement status {stage} is not in the list of them: set maps.outcome for its name, or see to "
+            "it that this account may read the status"
+        )
+    return f"the group of placement status {stage} says none: set maps.status_group or maps.outcome"
 
 
 def _family(resource: str, reader: Reader, members: list[Member]) -> Family:

@@ -354,8 +354,8 @@ _MAPS = Maps(
         "day": "DAY",
         "hour": "HOUR",
     },
-    # By a placement status's name, else by its group.
-    outcome={"rejected": "DECLINED", "working": "HIRED", "complete": "HIRED"},
+    # By a placement status's name, else by its group; for the vendor's groups, see bridge.tracker.statuses.
+    outcome={},
     role_type={
         "hiring manager": "HIRING_MANAGER",
         "recruiter": "RECRUITER",
@@ -369,7 +369,6 @@ _MAPS = Maps(
     status_group={},
 )
 
-REJECTED_GROUP = "rejected"
 
 DEFAULT = Resources(
     exchange=Call(method="POST", path="/api/Auth/ExchangeToken", sure="seen"),

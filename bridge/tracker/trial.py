@@ -263,7 +263,7 @@ class _Trial:
     async def _stage(self, *, declined: bool, other_than: str | None) -> str:
         """A placement status that rejects, or one in which an application goes on."""
         for status in await finding.placement_statuses(self._client):
-            if status.remote_id != other_than and status.outcome == ("DECLINED" if declined else None):
+            if status.remote_id != other_than and status.outcome == ("DECLINED" if declined else "PENDING"):
                 return status.remote_id
         what = "that rejects" if declined else "to move to"
         raise NotTried(f"no placement status {what} is in the list")

@@ -1,0 +1,77 @@
+"""An account's placement statuses as the poller goes by them: learned at each read, kept over a restart.
+
+A list that makes no sense does not replace one that did: applications go on by the one before, and the read
+fails with what to set.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from bridge.capture.deletion import Doors
+from bridge.errors import Transient
+from bridge.store import leases, remarks, status_lists
+from bridge.tracker import statuses
+from bridge.tracker.reading import Record
+from bridge.tracker.shapes import Resources
+from bridge.tracker.statuses import CODES, UNSETTLED, Problem, Status, StatusList
+
+_ORDER = "statuses_in_changing_order"
+
+
+class PlacementStatuses:
+    """One integration's statuses: ``table`` by id, ``places`` in the agreed order; empty before ``learn``."""
+
+    def __init__(self, doors: Doors, settings: Resources) -> None:
+        self._doors = doors
+        self._id = doors.integration_id
+        self._settings = settings
+        self._named: set[str] = set()
+        self.table: dict[str, Status] = {}
+        self.places: dict[int, int] = {}
+
+    def meet(self, named: Iterable[str]) -> bool:
+        """Remember statuses that applications stand at and no list had; return whether any of them is new."""
+        new = set(named) - self._named - self.table.keys()
+        self._named |= new
+        return bool(new)
+
+    async def learn(self, rows: Sequence[Record], *, accept: bool) -> None:
+        """Go by the list just read; ``accept``: whatever it looks like, for a person asked for it.
+
+        Raises ``Transient`` where the list before made sense and this one does not.
+        """
+        saved = await status_lists.load(self._doors.db, self._id)
+        before = None if saved is None else msgspec.json.decode(saved, type=StatusList)
+        problems = statuses.status_problems(rows, self._settings)
+        fatal = [problem for problem in problems if problem.fatal]
+        if fatal and before is not None and not accept and statuses.is_sound(before.statuses, self._settings):
+            self._use(before)
+            await self._note(problems, before)
+            raise Transient(
+                f"{fatal[0].text}. It was otherwise before: applications go on by the list of then; if it is "
+                "right as it is: bridge resync --resource statuses"
+            )
+        after = statuses.learn(before, statuses.table(rows, self._settings), self._named)
+        content = msgspec.json.encode(after)
+        if content != saved:
+            async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+                await status_lists.save(tx, self._id, content)
+        self._use(after)
+        await self._note(problems, after)
+
+    def _use(self, known: StatusList) -> None:
+        self.table, self.places = known.table(), known.places()
+
+    async def _note(self, problems: Sequence[Problem], known: StatusList) -> None:
+        texts = {problem.code: problem.text for problem in problems}
+        if known.unrest >= UNSETTLED:
+            texts[_ORDER] = (
+                "the list of placement statuses comes in another order again and again: stages keep the "
+                "order of before, until enough reads in a row agree on another"
+            )
+        for code, text in texts.items():
+            await remarks.note(self._doors.db, self._id, "statuses", code, text)
+        settled = {_ORDER} if known.unrest == 0 else set()
+        over = (set(CODES) | settled) - texts.keys()
+        await remarks.clear(self._doors.db, self._id, "statuses", *sorted(over))

@@ -1,0 +1,234 @@
+"""Placement statuses: what they mean, what looks wrong with a list of them, and its order. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, cast
+
+from msgspec import Struct
+
+from bridge.errors import Permanent
+from bridge.tracker.reading import Reader, Record
+from bridge.tracker.shapes import GROUPS, Maps, Resources, map_key
+from contracts.entities import Model
+
+Outcome = Literal["PENDING", "HIRED", "DECLINED"]
+_OUTCOMES: Mapping[str, Outcome] = {
+    **dict.fromkeys(map(map_key, GROUPS), "PENDING"),
+    "rejected": "DECLINED",
+    "working": "HIRED",
+    "complete": "HIRED",
+}
+_AGREEING_READS = 3
+_UNREST_OF_A_CHANGE, _MOST_UNREST = 3, 30
+UNSETTLED = _UNREST_OF_A_CHANGE + 1
+"""From that unrest on, the order has changed more than once lately."""
+_SHOWN = 10
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """A placement status: its name and the group (Applied, Rejected, Working, …) that decides the outcome.
+
+    ``listed``: it stands in the account's list; one that an application alone names does not.
+    """
+
+    name: str | None
+    group: str | None
+    listed: bool = True
+
+
+Statuses = Mapping[str, Status]
+"""The tenant's placement statuses by id."""
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What looks wrong with a list of statuses, and which models are wrong or poor by it.
+
+    ``fatal``: a list that was right before is not replaced by this one.
+    """
+
+    code: str
+    text: str
+    models: tuple[Model, ...]
+    fatal: bool = False
+
+
+CODES = (
+    "statuses_none",
+    "statuses_unreadable",
+    "statuses_without_group",
+    "statuses_without_rejected",
+    "statuses_of_unknown_group",
+)
+"""The codes of all problems."""
+
+
+def outcome(status: Status, maps: Maps) -> Outcome | None:
+    """Return what an application at this status has come to; ``None`` where nothing says so.
+
+    ``maps.outcome`` counts first, by the status's name, then by its group; then the vendor's groups do.
+    """
+    mapped = maps.outcome.get(map_key(status.name or "")) or maps.outcome.get(map_key(status.group or ""))
+    # The map's values were checked against Outcome when it was configured.
+    return cast("Outcome | None", mapped) or _OUTCOMES.get(map_key(group_of(status, maps) or ""))
+
+
+def group_of(status: Status, maps: Maps) -> str | None:
+    """Return a status's group by the vendor's name, where ``maps.status_group`` has one for it."""
+    return maps.status_group.get(map_key(status.group or ""), status.group)
+
+
+def table(rows: Iterable[Record], settings: Resources) -> dict[str, Status]:
+    """Return the statuses by id, in order; a row that can't be read is left out."""
+    found = {}
+    for row in rows:
+        try:
+            reader = Reader("status", settings["statuses"].fields, row, None)
+            found[reader.id] = Status(name=reader.text("name"), group=reader.named("group"))
+        except Permanent:
+            continue
+    return found
+
+
+def status_problems(rows: Sequence[Record], settings: Resources) -> list[Problem]:
+    """Return what looks wrong with a list of statuses; each text says what was seen and what to set."""
+    known = table(rows, settings)
+    if not rows:
+        return [
+            _problem(
+                "statuses_none",
+                "the list of placement statuses is empty: correct paths.statuses and rows.statuses",
+                (Model.APPLICATION_STAGE, Model.REJECTION_REASON, Model.APPLICATION),
+                fatal=True,
+            )
+        ]
+    problems = []
+    if len(known) < len(rows):
+        problems.append(
+            _problem(
+                "statuses_unreadable",
+                f"{len(rows) - len(known)} of {len(rows)} placement statuses have no id of theirs or can't "
+                f"be read; keys: {_keys(rows)}: correct fields.status.id, name and group",
+                (Model.APPLICATION_STAGE, Model.APPLICATION),
+            )
+        )
+    problems += _problems_of_groups(known, rows, settings)
+    return problems
+
+
+def _problems_of_groups(known: Statuses, rows: Sequence[Record], settings: Resources) -> list[Problem]:
+    maps, path = settings.maps, " or ".join(str(read) for read in settings["statuses"].fields["group"])
+    outcomes = {status_id: outcome(status, maps) for status_id, status in known.items()}
+    poor = (Model.REJECTION_REASON, Model.APPLICATION)
+    silent = [known[status_id] for status_id, found in outcomes.items() if found is None]
+    if silent and not any(status.group for status in known.values()):
+        return [
+            _problem(
+                "statuses_without_group",
+                f"none of {len(known)} placement statuses has a group under {path}; keys: {_keys(rows)}: set "
+                "fields.status.group; until then applications have no outcome and rejections no reason",
+                poor,
+                fatal=True,
+            )
+        ]
+    problems = []
+    if "DECLINED" not in outcomes.values():
+        problems.append(
+            _problem(
+                "statuses_without_rejected",
+                f"no placement status rejects; their groups are {_groups(silent or known.values())}: set "
+                'maps.status_group."…" = "Rejected" for the group that does',
+                poor,
+                fatal=True,
+            )
+        )
+    if silent:
+        problems.append(
+            _problem(
+                "statuses_of_unknown_group",
+                f"{len(silent)} of {len(known)} placement statuses are in a group that says no outcome: "
+                f'{_groups(silent)}: set maps.status_group."…" to one of {", ".join(GROUPS)}; until then '
+                "applications at them have no outcome",
+                (Model.APPLICATION,),
+            )
+        )
+    return problems
+
+
+def is_sound(known: Statuses, settings: Resources) -> bool:
+    """Whether a list says what rejects: one that does not is never right."""
+    return any(outcome(status, settings.maps) == "DECLINED" for status in known.values())
+
+
+class StatusList(Struct, frozen=True, kw_only=True):
+    """What an account's list is believed to be: its statuses, and the order that reads agreed on.
+
+    ``last`` is the order of the latest read, seen ``streak`` times in a row; ``unrest`` rises with each
+    change of it. ``unlisted``: ids that applications stand at and the list has not.
+    """
+
+    statuses: dict[str, Status]
+    order: tuple[str, ...]
+    last: tuple[str, ...] = ()
+    streak: int = 0
+    unrest: int = 0
+    unlisted: tuple[str, ...] = ()
+
+    def table(self) -> dict[str, Status]:
+        """Return the statuses for ``Normaliser.application``, those that are not in the list too."""
+        unlisted = Status(name=None, group=None, listed=False)
+        return self.statuses | dict.fromkeys(self.unlisted, unlisted)
+
+    def places(self) -> dict[int, int]:
+        """Return each status's place, from 0."""
+        return {int(status_id): place for place, status_id in enumerate(self.order)}
+
+
+def learn(before: StatusList | None, found: Mapping[str, Status], named: Iterable[str] = ()) -> StatusList:
+    """Return the list after one more read; ``named``: ids that applications stand at.
+
+    Statuses keep their order until reads agree on another, the more of them the oftener it changed lately: a
+    list that comes in another order each time is no change. What is new or gone needs no agreement.
+    """
+    read = tuple(found)
+    ids = {*named, *(before.unlisted if before else ())}
+    unlisted = tuple(sorted(ids - found.keys(), key=int))
+    if before is None:
+        return StatusList(statuses=dict(found), order=read, last=read, unlisted=unlisted)
+    same = _agree(read, before.last)
+    unrest = max(0, before.unrest - 1) if same else min(before.unrest + _UNREST_OF_A_CHANGE, _MOST_UNREST)
+    streak = before.streak + 1 if same else 1
+    if _agree(read, before.order):
+        order, streak = read, 0
+    elif streak >= max(_AGREEING_READS, unrest):
+        order = read
+    else:
+        order = _kept(before.order, read)
+    return StatusList(
+        statuses=dict(found), order=order, last=read, streak=streak, unrest=unrest, unlisted=unlisted
+    )
+
+
+def _agree(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether what is in both stands in one order."""
+    both = set(one) & set(other)
+    return [i for i in one if i in both] == [i for i in other if i in both]
+
+
+def _kept(order: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
+    """The agreed order without what is gone, and with what is new at its end."""
+    kept = [i for i in order if i in read]
+    return (*kept, *(i for i in read if i not in kept))
+
+
+def _problem(code: str, text: str, models: tuple[Model, ...], *, fatal: bool = False) -> Problem:
+    return Problem(code=code, text=text, models=models, fatal=fatal)
+
+
+def _keys(rows: Sequence[Record]) -> str:
+    keys = dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row)
+    return ", ".join(list(keys)[:20])[:300] or "none"
+
+
+def _groups(known: Iterable[Status]) -> str:
+    names = list(dict.fromkeys(status.group or "" for status in known))
+    shown = ", ".join(f'"{name[:40]}"' for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
