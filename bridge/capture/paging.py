@@ -5,14 +5,14 @@ stands on it.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.pages import Page
-from bridge.tracker.problems import Unreadable
+from bridge.tracker.problems import OtherRecord, Refused, Unreadable
 from bridge.tracker.shapes import Resource, ResourceName
 
 _TRIES = 4
@@ -111,14 +111,33 @@ class Pages:
         return None
 
 
+async def any_answers(client: Client, resource: ResourceName, row_ids: Iterable[int]) -> bool:
+    """Whether one of these records, which exist, is answered by id with its record.
+
+    Raises the first failure where none is, and not all are answered as not there.
+    """
+    failure: Unreadable | Refused | None = None
+    for row_id in row_ids:
+        try:
+            if isinstance(await detail(client, resource, str(row_id)), Detail):
+                return True
+        except (Unreadable, Refused) as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return False
+
+
 async def detail(client: Client, resource: ResourceName, remote_id: str) -> Detail | Gone:
     """A record by id; asked again where the answer is a success with nothing in it.
 
-    Raises ``Unreadable`` when that goes on, and the client's other errors.
+    Raises ``Unreadable`` when that goes on, ``OtherRecord`` at once, and the client's other errors.
     """
     for _ in range(_TRIES - 1):
         try:
             return await client.detail(resource, remote_id)
+        except OtherRecord:
+            raise
         except Unreadable:
             continue
     return await client.detail(resource, remote_id)

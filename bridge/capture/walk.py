@@ -123,7 +123,7 @@ class Walk:
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
         number, done, flaw = 1, False, None
-        seen, total, duplicates = BitMap64(), Applied(events={}), 0
+        seen, total, duplicates, ghosts = BitMap64(), Applied(events={}), 0, 0
         run: Run | None = None
         cause: Cause = "initial" if first else "poll" if scan is None else _CAUSES[scan.kind]
         republish = await self._republish_before(scan)
@@ -133,6 +133,7 @@ class Walk:
             batch = await doors.rows.observe(context, run.pages)
             flaw = flaw or run.flaw
             duplicates += len(batch.seen & seen)
+            ghosts += batch.ghosts
             seen |= batch.seen
             if not batch.empty:
                 async with leases.fenced(doors.db, doors.lease) as tx:
@@ -143,7 +144,7 @@ class Walk:
                     total = total.plus(applied)
             number, done = number + 1, run.done
         expected = run.total_count if run is not None else None
-        if duplicates or (expected is not None and expected != len(seen)):
+        if duplicates or (expected is not None and expected != len(seen) + ghosts):
             flaw = flaw or f"{len(seen)} of {expected} rows, {duplicates} seen twice"
         if flaw is None:
             total = total.plus(self.unclaimed.note(await self.deletion.of_whole_read(seen)))

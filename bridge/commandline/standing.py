@@ -7,7 +7,7 @@ from msgspec import Struct
 from bridge import app
 from bridge.app import Installation
 from bridge.config import IntegrationConfig
-from bridge.store import budgets, commands, deletions, outbox, overview, parked, remarks, scans
+from bridge.store import budgets, commands, deletions, outbox, overview, parked, remarks, scans, unlisted
 from bridge.store.budgets import Terms
 from bridge.store.deletions import Held
 from bridge.store.overview import Commands, Polls
@@ -48,7 +48,8 @@ class Finished(Struct, frozen=True, kw_only=True):
 
 
 class ResourceStanding(Struct, frozen=True, kw_only=True):
-    """One TrackerRMS resource; ``models`` counts the entities that exist, by model."""
+    """One TrackerRMS resource; ``models`` counts the entities that exist, by model. ``unlisted`` records are
+    in no list and are read by id all the same."""
 
     name: str
     models: dict[str, int]
@@ -58,6 +59,7 @@ class ResourceStanding(Struct, frozen=True, kw_only=True):
     last_scan: Finished | None
     proved_at: datetime | None
     parked: int
+    unlisted: int
 
 
 class BudgetStanding(Struct, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ async def _integration(
     db, name = installed.db, integration.id
     polls, records = await overview.polls(db, name), await overview.records(db, name)
     proved, parked_counts = await overview.proved_at(db, name), await overview.parked(db, name)
+    hidden = await unlisted.counts(db, name)
     resources = []
     for resource in app.resources(integration).values():
         last = await scans.last_finished(db, name, resource.name)
@@ -141,6 +144,7 @@ async def _integration(
                 last_scan=None if last is None else _finished(last),
                 proved_at=proved.get(resource.name),
                 parked=parked_counts.get(resource.name, 0),
+                unlisted=hidden.get(resource.name, 0),
             )
         )
     return IntegrationStanding(

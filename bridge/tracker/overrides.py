@@ -4,7 +4,13 @@
 job_code_prefix = "JOB-"            # job_code of a job without a reference: prefix and id
 users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
-gone_statuses = [204, 404]          # answers to an id that does not exist
+[integrations.tracker.absence]      # how an id that does not exist is answered
+statuses = [204, 404]
+bodies = []                         # of a success: "empty", "null", "blank-object", "html", "failure"
+[integrations.tracker.deleted]      # fields that say that a record is deleted: "path=value", "path=*": any
+candidates = "active=n"
+[integrations.tracker.unwrap]       # where the record lies in a by-id answer
+jobs = "data"
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
@@ -30,7 +36,9 @@ from msgspec import structs
 from bridge.errors import ConfigError
 from bridge.tracker.shapes import (
     Action,
+    BodyKind,
     Call,
+    DeletedRule,
     Details,
     Door,
     Fields,
@@ -51,12 +59,16 @@ _CLOSED: dict[str, tuple[str, ...]] = {
     "outcome": ("PENDING", "HIRED", "DECLINED"),
     "role_type": get_args(UnifiedRoleType),
 }
+_RENAMED = {"gone_statuses": "absence.statuses"}
 _PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
 
 def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     """``defaults`` with ``raw`` laid over it; ``ConfigError`` names an unknown key or a bad value."""
     tables: dict[str, Any] = {
+        "absence": _absence,
+        "deleted": _deleted,
+        "unwrap": _unwrap,
         "paths": _paths,
         "rows": _rows,
         "fields": _fields,
@@ -70,7 +82,6 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "job_code_prefix": _text,
         "users_from": lambda value, key: _choice(value, get_args(Via), key),
         "updated_after_zone": lambda value, key: _choice(value, ("tenant", "utc"), key),
-        "gone_statuses": _statuses,
     }
     settings = defaults
     for key, value in raw.items():
@@ -79,6 +90,8 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
             settings = structs.replace(settings, **{key: scalars[key](value, name)})
         elif key in tables:
             settings = tables[key](settings, _table(value, name), name)
+        elif key in _RENAMED:
+            raise ConfigError(f"{name}: is {_RENAMED[key]} now")
         else:
             raise _unknown(name, "setting", [*scalars, *tables])
     return settings
@@ -203,11 +216,12 @@ def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
             fields = _corrected(resource.fields, value, key)
             if fields["id"] != resource.fields["id"]:
                 _check_id(fields["id"], f"{key}.id")
+                fields["id"] = _with_own_id(resource, fields["id"])
             settings = _with_resource(settings, structs.replace(resource, fields=fields))
     return settings
 
 
-def _corrected(fields: Fields, raw: Any, where: str) -> Fields:
+def _corrected(fields: Fields, raw: Any, where: str) -> dict[str, tuple[Read, ...]]:
     corrected = dict(fields)
     for field, spelled in _table(raw, where).items():
         key = f"{where}.{field}"
@@ -250,6 +264,55 @@ def _check_id(reads: tuple[Read, ...], where: str) -> None:
     rows = [read for read in reads if read.source != "detail"]
     if not rows or any(len(read.path) != 1 for read in rows):
         raise ConfigError(f"{where}: must name a key of the list row, without dots")
+
+
+def _with_own_id(resource: Resource, reads: tuple[Read, ...]) -> tuple[Read, ...]:
+    # A by-id record is believed for its own id alone: where nobody says where that is, it is as before.
+    if any(read.source != "row" for read in reads):
+        return reads
+    return (*reads, *(read for read in resource.fields["id"] if read.source != "row"))
+
+
+def _absence(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    absence = settings.absence
+    for key, value in raw.items():
+        name = f"{where}.{key}"
+        if key == "statuses":
+            absence = structs.replace(absence, statuses=_statuses(value, name))
+        elif key == "bodies":
+            kinds = frozenset(_choice(kind, get_args(BodyKind), name) for kind in _texts(value, name))
+            absence = structs.replace(absence, bodies=kinds)
+        else:
+            raise _unknown(name, "setting", ["statuses", "bodies"])
+    return structs.replace(settings, absence=absence)
+
+
+def _deleted(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    for key, value in raw.items():
+        name = f"{where}.{key}"
+        resource = _resource(settings, key, name, "list")
+        rules = tuple(_deleted_rule(spelling, name) for spelling in _texts(value, name))
+        settings = _with_resource(settings, structs.replace(resource, deleted=rules))
+    return settings
+
+
+def _deleted_rule(spelling: str, where: str) -> DeletedRule:
+    path, separator, value = spelling.partition("=")
+    if not separator or not path.strip() or not value.strip():
+        raise ConfigError(f'{where}: must be "path=value", such as "active=n"; "path=*" means any value')
+    return DeletedRule(read=_read(path.strip(), where), value=value.strip())
+
+
+def _unwrap(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    for key, value in raw.items():
+        resource = _resource(settings, key, f"{where}.{key}", "list")
+        if resource.by_id is None:
+            raise ConfigError(f"{where}.{key}: {key} can't be read by id")
+        if not isinstance(value, str) or (value and not all(value.split("."))):
+            raise ConfigError(f'{where}.{key}: must be a path such as "data" or "result.record"; "": none')
+        path = tuple(value.split(".")) if value else ()
+        settings = _with_resource(settings, structs.replace(resource, unwrap=path))
+    return settings
 
 
 def _actions(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
@@ -319,13 +382,18 @@ def _choice(value: Any, choices: tuple[str, ...], where: str) -> str:
 
 def _statuses(value: Any, where: str) -> frozenset[int]:
     if not isinstance(value, list) or not value or not all(_is_status(item) for item in value):
-        raise ConfigError(f"{where}: must be a list of HTTP statuses such as [204, 404]")
+        raise ConfigError(
+            f"{where}: must be a list of HTTP statuses such as [204, 404]; 2xx is said in bodies, and 401, "
+            "408, 429 and 502 to 504 never tell that a record is not there"
+        )
     return frozenset(value)
 
 
 def _is_status(value: Any) -> bool:
-    # A server that fails, throttles or refuses does not say that a record is gone.
-    return type(value) is int and (value == 204 or (400 <= value < 500 and value not in (401, 403, 429)))
+    # A server that is away, throttles or knows no token says nothing of one record.
+    if type(value) is not int or value in (401, 408, 429, 502, 503, 504):
+        return False
+    return value == 204 or 300 <= value < 600
 
 
 def _unknown(where: str, what: str, known: list[str]) -> ConfigError:

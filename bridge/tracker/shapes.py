@@ -16,6 +16,9 @@ ResourceName = Literal["users", "statuses", "jobs", "candidates", "applications"
 Details = Literal["moved", "never", "always"]
 Via = Literal["rest", "widget"]
 Chosen = Literal["rest", "widget", "off"]
+BodyKind = Literal["empty", "null", "blank-object", "html", "failure"]
+"""What a success may hold instead of a record: no body, ``null``, an object without a value, a web page, or
+an object that says that something failed."""
 Door = Literal["rest", "create", "column"]
 """How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or
 in a column of its ``updateRecord``."""
@@ -35,6 +38,29 @@ class Read(Struct, frozen=True, kw_only=True):
         dotted = ".".join(self.path)
         return dotted if self.source == "any" else f"{self.source}:{dotted}"
 
+
+class DeletedRule(Struct, frozen=True, kw_only=True):
+    """A field that says that its record is deleted, where it has this value; ``*``: where it has any."""
+
+    read: Read
+    value: str
+
+
+class Absence(Struct, frozen=True, kw_only=True):
+    """How the account answers a by-id read of an id that does not exist."""
+
+    statuses: frozenset[int] = frozenset({204, 404})
+    bodies: frozenset[BodyKind] = frozenset()
+    """Of a success: what is in it instead of a record."""
+
+    @property
+    def doubtful(self) -> frozenset[int]:
+        """The statuses that trouble has too: alone they say nothing of one record."""
+        return self.statuses - PLAIN_ABSENCE
+
+
+PLAIN_ABSENCE = frozenset({204, 404, 410})
+"""The statuses that say of one record that it is not there."""
 
 Fields = Mapping[str, tuple[Read, ...]]
 """Our name for a value -> where it may stand, first to last; the first that is not blank counts."""
@@ -78,6 +104,10 @@ class Resource(Struct, frozen=True, kw_only=True):
     """The envelope's key that holds the rows."""
     rows_sure: Sure
     by_id: Call | None = None
+    unwrap: tuple[str, ...] = ()
+    """Where the record lies in a by-id answer; none: the answer is the record."""
+    deleted: tuple[DeletedRule, ...] = ()
+    """A record with one of these fields counts as not there, in a list or not."""
     updated_after: bool = True
     paged: bool = True
     volatile: frozenset[str] = frozenset()
@@ -152,7 +182,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     job_code_prefix: str | None = None
     users_from: Via = "rest"
     updated_after_zone: Literal["tenant", "utc"] = "tenant"
-    gone_statuses: frozenset[int] = frozenset({204, 404})
+    absence: Absence = Absence()
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]
