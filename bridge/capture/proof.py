@@ -19,8 +19,8 @@ from bridge.config import CaptureConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
 from bridge.tracker import answers
 from bridge.tracker.client import Client, Detail, Gone
-from bridge.tracker.problems import OtherRecord
-from bridge.tracker.shapes import DeletedRule, Resource
+from bridge.tracker.problems import OtherRecord, Unreachable
+from bridge.tracker.shapes import DeletedRule, Resource, is_absence_status
 
 # Below this many, a percentage says nothing: three of ten users may well go on one day. All of three may not.
 _FEWEST_HELD = 5
@@ -198,7 +198,7 @@ class Prover:
                 except OtherRecord as other:
                     return reads.take(row_id, other)
                 except (Transient, Permanent) as error:
-                    reads.unread[row_id] = str(error)
+                    reads.unread[row_id] = f"{error}{_cure(error)}"
                     failures.append(error)
                     return False
 
@@ -215,6 +215,13 @@ class Prover:
         if all_failed and not await paging.any_answers(self._client, resource.name, present):
             raise failures[0]
         return [row_id for row_id, is_gone in zip(row_ids, said, strict=True) if is_gone]
+
+
+def _cure(error: BridgeError) -> str:
+    """What to set, where the error itself can't know that it may be this account's word for absence."""
+    if not isinstance(error, Unreachable) or error.status is None or not is_absence_status(error.status):
+        return ""
+    return f"; if ids that do not exist are answered so, add {error.status} to absence.statuses"
 
 
 def _unread(resource: Resource, reads: _Reads) -> str | None:

@@ -11,13 +11,12 @@ from msgspec import Struct
 from bridge.tracker.answers import Kind, Seen
 from bridge.tracker.client import Client
 from bridge.tracker.problems import BadJson, Unreadable
-from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, ResourceName
+from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, ResourceName, is_absence_status
 
 ABSENT_ID = "999999999"
 """An id that fits a 32-bit database key and that no account has reached."""
 OTHER_ABSENT_ID = "999999998"
 Finding = Literal["proved", "refuted", "unknown"]
-_NEVER = frozenset({401, 408, 429, 502, 503, 504})
 
 
 class AbsenceFacts(Struct, frozen=True, kw_only=True):
@@ -128,7 +127,7 @@ def _settings(client: Client, seen: Seen) -> Mapping[str, Any] | None:
     if seen.kind == "status" or seen.status == 204:
         if seen.status in absence.statuses:
             return {}
-        if seen.status in _NEVER or seen.status < 204:
+        if not is_absence_status(seen.status):
             return None
         return {"absence": {"statuses": sorted(absence.statuses | {seen.status})}}
     if seen.kind in absence.bodies:

@@ -51,6 +51,7 @@ from bridge.tracker.shapes import (
     Sure,
     Via,
     Write,
+    is_absence_status,
     map_key,
 )
 from contracts.entities import UnifiedRoleType
@@ -381,19 +382,16 @@ def _choice(value: Any, choices: tuple[str, ...], where: str) -> str:
 
 
 def _statuses(value: Any, where: str) -> frozenset[int]:
-    if not isinstance(value, list) or not value or not all(_is_status(item) for item in value):
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(type(item) is int and is_absence_status(item) for item in value)
+    ):
         raise ConfigError(
             f"{where}: must be a list of HTTP statuses such as [204, 404]; 2xx is said in bodies, and 401, "
             "408, 429 and 502 to 504 never tell that a record is not there"
         )
     return frozenset(value)
-
-
-def _is_status(value: Any) -> bool:
-    # A server that is away, throttles or knows no token says nothing of one record.
-    if type(value) is not int or value in (401, 408, 429, 502, 503, 504):
-        return False
-    return value == 204 or 300 <= value < 600
 
 
 def _unknown(where: str, what: str, known: list[str]) -> ConfigError:

@@ -27,7 +27,11 @@ from bridge.errors import Permanent, Transient
 
 
 class Unreachable(Transient):
-    """No usable answer after every retry."""
+    """No usable answer after every retry; ``status`` is the last answer's, where one came."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class EffectUnknown(Transient):

@@ -188,6 +188,14 @@ class Resources(Struct, frozen=True, kw_only=True):
         return self.resources[name]
 
 
+def is_absence_status(status: int) -> bool:
+    """Whether this status may say that a record is not there; a server that is away, throttles or knows no
+    token says nothing of one record."""
+    if status in (401, 408, 429, 502, 503, 504):
+        return False
+    return status == 204 or 300 <= status < 600
+
+
 def map_key(word: str) -> str:
     """The form in which words are compared: trimmed, without case."""
     return word.strip().casefold()
