@@ -66,6 +66,12 @@ SCAN_SECONDS = Histogram(
     buckets=(1, 10, 60, 300, 900, 1800, 3600, 7200, 14400, 43200, 86400),
     registry=REGISTRY,
 )
+MERGED = Counter(
+    "bridge_records_merged",
+    "Records deleted because by id another record is answered: they were merged into that one.",
+    ("integration", "resource"),
+    registry=REGISTRY,
+)
 COMMANDS = Counter("bridge_commands_finished", "Commands that ended.", ("type", "outcome"), registry=REGISTRY)
 COMMAND_SECONDS = Histogram(
     "bridge_command_seconds",
@@ -94,6 +100,7 @@ COUNTED = (
     RECORDS,
     POLL_SECONDS,
     SCAN_SECONDS,
+    MERGED,
     COMMANDS,
     COMMAND_SECONDS,
     DELIVERIES,
@@ -152,6 +159,11 @@ DELETIONS_HELD = Reading(
     meaning="Deletions that wait for a person, or were approved and are not done.",
     labels=("integration",),
 )
+UNLISTED = Reading(
+    name="bridge_unlisted_records",
+    meaning="Records that are in no list and are read by id all the same: kept, and not seen to change.",
+    labels=("integration", "resource"),
+)
 REMARKS = Reading(
     name="bridge_account_remarks",
     meaning="How often the account's answers looked wrong in a way that is no failure, and still do: "
@@ -190,6 +202,7 @@ STORE = (
     BUDGET_USED,
     BUDGET_LEFT,
     DELETIONS_HELD,
+    UNLISTED,
     REMARKS,
     GAPS,
     OWED,

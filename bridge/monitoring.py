@@ -17,7 +17,7 @@ from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, deletions, gaps, outbox, overview, owed, remarks, tokens
+from bridge.store import budgets, deletions, gaps, outbox, overview, owed, remarks, tokens, unlisted
 from bridge.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -189,6 +189,8 @@ async def _of_integration(db: Database, integration: str) -> list[Sample]:
         found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
     held = sum(one.row_count for one in await deletions.waiting(db, integration))
     found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
+    for resource, count in (await unlisted.counts(db, integration)).items():
+        found.append(Sample(of=metrics.UNLISTED, value=count, labels=(integration, resource)))
     for remark in await remarks.of(db, integration):
         labels = (integration, remark.resource, remark.code)
         found.append(Sample(of=metrics.REMARKS, value=remark.count, labels=labels))

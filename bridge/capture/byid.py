@@ -1,6 +1,7 @@
 """Records read by id alone, without a row of any list."""
 
 import asyncio
+from collections.abc import Iterable
 
 from bridge.capture import paging
 from bridge.capture.changes import Observation, Trouble
@@ -11,6 +12,7 @@ from bridge.tracker.client import Client, Gone
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.reading import Record
+from bridge.tracker.shapes import ResourceName
 
 WHOLE = frozenset({"candidates", "applications"})
 """The resources whose by-id record says all that a list's row says; a job's lacks half of it."""
@@ -48,6 +50,11 @@ class ById:
             found=found,
             news=True,
         )
+
+    async def any_answers(self, resource: ResourceName, row_ids: Iterable[int]) -> bool:
+        """As ``paging.any_answers``."""
+        async with self._slots:
+            return await paging.any_answers(self._client, resource, row_ids)
 
     def _family(self, context: Context, record: Record) -> Family:
         if context.resource.name == "applications":

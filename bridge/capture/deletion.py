@@ -8,10 +8,12 @@ import structlog
 from msgspec import Struct
 from pyroaring import BitMap64
 
+from bridge import metrics
 from bridge.capture.changes import Applied, Changes
 from bridge.capture.paging import Pages
-from bridge.capture.proof import Guard, Prover
+from bridge.capture.proof import Guard, Prover, Verdict
 from bridge.capture.rows import Rows
+from bridge.capture.unlisted import Unlisted
 from bridge.store import deletions, leases, sources
 from bridge.store.database import Database
 from bridge.store.leases import Lease
@@ -45,6 +47,7 @@ class Deletion:
         self._doors = doors
         self._resource = resource
         self._id = doors.integration_id
+        self._unlisted = Unlisted(doors.db, doors.lease, doors.integration_id, resource)
 
     async def of_scan(self, scan: Scan, seen: BitMap64) -> tuple[Applied, str | None]:
         """Delete what a complete scan did not see and by-id reads prove gone; or say why not."""
@@ -53,19 +56,32 @@ class Deletion:
         async for row_ids in sources.live_before(doors.db, self._id, name, scan.started_at):
             missing |= BitMap64(row_ids) - seen
         known = await sources.count_live(doors.db, self._id, name)
-        if not missing:
+        asked = missing - await self._unlisted.resting(missing)
+        if not asked:
             await self._withdraw()
+            await self._unlisted.note(Verdict(), missing)
             return Applied(events={}), None
-        if await self._waits_already(missing, known):
-            await self._hold(missing, known)
+        if await self._waits_already(asked, known):
+            await self._hold(asked, known)
             return Applied(events={}), None
-        verdict = await doors.prover.prove(self._resource, list(missing), _some(seen), known)
+        flagged = frozenset(doors.rows.flagged(name))
+        verdict = await doors.prover.prove(self._resource, list(asked), _some(seen), known, flagged=flagged)
         if verdict.held:
-            await self._hold(missing, known)
+            await self._hold(asked, known)
             return Applied(events={}), None
         if verdict.flaw is None:
             await self._withdraw()
-        return await self._delete(verdict.gone), verdict.flaw
+        self._tell_merged(verdict)
+        deleted = await self._delete(verdict.gone)
+        await self._unlisted.note(verdict, missing)
+        return deleted, verdict.flaw
+
+    def _tell_merged(self, verdict: Verdict) -> None:
+        """Say which records are answered with another: they were merged into it, most likely."""
+        name = self._resource.name
+        metrics.MERGED.labels(self._id, name).inc(len(verdict.merged))
+        for row_id, other in verdict.merged.items():
+            _log.info("record.merged", integration=self._id, resource=name, row=row_id, into=other)
 
     async def begin_whole_read(self) -> None:
         """Call before the first page: a read that never gets to ``of_whole_read`` ends the row of misses."""
@@ -97,12 +113,18 @@ class Deletion:
         if self._resource.by_id is not None:
             controls = await sources.some_live(doors.db, self._id, name, row_ids, _CONTROLS)
             verdict = await doors.prover.prove(
-                self._resource, row_ids, controls, held.known_count, approved=True
+                self._resource,
+                row_ids,
+                controls,
+                held.known_count,
+                approved=True,
+                flagged=frozenset(doors.rows.flagged(name)),
             )
             if verdict.flaw is not None:
                 _log.error("deletions.not_proved", integration=self._id, resource=name, why=verdict.flaw)
                 await deletions.reopen(doors.db, held.id)
                 return Applied(events={})
+            self._tell_merged(verdict)
             row_ids = verdict.gone
         else:
             row_ids = await sources.missed(doors.db, self._id, name, row_ids)

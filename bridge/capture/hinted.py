@@ -16,12 +16,13 @@ from bridge.capture.byid import ById
 from bridge.capture.changes import Applied, Observation
 from bridge.capture.deletion import Doors
 from bridge.capture.rows import Context
-from bridge.store import hints, leases
+from bridge.store import hints, leases, sources
 from bridge.store.hints import Queued
-from bridge.tracker.problems import Refused, Unreadable
+from bridge.tracker.problems import Refused, Unreachable, Unreadable
 
 _log = structlog.get_logger(__name__)
 _AT_ONCE = 20
+_CONTROLS = 3
 
 
 class Hinted:
@@ -64,7 +65,13 @@ class Hinted:
         if context is None:
             return None
         try:
-            return await self._by_id.observe(context, hint.row_id)
+            try:
+                return await self._by_id.observe(context, hint.row_id)
+            except Unreadable as error:
+                if not await self._others_answer(context, hint):
+                    raise Unreachable(f"{error}; nor is a record answered that exists") from error
+                # It may have been the server's trouble, and over since.
+                return await self._by_id.observe(context, hint.row_id)
         except (Refused, Unreadable) as error:
             # This record's own trouble: the polls and sweeps meet it too, and report it.
             _log.info(
@@ -75,6 +82,16 @@ class Hinted:
                 reason=str(error),
             )
             return None
+
+    async def _others_answer(self, context: Context, hint: Queued) -> bool:
+        """Whether records that exist are answered by id now; where none is known, this hint is not kept."""
+        rows = await sources.some_live(
+            self._doors.db, hint.integration_id, hint.resource, [hint.row_id], _CONTROLS
+        )
+        try:
+            return not rows or await self._by_id.any_answers(context.resource.name, rows)
+        except (Refused, Unreadable):
+            return False
 
     def _report(self, queued: Sequence[Queued], total: Applied, started: float, calls: int) -> None:
         _log.info(

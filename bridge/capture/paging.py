@@ -7,7 +7,7 @@ stands on it. Whether a page ends its list is for ``bridge.capture.list_read`` t
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from bridge.capture.list_read import ListRead, Paging, usual
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.pages import Page
 from bridge.tracker.paging_facts import BEYOND
-from bridge.tracker.problems import NoContent, Refused, Unreadable
+from bridge.tracker.problems import NoContent, OtherRecord, Refused, Unreadable
 from bridge.tracker.shapes import Resource, ResourceName
 
 _TRIES = 4
@@ -368,14 +368,33 @@ def _unseen(page: Page, seen: BitMap64) -> BitMap64:
     return BitMap64(found for found in (int(row.remote_id) for row in page.rows) if found < 2**63) - seen
 
 
+async def any_answers(client: Client, resource: ResourceName, row_ids: Iterable[int]) -> bool:
+    """Whether one of these records, which exist, is answered by id with its record.
+
+    Raises the first failure where none is, and not all are answered as not there.
+    """
+    failure: Unreadable | Refused | None = None
+    for row_id in row_ids:
+        try:
+            if isinstance(await detail(client, resource, str(row_id)), Detail):
+                return True
+        except (Unreadable, Refused) as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return False
+
+
 async def detail(client: Client, resource: ResourceName, remote_id: str) -> Detail | Gone:
     """A record by id; asked again where the answer is a success with nothing in it.
 
-    Raises ``Unreadable`` when that goes on, and the client's other errors.
+    Raises ``Unreadable`` when that goes on, ``OtherRecord`` at once, and the client's other errors.
     """
     for _ in range(_TRIES - 1):
         try:
             return await client.detail(resource, remote_id)
+        except OtherRecord:
+            raise
         except Unreadable:
             continue
     return await client.detail(resource, remote_id)

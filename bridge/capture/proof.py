@@ -9,15 +9,18 @@ are held for a person's word.
 import asyncio
 import itertools
 import random
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from msgspec import Struct
 
 from bridge.capture import paging
 from bridge.config import CaptureConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
-from bridge.tracker.client import Client, Gone
-from bridge.tracker.shapes import Resource
+from bridge.tracker import answers
+from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.problems import OtherRecord, Unreachable
+from bridge.tracker.shapes import DeletedRule, Resource, is_absence_status
 
 # Below this many, a percentage says nothing: three of ten users may well go on one day. All of three may not.
 _FEWEST_HELD = 5
@@ -26,7 +29,8 @@ _SAMPLE = 20
 _CONTROLS = 3
 # One wrong answer in twenty, at random, would fake two reads of 1 record in 400, and three of 1 in 8,000.
 _CONFIRMATIONS = 2
-# Of a list that leaves out records, this many are looked at per scan: the rest is the budget's.
+# Of a list that leaves out records, or of ids whose answers are not understood, this many are looked at per
+# scan: the rest is the budget's.
 _LOOKED_AT = 200
 
 
@@ -53,11 +57,48 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """What by-id reads said of records that a scan did not see.
 
     ``gone`` is proved. ``flaw`` says why not all that is gone could be; ``held``, that there are too many.
+    ``unlisted`` are in no list and yet read by id; ``soft`` counts their fields that look as if they said
+    deleted, as rules. ``merged``: by id they are answered with another record, whose id this is.
     """
 
     gone: tuple[int, ...] = ()
     held: bool = False
     flaw: str | None = None
+    unlisted: tuple[int, ...] = ()
+    soft: Mapping[str, int] = {}
+    merged: Mapping[int, str] = {}
+
+
+class _Reads:
+    """What the reads of one proof came to, record by record."""
+
+    def __init__(self, deleted: tuple[DeletedRule, ...], flagged: Set[int]) -> None:
+        self.merged: dict[int, str] = {}
+        self.unlisted: set[int] = set()
+        self.unread: dict[int, str] = {}
+        self.soft: Counter[str] = Counter()
+        self.doubtful = False
+        self._deleted = deleted
+        self._flagged = flagged
+
+    def take(self, row_id: int, answer: Detail | Gone | OtherRecord) -> bool:
+        """Note one answer; return whether it says that the record is not there."""
+        if isinstance(answer, Gone):
+            self.doubtful = self.doubtful or not answer.sure
+            return self.merged.pop(row_id, None) is None
+        if isinstance(answer, OtherRecord):
+            # Mixed-up answers are not always of the same record.
+            self.doubtful = True
+            if self.merged.setdefault(row_id, answer.other_id) == answer.other_id:
+                return True
+            self.unread[row_id] = str(answer)
+            return False
+        if row_id in self._flagged:
+            # The list says that it is deleted; a by-id record that has no such field does not deny it.
+            return answers.is_silent(self._deleted, answer.record)
+        self.unlisted.add(row_id)
+        self.soft.update(answers.soft_flags(answer.record))
+        return False
 
 
 class Prover:
@@ -77,26 +118,40 @@ class Prover:
         known: int,
         *,
         approved: bool = False,
+        flagged: Set[int] = frozenset(),
     ) -> Verdict:
         """Which of ``missing`` are gone. ``controls`` are records that exist; ``known``, how many did.
 
         ``approved``: a person has already said yes to however many. Where no record is left to be a control
-        that word is needed, and is enough. A record whose read fails is not proved gone; where every read
-        fails and the controls' too, raises what the client raises.
+        that word is needed, and is enough. ``flagged`` stand in a list, with a field that says deleted. A
+        record whose read fails is not proved gone; where every read fails and the controls' too, raises what
+        the client raises.
         """
         present = tuple(itertools.islice(controls, _CONTROLS))
-        suspects, held, flaw = await self._suspects(resource, missing, present, known, approved=approved)
+        reads = _Reads(resource.deleted, flagged)
+        suspects, held, flaw = await self._suspects(
+            resource, missing, present, known, reads, approved=approved
+        )
         if held or (suspects and not present and not approved):
             return Verdict(held=True)
-        for _ in range(1 if approved else _CONFIRMATIONS):
-            if not suspects:
-                break
+        left = 1 if approved else _CONFIRMATIONS
+        if reads.doubtful:
+            # Trouble is answered so as well.
+            left += 1
+        while suspects and left:
             # Between any two reads of each stands one that answered: no burst of wrong answers spans that.
-            if present and not await self._control(resource, present):
+            if present and not await paging.any_answers(self._client, resource.name, present):
                 return Verdict(flaw="records that exist are answered as gone by id too")
             await asyncio.sleep(self._confirm_seconds)
-            suspects = await self._gone(resource, suspects, present)
-        return Verdict(gone=tuple(suspects), flaw=flaw)
+            suspects = await self._gone(resource, suspects, present, reads)
+            left -= 1
+        return Verdict(
+            gone=tuple(suspects),
+            flaw=flaw or _unread(resource, reads),
+            unlisted=tuple(sorted(reads.unlisted)),
+            soft=reads.soft,
+            merged={row_id: other for row_id, other in reads.merged.items() if row_id in suspects},
+        )
 
     async def _suspects(
         self,
@@ -104,6 +159,7 @@ class Prover:
         missing: Sequence[int],
         present: Sequence[int],
         known: int,
+        reads: _Reads,
         *,
         approved: bool,
     ) -> tuple[list[int], bool, str | None]:
@@ -114,47 +170,63 @@ class Prover:
         flaw: str | None = None
         for start in range(0, len(mixed), _SAMPLE):
             part = mixed[start : start + _SAMPLE]
-            gone = await self._gone(resource, part, present)
+            gone = await self._gone(resource, part, present, reads)
             suspects += gone
             if not approved and self._guard.holds(len(suspects), known):
                 return [], True, None
             if approved or len(mixed) <= _SAMPLE:
                 continue
-            if start == 0 and len(gone) < len(part) / 2:
-                flaw = f"the list left out records that exist ({len(part) - len(gone)} of {len(part)})"
-            if flaw and start + _SAMPLE >= _LOOKED_AT:
+            there = [row_id for row_id in part if row_id in reads.unlisted]
+            if start == 0 and len(there) > len(part) / 2:
+                flaw = f"the list left out records that exist ({len(there)} of {len(part)})"
+            if (flaw or reads.unread) and start + _SAMPLE >= _LOOKED_AT:
                 break
         return suspects, False, flaw
 
-    async def _gone(self, resource: Resource, row_ids: Sequence[int], present: Sequence[int]) -> list[int]:
+    async def _gone(
+        self, resource: Resource, row_ids: Sequence[int], present: Sequence[int], reads: _Reads
+    ) -> list[int]:
         slots = asyncio.Semaphore(self._parallel_reads)
         failures: list[BridgeError] = []
 
         async def gone(row_id: int) -> bool:
             async with slots:
                 try:
-                    return isinstance(await paging.detail(self._client, resource.name, str(row_id)), Gone)
+                    return reads.take(row_id, await paging.detail(self._client, resource.name, str(row_id)))
                 except Throttled:
                     raise
+                except OtherRecord as other:
+                    return reads.take(row_id, other)
                 except (Transient, Permanent) as error:
+                    reads.unread[row_id] = f"{error}{_cure(error)}"
                     failures.append(error)
                     return False
 
-        reads = [asyncio.create_task(gone(row_id)) for row_id in row_ids]
+        tasks = [asyncio.create_task(gone(row_id)) for row_id in row_ids]
         try:
-            answers = await asyncio.gather(*reads)
+            said = await asyncio.gather(*tasks)
         finally:
             # After one failure the others' answers are of no use: spend no requests on them.
-            for read in reads:
-                read.cancel()
-            await asyncio.gather(*reads, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         # A record that can't be read must not keep the others from being deleted; a server that is down must.
-        if failures and len(failures) == len(row_ids) and not await self._control(resource, present):
+        all_failed = failures and len(failures) == len(row_ids)
+        if all_failed and not await paging.any_answers(self._client, resource.name, present):
             raise failures[0]
-        return [row_id for row_id, answer in zip(row_ids, answers, strict=True) if answer]
+        return [row_id for row_id, is_gone in zip(row_ids, said, strict=True) if is_gone]
 
-    async def _control(self, resource: Resource, row_ids: Iterable[int]) -> bool:
-        for row_id in row_ids:
-            if not isinstance(await paging.detail(self._client, resource.name, str(row_id)), Gone):
-                return True
-        return False
+
+def _cure(error: BridgeError) -> str:
+    """What to set, where the error itself can't know that it may be this account's word for absence."""
+    if not isinstance(error, Unreachable) or error.status is None or not is_absence_status(error.status):
+        return ""
+    return f"; if ids that do not exist are answered so, add {error.status} to absence.statuses"
+
+
+def _unread(resource: Resource, reads: _Reads) -> str | None:
+    """Why not all that is in no list could be told: the first reason, which says what to set."""
+    if not reads.unread:
+        return None
+    first = next(iter(reads.unread.values()))
+    return f"of {len(reads.unread)} {resource.name} in no list it can't be told whether they exist: {first}"

@@ -13,27 +13,31 @@ from pyroaring import BitMap64
 from bridge import metrics
 from bridge.capture import paging
 from bridge.capture.changes import Observation, Trouble
+from bridge.capture.failures import Failures
+from bridge.capture.rereads import Rereads
 from bridge.errors import BridgeError, Permanent
 from bridge.store import sources
 from bridge.store.database import Database
 from bridge.store.records import Source
-from bridge.tracker import fingerprints
+from bridge.tracker import answers, fingerprints
 from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.pages import Page, Row
-from bridge.tracker.problems import CredentialsRefused, Refused, TooLarge, Unreachable, Unreadable
+from bridge.tracker.problems import CredentialsRefused, Refused, Unreachable, Unreadable
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 from bridge.tracker.statuses import Statuses
 
+_CONTROLS = 3
 _MAX_ROW_ID = 2**63 - 1
 # A row updated within the last two seconds may change again without its last-updated time moving.
 _SETTLED_AFTER = timedelta(seconds=2)
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What a run of pages came to. ``seen``: the ids that exist; ``ghosts``: listed, yet gone by id.
+    """What a run of pages came to. ``seen``: the ids that exist; ``ghosts``: listed, yet not there by id or
+    by a field that says deleted.
 
     ``pages``: how many of the pages it covers, from the first.
     """
@@ -66,18 +70,22 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class Moved(Struct, frozen=True, kw_only=True, gc=False):
-    """A row to read: the source it will become, and whether the list alone can not be trusted with it."""
+    """A row to read: the source it will become, and whether the list alone can not be trusted with it.
+
+    ``fingerprint`` is the row's, whether or not the source may keep it.
+    """
 
     row: Row
     record: Record
     source: Source
+    fingerprint: bytes
     latest: datetime | None
     doubtful: bool
     news: bool
 
 
 class Rows:
-    """Reads one integration's rows; holds no state between calls."""
+    """Reads one integration's rows; between calls it remembers only what need not be read again at once."""
 
     def __init__(
         self,
@@ -93,6 +101,12 @@ class Rows:
         self._client = client
         self._normaliser = normaliser
         self._parallel_reads = parallel_reads
+        self._rereads = Rereads()
+        self._flagged: dict[str, BitMap64] = {}
+
+    def flagged(self, resource: str) -> BitMap64:
+        """The rows whose last sight in a list has a field that says they are deleted."""
+        return self._flagged.setdefault(resource, BitMap64())
 
     async def observe(self, context: Context, pages: Sequence[Page], most: int | None = None) -> Batch:
         """What the rows of these pages came to; of the first pages, where all need over ``most`` by-id reads.
@@ -100,15 +114,16 @@ class Rows:
         Raises ``Transient`` or ``Refused`` when by-id reads fail too often for it to be the records' fault.
         """
         rows, anonymous = _identified(context.resource, pages)
-        moved = await self._moved(context, rows)
+        moved, ghosts = await self._moved(context, rows)
         covered = _covered(context.resource, pages, moved, most)
         if covered < len(pages):
             rows, anonymous = _identified(context.resource, pages[:covered])
             moved = [one for one in moved if one.source.row_id in rows]
+            ghosts = [row_id for row_id in ghosts if row_id in rows]
         seen = BitMap64(rows)
         results = await self._read_all(context, moved)
         metrics.count_rows(self._id, context.resource.name, len(rows), len(moved))
-        ghosts = [m.source.row_id for m, found in zip(moved, results, strict=True) if found is None]
+        ghosts += [m.source.row_id for m, found in zip(moved, results, strict=True) if found is None]
         for row_id in ghosts:
             seen.discard(row_id)
         return Batch(
@@ -119,8 +134,11 @@ class Rows:
             anonymous=tuple(anonymous),
         )
 
-    async def _moved(self, context: Context, rows: Mapping[int, Row]) -> list[Moved]:
-        """The rows to read: new, moved, or come back. What is unmoved or stale is left out."""
+    async def _moved(self, context: Context, rows: Mapping[int, Row]) -> tuple[list[Moved], list[int]]:
+        """The rows to read: new, moved, or come back; and those that say they are deleted.
+
+        What is unmoved or stale is left out.
+        """
         name = context.resource.name
         keys = {row_id: _row_key(context, row) for row_id, row in rows.items()}
         quick = {i: fingerprints.fast_fingerprint(row.raw, keys[i]) for i, row in rows.items()}
@@ -129,16 +147,34 @@ class Rows:
             unmoved = await sources.quick(self._db, self._id, name, suspects)
             suspects = [i for i in suspects if unmoved.get(i) != quick[i]]
         if not suspects:
-            return []
+            return [], []
         known = await sources.known(self._db, self._id, name, suspects)
-        candidates = [self._moved_row(context, rows[i], i, quick[i], keys[i], known.get(i)) for i in suspects]
-        return [moved for moved in candidates if moved is not None]
+        moved: list[Moved] = []
+        absent: list[int] = []
+        for row_id in suspects:
+            record = rows[row_id].decode()
+            full = fingerprints.fingerprint(record, keys[row_id], context.resource.volatile)
+            rests = None if context.reread else self._rereads.rests(name, row_id, full)
+            if self._is_flagged(context.resource, row_id, record) or rests:
+                absent.append(row_id)
+            elif rests is None:
+                one = self._moved_row(context, rows[row_id], record, quick[row_id], full, known.get(row_id))
+                moved += [] if one is None else [one]
+        return moved, absent
+
+    def _is_flagged(self, resource: Resource, row_id: int, record: Record) -> bool:
+        if not resource.deleted:
+            return False
+        flagged = self.flagged(resource.name)
+        if answers.says_deleted(resource.deleted, record, "row"):
+            flagged.add(row_id)
+            return True
+        flagged.discard(row_id)
+        return False
 
     def _moved_row(
-        self, context: Context, row: Row, row_id: int, quick: bytes, key: bytes, before: Source | None
+        self, context: Context, row: Row, record: Record, quick: bytes, full: bytes, before: Source | None
     ) -> Moved | None:
-        record = row.decode()
-        full = fingerprints.fingerprint(record, key, context.resource.volatile)
         version = _tolerant_version(self._normaliser, context.resource, record)
         if before is not None and not before.gone:
             if before.fingerprint == full and not context.reread:
@@ -147,7 +183,7 @@ class Rows:
                 return None
         settled = version is None or self.server_now() - version[1] > _SETTLED_AFTER
         source = Source(
-            row_id=row_id,
+            row_id=int(row.remote_id),
             quick=quick if settled else None,
             fingerprint=full if settled else None,
             version=None if version is None else version[0],
@@ -156,6 +192,7 @@ class Rows:
             row=row,
             record=record,
             source=source,
+            fingerprint=full,
             latest=None if version is None else version[1],
             doubtful=before is not None and (before.gone or before.fingerprint is None),
             news=before is None or _is_later(version, before),
@@ -166,7 +203,7 @@ class Rows:
         return utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
 
     async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | None]:
-        failures = _Failures(tolerated=max(2, len(moved) // 20))
+        failures = Failures(tolerated=max(2, len(moved) // 20))
         results: list[Observation | None] = [None] * len(moved)
         waiting = iter(enumerate(moved))
 
@@ -176,12 +213,13 @@ class Rows:
             except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
                 # Of TrackerRMS alone: trouble with the store, asked for the budget, is no record's fault.
                 failures.note(error)
-                if failures.too_many and await self._answers(context, failures, moved) is False:
+                # An answer that is not the record may be all that the server has for anyone just now.
+                asks = failures.too_many or isinstance(error, Unreadable)
+                if asks and await self._answers(context, failures, moved) is False:
                     raise
+                self._rereads.note(context.resource.name, one.source.row_id, one.fingerprint, absent=False)
                 return _unread(context.resource, one, error)
-            if found is not None:
-                failures.answered = one.source.row_id
-            return found
+            return self._told(context, failures, one, found)
 
         async def read_on() -> None:
             for place, one in waiting:
@@ -193,46 +231,60 @@ class Rows:
                     group.create_task(read_on())
         except BaseExceptionGroup as errors:
             raise _first_of(errors) from errors
-        if failures.too_many and not await self._answers(context, failures, moved):
-            raise failures.first
+        if failures.doubtful and not await self._answers(context, failures, moved):
+            raise failures.trouble(context.resource.name)
         return results
 
-    async def _answers(self, context: Context, failures: "_Failures", moved: Sequence[Moved]) -> bool | None:
+    def _told(
+        self, context: Context, failures: Failures, one: Moved, found: Observation | Gone
+    ) -> Observation | None:
+        if not isinstance(found, Gone):
+            failures.answered = one.source.row_id
+            return found
+        failures.note_gone(found)
+        if found.kind == "deleted":
+            self._rereads.note(context.resource.name, one.source.row_id, one.fingerprint, absent=True)
+        return None
+
+    async def _answers(self, context: Context, failures: Failures, moved: Sequence[Moved]) -> bool | None:
         """Whether the server gives by id what it gave before: then the failures are the records' own.
 
-        ``None`` while there is nothing that it gave before.
+        ``None`` while there is nothing that it gave before. Raises what the client raises where it gives
+        nothing else.
         """
         async with failures.asking:
             if failures.server_answers is None:
                 name, these = context.resource.name, [one.source.row_id for one in moved]
                 row_ids = [] if failures.answered is None else [failures.answered]
-                row_ids = row_ids or await sources.some_live(self._db, self._id, name, these, 1)
-                answers = [await paging.detail(self._client, name, str(row_id)) for row_id in row_ids]
-                if answers:
-                    failures.server_answers = any(not isinstance(answer, Gone) for answer in answers)
+                row_ids = row_ids or await sources.some_live(self._db, self._id, name, these, _CONTROLS)
+                if row_ids:
+                    failures.server_answers = await paging.any_answers(self._client, name, row_ids)
             return failures.server_answers
 
-    async def _read(self, context: Context, moved: Moved) -> Observation | None:
+    async def _read(self, context: Context, moved: Moved) -> Observation | Gone:
         resource = context.resource
         detail: Record | None = None
         # A list may still show what is gone, or what was within the second of a newer change: only a by-id
         # read is live.
         if resource.by_id is not None and (resource.details != "never" or moved.doubtful):
-            try:
-                answer = await paging.detail(self._client, resource.name, moved.row.remote_id)
-            except TooLarge as error:
-                return _parked(resource, moved, error)
+            answer = await paging.detail(self._client, resource.name, moved.row.remote_id)
             if isinstance(answer, Gone):
-                return None
+                return answer
             detail = answer.record
         return self.observation(context, moved, detail)
 
     def observation(self, context: Context, moved: Moved, detail: Record | None) -> Observation:
         """The row and its by-id record, normalised; ``Trouble`` where they can't be."""
+        name, row_id = context.resource.name, moved.source.row_id
         try:
             family = self._family(context, moved, detail)
         except Permanent as error:
-            return _parked(context.resource, moved, error)
+            if detail is None:
+                return _parked(context.resource, moved, error)
+            # The row may stand still while the by-id record becomes readable.
+            self._rereads.note(name, row_id, moved.fingerprint, absent=False)
+            return _parked(context.resource, _unkept(moved), error)
+        self._rereads.accept(name, row_id)
         return _observed(moved, family)
 
     def _family(self, context: Context, moved: Moved, detail: Record | None) -> Family:
@@ -321,41 +373,18 @@ def _parked(resource: Resource, moved: Moved, error: Permanent) -> Observation:
 
 
 def _unread(resource: Resource, moved: Moved, error: BridgeError) -> Observation:
-    # No fingerprint: the next sight of the row tries again.
-    source = msgspec.structs.replace(moved.source, quick=None, fingerprint=None)
     trouble = Trouble(reason=f"can't be read by id: {error}", path=_path(resource, moved))
-    return _observed(msgspec.structs.replace(moved, source=source), trouble)
+    return _observed(_unkept(moved), trouble)
+
+
+def _unkept(moved: Moved) -> Moved:
+    """Without fingerprints: they are stored only for what was accepted, and the next sight tries again."""
+    source = msgspec.structs.replace(moved.source, quick=None, fingerprint=None)
+    return msgspec.structs.replace(moved, source=source)
 
 
 def _observed(moved: Moved, found: Family | Trouble) -> Observation:
     return Observation(source=moved.source, latest=moved.latest, found=found, news=moved.news)
-
-
-class _Failures:
-    """By-id reads of one batch that failed. With a few records it is theirs; with many, the server's."""
-
-    def __init__(self, tolerated: int) -> None:
-        self.asking = asyncio.Lock()
-        self.server_answers: bool | None = None
-        self.answered: int | None = None
-        self._tolerated = tolerated
-        self._noted: list[BridgeError] = []
-        self._access = False
-
-    def note(self, error: BridgeError) -> None:
-        """Count one more."""
-        self._noted.append(error)
-        self._access = self._access or isinstance(error, CredentialsRefused)
-
-    @property
-    def too_many(self) -> bool:
-        """Whether there are too many to be put down to the records unasked; a refused token is at once."""
-        return self._access or len(self._noted) > self._tolerated
-
-    @property
-    def first(self) -> BridgeError:
-        """The first of them."""
-        return self._noted[0]
 
 
 def _first_of(errors: BaseExceptionGroup) -> BaseException:

@@ -45,7 +45,7 @@ class WholeReads:
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
         number, done, flaw = 1, False, None
-        seen, total, duplicates = BitMap64(), Applied(events={}), 0
+        seen, total, duplicates, ghosts = BitMap64(), Applied(events={}), 0, 0
         run: Run | None = None
         listing = doors.pages.begin(self._resource, before=await self._known())
         cause: Cause = "initial" if first else "poll" if scan is None else CAUSES[scan.kind]
@@ -56,6 +56,7 @@ class WholeReads:
             batch = await doors.rows.observe(context, run.pages)
             flaw = flaw or run.flaw
             duplicates += len(batch.seen & seen)
+            ghosts += batch.ghosts
             seen |= batch.seen
             if not batch.empty:
                 async with leases.fenced(doors.db, doors.lease) as tx:
@@ -66,7 +67,7 @@ class WholeReads:
                     total = total.plus(applied)
             number, done = run.last + 1, run.done
         expected = run.total_count if run is not None else None
-        if duplicates or (expected is not None and expected != len(seen)):
+        if duplicates or (expected is not None and expected != len(seen) + ghosts):
             flaw = flaw or f"{len(seen)} of {expected} rows, {duplicates} seen twice"
         flaw = flaw or await self._doubts(listing)
         if flaw is None:

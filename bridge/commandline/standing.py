@@ -18,6 +18,7 @@ from bridge.store import (
     profiles,
     remarks,
     scans,
+    unlisted,
 )
 from bridge.store.budgets import Terms
 from bridge.store.deletions import Held
@@ -61,7 +62,8 @@ class Finished(Struct, frozen=True, kw_only=True):
 
 
 class ResourceStanding(Struct, frozen=True, kw_only=True):
-    """One TrackerRMS resource; ``models`` counts the entities that exist, by model."""
+    """One TrackerRMS resource; ``models`` counts the entities that exist, by model. ``unlisted`` records are
+    in no list and are read by id all the same."""
 
     name: str
     models: dict[str, int]
@@ -71,6 +73,7 @@ class ResourceStanding(Struct, frozen=True, kw_only=True):
     last_scan: Finished | None
     proved_at: datetime | None
     parked: int
+    unlisted: int
 
 
 class BudgetStanding(Struct, frozen=True, kw_only=True):
@@ -143,6 +146,7 @@ async def _integration(
     proved, parked_counts = await overview.proved_at(db, name), await overview.parked(db, name)
     known = await profiles.load(db, name)
     findings = () if known is None else known.profile.findings
+    hidden = await unlisted.counts(db, name)
     resources = []
     for resource in app.resources(integration).values():
         last = await scans.last_finished(db, name, resource.name)
@@ -159,6 +163,7 @@ async def _integration(
                 last_scan=None if last is None else _finished(last),
                 proved_at=proved.get(resource.name),
                 parked=parked_counts.get(resource.name, 0),
+                unlisted=hidden.get(resource.name, 0),
             )
         )
     return IntegrationStanding(

@@ -17,7 +17,10 @@ from bridge.tracker.wire import Answer, NameUnknown, NotSent, Wire
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One call, ready to be sent. ``repeatable``: sending it twice does no harm (every read, no write)."""
+    """One call, ready to be sent. ``repeatable``: sending it twice does no harm (every read, no write).
+
+    ``kept``: the statuses of 500 and more that are this account's answer, and no failure to be tried again.
+    """
 
     method: str
     path: str
@@ -27,6 +30,7 @@ class Request(Struct, frozen=True, kw_only=True):
     lane: Lane = "poll"
     generation: Generation = "rest"
     repeatable: bool = True
+    kept: frozenset[int] = frozenset()
 
     @property
     def name(self) -> str:
@@ -96,7 +100,7 @@ class Caller:
                 asked = retry_after(outcome.headers, self._clock())
                 return self._patience.throttled_pause_seconds if asked is None else asked
             case Answer(status=status):
-                failed = status >= 500 or status == 408
+                failed = (status >= 500 or status == 408) and status not in request.kept
                 return self._patience.pause(attempt) if failed and request.repeatable else None
             case NotSent():
                 return self._patience.pause(attempt)
@@ -109,8 +113,10 @@ class Caller:
                 asked = retry_after(outcome.headers, self._clock())
                 seconds = self._patience.throttled_pause_seconds if asked is None else asked
                 raise Throttled(f"{request.name} at {self._hosts.where} answered 429", seconds)
+            case Answer(status=status) if status in request.kept:
+                return outcome
             case Answer(status=status) if (status >= 500 or status == 408) and request.repeatable:
-                raise Unreachable(f"{request.name} at {self._hosts.where} answered {status}")
+                raise Unreachable(f"{request.name} at {self._hosts.where} answered {status}", status)
             case Answer():
                 return outcome
             case NameUnknown():

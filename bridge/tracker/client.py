@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,32 +17,48 @@ from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Budget, Lane, TokenVault
-from bridge.tracker import hosts, local_time, pages, resources, values, widget
+from bridge.tracker import answers, hosts, local_time, pages, resources, widget
+from bridge.tracker.answers import Seen
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
 from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
+    BadJson,
     CredentialsRefused,
     EmptyBody,
     NoContent,
     NoCredentials,
     NoRows,
+    NotTheRecord,
+    OtherRecord,
     Refused,
     Unreadable,
 )
-from bridge.tracker.shapes import Call, Resource, ResourceName, Resources
+from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, Call, Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
-_SUCCESS = (200, 201, 202, 203)
+_FAILURES = frozenset(range(500, 600))
 _OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 
 
 class Gone(Struct, frozen=True, kw_only=True):
-    """The record does not exist: answered with one of the statuses that say so (204 and 404, unless set)."""
+    """The record is not there: it was answered as ``tracker.absence`` says, or has a field that says deleted.
+
+    ``sure``: trouble is not answered so. Where it is not, this counts only if a record that exists is
+    answered well before and after.
+    """
 
     status: int
+    kind: answers.Kind = "status"
+    sure: bool = True
+
+    def __str__(self) -> str:
+        if self.kind == "status":
+            return f"answered {self.status}"
+        said = {"deleted": "with a field that says it is deleted", "html": "with a web page"}
+        return f"answered {self.status} {said.get(self.kind, f'with what is {self.kind}')}"
 
 
 class Detail(Struct, frozen=True, kw_only=True):
@@ -139,12 +155,18 @@ class Client:
             resource, state=state, updated_after=updated_after, number=number, asked=asked, lane=lane
         )
         by_widget, table = self._by_widget(resource), self.settings[resource]
+        cure = _list_cure(resource, "widget" if by_widget else "rest")
         try:
             page = self._decoders[resource].decode(answer.utf8, number)
-        except Unreadable as error:
+        except NoRows as error:
             if by_widget:
                 self._widget_reply(name, answer)
-            raise type(error)(f"{name}: {error}") from None
+            raise NoRows(
+                f"{name}: {error}; set rows.{resource} in [integrations.tracker] to the key that holds the "
+                f"rows, or {cure}"
+            ) from None
+        except Unreadable as error:
+            raise type(error)(f"{name}: {error}; {cure}") from None
         whole = asked is None and (by_widget or not table.paged)
         return msgspec.structs.replace(page, has_next=False) if whole else page
 
@@ -181,7 +203,7 @@ class Client:
             generation=generation,
         )
         name = f"{call.method} {call.path}"
-        _check(name, answer)
+        _check(name, answer, _list_cure(resource, generation))
         return name, answer
 
     async def statuses(self, lane: Lane | None = None) -> Page:
@@ -191,31 +213,65 @@ class Client:
     async def detail(
         self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
     ) -> Detail | Gone:
-        """One record by id, live. An empty 200 is an ``EmptyBody``, never ``Gone``."""
+        """One record by id, live, which carries the id that was asked for.
+
+        An empty 200 is an ``EmptyBody``, another record an ``OtherRecord``, and all else that is not the
+        record ``NotTheRecord``; never ``Gone``, unless ``tracker.absence`` says so.
+        """
+        table, absence = self.settings[resource], self.settings.absence
+        kept = absence.statuses & _FAILURES
+        call, answer = await self._ask_by_id(resource, remote_id, lane, kept)
+        if answer.status in absence.statuses:
+            return Gone(status=answer.status, sure=answer.status in PLAIN_ABSENCE)
+        name = f"{call.method} {call.filled(id=remote_id)}"
+        cure = f"set paths.{resource}_by_id in [integrations.tracker] if it is read elsewhere"
+        if answer.status not in answers.SUCCESS:
+            cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
+        if "html" not in absence.bodies or answer.status not in answers.SUCCESS:
+            _check(name, answer, cure)
+        try:
+            seen = answers.look(answer, table, remote_id)
+        except Unreadable as error:
+            raise type(error)(f"{name}: {error}; {cure}") from None
+        if seen.record is not None:
+            return Detail(record=seen.record) if seen.kind == "record" else _gone(seen, sure=True)
+        if seen.kind in absence.bodies:
+            return _gone(seen, sure=False)
+        raise _refusal(name, seen)
+
+    async def look_by_id(self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None) -> Seen:
+        """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
+
+        Raises ``BadJson``, and what ``request`` raises.
+        """
+        _, answer = await self._ask_by_id(resource, remote_id, lane, _FAILURES)
+        return answers.look(answer, self.settings[resource], remote_id)
+
+    async def _ask_by_id(
+        self, resource: ResourceName, remote_id: str, lane: Lane | None, kept: frozenset[int]
+    ) -> tuple[Call, Answer]:
         call = self.settings[resource].by_id
         if call is None:
             raise Refused(f"{resource} can't be read by id", 405)
         path = call.filled(id=remote_id)
-        record = await self.read(call.method, path, lane=lane)
-        if isinstance(record, Gone):
-            return record
-        if not isinstance(record, dict):
-            raise NoRows(f"{call.method} {path}: the answer is {values.kind(record)}, expected an object")
-        return Detail(record=record)
+        return call, await self.request(call.method, path, lane=lane, repeatable=True, kept=kept)
 
-    async def read(self, method: str, path: str, *, lane: Lane | None = None) -> Any | Gone:
-        """What one reading call answered, decoded; ``Gone`` where it says that nothing is there."""
+    async def read(self, method: str, path: str, cure: str, *, lane: Lane | None = None) -> Any | Gone:
+        """What one reading call answered, decoded; ``Gone`` where it says that nothing is there.
+
+        ``cure`` is what to set where that path is wrong, for messages.
+        """
         answer = await self.request(method, path, lane=lane, repeatable=True)
-        if answer.status in self.settings.gone_statuses:
+        if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE:
             return Gone(status=answer.status)
         name = f"{method} {path}"
-        _check(name, answer)
+        _check(name, answer, cure)
         if not answer.body.strip():
             raise EmptyBody(f"{name}: the answer's body is empty")
         try:
             return pages.decode(answer.utf8)
         except Unreadable as error:
-            raise type(error)(f"{name}: {error}") from None
+            raise type(error)(f"{name}: {error}; {cure}") from None
 
     async def call_widget(
         self, call: Call, inner: Mapping[str, Any], *, action: str | None = None, repeatable: bool = False
@@ -245,8 +301,11 @@ class Client:
         lane: Lane | None = None,
         repeatable: bool = False,
         generation: Generation = "rest",
+        kept: frozenset[int] = frozenset(),
     ) -> Answer:
         """One authorised call, whatever the answer's status but 401, 429 and 5xx, which are retried.
+
+        A 5xx that is ``kept`` is returned at once.
 
         ``data``: bytes are sent as they are, anything else as JSON. ``headers`` can't replace the
         authorisation nor what frames the request. A call that is not ``repeatable`` (a
@@ -270,6 +329,7 @@ class Client:
             lane=lane or self._lane,
             generation=generation,
             repeatable=repeatable,
+            kept=kept,
         )
         if complete is not None:
             return await self._caller.send(request)
@@ -337,9 +397,34 @@ def _headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, s
     return found
 
 
-def _check(name: str, answer: Answer) -> None:
-    """Raise unless the answer is a success."""
+def _check(name: str, answer: Answer, cure: str) -> None:
+    """Raise unless the answer is a success that is no web page; ``cure`` is what to set."""
     if answer.status == 204:
-        raise NoContent(f"{name} answered 204, without a body")
-    if answer.status not in _SUCCESS:
-        raise Refused(f"{name} answered {answer.status}", answer.status)
+        raise NoContent(f"{name} answered 204, without a body; {cure}")
+    if answer.status not in answers.SUCCESS:
+        raise Refused(f"{name} {answers.described(answer)}: {cure}", answer.status)
+    if answers.is_page(answer):
+        raise BadJson(f"{name} {answers.described(answer)}: {cure}")
+
+
+def _list_cure(resource: ResourceName, generation: Generation) -> str:
+    if generation == "widget":
+        return 'set paths.users_widget in [integrations.tracker], or users_from = "rest"'
+    other = ', or users_from = "widget"' if resource == "users" else ""
+    return f"set paths.{resource} in [integrations.tracker] if the list is elsewhere{other}"
+
+
+def _gone(seen: Seen, *, sure: bool) -> Gone:
+    return Gone(status=seen.status, kind=seen.kind, sure=sure)
+
+
+def _refusal(name: str, seen: Seen) -> Unreadable:
+    """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
+    if seen.kind == "other":
+        return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")
+    if seen.kind in get_args(BodyKind):
+        cure = f'if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
+        if seen.kind == "empty":
+            return EmptyBody(f"{name}: {seen.reason}; {cure}")
+        return NotTheRecord(f"{name}: not the record asked for: {seen.reason}; {cure}")
+    return NotTheRecord(f"{name}: not the record asked for: {seen.reason}")

@@ -18,7 +18,7 @@ from bridge.errors import Permanent
 from bridge.tracker import countries, normalise_jobs, placing, statuses, values
 from bridge.tracker.client import Client, Gone
 from bridge.tracker.pages import Row
-from bridge.tracker.problems import NoRows, Refused, Unreadable
+from bridge.tracker.problems import NoRows, Refused, Unreachable, Unreadable
 from bridge.tracker.reading import Reader, Record
 from bridge.tracker.shapes import Fields, ResourceName
 from bridge.tracker.statuses import Status
@@ -27,6 +27,7 @@ from bridge.tracker.statuses import Status
 _READ_AS = {"phone": "mobile_phone", "additional_phone": "telephone"}
 _LINKED = re.compile(r"(?<![a-z])resource(?:id)?\W+(\d{1,18})(?!\d)", re.IGNORECASE | re.ASCII)
 _NUMBERS = re.compile(r"\d+", re.ASCII)
+_CONTROLS = 3
 _CLOSED = ("CLOSED", "ARCHIVED")
 
 
@@ -161,7 +162,7 @@ async def documents(client: Client, candidate: str) -> list[Document]:
     """A candidate's files, live; none for a candidate who is gone."""
     call = client.settings.calls["documents"]
     path = call.filled(candidate=str(placing.record_id("candidate", candidate)))
-    found = await client.read(call.method, path)
+    found = await client.read(call.method, path, "set paths.documents in [integrations.tracker]")
     if isinstance(found, Gone):
         return []
     return documents_in(found, f"{call.method} {path}", client.settings.document)
@@ -186,7 +187,7 @@ async def document_content(client: Client, candidate: str, document_id: str) -> 
         candidate=str(placing.record_id("candidate", candidate)),
         document=str(placing.record_id("document", document_id)),
     )
-    found = await client.read(call.method, path)
+    found = await client.read(call.method, path, "set paths.document in [integrations.tracker]")
     if isinstance(found, Gone):
         raise Refused(f"{call.method} {path} answered {found.status}: no such document", 404)
     content = found.get("filecontent") if isinstance(found, dict) else None
@@ -238,14 +239,27 @@ async def placement_statuses(client: Client) -> list[StatusFound]:
 async def _by_id(client: Client, name: ResourceName, remote_id: str) -> Reader | None:
     if not re.fullmatch(r"\d{1,30}", remote_id, re.ASCII):
         return None  # no record has such an id, and in a path it could lead elsewhere
-    found = await client.detail(name, remote_id)
+    asked = str(int(remote_id))
+    found = await client.detail(name, asked)
     if isinstance(found, Gone):
+        if not found.sure and not await _answers(client, name, asked):
+            raise Unreachable(
+                f"{name} {asked} is {found}, and no record answers by id: whether it exists can't be told"
+            )
         return None
     table = client.settings[name]
-    reader = Reader(table.entity, table.fields, None, found.record)
-    if reader.id != str(int(remote_id)):
-        raise Unreadable(f"{table.entity} {remote_id}: by id the answer is of another record")
-    return reader
+    return Reader(table.entity, table.fields, None, found.record)
+
+
+async def _answers(client: Client, name: ResourceName, besides: str) -> bool:
+    """Whether a record that the list shows is answered by id now: then one that is not there can be told."""
+    for state in client.settings[name].states:
+        for row in (await client.pages(name, state=state)).rows[:_CONTROLS]:
+            if row.remote_id == besides:
+                continue
+            if not isinstance(await client.detail(name, row.remote_id), Gone):
+                return True
+    return False
 
 
 async def _listed(

@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
-from bridge.tracker import date_facts, layouts, list_facts, pages, presence, resources, statuses
-from bridge.tracker.client import Client, Gone
+from bridge.tracker import absence, date_facts, layouts, list_facts, pages, presence, resources, statuses
+from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
 from bridge.tracker.problems import AccountFault, NoRows, Refused, Unreachable, Unreadable, WrongHost
@@ -123,7 +123,9 @@ class Learner:
         rows = {state: await self._first_page(name, state) for state in self._client.settings[name].states}
         if name == "jobs":
             await self._states(rows)
-        details = await self._by_id(name, [row for found in rows.values() for row in found])
+        listed = [row for found in rows.values() for row in found]
+        details = await self._by_id(name, listed)
+        await self._absence(name, listed)
         self._samples[name] = sample = Sample(rows=rows, details=details)
         self._presence(name)
         found = [row.decode() for row in sample.all_rows]
@@ -242,7 +244,7 @@ class Learner:
             return details
         for row in spread(rows, _BY_ID_SAMPLES):
             try:
-                answer = await self._client.detail(name, row.remote_id)
+                answer = await self._detail(name, row.remote_id)
             except (Refused, Unreadable) as error:
                 self._findings.ask(f"by_id.{name}", str(error), f"paths.{name}_by_id")
                 return details
@@ -256,6 +258,49 @@ class Learner:
         else:
             self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
         return details
+
+    async def _detail(self, name: ResourceName, remote_id: str) -> Detail | Gone:
+        """Read a record by id; where another object of the answer carries the id, that is the record."""
+        try:
+            return await self._client.detail(name, remote_id)
+        except Unreadable as error:
+            path = await self._inside(name, remote_id)
+            if not path:
+                raise
+            key = f"unwrap.{name}"
+            self._findings.adopt(key, f"by-id records lie under {path} ({error})", key, path)
+            return await self._client.detail(name, remote_id)
+
+    async def _inside(self, name: ResourceName, remote_id: str) -> str | None:
+        table = self._client.settings[name]
+        if table.by_id is None:
+            return None
+        keys = [read.path[0] for read in table.fields["id"] if read.source != "row"]
+        path = table.by_id.filled(id=remote_id)
+        answer = await self._client.request(table.by_id.method, path, repeatable=True)
+        try:
+            decoded = pages.decode(answer.utf8)
+        except Unreadable:
+            return None
+        return layouts.find_record(
+            decoded, lambda record: any(str(record.get(key)) == remote_id for key in keys)
+        )
+
+    async def _absence(self, name: ResourceName, rows: Sequence[Row]) -> None:
+        """How an id that does not exist is answered."""
+        if self._client.settings[name].by_id is None:
+            return
+        key = f"absence.{name}"
+        facts = await absence.absence_of(self._client, name, existing=rows[0].remote_id if rows else None)
+        if facts.recognised:
+            self._findings.prove(key, facts.evidence)
+        elif facts.settings:
+            for setting, value in facts.settings["absence"].items():
+                self._findings.adopt(key, facts.evidence, f"absence.{setting}", value)
+        elif facts.finding == "unknown" and not rows:
+            self._findings.leave_open(key, facts.evidence, "absence.statuses")
+        else:
+            self._findings.ask(key, facts.evidence, "absence.statuses")
 
     def _presence(self, name: ResourceName) -> None:
         """Which of the mapped keys the records have."""

@@ -4,22 +4,28 @@
 job_code_prefix = "JOB-"            # job_code of a job without a reference: prefix and id
 users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
-gone_statuses = [204, 404]          # answers to an id that does not exist
 key_case = "pascal"                 # keys of answers: "camel" (the table's own), "pascal", "lower", "snake"
 date_format = "day-first"           # or "iso", "month-first", "month-name", "ajax", "epoch-seconds", …
 times = "tenant"                    # digits are local whatever zone they name; "utc"; "offset": as written
 decimal_mark = ","                  # or ".": of amounts in text, where "auto" is in doubt
 charset = "windows-1252"            # of every answer, whatever it declares
 job_state_from = "record"           # or "list": where a job's list and its own dates disagree
-[integrations.tracker.states]       # the words that ask for the lists of jobs; "" = not asked for
-won = "filled"
 first_page = 0                      # or 1: the number of a list's first page
 page_number = "pageNumber"          # the request's key that names the page
 page_size = 10                      # rows of a full page
+[integrations.tracker.states]       # the words that ask for the lists of jobs; "" = not asked for
+won = "filled"
 [integrations.tracker.paged]        # whether a list takes a page number, or answers with all rows at once
 users = false
 [integrations.tracker.list_end]     # what comes after the last page: "empty" | "repeats_last" | "wraps" |
 users = "repeats_last"              # "refused" (204, 400, 404, 416)
+[integrations.tracker.absence]      # how an id that does not exist is answered
+statuses = [204, 404]
+bodies = []                         # of a success: "empty", "null", "blank-object", "html", "failure"
+[integrations.tracker.deleted]      # fields that say that a record is deleted: "path=value", "path=*": any
+candidates = "active=n"
+[integrations.tracker.unwrap]       # where the record lies in a by-id answer
+jobs = "data"
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
@@ -54,7 +60,9 @@ from bridge.tracker.shapes import (
     GROUPS,
     STATES,
     Action,
+    BodyKind,
     Call,
+    DeletedRule,
     Details,
     Door,
     Fields,
@@ -69,6 +77,7 @@ from bridge.tracker.shapes import (
     Sure,
     Via,
     Write,
+    is_absence_status,
     map_key,
 )
 from contracts.entities import UnifiedRoleType
@@ -78,6 +87,7 @@ _CLOSED: dict[str, tuple[str, ...]] = {
     "role_type": get_args(UnifiedRoleType),
     "status_group": GROUPS,
 }
+_RENAMED = {"gone_statuses": "absence.statuses"}
 _PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
 
@@ -87,6 +97,9 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     ``key_case`` is for ``layered``.
     """
     tables: dict[str, Any] = {
+        "absence": _absence,
+        "deleted": _deleted,
+        "unwrap": _unwrap,
         "paths": _paths,
         "rows": _rows,
         "fields": _fields,
@@ -103,7 +116,6 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "job_code_prefix": _text,
         "users_from": lambda value, key: _choice(value, get_args(Via), key),
         "updated_after_zone": lambda value, key: _choice(value, ("tenant", "utc"), key),
-        "gone_statuses": _statuses,
         "date_format": lambda value, key: _choice(value, get_args(DateFormat), key),
         "times": lambda value, key: _choice(value, get_args(Times), key),
         "decimal_mark": lambda value, key: _choice(value, get_args(DecimalMark), key),
@@ -120,6 +132,8 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
             settings = structs.replace(settings, **{key: scalars[key](value, name)})
         elif key in tables:
             settings = tables[key](settings, _table(value, name), name)
+        elif key in _RENAMED:
+            raise ConfigError(f"{name}: is {_RENAMED[key]} now")
         else:
             raise _unknown(name, "setting", [*scalars, *tables])
     return settings
@@ -326,11 +340,12 @@ def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
             fields = _corrected(resource.fields, value, key)
             if fields["id"] != resource.fields["id"]:
                 _check_id(fields["id"], f"{key}.id")
+                fields["id"] = _with_own_id(resource, fields["id"])
             settings = _with_resource(settings, structs.replace(resource, fields=fields))
     return settings
 
 
-def _corrected(fields: Fields, raw: Any, where: str) -> Fields:
+def _corrected(fields: Fields, raw: Any, where: str) -> dict[str, tuple[Read, ...]]:
     corrected = dict(fields)
     for field, spelled in _table(raw, where).items():
         key = f"{where}.{field}"
@@ -375,6 +390,55 @@ def _check_id(reads: tuple[Read, ...], where: str) -> None:
     rows = [read for read in reads if read.source != "detail"]
     if not rows or any(len(read.path) != 1 for read in rows):
         raise ConfigError(f"{where}: must name a key of the list row, without dots")
+
+
+def _with_own_id(resource: Resource, reads: tuple[Read, ...]) -> tuple[Read, ...]:
+    # A by-id record is believed for its own id alone: where nobody says where that is, it is as before.
+    if any(read.source != "row" for read in reads):
+        return reads
+    return (*reads, *(read for read in resource.fields["id"] if read.source != "row"))
+
+
+def _absence(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    absence = settings.absence
+    for key, value in raw.items():
+        name = f"{where}.{key}"
+        if key == "statuses":
+            absence = structs.replace(absence, statuses=_statuses(value, name))
+        elif key == "bodies":
+            kinds = frozenset(_choice(kind, get_args(BodyKind), name) for kind in _texts(value, name))
+            absence = structs.replace(absence, bodies=kinds)
+        else:
+            raise _unknown(name, "setting", ["statuses", "bodies"])
+    return structs.replace(settings, absence=absence)
+
+
+def _deleted(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    for key, value in raw.items():
+        name = f"{where}.{key}"
+        resource = _resource(settings, key, name, "list")
+        rules = tuple(_deleted_rule(spelling, name) for spelling in _texts(value, name))
+        settings = _with_resource(settings, structs.replace(resource, deleted=rules))
+    return settings
+
+
+def _deleted_rule(spelling: str, where: str) -> DeletedRule:
+    path, separator, value = spelling.partition("=")
+    if not separator or not path.strip() or not value.strip():
+        raise ConfigError(f'{where}: must be "path=value", such as "active=n"; "path=*" means any value')
+    return DeletedRule(read=_read(path.strip(), where), value=value.strip())
+
+
+def _unwrap(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    for key, value in raw.items():
+        resource = _resource(settings, key, f"{where}.{key}", "list")
+        if resource.by_id is None:
+            raise ConfigError(f"{where}.{key}: {key} can't be read by id")
+        if not isinstance(value, str) or (value and not all(value.split("."))):
+            raise ConfigError(f'{where}.{key}: must be a path such as "data" or "result.record"; "": none')
+        path = tuple(value.split(".")) if value else ()
+        settings = _with_resource(settings, structs.replace(resource, unwrap=path))
+    return settings
 
 
 def _actions(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
@@ -465,14 +529,16 @@ def _choice(value: Any, choices: tuple[str, ...], where: str) -> str:
 
 
 def _statuses(value: Any, where: str) -> frozenset[int]:
-    if not isinstance(value, list) or not value or not all(_is_status(item) for item in value):
-        raise ConfigError(f"{where}: must be a list of HTTP statuses such as [204, 404]")
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(type(item) is int and is_absence_status(item) for item in value)
+    ):
+        raise ConfigError(
+            f"{where}: must be a list of HTTP statuses such as [204, 404]; 2xx is said in bodies, and 401, "
+            "408, 429 and 502 to 504 never tell that a record is not there"
+        )
     return frozenset(value)
-
-
-def _is_status(value: Any) -> bool:
-    # A server that fails, throttles or refuses does not say that a record is gone.
-    return type(value) is int and (value == 204 or (400 <= value < 500 and value not in (401, 403, 429)))
 
 
 def _unknown(where: str, what: str, known: list[str]) -> ConfigError:

@@ -12,17 +12,16 @@ import msgspec
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Fatal
-from bridge.tracker import finding
+from bridge.tracker import absence, finding
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.hosts import Generation
-from bridge.tracker.problems import AccountFault, Refused, Unreadable
+from bridge.tracker.problems import AccountFault, Refused
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Action, Call, Read, Resource, ResourceName
 from bridge.tracker.wire import Answer
 
 Result = Literal["works", "refused", "not_found", "error"]
-ABSENT_ID = "999999999"
-"""An id that fits a 32-bit database key and that no account has reached."""
+ABSENT_ID = absence.ABSENT_ID
 NOBODY = "bridge-check@example.com"
 _NO_ID = "0"
 # One API gives a user's name in two parts, the other as one: either will do.
@@ -107,7 +106,10 @@ async def _read(client: Client, name: ResourceName) -> Verdict:
     detail = await _read_first(client, table, found)
     seen = f"{len(rows)} rows on the first page"
     if isinstance(detail, Gone):
-        reason = f"{seen}; {table.entity} {found} stands in the list and is answered {detail.status} by id"
+        reason = (
+            f"{seen}; {table.entity} {found} stands in the list and is {detail} by id; set "
+            f"paths.{name}_by_id in [integrations.tracker] if it is read elsewhere"
+        )
         return Verdict(name=name, result="error", reason=reason)
     record = detail.record if detail else None
     return Verdict(
@@ -162,14 +164,17 @@ def _has(record: Any, path: tuple[str, ...]) -> bool:
 
 async def _read_absent(client: Client, name: ResourceName) -> Verdict:
     label = f"{name}: absent id"
-    try:
-        found = await client.detail(name, ABSENT_ID)
-    except (Refused, Unreadable) as error:
-        reason = f"{error}: deletions can't be proved; if absent ids are answered so, set gone_statuses"
-        return Verdict(name=label, result="error", reason=reason)
-    if isinstance(found, Gone):
-        return Verdict(name=label, result="works", reason=f"answered {found.status}")
-    return Verdict(name=label, result="error", reason="answered with a record: deletions can't be proved")
+    facts = await absence.absence_of(client, name)
+    if facts.recognised:
+        return Verdict(name=label, result="works", reason=facts.evidence)
+    reason = f"{facts.evidence}: deletions can't be proved"
+    for table, keys in facts.settings.items():
+        for key, value in keys.items():
+            spelled = msgspec.json.encode(value).decode()
+            reason += (
+                f"; if absent ids are answered so, set {table}.{key} = {spelled} in [integrations.tracker]"
+            )
+    return Verdict(name=label, result="error", reason=reason)
 
 
 async def _ask(client: Client, wanted: Action) -> Verdict:

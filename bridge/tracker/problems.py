@@ -7,7 +7,9 @@
     │   ├── EmptyBody
     │   │   └── NoContent  204
     │   ├── BadJson
-    │   └── NoRows         JSON, without the rows where the table says they are
+    │   ├── NoRows         JSON, without the rows where the table says they are
+    │   └── NotTheRecord   JSON or a web page, where a record was asked for by its id
+    │       └── OtherRecord   another one: the one asked for was merged into it, or answers are mixed up
     └── AccountFault       the account's settings need a person; shown, and tried again slowly
         ├── CredentialsRefused
         └── WrongHost      another region's host, or none of TrackerRMS's
@@ -26,7 +28,11 @@ from bridge.errors import Permanent, Transient
 
 
 class Unreachable(Transient):
-    """No usable answer after every retry."""
+    """No usable answer after every retry; ``status`` is the last answer's, where one came."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class EffectUnknown(Transient):
@@ -51,6 +57,18 @@ class BadJson(Unreadable):
 
 class NoRows(Unreadable):
     """JSON without the list of rows that the table names."""
+
+
+class NotTheRecord(Unreadable):
+    """By id, a success with something that is not the record asked for. Nothing may be derived from it."""
+
+
+class OtherRecord(NotTheRecord):
+    """By id, a record with another id than the one asked for."""
+
+    def __init__(self, message: str, other_id: str) -> None:
+        super().__init__(message)
+        self.other_id = other_id
 
 
 class AccountFault(Transient):

@@ -23,6 +23,9 @@ KeyCase = Literal["camel", "pascal", "lower", "snake"]
 ListEnd = Literal["empty", "repeats_last", "wraps", "refused"]
 """What is answered beyond a list's last page: no rows, the last page again, the first page, or a refusal
 (204, 400, 404, 416)."""
+BodyKind = Literal["empty", "null", "blank-object", "html", "failure"]
+"""What a success may hold instead of a record: no body, ``null``, an object without a value, a web page, or
+an object that says that something failed."""
 Door = Literal["rest", "create", "column"]
 """How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or
 in a column of its ``updateRecord``."""
@@ -48,6 +51,29 @@ class Read(Struct, frozen=True, kw_only=True):
         dotted = ".".join(self.path)
         return dotted if self.source == "any" else f"{self.source}:{dotted}"
 
+
+class DeletedRule(Struct, frozen=True, kw_only=True):
+    """A field that says that its record is deleted, where it has this value; ``*``: where it has any."""
+
+    read: Read
+    value: str
+
+
+class Absence(Struct, frozen=True, kw_only=True):
+    """How the account answers a by-id read of an id that does not exist."""
+
+    statuses: frozenset[int] = frozenset({204, 404})
+    bodies: frozenset[BodyKind] = frozenset()
+    """Of a success: what is in it instead of a record."""
+
+    @property
+    def doubtful(self) -> frozenset[int]:
+        """The statuses that trouble has too: alone they say nothing of one record."""
+        return self.statuses - PLAIN_ABSENCE
+
+
+PLAIN_ABSENCE = frozenset({204, 404, 410})
+"""The statuses that say of one record that it is not there."""
 
 Fields = Mapping[str, tuple[Read, ...]]
 """Our name for a value -> where it may stand, first to last; the first that is not blank counts."""
@@ -91,6 +117,10 @@ class Resource(Struct, frozen=True, kw_only=True):
     """The envelope's key that holds the rows."""
     rows_sure: Sure
     by_id: Call | None = None
+    unwrap: tuple[str, ...] = ()
+    """Where the record lies in a by-id answer; none: the answer is the record."""
+    deleted: tuple[DeletedRule, ...] = ()
+    """A record with one of these fields counts as not there, in a list or not."""
     updated_after: bool = True
     paged: bool = True
     """Whether the list takes a page number; one that does not answers with all its rows at once."""
@@ -179,7 +209,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     states: Mapping[str, str]
     """A state of jobs -> the word that asks for its list; one that is not in it is not asked for."""
     job_state_from: Literal["auto", "list", "record"] = "auto"
-    gone_statuses: frozenset[int] = frozenset({204, 404})
+    absence: Absence = Absence()
     key_case: KeyCase = "camel"
     first_page: int = 1
     """The number of a list's first page: 0 or 1."""
@@ -190,6 +220,14 @@ class Resources(Struct, frozen=True, kw_only=True):
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]
+
+
+def is_absence_status(status: int) -> bool:
+    """Whether this status may say that a record is not there; a server that is away, throttles or knows no
+    token says nothing of one record."""
+    if status in (401, 408, 429, 502, 503, 504):
+        return False
+    return status == 204 or 300 <= status < 600
 
 
 def map_key(word: str) -> str:

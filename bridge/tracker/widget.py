@@ -10,8 +10,8 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.tracker import pages
-from bridge.tracker.problems import AlreadyThere, NoCredentials, Refused, Unreadable
+from bridge.tracker import answers, pages
+from bridge.tracker.problems import AlreadyThere, BadJson, NoCredentials, Refused, Unreadable
 from bridge.tracker.wire import Answer
 
 _DONE = (200, 201, 202, 204)
@@ -66,7 +66,7 @@ def reply(name: str, answer: Answer, where: str, action: str | None = None) -> R
     ``NoCredentials``, ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more where the effect is not
     known) or ``Unreadable`` (nor is it then).
     """
-    said = f"{name} answered {answer.status}"
+    said = f"{name} {answers.described(answer)}"
     if answer.status == 401:
         raise NoCredentials(_advice(said, where, action))
     if answer.status not in _DONE:
@@ -95,6 +95,8 @@ def _advice(said: str, where: str, action: str | None) -> str:
 
 
 def _object(said: str, answer: Answer) -> dict[str, Any]:
+    if answers.is_page(answer):
+        raise BadJson(f"{said}: correct the call's path in [integrations.tracker.paths]")
     try:
         found = pages.decode(answer.utf8) if answer.body.strip() else None
     except Unreadable as error:

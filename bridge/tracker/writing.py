@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from bridge.tracker import pages, placing
+from bridge.tracker import answers, pages, placing
 from bridge.tracker.client import Client
 from bridge.tracker.placing import Fields, Placed
-from bridge.tracker.problems import AlreadyThere, Refused, Unreadable
+from bridge.tracker.problems import AlreadyThere, BadJson, Refused, Unreadable
 from bridge.tracker.shapes import Action, Call
 from bridge.tracker.wire import Answer
 
@@ -179,7 +179,7 @@ async def _by_rest(
         raise AssertionError("REST is chosen only where it has a call for the action")
     path = call.filled(**(parts or {}))
     answer = await client.request(call.method, path, data=body)
-    said = f"{call.method} {path} answered {answer.status}"
+    said = f"{call.method} {path} {answers.described(answer)}"
     if answer.status == 409:
         raise AlreadyThere(said)
     if answer.status not in _DONE:
@@ -200,6 +200,8 @@ async def _by_widget(
 
 
 def _object(said: str, answer: Answer) -> dict[str, Any]:
+    if answers.is_page(answer):
+        raise BadJson(f"{said}: correct the call's path in [integrations.tracker.paths]")
     try:
         reply = pages.decode(answer.utf8)
     except Unreadable as error:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.errors import Fatal
-from bridge.tracker import probe, resources
+from bridge.tracker import absence, probe, resources
 from bridge.tracker.probe import Verdict
 from bridge.tracker.shapes import ResourceName
 from tests.flow.tracker_account import Account, account
@@ -55,20 +55,19 @@ async def test_an_id_that_no_row_has_is_an_error(acme: Account) -> None:
 async def test_an_absent_id_must_be_recognised(acme: Account) -> None:
     async with acme.client() as client:
         assert (await probe.absent_id(client, "jobs")).result == "works"
-    async with acme.client(tracker={"gone_statuses": [410]}) as client:
+    async with acme.client(tracker={"absence": {"statuses": [410]}}) as client:
         verdict = await probe.absent_id(client, "jobs")
     assert verdict.result == "error"
-    assert "gone_statuses" in verdict.reason
+    assert "set absence.statuses = [204,410] in [integrations.tracker]" in verdict.reason
 
 
 async def test_an_absent_id_that_is_answered_with_a_record_proves_no_deletion(acme: Account) -> None:
-    await acme.change(op="create", entity="resource", id=int(probe.ABSENT_ID), surname="Last")
+    for record_id in (absence.OTHER_ABSENT_ID, absence.ABSENT_ID):
+        await acme.change(op="create", entity="resource", id=int(record_id), surname="Last")
     async with acme.client() as client:
         verdict = await probe.absent_id(client, "candidates")
-    assert (verdict.result, verdict.reason) == (
-        "error",
-        "answered with a record: deletions can't be proved",
-    )
+    assert verdict.result == "error"
+    assert "with a record of that id: deletions can't be proved" in verdict.reason
 
 
 async def test_a_record_that_stands_in_the_list_and_is_gone_by_id_is_an_error(store_url: str) -> None:

@@ -89,7 +89,7 @@ async def test_an_absent_id_is_gone(client: Client, resource: ResourceName) -> N
 
 
 async def test_only_configured_statuses_mean_gone(acme: Account) -> None:
-    async with acme.client(tracker={"gone_statuses": [404]}) as client:
+    async with acme.client(tracker={"absence": {"statuses": [404]}}) as client:
         with pytest.raises(EmptyBody, match="answered 204"):
             await client.detail("candidates", probe.ABSENT_ID)
 

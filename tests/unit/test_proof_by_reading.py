@@ -107,7 +107,8 @@ async def test_what_by_id_reads_do_not_find_is_gone(account: Server, prover: Pro
 async def test_what_a_list_left_out_is_not_gone(account: Server, prover: Prover) -> None:
     gone, rest = await without(account, 1)
     verdict = await prover.prove(CANDIDATES, [*gone, *rest[:3]], rest[3:], 40)
-    assert verdict == Verdict(gone=tuple(gone))
+    assert (verdict.gone, verdict.flaw) == (tuple(gone), None)
+    assert verdict.unlisted == tuple(rest[:3])
 
 
 async def test_too_many_are_held(account: Server, prover: Prover) -> None:

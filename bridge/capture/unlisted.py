@@ -1,0 +1,86 @@
+"""Records that are in no list and yet read by id: counted, said, and looked at again ever more seldom."""
+
+from collections.abc import Mapping
+
+import structlog
+from pyroaring import BitMap64
+
+from bridge.capture.proof import Verdict
+from bridge.store import leases, remarks, unlisted
+from bridge.store.database import Database
+from bridge.store.leases import Lease
+from bridge.tracker.shapes import Resource
+
+_log = structlog.get_logger(__name__)
+UNLISTED = "unlisted_records"
+# At default sweeps: after half an hour, then an hour, … then every four hours.
+_MOST_SWEEPS_APART = 8
+_LOOKED_AT = 200
+
+
+class Unlisted:
+    """Those of one resource. When each is due is in memory: a restart looks at all of them again."""
+
+    def __init__(self, db: Database, lease: Lease, integration_id: str, resource: Resource) -> None:
+        self._db = db
+        self._lease = lease
+        self._id = integration_id
+        self._resource = resource
+        self._apart: dict[int, int] = {}
+        self._left: dict[int, int] = {}
+
+    async def resting(self, missing: BitMap64) -> BitMap64:
+        """Those of ``missing`` that were found to exist and need not be read at this sweep."""
+        known = missing & BitMap64(await unlisted.of(self._db, self._id, self._resource.name))
+        # Those that were not looked at for the longest time go first.
+        due = sorted((row_id for row_id in known if self._count_down(row_id) <= 0), key=self._overdue)
+        return known - BitMap64(due[:_LOOKED_AT])
+
+    def _count_down(self, row_id: int) -> int:
+        self._left[row_id] = self._left.get(row_id, 1) - 1
+        return self._left[row_id]
+
+    def _overdue(self, row_id: int) -> int:
+        return self._left[row_id]
+
+    async def note(self, verdict: Verdict, missing: BitMap64) -> None:
+        """Remember what this sweep found, and say so; ``missing`` is all that it did not see."""
+        name = self._resource.name
+        known = BitMap64(await unlisted.of(self._db, self._id, name))
+        found, gone = BitMap64(verdict.unlisted), BitMap64(verdict.gone)
+        over = (known - missing) | (known & gone)
+        for row_id in found:
+            self._apart[row_id] = min(2 * self._apart.get(row_id, 1), _MOST_SWEEPS_APART)
+            self._left[row_id] = self._apart[row_id]
+        for row_id in over:
+            self._apart.pop(row_id, None)
+            self._left.pop(row_id, None)
+        there = (known | found) - over
+        if not known and not found:
+            return
+        async with leases.fenced(self._db, self._lease) as tx:
+            await unlisted.change(tx, self._id, name, found=list(found), over=list(over))
+            if found:
+                await remarks.note(tx, self._id, name, UNLISTED, self._remark(len(there), verdict.soft))
+            if not there:
+                await remarks.clear(tx, self._id, name, UNLISTED)
+        if found or over:
+            _log.info("records.unlisted", integration=self._id, resource=name, records=len(there))
+
+    def _remark(self, count: int, soft: Mapping[str, int]) -> str:
+        name = self._resource.name
+        text = (
+            f"{count} records are in no list and can be read by id; they are kept, and their changes are not "
+            "seen"
+        )
+        if not soft:
+            return (
+                f"{text}. If that means deleted, set the field that says so in "
+                f'[integrations.tracker.deleted], such as {name} = "active=n"'
+            )
+        rules = sorted(soft, key=lambda rule: (-soft[rule], rule))[:3]
+        told = ", ".join(f"{soft[rule]} with {rule}" for rule in rules)
+        return (
+            f"{text}; {told}. If that means deleted, set in [integrations.tracker.deleted] "
+            f'{name} = "{rules[0]}"'
+        )

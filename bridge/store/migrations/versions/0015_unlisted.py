@@ -1,0 +1,24 @@
+"""Records that are in no list and yet read by id."""
+
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(_UNLISTED)
+
+
+_UNLISTED = """
+-- What a complete scan did not see and a by-id read found to exist: kept, counted and shown.
+CREATE TABLE unlisted (
+    integration_id text NOT NULL,
+    resource text NOT NULL,
+    row_id bigint NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (integration_id, resource, row_id)
+);
+"""

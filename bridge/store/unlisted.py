@@ -1,0 +1,40 @@
+"""Records that no list shows and that are read by id all the same: not deleted, and not seen to change."""
+
+from collections.abc import Collection
+
+from bridge.store.database import Database, Tx
+
+
+async def of(db: "Database | Tx", integration_id: str, resource: str) -> list[int]:
+    """Return the rows of a resource that were found to be so."""
+    rows = await db.fetch(
+        "SELECT row_id FROM unlisted WHERE integration_id = $1 AND resource = $2", integration_id, resource
+    )
+    return [r[0] for r in rows]
+
+
+async def change(
+    tx: Tx, integration_id: str, resource: str, *, found: Collection[int], over: Collection[int]
+) -> None:
+    """Remember what was ``found`` so, and forget what is ``over``: listed again, or gone."""
+    await tx.execute(
+        "INSERT INTO unlisted (integration_id, resource, row_id) SELECT $1, $2, unnest($3::bigint[]) "
+        "ON CONFLICT DO NOTHING",
+        integration_id,
+        resource,
+        list(found),
+    )
+    await tx.execute(
+        "DELETE FROM unlisted WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])",
+        integration_id,
+        resource,
+        list(over),
+    )
+
+
+async def counts(db: Database, integration_id: str) -> dict[str, int]:
+    """Return how many there are, by resource."""
+    rows = await db.fetch(
+        "SELECT resource, count(*) FROM unlisted WHERE integration_id = $1 GROUP BY resource", integration_id
+    )
+    return {r[0]: r[1] for r in rows}

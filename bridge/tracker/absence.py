@@ -1,0 +1,165 @@
+"""How an account answers a by-id read of an id that does not exist, found out by asking for such ids.
+
+A deletion can be proved only where that answer is told apart from a record's and from trouble's.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from msgspec import Struct
+
+from bridge.tracker.answers import Kind, Seen
+from bridge.tracker.client import Client
+from bridge.tracker.problems import BadJson, Unreadable
+from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, ResourceName, is_absence_status
+
+ABSENT_ID = "999999999"
+"""An id that fits a 32-bit database key and that no account has reached."""
+OTHER_ABSENT_ID = "999999998"
+Finding = Literal["proved", "refuted", "unknown"]
+
+
+class AbsenceFacts(Struct, frozen=True, kw_only=True):
+    """What was found of one resource.
+
+    ``status`` and ``kind``: the form of the answer to an id that does not exist; ``None`` where no two
+    answers agreed. ``proved``: the form is safely told apart from a record and from trouble; ``refuted``: it
+    is that of a record that exists; ``unknown``: neither. ``settings`` lays that form over
+    ``[integrations.tracker]``; it is empty where the settings in use recognise it (``recognised``).
+    """
+
+    resource: ResourceName
+    status: int | None = None
+    kind: Kind | None = None
+    finding: Finding
+    recognised: bool = False
+    settings: Mapping[str, Any] = {}
+    evidence: str
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether deletions can be proved, once ``settings`` are in use."""
+        return self.finding == "proved"
+
+
+async def absence_of(client: Client, resource: ResourceName, *, existing: str | None = None) -> AbsenceFacts:
+    """Ask for two ids that can't exist, and for one that does, as a control; at most four requests.
+
+    ``existing`` is an id that the list shows; where the caller has none, the list's first page is read.
+    Raises what the client raises but for answers that can't be read.
+    """
+    before: Seen | None = None
+    if existing is None:
+        existing = await _listed(client, resource)
+    else:
+        before = await _look(client, resource, existing)
+    first = await _look(client, resource, ABSENT_ID)
+    between = await _look(client, resource, existing) if existing is not None and before is None else None
+    second = await _look(client, resource, OTHER_ABSENT_ID)
+    after = await _look(client, resource, existing) if existing is not None and before is not None else None
+    controls = [seen for seen in (before, between, after) if seen is not None]
+    return _facts(client, resource, existing, (first, second), controls)
+
+
+def _facts(
+    client: Client,
+    resource: ResourceName,
+    existing: str | None,
+    absent: tuple[Seen, Seen],
+    controls: list[Seen],
+) -> AbsenceFacts:
+    first, second = absent
+    asked = f"ids {ABSENT_ID} and {OTHER_ABSENT_ID}"
+    entity = client.settings[resource].entity
+    if _form(first) != _form(second):
+        evidence = f"{asked} are not answered alike: {_said(first)}; {_said(second)}"
+        return AbsenceFacts(resource=resource, finding="unknown", evidence=evidence)
+    evidence = f"{asked} are both {_said(first)}"
+    finding: Finding = "proved"
+    if first.kind == "record":
+        finding, evidence = "refuted", f"{evidence}: deletions can't be proved"
+    elif not controls:
+        finding, evidence = "unknown", f"{evidence}; no {entity} is listed to compare that with"
+    elif all(_form(seen) == _form(first) for seen in controls):
+        finding = "refuted"
+        evidence += (
+            f"; and so is {entity} {existing}, which the list shows: set paths.{resource}_by_id in "
+            "[integrations.tracker]"
+        )
+    elif not _answer_well(first, controls):
+        bad = next(seen for seen in controls if seen.kind != "record")
+        finding = "unknown"
+        evidence += f"; but {entity} {existing}, which the list shows, is {_said(bad)}"
+    else:
+        evidence += f"; {entity} {existing} is answered with its record"
+    settings = _settings(client, first) if finding == "proved" else {}
+    if settings is None:
+        return AbsenceFacts(
+            resource=resource,
+            status=first.status,
+            kind=first.kind,
+            finding="unknown",
+            evidence=f"{evidence}; nothing can be set for an answer of that kind",
+        )
+    return AbsenceFacts(
+        resource=resource,
+        status=first.status,
+        kind=first.kind,
+        finding=finding,
+        recognised=finding == "proved" and not settings,
+        settings=settings,
+        evidence=evidence,
+    )
+
+
+def _answer_well(absent: Seen, controls: list[Seen]) -> bool:
+    """Whether the control answers: each time, where trouble could be answered as the absent id is."""
+    well = [seen.kind == "record" for seen in controls]
+    sure = absent.kind == "other" or (absent.kind == "status" and absent.status in PLAIN_ABSENCE)
+    return any(well) if sure else all(well)
+
+
+def _settings(client: Client, seen: Seen) -> Mapping[str, Any] | None:
+    """What makes the client recognise that form; empty where it does, ``None`` where nothing would."""
+    absence = client.settings.absence
+    if seen.kind in ("other", "deleted"):
+        return {}
+    if seen.kind == "status" or seen.status == 204:
+        if seen.status in absence.statuses:
+            return {}
+        if not is_absence_status(seen.status):
+            return None
+        return {"absence": {"statuses": sorted(absence.statuses | {seen.status})}}
+    if seen.kind in absence.bodies:
+        return {}
+    if seen.kind not in get_args(BodyKind):
+        return None
+    return {"absence": {"bodies": sorted({*absence.bodies, seen.kind})}}
+
+
+def _form(seen: Seen) -> tuple[int, Kind]:
+    return seen.status, seen.kind
+
+
+def _said(seen: Seen) -> str:
+    if seen.kind == "status":
+        return seen.reason
+    if seen.kind in ("record", "deleted"):
+        return f"answered {seen.status} with a record of that id"
+    return f"answered {seen.status}: {seen.reason}"
+
+
+async def _look(client: Client, resource: ResourceName, remote_id: str) -> Seen:
+    try:
+        return await client.look_by_id(resource, remote_id)
+    except BadJson as error:
+        return Seen(status=200, kind="stranger", reason=str(error))
+
+
+async def _listed(client: Client, resource: ResourceName) -> str | None:
+    """An id that the list shows, by its first page."""
+    try:
+        page = await client.pages(resource, state=client.settings[resource].states[0])
+    except Unreadable:
+        return None
+    return page.rows[0].remote_id if page.rows else None

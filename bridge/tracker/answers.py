@@ -1,0 +1,309 @@
+"""What a by-id answer is: the record asked for, another, or something that is no record at all. Pure.
+
+An answer is believed only where it carries the id that was asked for and a mapped key besides. Everything
+else is told apart here, so that the caller can say what it saw and which key of ``bridge.toml`` to set.
+Reasons name keys, statuses and types, never a record's value.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from bridge.tracker import pages, values
+from bridge.tracker.problems import BadJson
+from bridge.tracker.shapes import BodyKind, DeletedRule, Read, Resource, Source
+from bridge.tracker.wire import Answer
+
+Kind = BodyKind | Literal["status", "record", "deleted", "other", "stranger"]
+Record = Mapping[str, Any]
+SUCCESS = (200, 201, 202, 203)
+_FLAGS = ("success", "issuccess", "succeeded", "ok")
+_WORDS = ("message", "error", "errors", "errormessage", "exceptionmessage", "error_description", "title")
+_LOGIN = re.compile(rb"type\s*=\s*[\"']?password", re.IGNORECASE)
+_LOGIN_PATH = re.compile(r"log-?[io]n|sign-?in|auth", re.IGNORECASE)
+_NO_DATE = re.compile(r"000[01]-01-01(T00:00:00(\.0+)?Z?)?|0000-00-00.*")
+_DEEPEST = 3
+_LOOKED_AT_BYTES = 1 << 16
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A by-id answer. ``record`` is the record asked for, where ``kind`` is ``record`` or ``deleted``.
+
+    ``status``: it is no success, and its body was not looked at. ``deleted``: the record asked for, with a
+    field that says it is deleted. ``other``: another record, whose id is ``other_id``. ``stranger``: an
+    answer of no known kind. ``reason`` says of all but ``record`` what was seen, and what to set.
+    """
+
+    status: int
+    kind: Kind
+    reason: str = ""
+    record: dict[str, Any] | None = None
+    other_id: str | None = None
+
+
+def look(answer: Answer, table: Resource, remote_id: str) -> Seen:
+    """Tell what the answer to a by-id read of ``remote_id`` is. Raises ``BadJson``."""
+    if answer.status not in SUCCESS:
+        return Seen(status=answer.status, kind="status", reason=described(answer))
+    if not answer.body.strip():
+        return Seen(status=answer.status, kind="empty", reason="the answer's body is empty")
+    if is_page(answer):
+        return Seen(status=answer.status, kind="html", reason=described(answer))
+    kind, reason, record, other_id = _judge(pages.decode(answer.body), table, remote_id)
+    return Seen(status=answer.status, kind=kind, reason=reason, record=record, other_id=other_id)
+
+
+def is_page(answer: Answer) -> bool:
+    """Whether a web page came, by its content type or its first character."""
+    return answer.is_html or answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def described(answer: Answer) -> str:
+    """What came: the status, and whether it was a web page, a login page or a redirect; an error's keys."""
+    said = f"answered {answer.status}"
+    if 300 <= answer.status < 400:
+        login = _LOGIN_PATH.search(answer.headers.get("Location", ""))
+        return f"{said}, a redirect to a login page" if login else f"{said}, a redirect"
+    if is_page(answer):
+        login_page = _LOGIN.search(answer.body[:_LOOKED_AT_BYTES])
+        return f"{said} with a login page" if login_page else f"{said} with a web page"
+    if answer.status in SUCCESS or not answer.body.strip():
+        return said
+    try:
+        body = pages.decode(answer.body)
+    except BadJson:
+        return said
+    return f"{said} (its keys: {keys_of(body)})" if isinstance(body, dict) and body else said
+
+
+def keys_of(record: Record) -> str:
+    """The keys of an object, for a message."""
+    return ", ".join(values.scrub(str(key)) for key in sorted(record)[:20])[:300] or "none"
+
+
+def is_failure(value: Any) -> bool:
+    """Whether an object says that something failed: ``success: false``, or a message that is not blank."""
+    if not isinstance(value, dict):
+        return False
+    folded = {str(key).casefold(): item for key, item in value.items()}
+    if any(_flag(folded.get(name)) is False for name in _FLAGS):
+        return True
+    return any(not is_blank(folded.get(name)) for name in _WORDS)
+
+
+def is_blank(value: Any) -> bool:
+    """Whether nothing is in it: null, blank text, 0, false, a date that is none, or only such values."""
+    if isinstance(value, dict):
+        return all(is_blank(item) for item in value.values())
+    if isinstance(value, list):
+        return all(is_blank(item) for item in value)
+    if isinstance(value, str):
+        return values.is_blank(value) or _NO_DATE.fullmatch(value.strip()) is not None
+    return not value
+
+
+def says_deleted(rules: Iterable[DeletedRule], record: Record, source: Source) -> bool:
+    """Whether a field of the row or of the by-id record says that the record is deleted."""
+    return any(_matches(rule, _dig(record, rule.read.path)) for rule in _of(rules, source))
+
+
+def is_silent(rules: Iterable[DeletedRule], record: Record) -> bool:
+    """Whether a by-id record has none of the fields that could say that it is deleted."""
+    return not any(_has(record, rule.read.path) for rule in _of(rules, "detail"))
+
+
+_ALIVE = ("active", "isactive", "activerecord")
+_DELETED = ("deleted", "isdeleted", "softdeleted", "archived", "isarchived")
+_DELETED_AT = ("deletedat", "deletedon", "deleteddate", "datedeleted")
+
+
+def soft_flags(record: Record) -> list[str]:
+    """The fields of a record that look as if they said that it is deleted, as rules: ``active=n``."""
+    found = []
+    for key, value in record.items():
+        name = str(key).casefold().replace("_", "")
+        flag = _flag(value)
+        if (name in _ALIVE and flag is False) or (name in _DELETED and flag is True):
+            found.append(f"{values.scrub(str(key))}={_spelled(value)}")
+        elif name in _DELETED_AT and isinstance(value, str) and not is_blank(value):
+            found.append(f"{values.scrub(str(key))}=*")
+    return found
+
+
+def _spelled(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+def _judge(
+    answer: Any, table: Resource, remote_id: str
+) -> tuple[Kind, str, dict[str, Any] | None, str | None]:
+    value = _inside(answer, table.unwrap)
+    if value is answer or is_blank(value):
+        blank = _blank(answer, value)
+        if blank is not None:
+            return blank, f"the answer is {_BLANK[blank]}{_error_keys(answer)}", None, None
+    if not isinstance(value, dict):
+        reason = f"the answer is {values.kind(value)}, expected an object{_hint(value, table, remote_id)}"
+        return "stranger", reason, None, None
+    own = _own_id(table, value)
+    if own is None:
+        hint = _hint(value, table, remote_id)
+        if is_failure(value) and not hint:
+            return "failure", f"the answer is {_BLANK['failure']}{_error_keys(value)}", None, None
+        wanted = " or ".join(str(read) for read in _id_reads(table))
+        reason = f"the answer has no id at {wanted}; its keys: {keys_of(value)}{hint}"
+        return "stranger", reason, None, None
+    if own == remote_id:
+        return _judge_own(value, table)
+    if _mapped(table, value) and not is_failure(value):
+        return "other", "the answer is of another record", None, own
+    reason = f"the answer is of another record, or of none; its keys: {keys_of(value)}"
+    return "stranger", reason + _hint(value, table, remote_id), None, None
+
+
+def _judge_own(value: dict[str, Any], table: Resource) -> tuple[Kind, str, dict[str, Any] | None, None]:
+    mapped = _mapped(table, value)
+    if all(is_blank(value[read.path[0]]) for read in mapped):
+        paths = {read.path[0] for read in _id_reads(table)}
+        rest = {key: item for key, item in value.items() if key not in paths}
+        kind: Kind = "blank-object" if is_blank(rest) else "stranger"
+        what = "has only blank values under the mapped keys" if mapped else "carries none of the mapped keys"
+        cure = f"; its keys: {keys_of(value)}; set fields.{table.entity} if they have other names"
+        return kind, f"the answer {what}{cure}", None, None
+    if says_deleted(table.deleted, value, "detail"):
+        return "deleted", "the record has a field that says it is deleted", value, None
+    return "record", "", value, None
+
+
+_BLANK: Mapping[BodyKind, str] = {
+    "null": "null",
+    "blank-object": "blank",
+    "failure": "a failure",
+}
+
+
+def _blank(answer: Any, value: Any) -> BodyKind | None:
+    if value is not answer and is_failure(answer):
+        return "failure"
+    if value is None or (isinstance(value, str) and values.is_blank(value)):
+        return "null"
+    if not is_blank(value):
+        return None
+    # Nothing in it is also what {"success": false} looks like.
+    return "failure" if is_failure(value) else "blank-object"
+
+
+def _error_keys(answer: Any) -> str:
+    return f"; its keys: {keys_of(answer)}" if isinstance(answer, dict) and answer else ""
+
+
+def _inside(answer: Any, unwrap: Sequence[str]) -> Any:
+    """What lies under ``unwrap``; the answer itself where that path does not lead anywhere."""
+    value = answer
+    for key in unwrap:
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return answer
+    return value
+
+
+def _id_reads(table: Resource) -> list[Read]:
+    return [read for read in table.fields["id"] if read.source != "row"]
+
+
+def _own_id(table: Resource, value: Record) -> str | None:
+    for read in _id_reads(table):
+        found = _as_id(_dig(value, read.path))
+        if found is not None:
+            return found
+    return None
+
+
+def _as_id(value: Any) -> str | None:
+    try:
+        found = values.record_id(value)
+    except values.WrongType:
+        return None
+    return None if found == "0" else found
+
+
+def _mapped(table: Resource, value: Record) -> list[Read]:
+    reads = (read for name, several in table.fields.items() if name != "id" for read in several)
+    return [read for read in reads if read.source != "row" and _has(value, read.path[:1])]
+
+
+def _hint(value: Any, table: Resource, remote_id: str) -> str:
+    """What to set, where the record asked for lies elsewhere in the answer."""
+    found = _place(value, table, remote_id, ())
+    if found is None:
+        return ""
+    place, key = found
+    said = ""
+    if place:
+        said = f'; the record lies deeper: set unwrap.{table.name} = "{".".join(place)}"'
+    if key not in {read.path[0] for read in _id_reads(table)}:
+        rows = [str(read) for read in table.fields["id"] if read.source == "row"]
+        spelled = ", ".join(f'"{one}"' for one in [*rows, f"detail:{key}"])
+        said += f"; its id lies under {key}: set fields.{table.entity}.id = [{spelled}]"
+        if key in table.id_keys:
+            said += f", and the detail: paths of fields.{table.entity}, for its keys are a list row's"
+    return said
+
+
+def _place(
+    value: Any, table: Resource, remote_id: str, above: tuple[str, ...]
+) -> tuple[tuple[str, ...], str] | None:
+    if len(above) > _DEEPEST:
+        return None
+    if isinstance(value, list):
+        return _place(value[0], table, remote_id, (*above, "0")) if len(value) == 1 else None
+    if not isinstance(value, dict):
+        return None
+    known = [*(read.path[0] for read in _id_reads(table)), *table.id_keys]
+    keys = [*known, *(key for key in value if str(key).casefold().endswith("id"))]
+    for key in keys:
+        if len(value) > 1 and _as_id(value.get(key)) == remote_id and (not above or key in known):
+            return above, key
+    for key, item in value.items():
+        found = _place(item, table, remote_id, (*above, str(key)))
+        if found is not None:
+            return found
+    return None
+
+
+def _of(rules: Iterable[DeletedRule], source: Source) -> list[DeletedRule]:
+    return [rule for rule in rules if rule.read.source in (source, "any")]
+
+
+def _matches(rule: DeletedRule, value: Any) -> bool:
+    if rule.value == "*":
+        return not is_blank(value)
+    wanted = values.flag(rule.value)
+    if wanted is not None:
+        return _flag(value) is wanted
+    return isinstance(value, str | int) and str(value).strip().casefold() == rule.value.casefold()
+
+
+def _flag(value: Any) -> bool | None:
+    return None if isinstance(value, dict | list) else values.flag(value)
+
+
+def _has(record: Any, path: Sequence[str]) -> bool:
+    for key in path:
+        if not isinstance(record, dict) or key not in record:
+            return False
+        record = record[key]
+    return True
+
+
+def _dig(record: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        if not isinstance(record, dict):
+            return None
+        record = record.get(key)
+    return record
