@@ -154,6 +154,15 @@ class Client:
         name, answer = await self.list_answer(
             resource, state=state, updated_after=updated_after, number=number, asked=asked, lane=lane
         )
+        return self.page_of(resource, name, answer, number, one_page=asked is None)
+
+    def page_of(
+        self, resource: ResourceName, name: str, answer: Answer, number: int, *, one_page: bool = True
+    ) -> Page:
+        """Decode the answer of ``list_answer``; ``one_page``: it is all where the list does not page.
+
+        Raises ``Unreadable``.
+        """
         by_widget, table = self._by_widget(resource), self.settings[resource]
         cure = _list_cure(resource, "widget" if by_widget else "rest")
         try:
@@ -167,7 +176,7 @@ class Client:
             ) from None
         except Unreadable as error:
             raise type(error)(f"{name}: {error}; {cure}") from None
-        whole = asked is None and (by_widget or not table.paged)
+        whole = one_page and (by_widget or not table.paged)
         return msgspec.structs.replace(page, has_next=False) if whole else page
 
     async def list_answer(

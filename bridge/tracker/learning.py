@@ -21,6 +21,7 @@ from bridge.tracker.problems import AccountFault, NoRows, Refused, Unreachable, 
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Read, Resource, ResourceName
 from bridge.tracker.update_filter import UpdateFilter
+from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
 
 _BY_ID_SAMPLES = 3
@@ -90,6 +91,7 @@ class Learner:
         self._findings = Findings(client, configured, where, adopting=adopting)
         self._samples: dict[ResourceName, Sample] = {}
         self._times: dict[str, list[Any]] = {}
+        self._asked: dict[ResourceName, tuple[int, str, Answer]] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
         """Ask the account about these resources.
@@ -120,7 +122,8 @@ class Learner:
     async def _resource(self, name: ResourceName, now: datetime) -> None:
         await self._list(name)
         await list_facts.learn(self._client, self._findings, name, self._client.settings[name].states[0])
-        rows = {state: await self._first_page(name, state) for state in self._client.settings[name].states}
+        states = self._client.settings[name].states
+        rows = {state: await self._first_page(name, state) for state in states}
         if name == "jobs":
             await self._states(rows)
         listed = [row for found in rows.values() for row in found]
@@ -170,6 +173,7 @@ class Learner:
         except (Refused, Unreadable) as error:
             return await self._elsewhere(name, state, error)
         self._findings.prove(assumption, f"{call} answers {answer.status}")
+        self._asked[name] = (self._client.settings.first_page, call, answer)
         return decoded
 
     async def _elsewhere(self, name: ResourceName, state: str | None, error: Refused | Unreadable) -> Any:
@@ -187,6 +191,7 @@ class Learner:
             if any(one.rows and _id_key(settings[name], one) for one in layouts.find_rows(decoded)):
                 evidence = f"{error}; {call} answers {answer.status} with rows"
                 self._findings.adopt(f"paths.{name}", evidence, key, value)
+                self._asked[name] = (self._client.settings.first_page, call, answer)
                 return decoded
             self._client.adopt(settings)
         raise error
@@ -201,6 +206,11 @@ class Learner:
             self._findings.adopt("key_case", f"keys of {name} are spelled in {case} case", "key_case", case)
 
     async def _first_page(self, name: ResourceName, state: str | None) -> Sequence[Row]:
+        """Return the rows of a list's first page; of the list that was asked for already, without asking."""
+        first_page, call, answer = self._asked[name]
+        known = state == self._client.settings[name].states[0]
+        if known and first_page == self._client.settings.first_page:
+            return self._client.page_of(name, call, answer, 1).rows
         page = await self._client.pages(name, state=state)
         return page.rows
 
