@@ -58,6 +58,7 @@ async def _creation(account: Account) -> Any:
 
 async def _saves(account: Account) -> Any:
     """The last update after saves of tags, a note and a title, a minute apart, and after a look."""
+    await account.change("update", "resource", 101, lastUpdatedDateTime="2026-01-01T01:00:00")
     seen = []
     for change in ({"tagText": "X"}, {"note": "X"}, {"jobTitle": "X"}):
         account.clock.advance(60)
