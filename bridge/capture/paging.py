@@ -259,6 +259,9 @@ class _Reading:
     async def _barren(self, page: Page, ahead: deque[Page]) -> str | None:
         """Tell the end of the list from a page that shows old rows, or none, by a slip."""
         read = self._read
+        if read.may_begin_later(page) and self._updated_after is None:
+            after = await self._page(2)
+            return read.begins_later() if after.row_count else self._end(page)
         natural = read.ends_at(page, self._size)
         counted = page.total_count is not None
         missing = page.total_count is not None and len(read.seen) < page.total_count
@@ -288,13 +291,10 @@ class _Reading:
             return self._end(page) if natural else read.repeats(page)
         if not page.row_count:
             page = await self._again(page, read.is_new)
-            if not page.row_count:
-                read.doubt(f"page {page.number} was empty, and page {page.number + 1} is not")
-        elif page.total_count is None:
-            read.doubt(f"page {page.number} showed no row that the pages before it did not")
         if read.is_new(page):
             self._keep(page)
         else:
+            read.doubt_barren(page)
             read.take(page)
         if not ahead:
             ahead.append(after)

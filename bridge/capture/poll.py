@@ -133,7 +133,7 @@ class Polls:
             await cursors.fail(doors.db, doors.integration_id, name, f"a poll can't read on: {poll.broken}")
         fields = {"pages": poll.pages, "flaw": poll.flaw, **poll.total.counts()}
         quiet = not poll.total.counts() and poll.flaw is None
-        self._walk.report("poll.finished", poll.began, poll.calls, fields, quiet=quiet)
+        self._walk.report("poll.finished", poll.began, doors.calls() - poll.calls, fields, quiet=quiet)
         return poll.total
 
 
