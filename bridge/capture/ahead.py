@@ -3,8 +3,8 @@
 from pyroaring import BitMap64
 
 from bridge.capture.list_read import ListRead
-from bridge.capture.paging import Run
-from bridge.capture.parts import complete_before, in_parts
+from bridge.capture.page_run import Run
+from bridge.capture.parts import complete_before, in_parts, without
 from bridge.capture.rows import Batch
 from bridge.store.scans import Progress, Scan
 from bridge.tracker.pages import Page
@@ -37,6 +37,11 @@ class Ahead:
         """Take the pages just read."""
         self._run = run
         self.parts = in_parts(run.pages)
+
+    def pass_over(self, row_ids: BitMap64) -> None:
+        """Leave out rows that were read since: what these pages say of them is older."""
+        self.parts, found = without(self.parts, row_ids)
+        self.seen |= found
 
     def note(self, batch: Batch) -> None:
         """The first of the pages were observed."""

@@ -7,7 +7,7 @@ the one process that reads this integration. The list's later sight of the same 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import structlog
 from msgspec import UNSET
@@ -32,15 +32,17 @@ class Hinted:
         self._doors = doors
         self._by_id = by_id
 
-    async def follow(self, resource: str, contexts: Callable[[str], Context | None]) -> Applied:
-        """Follow the first hints of one resource; returns what changed.
+    async def follow(
+        self, resource: str, contexts: Callable[[str], Context | None]
+    ) -> tuple[Applied, Set[int]]:
+        """Follow the first hints of one resource; returns what changed, and the rows that were read.
 
         ``contexts`` gives what reading a resource needs; ``None`` for one that is not read. Raises what the
         tracker's door raises for trouble that is not one record's own; the hints stay then.
         """
         queued = await hints.waiting(self._doors.db, self._doors.integration_id, resource, _AT_ONCE)
         if not queued:
-            return Applied(events={})
+            return Applied(events={}), frozenset()
         started, calls = time.monotonic(), self._doors.calls()
         newest = {(hint.resource, hint.row_id): hint for hint in queued}
         read = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
@@ -58,7 +60,7 @@ class Hinted:
                     total = total.plus(applied)
             await hints.drop(tx, queued)
         self._report(queued, total, started, calls)
-        return total
+        return total, {one.source.row_id for one in read if one is not None}
 
     async def _read(self, contexts: Callable[[str], Context | None], hint: Queued) -> Observation | None:
         context = contexts(hint.resource)

@@ -20,6 +20,7 @@ _SLACK_ROWS = 1_000
 _SLACK_UNCOUNTED = 100_000
 ROUND = frozenset({50, 80, 100, 150, 200, 250, 300, 400, 500, 750, 1000, 1500, 2000, 2500, 5000, 10_000})
 """Where searches like to stop; so do those that stop at a multiple of 10,000."""
+_FROM_1 = "this account counts its pages from 1; set first_page = 1 under [integrations.tracker]"
 _ROUND_WHOLE = frozenset({10, 20, 25, 30, 40})
 
 
@@ -90,6 +91,25 @@ class ListRead:
         self._last_ids = page.row_ids
         if page.bad_rows:
             self._odd.add(page.row_ids)
+
+    def doubt_barren(self, page: Page) -> None:
+        """Note that a page in the middle showed nothing new."""
+        if page.number == 2 and self._paging.first_page == 0 and page.row_ids == self._first_ids:
+            self.doubt(f"pages 0 and 1 are the same: {_FROM_1}")
+        elif not page.row_count:
+            self.doubt(f"page {page.number} was empty, and page {page.number + 1} is not")
+        elif page.total_count is None:
+            self.doubt(f"page {page.number} showed no row that the pages before it did not")
+
+    def may_begin_later(self, page: Page) -> bool:
+        """Whether an empty page 0 may stand before the list's first page."""
+        return (
+            self._paging.first_page == 0 and self._resource.paged and page.number == 1 and not page.row_count
+        )
+
+    def begins_later(self) -> str:
+        """Why a list whose page 0 is empty and whose page 1 is not is read no further."""
+        return f"page 0 is empty and page 1 is not: {_FROM_1}"
 
     def doubt(self, reason: str) -> None:
         """Note why the read may lack rows; forgotten where the list's own count proves that it lacks none."""

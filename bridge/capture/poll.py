@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from bridge.capture.changes import Applied
 from bridge.capture.list_read import ListRead
-from bridge.capture.parts import in_parts
+from bridge.capture.parts import in_parts, without
 from bridge.capture.rows import Batch, Context
 from bridge.capture.walk import LAG_MARGIN, LONGEST_OVERLAP, READS_AT_ONCE, Walk, lag_of
 from bridge.store import cursors, leases
@@ -81,6 +81,7 @@ class Polls:
         state = self._resource.states[poll.segment]
         if not poll.ahead:
             await self._ask(poll, state)
+        poll.ahead, _ = without(poll.ahead, self._walk.newer["poll"])
         batch = await self._doors.rows.observe(context(state), poll.ahead, READS_AT_ONCE)
         # By when the poll began: how long it takes is no fault of the index.
         poll.lag = max(poll.lag, lag_of(batch, poll.cursor, poll.until or self._doors.rows.server_now()))
@@ -92,6 +93,7 @@ class Polls:
 
     async def _ask(self, poll: _Poll, state: str | None) -> None:
         doors, asked = self._doors, time.monotonic()
+        self._walk.newer["poll"].clear()
         if poll.read is None:
             poll.read = doors.pages.begin(self._resource)
         run = await doors.pages.run(poll.read, self._resource, state, poll.number, 1, poll.since)
@@ -133,7 +135,7 @@ class Polls:
             await cursors.fail(doors.db, doors.integration_id, name, f"a poll can't read on: {poll.broken}")
         fields = {"pages": poll.pages, "flaw": poll.flaw, **poll.total.counts()}
         quiet = not poll.total.counts() and poll.flaw is None
-        self._walk.report("poll.finished", poll.began, poll.calls, fields, quiet=quiet)
+        self._walk.report("poll.finished", poll.began, doors.calls() - poll.calls, fields, quiet=quiet)
         return poll.total
 
 

@@ -177,7 +177,8 @@ class Poller:
 
     async def _follow_hints(self, name: str) -> None:
         """Follow some of a resource's hints."""
-        applied = await self._hinted.follow(name, self._hint_context)
+        applied, row_ids = await self._hinted.follow(name, self._hint_context)
+        self._walks[name].note_read(row_ids)
         if applied.let_go:
             self._walks[name].unclaimed.note(applied)
         self._meet(applied.unknown_statuses)

@@ -6,11 +6,13 @@ ledger that says they were read (invariants 1 and 2), under the poller's fence.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 from msgspec import UNSET, Struct
+from pyroaring import BitMap64
 
 from bridge import heartbeat
 from bridge.capture.ahead import Ahead
@@ -51,6 +53,9 @@ class Pace(Struct, frozen=True, kw_only=True):
     silent: bool
 
 
+Reader = Literal["scan", "poll"]
+
+
 class Walk:
     """Reads one resource of one integration."""
 
@@ -62,6 +67,8 @@ class Walk:
         self._pages_at_once = pace.first_pages
         self._ahead: Ahead | None = None
         self._unknown_statuses: set[str] = set()
+        self.newer: dict[Reader, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
+        """By reader: the rows that another one read after the pages that it holds."""
         self.deletion = Deletion(doors, resource)
         self.unclaimed = Unclaimed(doors, resource)
 
@@ -85,6 +92,7 @@ class Walk:
         started, calls = time.monotonic(), doors.calls()
         state = self.resource.states[scan.segment]
         ahead = await self._read_ahead(scan, state)
+        ahead.pass_over(self.newer["scan"])
         batch = await doors.rows.observe(context(state), ahead.parts, READS_AT_ONCE)
         ahead.note(batch)
         if ahead.ends:
@@ -101,6 +109,7 @@ class Walk:
                 CAUSES[scan.kind],
                 silent_before=self.silent_before(scan.started_at) if scan.kind == "initial" else None,
                 republish=republish,
+                reader="scan",
             )
             if progress is not None:
                 await scans.advance(tx, scan.id, progress)
@@ -128,13 +137,16 @@ class Walk:
         """
         doors = self.doors
         ahead, self._ahead = self._ahead, None
-        if ahead is None or not ahead.follows(scan):
+        # A resync reads every row itself: what was read since has to be read again by it.
+        again = scan.kind in ("resync", "republish") and bool(self.newer["scan"])
+        if ahead is None or again or not ahead.follows(scan):
             seen = await scans.seen_in(doors.db, scan.id, scan.segment)
             before = await sources.count_live(doors.db, self._id, self.resource.name)
             read = doors.pages.begin(self.resource, before=before, seen=seen, pages=scan.next_page - 1)
             ahead = Ahead(scan, read)
         if not ahead.parts:
             count = self._pages_ahead(scan)
+            self.newer["scan"].clear()
             run = await doors.pages.run(ahead.read, self.resource, state, scan.next_page, count)
             ahead.hold(run)
         return ahead
@@ -188,6 +200,13 @@ class Walk:
             return None
         return began - timedelta(seconds=self.pace.overlap_seconds)
 
+    def note_read(self, row_ids: Iterable[int], reader: Reader | None = None) -> None:
+        """Remember what was read just now: pages that others hold say something older of it."""
+        found = BitMap64(row_ids)
+        for other, newer in self.newer.items():
+            if other != reader:
+                newer |= found
+
     async def commit(
         self,
         tx: Tx,
@@ -196,12 +215,18 @@ class Walk:
         *,
         silent_before: datetime | None = None,
         republish: datetime | None = None,
+        reader: Reader = "poll",
     ) -> Applied:
+        """Write what a batch came to, in the caller's transaction; ``reader`` is whose pages it was read from.
+
+        Without an event for records last updated before ``silent_before``, where that is given.
+        """
         # A long poll or load lives while it commits.
         heartbeat.beat()
         changes = self.doors.changes
         await changes.report(tx, self.resource.name, batch.anonymous)
         name = self.resource.name
+        self.note_read((o.source.row_id for o in batch.observations), reader)
         # What changed since the load began is news, whoever sees it first.
         told: list[Observation] = []
         muted: list[Observation] = []
@@ -259,6 +284,7 @@ class Walk:
     def report(
         self, event: str, started: float, calls: int, fields: Mapping[str, object], *, quiet: bool = False
     ) -> None:
+        """Log the end of a piece of work that began at that moment and count of calls."""
         _log.log(
             logging.DEBUG if quiet else logging.INFO,
             event,

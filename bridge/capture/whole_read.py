@@ -11,7 +11,7 @@ from pyroaring import BitMap64
 from bridge.capture.caps import remark_cap
 from bridge.capture.changes import Applied
 from bridge.capture.list_read import ListRead
-from bridge.capture.paging import Run
+from bridge.capture.page_run import Run
 from bridge.capture.rows import Context
 from bridge.capture.walk import CAUSES, Walk
 from bridge.store import cursors, leases, parked, remarks, scans, sources

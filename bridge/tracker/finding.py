@@ -265,12 +265,15 @@ async def _answers(client: Client, name: ResourceName, besides: str) -> bool:
 async def _listed(
     client: Client, name: ResourceName, since: datetime | None, pages: int
 ) -> AsyncIterator[Row]:
+    seen: set[str] = set()
     for number in range(1, pages + 1):
         page = await client.pages(name, updated_after=since, number=number)
         for row in page.rows:
             yield row
-        if not page.has_next:
+        # A list that shows its rows again has no more.
+        if not page.has_next or page.row_ids <= seen:
             return
+        seen |= page.row_ids
 
 
 def _pair(client: Client, row: Row) -> tuple[str | None, str | None] | None:

@@ -245,8 +245,9 @@ class _Trial:
         found: list[str] = []
         for number in range(1, _JOB_PAGES + 1):
             page = await self._client.pages("jobs", state=state, number=number)
-            found += [row.remote_id for row in page.rows]
-            if not page.has_next:
+            new = page.row_ids.difference(found)
+            found += new
+            if not page.has_next or not new:
                 break
         if not found:
             raise NotTried("there is no open job to add the candidate to")

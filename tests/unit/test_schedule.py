@@ -185,12 +185,9 @@ def test_nothing_starves_however_slow_the_others(poll: float, step: float, hints
         now, task = ends.pop(0)
         _end(found[task.resource], task, now, steps)
         done.append((now, task))
-    turns: dict[Work, tuple[str, ...]] = {
-        "hints": tuple(ORDER),
-        "poll": tuple(ORDER),
-        "sweep": ("jobs", "candidates", "applications"),
-    }
-    for work, names in turns.items():
+    incremental = ("jobs", "candidates", "applications")
+    expected: dict[Work, tuple[str, ...]] = {"hints": ORDER, "poll": ORDER, "sweep": incremental}
+    for work, names in expected.items():
         for name in names:
             assert len([1 for at, task in done if at > 1000 and task == Task(work=work, resource=name)]) > 2
 
