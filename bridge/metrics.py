@@ -147,10 +147,11 @@ BUDGET_USED = Reading(
 BUDGET_LEFT = Reading(
     name="bridge_budget_left_requests", meaning="Left of a minute's budget.", labels=("integration",)
 )
-DELETIONS_HELD = Reading(
-    name="bridge_deletions_held_records",
-    meaning="Deletions that wait for a person, or were approved and are not done.",
-    labels=("integration",),
+HOLDS = Reading(
+    name="bridge_holds",
+    meaning="Holds that wait for a person, or were approved and are not done, by kind: `deletions`, "
+    "`derived_deletions`, `emptied_field` or `missing_key`.",
+    labels=("integration", "resource", "kind"),
 )
 REMARKS = Reading(
     name="bridge_account_remarks",
@@ -183,7 +184,7 @@ STORE = (
     SCAN_AGE,
     BUDGET_USED,
     BUDGET_LEFT,
-    DELETIONS_HELD,
+    HOLDS,
     REMARKS,
     OWED,
     OWED_OLDEST,

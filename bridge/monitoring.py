@@ -17,7 +17,7 @@ from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, deletions, outbox, overview, owed, remarks, tokens
+from bridge.store import budgets, holds, outbox, overview, owed, remarks, tokens
 from bridge.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -187,8 +187,12 @@ async def _of_integration(db: Database, integration: str) -> list[Sample]:
     for resource, at in (await overview.proved_at(db, integration)).items():
         age = (datetime.now(UTC) - at).total_seconds()
         found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
-    held = sum(one.row_count for one in await deletions.waiting(db, integration))
-    found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
+    waiting = Counter(
+        (integration, one.resource, one.kind)
+        for one in await holds.waiting(db, integration)
+        if one.state != "discarded"
+    )
+    found += [Sample(of=metrics.HOLDS, value=count, labels=labels) for labels, count in waiting.items()]
     for remark in await remarks.of(db, integration):
         labels = (integration, remark.resource, remark.code)
         found.append(Sample(of=metrics.REMARKS, value=remark.count, labels=labels))

@@ -12,7 +12,8 @@ from bridge.capture.changes import Applied, Changes
 from bridge.capture.paging import Pages
 from bridge.capture.proof import Guard, Prover
 from bridge.capture.rows import Rows
-from bridge.store import deletions, leases, sources
+from bridge.capture.shape import Shape
+from bridge.store import holds, leases, sources
 from bridge.store.database import Database
 from bridge.store.leases import Lease
 from bridge.store.scans import Scan
@@ -31,6 +32,7 @@ class Doors(Struct, frozen=True, kw_only=True):
     lease: Lease
     pages: Pages
     rows: Rows
+    shape: Shape
     changes: Changes
     prover: Prover
     guard: Guard
@@ -89,11 +91,11 @@ class Deletion:
         await self._withdraw()
         return await self._delete(twice)
 
-    async def carry_out(self, held: deletions.Held) -> Applied:
+    async def carry_out(self, held: holds.Hold) -> Applied:
         """Delete what a person approved, as far as it is still gone."""
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
-        row_ids: Sequence[int] = list(await deletions.row_ids(doors.db, held.id))
+        row_ids: Sequence[int] = list(await holds.row_ids(doors.db, held.id))
         if self._resource.by_id is not None:
             controls = await sources.some_live(doors.db, self._id, name, row_ids, _CONTROLS)
             verdict = await doors.prover.prove(
@@ -101,14 +103,14 @@ class Deletion:
             )
             if verdict.flaw is not None:
                 _log.error("deletions.not_proved", integration=self._id, resource=name, why=verdict.flaw)
-                await deletions.reopen(doors.db, held.id)
+                await holds.reopen(doors.db, held.id)
                 return Applied(events={})
             row_ids = verdict.gone
         else:
             row_ids = await sources.missed(doors.db, self._id, name, row_ids)
         applied = await self._delete(row_ids)
         async with leases.fenced(doors.db, doors.lease) as tx:
-            await deletions.finish(tx, held.id)
+            await holds.finish(tx, held.id)
         _log.info(
             "deletions.carried_out",
             integration=self._id,
@@ -125,7 +127,7 @@ class Deletion:
         """Whether so many are missing, and a hold waits: proving them again would only spend the budget."""
         if not self._doors.guard.holds(len(missing), known):
             return False
-        waiting = await deletions.waiting(self._doors.db, self._id)
+        waiting = await holds.waiting(self._doors.db, self._id, "deletions")
         return any(held.resource == self._resource.name for held in waiting)
 
     async def _delete(self, row_ids: Sequence[int]) -> Applied:
@@ -140,20 +142,21 @@ class Deletion:
     async def _hold(self, missing: BitMap64, known: int) -> None:
         doors, name = self._doors, self._resource.name
         async with leases.fenced(doors.db, doors.lease) as tx:
-            held_id = await deletions.hold(tx, self._id, name, missing, known)
+            held_id = await holds.hold(tx, self._id, name, missing, known)
         _log.error(
-            "deletions.held",
+            "hold.opened",
             integration=self._id,
             resource=name,
-            held=held_id,
+            kind="deletions",
+            hold=held_id,
             missing=len(missing),
             known=known,
-            advice="look at TrackerRMS, then: bridge deletions approve | discard",
+            advice="look at TrackerRMS, then: bridge holds approve | discard",
         )
 
     async def _withdraw(self) -> None:
         async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-            await deletions.withdraw(tx, self._id, self._resource.name)
+            await holds.withdraw(tx, self._id, self._resource.name)
 
 
 def _some(seen: BitMap64) -> list[int]:

@@ -16,14 +16,15 @@ from msgspec import Struct
 
 from bridge import heartbeat, metrics
 from bridge.capture import schedule
-from bridge.capture.byid import WHOLE
 from bridge.capture.deletion import Doors
 from bridge.capture.hinted import Hinted
+from bridge.capture.observations import WHOLE
 from bridge.capture.rows import Context
 from bridge.capture.schedule import Standing, Task, Wait
 from bridge.capture.walk import Pace, Walk
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
-from bridge.store import cursors, deletions, hints, leases, outbox, scans
+from bridge.store import cursors, habits, hints, holds, leases, outbox, scans, snapshots
+from bridge.store.holds import Hold
 from bridge.store.leases import Held
 from bridge.store.outbox import Wakeup
 from bridge.tracker.normalise import Normaliser, Statuses
@@ -78,6 +79,7 @@ class Poller:
         self._backoffs: dict[str, float] = {}
         self._statuses: Statuses = {}
         self._statuses_digest = b""
+        self._held_back: list[Hold] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until ``stop``. Raises ``LeaseLost``, and ``Transient`` when the store can't be reached."""
@@ -97,7 +99,7 @@ class Poller:
             heartbeat.beat()
             if self._held.lost.is_set():
                 raise LeaseLost(f"{self._held.lease.name}: another process polls this integration now")
-            await self._notice_approvals()
+            await self._notice_decisions()
             # A poll may take a minute: what somebody knows to have changed goes before the next step.
             await self._follow_hints()
             match schedule.choose(self._standings, time.monotonic(), background_by):
@@ -125,9 +127,9 @@ class Poller:
                 # Only an approved deletion fails in the background there, and a person may have discarded it.
                 await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
 
-    async def _notice_approvals(self) -> None:
-        waiting = await deletions.waiting(self._doors.db, self._doors.integration_id)
-        approved = {held.resource for held in waiting if held.state == "approved"}
+    async def _notice_decisions(self) -> None:
+        self._held_back = await holds.waiting(self._doors.db, self._doors.integration_id)
+        approved = {h.resource for h in self._held_back if h.state == "approved" and h.kind == "deletions"}
         running = await scans.all_running(self._doors.db, self._doors.integration_id)
         for name, standing in self._standings.items():
             if standing.approved and name not in approved:
@@ -135,6 +137,32 @@ class Poller:
             standing.approved = name in approved
             # A resync that a person asked for begins at once.
             standing.scanning = name in running
+        for name in await self._ended_holds():
+            if name in self._standings:
+                # What was held back has no fingerprint: the next sight of its row reads it.
+                self._standings[name].sweep_due_at = self._standings[name].poll_due_at = time.monotonic()
+
+    async def _ended_holds(self) -> set[str]:
+        """The resources whose holds were approved or healed since, deletions apart: what they held back is to
+        be read."""
+        if not await holds.any_unseen(self._doors.db, self._doors.integration_id):
+            return set()
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+            await snapshots.lock(tx, self._doors.integration_id)
+            ended = await holds.take_unseen(tx, self._doors.integration_id)
+            believed = [one for one in ended if one.state == "approved" and one.kind != "deletions"]
+            for hold in believed:
+                await habits.forget(tx, hold.integration_id, hold.resource, hold.key)
+                await holds.finish(tx, hold.id)
+        for hold in ended:
+            if hold.state in ("approved", "discarded"):
+                self._doors.shape.forget(hold.resource, hold.key)
+                _log.info(
+                    f"hold.{hold.state}", integration=hold.integration_id, resource=hold.resource,
+                    kind=hold.kind, key=hold.key, hold=hold.id, records=hold.row_count,
+                )  # fmt: skip
+        healed = [one for one in ended if one.state == "healed"]
+        return {hold.resource for hold in believed + healed}
 
     async def _follow_hints(self) -> None:
         """Follow all hints there are. Trouble with TrackerRMS leaves them for later; polls have it too."""
@@ -235,6 +263,8 @@ class Poller:
 
     async def _poll(self, name: str) -> None:
         standing, walk = self._standings[name], self._walks[name]
+        resource = self._resources[name]
+        await self._doors.shape.look_again(resource, resource.states[0], self._held_back)
         cursor = await cursors.load(self._doors.db, self._doors.integration_id, name)
         started = time.monotonic()
         if not standing.incremental:
@@ -273,6 +303,12 @@ class Poller:
         """The tenant's placement statuses, which decide what applications mean."""
         page = await self._doors.pages.run(self._resources["statuses"], None, 1, 1)
         rows = [row.decode() for row in page.pages[0].rows]
+        lost = await self._doors.shape.lacks(self._resources["statuses"], rows)
+        if lost is not None:
+            # What they meant until now goes on, where this process has read it.
+            if not self._statuses_digest:
+                raise Transient(f"the placement statuses have lost their `{lost}`: see bridge holds list")
+            return
         self._statuses = self._normaliser.status_table(rows)
         self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))
         await self._sweep_if_read_otherwise("applications")
@@ -323,7 +359,7 @@ class Poller:
                 flaw = await self._read_whole(name, first=False)
                 if flaw is not None:
                     raise Transient(f"approved deletions wait for two complete reads: {flaw}")
-        for held in await deletions.waiting(self._doors.db, self._doors.integration_id):
+        for held in await holds.waiting(self._doors.db, self._doors.integration_id, "deletions"):
             if held.resource == name and held.state == "approved":
                 walk = self._walks[name]
                 walk.unclaimed.note(await walk.deletion.carry_out(held))

@@ -10,8 +10,10 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from bridge import metrics
-from bridge.capture import paging
-from bridge.capture.changes import Observation, Trouble
+from bridge.capture import paging, times, versions
+from bridge.capture.drift import Keys
+from bridge.capture.observations import WHOLE, Left, Moved, Observation, Trouble
+from bridge.capture.times import Times
 from bridge.errors import BridgeError, Permanent
 from bridge.store import sources
 from bridge.store.database import Database
@@ -58,17 +60,6 @@ class Context(Struct, frozen=True, kw_only=True):
     reread: bool = False
 
 
-class Moved(Struct, frozen=True, kw_only=True, gc=False):
-    """A row to read: the source it will become, and whether the list alone can not be trusted with it."""
-
-    row: Row
-    record: Record
-    source: Source
-    latest: datetime | None
-    doubtful: bool
-    news: bool
-
-
 class Rows:
     """Reads one integration's rows; holds no state between calls."""
 
@@ -80,12 +71,18 @@ class Rows:
         normaliser: Normaliser,
         *,
         parallel_reads: int,
+        overlap_seconds: float,
     ) -> None:
         self._id = integration_id
         self._db = db
         self._client = client
         self._normaliser = normaliser
         self._parallel_reads = parallel_reads
+        self.keys: dict[str, Keys] = {
+            name: Keys(resource) for name, resource in client.settings.resources.items()
+        }
+        """Which keys records are read from, by resource."""
+        self.times = Times(integration_id, db, normaliser, self.keys, overlap_seconds)
 
     async def observe(self, context: Context, pages: Sequence[Page]) -> Batch:
         """What the rows of these pages came to.
@@ -97,11 +94,11 @@ class Rows:
         moved = await self._moved(context, rows)
         results = await self._read_all(context, moved)
         metrics.count_rows(self._id, context.resource.name, len(rows), len(moved))
-        ghosts = [m.source.row_id for m, found in zip(moved, results, strict=True) if found is None]
+        ghosts = [m.source.row_id for m, found in zip(moved, results, strict=True) if found == "gone"]
         for row_id in ghosts:
             seen.discard(row_id)
         return Batch(
-            observations=tuple(found for found in results if found is not None),
+            observations=tuple(found for found in results if isinstance(found, Observation)),
             seen=seen,
             ghosts=len(ghosts),
             anonymous=tuple(anonymous),
@@ -119,46 +116,57 @@ class Rows:
         if not suspects:
             return []
         known = await sources.known(self._db, self._id, name, suspects)
-        candidates = [self._moved_row(context, rows[i], i, quick[i], keys[i], known.get(i)) for i in suspects]
-        return [moved for moved in candidates if moved is not None]
+        found = [self._moved_row(context, rows[i], i, quick[i], keys[i], known.get(i)) for i in suspects]
+        moved = [one for one in found if one is not None]
+        await self.times.remark(context.resource, moved)
+        return await self.times.believable(context.resource, moved, self.server_now(), reread=context.reread)
 
     def _moved_row(
         self, context: Context, row: Row, row_id: int, quick: bytes, key: bytes, before: Source | None
     ) -> Moved | None:
         record = row.decode()
         full = fingerprints.fingerprint(record, key, context.resource.volatile)
+        if before is not None and not before.gone and before.fingerprint == full and not context.reread:
+            return None
+        now, dating = self.server_now(), self._normaliser.dating
         version = _tolerant_version(self._normaliser, context.resource, record)
-        if before is not None and not before.gone:
-            if before.fingerprint == full and not context.reread:
-                return None
-            if version is not None and before.version is not None and version[1] < before.version:
-                return None
-        settled = version is None or self.server_now() - version[1] > _SETTLED_AFTER
-        source = Source(
-            row_id=row_id,
-            quick=quick if settled else None,
-            fingerprint=full if settled else None,
-            version=None if version is None else version[0],
+        ahead = version is not None and versions.is_ahead(version[0], now)
+        settled = version is None or ahead or now - version[1] > _SETTLED_AFTER
+        older = (
+            before is not None and version is not None and versions.is_older(before, version[1], dating, now)
         )
         return Moved(
             row=row,
             record=record,
-            source=source,
+            source=Source(
+                row_id=row_id,
+                quick=quick if settled else None,
+                fingerprint=full if settled else None,
+                version=None if version is None else versions.kept(version[0], now),
+                dating=dating,
+            ),
             latest=None if version is None else version[1],
-            doubtful=before is not None and (before.gone or before.fingerprint is None),
-            news=before is None or _is_later(version, before),
+            doubtful=before is not None and (before.gone or before.fingerprint is None or older),
+            news=before is None or (not ahead and _is_later(version, before, dating, now)),
+            known=before,
+            older=older,
+            ahead=ahead,
+            live=before is not None
+            and not before.gone
+            and before.version is not None
+            and not versions.is_comparable(before, dating, now),
         )
 
     def server_now(self) -> datetime:
         """The moment by TrackerRMS's clock, as far as its last answer told."""
         return utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
 
-    async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | None]:
+    async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | Left]:
         failures = _Failures(tolerated=max(2, len(moved) // 20))
-        results: list[Observation | None] = [None] * len(moved)
+        results: list[Observation | Left] = ["gone"] * len(moved)
         waiting = iter(enumerate(moved))
 
-        async def read(one: Moved) -> Observation | None:
+        async def read(one: Moved) -> Observation | Left:
             try:
                 found = await self._read(context, one)
             except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
@@ -167,7 +175,7 @@ class Rows:
                 if failures.too_many and await self._answers(context, failures, moved) is False:
                     raise
                 return _unread(context.resource, one, error)
-            if found is not None:
+            if found != "gone":
                 failures.answered = one.source.row_id
             return found
 
@@ -200,7 +208,7 @@ class Rows:
                     failures.server_answers = any(not isinstance(answer, Gone) for answer in answers)
             return failures.server_answers
 
-    async def _read(self, context: Context, moved: Moved) -> Observation | None:
+    async def _read(self, context: Context, moved: Moved) -> Observation | Left:
         resource = context.resource
         detail: Record | None = None
         # A list may still show what is gone, or what was within the second of a newer change: only a by-id
@@ -211,9 +219,32 @@ class Rows:
             except TooLarge as error:
                 return _parked(resource, moved, error)
             if isinstance(answer, Gone):
-                return None
+                return "gone"
             detail = answer.record
+        if moved.older:
+            return await self._older(context, moved, detail)
         return self.observation(context, moved, detail)
+
+    async def _older(self, context: Context, moved: Moved, detail: Record | None) -> Observation | Left:
+        """A row that is older than what is stored, by the by-id record: true, or the list is late."""
+        name = context.resource.name
+        try:
+            if detail is not None and name in WHOLE:
+                version = self._normaliser.version(name, None, detail)
+                family = self._family(context, None, detail)
+                return await self.times.by_id(context.resource, moved, detail, version, family)
+            agrees = detail is not None and self._agrees(context, moved, detail)
+        except Permanent as error:
+            return _parked(context.resource, moved, error)
+        now = self.server_now()
+        if not await self.times.is_true(context.resource, moved, now, agrees=agrees, reread=context.reread):
+            return "late"
+        return msgspec.structs.replace(self.observation(context, moved, detail), live=True)
+
+    def _agrees(self, context: Context, moved: Moved, detail: Record) -> bool:
+        """Whether the by-id record says the same of a job as its row, where both say something."""
+        row = self._normaliser.job(moved.record, None, context.state)
+        return times.agree(row, self._normaliser.job(None, detail, context.state))
 
     def observation(self, context: Context, moved: Moved, detail: Record | None) -> Observation:
         """The row and its by-id record, normalised; ``Trouble`` where they can't be."""
@@ -221,15 +252,16 @@ class Rows:
             family = self._family(context, moved, detail)
         except Permanent as error:
             return _parked(context.resource, moved, error)
-        return _observed(moved, family)
+        look = self.keys[context.resource.name].look(moved.record, detail)
+        return msgspec.structs.replace(_observed(moved, family), look=look)
 
-    def _family(self, context: Context, moved: Moved, detail: Record | None) -> Family:
-        record = moved.record
+    def _family(self, context: Context, moved: Moved | None, detail: Record | None) -> Family:
+        record = None if moved is None else moved.record
         match context.resource.name:
             case "users":
-                return self._normaliser.user(record)
+                return self._normaliser.user(record or {})
             case "statuses":
-                return self._normaliser.status(record, moved.row.place)
+                return self._normaliser.status(record or {}, 0 if moved is None else moved.row.place)
             case "jobs":
                 return self._normaliser.job(record, detail, context.state)
             case "candidates":
@@ -278,8 +310,12 @@ def _row_key(context: Context, row: Row) -> bytes:
     return context.key
 
 
-def _is_later(version: tuple[datetime, datetime] | None, before: Source) -> bool:
-    return version is not None and not before.gone and (before.version is None or version[0] > before.version)
+def _is_later(version: tuple[datetime, datetime] | None, before: Source, dating: int, now: datetime) -> bool:
+    if version is None or before.gone:
+        return False
+    if before.version is None:
+        return True
+    return versions.is_comparable(before, dating, now) and version[0] > before.version
 
 
 def _path(resource: Resource, moved: Moved) -> str:
@@ -299,7 +335,9 @@ def _unread(resource: Resource, moved: Moved, error: BridgeError) -> Observation
 
 
 def _observed(moved: Moved, found: Family | Trouble) -> Observation:
-    return Observation(source=moved.source, latest=moved.latest, found=found, news=moved.news)
+    return Observation(
+        source=moved.source, latest=moved.latest, found=found, news=moved.news, live=moved.live
+    )
 
 
 class _Failures:

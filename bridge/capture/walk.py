@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 from msgspec import UNSET, Struct
 from pyroaring import BitMap64
 
 from bridge import heartbeat
 from bridge.capture.attribution import TOUCHED
-from bridge.capture.changes import Applied, Observation
+from bridge.capture.changes import Applied
 from bridge.capture.deletion import Deletion, Doors
+from bridge.capture.observations import Observation
 from bridge.capture.paging import Run
 from bridge.capture.rows import Batch, Context
 from bridge.capture.unclaimed import Unclaimed
@@ -83,7 +85,7 @@ class Walk:
                 if until is None:
                     # By TrackerRMS's own clock, before its first answer: ours may be wrong or jump.
                     until = doors.rows.server_now() - timedelta(seconds=time.monotonic() - asked)
-                batch = await doors.rows.observe(context(state), run.pages)
+                batch = await self._observe(context(state), run)
                 lag = max(lag, _lag(batch, cursor, doors.rows.server_now()))
                 if not batch.empty:
                     async with leases.fenced(doors.db, doors.lease) as tx:
@@ -130,7 +132,7 @@ class Walk:
         await self.deletion.begin_whole_read()
         while not done:
             run = await doors.pages.run(self._resource, None, number, 1)
-            batch = await doors.rows.observe(context, run.pages)
+            batch = await self._observe(context, run)
             flaw = flaw or run.flaw
             duplicates += len(batch.seen & seen)
             seen |= batch.seen
@@ -208,7 +210,7 @@ class Walk:
         state = self._resource.states[scan.segment]
         count = self._pages_ahead(scan)
         run = await doors.pages.run(self._resource, state, scan.next_page, count)
-        batch = await doors.rows.observe(context(state), run.pages)
+        batch = await self._observe(context(state), run)
         progress = self._progress(scan, run, batch, doors.calls() - calls)
         republish = await self._republish_before(scan)
         if scan.kind == "sweep":
@@ -256,6 +258,7 @@ class Walk:
             await parked.release_nameless(tx, self._id, self._resource.name, scan.started_at)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self._resource.name)
+        await doors.rows.times.forget(self._resource)
         self.unclaimed.note(applied)
         await self.unclaimed.find()
         fields: dict[str, object] = {
@@ -266,6 +269,12 @@ class Walk:
         }
         self._report("scan.finished", started, calls, fields | applied.counts())
         return applied
+
+    async def _observe(self, context: Context, run: Run) -> Batch:
+        """What pages came to, with what lacks a key of late marked."""
+        batch = await self._doors.rows.observe(context, run.pages)
+        sifted = await self._doors.shape.sift(context.resource, context.state, batch.observations)
+        return msgspec.structs.replace(batch, observations=sifted)
 
     def _pages_ahead(self, scan: Scan) -> int:
         """How many pages to ask for at once: none beyond the list's end, as far as it is known."""

@@ -7,9 +7,9 @@ from msgspec import Struct
 from bridge import app
 from bridge.app import Installation
 from bridge.config import IntegrationConfig
-from bridge.store import budgets, commands, deletions, outbox, overview, parked, remarks, scans
+from bridge.store import budgets, commands, holds, outbox, overview, parked, remarks, scans
 from bridge.store.budgets import Terms
-from bridge.store.deletions import Held
+from bridge.store.holds import Hold
 from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
 from bridge.store.remarks import Remark
@@ -77,7 +77,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     budget: BudgetStanding
     resources: list[ResourceStanding]
     commands: Commands
-    held_deletions: list[Held]
+    holds: list[Hold]
     remarks: list[Remark]
     parked_records: list[Parked] | None = None
 
@@ -149,7 +149,7 @@ async def _integration(
         budget=await _budget(installed, integration),
         resources=resources,
         commands=await overview.commands(db, name),
-        held_deletions=await deletions.waiting(db, name),
+        holds=await holds.waiting(db, name),
         remarks=await remarks.of(db, name),
         parked_records=await parked.listed(db, name) if with_parked else None,
     )

@@ -8,6 +8,7 @@ and the type found, and never a value.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from hashlib import blake2b
 from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,9 @@ class Normaliser:
         self._settings = settings
         self._zone = ZoneInfo(time_zone)
         self._keep_remote_data = keep_remote_data
+
+        self.dating = _dating(time_zone, settings)
+        """A digest of what decides ``version``: under another one, a version means another moment."""
 
     def user(self, row: Record) -> Family:
         """A user row -> user."""
@@ -200,6 +204,16 @@ class Normaliser:
             return {path: values.scrub_tree(record) for path, record in read.items() if record is not None}
         except values.WrongType as error:
             raise Permanent(f"{table.entity} {reader.id}: the record {error}") from None
+
+
+def _dating(time_zone: str, settings: Resources) -> int:
+    paths = [
+        str(read)
+        for _, table in sorted(settings.resources.items())
+        for read in table.fields.get("updated_at", ())
+    ]
+    digest = blake2b("\n".join([time_zone, *paths]).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def _family(resource: str, reader: Reader, members: list[Member]) -> Family:

@@ -12,7 +12,7 @@ from pyroaring import BitMap64
 from bridge.commands.runner import PURPOSE
 from bridge.config import Secret
 from bridge.sealing import Sealer
-from bridge.store import deletions, delivery_log, outbox, owed, scans
+from bridge.store import delivery_log, holds, outbox, owed, scans
 from bridge.store.api_tokens import Tokens
 from bridge.store.database import Database
 from bridge.store.delivery_log import Logged
@@ -54,11 +54,11 @@ def cells(ended: Ended) -> list[list[str]]:
 async def test_deletions_that_wait_are_listed_and_decided_one_by_one(program: Program, db: Database) -> None:
     for resource in ("candidates", "jobs", "applications"):
         async with db.transaction() as tx:
-            await deletions.hold(tx, "acme", resource, BitMap64(range(1200)), 2400)
-    one, two, three = [str(held.id) for held in await deletions.waiting(db)]
-    approved = await program("deletions", "approve", one)
-    discarded = await program("deletions", "discard", two)
-    listed = cells(await program("deletions", "list"))
+            await holds.hold(tx, "acme", resource, BitMap64(range(1200)), 2400)
+    one, two, three = [str(held.id) for held in await holds.waiting(db)]
+    approved = await program("holds", "approve", one)
+    discarded = await program("holds", "discard", two)
+    listed = cells(await program("holds", "list"))
     assert approved.out == f"approved {one}: 1200 candidates of acme\n"
     assert discarded.out == f"discarded {two}: 1200 jobs of acme\n"
     assert [(row[:5], row[6]) for row in listed] == [
@@ -231,9 +231,9 @@ async def test_status_tells_of_scans_that_go_on_or_failed_and_of_what_waits(
         await scans.advance(tx, going.id, page(rows=250, known=1000))
         flawed = await scans.start(tx, "acme", "jobs", "sweep")
         await scans.finish(tx, flawed, "the list [shrank]")
-        held_id = await deletions.hold(tx, "acme", "applications", BitMap64([1, 2]), 4)
+        held_id = await holds.hold(tx, "acme", "applications", BitMap64([1, 2]), 4)
         await outbox.append(tx, [OutboxRow(topic="t", key=b"k", value=b"v") for _ in range(3)])
-    await deletions.decide(db, held_id, "approved")
+    await holds.decide(db, held_id, "approved")
     status = (await program("status")).out
     assert re.search(r"candidates +first load [█░]{8} \d+%, >?\d+ m?(s|in) left", status)
     assert "jobs: the last scan proved no deletion: the list [shrank]\n" in status
