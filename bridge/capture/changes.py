@@ -127,8 +127,8 @@ class Changes:
 
         ``silent`` stores what was never seen without publishing it; ``republish`` publishes unchanged records
         too, those that were last published before that moment. A record older than what is stored is ignored:
-        a stale index never rolls one back. Records that lack what nearly all had, or lose what too many lose at
-        once, are held for a person. Call ``settle`` for what is let go of.
+        a stale index never rolls one back. Records that lack what nearly all had, or lose what too many lose
+        at once, are held for a person. Call ``settle`` for what is let go of.
         """
         if not observations:
             return Applied(events={})

@@ -132,13 +132,14 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 def verdict(name: str, count: KeyCount, lacking: int, controls: Sequence[bool]) -> Verdict:
-    """Whether the key is gone, where ``lacking`` records came without it and others were read after them."""
-    if len(controls) < _FEWEST_CONTROLS:
-        return Verdict(gone=None)
+    """Whether the key is gone, where ``lacking`` records came without it and others were read after them.
+
+    Of a short list there may be no others: then those that came without it are enough.
+    """
     have = sum(controls)
-    if have >= len(controls) * _STILL_THERE:
+    if len(controls) >= _FEWEST_CONTROLS and have >= len(controls) * _STILL_THERE:
         return Verdict(gone=False)
-    if len(controls) + lacking < _FEWEST_LACKING:
+    if len(controls) - have + lacking < _FEWEST_LACKING:
         return Verdict(gone=None)
     source, _, key = name.partition(":")
     share = count.present * 100 // count.total

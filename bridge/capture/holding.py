@@ -16,12 +16,13 @@ from bridge.capture.diff import Decision
 from bridge.capture.drift import Keys
 from bridge.capture.observations import Observation
 from bridge.capture.proof import Guard
-from bridge.store import habits, holds, sources
+from bridge.store import habits, holds, snapshots, sources
 from bridge.store.database import Tx
 from bridge.store.habits import Habits
 from bridge.store.holds import Hold, Kind, Withheld
 from bridge.store.records import LossCount, Snapshot
 from bridge.tracker.families import Family
+from contracts.entities import Model
 
 _log = structlog.get_logger(__name__)
 _HOUR_SECONDS = 3600
@@ -107,7 +108,7 @@ class Holding:
     async def _why(
         self, tx: Tx, batch: Held, key: str, count: LossCount, hour: int, lost: int, kept: int
     ) -> str | None:
-        """Why so many losses are not believed: blank where a hold says it already; ``None`` where they are."""
+        """Why so many losses are not believed: blank where a hold says it; ``None`` where they are."""
         standing = {f"{one.kind}:{one.key}": one.state for one in batch.holds}.get(key)
         if standing in ("held", "discarded"):
             return ""
@@ -116,12 +117,19 @@ class Holding:
         kind, _, name = key.partition(":")
         what = f"`{name}` was emptied" if kind == "emptied_field" else f"`{name}` records were let go of"
         total = losses.within_an_hour(count, hour) + lost
-        known = await sources.count_live(tx, self._id, batch.resource) if total >= _FEWEST else total
-        if total >= _FEWEST and self._limits.holds(total, known):
-            return f"{what} by {total:,} of {known:,} {batch.resource} within two hours"
+        if total >= _FEWEST:
+            known = await sources.count_live(tx, self._id, batch.resource)
+            if self._limits.holds(total, known) or await self._is_all(tx, kind, name, total):
+                return f"{what} by {total:,} of {known:,} {batch.resource} within two hours"
         if self._limits.percent < 100 and losses.is_sudden(count, lost, kept):
             return f"{what} by nearly all of the last {batch.resource} that had it"
         return None
+
+    async def _is_all(self, tx: Tx, kind: str, name: str, total: int) -> bool:
+        """Whether nothing of a model would be left: three rejection reasons of fourteen statuses are all."""
+        if kind != "derived_deletions" or self._limits.percent >= 100:
+            return False
+        return total >= await snapshots.count_live(tx, self._id, Model(name))
 
     async def end(self, tx: Tx, batch: Held) -> None:
         """Store what is held back, and what is known of records by those that were accepted."""

@@ -292,22 +292,23 @@ class Poller:
 
     async def _read_whole(self, name: str, *, first: bool) -> str | None:
         """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
-        if name == "statuses":
-            await self._learn_statuses()
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
         context = self._context(name, None, reread=scan is not None)
         _, flaw = await self._walks[name].read_whole(context, first=first, scan=scan)
+        if name == "statuses":
+            await self._learn_statuses()
         return flaw
 
     async def _learn_statuses(self) -> None:
         """The tenant's placement statuses, which decide what applications mean."""
         page = await self._doors.pages.run(self._resources["statuses"], None, 1, 1)
         rows = [row.decode() for row in page.pages[0].rows]
-        lost = await self._doors.shape.lacks(self._resources["statuses"], rows)
-        if lost is not None:
+        found = await holds.of_resource(self._doors.db, self._doors.integration_id, "statuses")
+        held = any(one.state in ("held", "discarded") for one in found)
+        if held or await self._doors.shape.lacks(self._resources["statuses"], rows):
             # What they meant until now goes on, where this process has read it.
             if not self._statuses_digest:
-                raise Transient(f"the placement statuses have lost their `{lost}`: see bridge holds list")
+                raise Transient("the placement statuses are not as they were: see bridge holds list")
             return
         self._statuses = self._normaliser.status_table(rows)
         self._statuses_digest = self._salt(msgspec.json.encode(self._statuses, order="sorted"))

@@ -70,19 +70,18 @@ class Shape:
         gone = await self._gone_keys(resource, state, keys, now, suspects)
         return tuple(_marked(o, keys, suspects.get(o.source.row_id, 0), gone) for o in observations)
 
-    async def lacks(self, resource: Resource, rows: Iterable[Record]) -> str | None:
-        """The key that most of these rows lack although nearly all had it; ``None`` where there is none.
+    async def lacks(self, resource: Resource, rows: Iterable[Record]) -> bool:
+        """Whether most of these rows lack a key that nearly all had.
 
         For what is read without being stored: the table of placement statuses.
         """
         keys = self._keys[resource.name]
         looks = [keys.look(row, None) for row in rows]
         now = await habits.load(self._db, self._id, resource.name)
-        for name in keys.named(keys.nearly_always(now.keys)):
-            controls = _answers(keys, name, looks)
-            if drift.verdict(name, now.keys[name], 0, controls).gone:
-                return name.partition(":")[2]
-        return None
+        return any(
+            drift.verdict(name, now.keys[name], 0, _answers(keys, name, looks)).gone
+            for name in keys.named(keys.nearly_always(now.keys))
+        )
 
     async def look_again(self, resource: Resource, state: str | None, held: Sequence[Hold]) -> None:
         """Whether keys that were gone are back: their holds are healed then."""
