@@ -6,6 +6,7 @@ withdraws a right, answers records that look as if somebody had emptied them; so
 nearly all had is believed only when other records, read after it, still have it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ class Look(Struct, frozen=True, kw_only=True, gc=False):
 
 
 Counts = Mapping[str, KeyCount]
-_Tree = tuple[tuple[str, int, Any], ...]
+_REMEMBERED = 1000
 
 
 class Keys:
@@ -65,17 +66,15 @@ class Keys:
                         paths[source, read.path[:length]] = None
         self.names = tuple(f"{source}:{'.'.join(path)}" for source, path in paths)
         self._bits = {found: 1 << n for n, found in enumerate(paths)}
-        self._row, self._detail = self._tree("row", ()), self._tree("detail", ())
-        self.of_detail = sum(bit for (source, _), bit in self._bits.items() if source == "detail")
-        self.of_row = sum(bit for (source, _), bit in self._bits.items() if source == "row")
+        self._row = self._level("row", ()) or _Level(())
+        self._detail = self._level("detail", ()) or _Level(())
 
     def look(self, row: Record | None, detail: Record | None) -> Look:
         """What a record shows, of its list row and its by-id record."""
-        asked = present = 0
-        if row is not None:
-            asked, present = _look(row, self._row, asked, present)
+        asked, present = (0, 0) if row is None else self._row.look(row)
         if detail is not None:
-            asked, present = _look(detail, self._detail, asked, present)
+            more, there = self._detail.look(detail)
+            asked, present = asked | more, present | there
         return Look(asked=asked, present=present)
 
     def nearly_always(self, counts: Counts) -> int:
@@ -91,29 +90,63 @@ class Keys:
     def counted(self, counts: Counts, looks: Iterable[Look]) -> dict[str, KeyCount]:
         """The counts with more records, the newest last."""
         after, these = dict(counts), list(looks)
+        shapes = Counter((one.asked, one.present) for one in these)
         for n, name in enumerate(self.names):
-            seen = [bool(one.present >> n & 1) for one in these if one.asked >> n & 1]
-            if seen:
+            bit = 1 << n
+            asked = sum(count for (could, _), count in shapes.items() if could & bit)
+            there = sum(count for (_, has), count in shapes.items() if has & bit)
+            if asked:
+                one_by_one = there != asked
+                seen = (
+                    [bool(x.present & bit) for x in these if x.asked & bit] if one_by_one else [True] * asked
+                )
                 after[name] = after.get(name, KeyCount()).plus(seen)
         return after
 
-    def _tree(self, source: str, above: tuple[str, ...]) -> _Tree:
+    def _level(self, source: str, above: tuple[str, ...]) -> "_Level | None":
         depth = len(above)
-        return tuple(
-            (path[depth], bit, self._tree(source, path))
+        keys = [
+            (path[depth], bit, self._level(source, path))
             for (where, path), bit in self._bits.items()
             if where == source and len(path) == depth + 1 and path[:depth] == above
-        )
+        ]
+        return _Level(keys) if keys else None
 
 
-def _look(record: Record, tree: _Tree, asked: int, present: int) -> tuple[int, int]:
-    for key, bit, below in tree:
-        asked |= bit
-        if key in record:
-            present |= bit
-            if below and type(value := record[key]) is dict:
-                asked, present = _look(value, below, asked, present)
-    return asked, present
+class _Level:
+    """The keys at one place of a record, each with what is looked for inside its value.
+
+    Records of one kind name the same keys in the same order, so what a set of names shows is remembered.
+    """
+
+    def __init__(self, keys: Sequence[tuple[str, int, "_Level | None"]]) -> None:
+        self._keys = keys
+        self._asked = sum(bit for _, bit, _ in keys)
+        self._seen: dict[tuple[str, ...], tuple[int, tuple[tuple[str, _Level], ...]]] = {}
+
+    def look(self, record: Record) -> tuple[int, int]:
+        """The keys that could be in the record, and those that are."""
+        names = tuple(record)
+        known = self._seen.get(names)
+        if known is None:
+            known = self._remember(names)
+        present, inside = known
+        asked = self._asked
+        for name, level in inside:
+            value = record[name]
+            if type(value) is dict:
+                more, there = level.look(value)
+                asked |= more
+                present |= there
+        return asked, present
+
+    def _remember(self, names: tuple[str, ...]) -> tuple[int, tuple[tuple[str, "_Level"], ...]]:
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        there = [(name, bit, level) for name, bit, level in self._keys if name in names]
+        inside = tuple((name, level) for name, _, level in there if level is not None)
+        self._seen[names] = found = sum(bit for _, bit, _ in there), inside
+        return found
 
 
 def _nearly_always(count: KeyCount) -> bool:

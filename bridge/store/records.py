@@ -40,6 +40,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, gc=False):
 
 
 _LATELY = 50
+_ALL = (1 << _LATELY) - 1
 
 
 class KeyCount(Struct, frozen=True, kw_only=True, array_like=True):
@@ -52,14 +53,16 @@ class KeyCount(Struct, frozen=True, kw_only=True, array_like=True):
 
     def plus(self, seen: Sequence[bool]) -> "KeyCount":
         """With more records, the newest last."""
-        bits = self.bits
-        for one in seen[-_LATELY:]:
-            bits = (bits << 1 | one) & ((1 << _LATELY) - 1)
+        last = seen[-_LATELY:]
+        # Of nearly all keys, every record has them.
+        ones = (1 << len(last)) - 1
+        new = ones if all(last) else sum(one << place for place, one in enumerate(reversed(last)))
+        bits = self.bits << len(last) | new
         return KeyCount(
             total=self.total + len(seen),
             present=self.present + sum(seen),
             lately=min(_LATELY, self.lately + len(seen)),
-            bits=bits,
+            bits=bits & _ALL,
         )
 
 
