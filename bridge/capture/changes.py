@@ -139,8 +139,10 @@ class Changes:
         families = [o.found for o in held.rest if isinstance(o.found, Family)]
         own, live = await self._own(tx, differ, families)
         held = await self._holding.weigh(tx, held, own, live)
-        fresh, own = held.rest, [d for d in own if d.snapshot.parent not in held.parents]
-        families = [o.found for o in fresh if isinstance(o.found, Family)]
+        fresh = held.rest
+        if parents := held.parents:
+            own = [d for d in own if d.snapshot.parent not in parents]
+            families = [o.found for o in fresh if isinstance(o.found, Family)]
         telling = partial(self._events, cause=cause, silent=silent, command_id=command_id)
         # The links first: whether a tag or a role is in use is asked of the stored ones.
         own_events = await self._keep_and(tx, own, telling)

@@ -79,6 +79,8 @@ class Holding:
 
     async def weigh(self, tx: Tx, batch: Held, own: Sequence[Decision], live: Sequence[Snapshot]) -> Held:
         """Set aside the records that lose what too many others lose; count the losses of the rest."""
+        if not batch.habits.losses and all(one.before is None for one in own):
+            return batch
         before, hour = batch.habits.losses, int(time.time()) // _HOUR_SECONDS
         found = losses.of(own, live, before)
         if not found.lost and not before:
@@ -89,10 +91,10 @@ class Holding:
             why = await self._why(tx, batch, key, count, hour, len(parents), kept)
             if why is not None:
                 kind, _, name = key.partition(":")
-                row_ids = frozenset(int(parent.rpartition(":")[2]) for parent in parents)
-                withheld.append(Withheld(kind=_kind(kind), key=name, row_ids=row_ids, evidence=why))
+                these = frozenset(int(parent.rpartition(":")[2]) for parent in parents)
+                withheld.append(Withheld(kind=_kind(kind), key=name, row_ids=these, evidence=why))
         after = msgspec.structs.replace(batch, withheld=tuple(withheld))
-        gone = after.parents
+        gone, row_ids = after.parents, after.row_ids
         counted = {
             key: losses.counted(
                 before.get(key, LossCount()), hour, len(found.lost.get(key, gone) - gone), len(kept - gone)
@@ -101,7 +103,7 @@ class Holding:
         }
         return msgspec.structs.replace(
             after,
-            rest=[one for one in batch.rest if one.source.row_id not in after.row_ids],
+            rest=[one for one in batch.rest if one.source.row_id not in row_ids],
             habits=Habits(keys=batch.habits.keys, losses={**before, **counted}),
         )
 
@@ -152,8 +154,11 @@ class Holding:
         if batch.holds:
             await self.release(tx, batch.resource, (one.source.row_id for one in accepted))
         looks = [one.look for one in accepted if one.look is not None]
-        keys = self._keys[batch.resource].counted(batch.habits.keys, looks)
-        await habits.save(tx, self._id, batch.resource, Habits(keys=keys, losses=batch.habits.losses))
+        now = batch.habits
+        if looks:
+            keys = self._keys[batch.resource].counted(now.keys, looks)
+            now = msgspec.structs.replace(now, keys=keys)
+        await habits.save(tx, self._id, batch.resource, now)
 
     async def release(self, tx: Tx, resource: str, row_ids: Iterable[int]) -> None:
         """Take records out of their holds: they were accepted, or are proved to be gone."""
