@@ -1,12 +1,14 @@
 """What the command line's tables tell a person. The store's own functions fill them; no bridge runs."""
 
 import base64
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 from pyroaring import BitMap64
 
 from bridge.commands.runner import PURPOSE
@@ -16,6 +18,7 @@ from bridge.store import delivery_log, holds, outbox, owed, scans
 from bridge.store.api_tokens import Tokens
 from bridge.store.database import Database
 from bridge.store.delivery_log import Logged
+from bridge.store.holds import Withheld
 from bridge.store.outbox import OutboxRow
 from bridge.store.owed import Event, Parked
 from bridge.store.scans import Progress
@@ -62,9 +65,30 @@ async def test_deletions_that_wait_are_listed_and_decided_one_by_one(program: Pr
     assert approved.out == f"approved {one}: 1200 candidates of acme\n"
     assert discarded.out == f"discarded {two}: 1200 jobs of acme\n"
     assert [(row[:5], row[6]) for row in listed] == [
-        ([one, "acme", "candidates", "1,200", "2,400"], "approved, being carried out"),
-        ([three, "acme", "applications", "1,200", "2,400"], "held"),
+        ([one, "acme", "candidates", "deletions", "1,200"], "approved, being carried out"),
+        ([three, "acme", "applications", "deletions", "1,200"], "held"),
     ]
+
+
+async def test_other_holds_say_what_was_seen_and_stay_when_they_are_discarded(
+    program: Program, db: Database
+) -> None:
+    said = "`tagText` was in 100 % of 24 records read by id and is in none of the last 10"
+    rows = Withheld(kind="missing_key", key="detail:tagText", row_ids=frozenset({7, 9}), evidence=said)
+    async with db.transaction() as tx:
+        opened = await holds.add(tx, "acme", "candidates", rows)
+        again = await holds.add(tx, "acme", "candidates", Withheld(**{**asdict(rows), "row_ids": {9, 11}}))
+    assert opened is not None
+    assert again == (opened[0], False)
+    number = str(opened[0])
+    shown = (await program("status")).out
+    assert f"candidates: 3 records are held back: {said}; nothing of it is published." in shown
+    assert f"bridge holds approve {number}; if not: bridge holds discard {number}" in shown
+    discarded = await program("holds", "discard", number)
+    assert discarded.out == f"discarded {number}: detail:tagText: 3 candidates of acme\n"
+    assert f"candidates: 3 records stay held back: {said}" in (await program("status")).out
+    approved = json.loads((await program("holds", "approve", number, "--json")).out)
+    assert [(one["id"], one["evidence"]) for one in approved] == [(opened[0], said)]
 
 
 _COMMANDS = """
