@@ -184,10 +184,13 @@ async def stored(db: Database, integrations: tuple[str, ...]) -> list[Sample]:
 
 async def _of_integration(db: Database, integration: str) -> list[Sample]:
     found: list[Sample] = []
-    for resource, at in (await overview.proved_at(db, integration)).items():
+    proved = await overview.proved_at(db, integration)
+    for resource, at in proved.items():
         age = (datetime.now(UTC) - at).total_seconds()
         found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
-    waiting = Counter(
+    # 0 of each kind, or a rule could not tell that nothing is held from nothing is known.
+    waiting = Counter({(integration, resource, kind): 0 for resource in proved for kind in holds.KINDS})
+    waiting.update(
         (integration, one.resource, one.kind)
         for one in await holds.waiting(db, integration)
         if one.state != "discarded"

@@ -18,6 +18,7 @@ from pyroaring import BitMap64
 from bridge.store.database import Database, Tx
 
 Kind = Literal["deletions", "derived_deletions", "emptied_field", "missing_key"]
+KINDS: tuple[Kind, ...] = ("deletions", "derived_deletions", "emptied_field", "missing_key")
 State = Literal["held", "approved", "discarded", "done", "healed"]
 BELIEVED_DAYS = 7
 """How long an approved mass change is believed: its other records may come to light later."""
