@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import app, config, kafka, metrics
 from bridge.app import ROLES
+from bridge.store import holds
 from bridge.store.database import Database
 from bridge.store.scans import ScanKind
 from bridge.tracker.shapes import ResourceName
@@ -140,7 +141,7 @@ KNOWN = {
     "integration": {"demo", ""},
     "resource": set(get_args(ResourceName)),
     "cause": set(get_args(Cause)),
-    "kind": set(get_args(ScanKind)),
+    "kind": {*get_args(ScanKind), *holds.KINDS},
     "type": set(INPUTS),
     "role": set(ROLES),
     "breaker": {"closed", "open", "held"},
