@@ -85,6 +85,21 @@ def changed_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[s
     return tuple(name for i, name in enumerate(names) if _at(before, i) != _at(after, i))
 
 
+def emptied_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
+    """The fields that held something and hold nothing now; none where the model changed shape between."""
+    if len(before) != len(after):
+        return ()
+    names = _content_fields(struct)
+    return tuple(
+        name for i, name in enumerate(names) if _at(after, i) == _NOTHING and _at(before, i) != _NOTHING
+    )
+
+
+def is_filled(struct: type[Entity], fields: bytes, name: str) -> bool:
+    """Whether the field held something."""
+    return _at(fields, list(_content_fields(struct)).index(name)) != _NOTHING
+
+
 def _at(fields: bytes, index: int) -> bytes:
     return fields[index * FIELD_BYTES : (index + 1) * FIELD_BYTES]
 

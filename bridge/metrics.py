@@ -154,26 +154,29 @@ BUDGET_USED = Reading(
 BUDGET_LEFT = Reading(
     name="bridge_budget_left_requests", meaning="Left of a minute's budget.", labels=("integration",)
 )
-DELETIONS_HELD = Reading(
-    name="bridge_deletions_held_records",
-    meaning="Deletions that wait for a person, or were approved and are not done.",
-    labels=("integration",),
+HOLDS = Reading(
+    name="bridge_holds",
+    meaning="Holds that wait for a person, or were approved and are not done, by kind: `deletions`, "
+    "`derived_deletions`, `emptied_field` or `missing_key`.",
+    labels=("integration", "resource", "kind"),
 )
 UNLISTED = Reading(
     name="bridge_unlisted_records",
     meaning="Records that are in no list and are read by id all the same: kept, and not seen to change.",
     labels=("integration", "resource"),
 )
+NOTHING = "none"
+"""The label of a series that is 0: there is nothing to tell of that resource, and it is known."""
 REMARKS = Reading(
     name="bridge_account_remarks",
     meaning="How often the account's answers looked wrong in a way that is no failure, and still do: "
-    "`bridge status` has the text and what to set.",
+    "`bridge status` has the text and what to set. The code `none` is 0.",
     labels=("integration", "resource", "code"),
 )
 GAPS = Reading(
     name="bridge_gap_records",
     meaning="Records with a value in this field that can't be read without a guess, and is left out; counts "
-    "to 10,000. `bridge status` says why.",
+    "to 10,000. `bridge status` says why. The field `none` is 0.",
     labels=("integration", "resource", "field"),
 )
 OWED = Reading(
@@ -201,7 +204,7 @@ STORE = (
     SCAN_AGE,
     BUDGET_USED,
     BUDGET_LEFT,
-    DELETIONS_HELD,
+    HOLDS,
     UNLISTED,
     REMARKS,
     GAPS,

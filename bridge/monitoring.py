@@ -17,7 +17,7 @@ from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, deletions, gaps, outbox, overview, owed, remarks, tokens, unlisted
+from bridge.store import budgets, gaps, holds, outbox, overview, owed, remarks, tokens, unlisted
 from bridge.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -184,13 +184,23 @@ async def stored(db: Database, integrations: tuple[str, ...]) -> list[Sample]:
 
 async def _of_integration(db: Database, integration: str) -> list[Sample]:
     found: list[Sample] = []
-    for resource, at in (await overview.proved_at(db, integration)).items():
+    proved = await overview.proved_at(db, integration)
+    for resource, at in proved.items():
         age = (datetime.now(UTC) - at).total_seconds()
         found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
-    held = sum(one.row_count for one in await deletions.waiting(db, integration))
-    found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
-    for resource, count in (await unlisted.counts(db, integration)).items():
-        found.append(Sample(of=metrics.UNLISTED, value=count, labels=(integration, resource)))
+    # 0 of each kind, or a rule could not tell that nothing is held from nothing is known.
+    waiting = Counter({(integration, resource, kind): 0 for resource in proved for kind in holds.KINDS})
+    waiting.update(
+        (integration, one.resource, one.kind)
+        for one in await holds.waiting(db, integration)
+        if one.state != "discarded"
+    )
+    found += [Sample(of=metrics.HOLDS, value=count, labels=labels) for labels, count in waiting.items()]
+    hidden = dict.fromkeys(proved, 0) | await unlisted.counts(db, integration)
+    found += [Sample(of=metrics.UNLISTED, value=n, labels=(integration, name)) for name, n in hidden.items()]
+    for resource in proved:
+        labels = (integration, resource, metrics.NOTHING)
+        found += [Sample(of=of, value=0, labels=labels) for of in (metrics.REMARKS, metrics.GAPS)]
     for remark in await remarks.of(db, integration):
         labels = (integration, remark.resource, remark.code)
         found.append(Sample(of=metrics.REMARKS, value=remark.count, labels=labels))

@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
 
-from bridge.capture import paging
-from bridge.capture.changes import Observation, Trouble
+from bridge.capture import paging, versions
+from bridge.capture.drift import Keys
+from bridge.capture.observations import Observation, Trouble
 from bridge.capture.rows import Context
 from bridge.errors import Permanent
 from bridge.store.records import Source
-from bridge.tracker.client import Client, Gone
+from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import ResourceName
-
-WHOLE = frozenset({"candidates", "applications"})
-"""The resources whose by-id record says all that a list's row says; a job's lacks half of it."""
 
 
 class ById:
@@ -24,6 +23,7 @@ class ById:
     def __init__(self, client: Client, normaliser: Normaliser, *, parallel_reads: int) -> None:
         self._client = client
         self._normaliser = normaliser
+        self._keys = {name: Keys(resource) for name, resource in client.settings.resources.items()}
         self._slots = asyncio.Semaphore(parallel_reads)
 
     async def observe(self, context: Context, row_id: int) -> Observation | None:
@@ -39,16 +39,25 @@ class ById:
             return None
         try:
             version = self._normaliser.version(resource.name, None, answer.record)
+            if version is not None:
+                now = utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
+                version = versions.kept(version[0], now), version[1]
             found: Family | Trouble = self._family(context, answer.record)
         except Permanent as error:
             version, found = None, Trouble(reason=str(error), path=_path(context, row_id))
         return Observation(
             source=Source(
-                row_id=row_id, quick=None, fingerprint=None, version=None if version is None else version[0]
+                row_id=row_id,
+                quick=None,
+                fingerprint=None,
+                version=None if version is None else version[0],
+                dating=self._normaliser.dating,
             ),
             latest=None if version is None else version[1],
             found=found,
             news=True,
+            live=True,
+            look=self._keys[resource.name].look(None, answer.record),
         )
 
     async def any_answers(self, resource: ResourceName, row_ids: Iterable[int]) -> bool:

@@ -6,16 +6,20 @@ integration's snapshots goes through here and takes the same lock.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from bridge.capture import diff, indexing
+from bridge.capture import diff, indexing, versions
 from bridge.capture.attribution import Attribution
 from bridge.capture.diff import SHARED, Decision, Differ, Key
+from bridge.capture.drift import Keys
+from bridge.capture.holding import Holding
+from bridge.capture.observations import Observation, Trouble
+from bridge.capture.proof import Guard
 from bridge.capture.publishing import Identity, Publisher
 from bridge.hashing import Hasher
 from bridge.store import gaps, lookups, outbox, parked, snapshots, sources, underway
@@ -29,30 +33,10 @@ from contracts.events import Cause, Operation, event_type
 _WRITTEN_AT_ONCE = 100
 
 
-class Trouble(Struct, frozen=True, kw_only=True, gc=False):
-    """Why a record could not be processed, and where to read it."""
-
-    reason: str
-    path: str
-
-
-class Observation(Struct, frozen=True, kw_only=True, gc=False):
-    """A record as just read: its list row's fingerprints, and what it yields or why it can't be read.
-
-    ``latest`` is the latest moment its last-updated time may mean (they differ from ``source.version`` in
-    the repeated hour at the end of summer time); ``None`` where the record does not say. ``news``: that time
-    is later than what was stored; without it the record is read again for a reason of ours.
-    """
-
-    source: Source
-    latest: datetime | None
-    found: Family | Trouble
-    news: bool = True
-
-
 class Applied(Struct, frozen=True, kw_only=True):
     """What came of a batch: events by type; records ignored as stale, newly parked, and read with gaps.
 
+    ``held``: records held back for a person.
     ``let_go``: tags and roles that a record carries no longer; ``Changes.settle`` deletes them.
     ``unknown_statuses``: ids of placement statuses that applications stand at and no list had.
     """
@@ -61,6 +45,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     stale: int = 0
     parked: int = 0
     provisional: int = 0
+    held: int = 0
     let_go: frozenset[Key] = frozenset()
     unknown_statuses: frozenset[str] = frozenset()
 
@@ -77,6 +62,7 @@ class Applied(Struct, frozen=True, kw_only=True):
             stale=self.stale + other.stale,
             parked=self.parked + other.parked,
             provisional=self.provisional + other.provisional,
+            held=self.held + other.held,
             let_go=self.let_go | other.let_go,
             unknown_statuses=self.unknown_statuses | other.unknown_statuses,
         )
@@ -86,7 +72,7 @@ class Applied(Struct, frozen=True, kw_only=True):
         operations: Counter[str] = Counter()
         for kind, count in self.events.items():
             operations[kind.partition(".")[2]] += count
-        rest = {"stale": self.stale, "parked": self.parked}
+        rest = {"stale": self.stale, "parked": self.parked, "held": self.held}
         return dict(operations) | {name: count for name, count in rest.items() if count}
 
 
@@ -114,9 +100,17 @@ class Changes:
     """Writes one integration's changes. Holds no state: two processes may each have one."""
 
     def __init__(
-        self, identity: Identity, hasher: Hasher, publisher: Publisher, models: frozenset[Model]
+        self,
+        identity: Identity,
+        hasher: Hasher,
+        publisher: Publisher,
+        models: frozenset[Model],
+        *,
+        keys: Mapping[str, Keys],
+        limits: Guard,
     ) -> None:
         self._id = identity.integration_id
+        self._holding = Holding(identity.integration_id, keys, limits)
         self._hasher = hasher
         self._publisher = publisher
         self._models = models
@@ -136,15 +130,22 @@ class Changes:
 
         ``silent`` stores what was never seen without publishing it; ``republish`` publishes unchanged records
         too, those that were last published before that moment. A record older than what is stored is ignored:
-        a stale index never rolls one back. Call ``settle`` for what is let go of.
+        a stale index never rolls one back. Records that lack what nearly all had, or lose what too many lose
+        at once, are held for a person. Call ``settle`` for what is let go of.
         """
         if not observations:
             return Applied(events={})
         await snapshots.lock(tx, self._id)
-        fresh, known = await self._fresh(tx, resource, observations)
-        families = [o.found for o in fresh if isinstance(o.found, Family)]
+        read, known = await self._fresh(tx, resource, observations)
         differ = Differ(self._hasher, _now(), self._models, republish)
-        own = await self._own(tx, differ, families)
+        held = await self._holding.begin(tx, resource, read)
+        families = [o.found for o in held.rest if isinstance(o.found, Family)]
+        own, live = await self._own(tx, differ, families)
+        held = await self._holding.weigh(tx, held, own, live)
+        fresh = held.rest
+        if parents := held.parents:
+            own = [d for d in own if d.snapshot.parent not in parents]
+            families = [o.found for o in fresh if isinstance(o.found, Family)]
         telling = partial(self._events, cause=cause, silent=silent, command_id=command_id)
         # The links first: whether a tag or a role is in use is asked of the stored ones.
         own_events = await self._keep_and(tx, own, telling)
@@ -158,14 +159,17 @@ class Changes:
         newly = await self._park(tx, resource, fresh, troubles | too_large)
         # What stands at an unknown status is published as it is once its list was read again.
         again = too_large.keys() | {int(f.remote_id) for f in families if f.unknown_status}
-        read = [_to_be_read_again(o.source) if o.source.row_id in again else o.source for o in fresh]
-        await sources.add(tx, self._id, resource, [s for s in read if s.row_id not in known])
-        await sources.put(tx, self._id, resource, [s for s in read if s.row_id in known])
+        dated = [_dated(o, known.get(o.source.row_id)) for o in fresh]
+        done = [_to_be_read_again(s) if s.row_id in again else s for s in dated]
+        await sources.add(tx, self._id, resource, [s for s in done if s.row_id not in known])
+        await sources.put(tx, self._id, resource, [s for s in done if s.row_id in known])
         await self._note_gaps(tx, resource, families)
+        await self._holding.end(tx, held)
         await indexing.note(tx, self._id, self._hasher, families)
         return Applied(
             events=events.counts(),
-            stale=len(observations) - len(fresh),
+            stale=len(observations) - len(read),
+            held=len(held.row_ids),
             parked=newly,
             provisional=sum(m.provisional for f in families for m in f.members),
             let_go=self._let_go(own),
@@ -209,6 +213,7 @@ class Changes:
         await parked.release(tx, self._id, resource, gone)
         await gaps.release(tx, self._id, resource, gone)
         await lookups.forget(tx, self._id, resource, gone)
+        await self._holding.release(tx, resource, gone)
         live = await snapshots.of_parents(tx, self._id, [diff.parent_of(resource, r) for r in gone])
         differ = Differ(self._hasher, _now(), self._models)
         decisions = [differ.deleted(snapshot) for snapshot in live]
@@ -227,14 +232,17 @@ class Changes:
 
     async def _fresh(
         self, tx: Tx, resource: str, observations: Sequence[Observation]
-    ) -> tuple[list[Observation], Set[int]]:
-        """Without the stale ones; of a record seen twice (pages drift), the later sight. And which rows are
-        stored."""
+    ) -> tuple[list[Observation], Mapping[int, Source]]:
+        """Without the stale ones; of a record seen twice (pages drift), the later sight. And the rows that
+        are stored."""
         last = {o.source.row_id: o for o in observations}
         stored = await sources.known(tx, self._id, resource, list(last))
-        return [o for o in last.values() if not _stale(o, stored.get(o.source.row_id))], stored.keys()
+        return [o for o in last.values() if not _stale(o, stored.get(o.source.row_id))], stored
 
-    async def _own(self, tx: Tx, differ: Differ, families: Sequence[Family]) -> list[Decision]:
+    async def _own(
+        self, tx: Tx, differ: Differ, families: Sequence[Family]
+    ) -> tuple[list[Decision], list[Snapshot]]:
+        """What came of the families' own entities, and those that were live until now."""
         parents = [diff.parent_of(f.resource, f.remote_id) for f in families]
         live = await snapshots.of_parents(tx, self._id, parents)
         stored = {(s.model, s.remote_id): s for s in live}
@@ -245,7 +253,7 @@ class Changes:
             if m.model not in SHARED and (m.model, m.remote_id) not in stored
         ]
         stored |= _by_key(await snapshots.by_keys(tx, self._id, unknown))
-        return differ.families(families, stored, live)
+        return differ.families(families, stored, live), live
 
     async def _note_gaps(self, tx: Tx, resource: str, families: Sequence[Family]) -> None:
         found = ((int(f.remote_id), gap.field, gap.reason) for f in families for gap in f.gaps)
@@ -365,9 +373,19 @@ def _to_be_read_again(source: Source) -> Source:
 
 def _stale(observation: Observation, stored: Source | None) -> bool:
     # What was gone and was read again has come back, however old (restored from a backup).
-    if stored is None or stored.gone or stored.version is None or observation.latest is None:
+    if stored is None or observation.live:
         return False
-    return observation.latest < stored.version
+    return versions.is_older(stored, observation.latest, observation.source.dating, _now())
+
+
+def _dated(observation: Observation, stored: Source | None) -> Source:
+    """The source to store: no version goes back, but that of a record that is known to be so now."""
+    source = observation.source
+    if stored is None or stored.gone or observation.live or source.dating != stored.dating:
+        return source
+    if stored.version is None or source.version is None:
+        return source if stored.version is None else msgspec.structs.replace(source, version=stored.version)
+    return msgspec.structs.replace(source, version=max(source.version, stored.version))
 
 
 def _by_key(found: Iterable[Snapshot]) -> dict[Key, Snapshot]:

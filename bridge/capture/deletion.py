@@ -13,8 +13,9 @@ from bridge.capture.changes import Applied, Changes
 from bridge.capture.paging import Pages
 from bridge.capture.proof import Guard, Prover, Verdict
 from bridge.capture.rows import Rows
+from bridge.capture.shape import Shape
 from bridge.capture.unlisted import Unlisted
-from bridge.store import deletions, leases, sources
+from bridge.store import holds, leases, sources
 from bridge.store.database import Database
 from bridge.store.leases import Lease
 from bridge.store.scans import Scan
@@ -33,6 +34,7 @@ class Doors(Struct, frozen=True, kw_only=True):
     lease: Lease
     pages: Pages
     rows: Rows
+    shape: Shape
     changes: Changes
     prover: Prover
     guard: Guard
@@ -47,6 +49,8 @@ class Deletion:
         self._doors = doors
         self._resource = resource
         self._id = doors.integration_id
+        # From the start: of a series that begins with its first merge, Prometheus sees no increase.
+        metrics.MERGED.labels(self._id, resource.name)
         self._unlisted = Unlisted(doors.db, doors.lease, doors.integration_id, resource)
 
     async def of_scan(self, scan: Scan, seen: BitMap64) -> tuple[Applied, str | None]:
@@ -105,11 +109,11 @@ class Deletion:
         await self._withdraw()
         return await self._delete(twice)
 
-    async def carry_out(self, held: deletions.Held) -> Applied:
+    async def carry_out(self, held: holds.Hold) -> Applied:
         """Delete what a person approved, as far as it is still gone."""
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
-        row_ids: Sequence[int] = list(await deletions.row_ids(doors.db, held.id))
+        row_ids: Sequence[int] = list(await holds.row_ids(doors.db, held.id))
         if self._resource.by_id is not None:
             controls = await sources.some_live(doors.db, self._id, name, row_ids, _CONTROLS)
             verdict = await doors.prover.prove(
@@ -122,7 +126,7 @@ class Deletion:
             )
             if verdict.flaw is not None:
                 _log.error("deletions.not_proved", integration=self._id, resource=name, why=verdict.flaw)
-                await deletions.reopen(doors.db, held.id)
+                await holds.reopen(doors.db, held.id)
                 return Applied(events={})
             self._tell_merged(verdict)
             row_ids = verdict.gone
@@ -130,7 +134,7 @@ class Deletion:
             row_ids = await sources.missed(doors.db, self._id, name, row_ids)
         applied = await self._delete(row_ids)
         async with leases.fenced(doors.db, doors.lease) as tx:
-            await deletions.finish(tx, held.id)
+            await holds.finish(tx, held.id)
         _log.info(
             "deletions.carried_out",
             integration=self._id,
@@ -147,7 +151,7 @@ class Deletion:
         """Whether so many are missing, and a hold waits: proving them again would only spend the budget."""
         if not self._doors.guard.holds(len(missing), known):
             return False
-        waiting = await deletions.waiting(self._doors.db, self._id)
+        waiting = await holds.waiting(self._doors.db, self._id, "deletions")
         return any(held.resource == self._resource.name for held in waiting)
 
     async def _delete(self, row_ids: Sequence[int]) -> Applied:
@@ -162,20 +166,21 @@ class Deletion:
     async def _hold(self, missing: BitMap64, known: int) -> None:
         doors, name = self._doors, self._resource.name
         async with leases.fenced(doors.db, doors.lease) as tx:
-            held_id = await deletions.hold(tx, self._id, name, missing, known)
+            held_id = await holds.hold(tx, self._id, name, missing, known)
         _log.error(
-            "deletions.held",
+            "hold.opened",
             integration=self._id,
             resource=name,
-            held=held_id,
+            kind="deletions",
+            hold=held_id,
             missing=len(missing),
             known=known,
-            advice="look at TrackerRMS, then: bridge deletions approve | discard",
+            advice="look at TrackerRMS, then: bridge holds approve | discard",
         )
 
     async def _withdraw(self) -> None:
         async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-            await deletions.withdraw(tx, self._id, self._resource.name)
+            await holds.withdraw(tx, self._id, self._resource.name)
 
 
 def _some(seen: BitMap64) -> list[int]:

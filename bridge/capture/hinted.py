@@ -13,8 +13,9 @@ import structlog
 from msgspec import UNSET
 
 from bridge.capture.byid import ById
-from bridge.capture.changes import Applied, Observation
+from bridge.capture.changes import Applied
 from bridge.capture.deletion import Doors
+from bridge.capture.observations import Observation
 from bridge.capture.rows import Context
 from bridge.store import hints, leases, sources
 from bridge.store.hints import Queued
@@ -45,7 +46,10 @@ class Hinted:
             return Applied(events={}), frozenset()
         started, calls = time.monotonic(), self._doors.calls()
         newest = {(hint.resource, hint.row_id): hint for hint in queued}
-        read = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
+        found = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
+        read = [
+            await self._sifted(contexts, hint, one) for hint, one in zip(newest.values(), found, strict=True)
+        ]
         total = Applied(events={})
         async with leases.fenced(self._doors.db, self._doors.lease) as tx:
             for hint, observation in zip(newest.values(), read, strict=True):
@@ -94,6 +98,15 @@ class Hinted:
             return not rows or await self._by_id.any_answers(context.resource.name, rows)
         except (Refused, Unreadable):
             return False
+
+    async def _sifted(
+        self, contexts: Callable[[str], Context | None], hint: Queued, observation: Observation | None
+    ) -> Observation | None:
+        context = contexts(hint.resource)
+        if observation is None or context is None:
+            return observation
+        (sifted,) = await self._doors.shape.sift(context.resource, context.state, [observation])
+        return sifted
 
     def _report(self, queued: Sequence[Queued], total: Applied, started: float, calls: int) -> None:
         _log.info(

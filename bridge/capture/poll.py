@@ -82,7 +82,7 @@ class Polls:
         if not poll.ahead:
             await self._ask(poll, state)
         poll.ahead, _ = without(poll.ahead, self._walk.newer["poll"])
-        batch = await self._doors.rows.observe(context(state), poll.ahead, READS_AT_ONCE)
+        batch = await self._walk.observe(context(state), poll.ahead, READS_AT_ONCE)
         # By when the poll began: how long it takes is no fault of the index.
         poll.lag = max(poll.lag, lag_of(batch, poll.cursor, poll.until or self._doors.rows.server_now()))
         if not batch.empty:

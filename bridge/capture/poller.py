@@ -11,7 +11,7 @@ with the store goes to the supervisor.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -20,9 +20,9 @@ from msgspec import Struct
 
 from bridge import heartbeat, metering, metrics
 from bridge.capture import schedule
-from bridge.capture.byid import WHOLE
 from bridge.capture.deletion import Doors
 from bridge.capture.hinted import Hinted
+from bridge.capture.observations import WHOLE
 from bridge.capture.poll import Polls
 from bridge.capture.rows import Context
 from bridge.capture.schedule import Standing, Task
@@ -30,7 +30,8 @@ from bridge.capture.status_list import PlacementStatuses
 from bridge.capture.walk import Pace, Walk
 from bridge.capture.whole_read import WholeReads
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
-from bridge.store import cursors, deletions, hints, leases, outbox, scans
+from bridge.store import cursors, habits, hints, holds, leases, outbox, scans, snapshots
+from bridge.store.holds import Hold
 from bridge.store.leases import Held
 from bridge.store.outbox import Wakeup
 from bridge.tracker.normalise import Normaliser
@@ -88,6 +89,9 @@ class Poller:
         self._backoffs: dict[str, float] = {}
         self._statuses = PlacementStatuses(doors, normaliser.settings)
         self._statuses_digest = b""
+        self._statuses_lack = False
+        self._statuses_approved = False
+        self._held_back: list[Hold] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until ``stop``. Raises ``LeaseLost``, and ``Transient`` when the store can't be reached."""
@@ -156,14 +160,14 @@ class Poller:
                 await cursors.scan_went_on(self._doors.db, self._doors.integration_id, name)
 
     async def _look(self) -> None:
-        """What persons and commands ask for: approved deletions, resyncs, records to read."""
+        """What persons and commands ask for: decided holds, resyncs, records to read."""
         db, integration_id = self._doors.db, self._doors.integration_id
         # What a step is doing meanwhile may make old what is read here.
         idle = [name for name, standing in self._standings.items() if standing.doing is None]
-        waiting = await deletions.waiting(db, integration_id)
+        self._held_back = await holds.waiting(db, integration_id)
         running = await scans.all_running(db, integration_id)
         hinted = await hints.resources(db, integration_id)
-        approved = {held.resource for held in waiting if held.state == "approved"}
+        approved = {h.resource for h in self._held_back if h.state == "approved" and h.kind == "deletions"}
         for name in hinted - self._standings.keys():
             await self._hinted.follow(name, lambda _: None)
         for name in idle:
@@ -174,6 +178,33 @@ class Poller:
             # A resync that a person asked for begins at once.
             standing.scanning = name in running
             standing.hinted = name in hinted
+        for name in await self._ended_holds(idle):
+            if name in self._standings:
+                # What was held back has no fingerprint: the next sight of its row reads it.
+                self._standings[name].sweep_due_at = self._standings[name].poll_due_at = time.monotonic()
+
+    async def _ended_holds(self, idle: Sequence[str]) -> set[str]:
+        """Those of the resources whose holds were approved or healed since, deletions apart: what they held
+        back is to be read."""
+        if not await holds.any_unseen(self._doors.db, self._doors.integration_id, idle):
+            return set()
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+            await snapshots.lock(tx, self._doors.integration_id)
+            ended = await holds.take_unseen(tx, self._doors.integration_id, idle)
+            believed = [one for one in ended if one.state == "approved" and one.kind != "deletions"]
+            for hold in believed:
+                await habits.forget(tx, hold.integration_id, hold.resource, hold.key)
+                await holds.finish(tx, hold.id)
+        for hold in ended:
+            if hold.state in ("approved", "discarded"):
+                self._doors.shape.forget(hold.resource, hold.key)
+                _log.info(
+                    f"hold.{hold.state}", integration=hold.integration_id, resource=hold.resource,
+                    kind=hold.kind, key=hold.key, hold=hold.id, records=hold.row_count,
+                )  # fmt: skip
+        self._statuses_approved |= any(one.resource == "statuses" for one in believed)
+        healed = [one for one in ended if one.state == "healed"]
+        return {hold.resource for hold in believed + healed}
 
     async def _follow_hints(self, name: str) -> None:
         """Follow some of a resource's hints."""
@@ -280,7 +311,8 @@ class Poller:
                 await self._carry_out(name)
 
     async def _poll(self, name: str) -> None:
-        standing = self._standings[name]
+        standing, resource = self._standings[name], self._resources[name]
+        await self._doors.shape.look_again(resource, resource.states[0], self._held_back)
         cursor = await cursors.load(self._doors.db, self._doors.integration_id, name)
         started = time.monotonic()
         if not standing.incremental:
@@ -312,22 +344,36 @@ class Poller:
         """Read all of a short list, and carry out a resync that a person asked for; says what flaw it had."""
         scan = await scans.running(self._doors.db, self._doors.integration_id, name)
         if name == "statuses":
-            await self._learn_statuses(accept=scan is not None)
+            await self._weigh_statuses(accept=scan is not None)
         context = self._context(name, None, reread=scan is not None)
         _, flaw = await self._whole_reads[name].read(context, first=first, scan=scan)
+        if name == "statuses":
+            await self._learn_statuses()
         return flaw
 
-    async def _learn_statuses(self, *, accept: bool) -> None:
-        """The tenant's placement statuses, which decide what applications mean."""
+    async def _weigh_statuses(self, *, accept: bool) -> None:
+        """Read the tenant's placement statuses, whose order decides what stages are."""
         statuses, pages = self._resources["statuses"], self._doors.pages
         run = await pages.run(pages.begin(statuses), statuses, None, 1, 1)
         rows = [row.decode() for page in run.pages for row in page.rows]
+        self._statuses_lack = await self._doors.shape.lacks(statuses, rows)
+        approved, self._statuses_approved = self._statuses_approved, False
         try:
-            await self._statuses.learn(rows, accept=accept)
+            await self._statuses.weigh(rows, accept=accept or approved)
         except Transient:
             # A list that makes no sense: applications go on by the one before.
             await self._take_up_statuses()
             raise
+
+    async def _learn_statuses(self) -> None:
+        """Go by the placement statuses just read, which decide what applications mean."""
+        found = await holds.of_resource(self._doors.db, self._doors.integration_id, "statuses")
+        if self._statuses_lack or any(one.state in ("held", "discarded") for one in found):
+            # What they meant until now goes on.
+            if not await self._statuses.keep():
+                raise Transient("the placement statuses are not as they were: see bridge holds list")
+        else:
+            await self._statuses.learn()
         await self._take_up_statuses()
 
     async def _take_up_statuses(self) -> None:
@@ -380,7 +426,7 @@ class Poller:
                 flaw = await self._read_whole(name, first=False)
                 if flaw is not None:
                     raise Transient(f"approved deletions wait for two complete reads: {flaw}")
-        for held in await deletions.waiting(self._doors.db, self._doors.integration_id):
+        for held in await holds.waiting(self._doors.db, self._doors.integration_id, "deletions"):
             if held.resource == name and held.state == "approved":
                 walk = self._walks[name]
                 walk.unclaimed.note(await walk.deletion.carry_out(held))

@@ -11,10 +11,12 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from bridge import metrics
-from bridge.capture import paging
-from bridge.capture.changes import Observation, Trouble
+from bridge.capture import paging, times, versions
+from bridge.capture.drift import Keys
 from bridge.capture.failures import Failures
+from bridge.capture.observations import WHOLE, Left, Moved, Observation, Trouble
 from bridge.capture.rereads import Rereads
+from bridge.capture.times import Times
 from bridge.errors import BridgeError, Permanent
 from bridge.store import sources
 from bridge.store.database import Database
@@ -69,21 +71,6 @@ class Context(Struct, frozen=True, kw_only=True):
     places: Mapping[int, int] = MappingProxyType({})
 
 
-class Moved(Struct, frozen=True, kw_only=True, gc=False):
-    """A row to read: the source it will become, and whether the list alone can not be trusted with it.
-
-    ``fingerprint`` is the row's, whether or not the source may keep it.
-    """
-
-    row: Row
-    record: Record
-    source: Source
-    fingerprint: bytes
-    latest: datetime | None
-    doubtful: bool
-    news: bool
-
-
 class Rows:
     """Reads one integration's rows; between calls it remembers only what need not be read again at once."""
 
@@ -95,6 +82,7 @@ class Rows:
         normaliser: Normaliser,
         *,
         parallel_reads: int,
+        overlap_seconds: float,
     ) -> None:
         self._id = integration_id
         self._db = db
@@ -103,6 +91,11 @@ class Rows:
         self._parallel_reads = parallel_reads
         self._rereads = Rereads()
         self._flagged: dict[str, BitMap64] = {}
+        self.keys: dict[str, Keys] = {
+            name: Keys(resource) for name, resource in client.settings.resources.items()
+        }
+        """Which keys records are read from, by resource."""
+        self.times = Times(integration_id, db, normaliser, self.keys, overlap_seconds)
 
     def flagged(self, resource: str) -> BitMap64:
         """The rows whose last sight in a list has a field that says they are deleted."""
@@ -123,12 +116,12 @@ class Rows:
         seen = BitMap64(rows)
         results = await self._read_all(context, moved)
         metrics.count_rows(self._id, context.resource.name, len(rows), len(moved))
-        ghosts += [m.source.row_id for m, found in zip(moved, results, strict=True) if found is None]
+        ghosts += [m.source.row_id for m, found in zip(moved, results, strict=True) if found == "gone"]
         for row_id in ghosts:
             seen.discard(row_id)
         return Batch(
             pages=covered,
-            observations=tuple(found for found in results if found is not None),
+            observations=tuple(found for found in results if isinstance(found, Observation)),
             seen=seen,
             ghosts=len(ghosts),
             anonymous=tuple(anonymous),
@@ -160,7 +153,9 @@ class Rows:
             elif rests is None:
                 one = self._moved_row(context, rows[row_id], record, quick[row_id], full, known.get(row_id))
                 moved += [] if one is None else [one]
-        return moved, absent
+        await self.times.remark(context.resource, moved)
+        now, reread = self.server_now(), context.reread
+        return await self.times.believable(context.resource, moved, now, reread=reread), absent
 
     def _is_flagged(self, resource: Resource, row_id: int, record: Record) -> bool:
         if not resource.deleted:
@@ -175,39 +170,48 @@ class Rows:
     def _moved_row(
         self, context: Context, row: Row, record: Record, quick: bytes, full: bytes, before: Source | None
     ) -> Moved | None:
+        if before is not None and not before.gone and before.fingerprint == full and not context.reread:
+            return None
+        now, dating = self.server_now(), self._normaliser.dating
         version = _tolerant_version(self._normaliser, context.resource, record)
-        if before is not None and not before.gone:
-            if before.fingerprint == full and not context.reread:
-                return None
-            if version is not None and before.version is not None and version[1] < before.version:
-                return None
-        settled = version is None or self.server_now() - version[1] > _SETTLED_AFTER
-        source = Source(
-            row_id=int(row.remote_id),
-            quick=quick if settled else None,
-            fingerprint=full if settled else None,
-            version=None if version is None else version[0],
+        ahead = version is not None and versions.is_ahead(version[0], now)
+        settled = version is None or ahead or now - version[1] > _SETTLED_AFTER
+        older = (
+            before is not None and version is not None and versions.is_older(before, version[1], dating, now)
         )
         return Moved(
             row=row,
             record=record,
-            source=source,
+            source=Source(
+                row_id=int(row.remote_id),
+                quick=quick if settled else None,
+                fingerprint=full if settled else None,
+                version=None if version is None else versions.kept(version[0], now),
+                dating=dating,
+            ),
             fingerprint=full,
             latest=None if version is None else version[1],
-            doubtful=before is not None and (before.gone or before.fingerprint is None),
-            news=before is None or _is_later(version, before),
+            doubtful=before is not None and (before.gone or before.fingerprint is None or older),
+            news=before is None or (not ahead and _is_later(version, before, dating, now)),
+            known=before,
+            older=older,
+            ahead=ahead,
+            live=before is not None
+            and not before.gone
+            and before.version is not None
+            and not versions.is_comparable(before, dating, now),
         )
 
     def server_now(self) -> datetime:
         """The moment by TrackerRMS's clock, as far as its last answer told."""
         return utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
 
-    async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | None]:
+    async def _read_all(self, context: Context, moved: Sequence[Moved]) -> list[Observation | Left]:
         failures = Failures(tolerated=max(2, len(moved) // 20))
-        results: list[Observation | None] = [None] * len(moved)
+        results: list[Observation | Left] = ["gone"] * len(moved)
         waiting = iter(enumerate(moved))
 
-        async def read(one: Moved) -> Observation | None:
+        async def read(one: Moved) -> Observation | Left:
             try:
                 found = await self._read(context, one)
             except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
@@ -236,15 +240,15 @@ class Rows:
         return results
 
     def _told(
-        self, context: Context, failures: Failures, one: Moved, found: Observation | Gone
-    ) -> Observation | None:
+        self, context: Context, failures: Failures, one: Moved, found: Observation | Left | Gone
+    ) -> Observation | Left:
         if not isinstance(found, Gone):
             failures.answered = one.source.row_id
             return found
         failures.note_gone(found)
         if found.kind == "deleted":
             self._rereads.note(context.resource.name, one.source.row_id, one.fingerprint, absent=True)
-        return None
+        return "gone"
 
     async def _answers(self, context: Context, failures: Failures, moved: Sequence[Moved]) -> bool | None:
         """Whether the server gives by id what it gave before: then the failures are the records' own.
@@ -261,7 +265,7 @@ class Rows:
                     failures.server_answers = await paging.any_answers(self._client, name, row_ids)
             return failures.server_answers
 
-    async def _read(self, context: Context, moved: Moved) -> Observation | Gone:
+    async def _read(self, context: Context, moved: Moved) -> Observation | Left | Gone:
         resource = context.resource
         detail: Record | None = None
         # A list may still show what is gone, or what was within the second of a newer change: only a by-id
@@ -271,29 +275,60 @@ class Rows:
             if isinstance(answer, Gone):
                 return answer
             detail = answer.record
+        if moved.older:
+            return await self._older(context, moved, detail)
         return self.observation(context, moved, detail)
+
+    async def _older(self, context: Context, moved: Moved, detail: Record | None) -> Observation | Left:
+        """A row that is older than what is stored, by the by-id record: true, or the list is late."""
+        name = context.resource.name
+        try:
+            if detail is not None and name in WHOLE:
+                version = self._normaliser.version(name, None, detail)
+                family = self._family(context, None, detail)
+                self._rereads.accept(name, moved.source.row_id)
+                return await self.times.by_id(context.resource, moved, detail, version, family)
+            agrees = detail is not None and self._agrees(context, moved, detail)
+        except Permanent as error:
+            return self._unreadable(context, moved, detail, error)
+        now = self.server_now()
+        if not await self.times.is_true(context.resource, moved, now, agrees=agrees, reread=context.reread):
+            return "late"
+        return msgspec.structs.replace(self.observation(context, moved, detail), live=True)
+
+    def _agrees(self, context: Context, moved: Moved, detail: Record) -> bool:
+        """Whether the by-id record says the same of a job as its row, where both say something."""
+        row = self._normaliser.job(moved.record, None, context.state)
+        return times.agree(row, self._normaliser.job(None, detail, context.state))
 
     def observation(self, context: Context, moved: Moved, detail: Record | None) -> Observation:
         """The row and its by-id record, normalised; ``Trouble`` where they can't be."""
-        name, row_id = context.resource.name, moved.source.row_id
+        name = context.resource.name
         try:
             family = self._family(context, moved, detail)
         except Permanent as error:
-            if detail is None:
-                return _parked(context.resource, moved, error)
-            # The row may stand still while the by-id record becomes readable.
-            self._rereads.note(name, row_id, moved.fingerprint, absent=False)
-            return _parked(context.resource, _unkept(moved), error)
-        self._rereads.accept(name, row_id)
-        return _observed(moved, family)
+            return self._unreadable(context, moved, detail, error)
+        self._rereads.accept(name, moved.source.row_id)
+        look = self.keys[name].look(moved.record, detail)
+        return msgspec.structs.replace(_observed(moved, family), look=look)
 
-    def _family(self, context: Context, moved: Moved, detail: Record | None) -> Family:
-        record = moved.record
+    def _unreadable(
+        self, context: Context, moved: Moved, detail: Record | None, error: Permanent
+    ) -> Observation:
+        if detail is None:
+            return _parked(context.resource, moved, error)
+        # The row may stand still while the by-id record becomes readable.
+        self._rereads.note(context.resource.name, moved.source.row_id, moved.fingerprint, absent=False)
+        return _parked(context.resource, _unkept(moved), error)
+
+    def _family(self, context: Context, moved: Moved | None, detail: Record | None) -> Family:
+        record = None if moved is None else moved.record
         match context.resource.name:
             case "users":
-                return self._normaliser.user(record)
+                return self._normaliser.user(record or {})
             case "statuses":
-                return self._normaliser.status(record, _place(context, moved.row))
+                place = 0 if moved is None else _place(context, moved.row)
+                return self._normaliser.status(record or {}, place)
             case "jobs":
                 return self._normaliser.job(record, detail, context.state)
             case "candidates":
@@ -359,8 +394,12 @@ def _place(context: Context, row: Row) -> int:
     return context.places.get(int(row.remote_id), row.place)
 
 
-def _is_later(version: tuple[datetime, datetime] | None, before: Source) -> bool:
-    return version is not None and not before.gone and (before.version is None or version[0] > before.version)
+def _is_later(version: tuple[datetime, datetime] | None, before: Source, dating: int, now: datetime) -> bool:
+    if version is None or before.gone:
+        return False
+    if before.version is None:
+        return True
+    return versions.is_comparable(before, dating, now) and version[0] > before.version
 
 
 def _path(resource: Resource, moved: Moved) -> str:
@@ -377,14 +416,16 @@ def _unread(resource: Resource, moved: Moved, error: BridgeError) -> Observation
     return _observed(_unkept(moved), trouble)
 
 
+def _observed(moved: Moved, found: Family | Trouble) -> Observation:
+    return Observation(
+        source=moved.source, latest=moved.latest, found=found, news=moved.news, live=moved.live
+    )
+
+
 def _unkept(moved: Moved) -> Moved:
     """Without fingerprints: they are stored only for what was accepted, and the next sight tries again."""
     source = msgspec.structs.replace(moved.source, quick=None, fingerprint=None)
     return msgspec.structs.replace(moved, source=source)
-
-
-def _observed(moved: Moved, found: Family | Trouble) -> Observation:
-    return Observation(source=moved.source, latest=moved.latest, found=found, news=moved.news)
 
 
 def _first_of(errors: BaseExceptionGroup) -> BaseException:

@@ -19,6 +19,7 @@ from bridge.capture.poller import Poller, Rhythm
 from bridge.capture.proof import Guard, Prover
 from bridge.capture.publishing import Identity, Publisher
 from bridge.capture.rows import Rows
+from bridge.capture.shape import Shape
 from bridge.capture.walk import Pace
 from bridge.config import CaptureConfig, IntegrationConfig
 from bridge.hashing import Hasher
@@ -153,13 +154,34 @@ class Capture:
             keep_values=integration.keep_previous,
             max_message_bytes=self._max_message_bytes,
         )
+        pages = Pages(client)
+        rows = Rows(
+            integration.id,
+            self._db,
+            client,
+            normaliser,
+            parallel_reads=config.parallel_reads,
+            overlap_seconds=config.overlap_seconds,
+        )
+        pages = Pages(client, at_once=config.parallel_reads)
+        rows = Rows(
+            integration.id,
+            self._db,
+            client,
+            normaliser,
+            parallel_reads=config.parallel_reads,
+            overlap_seconds=config.overlap_seconds,
+        )
         doors = Doors(
             integration_id=integration.id,
             db=self._db,
             lease=held.lease,
-            pages=Pages(client, at_once=config.parallel_reads),
-            rows=Rows(integration.id, self._db, client, normaliser, parallel_reads=config.parallel_reads),
-            changes=Changes(self._identity, self._keys.hasher, publisher, models),
+            pages=pages,
+            rows=rows,
+            shape=Shape(integration.id, self._db, client, pages),
+            changes=Changes(
+                self._identity, self._keys.hasher, publisher, models, keys=rows.keys, limits=guard
+            ),
             prover=Prover(
                 client,
                 guard,

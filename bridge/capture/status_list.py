@@ -20,13 +20,16 @@ _ORDER = "statuses_in_changing_order"
 
 
 class PlacementStatuses:
-    """One integration's statuses: ``table`` by id, ``places`` in the agreed order; empty before ``learn``."""
+    """One integration's statuses: ``table`` by id, ``places`` in the agreed order; empty at first."""
 
     def __init__(self, doors: Doors, settings: Resources) -> None:
         self._doors = doors
         self._id = doors.integration_id
         self._settings = settings
         self._named: set[str] = set()
+        self._saved: bytes | None = None
+        self._problems: Sequence[Problem] = ()
+        self._weighed = StatusList(statuses={}, order=())
         self.table: dict[str, Status] = {}
         self.places: dict[int, int] = {}
 
@@ -36,29 +39,45 @@ class PlacementStatuses:
         self._named |= new
         return bool(new)
 
-    async def learn(self, rows: Sequence[Record], *, accept: bool) -> None:
-        """Go by the list just read; ``accept``: whatever it looks like, for a person asked for it.
+    async def weigh(self, rows: Sequence[Record], *, accept: bool) -> None:
+        """Take up the order of the list just read; ``learn`` goes by the rest of it, ``keep`` does not.
 
-        Raises ``Transient`` where the list before made sense and this one does not.
+        ``accept``: whatever it looks like, for a person asked for it. Raises ``Transient`` where the list
+        before made sense and this one does not.
         """
-        saved = await status_lists.load(self._doors.db, self._id)
-        before = None if saved is None else msgspec.json.decode(saved, type=StatusList)
-        problems = statuses.status_problems(rows, self._settings)
-        fatal = [problem for problem in problems if problem.fatal]
+        self._saved = await status_lists.load(self._doors.db, self._id)
+        before = self._before()
+        self._problems = statuses.status_problems(rows, self._settings)
+        fatal = [problem for problem in self._problems if problem.fatal]
         if fatal and before is not None and not accept and statuses.is_sound(before.statuses, self._settings):
             self._use(before)
-            await self._note(problems, before)
+            await self._note(self._problems, before)
             raise Transient(
                 f"{fatal[0].text}. It was otherwise before: applications go on by the list of then; if it is "
                 "right as it is: bridge resync --resource statuses"
             )
-        after = statuses.learn(before, statuses.table(rows, self._settings), self._named)
-        content = msgspec.json.encode(after)
-        if content != saved:
+        self._weighed = statuses.learn(before, statuses.table(rows, self._settings), self._named)
+        self.places = self._weighed.places()
+
+    async def learn(self) -> None:
+        """Go by the list that was weighed, and store it."""
+        content = msgspec.json.encode(self._weighed)
+        if content != self._saved:
             async with leases.fenced(self._doors.db, self._doors.lease) as tx:
                 await status_lists.save(tx, self._id, content)
-        self._use(after)
-        await self._note(problems, after)
+        self._use(self._weighed)
+        await self._note(self._problems, self._weighed)
+
+    async def keep(self) -> bool:
+        """Go on by the list before the one that was weighed; ``False`` where there is none."""
+        before = self._before()
+        if before is not None:
+            self._use(before)
+            await self._note(self._problems, before)
+        return before is not None
+
+    def _before(self) -> StatusList | None:
+        return None if self._saved is None else msgspec.json.decode(self._saved, type=StatusList)
 
     def _use(self, known: StatusList) -> None:
         self.table, self.places = known.table(), known.places()

@@ -10,7 +10,7 @@ import time
 from bridge.capture.changes import Applied
 from bridge.capture.deletion import Doors
 from bridge.capture.diff import Key
-from bridge.store import leases
+from bridge.store import holds, leases
 from bridge.tracker.shapes import Resource
 
 
@@ -37,10 +37,15 @@ class Unclaimed:
     async def settle(self, began: float, lag_seconds: float) -> Applied:
         """After a whole poll that began at that monotonic moment: delete what nothing carries any more."""
         due = [key for key, since in self._since.items() if since + lag_seconds <= began]
-        if not due:
+        if not due or await self._held_back():
             return Applied(events={})
         async with leases.fenced(self._doors.db, self._doors.lease) as tx:
             applied = await self._doors.changes.settle(tx, due, "poll")
         for key in due:
             del self._since[key]
         return applied
+
+    async def _held_back(self) -> bool:
+        """Whether a record is held back, which may have taken up what another let go of."""
+        found = await holds.of_resource(self._doors.db, self._doors.integration_id, self._resource.name)
+        return any(one.state in ("held", "discarded", "approved") for one in found)

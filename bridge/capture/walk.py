@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+import msgspec
 import structlog
 from msgspec import UNSET, Struct
 from pyroaring import BitMap64
@@ -18,8 +19,9 @@ from bridge import heartbeat
 from bridge.capture.ahead import Ahead
 from bridge.capture.attribution import TOUCHED
 from bridge.capture.caps import remark_cap, remark_unlisted
-from bridge.capture.changes import Applied, Observation
+from bridge.capture.changes import Applied
 from bridge.capture.deletion import Deletion, Doors
+from bridge.capture.observations import Observation
 from bridge.capture.rows import Batch, Context
 from bridge.capture.unclaimed import Unclaimed
 from bridge.store import cursors, leases, parked, scans, sources
@@ -27,6 +29,7 @@ from bridge.store.cursors import Cursor
 from bridge.store.database import Tx
 from bridge.store.scans import Progress, Scan
 from bridge.tracker.client import utc_now
+from bridge.tracker.pages import Page
 from bridge.tracker.shapes import Resource
 from contracts.events import Cause
 
@@ -93,7 +96,7 @@ class Walk:
         state = self.resource.states[scan.segment]
         ahead = await self._read_ahead(scan, state)
         ahead.pass_over(self.newer["scan"])
-        batch = await doors.rows.observe(context(state), ahead.parts, READS_AT_ONCE)
+        batch = await self.observe(context(state), ahead.parts, READS_AT_ONCE)
         ahead.note(batch)
         if ahead.ends:
             ahead.flaw = ahead.flaw or await doors.pages.before_first(self.resource, state, ahead.read.seen)
@@ -173,6 +176,7 @@ class Walk:
             await parked.release_nameless(tx, self._id, self.resource.name, scan.started_at)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self.resource.name)
+        await doors.rows.times.forget(self.resource)
         self.unclaimed.note(applied)
         await self.unclaimed.find()
         if flaw is None and self.resource.name == "applications":
@@ -185,6 +189,12 @@ class Walk:
         }
         self.report("scan.finished", started, calls, fields | applied.counts())
         return applied
+
+    async def observe(self, context: Context, pages: Sequence[Page], most: int | None = None) -> Batch:
+        """What pages came to, as ``Rows.observe`` says, with what lacks a key of late marked."""
+        batch = await self.doors.rows.observe(context, pages, most)
+        sifted = await self.doors.shape.sift(context.resource, context.state, batch.observations)
+        return msgspec.structs.replace(batch, observations=sifted)
 
     def _pages_ahead(self, scan: Scan) -> int:
         """How many pages to ask for at once: none beyond the list's end, as far as it is known."""

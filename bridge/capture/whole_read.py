@@ -53,7 +53,7 @@ class WholeReads:
         await self._walk.deletion.begin_whole_read()
         while not done:
             run = await doors.pages.run(listing, self._resource, None, number, 1)
-            batch = await doors.rows.observe(context, run.pages)
+            batch = await self._walk.observe(context, run.pages)
             flaw = flaw or run.flaw
             duplicates += len(batch.seen & seen)
             ghosts += batch.ghosts

@@ -11,10 +11,10 @@ from typer.core import TyperGroup
 from bridge.commandline import (
     checking,
     commanding,
-    deletions,
     delivering,
     demonstration,
     granting,
+    holding,
     listening,
     resync,
     running,
@@ -97,7 +97,7 @@ app.command("check", rich_help_panel=_FIRST)(checking.check)
 app.command("run", rich_help_panel=_FIRST)(running.run)
 app.command("status", rich_help_panel=_OPERATE)(status.status)
 app.command("tail", rich_help_panel=_OPERATE)(tailing.tail)
-app.add_typer(deletions.app, name="deletions", rich_help_panel=_OPERATE)
+app.add_typer(holding.app, name="holds", rich_help_panel=_OPERATE)
 app.command("send", rich_help_panel=_OPERATE)(sending.send)
 app.add_typer(commanding.app, name="commands", rich_help_panel=_OPERATE)
 app.command("resync", rich_help_panel=_OPERATE)(resync.resync)

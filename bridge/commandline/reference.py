@@ -43,7 +43,7 @@ MEANINGS = {
     "capture.sweep_minutes": "from the start of one full read to the next: deletions are found by it",
     "capture.page_batch": "pages read at once by a full read, at most",
     "capture.parallel_reads": "calls to TrackerRMS at the same time, at most",
-    "capture.deletion_limit_count": "if more records than this disappear at once, a person decides",
+    "capture.deletion_limit_count": "if more records disappear or lose the same at once, a person decides",
     "capture.deletion_limit_percent": "the same, as a share of the records known",
     "capture.confirm_seconds": "between the reads that confirm a deletion",
     "relay.batch_size": "events published at once, at most",

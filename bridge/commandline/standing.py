@@ -10,8 +10,8 @@ from bridge.config import IntegrationConfig
 from bridge.store import (
     budgets,
     commands,
-    deletions,
     gaps,
+    holds,
     outbox,
     overview,
     parked,
@@ -21,8 +21,8 @@ from bridge.store import (
     unlisted,
 )
 from bridge.store.budgets import Terms
-from bridge.store.deletions import Held
 from bridge.store.gaps import GapCount
+from bridge.store.holds import Hold
 from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
 from bridge.store.remarks import Remark
@@ -94,7 +94,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     budget: BudgetStanding
     resources: list[ResourceStanding]
     commands: Commands
-    held_deletions: list[Held]
+    holds: list[Hold]
     questions: list[Finding]
     remarks: list[Remark]
     gaps: list[GapCount]
@@ -172,7 +172,7 @@ async def _integration(
         budget=await _budget(installed, integration),
         resources=resources,
         commands=await overview.commands(db, name),
-        held_deletions=await deletions.waiting(db, name),
+        holds=await holds.waiting(db, name),
         questions=[finding for finding in findings if finding.is_question],
         remarks=await remarks.of(db, name),
         gaps=await gaps.counts(db, name),

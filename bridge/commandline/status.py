@@ -13,6 +13,7 @@ from rich.text import Text
 from bridge.app import Installation
 from bridge.commandline import screen, session, standing
 from bridge.commandline.standing import IntegrationStanding, ResourceStanding, Standing
+from bridge.store.holds import Hold
 
 _REFRESH_SECONDS = 1.0
 _BAR_WIDTH = 8
@@ -170,21 +171,28 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
         f"{screen.escape(gap.reason)}[/]"
         for gap in one.gaps
     ]
-    for held in one.held_deletions:
-        if held.state == "approved":
-            lines.append(f"{held.resource}: {held.row_count:,} approved deletions are being carried out")
-            continue
-        lines.append(
-            f"[bold red]{held.resource}: {held.row_count:,} of {held.known_count:,} records disappeared at "
-            f"once; nothing is published. If that is right: bridge deletions approve {held.id}; "
-            f"if not: bridge deletions discard {held.id}[/]"
-        )
+    lines += [_held(held) for held in one.holds]
     lines += [
         f"[yellow]parked {record.resource} {record.row_id}[/] {screen.escape(record.reason)} "
         f"[dim]({screen.escape(record.path)}, {screen.ago(record.first_at)})[/]"
         for record in one.parked_records or ()
     ]
     return [Text.from_markup(line) for line in lines]
+
+
+def _held(one: Hold) -> str:
+    if one.state == "approved":
+        what = "approved deletions" if one.kind == "deletions" else f"approved records ({one.key})"
+        return f"{one.resource}: {one.row_count:,} {what} are being carried out"
+    if one.state == "discarded":
+        return (
+            f"[dim]{one.resource}: {one.row_count:,} records stay held back: {screen.escape(one.evidence)}[/]"
+        )
+    records = "" if one.kind == "deletions" else f"{one.row_count:,} records are held back: "
+    return (
+        f"[bold red]{one.resource}: {records}{screen.escape(one.evidence)}; nothing of it is published. "
+        f"If that is right: bridge holds approve {one.id}; if not: bridge holds discard {one.id}[/]"
+    )
 
 
 def _outbox(now: Standing) -> Text:

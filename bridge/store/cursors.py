@@ -8,10 +8,12 @@ from bridge.store.database import Database, Tx
 
 
 class Cursor(Struct, frozen=True, kw_only=True):
-    """``polled_until`` is by TrackerRMS's clock; ``index_lag_seconds`` is how late its index was."""
+    """``polled_until`` is by TrackerRMS's clock; ``index_lag_seconds`` is how late its index
+    was lately, ``longest_lag_seconds`` ever."""
 
     polled_until: datetime | None = None
     index_lag_seconds: float = 0.0
+    longest_lag_seconds: float = 0.0
     polled_at: datetime | None = None
     error: str | None = None
 
@@ -19,7 +21,7 @@ class Cursor(Struct, frozen=True, kw_only=True):
 async def load(db: Database, integration_id: str, resource: str) -> Cursor:
     """The cursor of a resource; an empty one before its first poll."""
     row = await db.fetchrow(
-        "SELECT polled_until, index_lag_seconds, polled_at, error FROM cursors "
+        "SELECT polled_until, index_lag_seconds, longest_lag_seconds, polled_at, error FROM cursors "
         "WHERE integration_id = $1 AND resource = $2",
         integration_id,
         resource,
@@ -28,12 +30,14 @@ async def load(db: Database, integration_id: str, resource: str) -> Cursor:
 
 
 _ADVANCE = """
-INSERT INTO cursors AS c (integration_id, resource, polled_until, index_lag_seconds, polled_at, poll_calls,
-                          changes_found)
-VALUES ($1, $2, $3, $4, now(), $5, $6)
+INSERT INTO cursors AS c (integration_id, resource, polled_until, index_lag_seconds, longest_lag_seconds,
+                          polled_at, poll_calls, changes_found)
+VALUES ($1, $2, $3, $4, $4, now(), $5, $6)
 ON CONFLICT (integration_id, resource) DO UPDATE
 SET polled_until = coalesce(excluded.polled_until, c.polled_until), polled_at = now(),
-    index_lag_seconds = excluded.index_lag_seconds, poll_calls = c.poll_calls + excluded.poll_calls,
+    index_lag_seconds = excluded.index_lag_seconds,
+    longest_lag_seconds = greatest(c.longest_lag_seconds, excluded.index_lag_seconds),
+    poll_calls = c.poll_calls + excluded.poll_calls,
     changes_found = c.changes_found + excluded.changes_found, error = NULL, error_at = NULL
 """
 
@@ -71,7 +75,8 @@ async def begin(db: Database, integration_id: str, resource: str, moment: dateti
 async def note_lag(db: Database, integration_id: str, resource: str, seconds: float) -> None:
     """A sweep found what the polls missed: the index is that late."""
     await db.execute(
-        "UPDATE cursors SET index_lag_seconds = greatest(index_lag_seconds, $3) "
+        "UPDATE cursors SET index_lag_seconds = greatest(index_lag_seconds, $3), "
+        "longest_lag_seconds = greatest(longest_lag_seconds, $3) "
         "WHERE integration_id = $1 AND resource = $2",
         integration_id,
         resource,

@@ -75,6 +75,12 @@ async def unused(db: Database, integration_id: str, model: Model) -> list[str]:
     return [r[0] for r in await db.fetch(_UNUSED, integration_id, str(model))]
 
 
+async def count_live(tx: Tx, integration_id: str, model: Model) -> int:
+    """How many entities of a model exist, as far as is known; by the index snapshots_live."""
+    query = "SELECT count(*) FROM snapshots WHERE integration_id = $1 AND model = $2 AND NOT deleted"
+    return int(await tx.fetchval(query, integration_id, str(model)))
+
+
 _UPSERT = f"""
 INSERT INTO snapshots (integration_id, {_COLUMNS})
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[],

@@ -11,7 +11,7 @@ from bridge.store.records import Source
 
 # Positional columns: decoding a million rows by name would cost twice as much.
 _KNOWN = """
-SELECT row_id, quick, fingerprint, version, gone
+SELECT row_id, quick, fingerprint, version, gone, dating
 FROM sources WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])
 """
 
@@ -21,7 +21,10 @@ async def known(
 ) -> dict[int, Source]:
     """The sources of these rows that were read before, by row id."""
     rows = await db.fetch(_KNOWN, integration_id, resource, row_ids)
-    return {r[0]: Source(row_id=r[0], quick=r[1], fingerprint=r[2], version=r[3], gone=r[4]) for r in rows}
+    return {
+        r[0]: Source(row_id=r[0], quick=r[1], fingerprint=r[2], version=r[3], gone=r[4], dating=r[5])
+        for r in rows
+    }
 
 
 _QUICK = """
@@ -38,20 +41,19 @@ async def quick(
 
 
 _UPSERT = """
-INSERT INTO sources AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, missed,
-                          read_at)
-SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, 0, now()
-FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[])
-    AS n (row_id, quick, fingerprint, version, gone)
+INSERT INTO sources (integration_id, resource, row_id, quick, fingerprint, version, gone, dating, missed,
+                     read_at)
+SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, n.dating, 0, now()
+FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[], $8::integer[])
+    AS n (row_id, quick, fingerprint, version, gone, dating)
 ON CONFLICT (integration_id, resource, row_id) DO UPDATE
 SET quick = excluded.quick, fingerprint = excluded.fingerprint,
-    version = CASE WHEN s.gone THEN excluded.version ELSE greatest(s.version, excluded.version) END,
-    gone = excluded.gone, missed = 0, read_at = now()
+    version = excluded.version, dating = excluded.dating, gone = excluded.gone, missed = 0, read_at = now()
 """
 
 
 async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Source]) -> None:
-    """Remember rows as read now. A version never goes back, but for a record that was gone."""
+    """Remember rows as read now; the caller sees to it that no version goes back unproved."""
     if not sources:
         return
     await tx.execute(
@@ -63,6 +65,7 @@ async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
         [s.fingerprint for s in sources],
         [s.version for s in sources],
         [s.gone for s in sources],
+        [s.dating for s in sources],
     )
 
 
@@ -73,10 +76,22 @@ async def add(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
         return
     await tx.copy_records_to_table(
         "sources",
-        columns=("integration_id", "resource", "row_id", "quick", "fingerprint", "version", "gone"),
+        columns=("integration_id", "resource", "row_id", "quick", "fingerprint", "version", "gone", "dating"),
         records=[
-            (integration_id, resource, s.row_id, s.quick, s.fingerprint, s.version, s.gone) for s in sources
+            (integration_id, resource, s.row_id, s.quick, s.fingerprint, s.version, s.gone, s.dating)
+            for s in sources
         ],
+    )
+
+
+async def withhold(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
+    """Rows that exist and whose content was not accepted: their next sight leads to a new read."""
+    await tx.execute(
+        "UPDATE sources SET quick = NULL, fingerprint = NULL, missed = 0, read_at = now() "
+        "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])",
+        integration_id,
+        resource,
+        row_ids,
     )
 
 

@@ -8,6 +8,7 @@ and the type found, and never a value.
 
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
@@ -36,6 +37,9 @@ class Normaliser:
         self.settings = settings
         self._clock = Clock(zone=ZoneInfo(time_zone), date_format=settings.date_format, times=settings.times)
         self._keep_remote_data = keep_remote_data
+
+        self.dating = _dating(time_zone, settings)
+        """A digest of what decides ``version``: under another one, a version means another moment."""
 
     def user(self, row: Record) -> Family:
         """A user row -> user."""
@@ -192,6 +196,16 @@ def _why_no_outcome(stage: str | None, status: Status | None) -> str:
             "it that this account may read the status"
         )
     return f"the group of placement status {stage} says none: set maps.status_group or maps.outcome"
+
+
+def _dating(time_zone: str, settings: Resources) -> int:
+    paths = [
+        str(read)
+        for _, table in sorted(settings.resources.items())
+        for read in table.fields.get("updated_at", ())
+    ]
+    text = "\n".join([time_zone, str(settings.date_format), settings.times, *paths])
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big", signed=True)
 
 
 def _family(resource: str, reader: Reader, members: list[Member]) -> Family:

@@ -29,6 +29,7 @@ from bridge.capture.paging import Pages
 from bridge.capture.proof import Guard, Prover
 from bridge.capture.publishing import Identity, Publisher
 from bridge.capture.rows import Context, Rows
+from bridge.capture.shape import Shape
 from bridge.capture.walk import Pace, Walk
 from bridge.commandline import session
 from bridge.config import Config
@@ -108,13 +109,18 @@ async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> 
     identity = Identity(integration_id="bench", topic_prefix=installed.config.kafka.topic_prefix)
     publisher = Publisher(identity, installed.keys.sealer, keep_values=False, max_message_bytes=10**7)
     guard = Guard(count=500, percent=10)
+    pages = Pages(client)
+    rows = Rows("bench", installed.db, client, normaliser, parallel_reads=8, overlap_seconds=120)
     doors = Doors(
         integration_id="bench",
         db=installed.db,
         lease=lease,
-        pages=Pages(client),
-        rows=Rows("bench", installed.db, client, normaliser, parallel_reads=8),
-        changes=Changes(identity, installed.keys.hasher, publisher, frozenset(Model)),
+        pages=pages,
+        rows=rows,
+        shape=Shape("bench", installed.db, client, pages),
+        changes=Changes(
+            identity, installed.keys.hasher, publisher, frozenset(Model), keys=rows.keys, limits=guard
+        ),
         prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
         guard=guard,
         calls=lambda: 0,

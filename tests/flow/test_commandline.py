@@ -24,7 +24,7 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
         (["run", "--only", "pollers"], ACME, 2, "--only pollers: no such role; known: poller, relay"),
         (["check", "other"], ACME, 2, "no integration has the id 'other' (acme)"),
         (["resync", "--resource", "people"], ACME, 2, "--resource people: not one that acme follows"),
-        (["deletions", "approve"], ACME, 2, "give the ID"),
+        (["holds", "approve"], ACME, 2, "give the ID"),
         (["tail"], ACME, 3, "no embedded Kafka is running in .bridge: start one with bridge run"),
         (["status"], ACME + '[store]\nurl = "postgresql://u:pw@127.0.0.1:9/d"', 3, "127.0.0.1:9"),
         (["status"], ACME + '[store]\nurl = "mysql://h/d"', 2, "store.url: not a PostgreSQL URL"),

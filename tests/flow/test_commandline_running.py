@@ -54,18 +54,18 @@ async def test_deletions_held_are_shown_listed_and_approved(program: Program, re
         for n in range(gone):
             remote.world.change("delete", "resource", 101 + n)
         await until(lambda: held(program), 60)
-        shown, listed = await program("status"), await program("deletions", "list", "--json")
+        shown, listed = await program("status"), await program("holds", "list", "--json")
         one = next(h for h in listed.json if h["resource"] == "candidates")
         assert (one["row_count"], one["known_count"], one["state"]) == (gone, CANDIDATES, "held")
-        assert f"bridge deletions approve {one['id']}" in shown.out
-        approved = await program("deletions", "approve", "--all")
+        assert f"bridge holds approve {one['id']}" in shown.out
+        approved = await program("holds", "approve", "--all")
         assert f"approved {one['id']}: {gone} candidates of acme" in approved.out
         await until(lambda: candidates(program, CANDIDATES - gone), 60)
 
 
 async def held(program: Program) -> bool:
     """Whether a deletion of candidates is held."""
-    return any(h["resource"] == "candidates" for h in (await program.status())["held_deletions"])
+    return any(h["resource"] == "candidates" for h in (await program.status())["holds"])
 
 
 async def candidates(program: Program, count: int) -> bool:
@@ -76,10 +76,10 @@ async def candidates(program: Program, count: int) -> bool:
 
 async def test_nothing_held_is_said_so_and_an_unknown_id_fails(program: Program) -> None:
     await program("migrate")
-    listed, discarded = await program("deletions", "list"), await program("deletions", "discard", "--all")
-    unknown = await program("deletions", "approve", "7")
-    assert (listed.code, listed.out) == (0, "No deletion is held back.\n")
-    assert (discarded.code, discarded.out) == (0, "No deletion is held back.\n")
+    listed, discarded = await program("holds", "list"), await program("holds", "discard", "--all")
+    unknown = await program("holds", "approve", "7")
+    assert (listed.code, listed.out) == (0, "Nothing is held back.\n")
+    assert (discarded.code, discarded.out) == (0, "Nothing is held back.\n")
     assert (unknown.code, unknown.out) == (1, "Nothing is held back under 7.\n")
 
 

@@ -1,21 +1,24 @@
 """What the command line's tables tell a person. The store's own functions fill them; no bridge runs."""
 
 import base64
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 from pyroaring import BitMap64
 
 from bridge.commands.runner import PURPOSE
 from bridge.config import Secret
 from bridge.sealing import Sealer
-from bridge.store import deletions, delivery_log, outbox, owed, scans
+from bridge.store import delivery_log, holds, outbox, owed, scans
 from bridge.store.api_tokens import Tokens
 from bridge.store.database import Database
 from bridge.store.delivery_log import Logged
+from bridge.store.holds import Withheld
 from bridge.store.outbox import OutboxRow
 from bridge.store.owed import Event, Parked
 from bridge.store.scans import Progress
@@ -54,17 +57,38 @@ def cells(ended: Ended) -> list[list[str]]:
 async def test_deletions_that_wait_are_listed_and_decided_one_by_one(program: Program, db: Database) -> None:
     for resource in ("candidates", "jobs", "applications"):
         async with db.transaction() as tx:
-            await deletions.hold(tx, "acme", resource, BitMap64(range(1200)), 2400)
-    one, two, three = [str(held.id) for held in await deletions.waiting(db)]
-    approved = await program("deletions", "approve", one)
-    discarded = await program("deletions", "discard", two)
-    listed = cells(await program("deletions", "list"))
+            await holds.hold(tx, "acme", resource, BitMap64(range(1200)), 2400)
+    one, two, three = [str(held.id) for held in await holds.waiting(db)]
+    approved = await program("holds", "approve", one)
+    discarded = await program("holds", "discard", two)
+    listed = cells(await program("holds", "list"))
     assert approved.out == f"approved {one}: 1200 candidates of acme\n"
     assert discarded.out == f"discarded {two}: 1200 jobs of acme\n"
     assert [(row[:5], row[6]) for row in listed] == [
-        ([one, "acme", "candidates", "1,200", "2,400"], "approved, being carried out"),
-        ([three, "acme", "applications", "1,200", "2,400"], "held"),
+        ([one, "acme", "candidates", "deletions", "1,200"], "approved, being carried out"),
+        ([three, "acme", "applications", "deletions", "1,200"], "held"),
     ]
+
+
+async def test_other_holds_say_what_was_seen_and_stay_when_they_are_discarded(
+    program: Program, db: Database
+) -> None:
+    said = "`tagText` was in 100 % of 24 records read by id and is in none of the last 10"
+    rows = Withheld(kind="missing_key", key="detail:tagText", row_ids=frozenset({7, 9}), evidence=said)
+    async with db.transaction() as tx:
+        opened = await holds.add(tx, "acme", "candidates", rows)
+        again = await holds.add(tx, "acme", "candidates", Withheld(**{**asdict(rows), "row_ids": {9, 11}}))
+    assert opened is not None
+    assert again == (opened[0], False)
+    number = str(opened[0])
+    shown = (await program("status")).out
+    assert f"candidates: 3 records are held back: {said}; nothing of it is published." in shown
+    assert f"bridge holds approve {number}; if not: bridge holds discard {number}" in shown
+    discarded = await program("holds", "discard", number)
+    assert discarded.out == f"discarded {number}: detail:tagText: 3 candidates of acme\n"
+    assert f"candidates: 3 records stay held back: {said}" in (await program("status")).out
+    approved = json.loads((await program("holds", "approve", number, "--json")).out)
+    assert [(one["id"], one["evidence"]) for one in approved] == [(opened[0], said)]
 
 
 _COMMANDS = """
@@ -231,9 +255,9 @@ async def test_status_tells_of_scans_that_go_on_or_failed_and_of_what_waits(
         await scans.advance(tx, going.id, page(rows=250, known=1000))
         flawed = await scans.start(tx, "acme", "jobs", "sweep")
         await scans.finish(tx, flawed, "the list [shrank]")
-        held_id = await deletions.hold(tx, "acme", "applications", BitMap64([1, 2]), 4)
+        held_id = await holds.hold(tx, "acme", "applications", BitMap64([1, 2]), 4)
         await outbox.append(tx, [OutboxRow(topic="t", key=b"k", value=b"v") for _ in range(3)])
-    await deletions.decide(db, held_id, "approved")
+    await holds.decide(db, held_id, "approved")
     status = (await program("status")).out
     assert re.search(r"candidates +first load [█░]{8} \d+%, >?\d+ m?(s|in) left", status)
     assert "jobs: the last scan proved no deletion: the list [shrank]\n" in status

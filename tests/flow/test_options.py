@@ -13,7 +13,9 @@ import orjson
 import pytest
 
 from bridge import app, kafka
-from bridge.capture.changes import Changes, Observation
+from bridge.capture.changes import Changes
+from bridge.capture.observations import Observation
+from bridge.capture.proof import Guard
 from bridge.capture.publishing import Identity, Publisher
 from bridge.config import LogConfig
 from bridge.simulator.options import BEARER_TOKEN
@@ -176,7 +178,9 @@ def seen(title: str) -> Observation:
 async def test_a_silent_load_tells_on_what_a_poll_has_told_before(store_url: str) -> None:
     identity = Identity(integration_id=INTEGRATION, topic_prefix="ats")
     publisher = Publisher(identity, SEALER, keep_values=False, max_message_bytes=1_000_000)
-    changes = Changes(identity, HASHER, publisher, frozenset(Model))
+    changes = Changes(
+        identity, HASHER, publisher, frozenset(Model), keys={}, limits=Guard(count=500, percent=10.0)
+    )
     async with await Database.open(store_url) as db, db.transaction() as tx:
         await changes.apply(tx, "candidates", [seen("Cook")], "poll")
         await changes.apply(tx, "candidates", [seen("Chef")], "initial", silent=True)

@@ -1,0 +1,177 @@
+"""What of a batch is held back for a person, inside the caller's transaction and under its lock.
+
+Records that lack a key come marked; losses are weighed here, against the limits and what is held already.
+What is accepted is counted, and taken out of the holds that it stood in.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from bridge.capture import diff, losses
+from bridge.capture.diff import Decision
+from bridge.capture.drift import Keys
+from bridge.capture.observations import Observation
+from bridge.capture.proof import Guard
+from bridge.store import habits, holds, snapshots, sources
+from bridge.store.database import Tx
+from bridge.store.habits import Habits
+from bridge.store.holds import Hold, Kind, Withheld
+from bridge.store.records import LossCount, Snapshot
+from bridge.tracker.families import Family
+from contracts.entities import Model
+
+_log = structlog.get_logger(__name__)
+_HOUR_SECONDS = 3600
+_FEWEST = 3
+"""Fewer losses than that are never too many: the records need not be counted."""
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A batch on its way: ``rest`` goes on, ``withheld`` does not."""
+
+    resource: str
+    rest: Sequence[Observation]
+    withheld: tuple[Withheld, ...]
+    habits: Habits
+    holds: Sequence[Hold]
+
+    @property
+    def row_ids(self) -> frozenset[int]:
+        """The records that are held back."""
+        return frozenset(row_id for one in self.withheld for row_id in one.row_ids)
+
+    @property
+    def parents(self) -> frozenset[str]:
+        """The same, as snapshots name them."""
+        return frozenset(diff.parent_of(self.resource, row_id) for row_id in self.row_ids)
+
+
+class Holding:
+    """The holds of one integration, as its batches meet them. Holds no state."""
+
+    def __init__(self, integration_id: str, keys: Mapping[str, Keys], limits: Guard) -> None:
+        self._id = integration_id
+        self._keys = keys
+        self._limits = limits
+
+    async def begin(self, tx: Tx, resource: str, read: Sequence[Observation]) -> Held:
+        """Set aside the records that lack what nearly all had."""
+        evidence: dict[str, str] = {}
+        row_ids: dict[str, set[int]] = {}
+        for one in read:
+            for lack in one.missing:
+                evidence[lack.key] = lack.evidence or evidence.get(lack.key, "")
+                row_ids.setdefault(lack.key, set()).add(one.source.row_id)
+        return Held(
+            resource=resource,
+            rest=[one for one in read if not one.missing],
+            withheld=tuple(
+                Withheld(kind="missing_key", key=key, row_ids=frozenset(these), evidence=evidence[key])
+                for key, these in row_ids.items()
+            ),
+            habits=await habits.load(tx, self._id, resource),
+            holds=await holds.of_resource(tx, self._id, resource),
+        )
+
+    async def weigh(self, tx: Tx, batch: Held, own: Sequence[Decision], live: Sequence[Snapshot]) -> Held:
+        """Set aside the records that lose what too many others lose; count the losses of the rest."""
+        if not batch.habits.losses and all(one.before is None for one in own):
+            return batch
+        before, hour = batch.habits.losses, int(time.time()) // _HOUR_SECONDS
+        found = losses.of(own, live, before)
+        if not found.lost and not before:
+            return batch
+        withheld = list(batch.withheld)
+        for key, parents in found.lost.items():
+            count, kept = before.get(key, LossCount()), len(found.kept[key])
+            why = await self._why(tx, batch, key, count, hour, len(parents), kept)
+            if why is not None:
+                kind, _, name = key.partition(":")
+                these = frozenset(int(parent.rpartition(":")[2]) for parent in parents)
+                withheld.append(Withheld(kind=_kind(kind), key=name, row_ids=these, evidence=why))
+        after = msgspec.structs.replace(batch, withheld=tuple(withheld))
+        gone, row_ids = after.parents, after.row_ids
+        counted = {
+            key: losses.counted(
+                before.get(key, LossCount()), hour, len(found.lost.get(key, gone) - gone), len(kept - gone)
+            )
+            for key, kept in found.kept.items()
+        }
+        return msgspec.structs.replace(
+            after,
+            rest=[one for one in batch.rest if one.source.row_id not in row_ids],
+            habits=Habits(keys=batch.habits.keys, losses={**before, **counted}),
+        )
+
+    async def _why(
+        self, tx: Tx, batch: Held, key: str, count: LossCount, hour: int, lost: int, kept: int
+    ) -> str | None:
+        """Why so many losses are not believed: blank where a hold says it; ``None`` where they are."""
+        standing = {f"{one.kind}:{one.key}": one.state for one in batch.holds}.get(key)
+        if standing in ("held", "discarded"):
+            return ""
+        if standing is not None:
+            return None
+        kind, _, name = key.partition(":")
+        what = f"`{name}` was emptied" if kind == "emptied_field" else f"`{name}` records were let go of"
+        total = losses.within_an_hour(count, hour) + lost
+        if total >= _FEWEST:
+            known = await sources.count_live(tx, self._id, batch.resource)
+            if self._limits.holds(total, known) or await self._is_all(tx, kind, name, total):
+                return f"{what} by {total:,} of {known:,} {batch.resource} within two hours"
+        if self._limits.percent < 100 and losses.is_sudden(count, lost, kept):
+            return f"{what} by nearly all of the last {batch.resource} that had it"
+        return None
+
+    async def _is_all(self, tx: Tx, kind: str, name: str, total: int) -> bool:
+        """Whether nothing of a model would be left: three rejection reasons of fourteen statuses are all."""
+        if kind != "derived_deletions" or self._limits.percent >= 100:
+            return False
+        return total >= await snapshots.count_live(tx, self._id, Model(name))
+
+    async def end(self, tx: Tx, batch: Held) -> None:
+        """Store what is held back, and what is known of records by those that were accepted."""
+        for one in batch.withheld:
+            added = await holds.add(tx, self._id, batch.resource, one)
+            if added is not None and added[1]:
+                _log.error(
+                    "hold.opened",
+                    integration=self._id,
+                    resource=batch.resource,
+                    kind=one.kind,
+                    key=one.key,
+                    hold=added[0],
+                    evidence=one.evidence,
+                    advice=f"look at TrackerRMS, then: bridge holds approve | discard {added[0]}",
+                )
+        if batch.withheld:
+            await sources.withhold(tx, self._id, batch.resource, list(batch.row_ids))
+        accepted = [one for one in batch.rest if isinstance(one.found, Family)]
+        if batch.holds:
+            await self.release(tx, batch.resource, (one.source.row_id for one in accepted))
+        looks = [one.look for one in accepted if one.look is not None]
+        now = batch.habits
+        if looks:
+            keys = self._keys[batch.resource].counted(now.keys, looks)
+            now = msgspec.structs.replace(now, keys=keys)
+        await habits.save(tx, self._id, batch.resource, now)
+
+    async def release(self, tx: Tx, resource: str, row_ids: Iterable[int]) -> None:
+        """Take records out of their holds: they were accepted, or are proved to be gone."""
+        for one in await holds.release(tx, self._id, resource, row_ids):
+            _log.info(
+                "hold.healed",
+                integration=self._id,
+                resource=resource,
+                kind=one.kind,
+                key=one.key,
+                hold=one.id,
+            )
+
+
+def _kind(word: str) -> Kind:
+    return "emptied_field" if word == "emptied_field" else "derived_deletions"

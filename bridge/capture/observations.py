@@ -1,0 +1,71 @@
+"""Rows and records as just read: what they yield, what they lack, or why they can't be read."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from bridge.capture.drift import Look
+from bridge.store.records import Source
+from bridge.tracker.families import Family
+from bridge.tracker.pages import Row
+from bridge.tracker.reading import Record
+
+WHOLE = frozenset({"candidates", "applications"})
+"""The resources whose by-id record says all that a list's row says; a job's lacks half of it."""
+Left = Literal["gone", "late"]
+"""A row that yields nothing: its record is gone, or the list shows it as it was."""
+
+
+class Moved(Struct, frozen=True, kw_only=True, gc=False):
+    """A row to read: the source it will become, and whether the list alone can not be trusted with it.
+
+    ``fingerprint`` is the row's, whether or not the source may keep it. ``known``: what is stored of it.
+    ``older``: the row is, so that only a by-id read tells whether it is true or late. ``ahead``: its time
+    lies in the future. ``live``: what is stored has no time to compare it with.
+    """
+
+    row: Row
+    record: Record
+    source: Source
+    fingerprint: bytes
+    latest: datetime | None
+    doubtful: bool
+    news: bool
+    known: Source | None = None
+    older: bool = False
+    ahead: bool = False
+    live: bool = False
+
+
+class Trouble(Struct, frozen=True, kw_only=True, gc=False):
+    """Why a record could not be processed, and where to read it."""
+
+    reason: str
+    path: str
+
+
+class Missing(Struct, frozen=True, kw_only=True, gc=False):
+    """A key that the record lacks, which is gone or may be; ``evidence`` is blank while that is not sure."""
+
+    key: str
+    evidence: str
+
+
+class Observation(Struct, frozen=True, kw_only=True, gc=False):
+    """A record as just read: its list row's fingerprints, and what it yields or why it can't be read.
+
+    ``latest`` is the latest moment its last-updated time may mean (they differ from ``source.version`` in
+    the repeated hour at the end of summer time); ``None`` where the record does not say. ``news``: that time
+    is later than what was stored; without it the record is read again for a reason of ours. ``live``: it is
+    the record as it is now, whatever its time says. ``look``: which keys it has; ``missing``: those for whose
+    sake it is held back.
+    """
+
+    source: Source
+    latest: datetime | None
+    found: Family | Trouble
+    news: bool = True
+    live: bool = False
+    look: Look | None = None
+    missing: tuple[Missing, ...] = ()

@@ -1,0 +1,53 @@
+"""What the records of a resource are usually like: which keys they have, and how often they lose values.
+
+A row for each resource, read and written with each batch of records under ``snapshots.lock``.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from bridge.store.database import Database, Tx
+from bridge.store.records import KeyCount, LossCount
+
+
+class Habits(Struct, frozen=True, kw_only=True):
+    """``keys``: by ``row:name`` or ``detail:name``; ``losses``: by a hold's kind and key."""
+
+    keys: Mapping[str, KeyCount] = {}
+    losses: Mapping[str, LossCount] = {}
+
+
+_decode_keys = msgspec.json.Decoder(dict[str, KeyCount]).decode
+_decode_losses = msgspec.json.Decoder(dict[str, LossCount]).decode
+
+
+async def load(db: "Database | Tx", integration_id: str, resource: str) -> Habits:
+    """Return the habits of a resource; empty ones where none of its records was accepted yet."""
+    row = await db.fetchrow(
+        "SELECT keys, losses FROM habits WHERE integration_id = $1 AND resource = $2",
+        integration_id,
+        resource,
+    )
+    return Habits() if row is None else Habits(keys=_decode_keys(row[0]), losses=_decode_losses(row[1]))
+
+
+async def save(tx: Tx, integration_id: str, resource: str, now: Habits) -> None:
+    """Replace the habits of a resource."""
+    await tx.execute(
+        "INSERT INTO habits (integration_id, resource, keys, losses) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (integration_id, resource) DO UPDATE SET keys = excluded.keys, losses = excluded.losses",
+        integration_id,
+        resource,
+        msgspec.json.encode(now.keys).decode(),
+        msgspec.json.encode(now.losses).decode(),
+    )
+
+
+async def forget(tx: Tx, integration_id: str, resource: str, key: str) -> None:
+    """Begin anew with a key, what stands under it, and the losses of that name."""
+    now = await load(tx, integration_id, resource)
+    keys = {k: v for k, v in now.keys.items() if k != key and not k.startswith(f"{key}.")}
+    losses = {k: v for k, v in now.losses.items() if k.partition(":")[2] != key}
+    await save(tx, integration_id, resource, Habits(keys=keys, losses=losses))

@@ -1,0 +1,248 @@
+"""Holds: what capture does not publish on its own word, and what a person said of it.
+
+    deletions          more records disappeared at once than is believable; ``key`` is blank
+    derived_deletions  many records let go of what they yielded; ``key`` is the model
+    emptied_field      many records lost a field's value; ``key`` is ``model.field``
+    missing_key        records lack a key that nearly all had; ``key`` is ``row:name`` or ``detail:name``
+
+The records of a hold are not published until it is approved, or until they look right again.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from bridge.store.database import Database, Tx
+
+Kind = Literal["deletions", "derived_deletions", "emptied_field", "missing_key"]
+KINDS: tuple[Kind, ...] = ("deletions", "derived_deletions", "emptied_field", "missing_key")
+State = Literal["held", "approved", "discarded", "done", "healed"]
+BELIEVED_DAYS = 7
+"""How long an approved mass change is believed: its other records may come to light later."""
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """Records held back together. ``evidence``: what was seen, for a person."""
+
+    id: int
+    integration_id: str
+    resource: str
+    kind: Kind
+    key: str
+    evidence: str
+    row_count: int
+    known_count: int
+    found_at: datetime
+    state: State
+
+
+_COLUMNS = ", ".join(Hold.__struct_fields__)
+# A discarded set of deletions is forgotten; of all else, what is discarded stays held back.
+_OPEN = "(state IN ('held', 'approved') OR state = 'discarded' AND kind <> 'deletions')"
+
+
+async def hold(tx: Tx, integration_id: str, resource: str, row_ids: BitMap64, known_count: int) -> int:
+    """Hold deletions back, replacing those that wait already (the newer scan knows better); returns the id.
+
+    What a person has approved stays as that person saw it.
+    """
+    row = await tx.fetchrow(
+        "INSERT INTO holds AS h (integration_id, resource, kind, key, evidence, row_ids, row_count, "
+        "known_count) VALUES ($1, $2, 'deletions', '', $3, $4, $5, $6) "
+        f"ON CONFLICT (integration_id, resource, kind, key) WHERE {_OPEN} DO UPDATE SET "
+        "row_ids = CASE h.state WHEN 'held' THEN excluded.row_ids ELSE h.row_ids END, "
+        "evidence = CASE h.state WHEN 'held' THEN excluded.evidence ELSE h.evidence END, "
+        "row_count = CASE h.state WHEN 'held' THEN excluded.row_count ELSE h.row_count END, "
+        "known_count = CASE h.state WHEN 'held' THEN excluded.known_count ELSE h.known_count END "
+        "RETURNING id",
+        integration_id,
+        resource,
+        f"{len(row_ids):,} of {known_count:,} records disappeared at once",
+        row_ids.serialize(),
+        len(row_ids),
+        known_count,
+    )
+    return int(row[0])
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """Records to hold back for one reason. Without ``evidence`` they join a hold there is, and open none."""
+
+    kind: Kind
+    key: str
+    row_ids: frozenset[int]
+    evidence: str = ""
+    known_count: int = 0
+
+
+async def add(tx: Tx, integration_id: str, resource: str, more: Withheld) -> tuple[int, bool] | None:
+    """Add records to the hold of that kind and key; returns its id, and whether it is new.
+
+    ``None``: there is none, and without evidence none is opened. Call under ``snapshots.lock``.
+    """
+    row = await tx.fetchrow(
+        f"SELECT id, row_ids FROM holds WHERE integration_id = $1 AND resource = $2 AND kind = $3 "
+        f"AND key = $4 AND {_OPEN}",
+        integration_id,
+        resource,
+        more.kind,
+        more.key,
+    )
+    if row is None:
+        return await _open(tx, integration_id, resource, more) if more.evidence else None
+    row_ids = BitMap64.deserialize(row[1]) | BitMap64(more.row_ids)
+    await tx.execute(
+        "UPDATE holds SET row_ids = $2, row_count = $3, "
+        "evidence = CASE WHEN $4 = '' THEN evidence ELSE $4 END, "
+        "known_count = CASE WHEN $5 = 0 THEN known_count ELSE $5 END WHERE id = $1",
+        row[0],
+        row_ids.serialize(),
+        len(row_ids),
+        more.evidence,
+        more.known_count,
+    )
+    return int(row[0]), False
+
+
+async def _open(tx: Tx, integration_id: str, resource: str, first: Withheld) -> tuple[int, bool]:
+    hold_id = await tx.fetchval(
+        "INSERT INTO holds (integration_id, resource, kind, key, evidence, row_ids, row_count, known_count) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+        integration_id,
+        resource,
+        first.kind,
+        first.key,
+        first.evidence,
+        BitMap64(first.row_ids).serialize(),
+        len(first.row_ids),
+        first.known_count,
+    )
+    return int(hold_id), True
+
+
+async def release(tx: Tx, integration_id: str, resource: str, row_ids: Iterable[int]) -> list[Hold]:
+    """Take records that were accepted, or are gone, out of the holds; returns the holds that this empties,
+    which are healed."""
+    healed = []
+    accepted = BitMap64(row_ids)
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS}, row_ids FROM holds WHERE integration_id = $1 AND resource = $2 "
+        f"AND kind <> 'deletions' AND state <> 'approved' AND {_OPEN}",
+        integration_id,
+        resource,
+    )
+    for row in rows:
+        before = BitMap64.deserialize(row["row_ids"])
+        left = before - accepted
+        if len(left) == len(before):
+            continue
+        await tx.execute(
+            "UPDATE holds SET row_ids = $2, row_count = $3 WHERE id = $1",
+            row["id"],
+            left.serialize(),
+            len(left),
+        )
+        if not left:
+            await heal(tx, row["id"])
+            healed.append(_hold(row))
+    return healed
+
+
+async def heal(tx: Tx, hold_id: int) -> None:
+    """End a hold: its records look right again."""
+    await tx.execute(
+        "UPDATE holds SET state = 'healed', decided_at = now(), unseen = true WHERE id = $1", hold_id
+    )
+
+
+async def withdraw(tx: Tx, integration_id: str, resource: str) -> None:
+    """Drop held deletions that a newer complete scan no longer supports."""
+    await tx.execute(
+        "UPDATE holds SET state = 'discarded', decided_at = now() "
+        "WHERE integration_id = $1 AND resource = $2 AND kind = 'deletions' AND state = 'held'",
+        integration_id,
+        resource,
+    )
+
+
+async def waiting(
+    db: "Database | Tx", integration_id: str | None = None, kind: Kind | None = None
+) -> list[Hold]:
+    """Return what waits for a decision or was approved and is not done yet, and what a person discarded and
+    is still held back."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM holds WHERE {_OPEN} "
+        "AND ($1::text IS NULL OR integration_id = $1) AND ($2::text IS NULL OR kind = $2) ORDER BY id",
+        integration_id,
+        kind,
+    )
+    return [_hold(r) for r in rows]
+
+
+async def of_resource(tx: "Database | Tx", integration_id: str, resource: str) -> list[Hold]:
+    """Return the holds of one resource, but for its deletions: those that ``waiting`` returns, and mass
+    changes that were approved lately and are still believed."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM holds WHERE integration_id = $1 AND resource = $2 AND kind <> 'deletions' "
+        f"AND ({_OPEN} OR state = 'done' AND decided_at > now() - make_interval(days => $3)) ORDER BY id",
+        integration_id,
+        resource,
+        BELIEVED_DAYS,
+    )
+    return [_hold(r) for r in rows]
+
+
+async def row_ids(db: "Database | Tx", hold_id: int) -> BitMap64:
+    """Return the records of a hold."""
+    return BitMap64.deserialize(await db.fetchval("SELECT row_ids FROM holds WHERE id = $1", hold_id))
+
+
+async def decide(db: Database, hold_id: int, state: Literal["approved", "discarded"]) -> bool:
+    """Approve or discard what is held; ``False`` when there is no such hold any more.
+
+    What was discarded and is still held back can be approved after all.
+    """
+    tag = await db.execute(
+        "UPDATE holds SET state = $2, decided_at = now(), unseen = true "
+        "WHERE id = $1 "
+        "AND (state = 'held' OR state = 'discarded' AND $2 = 'approved' AND kind <> 'deletions')",
+        hold_id,
+        state,
+    )
+    return tag.endswith(" 1")
+
+
+async def any_unseen(db: Database, integration_id: str, resources: Iterable[str]) -> bool:
+    """Whether ``take_unseen`` would return any; by an index of its own."""
+    query = "SELECT EXISTS (SELECT FROM holds WHERE integration_id = $1 AND unseen AND resource = ANY($2))"
+    return bool(await db.fetchval(query, integration_id, list(resources)))
+
+
+async def take_unseen(tx: Tx, integration_id: str, resources: Iterable[str]) -> list[Hold]:
+    """Return, once each, the holds of these resources that were decided or healed since the last call."""
+    rows = await tx.fetch(
+        "UPDATE holds SET unseen = false WHERE integration_id = $1 AND unseen AND resource = ANY($2) "
+        f"RETURNING {_COLUMNS}",
+        integration_id,
+        list(resources),
+    )
+    return [_hold(r) for r in rows]
+
+
+async def reopen(db: Database, hold_id: int) -> None:
+    """What was approved could not be proved: a person must look again."""
+    await db.execute(
+        "UPDATE holds SET state = 'held', decided_at = NULL WHERE id = $1 AND state = 'approved'", hold_id
+    )
+
+
+async def finish(tx: Tx, hold_id: int) -> None:
+    """Record that what was approved has been carried out."""
+    await tx.execute("UPDATE holds SET state = 'done', decided_at = now() WHERE id = $1", hold_id)
+
+
+def _hold(row: Any) -> Hold:
+    return Hold(**{name: row[name] for name in Hold.__struct_fields__})
