@@ -211,7 +211,7 @@ class Walk:
         republish: datetime | None = None,
         reader: Reader = "poll",
     ) -> Applied:
-        """Write what a batch came to, in the caller's transaction; ``reader`` is whose pages it was read from.
+        """Write what a batch came to, in the caller's transaction; ``reader`` is whose pages it is from.
 
         Without an event for records last updated before ``silent_before``, where that is given.
         """
