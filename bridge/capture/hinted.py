@@ -21,7 +21,7 @@ from bridge.store.hints import Queued
 from bridge.tracker.problems import Refused, Unreadable
 
 _log = structlog.get_logger(__name__)
-_AT_ONCE = 20
+_AT_ONCE = 5
 
 
 class Hinted:

@@ -192,7 +192,7 @@ class Poller:
         return self._context(name, None)
 
     async def _attempt(self, task: Task) -> None:
-        metering.count_anew()
+        metering.begin_work(task.resource)
         try:
             await self._do(task)
         except LeaseLost:
