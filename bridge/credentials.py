@@ -4,6 +4,7 @@
 """
 
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -12,6 +13,9 @@ from msgspec import Struct
 from bridge.config import Secret
 
 Lane = Literal["command", "poll"]
+
+flow: ContextVar[str] = ContextVar("flow", default="")
+"""Whose requests these are: within a lane, the flows take turns, however many requests each has waiting."""
 
 
 class Token(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from contextvars import ContextVar
 
-from bridge.credentials import Budget, Lane
+from bridge.credentials import Budget, Lane, flow
 
 
 class _Count:
@@ -15,9 +15,10 @@ class _Count:
 _count: ContextVar[_Count | None] = ContextVar("requests of this piece of work", default=None)
 
 
-def count_anew() -> None:
-    """Count the requests of this task, and of the tasks that it starts, from 0."""
+def begin_work(name: str) -> None:
+    """Count the requests of this task, and of the tasks that it starts, from 0, as a flow of their own."""
     _count.set(_Count())
+    flow.set(name)
 
 
 class Meter:

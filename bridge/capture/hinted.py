@@ -22,7 +22,7 @@ from bridge.store.hints import Queued
 from bridge.tracker.problems import Refused, Unreachable, Unreadable
 
 _log = structlog.get_logger(__name__)
-_AT_ONCE = 20
+_AT_ONCE = 5
 _CONTROLS = 3
 
 

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 
 from pyroaring import BitMap64
 
@@ -29,11 +28,11 @@ _REST_SECONDS = 600.0
 
 
 class Pages:
-    """Reads the pages of one integration's lists, at most ``at_once`` side by side."""
+    """Reads the pages of one integration's lists, of each at most ``at_once`` side by side."""
 
     def __init__(self, client: Client, *, at_once: int = 8) -> None:
         self._client = client
-        self._slots = asyncio.Semaphore(at_once)
+        self._at_once = at_once
         self._sizes: dict[str, deque[int]] = {}
         self._in_vain: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
@@ -64,7 +63,12 @@ class Pages:
 
         Raises ``Unreadable`` when a page stays unreadable, and the client's other errors.
         """
-        page = partial(self._page, resource, state, updated_after)
+        slots = asyncio.Semaphore(self._at_once)
+
+        async def page(number: int) -> Page:
+            async with slots:
+                return await self._page(resource, state, updated_after, number)
+
         run = PageRun(self, resource, read, page, incremental=updated_after is not None)
         return await run.run(first, count)
 
@@ -153,12 +157,11 @@ class Pages:
         updated_after: datetime | None,
         asked: int | None = None,
     ) -> Page:
-        async with self._slots:
-            if asked is None:
-                return await self._client.pages(
-                    resource.name, state=state, updated_after=updated_after, number=number
-                )
-            return await self._client.pages(resource.name, state=state, number=number, asked=asked)
+        if asked is None:
+            return await self._client.pages(
+                resource.name, state=state, updated_after=updated_after, number=number
+            )
+        return await self._client.pages(resource.name, state=state, number=number, asked=asked)
 
     def _by_widget(self, resource: Resource) -> bool:
         return resource.name == "users" and self._client.settings.users_from == "widget"

@@ -13,7 +13,7 @@ from bridge.capture.changes import Applied
 from bridge.capture.list_read import ListRead
 from bridge.capture.parts import in_parts, without
 from bridge.capture.rows import Batch, Context
-from bridge.capture.walk import LAG_MARGIN, LONGEST_OVERLAP, READS_AT_ONCE, Walk, lag_of
+from bridge.capture.walk import LAG_MARGIN, LONGEST_OVERLAP, Walk, lag_of
 from bridge.store import cursors, leases
 from bridge.store.cursors import Cursor
 from bridge.tracker.pages import Page
@@ -67,7 +67,7 @@ class Polls:
             poll = _Poll(cursor, _since(cursor, self._walk.pace.overlap_seconds), loaded=loaded)
         calls, ends = self._doors.calls(), time.monotonic() + _STEP_SECONDS
         reads, over = 0, False
-        while not over and reads < READS_AT_ONCE and time.monotonic() < ends:
+        while not over and reads < self._walk.reads_at_once and time.monotonic() < ends:
             reads += await self._read_on(poll, context)
             over = poll.list_ended and not poll.ahead and not self._next_list(poll)
         poll.calls += self._doors.calls() - calls
@@ -82,13 +82,15 @@ class Polls:
         if not poll.ahead:
             await self._ask(poll, state)
         poll.ahead, _ = without(poll.ahead, self._walk.newer["poll"])
-        batch = await self._walk.observe(context(state), poll.ahead, READS_AT_ONCE)
+        asked = time.monotonic()
+        batch = await self._walk.observe(context(state), poll.ahead, self._walk.reads_at_once)
         # By when the poll began: how long it takes is no fault of the index.
         poll.lag = max(poll.lag, lag_of(batch, poll.cursor, poll.until or self._doors.rows.server_now()))
         if not batch.empty:
             async with leases.fenced(self._doors.db, self._doors.lease) as tx:
                 poll.total = poll.total.plus(await self._walk.commit(tx, batch, "poll"))
         poll.ahead = poll.ahead[batch.pages :]
+        self._walk.adapt_reads(batch, time.monotonic() - asked)
         return _reads(batch)
 
     async def _ask(self, poll: _Poll, state: str | None) -> None:

@@ -228,7 +228,7 @@ class Poller:
             self._standings["statuses"].poll_due_at = time.monotonic()
 
     async def _attempt(self, task: Task) -> None:
-        metering.count_anew()
+        metering.begin_work(task.resource)
         try:
             await self._do(task)
             self._meet(self._walks[task.resource].take_unknown_statuses())

@@ -43,8 +43,7 @@ CAUSES: dict[scans.ScanKind, Cause] = {
 LONGEST_OVERLAP = 24 * 3600.0
 LAG_MARGIN = 1.25
 _LONG_STEP_SECONDS = 2.0
-READS_AT_ONCE = 20
-"""By-id reads of one step: then it is another's turn."""
+_FEWEST_READS, _FIRST_READS, _MOST_READS = 5, 20, 500
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -68,6 +67,8 @@ class Walk:
         self.resource = resource
         self._id = doors.integration_id
         self._pages_at_once = pace.first_pages
+        self.reads_at_once = _FIRST_READS
+        """By-id reads of one step, as many as take a second or two: then it is another's turn."""
         self._ahead: Ahead | None = None
         self._unknown_statuses: set[str] = set()
         self.newer: dict[Reader, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
@@ -96,7 +97,7 @@ class Walk:
         state = self.resource.states[scan.segment]
         ahead = await self._read_ahead(scan, state)
         ahead.pass_over(self.newer["scan"])
-        batch = await self.observe(context(state), ahead.parts, READS_AT_ONCE)
+        batch = await self.observe(context(state), ahead.parts, self.reads_at_once)
         ahead.note(batch)
         if ahead.ends:
             ahead.flaw = ahead.flaw or await doors.pages.before_first(self.resource, state, ahead.read.seen)
@@ -161,7 +162,18 @@ class Walk:
         if seconds > _LONG_STEP_SECONDS:
             # A small budget: hints and polls of this resource wait for a step's end.
             wanted = self._pages_at_once // 2
-        self._pages_at_once = max(self.pace.first_pages, min(wanted, self._pages_at_once * 2))
+            self._pages_at_once = max(1, wanted)
+        else:
+            self._pages_at_once = max(self.pace.first_pages, min(wanted, self._pages_at_once * 2))
+        self.adapt_reads(batch, seconds)
+
+    def adapt_reads(self, batch: Batch, seconds: float) -> None:
+        """Allow a step more by-id reads, or fewer, by how long these took."""
+        reads = len(batch.observations) + batch.ghosts
+        if seconds > _LONG_STEP_SECONDS:
+            self.reads_at_once = max(_FEWEST_READS, self.reads_at_once // 2)
+        elif 2 * reads >= self.reads_at_once and seconds < _LONG_STEP_SECONDS / 2:
+            self.reads_at_once = min(_MOST_READS, self.reads_at_once * 2)
 
     async def finish(self, scan: Scan) -> Applied:
         """End a scan that read its last page: prove what is gone, publish it, close the ledger."""

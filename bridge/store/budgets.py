@@ -17,12 +17,13 @@ stream of commands slows the polls down and never stops them.
 import asyncio
 import math
 import time
+from collections import OrderedDict, deque
 from datetime import datetime
 
 from msgspec import Struct
 
 from bridge import heartbeat
-from bridge.credentials import Lane
+from bridge.credentials import Lane, flow
 from bridge.store.database import Database, Tx
 
 _WINDOW_SECONDS = 60.0
@@ -144,11 +145,46 @@ def _paced(terms: Terms, state: State, free: int) -> Decision:
     return Decision(granted=granted, poll_due_at=due_at + granted * spacing)
 
 
+class _Turn:
+    """A lock whose waiters take turns by flow: one with many requests waiting keeps no other waiting long."""
+
+    def __init__(self) -> None:
+        self._held = False
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def __aenter__(self) -> None:
+        if not self._held:
+            self._held = True
+            return
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(flow.get(), deque()).append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():
+                self._pass_on()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            name, waiters = self._waiting.popitem(last=False)
+            first = waiters.popleft()
+            if waiters:
+                self._waiting[name] = waiters
+            if not first.done():
+                first.set_result(None)
+                return
+        self._held = False
+
+
 class _InStock:
     """What one lane of this process was granted and has not sent yet; whoever has the turn asks for more."""
 
     def __init__(self) -> None:
-        self.turn = asyncio.Lock()
+        self.turn = _Turn()
         self.count = 0
         self.ends_at = 0.0
 

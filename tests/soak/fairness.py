@@ -62,7 +62,8 @@ async def main(args: argparse.Namespace, url: str, kafka: str, directory: str) -
             commands = asyncio.create_task(_create(bridge, caller, args.seconds))
             await measured(bridge, args.seconds, "one candidate.create a second")
             sent = await commands
-            await caller.read(5.0)
+            for _ in range(20):
+                await caller.read(0.5)
             print(f"  {sent} commands were sent, {len(caller.results)} have a result", flush=True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.credentials import Lane
+from bridge.credentials import Lane, flow
 from bridge.store import budgets
 from bridge.store.budgets import Budget, State, Terms, decide
 from bridge.store.database import Database
@@ -186,6 +186,23 @@ async def test_four_processes_together_stay_within_the_limit(db: Database, store
     for pool in pools:
         await pool.close()
     assert most_in_any_window(arrivals, FAST.window_seconds) <= FAST.requests
+
+
+async def test_flows_take_turns_however_many_requests_each_has_waiting(db: Database) -> None:
+    budget, order = Budget(db, "acme", FAST), list[str]()
+
+    async def ask(name: str) -> None:
+        flow.set(name)
+        await budget.acquire("poll")
+        order.append(name)
+
+    asking = [asyncio.create_task(ask("candidates")) for _ in range(20)]
+    asking += [asyncio.create_task(ask("applications")) for _ in range(2)]
+    # Whoever is cancelled while it waits holds nobody up.
+    asking[5].cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert len(order) == 21
+    assert max(place for place, name in enumerate(order) if name == "applications") < 6
 
 
 async def test_a_huge_budget_costs_few_round_trips(db: Database) -> None:
