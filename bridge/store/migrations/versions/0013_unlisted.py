@@ -18,7 +18,6 @@ CREATE TABLE unlisted (
     integration_id text NOT NULL,
     resource text NOT NULL,
     row_id bigint NOT NULL,
-    found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (integration_id, resource, row_id)
 );
 """
