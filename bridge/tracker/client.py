@@ -236,7 +236,7 @@ class Client:
         cure = f"set paths.{resource}_by_id in [integrations.tracker] if it is read elsewhere"
         if answer.status not in answers.SUCCESS:
             cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
-        if "html" not in absence.bodies or answer.status not in answers.SUCCESS:
+        if answer.status not in answers.SUCCESS:
             _check(name, answer, cure)
         try:
             seen = answers.look(answer, table, remote_id)
@@ -246,7 +246,7 @@ class Client:
             return Detail(record=seen.record) if seen.kind == "record" else _gone(seen, sure=True)
         if seen.kind in absence.bodies:
             return _gone(seen, sure=False)
-        raise _refusal(name, seen)
+        raise _refusal(name, seen, cure)
 
     async def look_by_id(self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None) -> Seen:
         """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
@@ -427,13 +427,13 @@ def _gone(seen: Seen, *, sure: bool) -> Gone:
     return Gone(status=seen.status, kind=seen.kind, sure=sure)
 
 
-def _refusal(name: str, seen: Seen) -> Unreadable:
+def _refusal(name: str, seen: Seen, cure: str) -> Unreadable:
     """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
     if seen.kind == "other":
         return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")
+    said = f"{name}: not the record asked for: {seen.reason}"
     if seen.kind in get_args(BodyKind):
-        cure = f'if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
-        if seen.kind == "empty":
-            return EmptyBody(f"{name}: {seen.reason}; {cure}")
-        return NotTheRecord(f"{name}: not the record asked for: {seen.reason}; {cure}")
-    return NotTheRecord(f"{name}: not the record asked for: {seen.reason}")
+        said += f'; if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
+    if seen.kind == "empty":
+        return EmptyBody(said)
+    return NotTheRecord(f"{said}; {cure}" if seen.kind == "html" else said)

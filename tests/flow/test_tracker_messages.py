@@ -67,7 +67,11 @@ CASES: list[tuple[Callable[[Client], Awaitable[object]], Rewrite, tuple[str, ...
         lambda r: r.json({"message": "secret"}, 410),
         ("answered 410", "set paths.jobs_by_id", "add 410 to absence.statuses"),
     ),
-    (_job, lambda r: r.other(200, _PAGE), ("answered 200 with a web page", "set paths.jobs_by_id")),
+    (
+        _job,
+        lambda r: r.other(200, _PAGE),
+        ("answered 200 with a web page", "set paths.jobs_by_id", 'add "html" to absence.bodies'),
+    ),
     (
         _job,
         lambda r: r.json({"success": False, "error": "secret"}),
