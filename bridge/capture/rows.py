@@ -16,7 +16,7 @@ from bridge.capture.changes import Observation, Trouble
 from bridge.errors import BridgeError, Permanent
 from bridge.store import sources
 from bridge.store.database import Database
-from bridge.store.records import Source
+from bridge.store.records import BY_RECORD, Source
 from bridge.tracker import fingerprints
 from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
@@ -39,6 +39,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     seen: BitMap64
     ghosts: int
     anonymous: tuple[Trouble, ...]
+    contested: int = 0
+    """Rows that stand in the lists of two states."""
 
     @property
     def empty(self) -> bool:
@@ -70,6 +72,7 @@ class Moved(Struct, frozen=True, kw_only=True, gc=False):
     latest: datetime | None
     doubtful: bool
     news: bool
+    contested: bool = False
 
 
 class Rows:
@@ -108,6 +111,7 @@ class Rows:
             seen=seen,
             ghosts=len(ghosts),
             anonymous=tuple(anonymous),
+            contested=sum(one.contested for one in moved),
         )
 
     async def _moved(self, context: Context, rows: Mapping[int, Row]) -> list[Moved]:
@@ -117,7 +121,7 @@ class Rows:
         quick = {i: fingerprints.fast_fingerprint(row.raw, keys[i]) for i, row in rows.items()}
         suspects = list(rows)
         if not context.reread:
-            unmoved = await sources.quick(self._db, self._id, name, suspects)
+            unmoved = await sources.quick(self._db, self._id, name, suspects, context.state)
             suspects = [i for i in suspects if unmoved.get(i) != quick[i]]
         if not suspects:
             return []
@@ -131,8 +135,9 @@ class Rows:
         record = row.decode()
         full = fingerprints.fingerprint(record, key, context.resource.volatile)
         version = _tolerant_version(self._normaliser, context.resource, record)
+        state = _state(context, before, version)
         if before is not None and not before.gone:
-            if before.fingerprint == full and not context.reread:
+            if before.fingerprint == full and before.state == state and not context.reread:
                 return None
             if version is not None and before.version is not None and version[1] < before.version:
                 return None
@@ -142,6 +147,7 @@ class Rows:
             quick=quick if settled else None,
             fingerprint=full if settled else None,
             version=None if version is None else version[0],
+            state=state,
         )
         return Moved(
             row=row,
@@ -150,6 +156,7 @@ class Rows:
             latest=None if version is None else version[1],
             doubtful=before is not None and (before.gone or before.fingerprint is None),
             news=before is None or _is_later(version, before),
+            contested=state == BY_RECORD,
         )
 
     def server_now(self) -> datetime:
@@ -234,7 +241,7 @@ class Rows:
             case "statuses":
                 return self._normaliser.status(record, _place(context, moved.row))
             case "jobs":
-                return self._normaliser.job(record, detail, context.state)
+                return self._normaliser.job(record, detail, None if moved.contested else context.state)
             case "candidates":
                 return self._normaliser.candidate(record, detail)
             case "applications":
@@ -283,6 +290,20 @@ def _row_key(context: Context, row: Row) -> bytes:
 
 def _place(context: Context, row: Row) -> int:
     return context.places.get(int(row.remote_id), row.place)
+
+
+def _state(context: Context, before: Source | None, version: tuple[datetime, datetime] | None) -> str | None:
+    """The state that a row's list says, or ``BY_RECORD`` where another list says another of the same version.
+
+    A list runs behind: of two that disagree, the later version is right. A row that was read within a moment
+    of its change has none to compare. Once contested, it stays so until a resync.
+    """
+    if context.state is None or before is None or before.gone:
+        return context.state
+    if before.state == BY_RECORD:
+        return context.state if context.reread else BY_RECORD
+    moved = before.fingerprint is None or before.state in (None, context.state) or _is_later(version, before)
+    return context.state if moved else BY_RECORD
 
 
 def _is_later(version: tuple[datetime, datetime] | None, before: Source) -> bool:

@@ -19,6 +19,7 @@ from bridge.capture.changes import Applied, Observation
 from bridge.capture.deletion import Deletion, Doors
 from bridge.capture.paging import Run
 from bridge.capture.rows import Batch, Context
+from bridge.capture.state_lists import StateLists
 from bridge.capture.unclaimed import Unclaimed
 from bridge.store import cursors, leases, parked, scans
 from bridge.store.cursors import Cursor
@@ -59,6 +60,7 @@ class Walk:
         self._id = doors.integration_id
         self._pages_at_once = pace.first_pages
         self._unknown_statuses: set[str] = set()
+        self._states = StateLists(doors, resource)
         self.deletion = Deletion(doors, resource)
         self.unclaimed = Unclaimed(doors, resource)
 
@@ -80,7 +82,7 @@ class Walk:
         until: datetime | None = None
         lag = 0.0
         total = Applied(events={})
-        pages_read, flaw = 0, None
+        pages_read, contested, flaw = 0, 0, None
         for state in self._resource.states:
             number, done = 1, False
             while not done:
@@ -95,7 +97,9 @@ class Walk:
                     async with leases.fenced(doors.db, doors.lease) as tx:
                         total = total.plus(await self._commit(tx, batch, "poll"))
                 pages_read, flaw = pages_read + len(run.pages), flaw or run.flaw
+                contested += batch.contested
                 number, done = number + 1, run.done
+        await self._states.note_contested(contested)
         if loaded and flaw is None:
             lag = max(lag, cursor.index_lag_seconds)
             # The index may run further behind than it was ever seen to.
@@ -216,6 +220,7 @@ class Walk:
         run = await doors.pages.run(self._resource, state, scan.next_page, count)
         batch = await doors.rows.observe(context(state), run.pages)
         progress = self._progress(scan, run, batch, doors.calls() - calls)
+        self._states.count(state, scan.next_page, sum(len(page.rows) for page in run.pages))
         republish = await self._republish_before(scan)
         if scan.kind == "sweep":
             await self._note_lag(batch, await cursors.load(doors.db, self._id, self._resource.name))
@@ -262,6 +267,7 @@ class Walk:
             await parked.release_nameless(tx, self._id, self._resource.name, scan.started_at)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self._resource.name)
+        await self._states.end_scan()
         self.unclaimed.note(applied)
         await self.unclaimed.find()
         fields: dict[str, object] = {

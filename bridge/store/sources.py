@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from bridge.store.database import Database, Tx
-from bridge.store.records import Source
+from bridge.store.records import BY_RECORD, Source
 
 # Positional columns: decoding a million rows by name would cost twice as much.
 _KNOWN = """
-SELECT row_id, quick, fingerprint, version, gone
+SELECT row_id, quick, fingerprint, version, gone, state
 FROM sources WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])
 """
 
@@ -21,32 +21,50 @@ async def known(
 ) -> dict[int, Source]:
     """The sources of these rows that were read before, by row id."""
     rows = await db.fetch(_KNOWN, integration_id, resource, row_ids)
-    return {r[0]: Source(row_id=r[0], quick=r[1], fingerprint=r[2], version=r[3], gone=r[4]) for r in rows}
+    return {
+        r[0]: Source(row_id=r[0], quick=r[1], fingerprint=r[2], version=r[3], gone=r[4], state=r[5])
+        for r in rows
+    }
 
 
 _QUICK = """
 SELECT row_id, quick FROM sources
 WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) AND NOT gone AND quick IS NOT NULL
+  AND ($4::text IS NULL OR state IN ($4, $5))
 """
 
 
 async def quick(
-    db: "Database | Tx", integration_id: str, resource: str, row_ids: Sequence[int]
+    db: "Database | Tx",
+    integration_id: str,
+    resource: str,
+    row_ids: Sequence[int],
+    state: str | None = None,
 ) -> dict[int, bytes]:
-    """The quick fingerprints of these rows, for the fast path of a scan."""
-    return {r[0]: r[1] for r in await db.fetch(_QUICK, integration_id, resource, row_ids)}
+    """The quick fingerprints of these rows, for the fast path of a scan; without those read in the list of
+    another state."""
+    rows = await db.fetch(_QUICK, integration_id, resource, row_ids, state, BY_RECORD)
+    return {r[0]: r[1] for r in rows}
+
+
+async def count_by_record(db: Database, integration_id: str, resource: str) -> int:
+    """How many records stand in the lists of two states."""
+    query = (
+        "SELECT count(*) FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
+    )
+    return int(await db.fetchval(query, integration_id, resource, BY_RECORD))
 
 
 _UPSERT = """
-INSERT INTO sources AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, missed,
-                          read_at)
-SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, 0, now()
-FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[])
-    AS n (row_id, quick, fingerprint, version, gone)
+INSERT INTO sources AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, state,
+                          missed, read_at)
+SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, n.state, 0, now()
+FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[], $8::text[])
+    AS n (row_id, quick, fingerprint, version, gone, state)
 ON CONFLICT (integration_id, resource, row_id) DO UPDATE
 SET quick = excluded.quick, fingerprint = excluded.fingerprint,
     version = CASE WHEN s.gone THEN excluded.version ELSE greatest(s.version, excluded.version) END,
-    gone = excluded.gone, missed = 0, read_at = now()
+    gone = excluded.gone, state = coalesce(excluded.state, s.state), missed = 0, read_at = now()
 """
 
 
@@ -63,6 +81,7 @@ async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
         [s.fingerprint for s in sources],
         [s.version for s in sources],
         [s.gone for s in sources],
+        [s.state for s in sources],
     )
 
 
@@ -73,9 +92,10 @@ async def add(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
         return
     await tx.copy_records_to_table(
         "sources",
-        columns=("integration_id", "resource", "row_id", "quick", "fingerprint", "version", "gone"),
+        columns=("integration_id", "resource", "row_id", "quick", "fingerprint", "version", "gone", "state"),
         records=[
-            (integration_id, resource, s.row_id, s.quick, s.fingerprint, s.version, s.gone) for s in sources
+            (integration_id, resource, s.row_id, s.quick, s.fingerprint, s.version, s.gone, s.state)
+            for s in sources
         ],
     )
 
