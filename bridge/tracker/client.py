@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Budget, Lane, TokenVault
-from bridge.tracker import hosts, local_time, pages, resources, values, widget
+from bridge.tracker import hosts, local_time, pages, resources, status_shapes, values, widget
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
 from bridge.tracker.calling import Caller, Request
@@ -139,13 +139,24 @@ class Client:
         name = f"{call.method} {call.path}"
         _check(name, answer)
         try:
-            page = self._decoders[resource].decode(answer.utf8, number)
+            page = self._decode(resource, answer.utf8, number)
         except Unreadable as error:
             if generation == "widget":
                 self._widget_reply(name, answer)
             raise type(error)(f"{name}: {error}") from None
         whole = generation == "widget" or not table.paged
         return msgspec.structs.replace(page, has_next=False) if whole else page
+
+    def _decode(self, resource: ResourceName, body: bytes, number: int) -> Page:
+        decoder = self._decoders[resource]
+        try:
+            return decoder.decode(body, number)
+        except NoRows:
+            rows_key = self.settings[resource].rows
+            rows = status_shapes.rows_in(pages.decode(body), rows_key) if resource == "statuses" else None
+            if rows is None:
+                raise
+            return decoder.decode(msgspec.json.encode({rows_key: rows}), number)
 
     async def statuses(self, lane: Lane | None = None) -> Page:
         """Every placement status in order, as one page; ``Row.place`` is its place."""
