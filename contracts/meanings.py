@@ -60,7 +60,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "weekly_hours": f"{_NONE} `null`",
         "employment_type": "`FULL_TIME`, `PART_TIME`, `CONTRACT`, `SEASONAL`, `INTERNSHIP`, or the account's "
         "own word",
-        "status": "`OPEN`, `CLOSED`, `DRAFT`, `ARCHIVED`, or the account's own word",
+        "status": "`OPEN`, `CLOSED`, `DRAFT`, `ARCHIVED`, or the account's own word; `null`: not known",
         "visibility": "`PUBLIC`, `UNLISTED` (advertised, not published online), `INTERNAL` (not advertised), "
         "or the account's own word; read it together with `status`",
         "category": "the account's own word, often the industry",
@@ -111,7 +111,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "global_index": "the stage's place in the account's list, from 0",
     },
     "Application": {
-        "outcome": "`PENDING` while it goes on, `HIRED`, or `DECLINED` by either side",
+        "outcome": "`PENDING` while it goes on, `HIRED`, `DECLINED` by either side; `null`: not known",
         "rejection_reason_name": "why it was declined",
         "rejected_at": f"{_NONE} `null`; `time` of the event in which `outcome` became `DECLINED` tells",
         "current_stage_id": "the application stage that it stands at",

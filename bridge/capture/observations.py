@@ -22,7 +22,8 @@ class Moved(Struct, frozen=True, kw_only=True, gc=False):
 
     ``fingerprint`` is the row's, whether or not the source may keep it. ``known``: what is stored of it.
     ``older``: the row is, so that only a by-id read tells whether it is true or late. ``ahead``: its time
-    lies in the future. ``live``: what is stored has no time to compare it with.
+    lies in the future. ``live``: what is stored has no time to compare it with. ``contested``: it
+    stands in the lists of two states.
     """
 
     row: Row
@@ -36,6 +37,7 @@ class Moved(Struct, frozen=True, kw_only=True, gc=False):
     older: bool = False
     ahead: bool = False
     live: bool = False
+    contested: bool = False
 
 
 class Trouble(Struct, frozen=True, kw_only=True, gc=False):

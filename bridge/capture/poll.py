@@ -40,6 +40,7 @@ class _Poll:
         self.lag = 0.0
         self.total = Applied(events={})
         self.pages = 0
+        self.contested = 0
         self.calls = 0
         self.flaw: str | None = None
         self.broken: str | None = None
@@ -89,6 +90,7 @@ class Polls:
         if not batch.empty:
             async with leases.fenced(self._doors.db, self._doors.lease) as tx:
                 poll.total = poll.total.plus(await self._walk.commit(tx, batch, "poll"))
+        poll.contested += batch.contested
         poll.ahead = poll.ahead[batch.pages :]
         self._walk.adapt_reads(batch, time.monotonic() - asked)
         return _reads(batch)
@@ -119,6 +121,7 @@ class Polls:
 
     async def _finish(self, poll: _Poll, cursor: Cursor) -> Applied:
         doors, name = self._doors, self._resource.name
+        await self._walk.states.note_contested(poll.contested)
         if poll.loaded and poll.flaw is None:
             # The index may run further behind than it was ever seen to.
             lag = max(poll.lag, cursor.index_lag_seconds)

@@ -435,7 +435,7 @@ class Poller:
         return lambda state: self._context(name, state, reread=reread)
 
     def _context(self, name: str, state: str | None, *, reread: bool = False) -> Context:
-        parts = [name.encode(), (state or "").encode()]
+        parts = [name.encode()]
         if name == "applications":
             parts.append(self._statuses_digest)
         return Context(

@@ -20,7 +20,7 @@ from bridge.capture.times import Times
 from bridge.errors import BridgeError, Permanent
 from bridge.store import sources
 from bridge.store.database import Database
-from bridge.store.records import Source
+from bridge.store.records import BY_RECORD, Source
 from bridge.tracker import answers, fingerprints
 from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
@@ -49,6 +49,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     seen: BitMap64
     ghosts: int
     anonymous: tuple[Trouble, ...]
+    contested: int = 0
+    """Rows that stand in the lists of two states."""
 
     @property
     def empty(self) -> bool:
@@ -125,6 +127,7 @@ class Rows:
             seen=seen,
             ghosts=len(ghosts),
             anonymous=tuple(anonymous),
+            contested=sum(one.contested for one in moved),
         )
 
     async def _moved(self, context: Context, rows: Mapping[int, Row]) -> tuple[list[Moved], list[int]]:
@@ -137,7 +140,7 @@ class Rows:
         quick = {i: fingerprints.fast_fingerprint(row.raw, keys[i]) for i, row in rows.items()}
         suspects = list(rows)
         if not context.reread:
-            unmoved = await sources.quick(self._db, self._id, name, suspects)
+            unmoved = await sources.quick(self._db, self._id, name, suspects, context.state)
             suspects = [i for i in suspects if unmoved.get(i) != quick[i]]
         if not suspects:
             return [], []
@@ -170,10 +173,12 @@ class Rows:
     def _moved_row(
         self, context: Context, row: Row, record: Record, quick: bytes, full: bytes, before: Source | None
     ) -> Moved | None:
-        if before is not None and not before.gone and before.fingerprint == full and not context.reread:
-            return None
         now, dating = self.server_now(), self._normaliser.dating
         version = _tolerant_version(self._normaliser, context.resource, record)
+        state = _state(context, before, version, dating, now)
+        unmoved = before is not None and before.fingerprint == full and before.state == state
+        if unmoved and before is not None and not before.gone and not context.reread:
+            return None
         ahead = version is not None and versions.is_ahead(version[0], now)
         settled = version is None or ahead or now - version[1] > _SETTLED_AFTER
         older = (
@@ -188,11 +193,13 @@ class Rows:
                 fingerprint=full if settled else None,
                 version=None if version is None else versions.kept(version[0], now),
                 dating=dating,
+                state=state,
             ),
             fingerprint=full,
             latest=None if version is None else version[1],
             doubtful=before is not None and (before.gone or before.fingerprint is None or older),
             news=before is None or (not ahead and _is_later(version, before, dating, now)),
+            contested=state == BY_RECORD,
             known=before,
             older=older,
             ahead=ahead,
@@ -298,8 +305,9 @@ class Rows:
 
     def _agrees(self, context: Context, moved: Moved, detail: Record) -> bool:
         """Whether the by-id record says the same of a job as its row, where both say something."""
-        row = self._normaliser.job(moved.record, None, context.state)
-        return times.agree(row, self._normaliser.job(None, detail, context.state))
+        state = _listed_state(context, moved)
+        row = self._normaliser.job(moved.record, None, state)
+        return times.agree(row, self._normaliser.job(None, detail, state))
 
     def observation(self, context: Context, moved: Moved, detail: Record | None) -> Observation:
         """The row and its by-id record, normalised; ``Trouble`` where they can't be."""
@@ -330,7 +338,7 @@ class Rows:
                 place = 0 if moved is None else _place(context, moved.row)
                 return self._normaliser.status(record or {}, place)
             case "jobs":
-                return self._normaliser.job(record, detail, context.state)
+                return self._normaliser.job(record, detail, _listed_state(context, moved))
             case "candidates":
                 return self._normaliser.candidate(record, detail)
             case "applications":
@@ -392,6 +400,31 @@ def _row_key(context: Context, row: Row) -> bytes:
 
 def _place(context: Context, row: Row) -> int:
     return context.places.get(int(row.remote_id), row.place)
+
+
+def _state(
+    context: Context,
+    before: Source | None,
+    version: tuple[datetime, datetime] | None,
+    dating: int,
+    now: datetime,
+) -> str | None:
+    """The state that a row's list says, or ``BY_RECORD`` where another list says another of the same version.
+
+    A list runs behind: of two that disagree, the later version is right. A row that was read within a moment
+    of its change has none to compare. Once contested, it stays so until a resync.
+    """
+    if context.state is None or before is None or before.gone:
+        return context.state
+    if before.state == BY_RECORD:
+        return context.state if context.reread else BY_RECORD
+    if before.fingerprint is None or before.state in (None, context.state):
+        return context.state
+    return context.state if _is_later(version, before, dating, now) else BY_RECORD
+
+
+def _listed_state(context: Context, moved: Moved | None) -> str | None:
+    return None if moved is not None and moved.contested else context.state
 
 
 def _is_later(version: tuple[datetime, datetime] | None, before: Source, dating: int, now: datetime) -> bool:

@@ -23,6 +23,7 @@ from bridge.capture.changes import Applied
 from bridge.capture.deletion import Deletion, Doors
 from bridge.capture.observations import Observation
 from bridge.capture.rows import Batch, Context
+from bridge.capture.state_lists import StateLists
 from bridge.capture.unclaimed import Unclaimed
 from bridge.store import cursors, leases, parked, scans, sources
 from bridge.store.cursors import Cursor
@@ -71,6 +72,7 @@ class Walk:
         """By-id reads of one step, as many as take a second or two: then it is another's turn."""
         self._ahead: Ahead | None = None
         self._unknown_statuses: set[str] = set()
+        self.states = StateLists(doors, resource)
         self.newer: dict[Reader, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
         """By reader: the rows that another one read after the pages that it holds."""
         self.deletion = Deletion(doors, resource)
@@ -152,6 +154,7 @@ class Walk:
             count = self._pages_ahead(scan)
             self.newer["scan"].clear()
             run = await doors.pages.run(ahead.read, self.resource, state, scan.next_page, count)
+            self.states.count(state, run.first, sum(len(page.rows) for page in run.pages))
             ahead.hold(run)
         return ahead
 
@@ -189,6 +192,7 @@ class Walk:
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self.resource.name)
         await doors.rows.times.forget(self.resource)
+        await self.states.end_scan()
         self.unclaimed.note(applied)
         await self.unclaimed.find()
         if flaw is None and self.resource.name == "applications":

@@ -7,13 +7,17 @@ from msgspec import Struct
 
 from contracts.entities import Model
 
+BY_RECORD = "record"
+"""The state of a job whose own record says whether it has ended, for its lists do not agree."""
+
 
 class Source(Struct, frozen=True, kw_only=True, gc=False):
     """A record of TrackerRMS as it was last read.
 
     ``quick`` (8 bytes) and ``fingerprint`` (16 bytes) are of its list row, ``None`` where the next sight
     of the row must lead to a new read; ``version`` is its last-updated time, made under what ``dating`` is a
-    digest of (``None``: stored before that was kept).
+    digest of (``None``: stored before that was kept). ``state``: the list it was read in, of jobs;
+    ``BY_RECORD`` for a job that stands in the lists of two states.
     """
 
     row_id: int
@@ -22,6 +26,7 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
     version: datetime | None
     gone: bool = False
     dating: int | None = None
+    state: str | None = None
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, gc=False):

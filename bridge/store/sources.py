@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from bridge.store.database import Database, Tx
-from bridge.store.records import Source
+from bridge.store.records import BY_RECORD, Source
 
 # Positional columns: decoding a million rows by name would cost twice as much.
 _KNOWN = """
-SELECT row_id, quick, fingerprint, version, gone, dating
+SELECT row_id, quick, fingerprint, version, gone, dating, state
 FROM sources WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])
 """
 
@@ -22,7 +22,9 @@ async def known(
     """The sources of these rows that were read before, by row id."""
     rows = await db.fetch(_KNOWN, integration_id, resource, row_ids)
     return {
-        r[0]: Source(row_id=r[0], quick=r[1], fingerprint=r[2], version=r[3], gone=r[4], dating=r[5])
+        r[0]: Source(
+            row_id=r[0], quick=r[1], fingerprint=r[2], version=r[3], gone=r[4], dating=r[5], state=r[6]
+        )
         for r in rows
     }
 
@@ -30,25 +32,42 @@ async def known(
 _QUICK = """
 SELECT row_id, quick FROM sources
 WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) AND NOT gone AND quick IS NOT NULL
+  AND ($4::text IS NULL OR state IN ($4, $5))
 """
 
 
 async def quick(
-    db: "Database | Tx", integration_id: str, resource: str, row_ids: Sequence[int]
+    db: "Database | Tx",
+    integration_id: str,
+    resource: str,
+    row_ids: Sequence[int],
+    state: str | None = None,
 ) -> dict[int, bytes]:
-    """The quick fingerprints of these rows, for the fast path of a scan."""
-    return {r[0]: r[1] for r in await db.fetch(_QUICK, integration_id, resource, row_ids)}
+    """The quick fingerprints of these rows, for the fast path of a scan; without those read in the list of
+    another state."""
+    rows = await db.fetch(_QUICK, integration_id, resource, row_ids, state, BY_RECORD)
+    return {r[0]: r[1] for r in rows}
+
+
+async def count_by_record(db: Database, integration_id: str, resource: str) -> int:
+    """How many records stand in the lists of two states."""
+    query = (
+        "SELECT count(*) FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
+    )
+    return int(await db.fetchval(query, integration_id, resource, BY_RECORD))
 
 
 _UPSERT = """
-INSERT INTO sources (integration_id, resource, row_id, quick, fingerprint, version, gone, dating, missed,
-                     read_at)
-SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, n.dating, 0, now()
-FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[], $8::integer[])
-    AS n (row_id, quick, fingerprint, version, gone, dating)
+INSERT INTO sources AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, dating, state,
+                          missed, read_at)
+SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, n.dating, n.state, 0, now()
+FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[], $8::integer[],
+            $9::text[])
+    AS n (row_id, quick, fingerprint, version, gone, dating, state)
 ON CONFLICT (integration_id, resource, row_id) DO UPDATE
 SET quick = excluded.quick, fingerprint = excluded.fingerprint,
-    version = excluded.version, dating = excluded.dating, gone = excluded.gone, missed = 0, read_at = now()
+    version = excluded.version, dating = excluded.dating, gone = excluded.gone,
+    state = coalesce(excluded.state, s.state), missed = 0, read_at = now()
 """
 
 
@@ -66,6 +85,7 @@ async def put(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
         [s.version for s in sources],
         [s.gone for s in sources],
         [s.dating for s in sources],
+        [s.state for s in sources],
     )
 
 
@@ -76,9 +96,19 @@ async def add(tx: Tx, integration_id: str, resource: str, sources: Sequence[Sour
         return
     await tx.copy_records_to_table(
         "sources",
-        columns=("integration_id", "resource", "row_id", "quick", "fingerprint", "version", "gone", "dating"),
+        columns=(
+            "integration_id",
+            "resource",
+            "row_id",
+            "quick",
+            "fingerprint",
+            "version",
+            "gone",
+            "dating",
+            "state",
+        ),
         records=[
-            (integration_id, resource, s.row_id, s.quick, s.fingerprint, s.version, s.gone, s.dating)
+            (integration_id, resource, s.row_id, s.quick, s.fingerprint, s.version, s.gone, s.dating, s.state)
             for s in sources
         ],
     )

@@ -29,19 +29,26 @@ class Addresses(Struct, frozen=True, kw_only=True):
     whole: bool
 
 
+_NONE = Addresses(found=(), whole=True)
+
+
 def email(value: str | None) -> str | None:
     """Return an e-mail address, its domain in lower case; ``None`` for what is none."""
     if value is None or len(value) > _LONGEST:
         return None
     local, at, domain = value.rpartition("@")
-    address = f"{local}{at}{unicodedata.normalize('NFC', domain).lower()}"
+    domain = domain if domain.isascii() else unicodedata.normalize("NFC", domain)
+    address = f"{local}{at}{domain.lower()}"
     return address if _EMAIL.fullmatch(address) else None
 
 
 def emails(value: str | None) -> Addresses:
     """Return the addresses that a field holds: one, several, with names, ``mailto:`` or invisible ends."""
     if value is None:
-        return Addresses(found=(), whole=True)
+        return _NONE
+    alone = email(value)
+    if alone is not None:
+        return Addresses(found=(alone,), whole=True)
     # Zero-width characters come with what is pasted, and are part of no address.
     text = _SCHEME.sub("", value.translate(_NO_WIDTH))
     found = [email(word) for part in _BETWEEN.split(text) if "@" in part for word in _words(part)]

@@ -40,10 +40,12 @@ def number(value: Any, decimal_mark: DecimalMark = "auto") -> float | None:
 
 def is_doubtful(value: Any, decimal_mark: DecimalMark = "auto") -> bool:
     """Whether a text holds digits, and which number they are can't be told."""
-    return isinstance(value, str) and any(map(str.isdigit, value)) and number(value, decimal_mark) is None
+    return isinstance(value, str) and number(value, decimal_mark) is None and any(map(str.isdigit, value))
 
 
 def _amount(words: str, decimal_mark: DecimalMark) -> float | None:
+    if len(words) < _LONGEST and words.isascii() and words.isdigit():
+        return float(words)
     found = _AMOUNT.fullmatch(words.strip(INVISIBLE).translate(_SPACES)) if len(words) <= _LONGEST else None
     if found is None or found["before"].rstrip().endswith("("):
         return None

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Budget, Lane, TokenVault
-from bridge.tracker import answers, hosts, local_time, pages, resources, widget
+from bridge.tracker import answers, hosts, local_time, pages, resources, status_shapes, widget
 from bridge.tracker.answers import Seen
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
@@ -166,7 +166,7 @@ class Client:
         by_widget, table = self._by_widget(resource), self.settings[resource]
         cure = _list_cure(resource, "widget" if by_widget else "rest")
         try:
-            page = self._decoders[resource].decode(answer.utf8, number)
+            page = self._decode(resource, answer.utf8, number)
         except NoRows as error:
             if by_widget:
                 self._widget_reply(name, answer)
@@ -214,6 +214,17 @@ class Client:
         name = f"{call.method} {call.path}"
         _check(name, answer, _list_cure(resource, generation))
         return name, answer
+
+    def _decode(self, resource: ResourceName, body: bytes, number: int) -> Page:
+        decoder = self._decoders[resource]
+        try:
+            return decoder.decode(body, number)
+        except NoRows:
+            rows_key = self.settings[resource].rows
+            rows = status_shapes.rows_in(pages.decode(body), rows_key) if resource == "statuses" else None
+            if rows is None:
+                raise
+            return decoder.decode(msgspec.json.encode({rows_key: rows}), number)
 
     async def statuses(self, lane: Lane | None = None) -> Page:
         """Every placement status in order, as one page; ``Row.place`` is its place."""

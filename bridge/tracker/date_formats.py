@@ -63,9 +63,12 @@ def read(value: Any, wanted: DateFormat) -> Written | None:
 
     Raises ``WrongType`` for what can't be read without a guess; its message names the formats that fit.
     """
+    written = _PARSERS[wanted](value)
+    if written is not None and _FIRST_YEAR < written.digits.year < _LAST_YEAR:
+        return written  # nearly all there are
     if _is_nothing(value):
         return None
-    written = _PARSERS[wanted](value) or _proven(value, wanted)
+    written = written or _proven(value, wanted)
     if written is None:
         raise WrongType(_refusal(value, wanted))
     return None if _stands_for_none(written.digits) else written
@@ -111,10 +114,12 @@ _DAY = timedelta(days=1)
 # more at either side, for they are shifted by a zone now and then. From 9999 on, every day is .NET's last.
 _ZEROS = (date(1900, 1, 1), date(1899, 12, 30), date(1970, 1, 1))
 _LAST_SMALL = date(2079, 6, 6)
+# Between them no day stands for none.
+_FIRST_YEAR, _LAST_YEAR = 1970, 2079
 
 
 def _stands_for_none(digits: datetime) -> bool:
-    if 1970 < digits.year < 2079:
+    if _FIRST_YEAR < digits.year < _LAST_YEAR:
         return False
     if digits.year <= 1753 or digits.year >= 9999:
         return True

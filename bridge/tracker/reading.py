@@ -71,10 +71,10 @@ class Reader:
     def number(self, name: str, decimal_mark: DecimalMark = "auto") -> float | None:
         """A finite number; an amount that may be two numbers is a gap."""
         read, value = self._find(name)
-        if amounts.is_doubtful(value, decimal_mark):
+        found = self._convert(read, value, lambda one: amounts.number(one, decimal_mark))
+        if found is None and amounts.is_doubtful(value, decimal_mark):
             self.leave_out(name, f"{read} is an amount that can't be told for sure: set decimal_mark")
-            return None
-        return self._convert(read, value, lambda found: amounts.number(found, decimal_mark))
+        return found
 
     def flag(self, name: str) -> bool | None:
         """A yes or no; any other word is a gap."""

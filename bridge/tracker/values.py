@@ -78,6 +78,8 @@ def scrub_tree(value: Any, depth: int = 0) -> Any:
 def text(value: Any) -> str | None:
     """Text without invisible characters at its ends; a number as its digits; ``None`` for blank."""
     if isinstance(value, str):
+        if "!" <= value[:1] <= "~" and "!" <= value[-1:] <= "~":
+            return scrub(value)  # most text, and nothing to cut off
         return scrub(value).strip(INVISIBLE) or None
     if value is None:
         return None

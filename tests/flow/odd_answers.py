@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -14,38 +14,54 @@ _HOP = ("content-length", "transfer-encoding", "content-encoding", "connection",
 
 
 class Odd:
-    """The proxy. Set ``upstream`` before the first request; ``change`` may be set at any time."""
+    """The proxy. Set ``upstream`` before the first request; ``change`` may be set at any time.
+
+    ``states``: which of the simulator's lists of jobs each word asks for, all on one page.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.upstream = ""
         self.content_type = "application/json"
         self.change: Change = lambda path, sent, answered: answered
+        self.states: Mapping[str, Sequence[str]] | None = None
 
     async def handle(self, request: web.Request) -> web.Response:
         """Pass a request on, and its answer back."""
         body = await request.read()
+        status, headers, raw = await self._ask(request, body)
+        changed: Any = raw
+        if status == 200 and request.path.startswith("/api/v1/") and raw:
+            with contextlib.suppress(json.JSONDecodeError):
+                sent: Any = json.loads(body) if body else None
+                answered = json.loads(raw)
+                if self.states is not None and request.path.endswith("/Opportunity/PagedSearch"):
+                    answered = await self._jobs(request, sent, self.states.get(sent["state"], ()))
+                changed = self.change(request.path, sent, answered)
+        whole = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
+        return web.Response(status=status, body=whole, headers=headers | {"Content-Type": self.content_type})
+
+    async def _ask(self, request: web.Request, body: bytes) -> tuple[int, dict[str, str], bytes]:
         headers = {key: value for key, value in request.headers.items() if key.lower() not in ("host", *_HOP)}
+        headers["Content-Type"] = "application/json"
+        url = self.upstream + request.path_qs
         async with (
             aiohttp.ClientSession() as http,
-            http.request(
-                request.method,
-                self.upstream + request.path_qs,
-                data=body or None,
-                headers=headers | {"Content-Type": "application/json"},
-            ) as answer,
+            http.request(request.method, url, data=body or None, headers=headers) as answer,
         ):
-            raw = await answer.read()
             kept = {key: value for key, value in answer.headers.items() if key.lower() not in _HOP}
-        changed: Any = raw
-        if answer.status == 200 and request.path.startswith("/api/v1/") and raw:
-            with contextlib.suppress(json.JSONDecodeError):
-                sent = json.loads(body) if body else None
-                changed = self.change(request.path, sent, json.loads(raw))
-        whole = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
-        return web.Response(
-            status=answer.status, body=whole, headers=kept | {"Content-Type": self.content_type}
-        )
+            return answer.status, kept, await answer.read()
+
+    async def _jobs(self, request: web.Request, sent: Any, states: Sequence[str]) -> Any:
+        rows: list[Any] = []
+        for state in states if sent["pageNumber"] == 1 else ():
+            number, more = 1, True
+            while more:
+                wanted = sent | {"state": state, "pageNumber": number}
+                page = json.loads((await self._ask(request, json.dumps(wanted).encode()))[2])
+                rows += page["opportunities"]
+                number, more = number + 1, page["hasNextPage"]
+        return {"opportunities": rows, "totalCount": len(rows), "pageSize": 100, "hasNextPage": False}
 
 
 @contextlib.asynccontextmanager

@@ -91,6 +91,22 @@ async def test_a_group_by_another_name_is_told_and_mapped(install: Install, odd:
     await bridge.stop()
 
 
+async def test_a_list_by_group_in_an_envelope_is_read(install: Install, odd: Odd) -> None:
+    def by_group(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        groups: dict[str, Any] = {}
+        for place, row in enumerate(rows):
+            groups.setdefault(row["group"], []).append({"id": row["id"], "name": row["name"], "place": place})
+        return groups
+
+    change = _statuses(by_group)
+    odd.change = lambda path, sent, answered: (
+        {"data": change(path, sent, answered)} if path.endswith("/MetaData") else answered
+    )
+    bridge = await _start(install, odd)
+    assert None not in await _outcomes(bridge)
+    assert (await bridge.read()).types["rejection_reason.created"] > 0
+
+
 async def test_with_the_map_a_group_by_another_name_is_right(install: Install, odd: Odd) -> None:
     odd.change = _regrouped("Rejected", {"id": 9, "name": "Unsuccessful"})
     bridge = await _start(install, odd, {"maps": {"status_group": {"Unsuccessful": "Rejected"}}})

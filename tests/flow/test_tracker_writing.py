@@ -165,7 +165,7 @@ async def test_adding_to_a_job_twice_makes_one_application(client: Client, remot
 async def test_a_move_and_a_rejection_with_its_reason(client: Client, remote: Remote) -> None:
     application = await applied(client, remote)
     statuses = await finding.placement_statuses(client)
-    going_on = [s.remote_id for s in statuses if s.outcome is None][-1]
+    going_on = [s.remote_id for s in statuses if s.outcome == "PENDING"][-1]
     declined = next(s.remote_id for s in statuses if s.declined)
     await writing.move_stage(client, application, going_on)
     assert (await remote.truth("application"))[application]["current_stage_id"] == f"remote:{going_on}"

@@ -1,11 +1,15 @@
 """What an account writes oddly arrives right, or is left out and told; it withholds no record."""
 
+import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from bridge import app
+from bridge.commandline import standing, status
 from bridge.simulator.world import World
 from bridge.store import gaps, parked
 from bridge.store.database import Database
@@ -68,6 +72,11 @@ async def test_dates_that_cant_be_read_are_left_out_and_told(
         return sum(one.records for one in gap) == records
 
     await until(lambda: told(6), 10)
+    async with app.opened(bridge.settings) as here:
+        shown = io.StringIO()
+        Console(file=shown, width=400).print(status.rendered(await standing.of(here)))
+    assert "candidates: created_at is left out of 6 records" in shown.getvalue()
+    assert "set date_format" in shown.getvalue()
     # Healed by itself, once they are written as configured.
     odd.change = _everywhere("creationDate", "2026-11-04T09:14:00")
     for number in sorted(bridge.server.world.live["resource"].ids()):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.tracker import resources, statuses
+from bridge.tracker import resources, status_shapes, statuses
 from bridge.tracker.statuses import Status, StatusList
 from contracts.entities import Application, Model
 from tests.unit.tracker_records import STATUS_ROWS, application_row, normaliser, only
@@ -121,3 +121,25 @@ def test_an_order_that_never_agrees_moves_no_stage() -> None:
             known = statuses.learn(known, {i: Status(name=i, group=None) for i in ids})
             assert known.order == tuple(str(n) for n in range(1, size + 1))
         assert known.unrest >= statuses.UNSETTLED
+
+
+def test_a_list_in_another_shape_is_read_where_that_leaves_no_doubt(subtests: pytest.Subtests) -> None:
+    rows = [{"id": "1", "name": "New", "group": "Applied"}, {"id": "2", "name": "Out", "group": "Rejected"}]
+    by_id = {row["id"]: {"name": row["name"], "group": row["group"]} for row in rows}
+    by_group = {row["group"]: [{"id": row["id"], "name": row["name"]}] for row in rows}
+    cases: list[tuple[Any, list[Any] | None]] = [
+        ({"statuses": rows}, rows),
+        ({"data": {"meta": {"statuses": rows}}}, rows),
+        ({"statuses": by_id}, rows),
+        ({"result": {"statuses": by_group}}, rows),
+        ({"a": {"statuses": rows}, "b": {"statuses": rows}}, None),
+        ({"statuses": {"1": "New"}}, None),
+        ({"statuses": {"x": {"name": "New"}}}, None),
+        ({"statuses": {}}, None),
+        ({"other": rows}, None),
+        (rows, None),
+    ]
+    for answer, found in cases:
+        with subtests.test(answer=answer):
+            expected = None if found is None else sorted(found, key=lambda row: str(row["id"]))
+            assert status_shapes.rows_in(answer, "statuses") == expected
