@@ -15,6 +15,6 @@ class Meter:
         await self._budget.acquire(lane)
         self.spent += 1
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float, why: str) -> None:
         """As the budget's own."""
-        await self._budget.pause(seconds)
+        await self._budget.pause(seconds, why)

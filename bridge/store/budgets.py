@@ -145,10 +145,10 @@ class Budget:
             if lane == "command":
                 self._commands_waiting -= 1
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float, why: str = "") -> None:
         """Hold every process for ``seconds`` (at most the life of a grant passes until all know it)."""
         self._stock = 0
-        await self._db.execute(_PAUSE, self._integration_id, self._terms.requests, seconds)
+        await self._db.execute(_PAUSE, self._integration_id, self._terms.requests, seconds, why)
 
     def _take(self, lane: Lane) -> bool:
         if self._stock < 1 or time.monotonic() > self._stock_ends_at:
@@ -205,10 +205,12 @@ UPDATE budgets SET command_waits_until = clock_timestamp() + make_interval(secs 
 """
 
 _PAUSE = """
-INSERT INTO budgets AS budget (integration_id, requests_per_minute, paused_until)
-VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+INSERT INTO budgets AS budget (integration_id, requests_per_minute, paused_until, pause_reason)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3), $4)
 ON CONFLICT (integration_id) DO UPDATE
-   SET paused_until = greatest(budget.paused_until, excluded.paused_until)
+   SET paused_until = greatest(budget.paused_until, excluded.paused_until),
+       pause_reason = CASE WHEN excluded.paused_until > budget.paused_until THEN excluded.pause_reason
+                           ELSE budget.pause_reason END
 """
 
 
@@ -248,6 +250,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     """Requests granted in the last minute."""
     requests_per_minute: int
     paused_until: datetime | None
+    pause_reason: str | None
+    """What TrackerRMS asked for, in words; ``None`` while there is no pause."""
 
 
 async def usage(db: Database, integration_id: str) -> Usage | None:
@@ -256,6 +260,7 @@ async def usage(db: Database, integration_id: str) -> Usage | None:
         """
         SELECT requests_per_minute,
                CASE WHEN paused_until > clock_timestamp() THEN paused_until END AS paused_until,
+               CASE WHEN paused_until > clock_timestamp() THEN pause_reason END AS pause_reason,
                (SELECT coalesce(sum(granted), 0)::int FROM budget_grants AS granted
                  WHERE granted.integration_id = budgets.integration_id
                    AND usable_until > clock_timestamp() - interval '60 seconds') AS used
@@ -265,6 +270,4 @@ async def usage(db: Database, integration_id: str) -> Usage | None:
     )
     if row is None:
         return None
-    return Usage(
-        used=row["used"], requests_per_minute=row["requests_per_minute"], paused_until=row["paused_until"]
-    )
+    return Usage(**dict(row))

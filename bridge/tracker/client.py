@@ -5,7 +5,6 @@ every process, 5xx and broken connections are tried again with a jittered back-o
 attempts or its deadline are used up.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -24,13 +23,13 @@ from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
-    CredentialsRefused,
     EmptyBody,
     NoCredentials,
     NoRows,
     Refused,
     Unreadable,
 )
+from bridge.tracker.renewing import Authorised
 from bridge.tracker.shapes import Call, Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
@@ -82,8 +81,9 @@ class Client:
         self._credentials = widget.credentials(config)
         self._clock = clock
         self._wire = Wire(self.patience)
-        self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock)
-        self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock)
+        self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
+        self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
+        self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
         self._decoders = {
             name: PageDecoder(table.rows, table.id_keys, f"{table.entity} id")
             for name, table in self.settings.resources.items()
@@ -237,22 +237,12 @@ class Client:
             return await self._caller.send(request)
         if generation == "widget":
             return await self._attempt(request, await self._auth.widget_token(request.lane))
-        return await self._renewing(request)
+        patience = self.patience
+        return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
 
-    async def _renewing(self, request: Request) -> Answer:
-        token = await self._auth.token(request.lane)
-        for renewal in range(self.patience.renewals + 1):
-            answer = await self._attempt(request, token.jwt)
-            if answer.status != 401:
-                return answer
-            if renewal < self.patience.renewals:
-                await asyncio.sleep(self.patience.renewal_pause_seconds * renewal)
-                token = await self._auth.renew(token, request.lane)
-        raise CredentialsRefused(
-            f"{request.name} at {self.hosts.where} answered 401 to {self.patience.renewals + 1} JWTs in a "
-            "row: either this account may not make this call, or another program keeps exchanging the same "
-            "bearer token"
-        )
+    async def exchange(self) -> None:
+        """Exchange the configured credential, even where a good JWT is stored. Raises ``AccountFault``."""
+        await self._auth.exchange(self._lane)
 
     async def _attempt(self, request: Request, bearer: Secret) -> Answer:
         headers = {**request.headers, "Authorization": f"Bearer {bearer.reveal()}"}

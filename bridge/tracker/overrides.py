@@ -5,6 +5,12 @@ job_code_prefix = "JOB-"            # job_code of a job without a reference: pre
 users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
 gone_statuses = [204, 404]          # answers to an id that does not exist
+patience_seconds = 300              # the longest that one Retry-After is believed
+throttled_statuses = [403, 429, 503]  # answers that, with a Retry-After, ask for patience; 429 always does
+[integrations.tracker.token]        # the exchange's answer: where the token and its end are, first to last
+keys = ["token", "jwt", "data.token"]
+expires = ["expiration"]
+refused = [401, 403]                # how a JWT that ended early is answered; it is exchanged again then
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
@@ -16,6 +22,8 @@ description = ["row:opportunityDescription", "detail:advertDetails.description"]
 jobs = ["publishViewCount"]
 [integrations.tracker.writes.candidate]   # every place a value is written to; [] = none
 phone = ["rest:contactDetails.mobilePhone", "create:cellphone", "column:mobilephone"]
+[integrations.tracker.writes.application]
+rejection_reason = []               # a rejection moves the stage and writes no reason
 [integrations.tracker.actions]      # create_candidate, move_stage, … = "rest" | "widget"; find_person = "off"
 [integrations.tracker.maps.job_status]
 "On Hold" = "DRAFT"
@@ -41,6 +49,7 @@ from bridge.tracker.shapes import (
     Resources,
     Source,
     Sure,
+    TokenKeys,
     Via,
     Write,
     map_key,
@@ -58,6 +67,7 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     """``defaults`` with ``raw`` laid over it; ``ConfigError`` names an unknown key or a bad value."""
     tables: dict[str, Any] = {
         "paths": _paths,
+        "token": _token,
         "rows": _rows,
         "fields": _fields,
         "details": _details,
@@ -71,6 +81,8 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "users_from": lambda value, key: _choice(value, get_args(Via), key),
         "updated_after_zone": lambda value, key: _choice(value, ("tenant", "utc"), key),
         "gone_statuses": _statuses,
+        "patience_seconds": _seconds,
+        "throttled_statuses": lambda value, key: _answers(value, key, range(400, 600), {429}),
     }
     settings = defaults
     for key, value in raw.items():
@@ -161,6 +173,22 @@ def _call(call: Call, value: Any, where: str) -> Call:
         spelled = ", ".join(f"{{{name}}}" for name in sorted(needed)) or "no {…}"
         raise ConfigError(f"{where}: must hold {spelled}")
     return structs.replace(call, method=method, path=path, sure="seen")
+
+
+def _token(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    token = settings.token
+    for key, value in raw.items():
+        name = f"{where}.{key}"
+        if key == "refused":
+            token = structs.replace(token, refused=_answers(value, name, range(300, 500), {401}))
+        elif key in ("keys", "expires"):
+            paths = tuple(tuple(text.split(".")) for text in _texts(value, name))
+            if not all(all(path) for path in paths) or (key == "keys" and not paths):
+                raise ConfigError(f'{name}: must be paths such as "token" or "data.token"')
+            token = structs.replace(token, **{key: paths})
+        else:
+            raise _unknown(name, "setting", list(TokenKeys.__struct_fields__))
+    return structs.replace(settings, token=token)
 
 
 def _rows(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
@@ -321,6 +349,20 @@ def _statuses(value: Any, where: str) -> frozenset[int]:
     if not isinstance(value, list) or not value or not all(_is_status(item) for item in value):
         raise ConfigError(f"{where}: must be a list of HTTP statuses such as [204, 404]")
     return frozenset(value)
+
+
+def _answers(value: Any, where: str, allowed: range, always: set[int]) -> frozenset[int]:
+    if not isinstance(value, list) or not all(type(item) is int and item in allowed for item in value):
+        raise ConfigError(
+            f"{where}: must be a list of HTTP statuses from {allowed.start} to {allowed.stop - 1}"
+        )
+    return frozenset(value) | always
+
+
+def _seconds(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 86_400:
+        raise ConfigError(f"{where}: must be a number of seconds from 1 to 86400")
+    return float(value)
 
 
 def _is_status(value: Any) -> bool:

@@ -19,6 +19,7 @@ from bridge.tracker.shapes import (
     Resource,
     Resources,
     Sure,
+    TokenKeys,
     Via,
     Write,
     Writes,
@@ -365,11 +366,25 @@ _MAPS = Maps(
     visibility={},
 )
 
+# Seen: token and expiration; the others are what such an answer is called elsewhere.
+_TOKEN = TokenKeys(
+    keys=(
+        *(("token",), ("jwt",), ("jwtToken",), ("accessToken",), ("authToken",)),
+        *((outer, inner) for outer in ("data", "result") for inner in ("token", "jwt", "accessToken")),
+    ),
+    expires=tuple(
+        (*outer, inner)
+        for outer in ((), ("data",), ("result",))
+        for inner in ("expiration", "expires", "expiresAt", "expiry", "expirationDate", "expiresIn")
+    ),
+)
+
 OWNER = _OWNER
 REJECTED_GROUP = "rejected"
 
 DEFAULT = Resources(
     exchange=Call(method="POST", path="/api/Auth/ExchangeToken", sure="seen"),
+    token=_TOKEN,
     oauth_token=Call(method="POST", path="/oAuth2/Token", sure="seen"),
     users_widget=Call(
         method="POST",

@@ -132,10 +132,21 @@ class Maps(Struct, frozen=True, kw_only=True):
     visibility: Mapping[str, str]
 
 
+class TokenKeys(Struct, frozen=True, kw_only=True):
+    """Where an exchange's answer holds the token and its end, first to last, and which answers mean that a
+    JWT is good no longer. Names compare without case and underscores."""
+
+    keys: tuple[tuple[str, ...], ...]
+    expires: tuple[tuple[str, ...], ...]
+    refused: frozenset[int] = frozenset({401, 403})
+    """By any other status, and by 403 for some paths only, an account says that it may not do this."""
+
+
 class Resources(Struct, frozen=True, kw_only=True):
     """Everything the bridge believes about one TrackerRMS account: the table with its corrections."""
 
     exchange: Call
+    token: TokenKeys
     oauth_token: Call
     users_widget: Call
     resources: Mapping[ResourceName, Resource]
@@ -153,6 +164,10 @@ class Resources(Struct, frozen=True, kw_only=True):
     users_from: Via = "rest"
     updated_after_zone: Literal["tenant", "utc"] = "tenant"
     gone_statuses: frozenset[int] = frozenset({204, 404})
+    patience_seconds: float = 300.0
+    """The longest that one ``Retry-After`` is believed."""
+    throttled_statuses: frozenset[int] = frozenset({403, 429, 503})
+    """Answers that ask for patience where they come with a ``Retry-After``; 429 does without one too."""
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]

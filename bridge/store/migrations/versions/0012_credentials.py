@@ -1,0 +1,23 @@
+"""A token belongs to the credential it came from; a pause says why."""
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(_TOKENS)
+    op.execute(_BUDGETS)
+
+
+_TOKENS = """
+-- Keyed digests of the credential and the host that the JWT, and the refresh token, came from.
+ALTER TABLE tokens ADD COLUMN origin bytea, ADD COLUMN refresh_origin bytea;
+"""
+
+_BUDGETS = """
+ALTER TABLE budgets ADD COLUMN pause_reason text;
+"""
