@@ -195,7 +195,7 @@ class Client:
             repeatable=repeatable,
             generation="widget",
         )
-        return self._widget_reply(f"{call.method} {call.path}", answer, action)
+        return self._widget_reply(f"{call.method} {call.path}", answer, action, inner)
 
     async def request(
         self,
@@ -248,9 +248,11 @@ class Client:
         headers = {**request.headers, "Authorization": f"Bearer {bearer.reveal()}"}
         return await self._caller.send(msgspec.structs.replace(request, headers=headers))
 
-    def _widget_reply(self, name: str, answer: Answer, action: str | None = None) -> widget.Reply:
+    def _widget_reply(
+        self, name: str, answer: Answer, action: str | None = None, sent: Any = None
+    ) -> widget.Reply:
         try:
-            return widget.reply(name, answer, self.hosts.where, action)
+            return widget.reply(name, answer, self.hosts.where, action, sent)
         except NoCredentials:
             # Should it have been a token that ended early: the next call asks for another.
             self._auth.forget_access()

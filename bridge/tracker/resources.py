@@ -173,6 +173,12 @@ _CANDIDATE_WRITES: Writes = {
     "owner": _writes("guess", "rest:owner.id"),
 }
 
+_APPLICATION_WRITES: Writes = {
+    "stage": _writes("guess", "rest:opportunityResourceStatusId")
+    + _writes("seen", "column:opportunityresourcestatusid"),
+    "rejection_reason": _writes("guess", "rest:rejectionReason", "column:rejectionreason"),
+}
+
 _DOCUMENT: Fields = {
     "id": _reads("code", "row:documentId", "row:id"),
     "filename": _reads("code", "row:filename", "row:name"),
@@ -396,7 +402,7 @@ DEFAULT = Resources(
     actions={action.name: action for action in _ACTIONS},
     calls=_CALLS,
     document=_DOCUMENT,
-    writes={"candidate": _CANDIDATE_WRITES},
+    writes={"candidate": _CANDIDATE_WRITES, "application": _APPLICATION_WRITES},
     # Seen: an employer in free text has the id -1.
     beside={"currentClient.name": ("currentClient.id", -1)},
     maps=_MAPS,

@@ -156,7 +156,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     document: Fields
     """Of one element of a candidate's documents."""
     writes: Mapping[str, Writes]
-    """Entity (only ``candidate``) -> where each of its values is written."""
+    """Entity (``candidate``, ``application``) -> where each of its values is written."""
     beside: Mapping[str, tuple[str, int]]
     """A REST path -> another that must go with it, and its value."""
     maps: Maps
