@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import embedded, kafka, monitoring, sealing, supervisor
+from bridge import embedded, kafka, metrics, monitoring, sealing, supervisor
 from bridge.api.calls import Parts as ApiParts
 from bridge.api.stage import Api
 from bridge.capture.stage import Capture, Keys, followed, models_of
@@ -33,6 +33,7 @@ from bridge.store.database import Database
 from bridge.store.tokens import Vault
 from bridge.supervisor import Stage
 from bridge.tracker import resources as tracker_resources
+from bridge.tracker import sharing
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
 from bridge.tracker.shapes import Resource, ResourceName
@@ -206,6 +207,8 @@ async def run(
 
     ``config`` is grounded.
     """
+    for one, others in sharing.shared(config.integrations).items():
+        _log.warning("credential.shared", integration=one, shared_with=others, advice=sharing.ADVICE)
     async with opened(config) as installed, kafka.Producer(config.kafka) as producer:
         try:
             max_message_bytes = await make_topics(config)
@@ -247,6 +250,7 @@ def stages(
         made["relay"] = Relay(installed.db, producer, config.relay).run
     if "poller" in only:
         for integration in config.integrations:
+            metrics.begin(integration.id, resources(integration))
             made[f"poller:{integration.id}"] = _capture(installed, integration, max_message_bytes).run
     if "commands" in only and config.integrations:
         made["commands"] = _commands(installed, max_message_bytes).run

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 import msgspec
 import structlog
@@ -17,8 +17,9 @@ from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, deletions, outbox, overview, owed, tokens
+from bridge.store import budgets, deletions, outbox, overview, owed, parked, tokens
 from bridge.store.database import Database
+from bridge.tracker.shapes import ResourceName
 
 _log = structlog.get_logger(__name__)
 _ANSWER_SECONDS = 2.0
@@ -189,15 +190,32 @@ async def _of_integration(db: Database, integration: str) -> list[Sample]:
         found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
     held = sum(one.row_count for one in await deletions.waiting(db, integration))
     found.append(Sample(of=metrics.DELETIONS_HELD, value=held, labels=(integration,)))
+    found += await _account(db, integration)
     usage = await budgets.usage(db, integration)
     if usage is not None:
         left = max(0, usage.requests_per_minute - usage.used)
         found.append(Sample(of=metrics.BUDGET_USED, value=usage.used, labels=(integration,)))
         found.append(Sample(of=metrics.BUDGET_LEFT, value=left, labels=(integration,)))
-    expires = await tokens.expires_in(db, integration)
-    if expires is not None:
-        found.append(Sample(of=metrics.TOKEN_EXPIRES, value=expires, labels=(integration,)))
     return found
+
+
+async def _account(db: Database, integration: str) -> list[Sample]:
+    """Whether the account can be read. An account that never worked has each of these too."""
+    polls = (await overview.polls(db, integration)).values()
+    up = any(one.polled_at for one in polls) and not any(one.error for one in polls)
+    parked_now = await parked.counted(db, integration)
+    samples = [
+        (metrics.ACCOUNT_UP, float(up)),
+        (metrics.ACCOUNT_PAUSED, await budgets.paused_seconds(db, integration)),
+        (metrics.TOKEN_EXPIRES, await tokens.expires_in(db, integration) or 0.0),
+    ]
+    return [
+        *(Sample(of=reading, value=value, labels=(integration,)) for reading, value in samples),
+        *(
+            Sample(of=metrics.PARKED, value=parked_now.get(name, 0), labels=(integration, name))
+            for name in get_args(ResourceName)
+        ),
+    ]
 
 
 def holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[Sample]:
@@ -215,11 +233,17 @@ def holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[Samp
 
 
 async def trouble(db: Database, integration: str) -> str:
-    """``ok``, or which resources can't be read now, and why one of them can't. A row a resource."""
+    """``ok``, or which resources can't be read now, and why one of them can't. A row a resource.
+
+    An account that is left alone because it asked for that is in no trouble, but why it stands still is told.
+    """
     polls = await overview.polls(db, integration)
     why = {name: one.error or one.scan_error for name, one in sorted(polls.items())}
     names = [name for name, reason in why.items() if reason]
-    return f"in trouble: {', '.join(names)}: {why[names[0]]}" if names else "ok"
+    if names:
+        return f"in trouble: {', '.join(names)}: {why[names[0]]}"
+    usage = await budgets.usage(db, integration)
+    return f"paused: {usage.pause_reason}" if usage is not None and usage.pause_reason else "ok"
 
 
 def _told(state: str, reason: str) -> str:

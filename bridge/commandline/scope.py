@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from bridge import app
@@ -12,14 +13,17 @@ from bridge.app import Installation
 from bridge.capture.stage import models_of
 from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Fatal
-from bridge.tracker import probe, trial
+from bridge.store import budgets
+from bridge.tracker import probe, sharing, trial
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.probe import Verdict
 from bridge.tracker.shapes import Resource
 
-Kind = Literal["model", "deletions", "action", "cleanup", "fields", "time"]
+_log = structlog.get_logger(__name__)
+
+Kind = Literal["credentials", "model", "deletions", "action", "cleanup", "fields", "time"]
 Result = Literal["works", "refused", "not_found", "error", "warning"]
 # TrackerRMS's clock and ours may differ by a little, and a record may be saved while we look.
 _AHEAD = timedelta(minutes=2)
@@ -29,7 +33,8 @@ _PATIENCE = Patience(attempts=2, attempt_seconds=20, deadline_seconds=30)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One line: what was tried, what came of it and why. ``deletions``: whether they can be proved;
+    """One line: what was tried, what came of it and why. ``credentials``: whether they are exchanged, and
+    what stands in the way of that; ``deletions``: whether they can be proved;
     ``cleanup``: whether the trial candidate is gone again; ``fields``: our names that no record had a key
     for; ``time``: records dated in the future. ``trial_ids``: of the records that a trial wrote or used."""
 
@@ -42,7 +47,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def fails(self) -> bool:
-        """Whether a model that is on does not work, or the trial may have left something behind."""
+        """Whether the credential is not taken, a model that is on does not work, or the trial may have left
+        something behind."""
+        if self.kind == "credentials":
+            return self.result not in ("works", "warning")
         return self.kind in ("model", "cleanup") and self.result != "works"
 
 
@@ -54,6 +62,8 @@ async def findings(
     Nothing is written, unless ``write`` says to carry each action out on a trial candidate.
     """
     async with app.client(installed, integration, patience=_PATIENCE) as client:
+        async for finding in _credentials(installed, client, integration):
+            yield finding
         models: list[Finding] = []
         for resource in app.resources(integration).values():
             async for finding in _resource(client, integration, resource):
@@ -61,6 +71,29 @@ async def findings(
                 yield finding
         for finding in await _actions(client, integration, models, write):
             yield finding
+
+
+async def _credentials(
+    installed: Installation, client: Client, integration: IntegrationConfig
+) -> AsyncIterator[Finding]:
+    """Exchange the configured credential, whatever is stored: the token in use may be another's, or one that
+    outlives its credential."""
+    usage = await budgets.usage(installed.db, integration.id)
+    if usage is not None and usage.pause_reason:
+        _log.warning("check.waits", integration=integration.id, reason=usage.pause_reason)
+        waited = Verdict(name="patience", result="error", reason=f"it waited: {usage.pause_reason}")
+        yield _warning(integration, waited)
+    shared_with = sharing.shared(installed.config.integrations).get(integration.id)
+    if shared_with:
+        reason = f"the same as of {', '.join(shared_with)}: {sharing.ADVICE}"
+        yield _warning(integration, Verdict(name="shared", result="error", reason=reason))
+    verdict = await probe.judged("exchange", probe.exchange(client))
+    yield _finding(integration, "credentials", verdict.name, verdict)
+
+
+def _warning(integration: IntegrationConfig, verdict: Verdict) -> Finding:
+    finding = _finding(integration, "credentials", verdict.name, verdict)
+    return msgspec.structs.replace(finding, result="warning")
 
 
 async def _actions(

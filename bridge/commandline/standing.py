@@ -13,6 +13,7 @@ from bridge.store.deletions import Held
 from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
 from bridge.store.scans import Scan
+from bridge.tracker import sharing
 from bridge.tracker.shapes import Resource
 
 
@@ -66,6 +67,7 @@ class BudgetStanding(Struct, frozen=True, kw_only=True):
     used: int
     left: int
     paused_until: datetime | None
+    pause_reason: str | None
 
 
 class IntegrationStanding(Struct, frozen=True, kw_only=True):
@@ -78,6 +80,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     commands: Commands
     held_deletions: list[Held]
     parked_records: list[Parked] | None = None
+    shares_credential_with: tuple[str, ...] = ()
 
 
 class OutboxStanding(Struct, frozen=True, kw_only=True):
@@ -149,6 +152,7 @@ async def _integration(
         commands=await overview.commands(db, name),
         held_deletions=await deletions.waiting(db, name),
         parked_records=await parked.listed(db, name) if with_parked else None,
+        shares_credential_with=sharing.shared(installed.config.integrations).get(name, ()),
     )
 
 
@@ -202,4 +206,5 @@ async def _budget(installed: Installation, integration: IntegrationConfig) -> Bu
         used=used,
         left=max(0, limit - used),
         paused_until=None if usage is None else usage.paused_until,
+        pause_reason=None if usage is None else usage.pause_reason,
     )

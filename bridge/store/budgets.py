@@ -271,3 +271,13 @@ async def usage(db: Database, integration_id: str) -> Usage | None:
     if row is None:
         return None
     return Usage(**dict(row))
+
+
+async def paused_seconds(db: Database, integration_id: str) -> float:
+    """For how long nothing is granted yet; 0 where there is no pause."""
+    seconds: float | None = await db.fetchval(
+        "SELECT greatest(0, extract(epoch FROM paused_until - clock_timestamp()))::float8 FROM budgets "
+        "WHERE integration_id = $1 AND paused_until > '-infinity'",
+        integration_id,
+    )
+    return seconds or 0.0

@@ -240,9 +240,10 @@ class Client:
         patience = self.patience
         return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
 
-    async def exchange(self) -> None:
-        """Exchange the configured credential, even where a good JWT is stored. Raises ``AccountFault``."""
-        await self._auth.exchange(self._lane)
+    async def exchange(self) -> datetime | None:
+        """Exchange the configured credential, even where a good JWT is stored; return when the new one ends,
+        where anything tells. Raises ``AccountFault``, ``Unreadable``, ``Unreachable`` or ``Throttled``."""
+        return (await self._auth.exchange(self._lane)).expires_at
 
     async def _attempt(self, request: Request, bearer: Secret) -> Answer:
         headers = {**request.headers, "Authorization": f"Bearer {bearer.reveal()}"}

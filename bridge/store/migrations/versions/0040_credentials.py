@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0012"
+revision = "0040"
 down_revision = "0011"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,75 @@
+"""``bridge check`` tries the configured credential itself, whatever token is stored."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.simulator.remote import Remote
+from tests.flow.program import Ended, Program, account, integration
+
+
+@pytest.fixture
+async def remote() -> AsyncIterator[Remote]:
+    async with account() as made:
+        yield made
+
+
+@pytest.fixture
+def program(remote: Remote, store_url: str, tmp_path: Path) -> Program:
+    return Program(tmp_path, f'[store]\nurl = "{store_url}"\n' + integration(remote.url))
+
+
+def _credentials(ended: Ended) -> dict[str, tuple[str, str]]:
+    return {f["name"]: (f["result"], f["reason"]) for f in ended.json if f["kind"] == "credentials"}
+
+
+async def test_a_wrong_credential_fails_though_a_good_token_is_stored(program: Program) -> None:
+    ended = await program("check", "--json")
+    assert ended.code == 0
+    result, reason = _credentials(ended)["exchange"]
+    assert result == "works"
+    assert "gave a new token, until " in reason
+    config = (program.directory / "bridge.toml").read_text()
+    program.configure(config.replace('bearer_token = "', 'bearer_token = "dead'))
+    ended = await program("check", "--json")
+    result, reason = _credentials(ended)["exchange"]
+    assert (ended.code, result) == (1, "refused")
+    assert "does not accept the bearer token" in reason
+    assert {f["result"] for f in ended.json if f["kind"] == "model"} == {"refused"}
+    ended = await program("check")
+    assert "The configured credential is not exchanged for a token." in ended.out
+
+
+async def test_a_credential_that_ended_since_its_token_fails(program: Program, remote: Remote) -> None:
+    assert (await program("check", "--json")).code == 0
+    # The stored token is good still; only the next exchange will show it.
+    await remote.fault("/api/Auth/ExchangeToken", "status", status=401, times=None)
+    ended = await program("check", "--json")
+    assert (ended.code, _credentials(ended)["exchange"][0]) == (1, "refused")
+    assert {f["result"] for f in ended.json if f["kind"] == "model"} == {"works"}
+
+
+async def test_integrations_that_share_a_credential_are_told(program: Program, remote: Remote) -> None:
+    config = (program.directory / "bridge.toml").read_text()
+    program.configure(config + integration(remote.url).replace('id = "acme"', 'id = "twin"'))
+    ended = await program("check", "acme", "--json")
+    result, reason = _credentials(ended)["shared"]
+    assert (ended.code, result) == (0, "warning")
+    assert "the same as of twin" in reason
+    told = await program("status", COLUMNS="400")
+    assert "shares its credential with acme" in told.out
+    assert "shares its credential with twin" in told.out
+
+
+async def test_a_check_that_has_to_wait_says_why(program: Program, remote: Remote) -> None:
+    await remote.fault("/api/v1/", "status", status=429, retry_after=3, times=1)
+    ended = await program("check", "--json")
+    assert ended.code == 0
+    assert "patience" not in _credentials(ended)
+    patient = "[integrations.tracker]\npatience_seconds = 2\n"
+    program.configure((program.directory / "bridge.toml").read_text() + patient)
+    await remote.fault("/api/", "status", status=429, retry_after=120_000, times=None)
+    ended = await program("check", "--json")
+    assert ended.code == 1
+    assert "the bridge tries again" in _credentials(ended)["exchange"][1]
