@@ -52,7 +52,8 @@ async def test_a_credential_that_ended_since_its_token_fails(program: Program, r
 
 async def test_integrations_that_share_a_credential_are_told(program: Program, remote: Remote) -> None:
     config = (program.directory / "bridge.toml").read_text()
-    program.configure(config + integration(remote.url).replace('id = "acme"', 'id = "twin"'))
+    _, twin = integration(remote.url).replace('id = "acme"', 'id = "twin"').split("[[integrations]]")
+    program.configure(f"{config}\n[[integrations]]{twin}")
     ended = await program("check", "acme", "--json")
     result, reason = _credentials(ended)["shared"]
     assert (ended.code, result) == (0, "warning")
