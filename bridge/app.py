@@ -14,6 +14,7 @@ from msgspec import Struct
 from bridge import embedded, kafka, metrics, monitoring, sealing, supervisor
 from bridge.api.calls import Parts as ApiParts
 from bridge.api.stage import Api
+from bridge.capture.known_account import Known
 from bridge.capture.stage import Capture, Keys, followed, models_of
 from bridge.commands.stage import Commands, Parts
 from bridge.config import Config, IntegrationConfig, Secret
@@ -36,6 +37,7 @@ from bridge.tracker import resources as tracker_resources
 from bridge.tracker import sharing
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
+from bridge.tracker.normalise import Normaliser
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.webhooks.stage import Parts as WebhookParts
 from bridge.webhooks.stage import Webhooks
@@ -165,12 +167,16 @@ def client(
     lane: Lane = "poll",
 ) -> Client:
     """A TrackerRMS client within the integration's shared budget; to be used as a context manager."""
+    settings = tracker_resources.configure(integration.tracker, f"integrations.{integration.id}.tracker")
+    normaliser = Normaliser(integration.id, settings, integration.time_zone)
     return Client(
         integration,
         meter or budget(installed, integration),
         Vault(installed.db, installed.keys.sealer, integration.id),
+        settings=settings,
         patience=patience,
         lane=lane,
+        known=Known(installed.db, integration.id, installed.keys.hasher, normaliser),
     )
 
 

@@ -3,9 +3,10 @@
 ``bridge.store`` keeps both in PostgreSQL, ``bridge.tracker`` uses them; neither imports the other.
 """
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -62,3 +63,25 @@ class Budget(Protocol):
 
     async def pause(self, seconds: float, why: str) -> None:
         """Hold every process for that long, because TrackerRMS asked for patience; ``why`` is shown."""
+
+
+class Recognised(Struct, frozen=True, kw_only=True):
+    """Of a list's rows: how many have the id of a known record, and how many of those are that record;
+    ``stored``: how many are known at all, counting to ten."""
+
+    same_id: int
+    same: int
+    stored: int
+
+
+class KnownAccount(Protocol):
+    """What is known of the account that an integration was read from so far."""
+
+    async def is_confirmed(self, origin: bytes) -> bool:
+        """Whether a credential (see ``TokenVault.origin``) was seen to open that account."""
+
+    async def confirm(self, origin: bytes) -> None:
+        """Remember that it does."""
+
+    async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
+        """Compare a list's rows with the records that are known."""

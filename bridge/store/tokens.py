@@ -35,6 +35,28 @@ async def expires_in(db: Database, integration_id: str) -> float | None:
     return seconds
 
 
+async def is_confirmed(db: Database, integration_id: str, origin: bytes) -> bool:
+    """Whether a credential was the last that was seen to open this integration's account."""
+    return (
+        await db.fetchval(
+            "SELECT true FROM tokens WHERE integration_id = $1 AND confirmed_origin = $2",
+            integration_id,
+            origin,
+        )
+        is not None
+    )
+
+
+async def confirm(db: Database, integration_id: str, origin: bytes) -> None:
+    """Remember that it does."""
+    await db.execute(
+        "INSERT INTO tokens (integration_id, confirmed_origin) VALUES ($1, $2) "
+        "ON CONFLICT (integration_id) DO UPDATE SET confirmed_origin = excluded.confirmed_origin",
+        integration_id,
+        origin,
+    )
+
+
 class Vault:
     """Fulfils ``bridge.credentials.TokenVault`` over PostgreSQL, for one integration."""
 

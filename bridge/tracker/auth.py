@@ -31,7 +31,7 @@ SHORT_LIFE = timedelta(minutes=10)
 
 
 class Authenticator:
-    """Gives the JWT to use, and a newer one when that was refused."""
+    """Gives the JWT to use, and a newer one when that was refused. ``origin`` stands for the credential."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Authenticator:
         self._caller = caller
         self._clock = clock
         self._zone = zone
-        self._origin = _origin(config, settings, hosts, vault)
+        self.origin = _origin(config, settings, hosts, vault)
         self._known: Token | None = None
         self._turn = asyncio.Lock()
         self._access: Secret | None = None
@@ -127,7 +127,7 @@ class Authenticator:
     async def _stored(self) -> Token | None:
         """The stored token, if it came from the configured credential."""
         stored = await self._vault.load()
-        return stored if stored is not None and stored.origin == self._origin else None
+        return stored if stored is not None and stored.origin == self.origin else None
 
     async def _exchange_unless_done(self, generation: int, lane: Lane) -> Token:
         stored = await self._stored()
@@ -169,11 +169,11 @@ class Authenticator:
         # A JWT that seems to end within the hour (a clock that is off, a short life) would be exchanged
         # again before every call, and each exchange ends the JWT of every other process.
         ends = None if found.expires_at is None else max(found.expires_at, now + RENEW_BEFORE + SHORT_LIFE)
-        return Token(jwt=Secret(found.token), expires_at=ends, generation=generation, origin=self._origin)
+        return Token(jwt=Secret(found.token), expires_at=ends, generation=generation, origin=self.origin)
 
     async def _access_token(self, lane: Lane) -> Secret:
         """OAuth2: a refresh token -> an access token. A rotated refresh token is saved before all else."""
-        stored = await self._vault.load_refresh_token(self._origin)
+        stored = await self._vault.load_refresh_token(self.origin)
         configured = self._config.oauth_refresh_token
         candidates = [token for token in (stored, configured) if token is not None]
         for refresh in dict.fromkeys(candidates):
@@ -182,7 +182,7 @@ class Authenticator:
                 continue
             rotated = reply.get("refresh_token")
             if isinstance(rotated, str) and rotated and rotated != refresh.reveal():
-                await self._vault.save_refresh_token(Secret(rotated), self._origin)
+                await self._vault.save_refresh_token(Secret(rotated), self.origin)
             access = reply.get("access_token")
             if not isinstance(access, str) or not access:
                 raise Unreadable(f"POST {self._settings.oauth_token.path}: the answer has no access_token")

@@ -5,8 +5,10 @@ every process, 5xx and broken connections are tried again with a jittered back-o
 attempts or its deadline are used up.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -15,8 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Budget, Lane, TokenVault
-from bridge.tracker import hosts, local_time, pages, resources, values, widget
+from bridge.credentials import Budget, KnownAccount, Lane, TokenVault
+from bridge.tracker import account_guard, hosts, local_time, pages, resources, values, widget
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
 from bridge.tracker.calling import Caller, Request
@@ -58,7 +60,8 @@ class Client:
     """One integration's TrackerRMS. Use as ``async with Client(…) as client``.
 
     ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
-    budget's lane of every call that names none itself.
+    budget's lane of every call that names none itself. With ``known``, a credential is refused that opens
+    another account.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Client:
         clock: Callable[[], datetime] = utc_now,
         patience: Patience | None = None,
         lane: Lane = "poll",
+        known: KnownAccount | None = None,
     ) -> None:
         where = f"integrations.{config.id}.tracker"
         self.settings = resources.configure(config.tracker, where) if settings is None else settings
@@ -78,6 +82,11 @@ class Client:
         self.patience = patience or Patience()
         self.zone = ZoneInfo(config.time_zone)
         self._lane = lane
+        self._known = known
+        self._confirming = asyncio.Lock()
+        self._bare: Callable[[], Client] = partial(
+            Client, config, budget, vault, settings=self.settings, clock=clock, patience=patience, lane=lane
+        )
         self._credentials = widget.credentials(config)
         self._clock = clock
         self._wire = Wire(self.patience)
@@ -233,12 +242,31 @@ class Client:
             generation=generation,
             repeatable=repeatable,
         )
+        await self._confirm_account()
         if complete is not None:
             return await self._caller.send(request)
         if generation == "widget":
             return await self._attempt(request, await self._auth.widget_token(request.lane))
         patience = self.patience
         return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
+
+    async def _confirm_account(self) -> None:
+        """Raise ``AnotherAccount`` for a credential that was not used before and opens another account."""
+        async with self._confirming:
+            if self._known is None:
+                return
+            if self.settings.account_change == "refuse" and not await self._known.is_confirmed(
+                self._auth.origin
+            ):
+                async with self._bare() as bare:
+
+                    async def read(resource: ResourceName) -> list[dict[str, Any]]:
+                        state = bare.settings[resource].states[0]
+                        return [row.decode() for row in (await bare.pages(resource, state=state)).rows]
+
+                    await account_guard.check(self._known, read, self.hosts.where)
+            await self._known.confirm(self._auth.origin)
+            self._known = None
 
     async def exchange(self) -> datetime | None:
         """Exchange the configured credential, even where a good JWT is stored; return when the new one ends,

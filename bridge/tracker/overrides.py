@@ -5,6 +5,7 @@ job_code_prefix = "JOB-"            # job_code of a job without a reference: pre
 users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
 gone_statuses = [204, 404]          # answers to an id that does not exist
+account_change = "refuse"           # or "accept": a new credential that opens another account
 patience_seconds = 300              # the longest that one Retry-After is believed
 throttled_statuses = [403, 429, 503]  # answers that, with a Retry-After, ask for patience; 429 always does
 [integrations.tracker.token]        # the exchange's answer: where the token and its end are, first to last
@@ -81,6 +82,7 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "users_from": lambda value, key: _choice(value, get_args(Via), key),
         "updated_after_zone": lambda value, key: _choice(value, ("tenant", "utc"), key),
         "gone_statuses": _statuses,
+        "account_change": lambda value, key: _choice(value, ("refuse", "accept"), key),
         "patience_seconds": _seconds,
         "throttled_statuses": lambda value, key: _answers(value, key, range(400, 600), {429}),
     }

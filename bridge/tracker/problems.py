@@ -9,6 +9,7 @@
     │   └── NoRows         JSON, without the rows where the table says they are
     └── AccountFault       the account's settings need a person; shown, and tried again slowly
         ├── CredentialsRefused
+        │   └── AnotherAccount   accepted, and of another account than the records known
         └── WrongHost      another region's host, or none of TrackerRMS's
     Throttled              429, longer than a call may wait
     Permanent
@@ -56,6 +57,10 @@ class AccountFault(Transient):
 
 class CredentialsRefused(AccountFault):
     """TrackerRMS does not take the bearer token, the refresh token, or the JWT it just gave."""
+
+
+class AnotherAccount(CredentialsRefused):
+    """The credential opens another account than the one that the integration's records are from."""
 
 
 class NoCredentials(CredentialsRefused):

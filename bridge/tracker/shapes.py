@@ -164,6 +164,8 @@ class Resources(Struct, frozen=True, kw_only=True):
     users_from: Via = "rest"
     updated_after_zone: Literal["tenant", "utc"] = "tenant"
     gone_statuses: frozenset[int] = frozenset({204, 404})
+    account_change: Literal["refuse", "accept"] = "refuse"
+    """What becomes of a credential that opens another account than the records known are from."""
     patience_seconds: float = 300.0
     """The longest that one ``Retry-After`` is believed."""
     throttled_statuses: frozenset[int] = frozenset({403, 429, 503})

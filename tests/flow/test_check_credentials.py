@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from bridge.simulator.options import BEARER_TOKEN
 from bridge.simulator.remote import Remote
 from tests.flow.program import Ended, Program, account, integration
+from tests.waiting import until
+
+OTHER_TOKEN = "another-bearer-token"
+BEFORE = "2001-01-01T00:00:00"
 
 
 @pytest.fixture
 async def remote() -> AsyncIterator[Remote]:
-    async with account() as made:
+    async with account(bearer_tokens=(BEARER_TOKEN, OTHER_TOKEN)) as made:
         yield made
 
 
@@ -74,3 +79,41 @@ async def test_a_check_that_has_to_wait_says_why(program: Program, remote: Remot
     ended = await program("check", "--json")
     assert ended.code == 1
     assert "the bridge tries again" in _credentials(ended)["exchange"][1]
+
+
+async def test_a_credential_of_another_account_is_refused_though_it_is_valid(
+    program: Program, remote: Remote
+) -> None:
+    config = (program.directory / "bridge.toml").read_text()
+    async with program.running("run", "--only", "poller"):
+        await program.loaded()
+    # The same ids, and other records: another account at the same host.
+    for job in await remote.truth("job"):
+        await remote.change("update", "opportunity", int(job), opportunityName="x", creationDate=BEFORE)
+    for user in await remote.truth("user"):
+        await remote.change("update", "user", int(user), surname="Other", email=f"other{user}@example.org")
+    # Its own credential may see everything changed; that is no matter of credentials.
+    assert (await program("check", "--json")).code == 0
+    program.configure(config.replace(BEARER_TOKEN, OTHER_TOKEN))
+    ended = await program("check", "--json")
+    assert ended.code == 1
+    reasons = {f["reason"] for f in ended.json if f["kind"] == "model"}
+    assert all("opens another account" in reason for reason in reasons), reasons
+    async with program.running("run", "--only", "poller"):
+
+        async def told() -> bool:
+            return "opens another account" in (await program("status", COLUMNS="900")).out
+
+        await until(told, 30)
+    program.configure(
+        config.replace(BEARER_TOKEN, OTHER_TOKEN) + '[integrations.tracker]\naccount_change = "accept"\n'
+    )
+    assert (await program("check", "--json")).code == 0
+
+
+async def test_a_new_credential_of_the_same_account_is_taken(program: Program) -> None:
+    config = (program.directory / "bridge.toml").read_text()
+    async with program.running("run", "--only", "poller"):
+        await program.loaded()
+    program.configure(config.replace(BEARER_TOKEN, OTHER_TOKEN))
+    assert (await program("check", "--json")).code == 0

@@ -14,8 +14,10 @@ def upgrade() -> None:
 
 
 _TOKENS = """
--- Keyed digests of the credential and the host that the JWT, and the refresh token, came from.
-ALTER TABLE tokens ADD COLUMN origin bytea, ADD COLUMN refresh_origin bytea;
+-- Keyed digests of the credential and the host that the JWT, and the refresh token, came from; and of those
+-- that were last seen to open the account that the integration's records are from.
+ALTER TABLE tokens
+    ADD COLUMN origin bytea, ADD COLUMN refresh_origin bytea, ADD COLUMN confirmed_origin bytea;
 """
 
 _BUDGETS = """
