@@ -134,3 +134,32 @@ def test_a_field_without_a_prefix_is_read_by_id_first() -> None:
     n = normaliser(fields={"job": {"category": "sector"}})
     both = n.job(job_row(sector="row"), {"sector": "detail"}, "open")
     assert only(both, Model.JOB).category == "detail"
+
+
+@pytest.mark.parametrize(
+    ("tracker", "message"),
+    [
+        ({"token": {"key": "a"}}, "token.key: no such setting; known: expires, keys, refused"),
+        ({"token": {"keys": []}}, "token.keys: must be paths"),
+        ({"token": {"keys": ["a..b"]}}, "token.keys: must be paths"),
+        ({"token": {"keys": 5}}, "token.keys: must be text"),
+        ({"token": {"refused": [200]}}, "token.refused: must be a list of HTTP statuses from 300 to 499"),
+        ({"throttled_statuses": ["429"]}, "throttled_statuses: must be a list of HTTP statuses"),
+        ({"patience_seconds": 0}, "patience_seconds: must be a number of seconds from 1 to 86400"),
+        ({"patience_seconds": True}, "patience_seconds: must be a number"),
+        ({"account_change": "yes"}, "account_change: must be one of refuse, accept"),
+        ({"writes": {"application": {"note": []}}}, "writes.application.note: no such field"),
+    ],
+)
+def test_a_bad_correction_of_credentials_or_patience_names_its_key(tracker: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resources.configure(tracker)
+
+
+def test_what_always_counts_is_not_left_out() -> None:
+    configured = resources.configure(
+        {"token": {"refused": [], "keys": "data.t", "expires": []}, "throttled_statuses": []}
+    )
+    assert configured.token.refused == {401}
+    assert configured.token.keys == (("data", "t"),)
+    assert configured.throttled_statuses == {429}
