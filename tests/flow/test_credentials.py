@@ -190,3 +190,21 @@ async def test_a_page_in_place_of_a_writes_answer_does_not_send_it_again(acme: A
     async with rewriting(acme.url, lost) as url, acme.client(base_url=url) as client:
         answer = await client.request("PATCH", "/api/v1/Resource/101", data={"note": "x"})
         assert (answer.is_html, writes) == (True, 1)
+
+
+async def test_a_throttled_write_is_sent_again_only_where_it_was_not_carried_out(acme: Account) -> None:
+    writes = 0
+    status = 503
+
+    async def throttle(call: Call) -> web.Response:
+        nonlocal writes
+        if call.method != "PATCH":
+            return await call.forward()
+        writes += 1
+        return said({}, status, **{"Retry-After": "1"}) if writes == 1 else await call.forward()
+
+    async with rewriting(acme.url, throttle) as url, acme.client(base_url=url) as client:
+        for status, sent, answered in ((503, 1, (503,)), (403, 2, (200, 204)), (429, 2, (200, 204))):
+            writes = 0
+            answer = await client.request("PATCH", "/api/v1/Resource/101", data={"note": "x"})
+            assert (writes, answer.status in answered) == (sent, True), status
