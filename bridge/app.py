@@ -11,10 +11,11 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import embedded, kafka, monitoring, sealing, supervisor
+from bridge import embedded, kafka, metrics, monitoring, sealing, supervisor
 from bridge.api.calls import Parts as ApiParts
 from bridge.api.stage import Api
 from bridge.capture import first_contact
+from bridge.capture.known_account import Known
 from bridge.capture.stage import Capture, Keys, followed, models_of
 from bridge.commands.stage import Commands, Parts
 from bridge.config import Config, IntegrationConfig, Secret
@@ -34,8 +35,10 @@ from bridge.store.database import Database
 from bridge.store.tokens import Vault
 from bridge.supervisor import Stage
 from bridge.tracker import resources as tracker_resources
+from bridge.tracker import sharing
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
+from bridge.tracker.normalise import Normaliser
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.webhooks.stage import Parts as WebhookParts
 from bridge.webhooks.stage import Webhooks
@@ -166,13 +169,16 @@ async def client(
     lane: Lane = "poll",
 ) -> AsyncIterator[Client]:
     """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
+    settings = await first_contact.settings(installed.db, integration)
+    normaliser = Normaliser(integration.id, settings, integration.time_zone)
     made = Client(
         integration,
         meter or budget(installed, integration),
         Vault(installed.db, installed.keys.sealer, integration.id),
-        settings=await first_contact.settings(installed.db, integration),
+        settings=settings,
         patience=patience,
         lane=lane,
+        known=Known(installed.db, integration.id, installed.keys.hasher, normaliser),
     )
     # The poller sees for itself when the profile changes: what it has read depends on it.
     follows = first_contact.followed if lane == "command" else _as_it_is
@@ -217,6 +223,8 @@ async def run(
 
     ``config`` is grounded.
     """
+    for one, others in sharing.shared(config.integrations).items():
+        _log.warning("credential.shared", integration=one, shared_with=others, advice=sharing.ADVICE)
     async with opened(config) as installed, kafka.Producer(config.kafka) as producer:
         try:
             max_message_bytes = await make_topics(config)
@@ -258,6 +266,7 @@ def stages(
         made["relay"] = Relay(installed.db, producer, config.relay).run
     if "poller" in only:
         for integration in config.integrations:
+            metrics.begin(integration.id, resources(integration))
             made[f"poller:{integration.id}"] = _capture(installed, integration, max_message_bytes).run
     if "commands" in only and config.integrations:
         made["commands"] = _commands(installed, max_message_bytes).run

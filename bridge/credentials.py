@@ -3,10 +3,11 @@
 ``bridge.store`` keeps both in PostgreSQL, ``bridge.tracker`` uses them; neither imports the other.
 """
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -22,10 +23,13 @@ class Token(Struct, frozen=True, kw_only=True):
     """A JWT that TrackerRMS exchanged for the bearer token; one lives at a time per account."""
 
     jwt: Secret
-    expires_at: datetime
-    """When it ends, aware UTC."""
+    expires_at: datetime | None
+    """When it ends, aware UTC; ``None``: nothing tells, it is used until it is refused."""
     generation: int
     """Counts the exchanges: a process that was refused with generation n exchanges only if n is still it."""
+    origin: bytes
+    """Stands for the credential that it was exchanged for, see ``TokenVault.origin``: with another
+    credential, account or host it is of no use."""
 
 
 class TokenVault(Protocol):
@@ -35,8 +39,12 @@ class TokenVault(Protocol):
     while it waited), exchanges over the network, and saves before it leaves.
     """
 
+    def origin(self, *parts: str) -> bytes:
+        """16 bytes that stand for a credential and its host, keyed by the installation's key."""
+
     async def load(self) -> Token | None:
-        """The newest token, expired or not; ``None`` before the first exchange."""
+        """The newest token, expired or not, whatever credential it came from; ``None`` before the first
+        exchange."""
 
     def exchange_turn(self) -> AbstractAsyncContextManager[None]:
         """Wait until this process alone may exchange. ``LeaseLost`` on ``save`` if the turn ran out."""
@@ -44,10 +52,10 @@ class TokenVault(Protocol):
     async def save(self, token: Token) -> None:
         """Replace the token. ``generation`` must be greater than the stored one, or it is refused."""
 
-    async def load_refresh_token(self) -> Secret | None:
-        """The newest OAuth2 refresh token, where the provider rotates them; ``None``: use the configured."""
+    async def load_refresh_token(self, origin: bytes) -> Secret | None:
+        """The newest OAuth2 refresh token that came from ``origin``; ``None``: use the configured."""
 
-    async def save_refresh_token(self, secret: Secret) -> None:
+    async def save_refresh_token(self, secret: Secret, origin: bytes) -> None:
         """Replace the OAuth2 refresh token."""
 
 
@@ -57,5 +65,27 @@ class Budget(Protocol):
     async def acquire(self, lane: Lane) -> None:
         """Wait until one request may be sent; send it within a few seconds, or it is not covered."""
 
-    async def pause(self, seconds: float) -> None:
-        """Hold every process for that long: TrackerRMS answered 429 with ``Retry-After``."""
+    async def pause(self, seconds: float, why: str) -> None:
+        """Hold every process for that long, because TrackerRMS asked for patience; ``why`` is shown."""
+
+
+class Recognised(Struct, frozen=True, kw_only=True):
+    """Of a list's rows: how many have the id of a known record, and how many of those are that record;
+    ``stored``: how many are known at all, counting to ten."""
+
+    same_id: int
+    same: int
+    stored: int
+
+
+class KnownAccount(Protocol):
+    """What is known of the account that an integration was read from so far."""
+
+    async def is_confirmed(self, origin: bytes) -> bool:
+        """Whether a credential (see ``TokenVault.origin``) was seen to open that account."""
+
+    async def confirm(self, origin: bytes) -> None:
+        """Remember that it does."""
+
+    async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
+        """Compare a list's rows with the records that are known."""

@@ -42,6 +42,6 @@ class Meter:
         if count is not None:
             count.requests += 1
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float, why: str) -> None:
         """As the budget's own."""
-        await self._budget.pause(seconds)
+        await self._budget.pause(seconds, why)

@@ -112,6 +112,13 @@ for _type in INPUTS:
         COMMANDS.labels(_type, _outcome)
 
 
+def begin(integration: str, resources: Iterable[str]) -> None:
+    """Show an account's series from the start: one that was never read must be seen not to be read."""
+    for resource in resources:
+        POLL_SECONDS.labels(integration, resource)
+        count_rows(integration, resource, 0, 0)
+
+
 def count_rows(integration: str, resource: str, read: int, changed: int) -> None:
     """Some pages of a list were read: so many rows, and so many of them had changed."""
     RECORDS.labels(integration, resource, "changed").inc(changed)
@@ -154,6 +161,21 @@ BUDGET_USED = Reading(
 BUDGET_LEFT = Reading(
     name="bridge_budget_left_requests", meaning="Left of a minute's budget.", labels=("integration",)
 )
+ACCOUNT_UP = Reading(
+    name="bridge_account_up",
+    meaning="1 while every resource's last poll succeeded; 0 while one fails, or none has succeeded yet.",
+    labels=("integration",),
+)
+ACCOUNT_PAUSED = Reading(
+    name="bridge_account_paused_seconds",
+    meaning="Until the account is called again, after TrackerRMS asked for patience; 0 while it is called.",
+    labels=("integration",),
+)
+PARKED = Reading(
+    name="bridge_records_parked",
+    meaning="Records that could not be processed and wait to become readable; counts to 10,000.",
+    labels=("integration", "resource"),
+)
 HOLDS = Reading(
     name="bridge_holds",
     meaning="Holds that wait for a person, or were approved and are not done, by kind: `deletions`, "
@@ -194,8 +216,9 @@ LEASE_HOLDERS = Reading(
 )
 TOKEN_EXPIRES = Reading(
     name="bridge_token_expires_seconds",
-    meaning="Until TrackerRMS's JWT expires, which is exchanged anew an hour before; below 0 once it has. "
-    "Nothing tells when a bearer token or a refresh token does.",
+    meaning="Until TrackerRMS's JWT expires, which is exchanged anew an hour before; below 0 once it has, 0 "
+    "before the first exchange, `+Inf` where TrackerRMS does not say. Nothing tells when a bearer token or a "
+    "refresh token does.",
     labels=("integration",),
 )
 STORE = (
@@ -204,6 +227,9 @@ STORE = (
     SCAN_AGE,
     BUDGET_USED,
     BUDGET_LEFT,
+    ACCOUNT_UP,
+    ACCOUNT_PAUSED,
+    PARKED,
     HOLDS,
     UNLISTED,
     REMARKS,

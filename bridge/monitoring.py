@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 import msgspec
 import structlog
@@ -17,8 +17,9 @@ from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import Sample
-from bridge.store import budgets, gaps, holds, outbox, overview, owed, remarks, tokens, unlisted
+from bridge.store import budgets, gaps, holds, outbox, overview, owed, parked, remarks, tokens, unlisted
 from bridge.store.database import Database
+from bridge.tracker.shapes import ResourceName
 
 _log = structlog.get_logger(__name__)
 _ANSWER_SECONDS = 2.0
@@ -184,22 +185,22 @@ async def stored(db: Database, integrations: tuple[str, ...]) -> list[Sample]:
 
 async def _of_integration(db: Database, integration: str) -> list[Sample]:
     found: list[Sample] = []
-    proved = await overview.proved_at(db, integration)
-    for resource, at in proved.items():
+    for resource, at in (await overview.proved_at(db, integration)).items():
         age = (datetime.now(UTC) - at).total_seconds()
         found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
     # 0 of each kind, or a rule could not tell that nothing is held from nothing is known.
-    waiting = Counter({(integration, resource, kind): 0 for resource in proved for kind in holds.KINDS})
+    names = get_args(ResourceName)
+    waiting = Counter({(integration, name, kind): 0 for name in names for kind in holds.KINDS})
     waiting.update(
         (integration, one.resource, one.kind)
         for one in await holds.waiting(db, integration)
         if one.state != "discarded"
     )
     found += [Sample(of=metrics.HOLDS, value=count, labels=labels) for labels, count in waiting.items()]
-    hidden = dict.fromkeys(proved, 0) | await unlisted.counts(db, integration)
+    hidden = dict.fromkeys(names, 0) | await unlisted.counts(db, integration)
     found += [Sample(of=metrics.UNLISTED, value=n, labels=(integration, name)) for name, n in hidden.items()]
-    for resource in proved:
-        labels = (integration, resource, metrics.NOTHING)
+    for name in names:
+        labels = (integration, name, metrics.NOTHING)
         found += [Sample(of=of, value=0, labels=labels) for of in (metrics.REMARKS, metrics.GAPS)]
     for remark in await remarks.of(db, integration):
         labels = (integration, remark.resource, remark.code)
@@ -207,15 +208,32 @@ async def _of_integration(db: Database, integration: str) -> list[Sample]:
     for gap in await gaps.counts(db, integration):
         labels = (integration, gap.resource, gap.field)
         found.append(Sample(of=metrics.GAPS, value=gap.records, labels=labels))
+    found += await _account(db, integration)
     usage = await budgets.usage(db, integration)
     if usage is not None:
         left = max(0, usage.requests_per_minute - usage.used)
         found.append(Sample(of=metrics.BUDGET_USED, value=usage.used, labels=(integration,)))
         found.append(Sample(of=metrics.BUDGET_LEFT, value=left, labels=(integration,)))
-    expires = await tokens.expires_in(db, integration)
-    if expires is not None:
-        found.append(Sample(of=metrics.TOKEN_EXPIRES, value=expires, labels=(integration,)))
     return found
+
+
+async def _account(db: Database, integration: str) -> list[Sample]:
+    """Whether the account can be read. An account that never worked has each of these too."""
+    polls = (await overview.polls(db, integration)).values()
+    up = any(one.polled_at for one in polls) and not any(one.error for one in polls)
+    parked_now = await parked.counted(db, integration)
+    samples = [
+        (metrics.ACCOUNT_UP, float(up)),
+        (metrics.ACCOUNT_PAUSED, await budgets.paused_seconds(db, integration)),
+        (metrics.TOKEN_EXPIRES, await tokens.expires_in(db, integration) or 0.0),
+    ]
+    return [
+        *(Sample(of=reading, value=value, labels=(integration,)) for reading, value in samples),
+        *(
+            Sample(of=metrics.PARKED, value=parked_now.get(name, 0), labels=(integration, name))
+            for name in get_args(ResourceName)
+        ),
+    ]
 
 
 def holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[Sample]:
@@ -233,11 +251,17 @@ def holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[Samp
 
 
 async def trouble(db: Database, integration: str) -> str:
-    """``ok``, or which resources can't be read now, and why one of them can't. A row a resource."""
+    """``ok``, or which resources can't be read now, and why one of them can't. A row a resource.
+
+    An account that is left alone because it asked for that is in no trouble, but why it stands still is told.
+    """
     polls = await overview.polls(db, integration)
     why = {name: one.error or one.scan_error for name, one in sorted(polls.items())}
     names = [name for name, reason in why.items() if reason]
-    return f"in trouble: {', '.join(names)}: {why[names[0]]}" if names else "ok"
+    if names:
+        return f"in trouble: {', '.join(names)}: {why[names[0]]}"
+    usage = await budgets.usage(db, integration)
+    return f"paused: {usage.pause_reason}" if usage is not None and usage.pause_reason else "ok"
 
 
 def _told(state: str, reason: str) -> str:

@@ -1,10 +1,12 @@
 """When the other side asks to be left alone, and for how long. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE_SECONDS = 3600.0
+_NUMBER = re.compile(r"[0-9]{1,300}(\.[0-9]{0,300})?")
 
 
 def retry_after(
@@ -14,7 +16,7 @@ def retry_after(
     said = headers.get("Retry-After", "").strip()
     if not said:
         return None
-    if said.isdecimal() and len(said) < 10:
+    if _NUMBER.fullmatch(said):
         return min(float(said), longest_seconds)
     moment = http_date(said)
     if moment is None:

@@ -13,6 +13,7 @@ from bridge.errors import BUG, OK
 
 _COLOURS = {"works": "green", "warning": "yellow", "unknown": "dim"}
 _HEADINGS = {
+    "credentials": "Credentials",
     "model": "Models",
     "deletions": "Proof of deletion: how an id that does not exist is answered",
     "action": "Actions",
@@ -43,7 +44,9 @@ def check(
 
     Reads a few records, and writes nothing unless [bold]--write[/] is given. Warning: --write changes the
     real account for a moment; people who watch that job may see it, or get TrackerRMS's e-mails about it.
-    Ends with 1 when a model that is on does not work, or when the trial candidate could not be removed.
+    Exchanges the configured credential for a token, which replaces the stored one for every process.
+    Ends with 1 when that fails, when a model that is on does not work, or when the trial candidate could not
+    be removed.
     """
     found = session.configured(ctx, level="warning")
     chosen = session.chosen(found, integration)
@@ -77,6 +80,8 @@ def _show(integration: IntegrationConfig, findings: list[Finding], write: bool) 
         if chosen:
             how = _HOW[write] if heading == _HEADINGS["action"] else ""
             _show_some(out, heading + how, chosen)
+    if any(finding.fails and finding.kind == "credentials" for finding in findings):
+        out.print("\n[red]The configured credential is not exchanged for a token.[/]")
     failing = [finding.name for finding in findings if finding.fails and finding.kind == "model"]
     out.print(
         f"\n[red]{len(failing)} models do not work: {', '.join(failing)}[/]"

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from bridge import app
@@ -14,7 +15,8 @@ from bridge.capture.stage import models_of
 from bridge.commandline import unifying
 from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Fatal, Throttled
-from bridge.tracker import probe, profile, trial
+from bridge.store import budgets
+from bridge.tracker import probe, profile, sharing, trial
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.learning import Sample
@@ -25,7 +27,9 @@ from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.statuses import Statuses
 from contracts import profiles
 
-Kind = Literal["model", "deletions", "action", "cleanup", "profile", "time"]
+_log = structlog.get_logger(__name__)
+
+Kind = Literal["credentials", "model", "deletions", "action", "cleanup", "profile", "time"]
 Result = Literal["works", "refused", "not_found", "error", "warning", "unknown"]
 # TrackerRMS's clock and ours may differ by a little, and a record may be saved while we look.
 _AHEAD = timedelta(minutes=2)
@@ -35,7 +39,8 @@ _PATIENCE = Patience(attempts=2, attempt_seconds=20, deadline_seconds=30)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One line: what was tried, what came of it and why. ``deletions``: whether they can be proved;
+    """One line: what was tried, what came of it and why. ``credentials``: whether they are exchanged, and
+    what stands in the way of that; ``deletions``: whether they can be proved;
     ``cleanup``: whether the trial candidate is gone again; ``profile``: what was found out about an
     assumption; ``time``: records dated in the future.
     ``trial_ids``: of the records that a trial wrote or used."""
@@ -49,8 +54,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def fails(self) -> bool:
-        """Whether a model that is on does not work, a person must say how the account is to be read, or the
-        trial may have left something behind."""
+        """Whether the credential is not taken, a model that is on does not work, a person must say how the
+        account is to be read, or the trial may have left something behind."""
+        if self.kind == "credentials":
+            return self.result not in ("works", "warning")
         if self.kind == "profile":
             return self.result == "error"
         return self.kind in ("model", "cleanup") and self.result != "works"
@@ -64,6 +71,8 @@ async def findings(
     Nothing is written, unless ``write`` says to carry each action out on a trial candidate.
     """
     async with app.client(installed, integration, patience=_PATIENCE) as client:
+        async for finding in _credentials(installed, client, integration):
+            yield finding
         followed = app.resources(integration)
         failures: dict[ResourceName, BridgeError] = {}
         samples: Mapping[ResourceName, Sample] = {}
@@ -123,6 +132,29 @@ def _of_profile(integration: IntegrationConfig, found: profiles.Finding) -> Find
     return Finding(
         integration=integration.id, kind="profile", name=found.assumption, result=result, reason=reason
     )
+
+
+async def _credentials(
+    installed: Installation, client: Client, integration: IntegrationConfig
+) -> AsyncIterator[Finding]:
+    """Exchange the configured credential, whatever is stored: the token in use may be another's, or one that
+    outlives its credential."""
+    usage = await budgets.usage(installed.db, integration.id)
+    if usage is not None and usage.pause_reason:
+        _log.warning("check.waits", integration=integration.id, reason=usage.pause_reason)
+        waited = Verdict(name="patience", result="error", reason=f"it waited: {usage.pause_reason}")
+        yield _warning(integration, waited)
+    shared_with = sharing.shared(installed.config.integrations).get(integration.id)
+    if shared_with:
+        reason = f"the same as of {', '.join(shared_with)}: {sharing.ADVICE}"
+        yield _warning(integration, Verdict(name="shared", result="error", reason=reason))
+    verdict = await probe.judged("exchange", probe.exchange(client))
+    yield _finding(integration, "credentials", verdict.name, verdict)
+
+
+def _warning(integration: IntegrationConfig, verdict: Verdict) -> Finding:
+    finding = _finding(integration, "credentials", verdict.name, verdict)
+    return msgspec.structs.replace(finding, result="warning")
 
 
 async def _actions(

@@ -27,6 +27,7 @@ from bridge.store.overview import Commands, Polls
 from bridge.store.parked import Parked
 from bridge.store.remarks import Remark
 from bridge.store.scans import Scan
+from bridge.tracker import sharing
 from bridge.tracker.shapes import Resource
 from contracts.profiles import Finding
 
@@ -83,6 +84,7 @@ class BudgetStanding(Struct, frozen=True, kw_only=True):
     used: int
     left: int
     paused_until: datetime | None
+    pause_reason: str | None
 
 
 class IntegrationStanding(Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     remarks: list[Remark]
     gaps: list[GapCount]
     parked_records: list[Parked] | None = None
+    shares_credential_with: tuple[str, ...] = ()
 
 
 class OutboxStanding(Struct, frozen=True, kw_only=True):
@@ -177,6 +180,7 @@ async def _integration(
         remarks=await remarks.of(db, name),
         gaps=await gaps.counts(db, name),
         parked_records=await parked.listed(db, name) if with_parked else None,
+        shares_credential_with=sharing.shared(installed.config.integrations).get(name, ()),
     )
 
 
@@ -230,4 +234,5 @@ async def _budget(installed: Installation, integration: IntegrationConfig) -> Bu
         used=used,
         left=max(0, limit - used),
         paused_until=None if usage is None else usage.paused_until,
+        pause_reason=None if usage is None else usage.pause_reason,
     )

@@ -14,6 +14,7 @@ from bridge.app import Installation
 from bridge.commandline import screen, session, standing
 from bridge.commandline.standing import IntegrationStanding, ResourceStanding, Standing
 from bridge.store.holds import Hold
+from bridge.tracker import sharing
 
 _REFRESH_SECONDS = 1.0
 _BAR_WIDTH = 8
@@ -74,7 +75,7 @@ def rendered(now: Standing) -> RenderableType:
 def _headline(one: IntegrationStanding) -> Text:
     budget = one.budget
     poller = "[green]being read[/]" if one.poller else "[yellow]nobody reads it: start bridge run[/]"
-    paused = "  [yellow]paused: TrackerRMS asked for patience[/]" if budget.paused_until else ""
+    paused = f"  [yellow]paused until {budget.paused_until:%H:%M:%S} UTC[/]" if budget.paused_until else ""
     return Text.from_markup(
         f"[bold]{one.id}[/]  {poller}   requests in the last minute: {budget.used} of "
         f"{budget.requests_per_minute}, {budget.left} left{paused}"
@@ -139,6 +140,11 @@ def _state(resource: ResourceStanding) -> str:
 
 def _troubles(one: IntegrationStanding) -> list[RenderableType]:
     lines: list[str] = []
+    if one.budget.pause_reason:
+        lines.append(f"[yellow]{screen.escape(one.budget.pause_reason)}[/]")
+    if one.shares_credential_with:
+        shared = f"shares its credential with {', '.join(one.shares_credential_with)}: {sharing.ADVICE}"
+        lines.append(f"[yellow]{screen.escape(shared)}[/]")
     # Trouble with the account is trouble with each resource: said once.
     errors: dict[str, list[str]] = {}
     for resource in one.resources:

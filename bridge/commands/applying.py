@@ -182,7 +182,13 @@ class Application:
         what = "nothing was missing"
         if missing:
             # Setting values twice is setting them once: there is nothing to look for.
-            what = (await writing.update_candidate(self._client, candidate, missing)).said
+            written = await writing.update_candidate(self._client, candidate, missing)
+            what = written.said
+            warnings += [
+                f"TrackerRMS refused {name} ({said}); correct {writing.place_to_correct(name, 'candidate')}, "
+                "or set it to [] to leave the value out"
+                for name, said in written.refused.items()
+            ]
         await self._step_done(what, filled=True, warnings=tuple(warnings))
 
     # --- the application ---

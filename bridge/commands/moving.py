@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from bridge.commands.account import Account
 from bridge.commands.failures import Failed, input_invalid
 from bridge.commands.results import Done
@@ -36,14 +38,34 @@ async def reject(account: Account, data: Reject) -> tuple[str, Done]:
     async def write() -> Written:
         return await writing.reject(account.client, application, reason.remote_id, note)
 
-    found = await _set(account, application, reason.remote_id, write, doubtful=True, note=note)
-    warnings = list(_ignored(data.remote_fields))
-    if found is not None and data.note and (found.rejection_reason or "").strip() != note:
-        warnings.append(
-            "note: TrackerRMS did not keep it, and shows the reason's name; tracker.fields.application."
-            "rejection_reason says where it is read, bridge check --write tries it"
-        )
+    found, written = await _set(account, application, reason.remote_id, write, doubtful=True, note=note)
+    warnings = [*_ignored(data.remote_fields), *_about_note(account, data.note, note, found, written)]
     return application, Done(result={}, warnings=tuple(warnings))
+
+
+def _about_note(
+    account: Account,
+    given: str | None,
+    note: str,
+    found: ApplicationFound | None,
+    written: Written | None,
+) -> list[str]:
+    """What became of the reason to show, where it is not kept."""
+    key = writing.place_to_correct(writing.REASON)
+    if written is not None and writing.REASON in written.refused:
+        return [
+            "note: TrackerRMS refused it, and the application was rejected without "
+            f"({written.refused[writing.REASON]}); set {key} to where the reason is written, or to [] to "
+            "leave it out"
+        ]
+    if found is None or not given or (found.rejection_reason or "").strip() == note:
+        return []
+    if not writing.can_write_reason(account.client):
+        return [f"note: was not written, for {key} names no place by the call that rejects"]
+    return [
+        "note: TrackerRMS did not keep it, and shows the reason's name; tracker.fields.application."
+        f"rejection_reason says where it is read, {key} where it is written; bridge check --write tries both"
+    ]
 
 
 async def _set(
@@ -54,35 +76,56 @@ async def _set(
     *,
     doubtful: bool,
     note: str | None = None,
-) -> ApplicationFound | None:
+) -> tuple[ApplicationFound | None, Written | None]:
     """Write, and look where the answer leaves a doubt: it was lost, was a refusal, or may mean nothing.
 
     ``note``: the reason to show, which tells a rejection whose answer was lost from an earlier one.
     """
-    said = "the answer was lost"
     try:
-        said = (await write()).said
+        written = await write()
         if not doubtful:
-            return None
+            return None, written
     except (EffectUnknown, Unreadable, Refused) as error:
         found = await finding.application(account.client, application)
         if found is None:
             raise _no_application(application) from error
         if isinstance(error, Refused) and error.status < 500:
             raise
-        if found.stage != stage or (note is not None and (found.rejection_reason or "").strip() != note):
+        if found.stage == stage and (note is None or _shows(account, found, note)):
+            return found, None
+        if note is None or not isinstance(error, Refused):
             # It is known now: it did not happen. Or the note is not kept, then doing it again does no harm.
             raise Failed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
-        return found
+        written = await _one_by_one(account, application, stage, note, error)
     found = await finding.application(account.client, application)
     if found is None:
         raise _no_application(application)
     if found.stage != stage:
         raise Failed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
-            f"{said}, and application {application} is not read back at stage {stage}",
+            f"{written.said}, and application {application} is not read back at stage {stage}; correct "
+            f"{writing.place_to_correct('stage')}, or choose another call by integrations.tracker.actions",
         )
-    return found
+    return found, written
+
+
+async def _one_by_one(account: Account, application: str, stage: str, note: str, error: Refused) -> Written:
+    """Move, then write the note: a server that fails may do so because the note has no place there.
+
+    Both set values, so that doing it again does no harm.
+    """
+    if not (writing.can_repeat(account.client, "reject") and writing.can_write_reason(account.client)):
+        raise Failed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
+    moved = await writing.reject_without_reason(account.client, application, stage)
+    try:
+        noted = await writing.set_reason(account.client, application, note)
+    except Refused as refused:
+        return msgspec.structs.replace(moved, refused={writing.REASON: str(refused)})
+    return msgspec.structs.replace(noted, stored=moved.stored | noted.stored)
+
+
+def _shows(account: Account, found: ApplicationFound, note: str) -> bool:
+    return not writing.can_write_reason(account.client) or (found.rejection_reason or "").strip() == note
 
 
 def _no_application(application: str) -> Failed:

@@ -223,11 +223,11 @@ class Budget:
             if lane == "command":
                 self._commands_waiting -= 1
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float, why: str = "") -> None:
         """Hold every process for ``seconds`` (at most the life of a grant passes until all know it)."""
         for stock in self._lanes.values():
             stock.count = 0
-        await self._db.execute(_PAUSE, self._integration_id, self._terms.requests, seconds)
+        await self._db.execute(_PAUSE, self._integration_id, self._terms.requests, seconds, why)
 
     async def _refill(self, lane: Lane) -> float:
         """Ask the store once; returns how long to wait before the next time (0: there is stock now)."""
@@ -277,10 +277,12 @@ UPDATE budgets SET command_waits_until = clock_timestamp() + make_interval(secs 
 """
 
 _PAUSE = """
-INSERT INTO budgets AS budget (integration_id, requests_per_minute, paused_until)
-VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+INSERT INTO budgets AS budget (integration_id, requests_per_minute, paused_until, pause_reason)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3), $4)
 ON CONFLICT (integration_id) DO UPDATE
-   SET paused_until = greatest(budget.paused_until, excluded.paused_until)
+   SET paused_until = greatest(budget.paused_until, excluded.paused_until),
+       pause_reason = CASE WHEN excluded.paused_until > budget.paused_until THEN excluded.pause_reason
+                           ELSE budget.pause_reason END
 """
 
 
@@ -322,6 +324,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     """Requests granted in the last minute."""
     requests_per_minute: int
     paused_until: datetime | None
+    pause_reason: str | None
+    """What TrackerRMS asked for, in words; ``None`` while there is no pause."""
 
 
 async def usage(db: Database, integration_id: str) -> Usage | None:
@@ -330,6 +334,7 @@ async def usage(db: Database, integration_id: str) -> Usage | None:
         """
         SELECT requests_per_minute,
                CASE WHEN paused_until > clock_timestamp() THEN paused_until END AS paused_until,
+               CASE WHEN paused_until > clock_timestamp() THEN pause_reason END AS pause_reason,
                (SELECT coalesce(sum(granted), 0)::int FROM budget_grants AS granted
                  WHERE granted.integration_id = budgets.integration_id
                    AND usable_until > clock_timestamp() - interval '60 seconds') AS used
@@ -339,6 +344,14 @@ async def usage(db: Database, integration_id: str) -> Usage | None:
     )
     if row is None:
         return None
-    return Usage(
-        used=row["used"], requests_per_minute=row["requests_per_minute"], paused_until=row["paused_until"]
+    return Usage(**dict(row))
+
+
+async def paused_seconds(db: Database, integration_id: str) -> float:
+    """For how long nothing is granted yet; 0 where there is no pause."""
+    seconds: float | None = await db.fetchval(
+        "SELECT greatest(0, extract(epoch FROM paused_until - clock_timestamp()))::float8 FROM budgets "
+        "WHERE integration_id = $1 AND paused_until > '-infinity'",
+        integration_id,
     )
+    return seconds or 0.0

@@ -97,3 +97,14 @@ async def listed(db: Database, integration_id: str, limit: int = 1000) -> list[P
         limit,
     )
     return [Parked(**dict(r)) for r in rows]
+
+
+async def counted(db: Database, integration_id: str, most: int = 10_000) -> dict[str, int]:
+    """How many records of each resource are parked, counting to ``most`` by the primary key."""
+    rows = await db.fetch(
+        "SELECT resource, count(*) FROM "
+        "(SELECT resource FROM parked WHERE integration_id = $1 LIMIT $2) AS counted GROUP BY resource",
+        integration_id,
+        most,
+    )
+    return {r[0]: r[1] for r in rows}

@@ -81,6 +81,18 @@ async def count_live(tx: Tx, integration_id: str, model: Model) -> int:
     return int(await tx.fetchval(query, integration_id, str(model)))
 
 
+async def count_some(db: Database, integration_id: str, model: Model, most: int = 10) -> int:
+    """How many live entities of a model there are, counting to ``most``."""
+    count: int = await db.fetchval(
+        "SELECT count(*) FROM (SELECT FROM snapshots WHERE integration_id = $1 AND model = $2 "
+        "AND NOT deleted LIMIT $3) AS counted",
+        integration_id,
+        str(model),
+        most,
+    )
+    return count
+
+
 _UPSERT = f"""
 INSERT INTO snapshots (integration_id, {_COLUMNS})
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[],

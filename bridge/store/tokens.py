@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator
+from hashlib import blake2b
 
 from bridge import heartbeat
 from bridge.config import Secret
@@ -24,13 +25,36 @@ _LOOK_SECONDS = 0.1
 
 
 async def expires_in(db: Database, integration_id: str) -> float | None:
-    """Seconds until the JWT expires; ``None`` before the first exchange. One row by the primary key."""
+    """Seconds until the JWT expires, infinite where nothing tells; ``None`` before the first exchange."""
     seconds: float | None = await db.fetchval(
-        "SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 FROM tokens "
-        "WHERE integration_id = $1",
+        "SELECT extract(epoch FROM coalesce(expires_at - clock_timestamp(), interval '0'))::float8 "
+        "+ CASE WHEN expires_at IS NULL THEN 'infinity'::float8 ELSE 0 END FROM tokens "
+        "WHERE integration_id = $1 AND sealed_jwt IS NOT NULL",
         integration_id,
     )
     return seconds
+
+
+async def is_confirmed(db: Database, integration_id: str, origin: bytes) -> bool:
+    """Whether a credential was the last that was seen to open this integration's account."""
+    return (
+        await db.fetchval(
+            "SELECT true FROM tokens WHERE integration_id = $1 AND confirmed_origin = $2",
+            integration_id,
+            origin,
+        )
+        is not None
+    )
+
+
+async def confirm(db: Database, integration_id: str, origin: bytes) -> None:
+    """Remember that it does."""
+    await db.execute(
+        "INSERT INTO tokens (integration_id, confirmed_origin) VALUES ($1, $2) "
+        "ON CONFLICT (integration_id) DO UPDATE SET confirmed_origin = excluded.confirmed_origin",
+        integration_id,
+        origin,
+    )
 
 
 class Vault:
@@ -44,16 +68,29 @@ class Vault:
         self._turn = asyncio.Lock()
         self._lease: leases.Lease | None = None
 
+    def origin(self, *parts: str) -> bytes:
+        """16 bytes that stand for a credential and its host, keyed by the installation's key."""
+        digest = blake2b(key=self._sealer.subkey("the origin of tokens"), digest_size=16)
+        for part in (self._integration_id, *parts):
+            encoded = part.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        return digest.digest()
+
     async def load(self) -> Token | None:
         """The newest token, expired or not. Raises ``EnvironmentFault`` if sealed with another key."""
         row = await self._db.fetchrow(
-            "SELECT sealed_jwt, expires_at, generation FROM tokens WHERE integration_id = $1",
+            "SELECT sealed_jwt, expires_at, generation, origin FROM tokens WHERE integration_id = $1",
             self._integration_id,
         )
         if row is None or row["sealed_jwt"] is None:
             return None
-        jwt = self._open("jwt", row["sealed_jwt"])
-        return Token(jwt=jwt, expires_at=row["expires_at"], generation=row["generation"])
+        return Token(
+            jwt=self._open("jwt", row["sealed_jwt"]),
+            expires_at=row["expires_at"],
+            generation=row["generation"],
+            # Of a token that an earlier version stored, the origin is not known: it is nobody's.
+            origin=row["origin"] or b"",
+        )
 
     @contextlib.asynccontextmanager
     async def exchange_turn(self) -> AsyncIterator[None]:
@@ -73,12 +110,13 @@ class Vault:
             await self._assert_turn(tx)
             saved = await tx.fetchval(
                 """
-                INSERT INTO tokens AS stored (integration_id, sealed_jwt, expires_at, generation)
-                VALUES ($1, $2, $3, $4)
+                INSERT INTO tokens AS stored (integration_id, sealed_jwt, expires_at, generation, origin)
+                VALUES ($1, $2, $3, $4, $5)
                 ON CONFLICT (integration_id) DO UPDATE
                    SET sealed_jwt = excluded.sealed_jwt,
                        expires_at = excluded.expires_at,
-                       generation = excluded.generation
+                       generation = excluded.generation,
+                       origin = excluded.origin
                  WHERE stored.generation < excluded.generation
                 RETURNING true
                 """,
@@ -86,6 +124,7 @@ class Vault:
                 self._seal("jwt", token.jwt),
                 token.expires_at,
                 token.generation,
+                token.origin,
             )
             if not saved:
                 raise LeaseLost(
@@ -93,25 +132,29 @@ class Vault:
                     "came after a later one"
                 )
 
-    async def load_refresh_token(self) -> Secret | None:
-        """The newest refresh token; ``None`` when the provider never gave a new one."""
+    async def load_refresh_token(self, origin: bytes) -> Secret | None:
+        """The newest refresh token that came from ``origin``; ``None`` when the provider never gave one."""
         sealed = await self._db.fetchval(
-            "SELECT sealed_refresh_token FROM tokens WHERE integration_id = $1", self._integration_id
+            "SELECT sealed_refresh_token FROM tokens WHERE integration_id = $1 AND refresh_origin = $2",
+            self._integration_id,
+            origin,
         )
         return None if sealed is None else self._open("refresh token", sealed)
 
-    async def save_refresh_token(self, secret: Secret) -> None:
+    async def save_refresh_token(self, secret: Secret, origin: bytes) -> None:
         """Replace the refresh token; inside a turn, like ``save``."""
         async with self._db.transaction() as tx:
             await self._assert_turn(tx)
             await tx.execute(
                 """
-                INSERT INTO tokens (integration_id, sealed_refresh_token) VALUES ($1, $2)
+                INSERT INTO tokens (integration_id, sealed_refresh_token, refresh_origin) VALUES ($1, $2, $3)
                 ON CONFLICT (integration_id) DO UPDATE
-                   SET sealed_refresh_token = excluded.sealed_refresh_token
+                   SET sealed_refresh_token = excluded.sealed_refresh_token,
+                       refresh_origin = excluded.refresh_origin
                 """,
                 self._integration_id,
                 self._seal("refresh token", secret),
+                origin,
             )
 
     async def _acquire(self) -> leases.Lease:

@@ -1,14 +1,15 @@
 """One JWT per account, exchanged by one process at a time and shared through the vault.
 
 Exchanging again kills the JWT before it (observed), so whoever is refused first looks whether another
-process has exchanged already, and only then takes a turn. Source: the vendor's lesson on API access, and
-clients that share one JWT.
+process has exchanged already, and only then takes a turn. A stored JWT counts only for the credential and
+the host that it came from: with another credential it is exchanged at once. Source: the vendor's lesson on
+API access, and clients that share one JWT.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ import msgspec
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Lane, Token, TokenVault
 from bridge.errors import LeaseLost
-from bridge.tracker import pages
+from bridge.tracker import pages, token_answer
 from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation, Hosts
 from bridge.tracker.problems import BadJson, CredentialsRefused, Unreachable, Unreadable, WrongHost
@@ -25,14 +26,12 @@ from bridge.tracker.shapes import Call, Resources
 from bridge.tracker.wire import Answer, NameUnknown
 
 RENEW_BEFORE = timedelta(hours=1)
-ASSUMED_LIFE = timedelta(days=6)
-"""Of a JWT whose ``expiration`` is missing or unreadable: two clients state that it lives for 7 days."""
 _LONGEST_ACCESS_SECONDS = 24 * 3600
 SHORT_LIFE = timedelta(minutes=10)
 
 
 class Authenticator:
-    """Gives the JWT to use, and a newer one when that was refused."""
+    """Gives the JWT to use, and a newer one when that was refused. ``origin`` stands for the credential."""
 
     def __init__(
         self,
@@ -42,6 +41,7 @@ class Authenticator:
         vault: TokenVault,
         caller: Caller,
         clock: Callable[[], datetime],
+        zone: tzinfo,
     ) -> None:
         self._config = config
         self._settings = settings
@@ -49,6 +49,8 @@ class Authenticator:
         self._vault = vault
         self._caller = caller
         self._clock = clock
+        self._zone = zone
+        self.origin = _origin(config, settings, hosts, vault)
         self._known: Token | None = None
         self._turn = asyncio.Lock()
         self._access: Secret | None = None
@@ -57,7 +59,7 @@ class Authenticator:
     async def token(self, lane: Lane) -> Token:
         """A JWT that should still be good; exchanges when there is none or it ends within the hour."""
         if self._known is None:
-            self._known = await self._vault.load()
+            self._known = await self._stored()
         if self._known is not None and not self._ends_soon(self._known):
             return self._known
         return await self.renew(self._known, lane)
@@ -72,12 +74,28 @@ class Authenticator:
             # Callers of this process queue here; those after the first find its result.
             if self._known is not None and self._known.generation > generation:
                 return self._known
-            stored = await self._vault.load()
+            stored = await self._stored()
             if stored is None or stored.generation <= generation:
                 async with self._exchange_turn():
                     stored = await self._exchange_unless_done(generation, lane)
             self._known = stored
             return stored
+
+    async def newer(self, refused: Token) -> Token | None:
+        """A newer JWT than ``refused`` that is there already; never exchanges."""
+        if self._known is None or self._known.generation <= refused.generation:
+            stored = await self._stored()
+            self._known = stored or self._known
+        known = self._known
+        return known if known is not None and known.generation > refused.generation else None
+
+    async def exchange(self, lane: Lane) -> Token:
+        """A JWT for the configured credential, even where a good one is stored; the new one replaces it for
+        every process. Raises as ``renew`` does."""
+        async with self._turn, self._exchange_turn():
+            stored = await self._vault.load()
+            self._known = await self._exchanged(stored.generation if stored else 0, lane)
+            return self._known
 
     async def widget_token(self, lane: Lane) -> Secret:
         """What the widget API takes: an OAuth2 access token, which the vendor documents, else the bearer
@@ -104,20 +122,28 @@ class Authenticator:
             raise Unreachable("the turn to exchange the bearer token was lost; another has it") from error
 
     def _ends_soon(self, token: Token) -> bool:
-        return token.expires_at - self._clock() <= RENEW_BEFORE
+        return token.expires_at is not None and token.expires_at - self._clock() <= RENEW_BEFORE
+
+    async def _stored(self) -> Token | None:
+        """The stored token, if it came from the configured credential."""
+        stored = await self._vault.load()
+        return stored if stored is not None and stored.origin == self.origin else None
 
     async def _exchange_unless_done(self, generation: int, lane: Lane) -> Token:
-        stored = await self._vault.load()
+        stored = await self._stored()
         if stored is not None and stored.generation > generation:
             return stored
-        newest = max(generation, stored.generation if stored else 0)
+        newest = await self._vault.load()
+        return await self._exchanged(max(generation, newest.generation if newest else 0), lane)
+
+    async def _exchanged(self, newest: int, lane: Lane) -> Token:
         token = await self._exchange(newest + 1, lane)
         try:
             await self._vault.save(token)
         except LeaseLost:
             # The turn ran out while TrackerRMS was slow: whoever exchanged since has ended this JWT.
-            stored = await self._vault.load()
-            if stored is None or stored.generation <= generation:
+            stored = await self._stored()
+            if stored is None or stored.generation <= newest:
                 raise
             return stored
         return token
@@ -134,15 +160,20 @@ class Authenticator:
                 "Settings | API (generating ends the old one), set it as bearer_token, and "
                 f"{self._hosts.advice}"
             )
-        reply = self._object(call, answer)
-        jwt = reply.get("token")
-        if not isinstance(jwt, str) or not jwt:
-            raise Unreadable(f"{call.method} {call.path}: the answer has no token")
-        return Token(jwt=Secret(jwt), expires_at=self._expiry(reply.get("expiration")), generation=generation)
+        what = self._taken(call, answer)
+        now = self._clock()
+        try:
+            found = token_answer.read(answer.body, self._settings.token, now, self._zone)
+        except Unreadable as error:
+            raise type(error)(f"{what}: {error}") from None
+        # A JWT that seems to end within the hour (a clock that is off, a short life) would be exchanged
+        # again before every call, and each exchange ends the JWT of every other process.
+        ends = None if found.expires_at is None else max(found.expires_at, now + RENEW_BEFORE + SHORT_LIFE)
+        return Token(jwt=Secret(found.token), expires_at=ends, generation=generation, origin=self.origin)
 
     async def _access_token(self, lane: Lane) -> Secret:
         """OAuth2: a refresh token -> an access token. A rotated refresh token is saved before all else."""
-        stored = await self._vault.load_refresh_token()
+        stored = await self._vault.load_refresh_token(self.origin)
         configured = self._config.oauth_refresh_token
         candidates = [token for token in (stored, configured) if token is not None]
         for refresh in dict.fromkeys(candidates):
@@ -151,7 +182,7 @@ class Authenticator:
                 continue
             rotated = reply.get("refresh_token")
             if isinstance(rotated, str) and rotated and rotated != refresh.reveal():
-                await self._vault.save_refresh_token(Secret(rotated))
+                await self._vault.save_refresh_token(Secret(rotated), self.origin)
             access = reply.get("access_token")
             if not isinstance(access, str) or not access:
                 raise Unreadable(f"POST {self._settings.oauth_token.path}: the answer has no access_token")
@@ -200,13 +231,18 @@ class Authenticator:
         except NameUnknown as error:
             raise WrongHost(f"{error}; if the name is right, check this machine's DNS") from error
 
-    def _object(self, call: Call, answer: Answer) -> dict[str, Any]:
+    def _taken(self, call: Call, answer: Answer) -> str:
+        """The call in words, if it met TrackerRMS and was not refused."""
         what = f"{call.method} {call.path} at {self._hosts.where}"
         if answer.status == 404 or answer.is_html or 300 <= answer.status < 400:
             found = "a web page" if answer.is_html else str(answer.status)
             raise WrongHost(f"{what} answered {found}: no TrackerRMS API is there; {self._hosts.advice}")
         if answer.status not in (200, 201):
             raise Unreadable(f"{what} answered {answer.status}")
+        return what
+
+    def _object(self, call: Call, answer: Answer) -> dict[str, Any]:
+        what = self._taken(call, answer)
         try:
             reply = pages.decode(answer.utf8)
         except BadJson as error:
@@ -215,14 +251,14 @@ class Authenticator:
             raise Unreadable(f"{what}: the answer is no object")
         return reply
 
-    def _expiry(self, said: object) -> datetime:
-        now = self._clock()
-        try:
-            moment = datetime.fromisoformat(said) if isinstance(said, str) else now + ASSUMED_LIFE
-        except ValueError:
-            moment = now + ASSUMED_LIFE
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        # A JWT that seems to end within the hour (a clock that is off, a short life) would be exchanged
-        # again before every call, and each exchange ends the JWT of every other process.
-        return max(moment, now + RENEW_BEFORE + SHORT_LIFE)
+
+def _origin(config: IntegrationConfig, settings: Resources, hosts: Hosts, vault: TokenVault) -> bytes:
+    where = (hosts.rest, settings.exchange.path)
+    if config.bearer_token is not None:
+        return vault.origin("bearer_token", *where, config.bearer_token.reveal())
+    refresh = config.oauth_refresh_token
+    return vault.origin(
+        "oauth_refresh_token",
+        *(*where, hosts.widget, config.oauth_client_id),
+        refresh.reveal() if refresh else "",
+    )

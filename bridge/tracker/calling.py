@@ -5,14 +5,18 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 from bridge.credentials import Budget, Lane
 from bridge.errors import Throttled
-from bridge.retry import http_date, retry_after
+from bridge.retry import http_date
+from bridge.tracker import throttling
 from bridge.tracker.attempts import Patience
 from bridge.tracker.hosts import Generation, Hosts
 from bridge.tracker.problems import EffectUnknown, Unreachable
+from bridge.tracker.shapes import Resources
+from bridge.tracker.throttling import Pause
 from bridge.tracker.wire import Answer, NameUnknown, NotSent, Wire
 
 
@@ -46,7 +50,13 @@ class Caller:
     """
 
     def __init__(
-        self, wire: Wire, budget: Budget, hosts: Hosts, patience: Patience, clock: Callable[[], datetime]
+        self,
+        wire: Wire,
+        budget: Budget,
+        hosts: Hosts,
+        patience: Patience,
+        clock: Callable[[], datetime],
+        settings: Resources,
     ) -> None:
         self.clock_skew_seconds: float | None = None
         self._wire = wire
@@ -54,12 +64,13 @@ class Caller:
         self._hosts = hosts
         self._patience = patience
         self._clock = clock
+        self._settings = settings
 
     async def send(self, request: Request) -> Answer:
         """The first answer that is worth keeping; 401 and 4xx are the caller's to judge.
 
-        Raises ``Throttled`` (429 for longer than the deadline), ``Unreachable`` (no answer or 5xx to the
-        end) or ``EffectUnknown`` (a write whose answer was lost). A write's 5xx is returned.
+        Raises ``Throttled`` (asked for patience for longer than the deadline), ``Unreachable`` (no answer or
+        5xx to the end) or ``EffectUnknown`` (a write whose answer was lost). A write's 5xx is returned.
         """
         spent = 0.0
         for attempt in range(1, self._patience.attempts + 1):
@@ -67,18 +78,19 @@ class Caller:
             started = time.monotonic()
             outcome = await self._attempt(request)
             spent += time.monotonic() - started
-            pause = self._pause_after(outcome, request, attempt)
+            throttled = self._throttled(outcome, attempt)
+            if throttled is not None:
+                # Every process waits, this one too: inside the next acquire.
+                await self._budget.pause(throttled.seconds, f"{request.name} {throttled.why}")
+            pause = self._pause_after(outcome, request, attempt, throttled)
             if pause is None:
                 break
             spent += pause
-            if isinstance(outcome, Answer) and outcome.status == 429:
-                # Every process waits, this one too: inside the next acquire.
-                await self._budget.pause(pause)
             if spent > self._patience.deadline_seconds or attempt == self._patience.attempts:
                 break
-            if not (isinstance(outcome, Answer) and outcome.status == 429):
+            if throttled is None:
                 await asyncio.sleep(pause)
-        return self._conclude(outcome, request)
+        return self._conclude(outcome, request, throttled)
 
     async def _attempt(self, request: Request) -> Answer | Unreachable:
         url = self._hosts.url(request.generation, request.path)
@@ -93,12 +105,25 @@ class Caller:
             self.clock_skew_seconds = (moment - self._clock()).total_seconds()
         return answer
 
-    def _pause_after(self, outcome: Answer | Unreachable, request: Request, attempt: int) -> float | None:
+    def _throttled(self, outcome: Answer | Unreachable, attempt: int) -> Pause | None:
+        if not isinstance(outcome, Answer):
+            return None
+        pause = throttling.asked(
+            outcome,
+            self._settings,
+            self._clock(),
+            usual_seconds=self._patience.throttled_pause_seconds,
+            least_seconds=self._patience.pause(attempt),
+        )
+        return pause and msgspec.structs.replace(pause, why=f"answered {outcome.status}: {pause.why}")
+
+    def _pause_after(
+        self, outcome: Answer | Unreachable, request: Request, attempt: int, throttled: Pause | None
+    ) -> float | None:
         """Seconds to wait before trying again; ``None`` where trying again is of no use or does harm."""
         match outcome:
-            case Answer(status=429):
-                asked = retry_after(outcome.headers, self._clock())
-                return self._patience.throttled_pause_seconds if asked is None else asked
+            case Answer() if throttled is not None and _not_carried_out(outcome, request):
+                return throttled.seconds
             case Answer(status=status):
                 failed = (status >= 500 or status == 408) and status not in request.kept
                 return self._patience.pause(attempt) if failed and request.repeatable else None
@@ -107,12 +132,10 @@ class Caller:
             case _:
                 return self._patience.pause(attempt) if request.repeatable else None
 
-    def _conclude(self, outcome: Answer | Unreachable, request: Request) -> Answer:
+    def _conclude(self, outcome: Answer | Unreachable, request: Request, throttled: Pause | None) -> Answer:
         match outcome:
-            case Answer(status=429):
-                asked = retry_after(outcome.headers, self._clock())
-                seconds = self._patience.throttled_pause_seconds if asked is None else asked
-                raise Throttled(f"{request.name} at {self._hosts.where} answered 429", seconds)
+            case Answer() if throttled is not None and _not_carried_out(outcome, request):
+                raise Throttled(f"{request.name} at {self._hosts.where} {throttled.why}", throttled.seconds)
             case Answer(status=status) if status in request.kept:
                 return outcome
             case Answer(status=status) if (status >= 500 or status == 408) and request.repeatable:
@@ -129,3 +152,8 @@ class Caller:
                 raise EffectUnknown(str(outcome)) from outcome
             case _:
                 raise outcome
+
+
+def _not_carried_out(answer: Answer, request: Request) -> bool:
+    """Whether a throttled call may be sent again: a write's 5xx may come from behind its effect."""
+    return request.repeatable or answer.status < 500

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Budget, Lane, TokenVault
-from bridge.tracker import answers, hosts, local_time, pages, resources, status_shapes, widget
+from bridge.credentials import Budget, KnownAccount, Lane, TokenVault
+from bridge.tracker import account_guard, answers, hosts, local_time, pages, resources, status_shapes, widget
 from bridge.tracker.answers import Seen
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
@@ -26,7 +26,6 @@ from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
     BadJson,
-    CredentialsRefused,
     EmptyBody,
     NoContent,
     NoCredentials,
@@ -36,6 +35,7 @@ from bridge.tracker.problems import (
     Refused,
     Unreadable,
 )
+from bridge.tracker.renewing import Authorised
 from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, Call, Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
@@ -77,7 +77,8 @@ class Client:
 
     ``requests`` counts the calls made through it.
     ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
-    budget's lane of every call that names none itself.
+    budget's lane of every call that names none itself. With ``known``, a credential is refused that opens
+    another account.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Client:
         clock: Callable[[], datetime] = utc_now,
         patience: Patience | None = None,
         lane: Lane = "poll",
+        known: KnownAccount | None = None,
     ) -> None:
         where = f"integrations.{config.id}.tracker"
         self.settings = resources.configure(config.tracker, where) if settings is None else settings
@@ -98,11 +100,17 @@ class Client:
         self.zone = ZoneInfo(config.time_zone)
         self.requests = 0
         self._lane = lane
+        self._known = known
+        self._confirming = asyncio.Lock()
+        self._bare: Callable[[Resources], Client] = lambda now: Client(
+            config, budget, vault, settings=now, clock=clock, patience=patience, lane=lane
+        )
         self._credentials = widget.credentials(config)
         self._clock = clock
         self._wire = Wire(self.patience, self.settings.charset)
-        self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock)
-        self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock)
+        self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
+        self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
+        self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
         self._decoders = _decoders(self.settings)
 
     async def __aenter__(self) -> Self:
@@ -121,6 +129,7 @@ class Client:
         """Read by these settings from now on."""
         self.settings = settings
         self._decoders = _decoders(settings)
+        self._authorised.adopt(settings)
 
     @property
     def times(self) -> local_time.Clock:
@@ -308,7 +317,7 @@ class Client:
             repeatable=repeatable,
             generation="widget",
         )
-        return self._widget_reply(f"{call.method} {call.path}", answer, action)
+        return self._widget_reply(f"{call.method} {call.path}", answer, action, inner)
 
     async def request(
         self,
@@ -351,34 +360,46 @@ class Client:
             repeatable=repeatable,
             kept=kept,
         )
+        await self._confirm_account()
         if complete is not None:
             return await self._caller.send(request)
         if generation == "widget":
             return await self._attempt(request, await self._auth.widget_token(request.lane))
-        return await self._renewing(request)
+        patience = self.patience
+        return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
 
-    async def _renewing(self, request: Request) -> Answer:
-        token = await self._auth.token(request.lane)
-        for renewal in range(self.patience.renewals + 1):
-            answer = await self._attempt(request, token.jwt)
-            if answer.status != 401:
-                return answer
-            if renewal < self.patience.renewals:
-                await asyncio.sleep(self.patience.renewal_pause_seconds * renewal)
-                token = await self._auth.renew(token, request.lane)
-        raise CredentialsRefused(
-            f"{request.name} at {self.hosts.where} answered 401 to {self.patience.renewals + 1} JWTs in a "
-            "row: either this account may not make this call, or another program keeps exchanging the same "
-            "bearer token"
-        )
+    async def _confirm_account(self) -> None:
+        """Raise ``AnotherAccount`` for a credential that was not used before and opens another account."""
+        async with self._confirming:
+            if self._known is None:
+                return
+            if self.settings.account_change == "refuse" and not await self._known.is_confirmed(
+                self._auth.origin
+            ):
+                async with self._bare(self.settings) as bare:
+
+                    async def read(resource: ResourceName) -> list[dict[str, Any]]:
+                        state = bare.settings[resource].states[0]
+                        return [row.decode() for row in (await bare.pages(resource, state=state)).rows]
+
+                    await account_guard.check(self._known, read, self.hosts.where)
+            await self._known.confirm(self._auth.origin)
+            self._known = None
+
+    async def exchange(self) -> datetime | None:
+        """Exchange the configured credential, even where a good JWT is stored; return when the new one ends,
+        where anything tells. Raises ``AccountFault``, ``Unreadable``, ``Unreachable`` or ``Throttled``."""
+        return (await self._auth.exchange(self._lane)).expires_at
 
     async def _attempt(self, request: Request, bearer: Secret) -> Answer:
         headers = {**request.headers, "Authorization": f"Bearer {bearer.reveal()}"}
         return await self._caller.send(msgspec.structs.replace(request, headers=headers))
 
-    def _widget_reply(self, name: str, answer: Answer, action: str | None = None) -> widget.Reply:
+    def _widget_reply(
+        self, name: str, answer: Answer, action: str | None = None, sent: Any = None
+    ) -> widget.Reply:
         try:
-            return widget.reply(name, answer, self.hosts.where, action)
+            return widget.reply(name, answer, self.hosts.where, action, sent)
         except NoCredentials:
             # Should it have been a token that ended early: the next call asks for another.
             self._auth.forget_access()

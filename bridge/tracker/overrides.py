@@ -13,6 +13,13 @@ job_state_from = "record"           # or "list": where a job's list and its own 
 first_page = 0                      # or 1: the number of a list's first page
 page_number = "pageNumber"          # the request's key that names the page
 page_size = 10                      # rows of a full page
+account_change = "refuse"           # or "accept": a new credential that opens another account
+patience_seconds = 300              # the longest that one Retry-After is believed
+throttled_statuses = [403, 429, 503]  # answers that, with a Retry-After, ask for patience; 429 always does
+[integrations.tracker.token]        # the exchange's answer: where the token and its end are, first to last
+keys = ["token", "jwt", "data.token"]
+expires = ["expiration"]
+refused = [401, 403]                # how a JWT that ended early is answered; it is exchanged again then
 [integrations.tracker.states]       # the words that ask for the lists of jobs; "" = not asked for
 won = "filled"
 [integrations.tracker.paged]        # whether a list takes a page number, or answers with all rows at once
@@ -37,6 +44,8 @@ description = ["row:opportunityDescription", "detail:advertDetails.description"]
 jobs = ["publishViewCount"]
 [integrations.tracker.writes.candidate]   # every place a value is written to; [] = none
 phone = ["rest:contactDetails.mobilePhone", "create:cellphone", "column:mobilephone"]
+[integrations.tracker.writes.application]
+rejection_reason = []               # a rejection moves the stage and writes no reason
 [integrations.tracker.actions]      # create_candidate, move_stage, … = "rest" | "widget"; find_person = "off"
 [integrations.tracker.maps.job_status]
 "On Hold" = "DRAFT"
@@ -51,7 +60,7 @@ from typing import Any, get_args
 from msgspec import structs
 
 from bridge.errors import ConfigError
-from bridge.tracker import charsets
+from bridge.tracker import override_values as given
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
 from bridge.tracker.layouts import respell
@@ -64,7 +73,6 @@ from bridge.tracker.shapes import (
     Call,
     DeletedRule,
     Details,
-    Door,
     Fields,
     KeyCase,
     ListEnd,
@@ -73,11 +81,9 @@ from bridge.tracker.shapes import (
     Resource,
     ResourceName,
     Resources,
-    Source,
-    Sure,
+    TokenKeys,
     Via,
     Write,
-    is_absence_status,
     map_key,
 )
 from contracts.entities import UnifiedRoleType
@@ -101,6 +107,7 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "deleted": _deleted,
         "unwrap": _unwrap,
         "paths": _paths,
+        "token": _token,
         "rows": _rows,
         "fields": _fields,
         "details": _details,
@@ -113,17 +120,20 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "states": _states,
     }
     scalars: dict[str, Any] = {
-        "job_code_prefix": _text,
-        "users_from": lambda value, key: _choice(value, get_args(Via), key),
-        "updated_after_zone": lambda value, key: _choice(value, ("tenant", "utc"), key),
-        "date_format": lambda value, key: _choice(value, get_args(DateFormat), key),
-        "times": lambda value, key: _choice(value, get_args(Times), key),
-        "decimal_mark": lambda value, key: _choice(value, get_args(DecimalMark), key),
-        "charset": _charset,
-        "job_state_from": lambda value, key: _choice(value, ("auto", "list", "record"), key),
-        "first_page": _first_page,
-        "page_number": _text,
-        "page_size": _page_size,
+        "job_code_prefix": given.text,
+        "users_from": lambda value, key: given.choice(value, get_args(Via), key),
+        "updated_after_zone": lambda value, key: given.choice(value, ("tenant", "utc"), key),
+        "date_format": lambda value, key: given.choice(value, get_args(DateFormat), key),
+        "times": lambda value, key: given.choice(value, get_args(Times), key),
+        "decimal_mark": lambda value, key: given.choice(value, get_args(DecimalMark), key),
+        "charset": given.charset,
+        "job_state_from": lambda value, key: given.choice(value, ("auto", "list", "record"), key),
+        "first_page": given.first_page,
+        "page_number": given.text,
+        "page_size": given.page_size,
+        "account_change": lambda value, key: given.choice(value, ("refuse", "accept"), key),
+        "patience_seconds": given.seconds,
+        "throttled_statuses": lambda value, key: given.answers(value, key, range(400, 600), {429}),
     }
     settings = defaults
     for key, value in raw.items():
@@ -131,11 +141,11 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         if key in scalars:
             settings = structs.replace(settings, **{key: scalars[key](value, name)})
         elif key in tables:
-            settings = tables[key](settings, _table(value, name), name)
+            settings = tables[key](settings, given.table(value, name), name)
         elif key in _RENAMED:
             raise ConfigError(f"{name}: is {_RENAMED[key]} now")
         else:
-            raise _unknown(name, "setting", [*scalars, *tables])
+            raise given.unknown(name, "setting", [*scalars, *tables])
     return settings
 
 
@@ -147,7 +157,7 @@ def layered(
     The defaults alone are respelled in the account's ``key_case``: other keys are spelled as they are.
     """
     case = configured.get("key_case", learned.get("key_case", "camel"))
-    settings = respelled(defaults, _key_case(case, f"{where}.key_case"))
+    settings = respelled(defaults, given.key_case(case, f"{where}.key_case"))
     for layer, name in ((learned, f"{where} (learned)"), (configured, where)):
         settings = apply(settings, {key: value for key, value in layer.items() if key != "key_case"}, name)
     return settings
@@ -184,44 +194,6 @@ def _respelled_fields(fields: Fields, case: KeyCase) -> Fields:
     }
 
 
-def _key_case(value: Any, where: str) -> KeyCase:
-    found: KeyCase
-    for found in get_args(KeyCase):
-        if found == value:
-            return found
-    raise ConfigError(f"{where}: must be one of {', '.join(get_args(KeyCase))}")
-
-
-def parse_read(spelling: str, sure: Sure) -> Read:
-    """``row:a``, ``detail:a.b`` or ``a.b`` (either record, the by-id one first); ``ValueError`` otherwise."""
-    prefix, separator, dotted = spelling.partition(":")
-    source: Source = "any"
-    if not separator:
-        dotted = spelling
-    elif prefix == "row":
-        source = "row"
-    elif prefix == "detail":
-        source = "detail"
-    elif prefix != "any":
-        raise ValueError("a path starts with row: or detail:, or has no colon")
-    path = tuple(dotted.split("."))
-    if not all(path):
-        raise ValueError("a path is names with dots between them")
-    return Read(source=source, path=path, sure=sure)
-
-
-def parse_write(spelling: str, sure: Sure) -> Write:
-    """``rest:a.b``, ``create:key`` or ``column:name``; ``ValueError`` otherwise."""
-    prefix, _, dotted = spelling.partition(":")
-    path = tuple(dotted.split("."))
-    for door in get_args(Door):
-        if prefix == door:
-            if not all(path) or (door != "rest" and len(path) > 1):
-                raise ValueError("a place is a name; of rest:, names with dots between them")
-            return Write(door=door, path=path, sure=sure)
-    raise ValueError("a place starts with rest:, create: or column:")
-
-
 def _paths(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     known = ["exchange", "oauth_token", "users_widget", *settings.calls, *settings.resources]
     known += [f"{name}_by_id" for name, resource in settings.resources.items() if resource.by_id]
@@ -229,7 +201,7 @@ def _paths(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources
     known += [name for name, action in settings.actions.items() if action.rest]
     for key, value in raw.items():
         if key not in known:
-            raise _unknown(f"{where}.{key}", "path", known)
+            raise given.unknown(f"{where}.{key}", "path", known)
         settings = _with_path(settings, key, value, f"{where}.{key}")
     return settings
 
@@ -259,23 +231,39 @@ def _with_path(settings: Resources, key: str, value: Any, where: str) -> Resourc
 
 
 def _call(call: Call, value: Any, where: str) -> Call:
-    method, separator, path = _text(value, where).partition(" ")
+    method, separator, path = given.text(value, where).partition(" ")
     if not separator:
         method, path = call.method, method
     if method not in ("GET", "POST", "PUT", "PATCH", "DELETE") or not path.startswith("/"):
         raise ConfigError(f'{where}: must be "/path" or "METHOD /path"')
-    needed, given = set(_PLACEHOLDERS.findall(call.path)), set(_PLACEHOLDERS.findall(path))
-    if needed != given:
+    needed = set(_PLACEHOLDERS.findall(call.path))
+    if needed != set(_PLACEHOLDERS.findall(path)):
         spelled = ", ".join(f"{{{name}}}" for name in sorted(needed)) or "no {…}"
         raise ConfigError(f"{where}: must hold {spelled}")
     return structs.replace(call, method=method, path=path, sure="seen")
+
+
+def _token(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+    token = settings.token
+    for key, value in raw.items():
+        name = f"{where}.{key}"
+        if key == "refused":
+            token = structs.replace(token, refused=given.answers(value, name, range(300, 500), {401}))
+        elif key in ("keys", "expires"):
+            paths = tuple(tuple(text.split(".")) for text in given.texts(value, name))
+            if not all(all(path) for path in paths) or (key == "keys" and not paths):
+                raise ConfigError(f'{name}: must be paths such as "token" or "data.token"')
+            token = structs.replace(token, **{key: paths})
+        else:
+            raise given.unknown(name, "setting", list(TokenKeys.__struct_fields__))
+    return structs.replace(settings, token=token)
 
 
 def _rows(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         resource = _resource(settings, key, f"{where}.{key}", "list")
         settings = _with_resource(
-            settings, structs.replace(resource, rows=_text(value, f"{where}.{key}"), rows_sure="seen")
+            settings, structs.replace(resource, rows=given.text(value, f"{where}.{key}"), rows_sure="seen")
         )
     return settings
 
@@ -283,7 +271,7 @@ def _rows(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
 def _details(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         resource = _resource(settings, key, f"{where}.{key}", "list")
-        details = _choice(value, get_args(Details), f"{where}.{key}")
+        details = given.choice(value, get_args(Details), f"{where}.{key}")
         if details != "never" and resource.by_id is None:
             raise ConfigError(f"{where}.{key}: {key} can't be read by id, so it must be never")
         settings = _with_resource(settings, structs.replace(resource, details=details))
@@ -293,7 +281,7 @@ def _details(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
 def _volatile(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         resource = _resource(settings, key, f"{where}.{key}", "list")
-        names = frozenset(_texts(value, f"{where}.{key}"))
+        names = frozenset(given.texts(value, f"{where}.{key}"))
         settings = _with_resource(settings, structs.replace(resource, volatile=names))
     return settings
 
@@ -310,21 +298,9 @@ def _paged(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources
 def _list_end(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         resource = _resource(settings, key, f"{where}.{key}", "list")
-        end = _choice(value, get_args(ListEnd), f"{where}.{key}")
+        end = given.choice(value, get_args(ListEnd), f"{where}.{key}")
         settings = _with_resource(settings, structs.replace(resource, list_end=end))
     return settings
-
-
-def _first_page(value: Any, where: str) -> int:
-    if type(value) is not int or value not in (0, 1):
-        raise ConfigError(f"{where}: must be 0 or 1")
-    return value
-
-
-def _page_size(value: Any, where: str) -> int:
-    if type(value) is not int or value < 1:
-        raise ConfigError(f"{where}: must be a whole number from 1")
-    return value
 
 
 def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
@@ -334,7 +310,7 @@ def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         if entity == "document":
             settings = structs.replace(settings, document=_corrected(settings.document, value, key))
         elif entity not in by_entity:
-            raise _unknown(key, "entity", [*by_entity, "document"])
+            raise given.unknown(key, "entity", [*by_entity, "document"])
         else:
             resource = by_entity[entity]
             fields = _corrected(resource.fields, value, key)
@@ -347,11 +323,11 @@ def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
 
 def _corrected(fields: Fields, raw: Any, where: str) -> dict[str, tuple[Read, ...]]:
     corrected = dict(fields)
-    for field, spelled in _table(raw, where).items():
+    for field, spelled in given.table(raw, where).items():
         key = f"{where}.{field}"
         if field not in fields:
-            raise _unknown(key, "field", list(fields))
-        corrected[field] = tuple(_read(spelling, key) for spelling in _texts(spelled, key))
+            raise given.unknown(key, "field", list(fields))
+        corrected[field] = tuple(_read(spelling, key) for spelling in given.texts(spelled, key))
         if field == "id" and not corrected[field]:
             raise ConfigError(f"{key}: a record needs an id")
     return corrected
@@ -360,27 +336,27 @@ def _corrected(fields: Fields, raw: Any, where: str) -> dict[str, tuple[Read, ..
 def _writes(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for entity, value in raw.items():
         if entity not in settings.writes:
-            raise _unknown(f"{where}.{entity}", "entity", list(settings.writes))
+            raise given.unknown(f"{where}.{entity}", "entity", list(settings.writes))
         writes = dict(settings.writes[entity])
-        for field, spelled in _table(value, f"{where}.{entity}").items():
+        for field, spelled in given.table(value, f"{where}.{entity}").items():
             key = f"{where}.{entity}.{field}"
             if field not in writes:
-                raise _unknown(key, "field", list(writes))
-            writes[field] = tuple(_write(spelling, key) for spelling in _texts(spelled, key))
+                raise given.unknown(key, "field", list(writes))
+            writes[field] = tuple(_write(spelling, key) for spelling in given.texts(spelled, key))
         settings = structs.replace(settings, writes={**settings.writes, entity: writes})
     return settings
 
 
 def _write(spelling: str, where: str) -> Write:
     try:
-        return parse_write(spelling, "seen")
+        return given.parse_write(spelling, "seen")
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
 def _read(spelling: str, where: str) -> Read:
     try:
-        return parse_read(spelling, "seen")
+        return given.parse_read(spelling, "seen")
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
 
@@ -404,12 +380,14 @@ def _absence(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
     for key, value in raw.items():
         name = f"{where}.{key}"
         if key == "statuses":
-            absence = structs.replace(absence, statuses=_statuses(value, name))
+            absence = structs.replace(absence, statuses=given.statuses(value, name))
         elif key == "bodies":
-            kinds = frozenset(_choice(kind, get_args(BodyKind), name) for kind in _texts(value, name))
+            kinds = frozenset(
+                given.choice(kind, get_args(BodyKind), name) for kind in given.texts(value, name)
+            )
             absence = structs.replace(absence, bodies=kinds)
         else:
-            raise _unknown(name, "setting", ["statuses", "bodies"])
+            raise given.unknown(name, "setting", ["statuses", "bodies"])
     return structs.replace(settings, absence=absence)
 
 
@@ -417,7 +395,7 @@ def _deleted(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
     for key, value in raw.items():
         name = f"{where}.{key}"
         resource = _resource(settings, key, name, "list")
-        rules = tuple(_deleted_rule(spelling, name) for spelling in _texts(value, name))
+        rules = tuple(_deleted_rule(spelling, name) for spelling in given.texts(value, name))
         settings = _with_resource(settings, structs.replace(resource, deleted=rules))
     return settings
 
@@ -444,9 +422,9 @@ def _unwrap(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
 def _actions(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         if key not in settings.actions:
-            raise _unknown(f"{where}.{key}", "action", list(settings.actions))
+            raise given.unknown(f"{where}.{key}", "action", list(settings.actions))
         action = settings.actions[key]
-        via = _choice(value, action.choices, f"{where}.{key}")
+        via = given.choice(value, action.choices, f"{where}.{key}")
         settings = _with_action(settings, structs.replace(action, via=via))
     return settings
 
@@ -456,11 +434,11 @@ def _maps(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for name, value in raw.items():
         key = f"{where}.{name}"
         if name not in Maps.__struct_fields__:
-            raise _unknown(key, "map", list(Maps.__struct_fields__))
+            raise given.unknown(key, "map", list(Maps.__struct_fields__))
         merged = dict(getattr(maps, name))
-        for word, unified in _table(value, key).items():
-            spelled = _text(unified, f"{key}.{word}")
-            merged[map_key(word)] = _choice(spelled, _CLOSED.get(name, (spelled,)), f"{key}.{word}")
+        for word, unified in given.table(value, key).items():
+            spelled = given.text(unified, f"{key}.{word}")
+            merged[map_key(word)] = given.choice(spelled, _CLOSED.get(name, (spelled,)), f"{key}.{word}")
         maps = structs.replace(maps, **{name: merged})
     return structs.replace(settings, maps=maps)
 
@@ -469,7 +447,7 @@ def _states(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
     words = dict(settings.states)
     for state, word in raw.items():
         if state not in STATES:
-            raise _unknown(f"{where}.{state}", "state", list(STATES))
+            raise given.unknown(f"{where}.{state}", "state", list(STATES))
         if not isinstance(word, str):
             raise ConfigError(f'{where}.{state}: must be text; "" where it is not to be asked for')
         words[state] = word
@@ -478,13 +456,6 @@ def _states(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         raise ConfigError(f"{where}: at least one state must be asked for")
     jobs = structs.replace(settings["jobs"], states=tuple(asked))
     return structs.replace(_with_resource(settings, jobs), states=asked)
-
-
-def _charset(value: Any, where: str) -> str:
-    name = _text(value, where)
-    if not charsets.is_known(name):
-        raise ConfigError(f'{where}: no such charset; "utf-8", "windows-1252" and "iso-8859-1" are some')
-    return name
 
 
 def _with_resource(settings: Resources, resource: Resource) -> Resources:
@@ -499,47 +470,4 @@ def _resource(settings: Resources, key: str, where: str, what: str) -> Resource:
     for name in get_args(ResourceName):
         if name == key:
             return settings.resources[name]
-    raise _unknown(where, what, list(settings.resources))
-
-
-def _table(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: must be a table")
-    return value
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{where}: must be text that is not blank")
-    return value
-
-
-def _texts(value: Any, where: str) -> list[str]:
-    if isinstance(value, str):
-        return [_text(value, where)]
-    if not isinstance(value, list):
-        raise ConfigError(f"{where}: must be text, or a list of texts")
-    return [_text(item, where) for item in value]
-
-
-def _choice(value: Any, choices: tuple[str, ...], where: str) -> str:
-    if value not in choices:
-        raise ConfigError(f"{where}: must be one of {', '.join(choices)}")
-    return str(value)
-
-
-def _statuses(value: Any, where: str) -> frozenset[int]:
-    if (
-        not isinstance(value, list)
-        or not value
-        or not all(type(item) is int and is_absence_status(item) for item in value)
-    ):
-        raise ConfigError(
-            f"{where}: must be a list of HTTP statuses such as [204, 404]; 2xx is said in bodies, and 401, "
-            "408, 429 and 502 to 504 never tell that a record is not there"
-        )
-    return frozenset(value)
-
-
-def _unknown(where: str, what: str, known: list[str]) -> ConfigError:
-    return ConfigError(f"{where}: no such {what}; known: {', '.join(sorted(known))}")
+    raise given.unknown(where, what, list(settings.resources))

@@ -1,7 +1,7 @@
-"""A candidate's values, placed where the table says: REST's body, createResource's keys, columns. Pure.
+"""A record's values, placed where the table says: REST's body, createResource's keys, columns. Pure.
 
-Our names are those of ``writes.candidate``. A value that has no place by a way is left out of it; ``stored``
-says which were not.
+Our names are those of ``writes.candidate`` and ``writes.application``. A value that has no place by a way is
+left out of it; ``stored`` says which were not.
 """
 
 import math
@@ -27,13 +27,13 @@ class Placed(Struct, frozen=True, kw_only=True):
     stored: frozenset[str]
 
 
-def place(settings: Resources, door: Door, fields: Fields) -> Placed:
+def place(settings: Resources, door: Door, fields: Fields, entity: str = "candidate") -> Placed:
     """The values that have a place behind ``door``. Raises ``Refused`` for a name or value that makes no
     sense, which it does not show."""
     placed: dict[str, Any] = {}
     stored = set()
     for name, value in fields.items():
-        for write in _writes(settings, name):
+        for write in _writes(settings, entity, name):
             if write.door == door:
                 _put(placed, write.path, _value(name, value, door))
                 stored.add(name)
@@ -59,10 +59,10 @@ def record_id(what: str, value: str) -> int:
     return int(found)
 
 
-def _writes(settings: Resources, name: str) -> tuple[Write, ...]:
-    writes = settings.writes["candidate"]
+def _writes(settings: Resources, entity: str, name: str) -> tuple[Write, ...]:
+    writes = settings.writes[entity]
     if name not in writes:
-        raise Refused(f"candidate has no field {name!r}; known: {', '.join(writes)}", 400)
+        raise Refused(f"{entity} has no field {name!r}; known: {', '.join(writes)}", 400)
     return writes[name]
 
 
@@ -94,4 +94,5 @@ _CONVERSIONS: dict[str, Callable[[str | float], str | int | float]] = {
     "salary_amount": _amount,
     "country": _country,
     "owner": lambda value: record_id("owner", str(value)),
+    "stage": lambda value: record_id("stage", str(value)),
 }

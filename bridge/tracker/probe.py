@@ -42,6 +42,15 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """Names of our fields that no sampled record has a key for: their guess is likely wrong."""
 
 
+async def exchange(client: Client) -> Verdict:
+    """Exchange the configured credential, even where a good token is stored; the new one replaces it."""
+    ends = await client.exchange()
+    until = "nothing tells until when" if ends is None else f"until {ends:%Y-%m-%d %H:%M} UTC"
+    call = client.settings.exchange
+    reason = f"{call.method} {call.path} at {client.hosts.where} gave a new token, {until}"
+    return Verdict(name="exchange", result="works", reason=reason)
+
+
 async def resource(client: Client, name: ResourceName) -> Verdict:
     """Whether a resource can be listed and read by id; its models stand or fall with it."""
     return await judged(name, _read(client, name))

@@ -12,6 +12,7 @@
     │       └── OtherRecord   another one: the one asked for was merged into it, or answers are mixed up
     └── AccountFault       the account's settings need a person; shown, and tried again slowly
         ├── CredentialsRefused
+        │   └── AnotherAccount   accepted, and of another account than the records known
         └── WrongHost      another region's host, or none of TrackerRMS's
     Throttled              429, longer than a call may wait
     Permanent
@@ -79,6 +80,10 @@ class AccountFault(Transient):
 
 class CredentialsRefused(AccountFault):
     """TrackerRMS does not take the bearer token, the refresh token, or the JWT it just gave."""
+
+
+class AnotherAccount(CredentialsRefused):
+    """The credential opens another account than the one that the integration's records are from."""
 
 
 class NoCredentials(CredentialsRefused):

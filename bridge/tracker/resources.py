@@ -9,7 +9,7 @@ itself, not the JWT.
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.tracker import overrides
+from bridge.tracker import override_values, overrides
 from bridge.tracker.shapes import (
     STATES,
     Action,
@@ -20,6 +20,7 @@ from bridge.tracker.shapes import (
     Resource,
     Resources,
     Sure,
+    TokenKeys,
     Via,
     Write,
     Writes,
@@ -39,11 +40,11 @@ def configure(
 
 
 def _reads(sure: Sure, *spellings: str) -> tuple[Read, ...]:
-    return tuple(overrides.parse_read(spelling, sure) for spelling in spellings)
+    return tuple(override_values.parse_read(spelling, sure) for spelling in spellings)
 
 
 def _writes(sure: Sure, *spellings: str) -> tuple[Write, ...]:
-    return tuple(overrides.parse_write(spelling, sure) for spelling in spellings)
+    return tuple(override_values.parse_write(spelling, sure) for spelling in spellings)
 
 
 _USER: Fields = {
@@ -173,6 +174,12 @@ _CANDIDATE_WRITES: Writes = {
     "salary_text": _writes("code", "rest:desiredSalary", "column:desiredsalary"),
     "note": _writes("seen", "rest:note", "create:note") + _writes("code", "column:note"),
     "owner": _writes("guess", "rest:owner.id"),
+}
+
+_APPLICATION_WRITES: Writes = {
+    "stage": _writes("guess", "rest:opportunityResourceStatusId")
+    + _writes("seen", "column:opportunityresourcestatusid"),
+    "rejection_reason": _writes("guess", "rest:rejectionReason", "column:rejectionreason"),
 }
 
 _DOCUMENT: Fields = {
@@ -369,9 +376,22 @@ _MAPS = Maps(
     status_group={},
 )
 
+# Seen: token and expiration; the others are what such an answer is called elsewhere.
+_TOKEN = TokenKeys(
+    keys=(
+        *(("token",), ("jwt",), ("jwtToken",), ("accessToken",), ("authToken",)),
+        *((outer, inner) for outer in ("data", "result") for inner in ("token", "jwt", "accessToken")),
+    ),
+    expires=tuple(
+        (*outer, inner)
+        for outer in ((), ("data",), ("result",))
+        for inner in ("expiration", "expires", "expiresAt", "expiry", "expirationDate", "expiresIn")
+    ),
+)
 
 DEFAULT = Resources(
     exchange=Call(method="POST", path="/api/Auth/ExchangeToken", sure="seen"),
+    token=_TOKEN,
     oauth_token=Call(method="POST", path="/oAuth2/Token", sure="seen"),
     users_widget=Call(
         method="POST",
@@ -384,7 +404,7 @@ DEFAULT = Resources(
     calls=_CALLS,
     document=_DOCUMENT,
     owner=_OWNER,
-    writes={"candidate": _CANDIDATE_WRITES},
+    writes={"candidate": _CANDIDATE_WRITES, "application": _APPLICATION_WRITES},
     # Seen: an employer in free text has the id -1.
     beside={"currentClient.name": ("currentClient.id", -1)},
     maps=_MAPS,

@@ -179,10 +179,21 @@ class Maps(Struct, frozen=True, kw_only=True):
     """The tenant's name of a group of placement statuses -> the vendor's."""
 
 
+class TokenKeys(Struct, frozen=True, kw_only=True):
+    """Where an exchange's answer holds the token and its end, first to last, and which answers mean that a
+    JWT is good no longer. Names compare without case and underscores."""
+
+    keys: tuple[tuple[str, ...], ...]
+    expires: tuple[tuple[str, ...], ...]
+    refused: frozenset[int] = frozenset({401, 403})
+    """By any other status, and by 403 for some paths only, an account says that it may not do this."""
+
+
 class Resources(Struct, frozen=True, kw_only=True):
     """Everything the bridge believes about one TrackerRMS account: the table with its corrections."""
 
     exchange: Call
+    token: TokenKeys
     oauth_token: Call
     users_widget: Call
     resources: Mapping[ResourceName, Resource]
@@ -194,7 +205,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     owner: Fields
     """Of one element of a job's ``owners``."""
     writes: Mapping[str, Writes]
-    """Entity (only ``candidate``) -> where each of its values is written."""
+    """Entity (``candidate``, ``application``) -> where each of its values is written."""
     beside: Mapping[str, tuple[str, int]]
     """A REST path -> another that must go with it, and its value."""
     maps: Maps
@@ -217,6 +228,12 @@ class Resources(Struct, frozen=True, kw_only=True):
     """The request's key that names the page."""
     page_size: int = 10
     """How many rows a full page has, where the list itself does not show it."""
+    account_change: Literal["refuse", "accept"] = "refuse"
+    """What becomes of a credential that opens another account than the records known are from."""
+    patience_seconds: float = 300.0
+    """The longest that one ``Retry-After`` is believed."""
+    throttled_statuses: frozenset[int] = frozenset({403, 429, 503})
+    """Answers that ask for patience where they come with a ``Retry-After``; 429 does without one too."""
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]

@@ -8,17 +8,17 @@ vendor's for the widget API; those of REST are as sure as the table's calls.
 import base64
 import secrets
 from collections.abc import Awaitable, Mapping
-from datetime import timedelta
 
 import msgspec
 from msgspec import Struct
 
-from bridge.errors import Permanent, Throttled
-from bridge.tracker import finding, probe, writing
-from bridge.tracker.client import Client, Gone, utc_now
+from bridge.errors import Throttled
+from bridge.tracker import finding, probe, trial_records, writing
+from bridge.tracker.client import Client, Gone
 from bridge.tracker.finding import ApplicationFound, CandidateFound
 from bridge.tracker.probe import Verdict
 from bridge.tracker.problems import AccountFault, Refused, Unreadable
+from bridge.tracker.trial_records import NotTried
 from bridge.tracker.writing import Written
 
 FIRST_NAME, LAST_NAME = "Bridge", "Check"
@@ -36,9 +36,8 @@ _UPDATES: Mapping[str, str | float] = {
     "salary_text": NOTE,
     "source": FIRST_NAME,
 }
-_JOB_PAGES = 20
-_RECENT_PAGES = 3
-_RECENT = timedelta(minutes=10)
+WAIT_SECONDS = 20.0
+"""TrackerRMS's search may run behind by hours; a person waits for the answer."""
 
 
 class Tried(Struct, frozen=True, kw_only=True):
@@ -49,12 +48,13 @@ class Tried(Struct, frozen=True, kw_only=True):
     """``candidate``, ``job``, ``application``: as far as the trial came."""
 
 
-async def run(client: Client) -> Tried:
+async def run(client: Client, wait_seconds: float = WAIT_SECONDS) -> Tried:
     """Create a candidate, attach a document, add it to the newest open job, move and reject it, remove it.
 
+    ``wait_seconds``: how long the list of applications is looked at where no answer names the new one.
     The removal is tried whatever happened before. Raises what ends the process (``Fatal``), after that.
     """
-    trial = _Trial(client)
+    trial = _Trial(client, wait_seconds)
     try:
         await trial.write()
     finally:
@@ -63,8 +63,9 @@ async def run(client: Client) -> Tried:
 
 
 class _Trial:
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, wait_seconds: float) -> None:
         self._client = client
+        self._wait_seconds = wait_seconds
         self._mark = f"bridge-check-{secrets.token_hex(6)}"
         self._email = f"{self._mark}@example.com"
         self._lost = False
@@ -125,9 +126,14 @@ class _Trial:
         except (Refused, AccountFault, Throttled) as error:
             self._lost = isinstance(error, Refused) and error.status >= 500
             raise
-        self._answered = written.record_id
+        self._answered = written.record_id or await trial_records.made(
+            self._client, self._email, self._is_ours
+        )
         if self._answered is None:
-            raise Unreadable(f"{written.said}, without the new candidate's id")
+            raise Unreadable(
+                f"{written.said}, without the new candidate's id, and nothing finds it by its e-mail; choose "
+                "another call by actions.create_candidate or paths.create_candidate"
+            )
         ours = self._is_ours(await self._candidate(self._answered))
         self._lost = False
         if not ours:
@@ -146,18 +152,29 @@ class _Trial:
         found = (await self._candidate(candidate)).fields
         lost = sorted(name for name in written.stored if found[name] != wanted[name])
         if len(lost) == len(written.stored):
-            raise Unreadable(f"{written.said}, and no field of it is read back")
+            raise Unreadable(
+                f"{written.said}, and no field of it is read back; correct paths.update_candidate, or choose "
+                "another call by actions.update_candidate"
+            )
         said = f"{written.said}; read back on candidate {candidate}"
+        if written.refused:
+            first = next(iter(written.refused))
+            raise Refused(
+                f"{said}, but TrackerRMS refused {', '.join(written.refused)} ({written.refused[first]}); "
+                f"correct {writing.place_to_correct(first, 'candidate')} and the like, or set them to []",
+                400,
+            )
         missing = f", but {', '.join(lost)}; correct writes.candidate or fields.candidate" if lost else ""
         return said + missing
 
     async def _find_person(self) -> str:
         candidate = self._need("candidate")
         found = await finding.person_by_email(self._client, self._email)
+        off = 'set actions.find_person = "off" if it does not find people'
         if found is None:
-            raise Unreadable(f"nobody is found by the e-mail address of candidate {candidate}")
+            raise Unreadable(f"nobody is found by the e-mail address of candidate {candidate}; {off}")
         if found.remote_id not in (None, candidate):
-            raise Unreadable(f"candidate {candidate} is asked for, and {found.remote_id} is named")
+            raise Unreadable(f"candidate {candidate} is asked for, and {found.remote_id} is named; {off}")
         return f"candidate {candidate} found by e-mail" + (
             "" if found.remote_id else ", but the answer does not say which record it is"
         )
@@ -173,18 +190,25 @@ class _Trial:
         except (Refused, Unreadable) as error:
             return f"{written.said}; not read back: {error}"
         if _FILENAME not in [document.filename for document in held]:
-            raise Unreadable(f"{written.said}, and the candidate's documents do not name it")
+            raise Unreadable(
+                f"{written.said}, and the candidate's documents do not name it; correct "
+                "fields.document.filename, or choose another call by actions.attach_document"
+            )
         return f"{written.said}; named among candidate {candidate}'s documents"
 
     async def _add_to_job(self) -> str:
         candidate = self._need("candidate")
-        job, among = await self._newest_open_job()
+        job, among = await trial_records.newest_open_job(self._client)
         self.ids["job"] = job
         written = await writing.add_to_job(self._client, job, candidate)
-        application = await self._application_of(job, candidate, written)
+        application = await trial_records.application_of(
+            self._client, job, candidate, written.record_id, self._wait_seconds
+        )
         if application is None:
             raise Unreadable(
-                f"{written.said}, and no application of candidate {candidate} on job {job} is seen"
+                f"{written.said}, and no application of candidate {candidate} on job {job} is seen: either "
+                "the list of applications is late, then try again later, or none was made, then choose "
+                "another call by actions.add_to_job or paths.add_to_job"
             )
         self.ids["application"] = application
         return f"{written.said}; application {application} on job {job}, the newest of {among} open ones"
@@ -202,12 +226,22 @@ class _Trial:
         stage = await self._stage(declined=True, other_than=None)
         written = await writing.reject(self._client, application, stage, NOTE)
         found = await self._expect_stage(application, stage, written)
+        said = f"{written.said}; application {application} read back at stage {stage}"
+        key = writing.place_to_correct(writing.REASON)
+        if writing.REASON in written.refused:
+            raise Refused(
+                f"{said}, but TrackerRMS refused its note ({written.refused[writing.REASON]}); set {key} to "
+                "where it is written, or to [] to leave it out: rejections work without it",
+                400,
+            )
+        if not writing.can_write_reason(self._client):
+            return f"{said}; its note is not written, for {key} names no place by this call"
         if found.rejection_reason != NOTE:
             raise Unreadable(
                 f"{written.said} and rejected, but its note is not read back; correct "
-                "fields.application.rejection_reason"
+                f"fields.application.rejection_reason, or {key}"
             )
-        return f"{written.said}; application {application} read back at stage {stage} with its note"
+        return f"{said} with its note"
 
     async def _remove(self) -> str:
         candidate = self.ids["candidate"]
@@ -229,37 +263,12 @@ class _Trial:
 
     async def _find_lost(self) -> str:
         """The candidate whose creation was not answered readably: by the answer's id, or the newest rows."""
-        for candidate in [self._answered] if self._answered else await self._recent():
+        for candidate in [self._answered] if self._answered else await trial_records.recent(self._client):
             found = await finding.candidate(self._client, candidate)
             if found is not None and self._is_ours(found):
                 self.ids["candidate"] = candidate
                 return f"candidate {candidate} was made nonetheless"
         raise Unreadable("the list of candidates does not show it by now")
-
-    async def _recent(self) -> list[str]:
-        return await finding.recent_candidates(self._client, utc_now() - _RECENT, pages=_RECENT_PAGES)
-
-    async def _newest_open_job(self) -> tuple[str, int]:
-        """The open job with the highest id, and among how many; of a long list, its first pages."""
-        state = self._client.settings["jobs"].states[0]
-        found: list[str] = []
-        for number in range(1, _JOB_PAGES + 1):
-            page = await self._client.pages("jobs", state=state, number=number)
-            new = page.row_ids.difference(found)
-            found += new
-            if not page.has_next or not new:
-                break
-        if not found:
-            raise NotTried("there is no open job to add the candidate to")
-        return max(found, key=int), len(found)
-
-    async def _application_of(self, job: str, candidate: str, written: Written) -> str | None:
-        """The application that the answer names, when it is of this job and candidate."""
-        if written.record_id is None:
-            return None
-        found = await self._application(written.record_id)
-        same = (found.job, found.candidate) == (job, candidate)
-        return written.record_id if same else None
 
     async def _stage(self, *, declined: bool, other_than: str | None) -> str:
         """A placement status that rejects, or one in which an application goes on."""
@@ -267,12 +276,16 @@ class _Trial:
             if status.remote_id != other_than and status.outcome == ("DECLINED" if declined else "PENDING"):
                 return status.remote_id
         what = "that rejects" if declined else "to move to"
-        raise NotTried(f"no placement status {what} is in the list")
+        cure = "; maps.outcome says which reject (DECLINED)" if declined else ""
+        raise NotTried(f"no placement status {what} is in the list{cure}")
 
     async def _expect_stage(self, application: str, stage: str, written: Written) -> ApplicationFound:
         found = await self._application(application)
         if found.stage != stage:
-            raise Unreadable(f"{written.said}, and the application is not read back at stage {stage}")
+            raise Unreadable(
+                f"{written.said}, and the application is not read back at stage {stage}; correct "
+                f"{writing.place_to_correct('stage')} or fields.application.stage_id"
+            )
         return found
 
     async def _application(self, application: str) -> ApplicationFound:
@@ -294,7 +307,3 @@ class _Trial:
         if name not in self.ids:
             raise NotTried(f"not tried: there is no trial {name}")
         return self.ids[name]
-
-
-class NotTried(Permanent):
-    """An action that needs what is not there."""

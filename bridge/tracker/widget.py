@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.tracker import answers, pages
+from bridge.tracker import answers, pages, server_words
 from bridge.tracker.problems import AlreadyThere, BadJson, NoCredentials, Refused, Unreadable
 from bridge.tracker.wire import Answer
 
@@ -59,21 +59,21 @@ def with_credentials(data: Any, given: Credentials) -> Any | None:
     return {**data, _OUTER: {name: {**inner, "credentials": shown} for name, inner in outer.items()}}
 
 
-def reply(name: str, answer: Answer, where: str, action: str | None = None) -> Reply:
+def reply(name: str, answer: Answer, where: str, action: str | None = None, sent: Any = None) -> Reply:
     """What a call was answered, once it was taken.
 
-    ``name`` is the call, ``where`` the host, ``action`` what else could carry it out by REST. Raises
-    ``NoCredentials``, ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more where the effect is not
-    known) or ``Unreadable`` (nor is it then).
+    ``name`` is the call, ``where`` the host, ``action`` what else could carry it out by REST, ``sent`` what
+    the call carried. Raises ``NoCredentials``, ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more
+    where the effect is not known) or ``Unreadable`` (nor is it then).
     """
     said = f"{name} {answers.described(answer)}"
     if answer.status == 401:
         raise NoCredentials(_advice(said, where, action))
     if answer.status not in _DONE:
-        raise Refused(said, answer.status)
+        raise Refused(said + server_words.of(answer, sent), answer.status)
     fields = _object(said, answer)
-    status = fields.get("status")
-    if not isinstance(status, int) or isinstance(status, bool):
+    status = _status(fields)
+    if status is None:
         raise Unreadable(f"{said}, without a status in its body")
     said = f"{name} answered status {status}"
     if status in _NO_USER:
@@ -81,8 +81,15 @@ def reply(name: str, answer: Answer, where: str, action: str | None = None) -> R
     if status == _EXISTS:
         raise AlreadyThere(f"{said}: a record that is there already")
     if status != 0:
-        raise Refused(said, 400)
+        raise Refused(said + server_words.of(answer, sent), 400)
     return Reply(said=said, fields=fields)
+
+
+def _status(fields: Mapping[str, Any]) -> int | None:
+    status = next((value for key, value in fields.items() if key.casefold() == "status"), None)
+    if isinstance(status, str) and status.strip().isdecimal():
+        return int(status)
+    return status if isinstance(status, int) and not isinstance(status, bool) else None
 
 
 def _advice(said: str, where: str, action: str | None) -> str:

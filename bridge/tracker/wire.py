@@ -14,6 +14,8 @@ from bridge.tracker.problems import TooLarge, Unreachable
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_BYTES = 1 << 16
+_MARK = b"\xef\xbb\xbf"
+_PAGE = (b"<!doctype", b"<html")
 
 
 class NotSent(Unreachable):
@@ -42,8 +44,9 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def is_html(self) -> bool:
-        """Whether a web page came instead of an API's answer."""
-        return "html" in self.headers.get("Content-Type", "").lower()
+        """Whether a web page came instead of an API's answer, whatever it is declared as."""
+        begins = self.body[:64].removeprefix(_MARK).lstrip()[:9].lower()
+        return "html" in self.headers.get("Content-Type", "").lower() or begins.startswith(_PAGE)
 
 
 class Wire:

@@ -5,33 +5,44 @@ caller's to find out by ``bridge.tracker.finding``, after ``EffectUnknown`` (the
 ``Unreadable`` (it says nothing), ``Refused`` with a status of 500 or more, and REST's 204, which may mean
 that there is no such record. After any other error nothing was written, but by ``update_candidate``, whose
 first call of two may have been.
+
+Some places that values are written to are guesses. Where TrackerRMS refuses a write that sets values, and so
+may be sent twice, ``update_candidate`` and ``reject`` write what they can without the place that is refused,
+and say which that was (``Written.refused``).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from bridge.tracker import answers, pages, placing
+from bridge.tracker import answers, placing, server_words, write_answer
 from bridge.tracker.client import Client
-from bridge.tracker.placing import Fields, Placed
-from bridge.tracker.problems import AlreadyThere, BadJson, Refused, Unreadable
-from bridge.tracker.shapes import Action, Call
-from bridge.tracker.wire import Answer
+from bridge.tracker.placing import Fields
+from bridge.tracker.problems import AlreadyThere, Refused
+from bridge.tracker.shapes import Action, Call, Door
 
 _DONE = (200, 201, 202, 204)
-_STAGE = "opportunityResourceStatusId"
-_REASON = "rejectionReason"
+# A place that is not there is answered so; 401, 403, 404 and 405 are about the call, 5xx about nothing known.
+_INVALID = (400, 422)
+
+REASON = "rejection_reason"
 
 __all__ = [
+    "REASON",
     "Fields",
     "Written",
     "add_to_job",
     "attach_document",
     "can_repeat",
+    "can_write_reason",
     "create_candidate",
     "move_stage",
+    "place_to_correct",
     "reject",
+    "reject_without_reason",
+    "set_reason",
     "update_candidate",
 ]
 
@@ -43,6 +54,8 @@ class Written(Struct, frozen=True, kw_only=True):
     said: str
     record_id: str | None
     stored: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = {}
+    """Our names of what TrackerRMS refused to write, and what it said; all else was written."""
 
 
 def can_repeat(client: Client, action: str) -> bool:
@@ -63,37 +76,74 @@ async def create_candidate(client: Client, fields: Fields) -> Written:
         inner = {"instructions": {"overwriteresource": False}, "resource": placed.values}
         return await _by_widget(client, action, inner, placed.stored)
     placed = placing.place(client.settings, "rest", fields)
-    return await _by_rest(client, action.rest, placed.values, placed.stored)
+    ids = ("id", "recordid", "resourceid")
+    return await _by_rest(client, action.rest, placed.values, placed.stored, ids=ids)
 
 
 async def update_candidate(client: Client, candidate: str, fields: Fields) -> Written:
     """Set the given fields of a candidate and no others.
 
     By one call where all have a place there, by two where some have one only in the other API; without a
-    place for any, nothing is sent.
+    place for any, nothing is sent. Where a call is refused, each of its fields is tried for itself.
     """
     action = client.settings.actions["update_candidate"]
-    number = placing.record_id("candidate", candidate)
-    columns = placing.place(client.settings, "column", fields)
-    body = placing.place(client.settings, "rest", fields)
+    placing.record_id("candidate", candidate)
+    columns = placing.place(client.settings, "column", fields).stored
+    body = placing.place(client.settings, "rest", fields).stored
     if action.via == "widget":
-        body = placing.place(client.settings, "rest", _without(fields, columns))
+        body -= columns
     else:
-        columns = placing.place(client.settings, "column", _without(fields, body))
-    done = []
-    if columns.stored:
-        inner = {
-            "instructions": {"recordtype": "R", "recordid": number},
-            "updates": placing.updates(columns.values),
-        }
-        done.append(await _by_widget(client, action, inner, columns.stored))
-    if body.stored:
-        done.append(await _by_rest(client, action.rest, body.values, body.stored, {"candidate": str(number)}))
+        columns -= body
+    doors: tuple[tuple[Door, frozenset[str]], ...] = (("column", columns), ("rest", body))
+    done = [
+        await _set_fields(client, candidate, door, {name: fields[name] for name in fields if name in names})
+        for door, names in doors
+        if names
+    ]
     return Written(
         said="; ".join(one.said for one in done) or "there is no place for any of the fields",
-        record_id=str(number),
-        stored=columns.stored | body.stored,
+        record_id=str(placing.record_id("candidate", candidate)),
+        stored=frozenset[str]().union(*(one.stored for one in done)),
+        refused={name: said for one in done for name, said in one.refused.items()},
     )
+
+
+async def _set_fields(client: Client, candidate: str, door: Door, fields: Fields) -> Written:
+    """Set fields by one call, or each by its own where that is refused. Raises where all of them are."""
+    try:
+        return await _update(client, candidate, door, fields)
+    except AlreadyThere:
+        raise
+    except Refused as error:
+        if error.status not in _INVALID or len(fields) == 1 or not can_repeat(client, "update_candidate"):
+            raise
+        first = error
+    said, stored, refused = "", frozenset[str](), {}
+    for name, value in fields.items():
+        try:
+            written = await _update(client, candidate, door, {name: value})
+        except Refused as error:
+            if error.status not in _INVALID:
+                raise
+            refused[name] = str(error)
+        else:
+            said, stored = written.said, stored | written.stored
+    if not stored:
+        raise first
+    return Written(said=f"{said}, field by field", record_id=None, stored=stored, refused=refused)
+
+
+async def _update(client: Client, candidate: str, door: Door, fields: Fields) -> Written:
+    action = client.settings.actions["update_candidate"]
+    number = placing.record_id("candidate", candidate)
+    placed = placing.place(client.settings, door, fields)
+    if door == "rest":
+        return await _by_rest(client, action.rest, placed.values, placed.stored, {"candidate": str(number)})
+    inner = {
+        "instructions": {"recordtype": "R", "recordid": number},
+        "updates": placing.updates(placed.values),
+    }
+    return await _by_widget(client, action, inner, placed.stored)
 
 
 async def attach_document(
@@ -137,35 +187,80 @@ async def add_to_job(client: Client, job: str, candidate: str) -> Written:
             "shortlistedby": "user",
         }
         return await _by_widget(client, action, {"instructions": instructions})
-    return await _by_rest(client, action.rest, {}, parts=parts)
+    # Not resourceId: that is the candidate's.
+    ids = ("id", "recordid", "opportunityresourceid", "applicationid")
+    return await _by_rest(client, action.rest, {}, parts=parts, ids=ids)
 
 
 async def move_stage(client: Client, application: str, stage: str) -> Written:
     """An application to another placement status."""
-    return await _place(client, "move_stage", application, stage, {})
+    return await _place(client, "move_stage", application, {"stage": stage})
 
 
 async def reject(client: Client, application: str, stage: str, reason: str) -> Written:
-    """An application to a status that rejects it, with the reason to show."""
-    return await _place(client, "reject", application, stage, {_REASON: reason})
+    """An application to a status that rejects it, with the reason to show, where there is a place for one.
+
+    Where TrackerRMS refuses that, the stage alone.
+    """
+    try:
+        return await _place(client, "reject", application, {"stage": stage, REASON: reason})
+    except AlreadyThere:
+        raise
+    except Refused as error:
+        if error.status not in _INVALID or not can_write_reason(client) or not can_repeat(client, "reject"):
+            raise
+        refused = str(error)
+    written = await reject_without_reason(client, application, stage)
+    return msgspec.structs.replace(written, refused={REASON: refused})
 
 
-async def _place(client: Client, name: str, application: str, stage: str, more: Mapping[str, str]) -> Written:
+async def reject_without_reason(client: Client, application: str, stage: str) -> Written:
+    """An application to a status that rejects it, and nothing else of it."""
+    return await _place(client, "reject", application, {"stage": stage})
+
+
+async def set_reason(client: Client, application: str, reason: str) -> Written:
+    """The reason to show of an application that is rejected already."""
+    return await _place(client, "reject", application, {REASON: reason})
+
+
+def can_write_reason(client: Client) -> bool:
+    """Whether the call that rejects has a place for the reason to show."""
+    door = _door(client.settings.actions["reject"])
+    return any(write.door == door for write in client.settings.writes["application"][REASON])
+
+
+def place_to_correct(name: str, entity: str = "application") -> str:
+    """The key of the configuration that says where a value is written."""
+    return f"integrations.tracker.writes.{entity}.{name}"
+
+
+async def _place(client: Client, name: str, application: str, fields: Fields) -> Written:
     action = client.settings.actions[name]
     number = placing.record_id("application", application)
-    given = {_STAGE: placing.record_id("stage", stage), **more}
-    if action.via == "widget":
-        columns = {key.lower(): value for key, value in given.items()}
+    placed = placing.place(client.settings, _door(action), fields, "application")
+    if "stage" in fields and "stage" not in placed.stored:
+        raise Refused(f"there is no place for the stage; set {place_to_correct('stage')}", 405)
+    try:
+        if action.via == "rest":
+            parts = {"application": str(number)}
+            return await _by_rest(client, action.rest, placed.values, placed.stored, parts)
         inner = {
             "instructions": {"recordtype": "X", "recordid": number},
-            "updates": placing.updates(columns),
+            "updates": placing.updates(placed.values),
         }
-        return await _by_widget(client, action, inner)
-    return await _by_rest(client, action.rest, given, parts={"application": str(number)})
+        return await _by_widget(client, action, inner, placed.stored)
+    except AlreadyThere:
+        raise
+    except Refused as error:
+        if error.status not in _INVALID or placed.stored != {"stage"}:
+            raise
+        key = place_to_correct("stage")
+        raise Refused(f"{error}; {key} says where the stage is written", error.status) from error
 
 
-def _without(fields: Fields, placed: Placed) -> Fields:
-    return {name: value for name, value in fields.items() if name not in placed.stored}
+def _door(action: Action) -> Door:
+    return "column" if action.via == "widget" else "rest"
 
 
 async def _by_rest(
@@ -174,6 +269,7 @@ async def _by_rest(
     body: Mapping[str, Any],
     stored: frozenset[str] = frozenset(),
     parts: Mapping[str, str] | None = None,
+    ids: tuple[str, ...] = ("id", "recordid"),
 ) -> Written:
     if call is None:
         raise AssertionError("REST is chosen only where it has a call for the action")
@@ -183,11 +279,11 @@ async def _by_rest(
     if answer.status == 409:
         raise AlreadyThere(said)
     if answer.status not in _DONE:
-        raise Refused(said, answer.status)
-    reply = _object(said, answer) if answer.body.strip() else {}
+        raise Refused(said + server_words.of(answer, body), answer.status)
+    reply = write_answer.read(said, answer, sets_values=call.method in ("PATCH", "PUT"))
     if reply.get("success") is False:
-        raise Refused(f"{said}, with success false", 400)
-    return Written(said=said, record_id=_id(reply.get("id")), stored=stored)
+        raise Refused(f"{said}, with success false{server_words.of(answer, body)}", 400)
+    return Written(said=said, record_id=write_answer.record_id(reply, answer, ids), stored=stored)
 
 
 async def _by_widget(
@@ -196,21 +292,5 @@ async def _by_widget(
     if action.widget is None:
         raise AssertionError("the widget API is chosen only where it has a call for the action")
     reply = await client.call_widget(action.widget, inner, action=action.name)
-    return Written(said=reply.said, record_id=_id(reply.fields.get("recordId")), stored=stored)
-
-
-def _object(said: str, answer: Answer) -> dict[str, Any]:
-    if answers.is_page(answer):
-        raise BadJson(f"{said}: correct the call's path in [integrations.tracker.paths]")
-    try:
-        reply = pages.decode(answer.utf8)
-    except Unreadable as error:
-        raise type(error)(f"{said}: {error}") from None
-    if not isinstance(reply, dict):
-        raise Unreadable(f"{said}, with no object")
-    return reply
-
-
-def _id(value: object) -> str | None:
-    found = str(value) if type(value) in (int, str) else ""
-    return found if found.isdecimal() and found != "0" else None
+    record_id = write_answer.named(reply.fields, ("recordid",))
+    return Written(said=reply.said, record_id=record_id, stored=stored)

@@ -3,16 +3,20 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
+from aiohttp import web
 from msgspec import Struct
 
 from bridge.simulator.remote import Remote
 from bridge.tracker import trial
 from bridge.tracker.trial import Tried
+from tests.flow.answering import Call, Rewrite, rewriting, said
 from tests.flow.tracker_account import Account, account
 
 NOOP = "POST /api/widget/checkLogon"
 """Answers well and does nothing."""
+CURE = "; maps.outcome says which reject (DECLINED)"
 BY_ID = {"candidate": "/api/v1/Resource/[0-9]*", "application": "/api/v1/OpportunityResource/[0-9]*"}
 
 
@@ -41,7 +45,7 @@ CASES = {
         says="nobody is found by the e-mail address of candidate",
     ),
     "documents can't be listed": Case(
-        fault=("/api/v1/Resource/*/Documents", "status", {"status": 403}),
+        fault=("/api/v1/Resource/*/Documents", "status", {"status": 403, "times": 2}),
         step="attach_document",
         result="works",
         says="not read back: GET /api/v1/Resource/",
@@ -56,10 +60,11 @@ CASES = {
         step="add_to_job",
         says="no application of candidate",
     ),
-    "the application is gone at once": Case(
+    "the application is not there by id at first": Case(
         fault=(BY_ID["application"], "status", {"status": 404}),
         step="add_to_job",
-        says="was just written, and by id it is not there",
+        result="works",
+        says="; application",
     ),
     "the stage stays": Case(
         tracker={"paths": {"move_stage_widget": NOOP}},
@@ -82,7 +87,7 @@ async def acme(store_url: str) -> AsyncIterator[Account]:
 
 async def _try(acme: Account, tracker: dict[str, Any] | None = None) -> Tried:
     async with acme.client(tracker=tracker or {}, lane="command") as client:
-        return await trial.run(client)
+        return await trial.run(client, wait_seconds=0)
 
 
 def _verdict(tried: Tried, step: str) -> tuple[str, str]:
@@ -161,5 +166,72 @@ async def test_without_a_status_to_move_to_or_to_reject_by_neither_is_tried(stor
                 await remote.change("delete", "status", int(row.remote_id))
         tried = await _try(acme)
     assert _verdict(tried, "move_stage") == ("error", "no placement status to move to is in the list")
-    assert _verdict(tried, "reject") == ("error", "no placement status that rejects is in the list")
+    assert _verdict(tried, "reject") == ("error", "no placement status that rejects is in the list" + CURE)
     assert _verdict(tried, "remove_candidate")[0] == "works"
+
+
+async def _silent(call: Call) -> web.Response:
+    """The vendor's documented answers: no id of what was made but in those of the candidate."""
+    answer = await call.forward()
+    if not call.path.endswith(("/resourceApplication", "/attachDocument")):
+        return answer
+    return said({"status": 0, "message": "created", "count": 0})
+
+
+async def _nameless(call: Call) -> web.Response:
+    """Nothing says which candidate was made."""
+    answer = await call.forward()
+    if call.path.endswith("/createResource"):
+        return said({"status": 0, "message": "created"})
+    if (call.method, call.path) == ("POST", "/api/v1/Resource"):
+        return web.Response(status=201, text="Created")
+    return answer
+
+
+async def _located(call: Call) -> web.Response:
+    answer = await call.forward()
+    if (call.method, call.path) != ("POST", "/api/v1/Resource"):
+        return answer
+    number = orjson.loads(answer.text or "")["id"]
+    return web.Response(status=201, headers={"Location": f"/api/v1/Resource/{number}"})
+
+
+async def _net(call: Call) -> web.Response:
+    if call.path.endswith("/updateRecord") and b"rejectionreason" in call.body:
+        return said({"status": 99, "message": "Object variable or With block variable not set."})
+    return await call.forward()
+
+
+REST_CREATES = {"actions": {"create_candidate": "rest"}}
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "tracker"),
+    [(_silent, {}), (_nameless, {}), (_nameless, REST_CREATES), (_located, REST_CREATES)],
+)
+async def test_what_no_answer_names_is_found_by_reading_and_every_action_tried(
+    acme: Account, rewrite: Rewrite, tracker: dict[str, Any]
+) -> None:
+    before = await _people(acme)
+    async with (
+        rewriting(acme.url, rewrite) as url,
+        acme.client(base_url=url, tracker=tracker, lane="command") as client,
+    ):
+        tried = await trial.run(client, wait_seconds=0)
+    assert {one.name: one.result for one in tried.verdicts} == dict.fromkeys(
+        [*client.settings.actions, "remove_candidate"], "works"
+    ), tried.verdicts
+    assert await _people(acme) == before
+
+
+async def test_a_note_that_is_refused_is_told_with_the_key_that_leaves_it_out(acme: Account) -> None:
+    async with rewriting(acme.url, _net) as url:
+        async with acme.client(base_url=url) as client:
+            result, reason = _verdict(await trial.run(client), "reject")
+        assert result == "error"
+        assert "With block variable not set." in reason
+        assert "set integrations.tracker.writes.application.rejection_reason to where" in reason
+        left_out: dict[str, Any] = {"writes": {"application": {"rejection_reason": []}}}
+        async with acme.client(base_url=url, tracker=left_out) as client:
+            result, reason = _verdict(await trial.run(client), "reject")
+        assert (result, "its note is not written" in reason) == ("works", True)

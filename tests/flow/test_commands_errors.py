@@ -96,7 +96,7 @@ async def test_an_error_says_what_it_is_in_words(bench: Bench) -> None:
     error = (await bench.caller.run("candidate.create", await bench.create()))["data"]["error"]
     assert error["title"] == "This account has no way to do this."
     assert "POST /api/widget/createResource answered 404" in error["message"]
-    assert ": bridge check tells" in error["message"]
+    assert "bridge check tells which calls this account has" in error["message"]
 
 
 async def test_without_credentials_for_the_widget_api_it_says_at_once_what_to_add(bench: Bench) -> None:

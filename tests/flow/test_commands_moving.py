@@ -171,7 +171,7 @@ async def test_a_write_that_the_account_may_not_make_is_told_as_that(
     method, path = CALLS[request.node.callspec.params["bench"]]
     application = await bench.an_application()
     for write in (_move, _reject):
-        await bench.remote.fault(path, "status", status=403, method=method)
+        await bench.remote.fault(path, "status", status=403, method=method, times=None)
         result = await write(bench, application)
         assert (ending(result), code(result)) == ("failed", "INTEGRATION.PERMISSION_MISSING"), result
     assert (await bench.stored("opportunity_resource", application))["opportunityResourceStatusId"] == 3

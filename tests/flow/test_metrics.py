@@ -119,8 +119,7 @@ def test_every_metric_of_the_documented_list_has_a_value(shown: Shown) -> None:
         f"{f.name}_total" if f.type == "counter" else f.name for f in shown.families.values() if f.samples
     }
     documented = {name for name, *_ in metrics.documented()}
-    # The demo's account is as it is assumed.
-    assert {n for n in samples if n.startswith("bridge_")} == documented - {metrics.REMARKS.name}
+    assert {n for n in samples if n.startswith("bridge_")} == documented
 
 
 # The demo merges no records.

@@ -17,7 +17,7 @@ from bridge.kafka import Message
 from bridge.monitoring import Monitoring, Parts
 from bridge.relay import Relay
 from bridge.sealing import Sealer
-from bridge.store import leases, outbox, overview
+from bridge.store import cursors, leases, outbox, overview, parked
 from bridge.store.budgets import Budget, Terms
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
@@ -222,6 +222,37 @@ async def test_a_lease_that_nobody_holds_is_told_too(store_url: str) -> None:
         ("poller", "acme"): 1,
         ("poller", "other"): 0,
     }
+
+
+async def test_an_account_that_never_worked_has_figures_from_the_start(store_url: str) -> None:
+    async with await Database.open(store_url, pool_size=1) as db:
+
+        async def told() -> dict[tuple[str, ...], float]:
+            samples = await monitoring.stored(db, ("acme",))
+            return {(one.of.name, *one.labels): one.value for one in samples}
+
+        first = await told()
+        assert first["bridge_account_up", "acme"] == 0
+        assert first["bridge_account_paused_seconds", "acme"] == 0
+        assert first["bridge_token_expires_seconds", "acme"] == 0
+        parked_of = {labels[2] for labels in first if labels[0] == "bridge_records_parked"}
+        assert parked_of == {"users", "statuses", "jobs", "candidates", "applications"}
+        await cursors.fail(db, "acme", "jobs", "answered 401")
+        assert (await told())["bridge_account_up", "acme"] == 0
+        await Budget(db, "acme", Terms(requests=60)).pause(600, "asked for patience until 14:05 UTC")
+        async with db.transaction() as tx:
+            await parked.park(tx, "acme", "jobs", [(1, "why", "where"), (2, "why", "where")])
+        later = await told()
+        assert 500 < later["bridge_account_paused_seconds", "acme"] <= 600
+        assert later["bridge_records_parked", "acme", "jobs"] == 2
+        assert await monitoring.trouble(db, "acme") == "in trouble: jobs: answered 401"
+        assert await monitoring.trouble(db, "other") == "ok"
+
+
+async def test_a_pause_without_other_trouble_is_told_with_its_reason(store_url: str) -> None:
+    async with await Database.open(store_url, pool_size=1) as db:
+        await Budget(db, "acme", Terms(requests=60)).pause(600, "asked for patience until 14:05 UTC")
+        assert await monitoring.trouble(db, "acme") == "paused: asked for patience until 14:05 UTC"
 
 
 async def test_nothing_is_shown_that_is_not_documented(store_url: str, embedded_kafka: str) -> None:

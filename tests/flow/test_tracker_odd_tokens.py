@@ -3,7 +3,9 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -11,7 +13,7 @@ from aiohttp import web
 
 from bridge.config import Secret
 from bridge.simulator.options import CLIENT_SECRET, REFRESH_TOKEN
-from bridge.tracker.auth import ASSUMED_LIFE, RENEW_BEFORE, SHORT_LIFE
+from bridge.tracker.auth import RENEW_BEFORE, SHORT_LIFE
 from bridge.tracker.problems import BadJson, Unreadable
 from tests.flow.tracker_account import EXCHANGE, Account, account
 
@@ -33,6 +35,8 @@ async def answering(**answers: Any) -> AsyncIterator[str]:
     """A host that answers the exchange and the OAuth2 call with the given JSON, and lists no users."""
 
     def answer(value: Any) -> web.Response:
+        if isinstance(value, bytes):
+            return web.Response(body=value, content_type="text/plain")
         return web.Response(body=orjson.dumps(value), content_type="application/json")
 
     async def exchange(_: web.Request) -> web.Response:
@@ -59,6 +63,10 @@ async def answering(**answers: Any) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+def _in_london(moment: datetime) -> str:
+    return moment.astimezone(ZoneInfo("Europe/London")).replace(tzinfo=None).isoformat()
+
+
 def _always(moment: datetime) -> Callable[[], datetime]:
     return lambda: moment
 
@@ -67,16 +75,75 @@ async def test_an_answer_that_is_no_token_is_told_with_the_call(
     acme: Account, subtests: pytest.Subtests
 ) -> None:
     cases: list[tuple[Any, str]] = [
-        ([], "the answer is no object"),
-        ({}, "the answer has no token"),
-        ({"token": ""}, "the answer has no token"),
-        ({"token": 7}, "the answer has no token"),
+        ([], "the answer has no token: it is a list"),
+        ({}, "the answer has no token: it has no keys"),
+        (None, "the answer has no token: it is null"),
+        ("Unauthorized", "the answer has no token: it is text"),
+        ({"token": ""}, r"no token: its keys are token; set keys under \[integrations.tracker.token\]"),
+        ({"token": 7}, "no token: its keys are token; set keys"),
+        ({"reply": {"key": "a"}, "grace@example.org": "b"}, "its keys are reply.key; set keys"),
     ]
     for given, said in cases:
         with subtests.test(said, given=given):
             async with answering(exchange=given) as url, acme.client(base_url=url) as client:
                 with pytest.raises(Unreadable, match=f"POST {EXCHANGE}.*{said}"):
                     await client.pages("users")
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3OTYwMjkyMDB9.c2lnbmVk"  # exp: 1796029200
+
+
+async def test_a_token_is_read_from_every_form_that_can_not_be_mistaken(
+    acme: Account, subtests: pytest.Subtests
+) -> None:
+    opaque = "0f9c2b7e5d1a4836"
+    cases: list[tuple[bytes, str, dict[str, Any]]] = [
+        (orjson.dumps({"jwt": "short"}), "short", {}),
+        (orjson.dumps({"Token": f"Bearer {opaque}"}), opaque, {}),
+        (orjson.dumps({"accessToken": opaque}), opaque, {}),
+        (orjson.dumps({"access_token": opaque, "refresh_token": "another"}), opaque, {}),
+        (orjson.dumps({"data": {"token": opaque}}), opaque, {}),
+        (orjson.dumps({"success": True, "result": {"accessToken": opaque}}), opaque, {}),
+        (orjson.dumps({"reply": {"bearer": JWT}}), JWT, {}),
+        (orjson.dumps({"reply": {"bearer": opaque}}), opaque, {"token": {"keys": "reply.bearer"}}),
+        (orjson.dumps({"token": "x", "other": opaque}), opaque, {"token": {"keys": ["other", "token"]}}),
+        (orjson.dumps(JWT), JWT, {}),
+        (f"\ufeff{JWT}\r\n".encode(), JWT, {}),
+        (opaque.encode(), opaque, {}),
+    ]
+    for body, token, tracker in cases:
+        with subtests.test(body=body):
+            async with answering(exchange=body) as url, acme.client(base_url=url, tracker=tracker) as client:
+                await client.exchange()
+            stored = await acme.vault().load()
+            assert stored is not None
+            assert stored.jwt.reveal() == token
+
+
+async def test_until_when_a_jwt_is_good_it_says_itself(acme: Account) -> None:
+    now = datetime(2026, 11, 30, 9, tzinfo=UTC)
+    answer = {"token": JWT, "expiration": "2031-01-01T00:00:00"}
+    async with (
+        answering(exchange=answer) as url,
+        acme.client(base_url=url, clock=_always(now)) as client,
+    ):
+        await client.exchange()
+    stored = await acme.vault().load()
+    assert stored is not None
+    assert stored.expires_at == max(datetime.fromtimestamp(1796029200, UTC), now + RENEW_BEFORE + SHORT_LIFE)
+
+
+async def test_a_token_that_nothing_dates_is_used_until_it_is_refused(acme: Account) -> None:
+    now = datetime(2026, 11, 30, 9, tzinfo=UTC)
+    async with (
+        answering(exchange={"token": "jwt"}) as url,
+        acme.client(base_url=url, clock=lambda: now) as client,
+    ):
+        await client.pages("users")
+        first = await acme.vault().load()
+        now += timedelta(days=400)
+        await client.pages("users")
+    assert await acme.vault().load() == first
 
 
 @pytest.mark.parametrize(
@@ -101,27 +168,36 @@ async def test_a_token_serves_at_least_so_long_that_it_is_not_exchanged_before_e
     acme: Account, subtests: pytest.Subtests
 ) -> None:
     now = datetime(2026, 11, 30, 9, tzinfo=UTC)
-    cases: list[tuple[Callable[[], Any], timedelta]] = [
-        (lambda: None, ASSUMED_LIFE),
-        (lambda: "next week", ASSUMED_LIFE),
-        (lambda: 1796029200, ASSUMED_LIFE),
-        (lambda: (now + timedelta(days=3)).isoformat(), timedelta(days=3)),
-        (lambda: (now + timedelta(days=3)).replace(tzinfo=None).isoformat(), timedelta(days=3)),
-        (lambda: (now - timedelta(days=3)).isoformat(), RENEW_BEFORE + SHORT_LIFE),
-        (lambda: (now + timedelta(minutes=5)).isoformat(), RENEW_BEFORE + SHORT_LIFE),
+    shortest = RENEW_BEFORE + SHORT_LIFE
+    cases: list[tuple[str, Callable[[], Any], timedelta | None]] = [
+        ("expiration", lambda: None, None),
+        ("expiration", lambda: "next week", None),
+        ("expiration", lambda: "9999-12-31T23:59:59", None),
+        ("until", lambda: (now + timedelta(days=3)).isoformat(), None),
+        ("expiration", lambda: (now + timedelta(days=3)).isoformat(), timedelta(days=3)),
+        ("Expires_At", lambda: (now + timedelta(days=3)).isoformat(), timedelta(days=3)),
+        # Of UTC and London's time, the earlier.
+        ("expiration", lambda: _in_london(now + timedelta(days=3)), timedelta(days=3)),
+        ("expires", lambda: int((now + timedelta(days=3)).timestamp()), timedelta(days=3)),
+        ("expires", lambda: str(int((now + timedelta(days=3)).timestamp() * 1000)), timedelta(days=3)),
+        ("expiry", lambda: f"/Date({int((now + timedelta(days=3)).timestamp() * 1000)})/", timedelta(days=3)),
+        ("expires", lambda: format_datetime(now + timedelta(days=3)), timedelta(days=3)),
+        ("expires_in", lambda: 3 * 86_400, timedelta(days=3)),
+        ("expiration", lambda: (now - timedelta(days=3)).isoformat(), shortest),
+        ("expiration", lambda: (now + timedelta(minutes=5)).isoformat(), shortest),
     ]
-    for said, life in cases:
-        now += timedelta(days=30)  # the token of the case before has ended
-        answer = {"token": "jwt", "expiration": said()}
+    for key, said, life in cases:
+        now += timedelta(days=30)
+        answer = {"token": "jwt", key: said()}
         with subtests.test(answer=answer):
             async with (
                 answering(exchange=answer) as url,
                 acme.client(base_url=url, clock=_always(now)) as client,
             ):
-                await client.pages("users")
+                await client.exchange()
             stored = await acme.vault().load()
             assert stored is not None
-            assert stored.expires_at - now == life
+            assert (stored.expires_at - now if stored.expires_at else None) == life
 
 
 async def test_an_oauth_answer_without_an_access_token_is_told(acme: Account) -> None:
@@ -138,7 +214,7 @@ async def test_a_rotated_refresh_token_is_kept_even_when_the_answer_is_of_no_oth
     ):
         with pytest.raises(Unreadable):
             await client.pages("users")
-    kept = await acme.vault().load_refresh_token()
+    kept = await acme.kept_refresh_token()
     assert kept is not None
     assert kept.reveal() == "next"
 
@@ -149,4 +225,4 @@ async def test_a_refresh_token_that_is_not_rotated_goes_on_serving(acme: Account
         acme.client(base_url=url, **OAUTH) as client,
     ):
         await client.pages("users")
-    assert await acme.vault().load_refresh_token() is None
+    assert await acme.kept_refresh_token() is None

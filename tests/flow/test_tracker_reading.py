@@ -133,7 +133,7 @@ async def test_a_clients_lane_is_that_of_every_call_that_names_none(acme: Accoun
         async def acquire(self, lane: Lane) -> None:
             lanes.append(lane)
 
-        async def pause(self, seconds: float) -> None:
+        async def pause(self, seconds: float, why: str) -> None:
             raise AssertionError(seconds)
 
     config = IntegrationConfig(id="acme", base_url=acme.url, bearer_token=Secret(BEARER_TOKEN))
@@ -185,7 +185,7 @@ async def test_a_429_holds_every_process(acme: Account, client: Client) -> None:
     async with acme.client(short) as other:
         with pytest.raises(Throttled) as told:
             await other.pages("candidates")
-    assert told.value.retry_after_seconds == 3600
+    assert told.value.retry_after_seconds == 300
     assert await acme.calls(CANDIDATES) == 1
 
 
@@ -195,7 +195,8 @@ async def test_a_refusal_is_permanent_and_not_repeated(acme: Account, client: Cl
     with pytest.raises(Refused) as told:
         await client.pages("candidates")
     assert told.value.status == status
-    assert await acme.calls(CANDIDATES) == 1
+    # A 403 may mean that the JWT was superseded: it is renewed once.
+    assert await acme.calls(CANDIDATES) == (2 if status == 403 else 1)
 
 
 async def test_a_write_whose_answer_is_lost_is_not_repeated(acme: Account, client: Client) -> None:

@@ -65,6 +65,11 @@ class Account:
         """The vault as another process sees it."""
         return Vault(self._db, SEALER, "acme")
 
+    async def kept_refresh_token(self) -> Secret | None:
+        """The stored refresh token, whatever it came from."""
+        origin = await self._db.fetchval("SELECT refresh_origin FROM tokens WHERE integration_id = 'acme'")
+        return None if origin is None else await self.vault().load_refresh_token(origin)
+
     async def fault(self, path: str, kind: str, **more: Any) -> None:
         """Plan a fault."""
         await self._post("/__faults", {"path": path, "kind": kind, **more})

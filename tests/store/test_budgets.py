@@ -224,9 +224,11 @@ async def test_a_pause_reaches_the_other_processes_and_ends(db: Database) -> Non
 
 async def test_a_shorter_pause_does_not_end_a_longer_one(db: Database) -> None:
     budget = Budget(db, "acme", FAST)
-    await budget.pause(60)
+    await budget.pause(60, "long")
     long = await budgets.usage(db, "acme")
-    await budget.pause(1)
+    await budget.pause(1, "short")
+    assert long is not None
+    assert long.pause_reason == "long"
     assert await budgets.usage(db, "acme") == long
 
 
@@ -236,7 +238,7 @@ async def test_usage_counts_what_was_granted_lately(db: Database) -> None:
     for _ in range(3):
         await budget.acquire("command")
     found = await budgets.usage(db, "acme")
-    assert found == budgets.Usage(used=3, requests_per_minute=600, paused_until=None)
+    assert found == budgets.Usage(used=3, requests_per_minute=600, paused_until=None, pause_reason=None)
     assert await budgets.usage(db, "other") is None
 
 

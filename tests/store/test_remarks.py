@@ -16,7 +16,7 @@ async def test_a_remark_is_counted_until_it_is_cleared(db: Database) -> None:
     assert (second.text, second.count) == ("3 jobs in two lists", 4)
     assert second.first_seen < second.last_seen
     samples = await monitoring.stored(db, ("acme",))
-    found = {s.labels: s.value for s in samples if s.of is metrics.REMARKS}
+    found = {s.labels: s.value for s in samples if s.of is metrics.REMARKS and s.value}
     assert found == {("acme", "jobs", "no_rows"): 1, ("acme", "jobs", "two_states"): 4}
 
     await remarks.clear(db, "acme", "jobs", "two_states", "never_noted")

@@ -12,6 +12,8 @@ from bridge.sealing import Sealer
 from bridge.store import installation, tokens
 from bridge.store.database import Database
 
+ORIGIN = bytes(range(16))
+
 
 def new_sealer() -> Sealer:
     return Sealer(Secret(base64.b64encode(os.urandom(32)).decode()))
@@ -19,7 +21,7 @@ def new_sealer() -> Sealer:
 
 def token(generation: int) -> Token:
     expires_at = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC) + timedelta(hours=generation)
-    return Token(jwt=Secret(f"jwt-{generation}"), expires_at=expires_at, generation=generation)
+    return Token(jwt=Secret(f"jwt-{generation}"), expires_at=expires_at, generation=generation, origin=ORIGIN)
 
 
 @pytest.fixture
@@ -91,20 +93,36 @@ async def test_an_older_generation_does_not_replace_a_newer_one(vault: TokenVaul
 
 
 async def test_the_refresh_token_and_the_jwt_do_not_disturb_each_other(vault: TokenVault) -> None:
-    assert await vault.load_refresh_token() is None
+    assert await vault.load_refresh_token(ORIGIN) is None
     async with vault.exchange_turn():
-        await vault.save_refresh_token(Secret("refresh-1"))
+        await vault.save_refresh_token(Secret("refresh-1"), ORIGIN)
         assert await vault.load() is None
         await vault.save(token(1))
-        await vault.save_refresh_token(Secret("refresh-2"))
+        await vault.save_refresh_token(Secret("refresh-2"), ORIGIN)
     assert await vault.load() == token(1)
-    assert await vault.load_refresh_token() == Secret("refresh-2")
+    assert await vault.load_refresh_token(ORIGIN) == Secret("refresh-2")
+    assert await vault.load_refresh_token(ORIGIN[::-1]) is None
+
+
+def test_an_origin_is_that_of_one_credential_of_one_account_under_one_key(
+    db: Database, sealer: Sealer
+) -> None:
+    parts = ("https://one.example", "credential")
+    first = tokens.Vault(db, sealer, "acme").origin(*parts)
+    assert first == tokens.Vault(db, sealer, "acme").origin(*parts)
+    others = {
+        tokens.Vault(db, sealer, "acme").origin(*reversed(parts)),
+        tokens.Vault(db, sealer, "acme").origin("".join(parts)),
+        tokens.Vault(db, sealer, "other").origin(*parts),
+        tokens.Vault(db, new_sealer(), "acme").origin(*parts),
+    }
+    assert (len(others), first in others) == (4, False)
 
 
 async def test_nothing_readable_lies_in_the_database(db: Database, vault: TokenVault) -> None:
     async with vault.exchange_turn():
         await vault.save(token(1))
-        await vault.save_refresh_token(Secret("refresh-1"))
+        await vault.save_refresh_token(Secret("refresh-1"), ORIGIN)
     row = await db.fetchrow("SELECT sealed_jwt, sealed_refresh_token FROM tokens")
     assert row is not None
     assert b"jwt-1" not in row[0]
@@ -146,7 +164,10 @@ async def test_when_the_jwt_expires_is_known_without_opening_it(db: Database, va
     assert await tokens.expires_in(db, "acme") is None
     async with vault.exchange_turn():
         expires_at = datetime.now(UTC) + timedelta(hours=1)
-        await vault.save(Token(jwt=Secret("jwt"), expires_at=expires_at, generation=1))
+        await vault.save(Token(jwt=Secret("jwt"), expires_at=expires_at, generation=1, origin=ORIGIN))
     seconds = await tokens.expires_in(db, "acme")
     assert seconds is not None
     assert 3_500 < seconds <= 3_601
+    async with vault.exchange_turn():
+        await vault.save(Token(jwt=Secret("jwt"), expires_at=None, generation=2, origin=ORIGIN))
+    assert await tokens.expires_in(db, "acme") == float("inf")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -69,14 +70,26 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def watched(url: str, bootstrap: str, topic_prefix: str, data_dir: Path) -> AsyncIterator[Watched]:
+async def watched(
+    url: str,
+    bootstrap: str,
+    topic_prefix: str,
+    data_dir: Path,
+    integration: dict[str, Any] | None = None,
+) -> AsyncIterator[Watched]:
     """It is at work, and ready."""
     world = World(seed=7, candidates=12, jobs=4, applications=10, users=3, index_lag_seconds=0)
     options = Options(rate_limit_per_minute=0, index_lag_seconds=0)
     ports = free_port(), free_port()
     async with (
         installed(
-            url, bootstrap, topic_prefix, data_dir=str(data_dir), world=world, options=options
+            url,
+            bootstrap,
+            topic_prefix,
+            data_dir=str(data_dir),
+            world=world,
+            options=options,
+            integration=integration,
         ) as bridge,
         aiohttp.ClientSession() as http,
     ):
@@ -142,11 +155,25 @@ async def test_without_trackerrms_it_is_ready_and_says_that_it_can_not_be_read(
         assert body["stages"][f"poller:{INTEGRATION}"] == "running"
 
 
-async def test_an_hour_of_patience_that_trackerrms_asks_for_is_told_and_lived_through(
+async def test_patience_that_trackerrms_asks_for_is_told_with_its_end_and_believed_for_a_while(
     store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
 ) -> None:
     async with watched(store_url, embedded_kafka, topic_prefix, data_dir) as bridge:
-        await bridge.bridge.simulator.fault("/api/", "status", status=429, retry_after=3600, times=None)
+        await bridge.bridge.simulator.fault("/api/", "status", status=429, retry_after=120_000, times=None)
         body = await bridge.says(lambda _, body: "429" in body["trackerrms"][INTEGRATION])
         assert (body["status"], body["missing"]) == ("ok", [])
         assert body["stages"][f"poller:{INTEGRATION}"] == "running"
+        told = body["trackerrms"][INTEGRATION]
+        assert re.search(r"asks for patience until \d{4}-\d\d-\d\d \d\d:\d\d UTC", told), told
+        assert "(Retry-After 120000 s); the bridge tries again at " in told
+        assert "patience_seconds is the longest that it waits" in told
+
+
+async def test_an_account_is_called_again_when_its_patience_is_over(
+    store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
+) -> None:
+    patience = {"tracker": {"patience_seconds": 1}}
+    async with watched(store_url, embedded_kafka, topic_prefix, data_dir, patience) as bridge:
+        await bridge.bridge.simulator.fault("/api/", "status", status=429, retry_after=120_000, times=8)
+        await bridge.says(lambda _, body: "429" in body["trackerrms"][INTEGRATION])
+        await bridge.says(lambda _, body: body["trackerrms"][INTEGRATION] == "ok")

@@ -33,7 +33,7 @@ class Process:
     async def acquire(self, lane: Lane) -> None:
         """Send at once."""
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float, why: str) -> None:
         """Nobody else is to be held."""
 
     async def load(self) -> Token | None:
@@ -49,11 +49,14 @@ class Process:
         """Keep it."""
         self._token = token
 
-    async def load_refresh_token(self) -> Secret | None:
+    def origin(self, *parts: str) -> bytes:
+        return b""
+
+    async def load_refresh_token(self, origin: bytes) -> Secret | None:
         """There is none."""
         return None
 
-    async def save_refresh_token(self, secret: Secret) -> None:
+    async def save_refresh_token(self, secret: Secret, origin: bytes) -> None:
         """There is none."""
         raise AssertionError("this account has no refresh token")
 

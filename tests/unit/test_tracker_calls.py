@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bridge.config import IntegrationConfig
 from bridge.retry import retry_after
-from bridge.tracker import hosts, local_time
+from bridge.tracker import hosts, local_time, resources, throttling
 from bridge.tracker.attempts import Patience
+from bridge.tracker.wire import Answer
 
 LONDON = ZoneInfo("Europe/London")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -49,6 +50,10 @@ def test_a_base_url_stands_for_both_hosts() -> None:
             5.0,
         ),
         ({"Retry-After": "999999"}, 3600.0),
+        ({"Retry-After": "9" * 40}, 3600.0),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"Retry-After": "٣"}, None),
+        ({"Retry-After": "Fri, 01 Jan 99999 00:00:00 GMT"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-1"}, None),
         ({}, None),
@@ -56,6 +61,48 @@ def test_a_base_url_stands_for_both_hosts() -> None:
 )
 def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds", "why"),
+    [
+        (429, {"Retry-After": "7"}, 7.0, "until 12:00:07 UTC (Retry-After 7 s); the bridge tries again then"),
+        (
+            429,
+            {"Retry-After": "120000"},
+            300.0,
+            "until 2026-11-24 21:20 UTC (Retry-After 120000 s); the bridge tries again at 12:05:00 UTC; "
+            "patience_seconds is the longest that it waits",
+        ),
+        (429, {"Retry-After": "7500"}, 300.0, "until 14:05 UTC (Retry-After 7500 s)"),
+        (429, {"Retry-After": "9" * 40}, 300.0, "until 2036-11-20 12:00 UTC"),
+        (
+            429,
+            {"Retry-After": "Mon, 23 Nov 2026 14:05:00 GMT"},
+            300.0,
+            "until 14:05 UTC (Retry-After 7500 s)",
+        ),
+        (429, {"Retry-After": "Mon, 23 Nov 2026 11:00:00 GMT"}, 1.0, "(Retry-After 0 s)"),
+        (429, {"Retry-After": "0"}, 1.0, "the bridge tries again at 12:00:01 UTC"),
+        (429, {"Retry-After": "-1"}, 10.0, "(a Retry-After that can't be read); the bridge tries again at"),
+        (429, {"Retry-After": "soon"}, 10.0, "(a Retry-After that can't be read)"),
+        (429, {}, 10.0, "(no Retry-After); the bridge tries again at 12:00:10 UTC"),
+        (503, {"Retry-After": "30"}, 30.0, "leave it out of throttled_statuses"),
+        (403, {"Retry-After": "30"}, 30.0, "if 403 is no throttling here"),
+        (403, {"Retry-After": "0"}, None, ""),
+        (503, {"Retry-After": "soon"}, None, ""),
+        (403, {}, None, ""),
+        (500, {"Retry-After": "30"}, None, ""),
+        (200, {"Retry-After": "30"}, None, ""),
+    ],
+)
+def test_what_asks_for_patience_is_believed_for_a_while_and_told(
+    status: int, headers: dict[str, str], seconds: float | None, why: str
+) -> None:
+    answer = Answer(status=status, headers=headers, body=b"")
+    pause = throttling.asked(answer, resources.DEFAULT, NOW, usual_seconds=10, least_seconds=1)
+    assert (pause and pause.seconds) == seconds
+    assert why in (pause.why if pause else "")
 
 
 @settings(max_examples=20)

@@ -113,7 +113,7 @@ def test_places_can_be_corrected_added_and_taken_away() -> None:
 @pytest.mark.parametrize(
     ("writes", "message"),
     [
-        ({"jobs": {}}, "writes.jobs: no such entity; known: candidate"),
+        ({"jobs": {}}, "writes.jobs: no such entity; known: application, candidate"),
         ({"candidate": {"shoe": "rest:x"}}, "writes.candidate.shoe: no such field; known: "),
         ({"candidate": {"city": "row:x"}}, "writes.candidate.city: a place starts with rest:"),
         ({"candidate": {"city": "rest:a..b"}}, "writes.candidate.city: a place is a name"),

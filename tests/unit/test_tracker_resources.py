@@ -173,3 +173,32 @@ def test_keys_are_read_in_the_account_s_case(case: str, row: dict[str, Any]) -> 
     reader = Reader("candidate", settings["candidates"].fields, {**row, "jobTitle": "Welder"}, None)
     found = (reader.id, reader.text("first_name"), reader.text("last_name"), reader.text("title"))
     assert found == ("7", "Ann", "Lee", "Welder")
+
+
+@pytest.mark.parametrize(
+    ("tracker", "message"),
+    [
+        ({"token": {"key": "a"}}, "token.key: no such setting; known: expires, keys, refused"),
+        ({"token": {"keys": []}}, "token.keys: must be paths"),
+        ({"token": {"keys": ["a..b"]}}, "token.keys: must be paths"),
+        ({"token": {"keys": 5}}, "token.keys: must be text"),
+        ({"token": {"refused": [200]}}, "token.refused: must be a list of HTTP statuses from 300 to 499"),
+        ({"throttled_statuses": ["429"]}, "throttled_statuses: must be a list of HTTP statuses"),
+        ({"patience_seconds": 0}, "patience_seconds: must be a number of seconds from 1 to 86400"),
+        ({"patience_seconds": True}, "patience_seconds: must be a number"),
+        ({"account_change": "yes"}, "account_change: must be one of refuse, accept"),
+        ({"writes": {"application": {"note": []}}}, "writes.application.note: no such field"),
+    ],
+)
+def test_a_bad_correction_of_credentials_or_patience_names_its_key(tracker: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resources.configure(tracker)
+
+
+def test_what_always_counts_is_not_left_out() -> None:
+    configured = resources.configure(
+        {"token": {"refused": [], "keys": "data.t", "expires": []}, "throttled_statuses": []}
+    )
+    assert configured.token.refused == {401}
+    assert configured.token.keys == (("data", "t"),)
+    assert configured.throttled_statuses == {429}

@@ -66,14 +66,15 @@ def test_without_credentials_the_header_has_to_do() -> None:
         ({"status": 2}, 200, NoCredentials, None),
         ({}, 401, NoCredentials, None),
         ({"status": 3}, 200, AlreadyThere, 409),
-        ({"status": 99, "message": "secret words"}, 200, Refused, 400),
+        ({"status": 99, "message": "Grace Hopper"}, 200, Refused, 400),
         ({}, 403, Refused, 403),
         ({}, 503, Refused, 503),
         (b"", 200, Unreadable, None),
         (b"<html>", 200, Unreadable, None),
         ([], 200, Unreadable, None),
         ({}, 200, Unreadable, None),
-        ({"status": "0"}, 200, Unreadable, None),
+        ({"status": "zero"}, 200, Unreadable, None),
+        ({"Status": "99"}, 200, Refused, 400),
         ({"status": True}, 200, Unreadable, None),
     ],
 )
@@ -83,7 +84,7 @@ def test_a_reply_that_is_no_success_says_what_to_do(
     with pytest.raises(problem) as told:
         widget.reply("POST /f", answer(body, status), "a.test", "reject")
     assert getattr(told.value, "status", None) == code
-    assert "secret words" not in str(told.value)
+    assert "Hopper" not in str(told.value)
 
 
 def test_refused_credentials_say_what_to_add() -> None:

@@ -1,0 +1,70 @@
+"""Whether a credential opens the account that an integration's records are from.
+
+Ids count from 1 in every account: read with another account's token, each record would seem to have become
+another one. So the first time that a credential is used, some records are compared with their snapshots.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bridge.credentials import Recognised
+from bridge.errors import Permanent
+from bridge.hashing import Hasher, changed_fields
+from bridge.store import snapshots, tokens
+from bridge.store.database import Database
+from bridge.tracker.families import Family
+from bridge.tracker.normalise import Normaliser
+from contracts.entities import STRUCTS, Model
+
+# What no two accounts have alike, and what hardly ever changes.
+_PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
+    "jobs": (Model.JOB, frozenset({"name", "remote_created_at"})),
+    "users": (Model.USER, frozenset({"email", "last_name"})),
+}
+
+
+class Known:
+    """Fulfils ``bridge.credentials.KnownAccount`` by the store's snapshots."""
+
+    def __init__(self, db: Database, integration_id: str, hasher: Hasher, normaliser: Normaliser) -> None:
+        self._db = db
+        self._integration_id = integration_id
+        self._hasher = hasher
+        self._normaliser = normaliser
+
+    async def is_confirmed(self, origin: bytes) -> bool:
+        """Whether the credential was the last that was seen to open the account."""
+        return await tokens.is_confirmed(self._db, self._integration_id, origin)
+
+    async def confirm(self, origin: bytes) -> None:
+        """Remember that it does."""
+        await tokens.confirm(self._db, self._integration_id, origin)
+
+    async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
+        """Compare a list's rows with the snapshots."""
+        model, proofs = _PROOFS[resource]
+        records = {m.record.remote_id: m.record for row in rows for m in self._members(resource, row, model)}
+        async with self._db.transaction() as tx:
+            found = await snapshots.by_keys(tx, self._integration_id, [(model, one) for one in records])
+        known = same = 0
+        for snapshot in found:
+            record = records[snapshot.remote_id]
+            told = {name for name in proofs if getattr(record, name) is not None}
+            if snapshot.deleted or not told:
+                continue
+            known += 1
+            fields = self._hasher.record(record).fields
+            same += bool(told - set(changed_fields(STRUCTS[model], snapshot.fields, fields)))
+        stored = await snapshots.count_some(self._db, self._integration_id, model)
+        return Recognised(same_id=known, same=same, stored=stored)
+
+    def _members(self, resource: str, row: Mapping[str, Any], model: Model) -> list[Any]:
+        try:
+            family: Family = (
+                self._normaliser.job(dict(row), None, None)
+                if resource == "jobs"
+                else self._normaliser.user(dict(row))
+            )
+        except Permanent:
+            return []
+        return [member for member in family.members if member.model is model]

@@ -1,0 +1,134 @@
+"""Values of ``[integrations.tracker]``, checked; ``ConfigError`` says where, and what it must be. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from bridge.errors import ConfigError
+from bridge.tracker import charsets
+from bridge.tracker.shapes import Door, KeyCase, Read, Source, Sure, Write, is_absence_status
+
+
+def table(value: Any, where: str) -> Mapping[str, Any]:
+    """Return the table that stands there; ``ConfigError`` for anything else, as all of these."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where}: must be a table")
+    return value
+
+
+def text(value: Any, where: str) -> str:
+    """Return text that is not blank."""
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{where}: must be text that is not blank")
+    return value
+
+
+def texts(value: Any, where: str) -> list[str]:
+    """Return one text or several."""
+    if isinstance(value, str):
+        return [text(value, where)]
+    if not isinstance(value, list):
+        raise ConfigError(f"{where}: must be text, or a list of texts")
+    return [text(item, where) for item in value]
+
+
+def choice(value: Any, choices: tuple[str, ...], where: str) -> str:
+    """Return one of ``choices``."""
+    if value not in choices:
+        raise ConfigError(f"{where}: must be one of {', '.join(choices)}")
+    return str(value)
+
+
+def statuses(value: Any, where: str) -> frozenset[int]:
+    """Return HTTP statuses that may tell that a record is not there."""
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(type(item) is int and is_absence_status(item) for item in value)
+    ):
+        raise ConfigError(
+            f"{where}: must be a list of HTTP statuses such as [204, 404]; 2xx is said in bodies, and 401, "
+            "408, 429 and 502 to 504 never tell that a record is not there"
+        )
+    return frozenset(value)
+
+
+def answers(value: Any, where: str, allowed: range, always: set[int]) -> frozenset[int]:
+    """Return HTTP statuses of a range, with those that ``always`` count."""
+    if not isinstance(value, list) or not all(type(item) is int and item in allowed for item in value):
+        raise ConfigError(
+            f"{where}: must be a list of HTTP statuses from {allowed.start} to {allowed.stop - 1}"
+        )
+    return frozenset(value) | always
+
+
+def seconds(value: Any, where: str) -> float:
+    """Return seconds, to a day."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 86_400:
+        raise ConfigError(f"{where}: must be a number of seconds from 1 to 86400")
+    return float(value)
+
+
+def unknown(where: str, what: str, known: list[str]) -> ConfigError:
+    """Return the error of a name that is not ``known``."""
+    return ConfigError(f"{where}: no such {what}; known: {', '.join(sorted(known))}")
+
+
+def first_page(value: Any, where: str) -> int:
+    """Return 0 or 1."""
+    if type(value) is not int or value not in (0, 1):
+        raise ConfigError(f"{where}: must be 0 or 1")
+    return value
+
+
+def page_size(value: Any, where: str) -> int:
+    """Return a number of rows."""
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{where}: must be a whole number from 1")
+    return value
+
+
+def charset(value: Any, where: str) -> str:
+    """Return the name of a charset that is known."""
+    name = text(value, where)
+    if not charsets.is_known(name):
+        raise ConfigError(f'{where}: no such charset; "utf-8", "windows-1252" and "iso-8859-1" are some')
+    return name
+
+
+def key_case(value: Any, where: str) -> KeyCase:
+    """Return the case of an account's keys."""
+    found: KeyCase
+    for found in get_args(KeyCase):
+        if found == value:
+            return found
+    raise ConfigError(f"{where}: must be one of {', '.join(get_args(KeyCase))}")
+
+
+def parse_read(spelling: str, sure: Sure) -> Read:
+    """``row:a``, ``detail:a.b`` or ``a.b`` (either record, the by-id one first); ``ValueError`` otherwise."""
+    prefix, separator, dotted = spelling.partition(":")
+    source: Source = "any"
+    if not separator:
+        dotted = spelling
+    elif prefix == "row":
+        source = "row"
+    elif prefix == "detail":
+        source = "detail"
+    elif prefix != "any":
+        raise ValueError("a path starts with row: or detail:, or has no colon")
+    path = tuple(dotted.split("."))
+    if not all(path):
+        raise ValueError("a path is names with dots between them")
+    return Read(source=source, path=path, sure=sure)
+
+
+def parse_write(spelling: str, sure: Sure) -> Write:
+    """``rest:a.b``, ``create:key`` or ``column:name``; ``ValueError`` otherwise."""
+    prefix, _, dotted = spelling.partition(":")
+    path = tuple(dotted.split("."))
+    for door in get_args(Door):
+        if prefix == door:
+            if not all(path) or (door != "rest" and len(path) > 1):
+                raise ValueError("a place is a name; of rest:, names with dots between them")
+            return Write(door=door, path=path, sure=sure)
+    raise ValueError("a place starts with rest:, create: or column:")

@@ -1,0 +1,68 @@
+"""Answers that ask for patience: how long to wait, and what to say of it. Pure.
+
+429 is presumed; nobody has seen TrackerRMS throttle. Gateways also say 503 or 403 with a ``Retry-After``.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from bridge.retry import retry_after
+from bridge.tracker.shapes import Resources
+from bridge.tracker.wire import Answer
+
+_LONGEST = timedelta(days=3650)
+_DATED = timedelta(hours=20)
+_TO_THE_SECOND = timedelta(minutes=10)
+
+
+class Pause(Struct, frozen=True, kw_only=True):
+    """``seconds`` to leave the account alone, and ``why`` in words, with the moments it is about."""
+
+    seconds: float
+    why: str
+
+
+def asked(
+    answer: Answer, settings: Resources, now: datetime, *, usual_seconds: float, least_seconds: float
+) -> Pause | None:
+    """The pause that an answer asks for; ``None`` where it asks for none.
+
+    ``usual_seconds``: after a 429 that does not say how long; no pause is below ``least_seconds`` nor above
+    ``patience_seconds``.
+    """
+    status = answer.status
+    if status not in settings.throttled_statuses:
+        return None
+    wanted = retry_after(answer.headers, now, _LONGEST.total_seconds())
+    if status != 429 and not wanted:
+        return None
+    believed = min(usual_seconds if wanted is None else wanted, settings.patience_seconds)
+    seconds = max(believed, least_seconds)
+    return Pause(seconds=seconds, why=_why(answer, wanted, seconds, now) + _cure(status, wanted, seconds))
+
+
+def _why(answer: Answer, wanted: float | None, seconds: float, now: datetime) -> str:
+    again = _moment(now + timedelta(seconds=seconds), now)
+    if wanted is None:
+        said = "a Retry-After that can't be read" if answer.headers.get("Retry-After") else "no Retry-After"
+        return f"TrackerRMS asks for patience ({said}); the bridge tries again at {again}"
+    until = _moment(now + timedelta(seconds=wanted), now)
+    then = "then" if until == again else f"at {again}"
+    return (
+        f"TrackerRMS asks for patience until {until} (Retry-After {wanted:.15g} s); the bridge tries again "
+        f"{then}"
+    )
+
+
+def _cure(status: int, wanted: float | None, seconds: float) -> str:
+    if status != 429:
+        return f"; if {status} is no throttling here, leave it out of throttled_statuses"
+    return "; patience_seconds is the longest that it waits" if wanted and wanted > seconds else ""
+
+
+def _moment(moment: datetime, now: datetime) -> str:
+    away = moment - now
+    if away >= _DATED:
+        return moment.strftime("%Y-%m-%d %H:%M UTC")
+    return moment.strftime("%H:%M:%S UTC" if away < _TO_THE_SECOND else "%H:%M UTC")

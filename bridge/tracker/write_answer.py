@@ -1,0 +1,62 @@
+"""What a write was answered: which record was made, however the answer tells it. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.tracker import answers, pages
+from bridge.tracker.problems import BadJson, Unreadable
+from bridge.tracker.wire import Answer
+
+_MOST_WORDS = 200
+
+
+def read(said: str, answer: Answer, *, sets_values: bool = False) -> Mapping[str, Any]:
+    """What a write was answered: an object, or nothing; a bare number, or ``Location``, is a new record's id.
+
+    A few words of text are as good as nothing where a record was made (201), or ``sets_values``: whoever
+    writes reads back. Raises ``Unreadable`` for a web page and for what is neither.
+    """
+    if not answer.body.strip():
+        return {}
+    if answers.is_page(answer):
+        raise BadJson(f"{said}: correct the call's path in [integrations.tracker.paths]")
+    try:
+        reply = pages.decode(answer.utf8)
+    except Unreadable as error:
+        words = len(answer.body) <= _MOST_WORDS and answer.body.lstrip()[:1] not in (b"{", b"[", b'"')
+        if _in_location(answer) is not None or (words and (sets_values or answer.status == 201)):
+            return {}
+        raise type(error)(f"{said}: {error}") from None
+    if isinstance(reply, dict):
+        return reply
+    if _id(reply) is not None:
+        return {"id": reply}
+    if _in_location(answer) is not None:
+        return {}
+    raise Unreadable(f"{said}, with no object")
+
+
+def record_id(reply: Mapping[str, Any], answer: Answer, keys: tuple[str, ...]) -> str | None:
+    """The id of the record that was made, under one of ``keys`` (in lower case), or in ``Location``."""
+    inner = [value for key, value in reply.items() if key.casefold() in ("data", "result")]
+    for one in (reply, *(value for value in inner if isinstance(value, Mapping))):
+        found = named(one, keys)
+        if found is not None:
+            return found
+    return next(filter(None, map(_id, inner)), None) or _in_location(answer)
+
+
+def named(reply: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+    """The first id under one of ``keys`` (in lower case)."""
+    there = {key.casefold(): value for key, value in reply.items()}
+    return next(filter(None, (_id(there.get(key)) for key in keys)), None)
+
+
+def _in_location(answer: Answer) -> str | None:
+    path = answer.headers.get("Location", "").partition("?")[0].rstrip("/")
+    return _id(path.rpartition("/")[2]) if answer.status == 201 else None
+
+
+def _id(value: object) -> str | None:
+    found = str(value).strip() if type(value) in (int, str) else ""
+    return found if found.isdecimal() and found.isascii() and found != "0" else None
