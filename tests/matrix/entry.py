@@ -183,3 +183,8 @@ def causes_of(now: standing.Standing) -> Iterable[str]:
                 yield f"{resource.name}: {resource.last_scan.flaw}"
             if resource.parked:
                 yield f"{resource.name}: {resource.parked} parked"
+            if resource.unlisted:
+                yield f"{resource.name}: {resource.unlisted} in no list"
+        yield from (f"{one.resource}: held: {one.kind} {one.key}: {one.evidence}" for one in integration.holds)
+        yield from (f"{one.resource}: {one.code}: {one.text}" for one in integration.remarks)
+        yield from (f"{one.resource}: {one.field} left out: {one.reason}" for one in integration.gaps)
