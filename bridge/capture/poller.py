@@ -359,7 +359,8 @@ class Poller:
         self._statuses_lack = await self._doors.shape.lacks(statuses, rows)
         approved, self._statuses_approved = self._statuses_approved, False
         try:
-            await self._statuses.weigh(rows, accept=accept or approved)
+            # What lacks a key that all had is held back by the read, and told there.
+            await self._statuses.weigh(rows, accept=accept or approved or self._statuses_lack)
         except Transient:
             # A list that makes no sense: applications go on by the one before.
             await self._take_up_statuses()

@@ -54,13 +54,13 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def fails(self) -> bool:
-        """Whether the credential is not taken, a model that is on does not work, a person must say how the
-        account is to be read, or the trial may have left something behind."""
+        """Whether the credential is not taken, a model that is on does not work or its deletions can't be
+        proved, a person must say how the account is read, or the trial may have left something behind."""
         if self.kind == "credentials":
             return self.result not in ("works", "warning")
         if self.kind == "profile":
             return self.result == "error"
-        return self.kind in ("model", "cleanup") and self.result != "works"
+        return self.kind in ("model", "deletions", "cleanup") and self.result != "works"
 
 
 async def findings(

@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from bridge.errors import Permanent
+from bridge.tracker.families import Family, Gap
 from bridge.tracker.learning import Sample
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.statuses import Statuses
+
+_WHERE = "; keys of [integrations.tracker]"
 
 
 def statuses_of(normaliser: Normaliser, samples: Mapping[ResourceName, Sample]) -> Statuses:
@@ -18,21 +22,32 @@ def statuses_of(normaliser: Normaliser, samples: Mapping[ResourceName, Sample]) 
 
 
 def trouble_of(normaliser: Normaliser, resource: Resource, sample: Sample, statuses: Statuses) -> str | None:
-    """Return why records would be parked, and how many of those looked at; ``None`` where none would be."""
+    """Return why records would be parked or have values left out that a setting would tell, and how many of
+    those looked at; ``None`` where none would."""
     reasons: Counter[str] = Counter()
+    gaps: Counter[Gap] = Counter()
     total = 0
     for row, state, detail in _records(resource, sample):
         total += 1
         try:
             normaliser.version(resource.name, row, detail)
-            _unify(normaliser, resource, row, state, detail, total - 1, statuses)
+            family = _unify(normaliser, resource, row, state, detail, total - 1, statuses)
+            gaps.update(gap for gap in family.gaps if _names_a_key(gap.reason))
         except Permanent as error:
             # "job 105: row:creationDate is …": the same reason of another record counts with it.
             reasons[str(error).partition(": ")[2] or str(error)] += 1
-    if not reasons:
-        return None
-    reason, _ = reasons.most_common(1)[0]
-    return f"{reasons.total()} of {total} records can't be read and would be parked: {reason}"
+    if reasons:
+        reason, _ = reasons.most_common(1)[0]
+        return f"{reasons.total()} of {total} records can't be read and would be parked: {reason}{_WHERE}"
+    if gaps:
+        told = (f"{gap.field} is left out of {n} of {total} records: {gap.reason}" for gap, n in gaps.items())
+        return "; ".join(told) + _WHERE
+    return None
+
+
+def _names_a_key(reason: str) -> bool:
+    """Whether a setting cures the gap; the rest is for TrackerRMS's users to correct."""
+    return any(word in reason for word in ("set ", "correct fields.", "correct states."))
 
 
 def _records(resource: Resource, sample: Sample) -> Iterable[tuple[Record, str | None, Record | None]]:
@@ -52,15 +67,17 @@ def _unify(
     detail: Record | None,
     place: int,
     statuses: Statuses,
-) -> None:
+) -> Family:
     match resource.name:
         case "users":
-            normaliser.user(row)
+            return normaliser.user(row)
         case "statuses":
-            normaliser.status(row, place)
+            return normaliser.status(row, place)
         case "jobs":
-            normaliser.job(row, detail, state)
+            return normaliser.job(row, detail, state)
         case "candidates":
-            normaliser.candidate(row, detail)
+            return normaliser.candidate(row, detail)
         case "applications":
-            normaliser.application(row, statuses, detail)
+            return normaliser.application(row, statuses, detail)
+        case unreachable:
+            assert_never(unreachable)

@@ -51,7 +51,7 @@ def look(answer: Answer, table: Resource, remote_id: str) -> Seen:
         return Seen(status=answer.status, kind="empty", reason="the answer's body is empty")
     if is_page(answer):
         return Seen(status=answer.status, kind="html", reason=described(answer))
-    kind, reason, record, other_id = _judge(pages.decode(answer.body), table, remote_id)
+    kind, reason, record, other_id = _judge(pages.decode(answer.utf8), table, remote_id)
     return Seen(status=answer.status, kind=kind, reason=reason, record=record, other_id=other_id)
 
 
@@ -72,7 +72,7 @@ def described(answer: Answer) -> str:
     if answer.status in SUCCESS or not answer.body.strip():
         return said
     try:
-        body = pages.decode(answer.body)
+        body = pages.decode(answer.utf8)
     except BadJson:
         return said
     return f"{said} (its keys: {keys_of(body)})" if isinstance(body, dict) and body else said

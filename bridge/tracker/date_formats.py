@@ -99,11 +99,11 @@ def _refusal(value: Any, wanted: DateFormat) -> str:
     return f'is {kind} that is no time by date_format = "{wanted}" and {fits}: set date_format'
 
 
-_NO_DIGITS = re.compile(r"[0\s/.:\-T+Z_]*", re.ASCII)
+_NO_DIGITS = re.compile(r"[0\s/.:\-T+Z_]*|n/?a|none|null|nil", re.ASCII | re.IGNORECASE)
 
 
 def _is_nothing(value: Any) -> bool:
-    """Blank, ``0``, ``0000-00-00T00:00:00``, ``__/__/____`` and the like."""
+    """Blank, ``0``, ``0000-00-00T00:00:00``, ``__/__/____``, ``N/A`` and the like."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value == 0):
         return True
     return isinstance(value, str) and (values.is_blank(value) or _NO_DIGITS.fullmatch(value) is not None)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from bridge.tracker import profile, resources
 from bridge.tracker.client import Client
 from bridge.tracker.shapes import Resources
@@ -33,11 +35,17 @@ class Findings:
         return _dug(self._configured, key) is not None
 
     def prove(self, assumption: str, evidence: str, key: str | None = None, value: Any = None) -> None:
-        """Note that the account is as assumed."""
+        """Note that the account is as assumed; what was adopted before stays so, with this as proof."""
+        before = self._found.get(assumption)
+        if before is not None and before.adopted:
+            self._found[assumption] = msgspec.structs.replace(before, evidence=evidence)
+            return
         self._note(assumption, "proved", evidence, key, value)
 
     def leave_open(self, assumption: str, evidence: str, key: str | None = None) -> None:
-        """Note that nothing could be found out."""
+        """Note that nothing could be found out; what was adopted before stays so."""
+        if assumption in self._found and self._found[assumption].adopted:
+            return
         self._note(assumption, "unknown", evidence, key, None)
 
     def ask(self, assumption: str, evidence: str, key: str | None = None, value: Any = None) -> None:

@@ -6,6 +6,7 @@ with one resource leaves that resource's assumptions open and the others are lea
 account as a whole (credentials, host, patience) is raised.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,9 +18,17 @@ from bridge.tracker import absence, date_facts, layouts, list_facts, pages, pres
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
-from bridge.tracker.problems import AccountFault, NoRows, Refused, Unreachable, Unreadable, WrongHost
+from bridge.tracker.problems import (
+    AccountFault,
+    CredentialsRefused,
+    NoRows,
+    Refused,
+    Unreachable,
+    Unreadable,
+    WrongHost,
+)
 from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Read, Resource, ResourceName
+from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.update_filter import UpdateFilter
 from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
@@ -128,7 +137,7 @@ class Learner:
             await self._states(rows)
         listed = [row for found in rows.values() for row in found]
         details = await self._by_id(name, listed)
-        await self._absence(name, listed)
+        await self._absence(name, listed, details)
         self._samples[name] = sample = Sample(rows=rows, details=details)
         self._presence(name)
         found = [row.decode() for row in sample.all_rows]
@@ -216,25 +225,29 @@ class Learner:
 
     async def _states(self, rows: Mapping[str | None, Sequence[Row]]) -> None:
         """Whether each word for a state finds jobs of its own."""
+        words = self._client.settings.states
         seen: dict[str, str | None] = {}
-        twice = 0
+        twice: Counter[str | None] = Counter()
         for state, found in rows.items():
             for row in found:
-                twice += seen.setdefault(row.remote_id, state) != state
+                twice[state] += seen.setdefault(row.remote_id, state) != state
         unknown = await self._first_page("jobs", _NO_STATE)
-        if twice or unknown:
+        doubtful = [str(state) for state in rows if twice[state]]
+        if doubtful or unknown:
             evidence = (
-                f"{twice} jobs stand under two words" if twice else "a word that no one uses finds jobs too"
+                f"{sum(twice.values())} jobs that another word found stand under {' and '.join(doubtful)} too"
+                if doubtful
+                else "a word that no one uses finds jobs too"
             )
-            self._findings.ask(
-                "states", f"{evidence}: the word is ignored, or it means something else", "states"
-            )
+            name = (doubtful or [str(state) for state in rows])[0]
+            said = f"{evidence}: the word {words.get(name, name)!r} is ignored, or it means something else"
+            self._findings.ask("states", said, f"states.{name}")
             return
         empty = [str(state) for state, found in rows.items() if not found]
-        counts = ", ".join(f"{state}: {len(found)}" for state, found in rows.items())
+        counts = ", ".join(f"{words.get(str(state), state)}: {len(found)}" for state, found in rows.items())
         if empty:
             said = f"nothing is listed as {', '.join(empty)}; the words may be others (first pages: {counts})"
-            self._findings.leave_open("states", said, "states")
+            self._findings.leave_open("states", said, f"states.{empty[0]}")
         else:
             self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
 
@@ -296,17 +309,26 @@ class Learner:
             decoded, lambda record: any(str(record.get(key)) == remote_id for key in keys)
         )
 
-    async def _absence(self, name: ResourceName, rows: Sequence[Row]) -> None:
+    async def _absence(self, name: ResourceName, rows: Sequence[Row], details: Mapping[str, Record]) -> None:
         """How an id that does not exist is answered."""
         if self._client.settings[name].by_id is None:
             return
         key = f"absence.{name}"
-        facts = await absence.absence_of(self._client, name, existing=rows[0].remote_id if rows else None)
+        try:
+            facts = await absence.absence_of(self._client, name, existing=rows[0].remote_id if rows else None)
+        except CredentialsRefused as error:
+            if not details:
+                raise
+            # Records are read by id, so it is the ids that are refused, and not the token.
+            self._findings.ask(key, f"{error}: deletions can't be proved", "absence.statuses")
+            return
         if facts.recognised:
             self._findings.prove(key, facts.evidence)
         elif facts.settings:
             for setting, value in facts.settings["absence"].items():
-                self._findings.adopt(key, facts.evidence, f"absence.{setting}", value)
+                # One way of absence for all lists: what the next one adds goes on top.
+                self._findings.adopt(f"absence.{setting}", facts.evidence, f"absence.{setting}", value)
+            self._findings.prove(key, facts.evidence)
         elif facts.finding == "unknown" and not rows:
             self._findings.leave_open(key, facts.evidence, "absence.statuses")
         else:
@@ -345,13 +367,6 @@ def spread(rows: Sequence[Row], count: int) -> list[Row]:
     """Return up to ``count`` rows, from the whole length of the list."""
     step = max(1, len(rows) // count)
     return list(rows[::step][:count])
-
-
-def _missing(read: Read, total: int, key: str, records: Sequence[Record]) -> str:
-    return (
-        f"{read} is in none of {total} records; set {key} to its place, or to [] where the account has "
-        f"none; the records' keys: {presence.keys_of(records)}"
-    )
 
 
 def _id_key(table: Resource, found: layouts.RowsFound) -> str | None:

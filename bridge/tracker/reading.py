@@ -100,7 +100,7 @@ class Reader:
 
     def instant(self, name: str, clock: Clock) -> datetime | None:
         """A moment, aware UTC; a date that can't be read is a gap."""
-        read, value = self._find(name)
+        read, value = self._dated(name)
         try:
             return local_time.instant(value, clock)
         except values.WrongType as error:
@@ -109,15 +109,15 @@ class Reader:
 
     def last_update(self, clock: Clock) -> datetime | None:
         """When the record was last updated, aware UTC. It must be readable: what is newer is told by it."""
-        return self._read("updated_at", lambda value: local_time.instant(value, clock))
+        return self._convert(*self._dated("updated_at"), lambda value: local_time.instant(value, clock))
 
     def instants(self, name: str, clock: Clock) -> tuple[datetime, datetime] | None:
         """The earliest and the latest moment that a local time may mean, aware UTC; it must be readable."""
-        return self._read(name, lambda value: local_time.instants(value, clock))
+        return self._convert(*self._dated(name), lambda value: local_time.instants(value, clock))
 
     def is_dated(self, name: str) -> bool:
         """Whether a date is there, readable or not."""
-        return date_formats.is_dated(self._find(name)[1])
+        return date_formats.is_dated(self._dated(name)[1])
 
     def has(self, name: str) -> bool:
         """Whether any place of a field is there, blank or not."""
@@ -167,6 +167,18 @@ class Reader:
                 if value is not None and not values.is_blank(value):
                     return read, value
         return reads[0] if reads else NOWHERE, None
+
+    def _dated(self, name: str) -> tuple[Read, Any]:
+        """As ``_find``; a date that stands for none is as good as blank where there is another place."""
+        found = self._find(name)
+        if found[1] is None or len(self._fields[name]) == 1 or date_formats.is_dated(found[1]):
+            return found
+        for read in self._fields[name]:
+            for record in self._records[read.source]:
+                value = self._dig(record, read)
+                if date_formats.is_dated(value):
+                    return read, value
+        return found
 
     def _dig(self, record: Record, read: Read) -> Any:
         value: Any = record

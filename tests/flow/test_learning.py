@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.tracker import resources
+from bridge.tracker import profile, resources
 from bridge.tracker.client import utc_now
 from bridge.tracker.learning import Learner
 from tests.flow.tracker_account import Account, account
@@ -39,3 +39,26 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
     assert (finding.verdict, finding.evidence) == (
         "proved", "it compares with local time; it lists what came strictly after",
     )  # fmt: skip
+
+
+async def test_what_was_adopted_stays_when_later_lists_agree_with_it(store_url: str) -> None:
+    async with account(store_url, dialect={"dates": "day_first"}) as acme, acme.client() as client:
+        learned = await Learner(client, {}, "tracker").learn(NAMES, utc_now())
+    assert profile.learned_settings(learned.profile) == {"date_format": "day-first"}
+
+
+async def test_a_word_for_a_state_that_is_ignored_names_its_key(store_url: str) -> None:
+    async with account(store_url, dialect={"states": "ignored"}) as acme, acme.client() as client:
+        learned = await Learner(client, {}, "tracker").learn(["jobs"], utc_now())
+    (finding,) = [f for f in learned.profile.findings if f.assumption == "states"]
+    assert finding.is_question
+    assert finding.key == "states.won"
+
+
+async def test_ids_that_do_not_exist_and_are_refused_leave_the_list_readable(store_url: str) -> None:
+    async with account(store_url, dialect={"absence": "401"}) as acme, acme.client() as client:
+        learned = await Learner(client, {}, "tracker").learn(["candidates"], utc_now())
+    assert learned.failures == {}
+    (finding,) = [f for f in learned.profile.findings if f.assumption == "absence.candidates"]
+    assert finding.is_question
+    assert "answered 401" in finding.evidence

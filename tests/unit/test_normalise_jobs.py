@@ -161,6 +161,13 @@ def test_a_job_is_closed_when_it_was_filled_else_by_its_history() -> None:
     assert filled.closed_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
+def test_a_date_that_stands_for_none_leaves_the_next_place_to_tell() -> None:
+    for none in ("0001-01-01T00:00:00", "1900-01-01T00:00:00", "N/A"):
+        detail = job_detail(history={"filled": none, "closed": "2026-10-02T12:00:00", "awarded": none})
+        job = only(normaliser().job(job_row(dateFilled=none), detail, None), Model.JOB)
+        assert (job.closed_at, job.status) == (datetime(2026, 10, 2, 11, tzinfo=UTC), "CLOSED")
+
+
 def test_a_posting_is_the_jobs_advert() -> None:
     posting = only(normaliser().job(job_row(), job_detail(), "open"), Model.JOB_POSTING)
     assert posting.remote_id == "1026"
