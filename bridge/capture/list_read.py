@@ -15,6 +15,7 @@ from bridge.tracker.pages import Page
 from bridge.tracker.shapes import Resource
 
 _MOST_ID = 2**63 - 1
+_MOST_SHIFTED = 20
 _SLACK_PAGES = 20
 _SLACK_ROWS = 1_000
 _SLACK_UNCOUNTED = 100_000
@@ -55,6 +56,7 @@ class ListRead:
         self._before = before
         self._pages = pages
         self._listed = len(self.seen)
+        self._first_total: int | None = None
         self._first_ids: frozenset[str] = frozenset()
         self._last_ids: frozenset[str] = frozenset()
         self._odd: set[frozenset[str]] = set()
@@ -85,12 +87,19 @@ class ListRead:
         self._listed += page.row_count
         self.seen |= ids
         self.total = page.total_count
+        self._first_total = page.total_count if self._first_total is None else self._first_total
         self.last = page
         if not self._first_ids and page.number == 1:
             self._first_ids = page.row_ids
         self._last_ids = page.row_ids
         if page.bad_rows:
             self._odd.add(page.row_ids)
+
+    def shifted_pages(self, page: Page, size: int) -> int:
+        """How many pages may show old rows alone, for so many rows came in front since the read began."""
+        if page.total_count is None or self._first_total is None:
+            return 0
+        return min(_MOST_SHIFTED, -(-max(0, page.total_count - self._first_total) // max(1, size)))
 
     def doubt_barren(self, page: Page) -> None:
         """Note that a page in the middle showed nothing new."""

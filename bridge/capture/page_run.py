@@ -139,7 +139,7 @@ class PageRun:
         missing = page.total_count is not None and len(read.seen) < page.total_count
         if natural and not missing and (page.row_count or counted or not page.says_more):
             return self._end(page)
-        if missing or not natural:
+        if (missing or not natural) and not read.shifted_pages(page, self._size):
             page = await self._again(page, read.is_new)
             if read.is_new(page):
                 return await self._take(page, ahead)
@@ -156,21 +156,26 @@ class PageRun:
         return ""
 
     async def _look_on(self, page: Page, ahead: deque[Page], *, natural: bool) -> str | None:
-        """Decide by the page after it: with new rows on it, the list goes on."""
-        read = self._read
-        after = ahead[0] if ahead else await self._page(page.number + 1)
-        if not read.is_new(after):
-            return self._end(page) if natural else read.repeats(page)
-        if not page.row_count:
-            page = await self._again(page, read.is_new)
-        if read.is_new(page):
-            self._keep(page)
-        else:
-            read.doubt_barren(page)
-            read.take(page)
-        if not ahead:
-            ahead.append(after)
-        return None
+        """Decide by the page after it, or a few where rows came in front: with new rows, the list goes on."""
+        read, barren = self._read, [page]
+        for _ in range(1 + read.shifted_pages(page, self._size)):
+            after = ahead.popleft() if ahead else await self._page(barren[-1].number + 1)
+            if read.is_new(after):
+                ahead.appendleft(after)
+                await self._pass_over(barren)
+                return None
+            barren.append(after)
+        return self._end(page) if natural else read.repeats(page)
+
+    async def _pass_over(self, barren: Sequence[Page]) -> None:
+        """Go on behind pages that showed nothing new."""
+        for page in barren:
+            found = page if page.row_count else await self._again(page, self._read.is_new)
+            if self._read.is_new(found):
+                self._keep(found)
+            else:
+                self._read.doubt_barren(found)
+                self._read.take(found)
 
     async def _fill_the_short_one(self, after: Page) -> None:
         """Ask again for a short page that turns out not to be the last: ``after`` follows it."""

@@ -19,6 +19,7 @@ from bridge.store.cursors import Cursor
 from bridge.tracker.pages import Page
 
 _STEP_SECONDS = 1.0
+_FEWEST_CALLS = 10
 # A list that never ends well must not make the polls read all that changed since it began to.
 _LONGEST_REREAD = timedelta(hours=1)
 
@@ -68,7 +69,7 @@ class Polls:
             poll = _Poll(cursor, _since(cursor, self._walk.pace.overlap_seconds), loaded=loaded)
         calls, ends = self._doors.calls(), time.monotonic() + _STEP_SECONDS
         reads, over = 0, False
-        while not over and reads < self._walk.reads_at_once and time.monotonic() < ends:
+        while not over and reads < self._walk.reads_at_once and self._goes_on(calls, ends):
             reads += await self._read_on(poll, context)
             over = poll.list_ended and not poll.ahead and not self._next_list(poll)
         poll.calls += self._doors.calls() - calls
@@ -76,6 +77,10 @@ class Polls:
             self._poll = poll
             return None
         return await self._finish(poll, cursor)
+
+    def _goes_on(self, calls: int, ends: float) -> bool:
+        """Whether a step may ask for more: for a second, and with a small budget for some calls at least."""
+        return time.monotonic() < ends or self._doors.calls() - calls < _FEWEST_CALLS
 
     async def _read_on(self, poll: _Poll, context: Callable[[str | None], Context]) -> int:
         """Read the next page, or what is left of one; returns how many records it led to."""

@@ -118,7 +118,9 @@ def decide(terms: Terms, state: State, lane: Lane, wanted: int) -> Decision:
     free = min(wanted, terms.poll_limit - state.used)
     if free > 0 and not command_waits:
         return _paced(terms, state, free)
-    if state.used < terms.limit and (command_waits or share_left > 0):
+    # Where commands have used more than what polls leave them, polls are not the ones to stand back for long.
+    crowded = command_waits or state.used - state.polls > terms.limit - terms.poll_limit
+    if state.used < terms.limit and crowded:
         return _shared(terms, state)
     return full
 

@@ -8,6 +8,7 @@ the times from the move to its event on Kafka, and how often candidates were lis
 import argparse
 import asyncio
 import contextlib
+import math
 import statistics
 import tempfile
 import time
@@ -110,6 +111,7 @@ async def measured(bridge: Installation, seconds: float, what: str) -> None:
             if key in moved and kind == "application.updated" and at / 1000 >= moved[key] - 1:
                 found.setdefault(key, at / 1000 - moved[key])
         await asyncio.sleep(1)
+    print("  in order:", " ".join(f"{found.get(key, math.nan):.0f}" for key in moved), flush=True)
     delays = sorted(found.values())
     polls = await _listed(bridge) - listed
     print(

@@ -144,6 +144,12 @@ def test_commands_that_begin_beside_busy_polls_do_not_stop_them() -> None:
     assert max(b - a for a, b in itertools.pairwise(polls)) < 2
 
 
+def test_where_commands_took_more_than_their_tenth_polls_go_on() -> None:
+    terms = Terms(requests=600)
+    state = State(now=1000.0, used=terms.poll_limit, polls=terms.poll_limit - 100, frees_at=1010.0)
+    assert decide(terms, state, "poll", 10).granted == 1
+
+
 def test_where_nothing_polls_commands_have_it_all() -> None:
     terms = Terms(requests=600)
     state = State(now=1000.0, used=500, frees_at=1010.0)

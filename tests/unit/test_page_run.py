@@ -36,7 +36,9 @@ class Sizes:
         self.vain = 0 if helped else self.vain + 1
 
 
-async def read(answers: Asked, *, total: int | None = None, before: int = 0) -> tuple[BitMap64, Run, int]:
+async def read(
+    answers: Asked, *, total: int | None = None, before: int = 0, grown: Callable[[int], int] = lambda _: 0
+) -> tuple[BitMap64, Run, int]:
     """Read a list whole, a page at a time: what was seen, the last run, and how many pages were asked for."""
     listing, sizes = ListRead(_CANDIDATES, _PAGING, before=before), Sizes()
     asked: dict[int, int] = {}
@@ -44,12 +46,13 @@ async def read(answers: Asked, *, total: int | None = None, before: int = 0) -> 
     async def page(number: int) -> Page:
         ids = answers(number, asked.get(number, 0))
         asked[number] = asked.get(number, 0) + 1
-        more = None if total is None else number * 10 < total
+        counted = None if total is None else total + grown(sum(asked.values()))
+        more = None if counted is None else number * 10 < counted
         return Page(
             rows=tuple(Row(remote_id=str(n), place=place, raw=b"{}") for place, n in enumerate(ids)),
             bad_rows=(),
             number=number,
-            total_count=total,
+            total_count=counted,
             page_size=None,
             has_next=bool(ids) if more is None else more,
             says_more=more,
@@ -108,6 +111,23 @@ async def test_a_page_repeated_by_a_slip_is_passed_over_and_the_list_goes_on() -
     for answers in (slips, moves):
         seen, run, _ = await read(answers)
         assert (len(seen), run.broken) == (45, False)
+
+
+async def test_a_list_to_which_many_rows_come_in_front_meanwhile_is_read_to_its_end() -> None:
+    asked = 0
+
+    def grown(so_far: int) -> int:
+        return 0 if so_far < 4 else 35
+
+    def answers(page: int, _: int) -> Sequence[int]:
+        nonlocal asked
+        asked += 1
+        newest = 60 + grown(asked)
+        return range(newest - (page - 1) * 10, max(0, newest - page * 10), -1)
+
+    seen, run, _ = await read(answers, total=60, grown=grown)
+    assert not run.broken
+    assert set(range(1, 61)) <= set(seen)
 
 
 async def test_a_list_without_an_end_ends_with_what_to_set() -> None:
