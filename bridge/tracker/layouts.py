@@ -96,8 +96,8 @@ def find_record(
 
     ``None`` where no object does.
     """
-    if isinstance(answer, list):
-        return None
+    if isinstance(answer, list) and len(answer) == 1:
+        return find_record(answer[0], carries_id, (*path, "0"))
     if not isinstance(answer, dict):
         return None
     if carries_id(answer):

@@ -188,7 +188,10 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
 def _respelled_fields(fields: Fields, case: KeyCase) -> Fields:
     return {
         name: tuple(
-            structs.replace(read, path=tuple(respell(key, case) for key in read.path)) for read in reads
+            # Two spellings of one key may have become one.
+            dict.fromkeys(
+                structs.replace(read, path=tuple(respell(key, case) for key in read.path)) for read in reads
+            )
         )
         for name, reads in fields.items()
     }

@@ -135,7 +135,8 @@ class Resource(Struct, frozen=True, kw_only=True):
     @property
     def id_keys(self) -> tuple[str, ...]:
         """The row's keys that may hold the record's id, first to last."""
-        return tuple(read.path[0] for read in self.fields["id"] if read.source != "detail")
+        keys = (read.path[0] for read in self.fields["id"] if read.source != "detail")
+        return tuple(dict.fromkeys(keys))
 
 
 class Action(Struct, frozen=True, kw_only=True):

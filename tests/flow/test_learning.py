@@ -1,6 +1,7 @@
 """The profile of an account is learned by asking it: what is as assumed, what is adopted, what is asked."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,22 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
     )  # fmt: skip
 
 
-async def test_what_was_adopted_stays_when_later_lists_agree_with_it(store_url: str) -> None:
-    async with account(store_url, dialect={"dates": "day_first"}) as acme, acme.client() as client:
+@pytest.mark.parametrize(
+    ("switch", "value", "adopted"),
+    [
+        ("dates", "day_first", {"date_format": "day-first"}),
+        ("row_case", "pascal", {"key_case": "pascal"}),
+        ("record_shape", "list", {"unwrap": {"jobs": "0", "candidates": "0", "applications": "0"}}),
+        ("record_shape", "search", {"unwrap": dict.fromkeys(("jobs", "candidates", "applications"), "items.0")}),
+    ],
+)  # fmt: skip
+async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
+    store_url: str, switch: str, value: str, adopted: dict[str, Any]
+) -> None:
+    async with account(store_url, dialect={switch: value}) as acme, acme.client() as client:
         learned = await Learner(client, {}, "tracker").learn(NAMES, utc_now())
-    assert profile.learned_settings(learned.profile) == {"date_format": "day-first"}
+    assert profile.learned_settings(learned.profile) == adopted
+    assert learned.failures == {}
 
 
 async def test_a_word_for_a_state_that_is_ignored_names_its_key(store_url: str) -> None:
