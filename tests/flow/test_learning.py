@@ -11,6 +11,7 @@ from bridge.tracker.learning import Learner
 from tests.flow.tracker_account import Account, account
 
 NAMES = tuple(resources.DEFAULT.resources)
+BY_ID = ("jobs", "candidates", "applications")
 
 
 @pytest.fixture
@@ -47,8 +48,8 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
     [
         ("dates", "day_first", {"date_format": "day-first"}),
         ("row_case", "pascal", {"key_case": "pascal"}),
-        ("record_shape", "list", {"unwrap": {"jobs": "0", "candidates": "0", "applications": "0"}}),
-        ("record_shape", "search", {"unwrap": dict.fromkeys(("jobs", "candidates", "applications"), "items.0")}),
+        ("record_shape", "list", {"unwrap": dict.fromkeys(BY_ID, "0")}),
+        ("record_shape", "search", {"unwrap": dict.fromkeys(BY_ID, "items.0")}),
     ],
 )  # fmt: skip
 async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
@@ -56,7 +57,7 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
 ) -> None:
     async with account(store_url, dialect={switch: value}) as acme, acme.client() as client:
         learned = await Learner(client, {}, "tracker").learn(NAMES, utc_now())
-    assert profile.learned_settings(learned.profile) == adopted
+    assert profile.learned_settings(learned.profile).items() >= adopted.items()
     assert learned.failures == {}
 
 
