@@ -10,7 +10,7 @@ import time
 from bridge.capture.changes import Applied
 from bridge.capture.deletion import Doors
 from bridge.capture.diff import Key
-from bridge.store import holds, leases
+from bridge.store import holds, leases, parked
 from bridge.tracker.shapes import Resource
 
 
@@ -46,6 +46,9 @@ class Unclaimed:
         return applied
 
     async def _held_back(self) -> bool:
-        """Whether a record is held back, which may have taken up what another let go of."""
-        found = await holds.of_resource(self._doors.db, self._doors.integration_id, self._resource.name)
-        return any(one.state in ("held", "discarded", "approved") for one in found)
+        """Whether a record is held back, or was never read, which may have taken up what another let go of."""
+        db, integration_id = self._doors.db, self._doors.integration_id
+        found = await holds.of_resource(db, integration_id, self._resource.name)
+        if any(one.state in ("held", "discarded", "approved") for one in found):
+            return True
+        return await parked.any_unknown(db, integration_id, self._resource.name)

@@ -108,3 +108,19 @@ async def counted(db: Database, integration_id: str, most: int = 10_000) -> dict
         most,
     )
     return {r[0]: r[1] for r in rows}
+
+
+_UNKNOWN = """
+SELECT EXISTS (
+    SELECT FROM parked p
+    WHERE p.integration_id = $1 AND p.resource = $2 AND NOT EXISTS (
+        SELECT FROM snapshots s
+        WHERE s.integration_id = $1 AND s.parent = $2 || ':' || p.row_id AND s.parent <> '' AND NOT s.deleted
+    )
+)
+"""
+
+
+async def any_unknown(db: Database, integration_id: str, resource: str) -> bool:
+    """Whether records are parked of which nothing was ever read: nobody knows what they carry."""
+    return bool(await db.fetchval(_UNKNOWN, integration_id, resource))

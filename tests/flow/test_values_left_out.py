@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -148,3 +149,57 @@ async def test_addresses_are_trimmed_and_split(install: Install, odd: Odd, db: D
     assert found == {("grace@example.org", "jörg@müller.example")}
     (gap,) = [one for one in await gaps.counts(db, INTEGRATION) if one.resource == "candidates"]
     assert (gap.field, gap.records) == ("additional_email", 6)
+
+
+async def test_a_tag_is_not_let_go_of_while_a_record_that_may_carry_it_was_never_read(
+    install: Install, odd: Odd, db: Database
+) -> None:
+    unreadable = True
+
+    def change(path: str, sent: Any, answered: Any) -> Any:
+        for record in [answered, *rows_of(answered)]:
+            if unreadable and isinstance(record, dict) and record.get("resourceId", record.get("id")) == 106:
+                record["lastUpdatedDateTime"] = "some day"
+        return answered
+
+    odd.change = change
+    bridge = await install(
+        world=World(seed=7, candidates=6, jobs=3, applications=4, users=2, index_lag_seconds=0),
+        capture={"poll_seconds": 0.1, "sweep_minutes": 0.01},
+        integration={"base_url": odd.url},
+    )
+    odd.upstream = bridge.simulator.url
+    world = bridge.server.world
+    world.change("update", "resource", 101, tagText="rare")
+    world.change("update", "resource", 106, tagText="rare")
+    bridge.start()
+    await until(lambda: _is_parked(db))
+    await until(lambda: _has_tag(bridge))
+    await _is_told(bridge, partial(world.change, "update", "resource", 101, tagText=""))
+    for title in ("Welder", "Rigger", "Fitter"):
+        # Whole polls, one after the other: any of them would let go of the tag.
+        await _is_told(bridge, partial(world.change, "update", "resource", 102, jobTitle=title))
+    assert await _has_tag(bridge)
+    unreadable = False
+    await bridge.agree()
+    assert await _has_tag(bridge)
+
+
+async def _is_parked(db: Database) -> bool:
+    return bool(await parked.listed(db, INTEGRATION))
+
+
+async def _has_tag(bridge: Installation) -> bool:
+    bridge.check()
+    return any(tag["name"] == "rare" for tag in (await bridge.read()).state["tag"].values())
+
+
+async def _is_told(bridge: Installation, change: Callable[[], object]) -> None:
+    sent = len(bridge.topics.sent)
+    change()
+
+    async def more() -> bool:
+        bridge.check()
+        return len((await bridge.read()).sent) > sent
+
+    await until(more)
