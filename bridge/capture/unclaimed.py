@@ -46,7 +46,7 @@ class Unclaimed:
         return applied
 
     async def _held_back(self) -> bool:
-        """Whether a record is held back, or was never read, which may have taken up what another let go of."""
+        """Whether a record is held back or was never read, which may have taken up what another let go of."""
         db, integration_id = self._doors.db, self._doors.integration_id
         found = await holds.of_resource(db, integration_id, self._resource.name)
         if any(one.state in ("held", "discarded", "approved") for one in found):

@@ -19,6 +19,7 @@ _HEADINGS = {
     "action": "Actions",
     "cleanup": "The trial candidate",
     "profile": "Profile: what the account's API looks like",
+    "noticed": "What running has seen of it",
     "time": "Warnings",
 }
 _HOW = {False: " (asked about; nothing was written)", True: " (carried out on a trial candidate)"}

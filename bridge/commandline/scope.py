@@ -12,7 +12,7 @@ from bridge import app
 from bridge.app import Installation
 from bridge.capture import first_contact
 from bridge.capture.stage import models_of
-from bridge.commandline import unifying
+from bridge.commandline import noticing, unifying
 from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Fatal, Throttled
 from bridge.store import budgets
@@ -29,7 +29,7 @@ from contracts import profiles
 
 _log = structlog.get_logger(__name__)
 
-Kind = Literal["credentials", "model", "deletions", "action", "cleanup", "profile", "time"]
+Kind = Literal["credentials", "model", "deletions", "action", "cleanup", "profile", "noticed", "time"]
 Result = Literal["works", "refused", "not_found", "error", "warning", "unknown"]
 # TrackerRMS's clock and ours may differ by a little, and a record may be saved while we look.
 _AHEAD = timedelta(minutes=2)
@@ -42,7 +42,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     """One line: what was tried, what came of it and why. ``credentials``: whether they are exchanged, and
     what stands in the way of that; ``deletions``: whether they can be proved;
     ``cleanup``: whether the trial candidate is gone again; ``profile``: what was found out about an
-    assumption; ``time``: records dated in the future.
+    assumption; ``noticed``: what running has seen; ``time``: records dated in the future.
     ``trial_ids``: of the records that a trial wrote or used."""
 
     integration: str
@@ -58,7 +58,7 @@ class Finding(Struct, frozen=True, kw_only=True):
         proved, a person must say how the account is read, or the trial may have left something behind."""
         if self.kind == "credentials":
             return self.result not in ("works", "warning")
-        if self.kind == "profile":
+        if self.kind in ("profile", "noticed"):
             return self.result == "error"
         return self.kind in ("model", "deletions", "cleanup") and self.result != "works"
 
@@ -100,7 +100,7 @@ async def findings(
             if verdict.result == "works":
                 async for finding in _more_of(client, integration, resource):
                     yield finding
-        for finding in questions:
+        for finding in (*questions, *await _noticed(installed, integration)):
             yield finding
         for finding in await _actions(client, integration, models, write):
             yield finding
@@ -132,6 +132,13 @@ def _of_profile(integration: IntegrationConfig, found: profiles.Finding) -> Find
     return Finding(
         integration=integration.id, kind="profile", name=found.assumption, result=result, reason=reason
     )
+
+
+async def _noticed(installed: Installation, integration: IntegrationConfig) -> list[Finding]:
+    return [
+        Finding(integration=integration.id, kind="noticed", name=n.name, result=n.result, reason=n.reason)
+        async for n in noticing.noticed(installed.db, integration.id)
+    ]
 
 
 async def _credentials(

@@ -1,5 +1,6 @@
 """Unifies the records that a check met, exactly as the poller does, to tell which would be parked."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import assert_never
@@ -13,6 +14,7 @@ from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.statuses import Statuses
 
 _WHERE = "; keys of [integrations.tracker]"
+_KEY_NAMED = re.compile(r"\bset |\bcorrect (?:fields|states|maps)\.|\bCorrect the words of states")
 
 
 def statuses_of(normaliser: Normaliser, samples: Mapping[ResourceName, Sample]) -> Statuses:
@@ -32,7 +34,7 @@ def trouble_of(normaliser: Normaliser, resource: Resource, sample: Sample, statu
         try:
             normaliser.version(resource.name, row, detail)
             family = _unify(normaliser, resource, row, state, detail, total - 1, statuses)
-            gaps.update(gap for gap in family.gaps if _names_a_key(gap.reason))
+            gaps.update(gap for gap in family.gaps if names_a_key(gap.reason))
         except Permanent as error:
             # "job 105: row:creationDate is …": the same reason of another record counts with it.
             reasons[str(error).partition(": ")[2] or str(error)] += 1
@@ -45,9 +47,9 @@ def trouble_of(normaliser: Normaliser, resource: Resource, sample: Sample, statu
     return None
 
 
-def _names_a_key(reason: str) -> bool:
-    """Whether a setting cures the gap; the rest is for TrackerRMS's users to correct."""
-    return any(word in reason for word in ("set ", "correct fields.", "correct states."))
+def names_a_key(reason: str) -> bool:
+    """Whether a setting cures what is told; the rest is for TrackerRMS's users to correct."""
+    return _KEY_NAMED.search(reason) is not None
 
 
 def _records(resource: Resource, sample: Sample) -> Iterable[tuple[Record, str | None, Record | None]]:

@@ -157,8 +157,8 @@ class Learner:
         found = [one for one in layouts.find_rows(answer) if not one.rows or _id_key(table, one)]
         with_rows = [one for one in found if one.rows]
         at_home = [one for one in found if one.path in (table.rows, "")]
-        if not with_rows and at_home:
-            self._findings.leave_open(f"rows.{name}", "the list is empty", f"rows.{name}")
+        if at_home and not any(one.rows for one in at_home):
+            self._empty(name, with_rows)
             return
         chosen = [one for one in at_home if one.rows] or with_rows
         if len(chosen) != 1:
@@ -171,6 +171,15 @@ class Learner:
         else:
             evidence = f"rows stand under {rows.path}, not under {table.rows}"
             self._findings.adopt(f"rows.{name}", evidence, f"rows.{name}", rows.path)
+
+    def _empty(self, name: ResourceName, others: Sequence[layouts.RowsFound]) -> None:
+        """The list stands where it was assumed, without a row: what stands elsewhere may be another list."""
+        key = f"rows.{name}"
+        if not others:
+            self._findings.leave_open(key, "the list is empty", key)
+            return
+        places = ", ".join(one.path or "the answer itself" for one in others)
+        self._findings.ask(key, f"the list is empty, and rows with an id stand under {places}", key)
 
     async def _answer(self, name: ResourceName) -> Any:
         """The list's first answer, decoded; where the list is not there, that of another place for it."""
@@ -244,6 +253,10 @@ class Learner:
             self._findings.ask("states", said, f"states.{name}")
             return
         empty = [str(state) for state, found in rows.items() if not found]
+        if len(empty) == len(rows) and (bare := (await self._client.pages("jobs")).rows):
+            said = f"no word finds a job, and without one {len(bare)} are listed: the words are others"
+            self._findings.ask("states", said, f"states.{empty[0]}")
+            return
         counts = ", ".join(f"{words.get(str(state), state)}: {len(found)}" for state, found in rows.items())
         if empty:
             said = f"nothing is listed as {', '.join(empty)}; the words may be others (first pages: {counts})"

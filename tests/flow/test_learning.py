@@ -8,6 +8,7 @@ import pytest
 from bridge.tracker import profile, resources
 from bridge.tracker.client import utc_now
 from bridge.tracker.learning import Learner
+from bridge.tracker.shapes import ResourceName
 from tests.flow.tracker_account import Account, account
 
 NAMES = tuple(resources.DEFAULT.resources)
@@ -61,12 +62,21 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
     assert learned.failures == {}
 
 
-async def test_a_word_for_a_state_that_is_ignored_names_its_key(store_url: str) -> None:
-    async with account(store_url, dialect={"states": "ignored"}) as acme, acme.client() as client:
-        learned = await Learner(client, {}, "tracker").learn(["jobs"], utc_now())
-    (finding,) = [f for f in learned.profile.findings if f.assumption == "states"]
-    assert finding.is_question
-    assert finding.key == "states.won"
+@pytest.mark.parametrize(
+    ("name", "switch", "value", "assumption", "key"),
+    [
+        ("jobs", "states", "ignored", "states", "states.won"),
+        ("jobs", "states", "nothing", "states", "states.open"),
+        ("statuses", "status_form", "empty", "rows.statuses", "rows.statuses"),
+    ],
+)
+async def test_what_can_not_be_told_is_a_question_that_names_its_key(
+    store_url: str, name: ResourceName, switch: str, value: str, assumption: str, key: str
+) -> None:
+    async with account(store_url, dialect={switch: value}) as acme, acme.client() as client:
+        learned = await Learner(client, {}, "tracker").learn([name], utc_now())
+    (finding,) = [f for f in learned.profile.findings if f.assumption == assumption]
+    assert (finding.is_question, finding.key) == (True, key)
 
 
 async def test_ids_that_do_not_exist_and_are_refused_leave_the_list_readable(store_url: str) -> None:
