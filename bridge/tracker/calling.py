@@ -24,6 +24,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """One call, ready to be sent. ``repeatable``: sending it twice does no harm (every read, no write).
 
     ``kept``: the statuses of 500 and more that are this account's answer, and no failure to be tried again.
+    ``looked_at``: the answer itself is what is asked for: 401 alone says that a JWT is good no longer.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Request(Struct, frozen=True, kw_only=True):
     generation: Generation = "rest"
     repeatable: bool = True
     kept: frozenset[int] = frozenset()
+    looked_at: bool = False
 
     @property
     def name(self) -> str:

@@ -273,17 +273,26 @@ class Client:
 
         Raises ``BadJson``, and what ``request`` raises.
         """
-        _, answer = await self._ask_by_id(resource, remote_id, lane, _FAILURES)
+        _, answer = await self._ask_by_id(resource, remote_id, lane, _FAILURES, looked_at=True)
         return answers.look(answer, self.settings[resource], remote_id)
 
     async def _ask_by_id(
-        self, resource: ResourceName, remote_id: str, lane: Lane | None, kept: frozenset[int]
+        self,
+        resource: ResourceName,
+        remote_id: str,
+        lane: Lane | None,
+        kept: frozenset[int],
+        *,
+        looked_at: bool = False,
     ) -> tuple[Call, Answer]:
         call = self.settings[resource].by_id
         if call is None:
             raise Refused(f"{resource} can't be read by id", 405)
         path = call.filled(id=remote_id)
-        return call, await self.request(call.method, path, lane=lane, repeatable=True, kept=kept)
+        answer = await self.request(
+            call.method, path, lane=lane, repeatable=True, kept=kept, looked_at=looked_at
+        )
+        return call, answer
 
     async def read(self, method: str, path: str, cure: str, *, lane: Lane | None = None) -> Any | Gone:
         """What one reading call answered, decoded; ``Gone`` where it says that nothing is there.
@@ -331,10 +340,11 @@ class Client:
         repeatable: bool = False,
         generation: Generation = "rest",
         kept: frozenset[int] = frozenset(),
+        looked_at: bool = False,
     ) -> Answer:
         """One authorised call, whatever the answer's status but 401, 429 and 5xx, which are retried.
 
-        A 5xx that is ``kept`` is returned at once.
+        A 5xx that is ``kept`` is returned at once; where the answer is to be ``looked_at``, a refusal is too.
 
         ``data``: bytes are sent as they are, anything else as JSON. ``headers`` can't replace the
         authorisation nor what frames the request. A call that is not ``repeatable`` (a
@@ -359,6 +369,7 @@ class Client:
             generation=generation,
             repeatable=repeatable,
             kept=kept,
+            looked_at=looked_at,
         )
         await self._confirm_account()
         if complete is not None:

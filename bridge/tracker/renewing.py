@@ -102,6 +102,8 @@ class Authorised:
 
     def _may_be_refused(self, request: Request, answer: Answer) -> bool:
         """Whether an answer may mean that the JWT is good no longer. Only a refusal may be sent again."""
+        if request.looked_at:
+            return False
         if answer.status in self._settings.token.refused:
             return True
         if 300 <= answer.status < 400:
