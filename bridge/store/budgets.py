@@ -10,8 +10,8 @@ and a database clock set forward by someone.
 
 **Lanes.** Polls are spaced evenly (GCRA with a small burst) and stop at 90 % of the limit; commands go before
 them: while one waits, polls get two fifths of the limit at most, one by one at an even distance. That share
-is theirs whatever the commands do: where any poll was granted within the window, commands stop short of it. So a
-stream of commands slows the polls down and never stops them.
+is theirs whatever the commands do: where any poll was granted within the window, commands stop short of it.
+So a stream of commands slows the polls down and never stops them.
 """
 
 import asyncio
