@@ -70,7 +70,8 @@ async def _played(program: Program) -> Shown:
 
             async def rested() -> bool:
                 async with http.get(url) as answer:
-                    return "bridge_outbox_rows 0.0" in await answer.text()
+                    text = await answer.text()
+                return "bridge_outbox_rows 0.0" in text and "bridge_deliveries_owed 0.0" in text
 
             await until(rested)
             async with http.get(url) as answer:
