@@ -23,7 +23,7 @@ from contracts.commands import INPUTS
 from contracts.entities import Model
 from contracts.events import OPERATIONS, Cause, event_type
 from tests.flow.program import Program
-from tests.waiting import until
+from tests.waiting import patient, until
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 
 
 async def _played(program: Program) -> Shown:
-    async with program.running("demo", "--keep") as process:
+    async with program.running("demo", "--keep", "--seconds", str(patient(60))) as process:
         assert process.stdout is not None
         printed = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode().splitlines()
         path = Path(next(line for line in printed if line.endswith(" tail")).split()[2])
