@@ -263,7 +263,7 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(
         await asyncio.gather(other, return_exceptions=True)
         for n, data in enumerate(sent):
             found = bench.caller.results[f"shared-{n}"]
-            await bench.caller.until(lambda found=found: found, 40, f"no result of shared-{n}")
+            await bench.caller.until(lambda found=found: found, 120, f"no result of shared-{n}")
             assert ending(found[0]) == "succeeded", found[0]
             assert all(one == found[0] for one in found)
             [candidate] = await bench.people(data["candidate"]["email_address"])
