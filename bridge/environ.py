@@ -14,7 +14,8 @@ from msgspec import Struct
 from bridge.errors import ConfigError
 
 PREFIX = "BRIDGE_"
-_NOT_CONFIGURATION = {"BRIDGE_CONFIG", "BRIDGE_TEST_KAFKA", "BRIDGE_TEST_POSTGRES"}
+# The path of the file, and what the tests are told.
+_NOT_CONFIGURATION = ("BRIDGE_CONFIG", "BRIDGE_TEST_")
 
 
 def overlay(
@@ -25,7 +26,7 @@ def overlay(
 ) -> None:
     """Write what the variables say into ``raw``. ``ConfigError`` names a variable that sets nothing."""
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable in _NOT_CONFIGURATION:
+        if not variable.startswith(PREFIX) or variable.startswith(_NOT_CONFIGURATION):
             continue
         if variable.startswith("BRIDGE_INTEGRATIONS_"):
             _overlay_integration(raw, variable, value, integration)
