@@ -5,11 +5,14 @@ from tests.waiting import until
 
 
 async def vacuumed(db: Database, table: str) -> None:
-    """Vacuum and analyze until every page is visible to all: an older transaction may still look at some."""
+    """Vacuum and analyze until nearly every page is visible to all: an older transaction may look at some.
+
+    A few pages may be new and empty for ever, which VACUUM does not count.
+    """
 
     async def all_visible() -> bool:
         await db.execute(f"VACUUM ANALYZE {table}")
-        seen = "SELECT relallvisible = relpages FROM pg_class WHERE relname = $1"
+        seen = "SELECT relallvisible >= 0.95 * relpages FROM pg_class WHERE relname = $1"
         return bool(await db.fetchval(seen, table))
 
     await until(all_visible)
