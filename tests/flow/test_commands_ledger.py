@@ -15,6 +15,7 @@ from contracts.entities import Model
 from tests.commanding import code, ending, envelope
 from tests.databases import Databases
 from tests.flow.commanded import CV, LETTER, REST, Bench, bridge_id, calm, commanded, hand_built, message
+from tests.waiting import cut_off
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -259,8 +260,7 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(
         await bench.caller.send_many([(f"a{n}", value) for n, value in enumerate(values)])
         await bench.caller.send_many([(f"b{n * 7}", value) for n, value in enumerate(values)])
         await bench.caller.result("shared-3")
-        other.cancel()
-        await asyncio.gather(other, return_exceptions=True)
+        await cut_off(other)
         for n, data in enumerate(sent):
             found = bench.caller.results[f"shared-{n}"]
             await bench.caller.until(lambda found=found: found, 120, f"no result of shared-{n}")

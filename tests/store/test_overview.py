@@ -26,7 +26,6 @@ async def test_entities_are_counted_without_reading_them(db: Database) -> None:
         # VACUUM takes only what has reached the disk for visible to all.
         await tx.execute("SET LOCAL synchronous_commit = on")
         await tx.execute(_FILL, _ROWS)
-
     await vacuumed(db, "snapshots")
     table = await db.fetchval("SELECT relpages FROM pg_class WHERE relname = 'snapshots'")
     assert await overview.records(db, "acme") == {"candidate": 9_600, "application": 10_000}
