@@ -33,7 +33,7 @@ demo: $(STAMP) ## Run the bridge against a simulated account; ARGS=--keep leaves
 
 # WORKERS processes share the tests out; WORKERS=0 runs them one after another in one.
 PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses $(or $(WORKERS),4)
-DAILY := unit house contracts simulator store api chart flow webhooks
+DAILY := unit house contracts simulator store kafka api chart flow webhooks
 LONG := crash system image package soak
 
 test: $(STAMP) ## Run the tests of every day; TESTS=tests/unit ARGS='-k name' chooses some

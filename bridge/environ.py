@@ -14,7 +14,8 @@ from msgspec import Struct
 from bridge.errors import ConfigError
 
 PREFIX = "BRIDGE_"
-_NOT_CONFIGURATION = {"BRIDGE_CONFIG", "BRIDGE_TEST_KAFKA", "BRIDGE_TEST_POSTGRES"}
+_PATH_OF_THE_FILE = "BRIDGE_CONFIG"
+_FOR_THE_TESTS = "BRIDGE_TEST_"
 
 
 def overlay(
@@ -25,7 +26,9 @@ def overlay(
 ) -> None:
     """Write what the variables say into ``raw``. ``ConfigError`` names a variable that sets nothing."""
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable in _NOT_CONFIGURATION:
+        if not variable.startswith(PREFIX) or variable.startswith(_FOR_THE_TESTS):
+            continue
+        if variable == _PATH_OF_THE_FILE:
             continue
         if variable.startswith("BRIDGE_INTEGRATIONS_"):
             _overlay_integration(raw, variable, value, integration)

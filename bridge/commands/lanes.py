@@ -52,8 +52,9 @@ class Lanes(Generic[T]):
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if task.cancelled() or self.failed.done():
+        if task.cancelled():
             return
+        # Asked even where another failed before: an error that nobody asks for is logged as never retrieved.
         error = task.exception()
-        if error is not None:
+        if error is not None and not self.failed.done():
             self.failed.set_exception(error)

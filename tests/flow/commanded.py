@@ -206,7 +206,7 @@ async def commanded(
             topics_=kafka_,
             roles=("poller", "relay", "commands"),
         ) as bridge:
-            given = {"readback_seconds": 0.5, "deadline_seconds": 20.0} | commands
+            given = {"readback_seconds": 0.5, "deadline_seconds": patient(20)} | commands
             bridge.settings = msgspec.structs.replace(
                 bridge.settings,
                 commands=msgspec.structs.replace(bridge.settings.commands, **given),

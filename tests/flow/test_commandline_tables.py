@@ -255,11 +255,16 @@ async def test_status_tells_of_scans_that_go_on_or_failed_and_of_what_waits(
         await scans.advance(tx, going.id, page(rows=250, known=1000))
         flawed = await scans.start(tx, "acme", "jobs", "sweep")
         await scans.finish(tx, flawed, "the list [shrank]")
+        complete = await scans.start(tx, "acme", "applications", "sweep")
+        await scans.finish(tx, complete, None)
         held_id = await holds.hold(tx, "acme", "applications", BitMap64([1, 2]), 4)
         await outbox.append(tx, [OutboxRow(topic="t", key=b"k", value=b"v") for _ in range(3)])
     await holds.decide(db, held_id, "approved")
     status = (await program("status")).out
     assert re.search(r"candidates +first load [█░]{8} \d+%, >?\d+ m?(s|in) left", status)
+    # When it was proved stands in the row of a resource whose scan was complete, and in no other.
+    assert re.search(r"^applications .* \d+ m?s ago *$", status, re.MULTILINE)
+    assert status.count(" ago") == 1
     assert "jobs: the last scan proved no deletion: the list [shrank]\n" in status
     assert "applications: 2 approved deletions are being carried out\n" in status
     assert re.search(r"Outbox  3 wait, the oldest for \d+ m?s; 0 sent", status)

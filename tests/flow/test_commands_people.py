@@ -10,6 +10,7 @@ from contracts.entities import Model
 from tests.commanding import code, ending, person
 from tests.databases import Databases
 from tests.flow.commanded import Bench, bridge_id, calm, commanded, message, warnings
+from tests.waiting import patient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,7 +26,9 @@ async def bench(
     databases: Databases, kafka_bootstrap: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[Bench]:
     settings = SETTINGS[getattr(request, "param", "checkPerson")]
-    async with commanded(databases, kafka_bootstrap, integration=settings, deadline_seconds=12.0) as made:
+    async with commanded(
+        databases, kafka_bootstrap, integration=settings, deadline_seconds=patient(12)
+    ) as made:
         await made.bridge.agree()
         yield made
 

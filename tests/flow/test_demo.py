@@ -29,8 +29,8 @@ from tests.waiting import patient, until
 async def test_every_change_arrives_and_kafka_says_what_trackerrms_says(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    ended = await Program(tmp_path)("demo", TMPDIR=str(temporary))
-    assert (ended.code, ended.err) == (0, "")
+    ended = await Program(tmp_path)("demo", "--seconds", str(patient(60)), TMPDIR=str(temporary))
+    assert (ended.code, ended.err) == (0, ""), ended.out
     equal = [line.split()[0] for line in ended.out.splitlines() if line.rstrip().endswith("yes")]
     assert equal == list(Model)
     for kind in ("candidate.created", "candidate.updated", "candidate.deleted", "application.updated"):
@@ -70,7 +70,7 @@ async def test_what_does_not_arrive_in_time_is_said_and_fails(tmp_path: Path) ->
 @pytest.mark.slow
 async def test_a_kept_demo_tells_how_to_look_on_and_ends_at_a_signal(tmp_path: Path) -> None:
     program = Program(tmp_path)
-    async with program.running("demo", "--keep") as process:
+    async with program.running("demo", "--keep", "--seconds", str(patient(60))) as process:
         assert process.stdout is not None
         printed = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode()
         configuration = next(line for line in printed.splitlines() if line.endswith(" tail")).split()[2]

@@ -118,7 +118,7 @@ async def _endure(bridge: Installation, path: str, fault: dict[str, Any]) -> Non
         await bridge.simulator.fault(path, after=rng.randrange(8), times=times, **fault)
         if fault["kind"] not in _PAGES_ONLY:
             await bridge.simulator.fault(_STATUSES, **fault)
-        await until(lambda: _met(bridge))
+        await _meet(bridge, rng)
         await _nothing_false(bridge)
     await bridge.simulator.clear_faults()
     await _recovers(bridge)
@@ -151,6 +151,18 @@ async def _after(bridge: Installation, requests: int) -> None:
     calls = bridge.server.site.calls
     wanted = calls.report()["total"] + requests
     await until(lambda: calls.report()["total"] >= wanted)
+
+
+async def _meet(bridge: Installation, rng: Random) -> None:
+    """Wait until every planned fault is over; records change on, so that there is something to read."""
+    for _ in range(20):
+        try:
+            await until(lambda: _met(bridge), 3)
+        except TimeoutError:
+            _change(bridge, rng)
+        else:
+            return
+    raise AssertionError(f"faults were not met: {bridge.server.site.faults.describe()}")
 
 
 def _met(bridge: Installation) -> bool:

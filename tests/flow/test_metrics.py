@@ -25,7 +25,7 @@ from contracts.commands import INPUTS
 from contracts.entities import Model
 from contracts.events import OPERATIONS, Cause, event_type
 from tests.flow.program import Program
-from tests.waiting import until
+from tests.waiting import patient, until
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 
 
 async def _played(program: Program) -> Shown:
-    async with program.running("demo", "--keep") as process:
+    async with program.running("demo", "--keep", "--seconds", str(patient(60))) as process:
         assert process.stdout is not None
         printed = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode().splitlines()
         path = Path(next(line for line in printed if line.endswith(" tail")).split()[2])
@@ -72,7 +72,8 @@ async def _played(program: Program) -> Shown:
 
             async def rested() -> bool:
                 async with http.get(url) as answer:
-                    return "bridge_outbox_rows 0.0" in await answer.text()
+                    text = await answer.text()
+                return "bridge_outbox_rows 0.0" in text and "bridge_deliveries_owed 0.0" in text
 
             await until(rested)
             async with http.get(url) as answer:

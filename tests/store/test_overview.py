@@ -8,6 +8,7 @@ import orjson
 from bridge.store import overview
 from bridge.store.database import Database
 from bridge.store.overview import Commands
+from tests.store.vacuuming import vacuumed
 
 _ROWS = 20_000
 # One in fifty is deleted; each keeps a sealed record of 800 bytes.
@@ -25,7 +26,7 @@ async def test_entities_are_counted_without_reading_them(db: Database) -> None:
         # VACUUM takes only what has reached the disk for visible to all.
         await tx.execute("SET LOCAL synchronous_commit = on")
         await tx.execute(_FILL, _ROWS)
-    await db.execute("VACUUM ANALYZE snapshots")
+    await vacuumed(db, "snapshots")
     table = await db.fetchval("SELECT relpages FROM pg_class WHERE relname = 'snapshots'")
     assert await overview.records(db, "acme") == {"candidate": 9_600, "application": 10_000}
     assert await _pages_read(db, overview.RECORDS, "acme") < table / 50
@@ -64,7 +65,7 @@ async def test_commands_are_counted_without_reading_all_that_are_remembered(db: 
     async with db.transaction() as tx:
         await tx.execute("SET LOCAL synchronous_commit = on")
         await tx.execute(_COMMANDS, _ROWS)
-    await db.execute("VACUUM ANALYZE commands")
+    await vacuumed(db, "commands")
     table = await db.fetchval("SELECT relpages FROM pg_class WHERE relname = 'commands'")
     assert await _pages_read(db, overview.UNDER_WAY, "acme") < 5
     assert await _pages_read(db, overview.OF_A_DAY, "acme") < table / 5

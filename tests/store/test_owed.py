@@ -2,6 +2,7 @@
 
 from bridge.store import owed
 from bridge.store.database import Database
+from tests.store.vacuuming import vacuumed
 
 # Of three, one was given up; the oldest first.
 _FILL = """
@@ -27,7 +28,7 @@ async def test_what_was_given_up_is_not_owed(db: Database) -> None:
 
 async def test_the_count_ends_and_the_oldest_is_found_by_an_index(db: Database) -> None:
     await db.execute(_FILL, 30_000)
-    await db.execute("VACUUM ANALYZE owed")
+    await vacuumed(db, "owed")
     rows, oldest = await owed.head(db)
     assert (rows, oldest >= 29_999) == (10_000, True)
     plan = await db.fetch(f"EXPLAIN (ANALYZE, COSTS off) {owed.OLDEST}")

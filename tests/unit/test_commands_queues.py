@@ -1,6 +1,7 @@
 """Lanes keep the order of a subject and nothing else; an offset is due once all before it is done."""
 
 import asyncio
+import gc
 from random import Random
 
 import pytest
@@ -106,3 +107,17 @@ def test_whatever_the_order_nothing_unfinished_is_passed(subtests: pytest.Subtes
                 offsets.finish(ONE, done)
                 committed = offsets.due().get(ONE, committed)
                 assert committed == min(waiting, default=50)
+
+
+async def test_of_two_that_fail_the_second_leaves_no_error_behind(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(item: str) -> None:
+        raise ValueError(item)
+
+    lanes = Lanes(fail)
+    lanes.add("a", "first")
+    lanes.add("b", "second")
+    await lanes.drain()
+    with pytest.raises(ValueError, match="first"):
+        lanes.failed.result()
+    gc.collect()
+    assert caplog.records == []

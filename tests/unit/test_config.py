@@ -209,8 +209,10 @@ def test_a_bad_value_of_a_variable_names_its_key(tmp_path: Path) -> None:
 
 
 def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
-    environ = {"PATH": "/bin", "BRIDGE_TEST_KAFKA": "k:1", "BRIDGE_CONFIG": "x"}
+    environ = {"PATH": "/bin", "BRIDGE_TEST_KAFKA": "k:1", "BRIDGE_TEST_PATIENCE": "2", "BRIDGE_CONFIG": "x"}
     assert config.load(written(tmp_path, ""), environ) == Config()
+    with pytest.raises(ConfigError, match="BRIDGE_CONFIG_FILE: no such setting"):
+        config.load(written(tmp_path, ""), {"BRIDGE_CONFIG_FILE": "x"})
 
 
 @pytest.mark.parametrize("text", ["store = 1", "integrations = 1"])

@@ -11,7 +11,7 @@ import structlog
 from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import ConfigError, EnvironmentFault, Transient
-from tests.system.nameless_broker import nameless
+from tests.kafka.nameless_broker import nameless
 from tests.waiting import patient
 
 
