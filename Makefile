@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test proof check coverage lock soak bench image-proof clean
+.PHONY: install demo test proof check coverage lock soak matrix bench image-proof clean
 
 install: $(STAMP) ## Make .venv with what is needed to run, test and check
 
@@ -34,7 +34,7 @@ demo: $(STAMP) ## Run the bridge against a simulated account; ARGS=--keep leaves
 # WORKERS processes share the tests out; WORKERS=0 runs them one after another in one.
 PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses $(or $(WORKERS),4)
 DAILY := unit house contracts simulator store kafka api chart flow webhooks
-LONG := crash system image package soak
+LONG := crash system image package soak matrix
 
 test: $(STAMP) ## Run the tests of every day; TESTS=tests/unit ARGS='-k name' chooses some
 	$(PYTEST) $(or $(TESTS),$(DAILY:%=tests/%)) $(ARGS)
@@ -58,6 +58,12 @@ coverage: $(STAMP) ## Print what no test reached since the last time
 soak: $(STAMP) ## Run the long tests: hours of changes, and the calls that a real account takes
 	$(BIN)/python -m tests.soak.change $(ARGS)
 	$(BIN)/python -m tests.soak.budget $(ARGS)
+
+# An hour on two cores. The table of what is right, loud or silent goes to docs/matrix.md.
+MATRIX_RESULTS ?= matrix.jsonl
+matrix: $(STAMP) ## Read accounts of every kind: each doubtful point alone, 200 pairs, 100 triples
+	MATRIX_RESULTS=$(MATRIX_RESULTS) MATRIX_PAIRS=200 MATRIX_TRIPLES=100 $(PYTEST) tests/matrix $(ARGS); \
+	code=$$?; $(BIN)/python -m tests.matrix.table $(MATRIX_RESULTS); exit $$code
 
 # Figures for people; nothing passes or fails by the clock.
 bench: $(STAMP) ## Measure throughput and latency

@@ -17,7 +17,9 @@ from bridge.commandline import scope, standing
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests import oracle
+from tests.commanding import Caller
 from tests.installation import INTEGRATION, Installation, installed
+from tests.matrix import acting
 from tests.oracle import Topics
 from tests.waiting import patient
 
@@ -35,6 +37,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     differs: tuple[str, ...] = ()
     untrue: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     check: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -93,15 +96,19 @@ async def tried(
     options = Options(
         rate_limit_per_minute=0, index_lag_seconds=0, dialect=dialect, quirks_off=("empty_bodies",)
     )
+    writes = bool(acting.parts_touched(dialect))
     async with installed(
         store_url, bootstrap, topic_prefix, world=world, options=options, data_dir=data_dir,
-        integration={"learn": True}, capture={"poll_seconds": 0.3},
+        integration={"learn": True, "tracker": acting.settings_for(dialect)}, capture={"poll_seconds": 0.3},
+        roles=("poller", "relay", "commands") if writes else ("poller", "relay"),
     ) as bridge:  # fmt: skip
         bridge.topics = topics = EveryRecord()
         versions = Versions()
         versions.add(await bridge.simulator.truth())
         bridge.start()
-        differs = await _settled(bridge)
+        await _settled(bridge)
+        acts = await _acted(bridge) if writes else acting.Acted()
+        versions.add(await bridge.simulator.truth())
         for change in changes(bridge.server.world):
             await bridge.simulator.change(**change)
             versions.add(await bridge.simulator.truth())
@@ -109,26 +116,38 @@ async def tried(
         await bridge.read()
         untrue = versions.untrue(topics.published)
         untrue += oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal())
+        untrue += acts.untrue
         busiest = (await bridge.simulator.calls())["total"] / (time.monotonic() - began)
-        check, causes = await _said(bridge)
+        check, causes = await _said(bridge, write=writes)
         await bridge.stop()
-    verdict = judged(differs, untrue, check, causes)
+    verdict = judged(differs, untrue, acts.failed, check, causes)
     if verdict != "right" and busiest > _MOST_CALLS_A_SECOND:
         verdict = "endless"
     return Outcome(
-        dialect=dialect, verdict=verdict, differs=tuple(differs), untrue=tuple(untrue), check=check,
-        causes=causes, seconds=round(time.monotonic() - began, 1),
+        dialect=dialect, verdict=verdict, differs=tuple(differs), untrue=tuple(untrue),
+        failed=acts.failed, check=check, causes=causes, seconds=round(time.monotonic() - began, 1),
     )  # fmt: skip
 
 
-def judged(differs: list[str], untrue: list[str], check: tuple[str, ...], causes: tuple[str, ...]) -> Verdict:
-    """Right, loud or silent."""
-    if not differs and not untrue:
+async def _acted(bridge: Installation) -> acting.Acted:
+    async with Caller(bridge.settings) as caller:
+        return await acting.acted(bridge, caller)
+
+
+def judged(
+    differs: list[str],
+    untrue: list[str],
+    failed: tuple[str, ...],
+    check: tuple[str, ...],
+    causes: tuple[str, ...],
+) -> Verdict:
+    """Right, loud or silent. What an action's result says is loud by itself; the check must say it too."""
+    if not differs and not untrue and not failed:
         return "right"
     names_a_key = any(
         word in line for line in check for word in ("tracker.", "integrations.tracker", "bridge.toml")
     )
-    return "loud" if names_a_key and causes and not untrue else "silent"
+    return "loud" if names_a_key and (causes or not differs) and not untrue else "silent"
 
 
 def changes(world: World) -> Iterable[dict[str, Any]]:
@@ -163,13 +182,16 @@ async def _settled(bridge: Installation) -> list[str]:
         await asyncio.sleep(0.2)
 
 
-async def _said(bridge: Installation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+async def _said(bridge: Installation, *, write: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The failing lines of the check, and the causes that the status names."""
     (integration,) = bridge.settings.integrations
     async with app.opened(bridge.settings) as here:
-        lines = [one async for one in scope.findings(here, integration)]
+        lines = [one async for one in scope.findings(here, integration, write=write)]
         now = await standing.of(here, with_parked=True)
-    check = tuple(f"{line.name}: {line.reason}" for line in lines if line.fails)
+    failing = [
+        line for line in lines if line.fails or (write and line.kind == "action" and line.result != "works")
+    ]
+    check = tuple(f"{line.name}: {line.reason}" for line in failing)
     return check, tuple(causes_of(now))
 
 

@@ -1,4 +1,8 @@
-"""Every plausible account is read right, or the bridge says what it can't read and what to set."""
+"""Every plausible account is read right, or the bridge says what it can't read and what to set.
+
+``make matrix`` tries every value of every switch alone, and many at random together; ``make proof`` tries a
+part that covers each group of switches. ``MATRIX_ONLY=first_page,dates=utc`` chooses entries by their names.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,16 +18,14 @@ from tests.matrix.entry import Outcome, tried
 _RESULTS = os.environ.get("MATRIX_RESULTS")
 _ONLY = os.environ.get("MATRIX_ONLY", "")
 _PAIRS, _TRIPLES = int(os.environ.get("MATRIX_PAIRS", "0")), int(os.environ.get("MATRIX_TRIPLES", "0"))
+_WHOLE = bool(_RESULTS or _ONLY)
+_ONE_IN = 20
+"""How many of the single values the short form leaves out for each that it tries."""
 
 
 def alone() -> list[dict[str, str]]:
     """Every switch at every value but its default."""
-    return [
-        {name: value}
-        for name, switch in DIALECTS.items()
-        for value in switch.values
-        if value != switch.default
-    ]
+    return [{name: value} for name, switch in DIALECTS.items() for value in switch.others]
 
 
 def together(size: int, count: int, seed: int) -> Iterator[dict[str, str]]:
@@ -31,21 +33,26 @@ def together(size: int, count: int, seed: int) -> Iterator[dict[str, str]]:
     rng = Random(seed)
     for _ in range(count):
         chosen = rng.sample(sorted(DIALECTS), size)
-        yield {
-            name: rng.choice([value for value in DIALECTS[name].values if value != DIALECTS[name].default])
-            for name in chosen
-        }
+        yield {name: rng.choice(DIALECTS[name].others) for name in chosen}
 
 
 def entries() -> list[dict[str, str]]:
     """The dialects to try."""
-    found = [*alone(), *together(2, _PAIRS, 2), *together(3, _TRIPLES, 3)]
-    return [one for one in found if not _ONLY or any(word in named(one) for word in _ONLY.split(","))]
+    if not _WHOLE:
+        return [{}, *alone()[::_ONE_IN]]
+    found = [{}, *alone(), *together(2, _PAIRS, 2), *together(3, _TRIPLES, 3)]
+    words = _ONLY.split(",")
+    return [one for one in found if not _ONLY or any(_matches(word, one) for word in words)]
+
+
+def _matches(word: str, dialect: Mapping[str, str]) -> bool:
+    """Whether a dialect of one switch is the one that a word names: a switch, or a switch with its value."""
+    return any(word in (name, f"{name}={value}") for name, value in dialect.items())
 
 
 def named(dialect: Mapping[str, str]) -> str:
     """A dialect in one line."""
-    return " ".join(f"{name}={value}" for name, value in dialect.items())
+    return " ".join(f"{name}={value}" for name, value in dialect.items()) or "ordinary"
 
 
 def keep(file: Path, outcome: Outcome) -> None:
