@@ -13,7 +13,7 @@ from bridge.tracker.shapes import Resource
 
 _log = structlog.get_logger(__name__)
 UNLISTED = "unlisted_records"
-# At default sweeps: after half an hour, then an hour, … then every four hours.
+# At default sweeps: after half an hour twice, then an hour, … then every four hours.
 _MOST_SWEEPS_APART = 8
 _LOOKED_AT = 200
 
@@ -50,22 +50,23 @@ class Unlisted:
         found, gone = BitMap64(verdict.unlisted), BitMap64(verdict.gone)
         over = (known - missing) | (known & gone)
         for row_id in found:
-            self._apart[row_id] = min(2 * self._apart.get(row_id, 1), _MOST_SWEEPS_APART)
+            self._apart[row_id] = min(2 * self._apart[row_id], _MOST_SWEEPS_APART) if row_id in self._apart else 1
             self._left[row_id] = self._apart[row_id]
         for row_id in over:
             self._apart.pop(row_id, None)
             self._left.pop(row_id, None)
-        there = (known | found) - over
+        # A list that moved while it was read leaves out a row too: once says nothing.
+        settled = known - over
         if not known and not found:
             return
         async with leases.fenced(self._db, self._lease) as tx:
             await unlisted.change(tx, self._id, name, found=list(found), over=list(over))
-            if found:
-                await remarks.note(tx, self._id, name, UNLISTED, self._remark(len(there), verdict.soft))
-            if not there:
+            if found & known:
+                await remarks.note(tx, self._id, name, UNLISTED, self._remark(len(settled), verdict.soft))
+            if not settled:
                 await remarks.clear(tx, self._id, name, UNLISTED)
         if found or over:
-            _log.info("records.unlisted", integration=self._id, resource=name, records=len(there))
+            _log.info("records.unlisted", integration=self._id, resource=name, records=len(settled))
 
     def _remark(self, count: int, soft: Mapping[str, int]) -> str:
         name = self._resource.name

@@ -16,10 +16,10 @@ async def of(db: "Database | Tx", integration_id: str, resource: str) -> list[in
 async def change(
     tx: Tx, integration_id: str, resource: str, *, found: Collection[int], over: Collection[int]
 ) -> None:
-    """Remember what was ``found`` so, and forget what is ``over``: listed again, or gone."""
+    """Remember what was ``found`` so, once or again, and forget what is ``over``: listed again, or gone."""
     await tx.execute(
         "INSERT INTO unlisted (integration_id, resource, row_id) SELECT $1, $2, unnest($3::bigint[]) "
-        "ON CONFLICT DO NOTHING",
+        "ON CONFLICT (integration_id, resource, row_id) DO UPDATE SET again = true",
         integration_id,
         resource,
         list(found),
@@ -33,8 +33,9 @@ async def change(
 
 
 async def counts(db: Database, integration_id: str) -> dict[str, int]:
-    """Return how many there are, by resource."""
+    """Return how many were found so more than once, by resource."""
     rows = await db.fetch(
-        "SELECT resource, count(*) FROM unlisted WHERE integration_id = $1 GROUP BY resource", integration_id
+        "SELECT resource, count(*) FROM unlisted WHERE integration_id = $1 AND again GROUP BY resource",
+        integration_id,
     )
     return {r[0]: r[1] for r in rows}

@@ -184,6 +184,24 @@ async def test_records_in_no_list_are_kept_counted_and_looked_at_ever_more_seldo
     assert [one for one in await remarks.of(db, INTEGRATION) if one.code == "unlisted_records"] == []
 
 
+async def test_a_record_that_one_sweep_left_out_is_not_called_unlisted(
+    install: Install, proxy: Proxy, db: Database
+) -> None:
+    bridge = await _make(install, proxy)
+    bridge.start()
+    await bridge.agree()
+    left_out = min(bridge.server.world.live["resource"].ids())
+    proxy.rewrite = partial(_hiding, {left_out: {}})
+
+    async def found() -> bool:
+        return await unlisted.of(db, INTEGRATION, "candidates") == [left_out]
+
+    await until(found)
+    await bridge.stop()
+    assert await unlisted.counts(db, INTEGRATION) == {}
+    assert [one for one in await remarks.of(db, INTEGRATION) if one.code == "unlisted_records"] == []
+
+
 def _hiding(flags: dict[int, dict[str, Any]], reply: Reply) -> Reply:
     """Leave records out of the list, and give their by-id records these fields besides."""
     if reply.path == _LIST and reply.status == 200:

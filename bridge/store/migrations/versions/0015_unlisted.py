@@ -13,11 +13,13 @@ def upgrade() -> None:
 
 
 _UNLISTED = """
--- What a complete scan did not see and a by-id read found to exist: kept, counted and shown.
+-- What a complete scan did not see and a by-id read found to exist: kept. A list that moved while it was read
+-- leaves out a row too, so only what was found so again is counted and shown.
 CREATE TABLE unlisted (
     integration_id text NOT NULL,
     resource text NOT NULL,
     row_id bigint NOT NULL,
+    again boolean NOT NULL DEFAULT false,
     PRIMARY KEY (integration_id, resource, row_id)
 );
 """
