@@ -50,7 +50,9 @@ class Unlisted:
         found, gone = BitMap64(verdict.unlisted), BitMap64(verdict.gone)
         over = (known - missing) | (known & gone)
         for row_id in found:
-            self._apart[row_id] = min(2 * self._apart[row_id], _MOST_SWEEPS_APART) if row_id in self._apart else 1
+            self._apart[row_id] = (
+                min(2 * self._apart[row_id], _MOST_SWEEPS_APART) if row_id in self._apart else 1
+            )
             self._left[row_id] = self._apart[row_id]
         for row_id in over:
             self._apart.pop(row_id, None)

@@ -17,6 +17,7 @@ from bridge.tracker.wire import Answer
 _DONE = (200, 201, 202, 204)
 _NO_USER = (1, 2)
 _EXISTS = 3
+_DEEPEST = 2
 _OUTER = "trackerrms"
 Credentials = Mapping[str, Secret]
 """Name inside ``credentials`` -> value."""
@@ -71,10 +72,14 @@ def reply(name: str, answer: Answer, where: str, action: str | None = None, sent
         raise NoCredentials(_advice(said, where, action))
     if answer.status not in _DONE:
         raise Refused(said + server_words.of(answer, sent), answer.status)
-    fields = _object(said, answer)
-    status = _status(fields)
-    if status is None:
-        raise Unreadable(f"{said}, without a status in its body")
+    fields = _with_status(_object(said, answer))
+    status = None if fields is None else _status(fields)
+    if fields is None or status is None:
+        other = f'set actions.{action} = "rest", or ' if action else ""
+        raise Unreadable(
+            f"{said}, without a status in its body: {other}correct the call's path in "
+            "[integrations.tracker.paths]"
+        )
     said = f"{name} answered status {status}"
     if status in _NO_USER:
         raise NoCredentials(_advice(said, where, action))
@@ -83,6 +88,22 @@ def reply(name: str, answer: Answer, where: str, action: str | None = None, sent
     if status != 0:
         raise Refused(said + server_words.of(answer, sent), 400)
     return Reply(said=said, fields=fields)
+
+
+def _with_status(found: Any, depth: int = 0) -> dict[str, Any] | None:
+    """The object that has the status: the answer, or the one inside it, which may be JSON in a string."""
+    if isinstance(found, str) and found.lstrip().startswith("{"):
+        try:
+            found = pages.decode(found.encode())
+        except Unreadable:
+            return None
+    if not isinstance(found, dict):
+        return None
+    if _status(found) is not None:
+        return found
+    inner = [_with_status(value, depth + 1) for value in found.values()] if depth < _DEEPEST else []
+    known = [one for one in inner if one is not None]
+    return known[0] if len(known) == 1 else None
 
 
 def _status(fields: Mapping[str, Any]) -> int | None:

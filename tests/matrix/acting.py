@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from bridge.config import Config
 from bridge.simulator.dialects import DIALECTS
 from bridge.simulator.world import World
 from tests.commanding import Caller, ending
 from tests.installation import Installation
+from tests.waiting import patient
 
 _TOUCHING = frozenset({"writes", "widget", "documents"})
 _REST = dict.fromkeys(
@@ -16,6 +19,7 @@ _REST = dict.fromkeys(
 )
 _EMAIL, _NOTE = "ada.acting@example.org", "Chose another"
 _STAGE, _REJECTED = 5, 10
+_DEADLINE_SECONDS = 5.0
 
 
 class Acted(Struct, frozen=True, kw_only=True):
@@ -35,6 +39,14 @@ def parts_touched(dialect: Mapping[str, str]) -> frozenset[str]:
 def settings_for(dialect: Mapping[str, str]) -> dict[str, Any]:
     """Return ``[integrations.tracker]`` so that the actions use the part that the dialect changes."""
     return {"actions": _REST} if "writes" in parts_touched(dialect) else {}
+
+
+def hurried(settings: Config) -> Config:
+    """Return the settings with a deadline for commands that is short enough to wait for."""
+    commands = msgspec.structs.replace(
+        settings.commands, readback_seconds=0.5, deadline_seconds=patient(_DEADLINE_SECONDS)
+    )
+    return msgspec.structs.replace(settings, commands=commands)
 
 
 async def acted(bridge: Installation, caller: Caller) -> Acted:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from bridge import app
 from bridge.commandline import scope, standing
 from bridge.simulator.options import Options
+from bridge.simulator.truth import MODELS
 from bridge.simulator.world import World
 from tests import oracle
 from tests.commanding import Caller
@@ -102,16 +103,16 @@ async def tried(
         integration={"learn": True, "tracker": acting.settings_for(dialect)}, capture={"poll_seconds": 0.3},
         roles=("poller", "relay", "commands") if writes else ("poller", "relay"),
     ) as bridge:  # fmt: skip
+        bridge.settings = acting.hurried(bridge.settings)
         bridge.topics = topics = EveryRecord()
         versions = Versions()
-        versions.add(await bridge.simulator.truth())
+        versions.add(_held(world))
+        world.listeners.append(lambda *_: versions.add(_held(world)))
         bridge.start()
         await _settled(bridge)
         acts = await _acted(bridge) if writes else acting.Acted()
-        versions.add(await bridge.simulator.truth())
         for change in changes(bridge.server.world):
             await bridge.simulator.change(**change)
-            versions.add(await bridge.simulator.truth())
         differs = await _settled(bridge)
         await bridge.read()
         untrue = versions.untrue(topics.published)
@@ -132,6 +133,14 @@ async def tried(
 async def _acted(bridge: Installation) -> acting.Acted:
     async with Caller(bridge.settings) as caller:
         return await acting.acted(bridge, caller)
+
+
+def _held(world: World) -> dict[str, list[dict[str, Any]]]:
+    """What the account holds now, as ``Simulated.truth`` has it."""
+    return {
+        model: [{"remote_id": remote_id, "record": record} for remote_id, record in world.truth(model)]
+        for model in MODELS
+    }
 
 
 def judged(

@@ -97,3 +97,25 @@ def test_refused_credentials_say_what_to_add() -> None:
 def test_a_success_gives_its_fields() -> None:
     reply = widget.reply("POST /f", answer({"status": 0, "recordId": 7}), "a.test")
     assert (reply.said, reply.fields["recordId"]) == ("POST /f answered status 0", 7)
+
+
+def test_a_reply_that_lies_deeper_is_found() -> None:
+    inner = {"status": 0, "recordId": 5}
+    for body in (
+        {"trackerrms": {"reply": inner}},
+        {"d": msgspec.json.encode(inner).decode()},
+        {"result": inner, "elapsed": 3, "log": "{not json"},
+    ):
+        assert widget.reply("POST /f", answer(body), "here").fields == inner
+    with pytest.raises(AlreadyThere):
+        widget.reply("POST /f", answer({"d": '{"status": 3}'}), "here")
+
+
+def test_a_reply_without_one_status_names_the_keys_that_choose_another_call() -> None:
+    for body in ({}, {"a": {"status": 0}, "b": {"status": 0}}, {"d": "Success"}):
+        with pytest.raises(Unreadable) as error:
+            widget.reply("POST /f", answer(body), "here", "reject")
+        assert str(error.value).endswith(
+            'without a status in its body: set actions.reject = "rest", or correct the call\'s path in '
+            "[integrations.tracker.paths]"
+        )
