@@ -13,7 +13,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bridge import app
-from bridge.commandline import scope, standing
+from bridge.commandline import scope, standing, unifying
 from bridge.simulator.options import Options
 from bridge.simulator.truth import MODELS
 from bridge.simulator.world import World
@@ -222,4 +222,8 @@ def causes_of(now: standing.Standing) -> Iterable[str]:
             f"{one.resource}: held: {one.kind} {one.key}: {one.evidence}" for one in integration.holds
         )
         yield from (f"{one.resource}: {one.code}: {one.text}" for one in integration.remarks)
-        yield from (f"{one.resource}: {one.field} left out: {one.reason}" for one in integration.gaps)
+        yield from (
+            f"{one.resource}: {one.field} left out: {one.reason}"
+            for one in integration.gaps
+            if unifying.names_a_key(one.reason)
+        )

@@ -69,3 +69,5 @@ async def test_an_account_is_read_right_or_loud(
     if _RESULTS:
         keep(Path(_RESULTS), outcome)
     assert outcome.verdict in ("right", "loud"), outcome
+    if not dialect:
+        assert (outcome.verdict, outcome.check, outcome.causes) == ("right", (), ())
