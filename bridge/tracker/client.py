@@ -134,8 +134,7 @@ class Client:
     @property
     def times(self) -> local_time.Clock:
         """How the account's times are read."""
-        settings = self.settings
-        return local_time.Clock(zone=self.zone, date_format=settings.date_format, times=settings.times)
+        return self.settings.clock(self.zone)
 
     @property
     def clock_skew_seconds(self) -> float | None:

@@ -6,7 +6,6 @@ with one resource leaves that resource's assumptions open and the others are lea
 account as a whole (credentials, host, patience) is raised.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -29,13 +28,12 @@ from bridge.tracker.problems import (
 )
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.state_facts import Rows, StateFacts
 from bridge.tracker.update_filter import UpdateFilter
 from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
 
 _BY_ID_SAMPLES = 3
-_NO_STATE = "bridge-check"
-"""A word that no account uses for a state of jobs."""
 _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "users": (
         ("paths.users", "POST /api/v1/User/Search"),
@@ -90,16 +88,25 @@ class Learned(Struct, frozen=True, kw_only=True):
 class Learner:
     """Learns one account through ``client``, which reads by what was learned afterwards.
 
-    Without ``adopting``, all that is not as assumed is a question.
+    Without ``adopting``, all that is not as assumed is a question. What ``earlier`` adopted stays adopted
+    until something else is found.
     """
 
     def __init__(
-        self, client: Client, configured: Mapping[str, Any], where: str, *, adopting: bool = True
+        self,
+        client: Client,
+        configured: Mapping[str, Any],
+        where: str,
+        *,
+        adopting: bool = True,
+        earlier: AccountProfile | None = None,
     ) -> None:
         self._client = client
-        self._findings = Findings(client, configured, where, adopting=adopting)
+        self._findings = Findings(
+            client, configured, where, adopting=adopting, earlier=earlier.findings if earlier else ()
+        )
         self._samples: dict[ResourceName, Sample] = {}
-        self._times: dict[str, list[Any]] = {}
+        self._times: dict[str, date_facts.Samples] = {}
         self._asked: dict[ResourceName, tuple[int, str, Answer]] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
@@ -132,9 +139,9 @@ class Learner:
         await self._list(name)
         await list_facts.learn(self._client, self._findings, name, self._client.settings[name].states[0])
         states = self._client.settings[name].states
-        rows = {state: await self._first_page(name, state) for state in states}
+        rows: Rows = {state: await self._first_page(name, state) for state in states}
         if name == "jobs":
-            await self._states(rows)
+            rows = await StateFacts(self._client, self._findings).learn(rows)
         listed = [row for found in rows.values() for row in found]
         details = await self._by_id(name, listed)
         await self._absence(name, listed, details)
@@ -145,7 +152,7 @@ class Learner:
         self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
         if name == "statuses":
             self._statuses(found)
-        date_facts.learn(self._client, self._findings, self._times)
+        date_facts.learn(self._client, self._findings, self._times, now)
         state = next((state for state, found in rows.items() if found), None)
         if self._client.settings[name].updated_after and state in rows:
             await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)
@@ -231,38 +238,6 @@ class Learner:
             return self._client.page_of(name, call, answer, 1).rows
         page = await self._client.pages(name, state=state)
         return page.rows
-
-    async def _states(self, rows: Mapping[str | None, Sequence[Row]]) -> None:
-        """Whether each word for a state finds jobs of its own."""
-        words = self._client.settings.states
-        seen: dict[str, str | None] = {}
-        twice: Counter[str | None] = Counter()
-        for state, found in rows.items():
-            for row in found:
-                twice[state] += seen.setdefault(row.remote_id, state) != state
-        unknown = await self._first_page("jobs", _NO_STATE)
-        doubtful = [str(state) for state in rows if twice[state]]
-        if doubtful or unknown:
-            evidence = (
-                f"{sum(twice.values())} jobs that another word found stand under {' and '.join(doubtful)} too"
-                if doubtful
-                else "a word that no one uses finds jobs too"
-            )
-            name = (doubtful or [str(state) for state in rows])[0]
-            said = f"{evidence}: the word {words.get(name, name)!r} is ignored, or it means something else"
-            self._findings.ask("states", said, f"states.{name}")
-            return
-        empty = [str(state) for state, found in rows.items() if not found]
-        if len(empty) == len(rows) and (bare := (await self._client.pages("jobs")).rows):
-            said = f"no word finds a job, and without one {len(bare)} are listed: the words are others"
-            self._findings.ask("states", said, f"states.{empty[0]}")
-            return
-        counts = ", ".join(f"{words.get(str(state), state)}: {len(found)}" for state, found in rows.items())
-        if empty:
-            said = f"nothing is listed as {', '.join(empty)}; the words may be others (first pages: {counts})"
-            self._findings.leave_open("states", said, f"states.{empty[0]}")
-        else:
-            self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
 
     def _statuses(self, rows: Sequence[Record]) -> None:
         """Whether the list of placement statuses says what outcome each means."""

@@ -16,7 +16,6 @@ from msgspec import structs
 from bridge.errors import Permanent
 from bridge.tracker import normalise_candidates, normalise_jobs, statuses, values
 from bridge.tracker.families import Family, Ids, Member
-from bridge.tracker.local_time import Clock
 from bridge.tracker.reading import Reader, Record
 from bridge.tracker.shapes import ResourceName, Resources
 from bridge.tracker.statuses import Status, Statuses
@@ -35,7 +34,7 @@ class Normaliser:
     ) -> None:
         self._ids = Ids(integration_id=integration_id)
         self.settings = settings
-        self._clock = Clock(zone=ZoneInfo(time_zone), date_format=settings.date_format, times=settings.times)
+        self._clock = settings.clock(ZoneInfo(time_zone))
         self._keep_remote_data = keep_remote_data
 
         self.dating = _dating(time_zone, settings)

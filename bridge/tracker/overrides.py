@@ -7,6 +7,7 @@ updated_after_zone = "utc"          # or "tenant": what the API compares updated
 key_case = "pascal"                 # keys of answers: "camel" (the table's own), "pascal", "lower", "snake"
 date_format = "day-first"           # or "iso", "month-first", "month-name", "ajax", "epoch-seconds", …
 times = "tenant"                    # digits are local whatever zone they name; "utc"; "offset": as written
+time_precision = "minute"           # or "day", "second": what times tell, whatever digits stand there
 decimal_mark = ","                  # or ".": of amounts in text, where "auto" is in doubt
 charset = "windows-1252"            # of every answer, whatever it declares
 job_state_from = "record"           # or "list": where a job's list and its own dates disagree
@@ -64,7 +65,7 @@ from bridge.tracker import override_values as given
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
 from bridge.tracker.layouts import respell
-from bridge.tracker.local_time import Times
+from bridge.tracker.local_time import Precision, Times
 from bridge.tracker.shapes import (
     GROUPS,
     STATES,
@@ -125,6 +126,7 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "updated_after_zone": lambda value, key: given.choice(value, ("tenant", "utc"), key),
         "date_format": lambda value, key: given.choice(value, get_args(DateFormat), key),
         "times": lambda value, key: given.choice(value, get_args(Times), key),
+        "time_precision": lambda value, key: given.choice(value, get_args(Precision), key),
         "decimal_mark": lambda value, key: given.choice(value, get_args(DecimalMark), key),
         "charset": given.charset,
         "job_state_from": lambda value, key: given.choice(value, ("auto", "list", "record"), key),

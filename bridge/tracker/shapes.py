@@ -1,6 +1,7 @@
 """The shapes of the table in ``bridge.tracker.resources``: what a resource, a field and an action are."""
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -8,7 +9,7 @@ from msgspec import Struct
 
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
-from bridge.tracker.local_time import Times
+from bridge.tracker.local_time import Clock, Precision, Times
 from contracts.entities import Model
 
 Sure = Literal["seen", "code", "guess"]
@@ -215,6 +216,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     updated_after_zone: Literal["tenant", "utc"] = "tenant"
     date_format: DateFormat = "iso"
     times: Times = "auto"
+    time_precision: Precision = "auto"
     decimal_mark: DecimalMark = "auto"
     charset: str | None = None
     """What the answers are encoded in, whatever they declare; ``None``: what they declare, else UTF-8."""
@@ -238,6 +240,10 @@ class Resources(Struct, frozen=True, kw_only=True):
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]
+
+    def clock(self, zone: tzinfo) -> Clock:
+        """How times are read, of a tenant in this zone."""
+        return Clock(zone=zone, date_format=self.date_format, times=self.times, precision=self.time_precision)
 
 
 def is_absence_status(status: int) -> bool:

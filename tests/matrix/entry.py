@@ -7,7 +7,7 @@ Anything else is silent.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests import oracle
 from tests.installation import INTEGRATION, Installation, installed
+from tests.matrix import shown
 from tests.oracle import Topics
 from tests.waiting import patient
 
@@ -99,13 +100,17 @@ async def tried(
     ) as bridge:  # fmt: skip
         bridge.topics = topics = EveryRecord()
         versions = Versions()
-        versions.add(await bridge.simulator.truth())
+
+        async def truth() -> shown.Truth:
+            return shown.as_shown(dialect, await bridge.simulator.truth(), world.local)
+
+        versions.add(await truth())
         bridge.start()
-        differs = await _settled(bridge)
+        differs = await _settled(bridge, truth)
         for change in changes(bridge.server.world):
             await bridge.simulator.change(**change)
-            versions.add(await bridge.simulator.truth())
-        differs = await _settled(bridge)
+            versions.add(await truth())
+        differs = await _settled(bridge, truth)
         await bridge.read()
         untrue = versions.untrue(topics.published)
         untrue += oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal())
@@ -147,14 +152,14 @@ def changes(world: World) -> Iterable[dict[str, Any]]:
     yield {"op": "delete", "entity": "resource", "record_id": candidates[7]}
 
 
-async def _settled(bridge: Installation) -> list[str]:
+async def _settled(bridge: Installation, truth: Callable[[], Awaitable[shown.Truth]]) -> list[str]:
     """Wait until the topics agree with the account, or nothing has come for a while."""
     deadline = time.monotonic() + patient(_LONGEST_SECONDS)
     last, since = -1, time.monotonic()
     while True:
         bridge.check()
         topics = await bridge.read()
-        differs = oracle.differences(topics, INTEGRATION, await bridge.simulator.truth())
+        differs = oracle.differences(topics, INTEGRATION, await truth())
         now = time.monotonic()
         if len(topics.sent) != last:
             last, since = len(topics.sent), now
