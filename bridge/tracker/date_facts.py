@@ -1,6 +1,6 @@
 """Learns how an account writes times: their format, what their digits mean, and how exact they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -11,7 +11,7 @@ from bridge.tracker.client import Client
 from bridge.tracker.date_formats import DateFormat, Written
 from bridge.tracker.findings import Findings
 from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Fields
+from bridge.tracker.shapes import Fields, Read
 
 _UPDATED = "updated_at"
 _FIELDS = (
@@ -32,13 +32,14 @@ class Samples(Struct, frozen=True, kw_only=True):
 
 def samples_of(fields: Fields, rows: Sequence[Record], details: Sequence[Record]) -> Samples:
     """Return the values of every field that holds a time."""
-    found = {name: _values(fields, name, rows, details) for name in _FIELDS}
+    found = {name: values_of(fields.get(name, ()), rows, details) for name in _FIELDS}
     return Samples(values=[value for values in found.values() for value in values], updated=found[_UPDATED])
 
 
-def _values(fields: Fields, name: str, rows: Sequence[Record], details: Sequence[Record]) -> list[Any]:
+def values_of(reads: Iterable[Read], rows: Sequence[Record], details: Sequence[Record]) -> list[Any]:
+    """Return what stands at some places of records."""
     found: list[Any] = []
-    for read in fields.get(name, ()):
+    for read in reads:
         records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
         found += [value for record in records if (value := _at(record, read.path)) is not None]
     return found

@@ -10,10 +10,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
-from bridge.tracker import absence, date_facts, layouts, list_facts, pages, presence, resources, statuses
+from bridge.tracker import (
+    absence,
+    date_facts,
+    html_texts,
+    layouts,
+    list_facts,
+    pages,
+    presence,
+    resources,
+    statuses,
+    text_facts,
+)
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
@@ -75,6 +87,15 @@ class Sample(Struct, frozen=True, kw_only=True):
     def all_rows(self) -> list[Row]:
         """Every row, whatever its state."""
         return [row for rows in self.rows.values() for row in rows]
+
+    def unescaped(self) -> "Sample":
+        """The same with every text read back from what HTML makes of it."""
+        rows = {state: [row.unescaped() for row in found] for state, found in self.rows.items()}
+        details = {
+            remote_id: pages.decode(html_texts.unescaped(msgspec.json.encode(record)))
+            for remote_id, record in self.details.items()
+        }
+        return Sample(rows=rows, details=details)
 
 
 class Learned(Struct, frozen=True, kw_only=True):
@@ -145,7 +166,9 @@ class Learner:
         listed = [row for found in rows.values() for row in found]
         details = await self._by_id(name, listed)
         await self._absence(name, listed, details)
-        self._samples[name] = sample = Sample(rows=rows, details=details)
+        self._samples[name] = Sample(rows=rows, details=details)
+        self._texts(name)
+        sample = self._samples[name]
         self._presence(name)
         found = [row.decode() for row in sample.all_rows]
         fields = self._client.settings[name].fields
@@ -157,13 +180,24 @@ class Learner:
         if self._client.settings[name].updated_after and state in rows:
             await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)
 
+    def _texts(self, name: ResourceName) -> None:
+        """How texts are written, and what parts tags; what was read until now is read by that."""
+        sample = self._samples[name]
+        records = [*(row.decode() for row in sample.all_rows), *sample.details.values()]
+        if self._client.settings.texts == "auto" and text_facts.learn_texts(self._findings, records):
+            self._samples = {one: before.unescaped() for one, before in self._samples.items()}
+        reads = self._client.settings[name].fields.get("tags", ())
+        if reads and self._client.settings.tag_separator == "auto":
+            details = list(self._samples[name].details.values())
+            text_facts.learn_tags(self._findings, date_facts.values_of(reads, [], details))
+
     async def _list(self, name: ResourceName) -> None:
         """Find the list: its path, where its rows lie, and how its keys are spelled."""
         answer = await self._answer(name)
         table = self._client.settings[name]
         found = [one for one in layouts.find_rows(answer) if not one.rows or _id_key(table, one)]
         with_rows = [one for one in found if one.rows]
-        at_home = [one for one in found if one.path in (table.rows, "")]
+        at_home = [one for one in found if not one.path or layouts.same(one.path) == layouts.same(table.rows)]
         if at_home and not any(one.rows for one in at_home):
             self._empty(name, with_rows)
             return

@@ -119,9 +119,12 @@ class Normaliser:
         )
         members = [
             _member(Model.CANDIDATE, reader, record),
-            *normalise_candidates.tags(reader, ids=self._ids),
+            *normalise_candidates.tags(reader, ids=self._ids, separator=self.settings.tag_separator),
         ]
-        return _family("candidates", reader, members)
+        family = _family("candidates", reader, members)
+        if not reader.left_out("tags"):
+            return family
+        return structs.replace(family, withheld=frozenset({Model.CANDIDATE_TAG}))
 
     def application(self, row: Record | None, known: Statuses, detail: Record | None = None) -> Family:
         """An OpportunityResource -> application.
@@ -170,7 +173,7 @@ class Normaliser:
 
     def _reader(self, resource: ResourceName, row: Record | None, detail: Record | None) -> Reader:
         table = self.settings[resource]
-        return Reader(table.entity, table.fields, row, detail)
+        return Reader(table.entity, table.fields, row, detail, self.settings.texts)
 
     def _remote_data(self, resource: ResourceName, reader: Reader) -> RemoteData | None:
         if not self._keep_remote_data:

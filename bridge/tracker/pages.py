@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from bridge.tracker import charsets, values
+from bridge.tracker import charsets, html_texts, values
 from bridge.tracker.problems import BadJson, EmptyBody, NoRows
 
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
@@ -37,6 +37,10 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
         """The row as plain values; lone surrogates are U+FFFD."""
         record: dict[str, Any] = decode(self.raw)
         return record
+
+    def unescaped(self) -> "Row":
+        """The same with every text read back from what HTML makes of it."""
+        return msgspec.structs.replace(self, raw=html_texts.unescaped(bytes(self.raw)))
 
 
 class BadRow(Struct, frozen=True, kw_only=True):

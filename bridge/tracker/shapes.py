@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
+from bridge.tracker.html_texts import Texts
 from bridge.tracker.local_time import Clock, Precision, Times
+from bridge.tracker.values import TagSeparator
 from contracts.entities import Model
 
 Sure = Literal["seen", "code", "guess"]
@@ -218,6 +220,8 @@ class Resources(Struct, frozen=True, kw_only=True):
     times: Times = "auto"
     time_precision: Precision = "auto"
     decimal_mark: DecimalMark = "auto"
+    texts: Texts = "auto"
+    tag_separator: TagSeparator = "auto"
     charset: str | None = None
     """What the answers are encoded in, whatever they declare; ``None``: what they declare, else UTF-8."""
     states: Mapping[str, str]

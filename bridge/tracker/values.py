@@ -6,8 +6,9 @@ value of the wrong type is a ``WrongType`` that names the type and never the val
 
 import math
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 _DEEPEST = 100
 INVISIBLE = "".join(
@@ -125,10 +126,34 @@ def reference(value: Any) -> str | None:
     return record_id(value)
 
 
-def tags(value: str | None) -> tuple[str, ...]:
-    """The distinct tags of a comma-separated text, in order. NUL is dropped: a tag's name is also its id."""
-    names = (name.strip(INVISIBLE) for name in (value or "").replace("\0", "").split(","))
+TagSeparator = Literal["auto", ",", ";", "|", "line"]
+"""What parts the tags of a text. ``auto``: a comma; a text with another of these and no comma is doubtful."""
+_TAG_MARKS: Mapping[TagSeparator, str] = {"auto": ",", "line": "\n"}
+_OTHER_MARKS = re.compile(r"[;|\n]")
+_NAMES_OF_TAGS = ("name", "tag", "text", "value")
+
+
+def tags(value: Any, separator: TagSeparator = "auto") -> tuple[str, ...]:
+    """The distinct tags of a text or a list, in order. NUL is dropped: a tag's name is also its id."""
+    if isinstance(value, list):
+        found = [_tag(part) for part in value]
+    else:
+        found = (text(value) or "").split(_TAG_MARKS.get(separator, str(separator)))
+    names = (name.replace("\0", "").strip(INVISIBLE) for name in found)
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def is_doubtful_tags(value: Any) -> bool:
+    """Whether a text may be several tags that something else than a comma parts."""
+    if not isinstance(value, str) or "," in value:
+        return False
+    return _OTHER_MARKS.search(value.strip(INVISIBLE)) is not None
+
+
+def _tag(value: Any) -> str:
+    if isinstance(value, dict):
+        value = next((value[key] for key in _NAMES_OF_TAGS if isinstance(value.get(key), str)), value)
+    return text(value) or ""
 
 
 def tag_id(name: str) -> str:
