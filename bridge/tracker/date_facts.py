@@ -69,7 +69,11 @@ def learn(client: Client, findings: Findings, samples: Mapping[str, Samples], no
     _Zones(client, findings, [one for times in updated.values() for one in times], now).settle(
         zone_facts.written(values, wanted)
     )
-    _precision(client.settings.time_precision, findings, updated)
+    exact = {
+        name: zone_facts.coarseness(times, zone_facts.written(samples[name].values, wanted))
+        for name, times in updated.items()
+    }
+    _precision(client.settings.time_precision, findings, exact)
 
 
 class _Zones:
@@ -149,9 +153,8 @@ class _Zones:
         self._findings.ask("times", f"{said}; {_CURES}", "times", value)
 
 
-def _precision(current: str, findings: Findings, updated: Mapping[str, Sequence[Written]]) -> None:
+def _precision(current: str, findings: Findings, found: Mapping[str, str | None]) -> None:
     """How exact the last updates are: what one of them leaves out, another change may have happened in."""
-    found = {name: zone_facts.coarseness(times) for name, times in updated.items()}
     coarse = [name for name, exact in found.items() if exact in ("minute", "day")]
     if findings.is_configured("time_precision"):
         findings.prove("time_precision", f"last updates are taken to tell the {current}, as bridge.toml says")

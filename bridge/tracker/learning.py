@@ -23,6 +23,7 @@ from bridge.tracker import (
     pages,
     presence,
     resources,
+    status_shapes,
     statuses,
     text_facts,
 )
@@ -195,9 +196,17 @@ class Learner:
         """Find the list: its path, where its rows lie, and how its keys are spelled."""
         answer = await self._answer(name)
         table = self._client.settings[name]
-        found = [one for one in layouts.find_rows(answer) if not one.rows or _id_key(table, one)]
+        every = layouts.find_rows(answer)
+        if name == "statuses" and (held := status_shapes.rows_in(answer, table.rows)):
+            # By their ids, or by group: what is not a plain list stands under its key all the same.
+            every = [layouts.RowsFound(path=table.rows, rows=held)]
+        found = [one for one in every if not one.rows or _id_key(table, one)]
         with_rows = [one for one in found if one.rows]
-        at_home = [one for one in found if not one.path or layouts.same(one.path) == layouts.same(table.rows)]
+        odd = [one for one in every if one not in found and (name == "statuses" or _is_home(table, one))]
+        if odd and not any(_is_home(table, one) for one in with_rows):
+            # Another list beside it, whose keys are known, may be one of something else.
+            raise NoRows(_odd_rows(table, odd))
+        at_home = [one for one in found if _is_home(table, one)]
         if at_home and not any(one.rows for one in at_home):
             self._empty(name, with_rows)
             return
@@ -371,8 +380,7 @@ class Learner:
             elif count:
                 self._findings.prove(key, f"in {count} of {total} records")
             elif others and all(
-                presence.of(table.fields[other], rows, list(sample.details.values()))[0]
-                for other in others
+                presence.of(table.fields[other], rows, list(sample.details.values()))[0] for other in others
             ):
                 self._findings.prove(key, f"{' and '.join(others)} tell it")
             else:
@@ -388,6 +396,19 @@ def spread(rows: Sequence[Row], count: int) -> list[Row]:
     """Return up to ``count`` rows, from the whole length of the list."""
     step = max(1, len(rows) // count)
     return list(rows[::step][:count])
+
+
+def _is_home(table: Resource, found: layouts.RowsFound) -> bool:
+    """Whether rows stand where those of this list are assumed."""
+    return not found.path or layouts.same(found.path) == layouts.same(table.rows)
+
+
+def _odd_rows(table: Resource, odd: Sequence[layouts.RowsFound]) -> str:
+    told = (f"under {one.path or 'the answer itself'} ({presence.keys_of(one.rows)})" for one in odd)
+    return (
+        f"no row has the key {' or '.join(table.id_keys)}; rows stand {', '.join(told)}: set "
+        f"fields.{table.entity}.id and the other keys of fields.{table.entity}, or rows.{table.name}"
+    )
 
 
 def _id_key(table: Resource, found: layouts.RowsFound) -> str | None:

@@ -152,21 +152,31 @@ def _slots(reader: Reader, fields: Fields) -> list[Slot]:
     """The owners from the row's five slots; from the by-id record's ``owners`` where there is no row."""
     listed = [Reader("job owner", fields, owner, None) for owner in reader.objects("owners")]
     labels: dict[str, str | None] = {}
+    roles: dict[str | None, str | None] = {}
     for owner in listed:
         role = owner.reference("role_id")
         label = owner.text("role_name")
         if role and label:
             labels.setdefault(role, label)
+        roles[owner.reference("id")] = role
     if reader.row is None:
         listed.sort(key=lambda owner: owner.number("rank") or float("inf"))
         pairs = [(owner.reference("id"), owner.reference("role_id")) for owner in listed]
     else:
-        pairs = [(reader.reference(f"owner_{n}"), reader.reference(f"owner_role_{n}")) for n in _SLOTS]
+        pairs = [_pair(reader, n, roles) for n in _SLOTS]
     return [
         Slot(user=user, role=role or OWNER_ROLE, label=labels.get(role) if role else None)
         for user, role in pairs
         if user
     ]
+
+
+def _pair(reader: Reader, n: int, roles: Mapping[str | None, str | None]) -> tuple[str | None, str | None]:
+    """The user and the role of a row's slot; where rows have no place for roles, as the by-id record says."""
+    user, role = reader.reference(f"owner_{n}"), reader.reference(f"owner_role_{n}")
+    if role is None and not reader.has(f"owner_role_{n}"):
+        role = roles.get(user)
+    return user, role
 
 
 def _unified(slot: Slot, maps: Maps) -> UnifiedRoleType | None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from bridge.tracker import charsets, html_texts, values
+from bridge.tracker import charsets, html_texts, layouts, values
 from bridge.tracker.problems import BadJson, EmptyBody, NoRows
 
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
@@ -149,6 +149,11 @@ class PageDecoder:
         for key in (self._rows_key, _OTHER_ROWS):
             if key in envelope:
                 return envelope[key]
+        alike = [
+            value for key, value in envelope.items() if layouts.same(key) == layouts.same(self._rows_key)
+        ]
+        if len(alike) == 1:
+            return alike[0]
         known = ", ".join(sorted(envelope)[:20])[:300] or "none"
         raise NoRows(f"the answer has no {self._rows_key!r}; its keys: {known}")
 

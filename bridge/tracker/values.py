@@ -23,6 +23,8 @@ INVISIBLE = "".join(
     for code in range(first, last + 1)
 )  # fmt: skip
 """What can't be seen at the ends of a text, and is cut off there."""
+_STANDS_FOR_NONE = re.compile(r"[-\u2010-\u2015]{1,3}|n/a", re.IGNORECASE)
+"""What people and servers write where there is nothing."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DECIMAL = re.compile(r"[0-9]{1,30}")
 _LONGEST_NUMBER = 64
@@ -51,11 +53,16 @@ def kind(value: object) -> str:
 
 
 def is_blank(value: object) -> bool:
-    """Whether nothing is there: ``null`` or text of invisible characters alone."""
+    """Whether nothing is there: ``null``, text of invisible characters alone, or what stands for none."""
     if value is None:
         return True
+    if not isinstance(value, str):
+        return False
     # Most text begins with something visible; this runs for every field of every record.
-    return isinstance(value, str) and not ("!" <= value[:1] <= "~") and not value.strip(INVISIBLE)
+    if "!" <= value[:1] <= "~":
+        return value[:1] in "-nN" and _STANDS_FOR_NONE.fullmatch(value.strip(INVISIBLE)) is not None
+    bare = value.strip(INVISIBLE)
+    return not bare or _STANDS_FOR_NONE.fullmatch(bare) is not None
 
 
 def scrub(text: str) -> str:
@@ -79,6 +86,8 @@ def scrub_tree(value: Any, depth: int = 0) -> Any:
 def text(value: Any) -> str | None:
     """Text without invisible characters at its ends; a number as its digits; ``None`` for blank."""
     if isinstance(value, str):
+        if is_blank(value):
+            return None
         if "!" <= value[:1] <= "~" and "!" <= value[-1:] <= "~":
             return scrub(value)  # most text, and nothing to cut off
         return scrub(value).strip(INVISIBLE) or None

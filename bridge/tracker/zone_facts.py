@@ -81,10 +81,15 @@ def is_always_at_utc(zone: tzinfo, year: int) -> bool:
     return not any(datetime(year, month, 1, tzinfo=zone).utcoffset() for month in _MONTHS)
 
 
-def coarseness(times: Sequence[Written]) -> Literal["second", "minute", "day"] | None:
-    """Return how exact last updates are, which come at any second; ``None``: they are too few to tell."""
+def coarseness(
+    times: Sequence[Written], others: Iterable[Written] = ()
+) -> Literal["second", "minute", "day"] | None:
+    """Return how exact last updates are, which come at any second; ``None``: they are too few to tell.
+
+    ``others``: the other times of the same records, in which a second may be told as well.
+    """
     digits = {one.digits for one in times}
-    if any(one.second or one.microsecond for one in digits):
+    if any(one.digits.second or one.digits.microsecond for one in (*times, *others)):
         return "second"
     spans = {one.span for one in times}
     shown = spans - {timedelta()}
