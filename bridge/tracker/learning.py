@@ -71,6 +71,7 @@ _STATUS_KEYS = {
     "statuses_without_rejected": "maps.status_group",
     "statuses_of_unknown_group": "maps.status_group",
 }
+_NEEDED: Mapping[ResourceName, tuple[str, ...]] = {"candidates": ("email",)}
 _INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
     "full_name": ("first_name", "last_name"),
     "first_name": ("full_name",),
@@ -187,10 +188,20 @@ class Learner:
         records = [*(row.decode() for row in sample.all_rows), *sample.details.values()]
         if self._client.settings.texts == "auto" and text_facts.learn_texts(self._findings, records):
             self._samples = {one: before.unescaped() for one, before in self._samples.items()}
+        if name == "users" and self._client.settings.blank_flag == "auto":
+            self._blank_flags()
         reads = self._client.settings[name].fields.get("tags", ())
         if reads and self._client.settings.tag_separator == "auto":
             details = list(self._samples[name].details.values())
             text_facts.learn_tags(self._findings, date_facts.values_of(reads, [], details))
+
+    def _blank_flags(self) -> None:
+        places = self._client.settings["users"].fields["active"]
+        rows = [row.decode() for row in self._samples["users"].all_rows]
+        keys = [read.path[0] for read in places if any(read.path[0] in row for row in rows)]
+        if keys:
+            flags = [row.get(keys[0]) for row in rows if keys[0] in row]
+            text_facts.learn_blank_flags(self._findings, flags)
 
     async def _list(self, name: ResourceName) -> None:
         """Find the list: its path, where its rows lie, and how its keys are spelled."""
@@ -365,6 +376,17 @@ class Learner:
         else:
             self._findings.ask(key, facts.evidence, "absence.statuses")
 
+    def _is_always_null(self, name: ResourceName, field: str) -> bool:
+        """Whether the object that holds a field that hardly any account can do without is always null."""
+        reads = self._client.settings[name].fields[field]
+        details = list(self._samples[name].details.values())
+        if field not in _NEEDED.get(name, ()) or len(details) < _BY_ID_SAMPLES:
+            return False
+        return all(
+            len(read.path) > 1 and all(read.path[0] in one and one[read.path[0]] is None for one in details)
+            for read in reads
+        )
+
     def _presence(self, name: ResourceName) -> None:
         """Which of the mapped keys the records have."""
         table, sample = self._client.settings[name], self._samples[name]
@@ -377,6 +399,9 @@ class Learner:
                 self._findings.prove(key, "configured not to be there")
             elif not total:
                 self._findings.leave_open(key, "there is no record to look at", key)
+            elif count and self._is_always_null(name, field):
+                said = f"{places[0].path[0]} is null in each of {total} records: they may have it elsewhere"
+                self._findings.ask(key, f"{said}; set {key} to its place, or to [] if there is none", key)
             elif count:
                 self._findings.prove(key, f"in {count} of {total} records")
             elif others and all(

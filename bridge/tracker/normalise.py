@@ -46,7 +46,7 @@ class Normaliser:
         first, last = reader.text("first_name"), reader.text("last_name")
         if first is None and last is None:
             first, last = values.split_name(reader.text("full_name"))
-        active = reader.flag("active")
+        active = self._active(reader)
         record = User(
             id=self._ids.of(Model.USER, reader.id),
             remote_id=reader.id,
@@ -57,6 +57,15 @@ class Normaliser:
             remote_data=self._remote_data("users", reader),
         )
         return _family("users", reader, [_member(Model.USER, reader, record)])
+
+    def _active(self, reader: Reader) -> bool | None:
+        active, meant = reader.flag("active"), self.settings.blank_flag
+        if active is not None or reader.left_out("active") or not reader.has("active"):
+            return active
+        if meant == "auto":
+            told = 'is blank: set blank_flag to "no" where that means no, else "unknown"'
+            reader.leave_out("active", f"{self.settings['users'].fields['active'][0]} {told}")
+        return False if meant == "no" else None
 
     def status(self, row: Record, place: int) -> Family:
         """A placement status and its place in the list, from 0 -> stage and, of a rejection, reason."""
@@ -109,7 +118,7 @@ class Normaliser:
         members += normalise_jobs.team(
             reader, ids=self._ids, maps=self.settings.maps, owner=self.settings.owner
         )
-        return _family("jobs", reader, members)
+        return _withholding(_family("jobs", reader, members), reader, "owner_role_1")
 
     def candidate(self, row: Record | None, detail: Record | None) -> Family:
         """A Resource -> candidate, tags, candidate tags. The row alone has few of the fields and no tags."""
@@ -121,10 +130,7 @@ class Normaliser:
             _member(Model.CANDIDATE, reader, record),
             *normalise_candidates.tags(reader, ids=self._ids, separator=self.settings.tag_separator),
         ]
-        family = _family("candidates", reader, members)
-        if not reader.left_out("tags"):
-            return family
-        return structs.replace(family, withheld=frozenset({Model.CANDIDATE_TAG}))
+        return _withholding(_family("candidates", reader, members), reader, "tags")
 
     def application(self, row: Record | None, known: Statuses, detail: Record | None = None) -> Family:
         """An OpportunityResource -> application.
@@ -212,6 +218,16 @@ def _dating(time_zone: str, settings: Resources) -> int:
 
 def _family(resource: str, reader: Reader, members: list[Member]) -> Family:
     return Family(resource=resource, remote_id=reader.id, members=tuple(members), gaps=reader.gaps)
+
+
+_WITHHELD = {"owner_role_1": Model.JOB_USER_ROLE_ASSIGNMENT, "tags": Model.CANDIDATE_TAG}
+
+
+def _withholding(family: Family, reader: Reader, field: str) -> Family:
+    """Where a list could not be read, what was known of its elements stays."""
+    if not reader.left_out(field):
+        return family
+    return structs.replace(family, withheld=frozenset({_WITHHELD[field]}))
 
 
 def _member(model: Model, reader: Reader, record: Entity, provisional: bool = False) -> Member:

@@ -222,6 +222,8 @@ class Resources(Struct, frozen=True, kw_only=True):
     decimal_mark: DecimalMark = "auto"
     texts: Texts = "auto"
     tag_separator: TagSeparator = "auto"
+    blank_flag: Literal["auto", "no", "unknown"] = "auto"
+    """What a user's ``active`` means that is there and blank; ``auto``: it is doubtful."""
     charset: str | None = None
     """What the answers are encoded in, whatever they declare; ``None``: what they declare, else UTF-8."""
     states: Mapping[str, str]

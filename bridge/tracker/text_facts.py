@@ -25,6 +25,23 @@ def learn_texts(findings: Findings, records: Iterable[Any]) -> bool:
     return False
 
 
+def learn_blank_flags(findings: Findings, flags: Sequence[Any]) -> None:
+    """Settle what a blank yes or no of users means: no, where nothing else says no. ``None`` is blank too."""
+    blank = sum(values.is_blank(flag) for flag in flags)
+    said = [
+        values.flag(flag) for flag in flags if not values.is_blank(flag) and not isinstance(flag, list | dict)
+    ]
+    told = (
+        f"of {len(flags)} users {blank} have a blank one, {said.count(False)} say no, {said.count(True)} yes"
+    )
+    if not blank:
+        findings.prove("blank_flag", told)
+    elif said.count(True) >= _FEWEST and False not in said:
+        findings.adopt("blank_flag", told, "blank_flag", "no")
+    else:
+        findings.ask("blank_flag", told, "blank_flag", "unknown")
+
+
 def learn_tags(findings: Findings, texts: Sequence[Any]) -> None:
     """Settle what parts the tags of a text."""
     told = [text.strip(values.INVISIBLE) for text in texts if isinstance(text, str)]
