@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.errors import BridgeError, Throttled
+from bridge.errors import BridgeError, Permanent, Throttled
 from bridge.tracker import (
     absence,
     date_facts,
@@ -39,7 +39,7 @@ from bridge.tracker.problems import (
     Unreadable,
     WrongHost,
 )
-from bridge.tracker.reading import Record
+from bridge.tracker.reading import Reader, Record
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.state_facts import Rows, StateFacts
 from bridge.tracker.update_filter import UpdateFilter
@@ -47,6 +47,7 @@ from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
 
 _BY_ID_SAMPLES = 3
+_READ_AGAIN = 2
 _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "users": (
         ("paths.users", "POST /api/v1/User/Search"),
@@ -176,7 +177,7 @@ class Learner:
         fields = self._client.settings[name].fields
         self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
         if name == "statuses":
-            self._statuses(found)
+            await self._statuses(found)
         date_facts.learn(self._client, self._findings, self._times, now)
         state = next((state for state, found in rows.items() if found), None)
         if self._client.settings[name].updated_after and state in rows:
@@ -284,22 +285,36 @@ class Learner:
         if case is not None and case != self._client.settings.key_case:
             self._findings.adopt("key_case", f"keys of {name} are spelled in {case} case", "key_case", case)
 
-    async def _first_page(self, name: ResourceName, state: str | None) -> Sequence[Row]:
+    async def _first_page(
+        self, name: ResourceName, state: str | None, *, anew: bool = False
+    ) -> Sequence[Row]:
         """Return the rows of a list's first page; of the list that was asked for already, without asking."""
         first_page, call, answer = self._asked[name]
         known = state == self._client.settings[name].states[0]
-        if known and first_page == self._client.settings.first_page:
+        if known and not anew and first_page == self._client.settings.first_page:
             return self._client.page_of(name, call, answer, 1).rows
         page = await self._client.pages(name, state=state)
         return page.rows
 
-    def _statuses(self, rows: Sequence[Record]) -> None:
+    async def _statuses(self, rows: Sequence[Record]) -> None:
         """Whether the list of placement statuses says what outcome each means."""
         problems = statuses.status_problems(rows, self._client.settings)
         for problem in problems:
             self._findings.ask(f"statuses.{problem.code}", problem.text, _STATUS_KEYS.get(problem.code))
         if not problems:
             self._findings.prove("statuses", f"{len(rows)} statuses, each of a group that is known")
+        if not self._findings.is_configured("status_order"):
+            await self._order([row.remote_id for row in self._samples["statuses"].all_rows])
+
+    async def _order(self, before: Sequence[str]) -> None:
+        """Whether the list of statuses comes in the same order again."""
+        now = [row.remote_id for row in await self._first_page("statuses", None, anew=True)]
+        if now == list(before):
+            self._findings.prove("status_order", "two reads give the statuses in one order")
+            return
+        said = "two reads give the statuses in two orders: their places tell nothing and are left out"
+        self._findings.adopt("status_order", said, "status_order", "none")
+        self._findings.ask("statuses.order", said, "status_order", "none")
 
     async def _by_id(self, name: ResourceName, rows: Sequence[Row]) -> dict[str, Record]:
         """Read a few records by id, and find where in the answer they lie."""
@@ -320,9 +335,37 @@ class Learner:
             details[row.remote_id] = answer.record
         if details:
             self._findings.prove(f"by_id.{name}", f"{len(details)} listed records were read by id")
+            if name != "jobs":  # by id they do not say when they were updated
+                await self._reading_moves(name, spread(rows, _BY_ID_SAMPLES))
         else:
             self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
         return details
+
+    async def _reading_moves(self, name: ResourceName, rows: Sequence[Row]) -> None:
+        """Whether the last update of records moves when they are read by id: then they are read for ever.
+
+        ``rows`` were read from the list before they were by id.
+        """
+        table, moved = self._client.settings[name], []
+        for row in rows[:_READ_AGAIN]:
+            found = await self._detail(name, row.remote_id)
+            if isinstance(found, Gone):
+                return
+            before, after = self._updated(table, row.decode()), self._updated(table, None, found.record)
+            if before is None or after is None or after <= before:
+                return
+            moved.append(row.remote_id)
+        if len(moved) == _READ_AGAIN:
+            key = table.fields["updated_at"][0].path[0]
+            said = f"{name} {' and '.join(moved)} were updated by being read by id, and so are read for ever"
+            cure = f"set volatile.{name} to their key {key}, and details.{name} to always"
+            self._findings.ask(f"reading.{name}", f"{said}; {cure}", f"volatile.{name}", [key])
+
+    def _updated(self, table: Resource, row: Record | None, detail: Record | None = None) -> datetime | None:
+        try:
+            return Reader(table.entity, table.fields, row, detail).instant("updated_at", self._client.times)
+        except Permanent:
+            return None
 
     async def _detail(self, name: ResourceName, remote_id: str) -> Detail | Gone:
         """Read a record by id; where another object of the answer carries the id, that is the record."""

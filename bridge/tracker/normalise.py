@@ -76,7 +76,7 @@ class Normaliser:
             id=self._ids.of(Model.APPLICATION_STAGE, reader.id),
             remote_id=reader.id,
             name=name,
-            global_index=place,
+            global_index=place if self.settings.status_order == "list" else None,
             remote_data=remote_data,
         )
         members = [_member(Model.APPLICATION_STAGE, reader, stage)]

@@ -11,6 +11,7 @@ time_precision = "minute"           # or "day", "second": what times tell, whate
 decimal_mark = ","                  # or ".": of amounts in text, where "auto" is in doubt
 texts = "html"                      # or "plain": whether R&amp;D in a text stands for R&D
 tag_separator = ";"                 # or ",", "|", "line": what parts a candidate's tags
+status_order = "none"               # or "list": whether statuses come in their order
 blank_flag = "no"                   # or "unknown": what a user's active means where it is blank
 charset = "windows-1252"            # of every answer, whatever it declares
 job_state_from = "record"           # or "list": where a job's list and its own dates disagree
@@ -135,6 +136,7 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "decimal_mark": lambda value, key: given.choice(value, get_args(DecimalMark), key),
         "texts": lambda value, key: given.choice(value, get_args(Texts), key),
         "tag_separator": lambda value, key: given.choice(value, get_args(TagSeparator), key),
+        "status_order": lambda value, key: given.choice(value, ("list", "none"), key),
         "blank_flag": lambda value, key: given.choice(value, ("auto", "no", "unknown"), key),
         "charset": given.charset,
         "job_state_from": lambda value, key: given.choice(value, ("auto", "list", "record"), key),

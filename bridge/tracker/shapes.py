@@ -222,6 +222,8 @@ class Resources(Struct, frozen=True, kw_only=True):
     decimal_mark: DecimalMark = "auto"
     texts: Texts = "auto"
     tag_separator: TagSeparator = "auto"
+    status_order: Literal["list", "none"] = "list"
+    """Whether the place in the list of placement statuses tells their order; ``none``: nothing does."""
     blank_flag: Literal["auto", "no", "unknown"] = "auto"
     """What a user's ``active`` means that is there and blank; ``auto``: it is doubtful."""
     charset: str | None = None

@@ -79,6 +79,8 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
     [
         ("jobs", "states", "ignored", "states", "states.won"),
         ("jobs", "dates", "local_z", "times", "times"),
+        ("candidates", "saves", "views_too", "reading.candidates", "volatile.candidates"),
+        ("statuses", "status_order", "unstable", "statuses.order", "status_order"),
         ("candidates", "contact", "null", "fields.candidate.email", "fields.candidate.email"),
         (
             "candidates",

@@ -7,7 +7,7 @@ Anything else is silent.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -79,6 +79,10 @@ class Versions:
         return list(found)
 
 
+def _without(record: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in names}
+
+
 def _wrong(have: Mapping[str, Any], want: Mapping[str, Any]) -> list[str]:
     """Where a record says otherwise, but for the fields that it leaves out."""
     told = {name: value for name, value in have.items() if value not in (None, [], "")}
@@ -112,7 +116,9 @@ async def tried(
             versions.add(await truth())
         differs = await _settled(bridge, truth)
         await bridge.read()
-        untrue = versions.untrue(topics.published)
+        # Reading moves a record's last update there: the truth between two changes is not taken down.
+        moving = {"remote_updated_at"} if dialect.get("saves") == "views_too" else set()
+        untrue = versions.untrue((m, k, _without(r, moving)) for m, k, r in topics.published)
         untrue += oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal())
         busiest = (await bridge.simulator.calls())["total"] / (time.monotonic() - began)
         check, causes = await _said(bridge)
