@@ -70,7 +70,7 @@ def test_how_exact_last_updates_are(subtests: pytest.Subtests) -> None:
 def test_a_time_that_leaves_something_out_may_mean_any_moment_of_it(subtests: pytest.Subtests) -> None:
     tick, hour = timedelta(microseconds=1), timedelta(hours=1)
     minute, day = timedelta(minutes=1), timedelta(days=1)
-    at = datetime(2026, 7, 1, 8, 14, tzinfo=UTC)
+    at, longest = datetime(2026, 7, 1, 8, 14, tzinfo=UTC), datetime(2026, 10, 24, 23, tzinfo=UTC)
     cases = [
         ("2026-07-01T09:14:00", Clock(zone=LONDON), (at, at)),
         ("2026-07-01T09:14", Clock(zone=LONDON), (at, at + minute - tick)),
@@ -79,7 +79,7 @@ def test_a_time_that_leaves_something_out_may_mean_any_moment_of_it(subtests: py
         # The day on which the clocks go back is an hour longer.
         (
             "2026-10-25", Clock(zone=LONDON),
-            (datetime(2026, 10, 24, 23, tzinfo=UTC), datetime(2026, 10, 24, 23, tzinfo=UTC) + day + hour - tick),
+            (longest, longest + day + hour - tick),
         ),
     ]  # fmt: skip
     for value, clock, moments in cases:
