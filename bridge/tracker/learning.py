@@ -475,7 +475,8 @@ def _odd_rows(table: Resource, odd: Sequence[layouts.RowsFound]) -> str:
     told = (f"under {one.path or 'the answer itself'} ({presence.keys_of(one.rows)})" for one in odd)
     return (
         f"no row has the key {' or '.join(table.id_keys)}; rows stand {', '.join(told)}: set "
-        f"fields.{table.entity}.id and the other keys of fields.{table.entity}, or rows.{table.name}"
+        f"fields.{table.entity}.id and the other keys of fields.{table.entity}, or rows.{table.name}, under "
+        "[integrations.tracker]"
     )
 
 
