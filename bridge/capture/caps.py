@@ -1,17 +1,23 @@
 """Signs that a list stops before its end and says that this is all: remarked on, for nothing proves it."""
 
 import asyncio
+from collections.abc import Iterable
+
+import structlog
 
 from bridge.capture.deletion import Doors
 from bridge.capture.list_read import ListRead
 from bridge.store import lookups, remarks, sources
-from bridge.tracker.shapes import Resource
+from bridge.tracker.problems import CredentialsRefused, Refused, Unreachable, Unreadable
+from bridge.tracker.shapes import Resource, ResourceName
 from contracts import ids
 from contracts.entities import Model
 
 _ROUND_COUNT = "round_count"
 _UNLISTED = "unlisted_references"
-_NAMED = (("candidates", Model.CANDIDATE), ("jobs", Model.JOB))
+_NAMED: tuple[tuple[ResourceName, Model], ...] = (("candidates", Model.CANDIDATE), ("jobs", Model.JOB))
+_TRIED = 3
+_log = structlog.get_logger(__name__)
 
 
 async def remark_cap(doors: Doors, resource: Resource, state: str | None, read: ListRead) -> int | None:
@@ -32,25 +38,48 @@ async def remark_cap(doors: Doors, resource: Resource, state: str | None, read: 
     return capped
 
 
-async def remark_unlisted(doors: Doors) -> None:
-    """Remark on candidates and jobs that applications name and no list shows; their scan has just ended."""
+async def remark_unlisted(doors: Doors, states: Iterable[str | None]) -> None:
+    """Remark on candidates and jobs that applications name and no list shows; their scan has just ended.
+
+    ``states``: those that jobs are listed by.
+    """
+    db, integration_id = doors.db, doors.integration_id
     for name, model in _NAMED:
-        named = await lookups.named_by_applications(doors.db, doors.integration_id, str(model))
+        named = await lookups.named_by_applications(db, integration_id, str(model))
         applications = sum(named.values())
-        async for row_ids in sources.live(doors.db, doors.integration_id, name):
+        async for row_ids in sources.live(db, integration_id, name):
             for start in range(0, len(row_ids), 500):
                 for row_id in row_ids[start : start + 500]:
-                    named.pop(ids.entity_id(doors.integration_id, model, str(row_id)), None)
+                    named.pop(ids.entity_id(integration_id, model, str(row_id)), None)
                 await asyncio.sleep(0)
         if not named or applications == sum(named.values()):
             # Where none is known, the list was not read yet, or its model is off.
-            await remarks.clear(doors.db, doors.integration_id, name, _UNLISTED)
+            await remarks.clear(db, integration_id, name, _UNLISTED)
             continue
-        await remarks.note(
-            doors.db,
-            doors.integration_id,
-            name,
-            _UNLISTED,
-            f"{sum(named.values())} applications name {len(named)} {name} that the list does not show: its "
-            f"search may stop before its end, or paths.{name} is not the list of them all",
-        )
+        text = f"{sum(named.values())} applications name {len(named)} {name} that the list does not show"
+        if not await _one_is_there(doors, name, model, named):
+            text += f": its search may stop before its end, or paths.{name} is not the list of them all"
+        else:
+            text += f", and they can be read by id: {await _cure(doors, name, states)}"
+        await remarks.note(db, integration_id, name, _UNLISTED, text)
+
+
+async def _cure(doors: Doors, name: ResourceName, states: Iterable[str | None]) -> str:
+    if name == "jobs":
+        listed = await sources.states(doors.db, doors.integration_id, name)
+        empty = [state for state in states if state is not None and state not in listed]
+        if empty:
+            return f"no job is listed as {' or '.join(empty)}: set states.{empty[0]} to the account's word"
+    return f"its search stops before its end; set paths.{name} to a list of them all"
+
+
+async def _one_is_there(doors: Doors, name: ResourceName, model: Model, named: Iterable[str]) -> bool:
+    """Whether one of a few that applications name is read by id: a name alone may be of what is gone."""
+    tried = sorted(named)[:_TRIED]
+    for application in await lookups.some_naming(doors.db, doors.integration_id, str(model), tried):
+        try:
+            if await doors.pages.is_named_there(str(application), name, f"{model}_id"):
+                return True
+        except (Unreadable, Refused, CredentialsRefused, Unreachable) as error:
+            _log.info("named.not_read", integration=doors.integration_id, resource=name, reason=str(error))
+    return False

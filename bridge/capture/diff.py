@@ -79,8 +79,10 @@ class Differ:
         """What the families' own entities came to. ``live`` is what their records yielded until now."""
         decisions: list[Decision] = []
         yielded: set[Key] = set()
+        withheld: set[tuple[str, Model]] = set()
         for family in families:
             parent = parent_of(family.resource, family.remote_id)
+            withheld.update((parent, model) for model in family.withheld)
             for member in family.members:
                 if member.model in SHARED or member.model not in self._models:
                     continue
@@ -90,7 +92,11 @@ class Differ:
                     decisions.append(decision)
         # A model that was switched off is no longer looked at: that is no deletion.
         decisions += [
-            self.deleted(s) for s in live if s.model in self._models and (s.model, s.remote_id) not in yielded
+            self.deleted(s)
+            for s in live
+            if s.model in self._models
+            and (s.model, s.remote_id) not in yielded
+            and (s.parent, s.model) not in withheld
         ]
         return decisions
 

@@ -86,9 +86,13 @@ async def learn(
 
     Raises ``AccountFault``, ``Throttled``, ``Unreachable``.
     """
-    learner = Learner(client, integration.tracker, tracker_key(integration), adopting=integration.learn)
+    earlier = await _earlier(db, integration)
+    learner = Learner(
+        client, integration.tracker, tracker_key(integration), adopting=integration.learn, earlier=earlier
+    )
     found = await learner.learn(tuple(names), utc_now())
-    await _save(db, integration, found.profile)
+    host, mark = hosts.of(integration).where, basis(integration)
+    await profiles.save(db, integration.id, profile.merged(earlier, found.profile), host=host, basis=mark)
     for question in (finding for finding in found.profile.findings if finding.is_question):
         _log.error(
             "profile.question",
@@ -130,9 +134,7 @@ async def try_to_learn(
     return list(failures)
 
 
-async def _save(db: Database, integration: IntegrationConfig, found: AccountProfile) -> None:
-    host, mark = hosts.of(integration).where, basis(integration)
-    known = await profiles.load(db, integration.id, host=host)
-    same = known is not None and known.basis == mark
-    earlier = known.profile if known is not None and same else None
-    await profiles.save(db, integration.id, profile.merged(earlier, found), host=host, basis=mark)
+async def _earlier(db: Database, integration: IntegrationConfig) -> AccountProfile | None:
+    """What was learned with the same configuration."""
+    known = await profiles.load(db, integration.id, host=hosts.of(integration).where)
+    return known.profile if known is not None and known.basis == basis(integration) else None

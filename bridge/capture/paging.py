@@ -14,10 +14,12 @@ from pyroaring import BitMap64
 
 from bridge.capture.list_read import ListRead, Paging, usual
 from bridge.capture.page_run import PageRun, Run
+from bridge.errors import Permanent
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.pages import Page
 from bridge.tracker.paging_facts import BEYOND
 from bridge.tracker.problems import NoContent, OtherRecord, Refused, Unreadable
+from bridge.tracker.reading import Reader
 from bridge.tracker.shapes import Resource, ResourceName
 
 _TRIES = 4
@@ -95,6 +97,22 @@ class Pages:
             f"page {first - 1} has {len(new)} rows that no other page has: this account counts its pages "
             f"from {first - 1}; set first_page = {first - 1} under [integrations.tracker]"
         )
+
+    def states(self, name: ResourceName) -> tuple[str | None, ...]:
+        """Return the states that a resource is listed by."""
+        return self._client.settings[name].states
+
+    async def is_named_there(self, application: str, name: ResourceName, field: str) -> bool:
+        """Whether the record that an application names in ``field`` is read by id. Raises as ``detail``."""
+        table = self._client.settings["applications"]
+        found = await detail(self._client, "applications", application)
+        if isinstance(found, Gone):
+            return False
+        try:
+            remote_id = Reader(table.entity, table.fields, None, found.record).reference(field)
+        except Permanent:
+            return False
+        return remote_id is not None and isinstance(await detail(self._client, name, remote_id), Detail)
 
     def note_size(self, resource: Resource, page: Page) -> None:
         """Remember the size of a page that is not its list's last."""

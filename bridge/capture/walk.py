@@ -196,7 +196,7 @@ class Walk:
         self.unclaimed.note(applied)
         await self.unclaimed.find()
         if flaw is None and self.resource.name == "applications":
-            await remark_unlisted(doors)
+            await remark_unlisted(doors, doors.pages.states("jobs"))
         fields: dict[str, object] = {
             "kind": scan.kind,
             "rows": len(seen),

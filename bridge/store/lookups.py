@@ -111,6 +111,18 @@ async def named_by_applications(db: Database, integration_id: str, what: str) ->
     return {row[0]: row[1] for row in rows}
 
 
+async def some_naming(db: Database, integration_id: str, what: str, entity_ids: Sequence[str]) -> list[int]:
+    """For each of these candidates or jobs (``what``; the bridge's ids) an application that names it."""
+    column = {"candidate": "candidate", "job": "job"}[what]
+    rows = await db.fetch(
+        f"SELECT max(application_id) FROM application_pairs WHERE integration_id = $1 "
+        f"AND {column} = ANY($2::text[]) GROUP BY {column}",
+        integration_id,
+        entity_ids,
+    )
+    return [row[0] for row in rows]
+
+
 async def forget(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
     """These records of ``resource`` are gone from TrackerRMS."""
     if resource == "candidates":

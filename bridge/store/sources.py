@@ -49,6 +49,15 @@ async def quick(
     return {r[0]: r[1] for r in rows}
 
 
+async def states(db: Database, integration_id: str, resource: str) -> set[str]:
+    """The states in whose lists records stand."""
+    query = (
+        "SELECT DISTINCT state FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "AND state IS NOT NULL"
+    )
+    return {row[0] for row in await db.fetch(query, integration_id, resource)}
+
+
 async def count_by_record(db: Database, integration_id: str, resource: str) -> int:
     """How many records stand in the lists of two states."""
     query = (

@@ -17,6 +17,7 @@ _TOP = r"(?:[^\W\d_]{2,}|xn--[a-z0-9-]+)"
 _EMAIL = re.compile(rf"(?!\.)(?!.*\.\.)[\w\u0300-\u036f'+.-]*[\w+-]@(?:{_LABEL}\.)+{_TOP}")
 _LONGEST = 320
 _SCHEME = re.compile(r"(?:mailto|e-?mail)\s*:\s*", re.IGNORECASE)
+_LINK = re.compile(r"<a\s[^<>]*>([^<>]*)</a\s*>", re.IGNORECASE)
 _BETWEEN = re.compile(r"[;,\r\n]+")
 _ANGLED = re.compile(r"<([^<>]*)>")
 _AROUND = INVISIBLE + "\"'()[]"
@@ -50,7 +51,7 @@ def emails(value: str | None) -> Addresses:
     if alone is not None:
         return Addresses(found=(alone,), whole=True)
     # Zero-width characters come with what is pasted, and are part of no address.
-    text = _SCHEME.sub("", value.translate(_NO_WIDTH))
+    text = _SCHEME.sub("", _LINK.sub(r"\1", value.translate(_NO_WIDTH)))
     found = [email(word) for part in _BETWEEN.split(text) if "@" in part for word in _words(part)]
     addresses = tuple(dict.fromkeys(address for address in found if address))
     return Addresses(found=addresses, whole=None not in found and bool(addresses))

@@ -1,61 +1,181 @@
-"""Learns how an account writes times: their format, and what a zone that is written beside them means."""
+"""Learns how an account writes times: their format, what their digits mean, and how exact they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from bridge.tracker import date_formats
+from msgspec import Struct
+
+from bridge.tracker import date_formats, zone_facts
 from bridge.tracker.client import Client
-from bridge.tracker.date_formats import DateFormat
+from bridge.tracker.date_formats import DateFormat, Written
 from bridge.tracker.findings import Findings
 from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Fields
+from bridge.tracker.shapes import Fields, Read
 
+_UPDATED = "updated_at"
 _FIELDS = (
-    *("opened_at", "closed_at", "ended_at", "created_at", "updated_at"),
+    *("opened_at", "closed_at", "ended_at", "created_at", _UPDATED),
     *("posting_created_at", "posting_updated_at"),
 )
+_LOCAL = ("auto", "tenant", "offset")
+"""The settings by which digits without a zone are local."""
+_CURES = 'set times to "tenant", "utc" or "offset"'
 
 
-def samples_of(fields: Fields, rows: Sequence[Record], details: Sequence[Record]) -> list[Any]:
+class Samples(Struct, frozen=True, kw_only=True):
+    """The values of one resource's fields that hold a time, and of its last update among them."""
+
+    values: Sequence[Any]
+    updated: Sequence[Any]
+
+
+def samples_of(fields: Fields, rows: Sequence[Record], details: Sequence[Record]) -> Samples:
     """Return the values of every field that holds a time."""
+    found = {name: values_of(fields.get(name, ()), rows, details) for name in _FIELDS}
+    return Samples(values=[value for values in found.values() for value in values], updated=found[_UPDATED])
+
+
+def values_of(reads: Iterable[Read], rows: Sequence[Record], details: Sequence[Record]) -> list[Any]:
+    """Return what stands at some places of records."""
     found: list[Any] = []
-    for name in _FIELDS:
-        for read in fields.get(name, ()):
-            records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
-            found += [value for record in records if (value := _at(record, read.path)) is not None]
+    for read in reads:
+        records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
+        found += [value for record in records if (value := _at(record, read.path)) is not None]
     return found
 
 
-def learn(client: Client, findings: Findings, samples: Mapping[str, Iterable[Any]]) -> None:
-    """Settle format and zone. ``samples`` are the values of the fields that hold a time, by resource."""
-    values = [value for found in samples.values() for value in found if date_formats.is_dated(value)]
+def learn(client: Client, findings: Findings, samples: Mapping[str, Samples], now: datetime) -> None:
+    """Settle format, zone and precision by the samples of each resource. ``now`` is the server's time."""
+    values = [v for found in samples.values() for v in found.values if date_formats.is_dated(v)]
     if not values:
         findings.leave_open("date_format", "no record has a time", "date_format")
         return
-    fits = date_formats.formats_that_fit(values)
+    # What says by itself how it is written is read whatever the format of the rest.
+    doubtful = [value for value in values if not date_formats.says_itself(value)]
+    fits = date_formats.formats_that_fit(doubtful or values)
     current = client.settings.date_format
     evidence = f"{len(values)} times fit {', '.join(sorted(fits)) or 'no format that is known'}"
-    if fits == {current} or (current in fits and current != "iso" and _is_configured(findings)):
+    if doubtful and len(doubtful) < len(values):
+        evidence = f"{len(doubtful)} of {evidence}; the rest says by itself how it is written"
+    if fits == {current} or (current in fits and current != "iso") or not (doubtful or fits):
         findings.prove("date_format", evidence)
     elif len(fits) == 1:
         findings.adopt("date_format", evidence, "date_format", next(iter(fits)))
     else:
         findings.ask("date_format", f"{evidence}; known: {', '.join(get_args(DateFormat))}", "date_format")
-    _zones(client, findings, values)
+    wanted = client.settings.date_format
+    updated = {name: zone_facts.written(found.updated, wanted) for name, found in samples.items()}
+    _Zones(client, findings, [one for times in updated.values() for one in times], now).settle(
+        zone_facts.written(values, wanted)
+    )
+    exact = {
+        name: zone_facts.coarseness(times, zone_facts.written(samples[name].values, wanted))
+        for name, times in updated.items()
+    }
+    _precision(client.settings.time_precision, findings, exact)
 
 
-def _zones(client: Client, findings: Findings, values: Sequence[Any]) -> None:
-    if not date_formats.names_zones(values):
-        findings.prove("times", "times name no zone, so they are local")
-    elif client.settings.times == "auto":
-        said = "times name a zone (Z or an offset): whether their digits are local or UTC can't be told"
-        findings.ask("times", f'{said}; set times to "tenant", "utc" or "offset"', "times")
+class _Zones:
+    """What the digits of times mean, told by midnights and by the newest of the last updates."""
+
+    def __init__(self, client: Client, findings: Findings, updated: Sequence[Written], now: datetime) -> None:
+        self._zone = client.zone
+        self._times = client.settings.times
+        self._findings = findings
+        self._now = now
+        self._newest = zone_facts.newest(updated, client.zone, now)
+
+    def settle(self, times: Sequence[Written]) -> None:
+        """Settle the key ``times``."""
+        named = [one for one in times if one.zone is not None]
+        bare = [one for one in times if one.zone is None]
+        if not times:
+            self._findings.leave_open("times", "no time shows digits whose zone could be told", "times")
+        elif zone_facts.is_always_at_utc(self._zone, self._now.year):
+            self._findings.prove("times", "the tenant's clock is UTC: both readings are the same")
+        elif named:
+            self._named(named, bare)
+        else:
+            self._bare(zone_facts.midnights(bare, self._zone))
+
+    def _bare(self, found: zone_facts.Midnights) -> None:
+        """Times that name no zone: they are local, unless their days begin by UTC's clock."""
+        said = f"times name no zone; {found}"
+        if self._newest is not None:
+            other = "local" if self._newest == "utc" else "UTC"
+            said += f"; the newest update lies in the future if it is {other}"
+        told = {found.reading, self._newest} - {None}
+        read_as = "utc" if self._times == "utc" else "tenant"
+        if self._findings.is_configured("times") and told <= {read_as}:
+            self._findings.prove("times", f"{said}; read as {self._times}, as bridge.toml says")
+        elif len(told) > 1 or (told == {"utc"} and found.reading is None):
+            # A wrong time_zone puts local times into the future as well.
+            self._ask(f"{said}: either they are UTC, or time_zone is not this account's", "utc")
+        elif found.reading == "utc":
+            self._settle(said, "utc", ("utc",))
+        elif told:
+            self._settle(said, "tenant", _LOCAL)
+        else:
+            self._findings.leave_open("times", f"{said}: they are taken for local", "times")
+
+    def _named(self, named: Sequence[Written], bare: Sequence[Written]) -> None:
+        """Times that name a zone: an offset says what it is, and a ``Z`` may stand beside local digits."""
+        offsets = [one for one in named if _offset(one)]
+        if offsets and all(_offset(one) == self._own(one) for one in named):
+            self._settle("times name the tenant's own distance from UTC", "offset", _LOCAL)
+            return
+        if offsets:
+            self._settle("times name their distance from UTC", "offset", ("offset",))
+            return
+        found, others = (zone_facts.midnights(times, self._zone) for times in (named, bare))
+        said = f"times name UTC; {found}"
+        if found.reading == "utc" and self._newest != "tenant" and not (bare and others.reading is None):
+            wanted = "utc" if others.reading == "utc" else "offset"
+            self._settle(said, wanted, ("offset", "utc") if not bare else (wanted,))
+        elif found.reading == "tenant" and self._newest == "tenant":
+            self._settle(f"{said}; as UTC the newest update lies in the future", "tenant", ("tenant",))
+        elif self._times == "auto" or self._newest not in (None, found.reading):
+            self._ask(f"{said}: whether their digits are local or UTC can't be told for sure", found.reading)
+        else:
+            self._findings.prove("times", f"{said}; read as {self._times}")
+
+    def _own(self, one: Written) -> timedelta | None:
+        return one.digits.replace(tzinfo=self._zone).utcoffset()
+
+    def _settle(self, said: str, wanted: str, fitting: tuple[str, ...]) -> None:
+        if self._times in fitting:
+            self._findings.prove("times", said)
+        else:
+            self._findings.adopt("times", said, "times", wanted)
+
+    def _ask(self, said: str, value: str | None) -> None:
+        self._findings.ask("times", f"{said}; {_CURES}", "times", value)
+
+
+def _precision(current: str, findings: Findings, found: Mapping[str, str | None]) -> None:
+    """How exact the last updates are: what one of them leaves out, another change may have happened in."""
+    coarse = [name for name, exact in found.items() if exact in ("minute", "day")]
+    if findings.is_configured("time_precision"):
+        findings.prove("time_precision", f"last updates are taken to tell the {current}, as bridge.toml says")
+    elif coarse:
+        value = "day" if "day" in found.values() else "minute"
+        said = (
+            f"last updates of {', '.join(coarse)} tell the {value} alone: changes within it are told apart "
+            "by what records hold"
+        )
+        findings.adopt("time_precision", said, "time_precision", value)
+    elif "second" in found.values() and current in ("minute", "day"):
+        said = "last updates tell the second, which they did not do before"
+        findings.adopt("time_precision", said, "time_precision", "second")
+    elif "second" in found.values():
+        findings.prove("time_precision", "last updates tell the second")
     else:
-        findings.prove("times", f"times name a zone; read as {client.settings.times}")
+        findings.leave_open("time_precision", "too few records to tell it", "time_precision")
 
 
-def _is_configured(findings: Findings) -> bool:
-    return findings.is_configured("date_format")
+def _offset(one: Written) -> timedelta | None:
+    return None if one.zone is None else one.digits.replace(tzinfo=one.zone).utcoffset()
 
 
 def _at(record: Record, path: Sequence[str]) -> Any:

@@ -26,12 +26,14 @@ DATE_FORMATS: tuple[DateFormat, ...] = get_args(DateFormat)
 class Written(Struct, frozen=True, kw_only=True):
     """A time as it stands: its digits and the zone that is written beside them.
 
-    ``counted``: it was a count of seconds, whose zone is UTC without being written.
+    ``counted``: it was a count of seconds, whose zone is UTC without being written. ``span``: how much
+    of the day its digits leave out.
     """
 
     digits: datetime
     zone: tzinfo | None = None
     counted: bool = False
+    span: timedelta = timedelta()
 
 
 def is_dated(value: Any) -> bool:
@@ -52,10 +54,9 @@ def formats_that_fit(samples: Iterable[Any]) -> frozenset[DateFormat]:
     return frozenset(name for name, parse in _PARSERS.items() if all(parse(one) is not None for one in told))
 
 
-def names_zones(samples: Iterable[Any]) -> bool:
-    """Whether any sample names a zone (a ``Z`` or an offset): then ``times`` has to be known."""
-    found = (parse(one) for one in samples if not values.is_blank(one) for parse in _TEXTUAL)
-    return any(written is not None and written.zone is not None for written in found)
+def says_itself(value: Any) -> bool:
+    """Return whether a value can be read in one way alone, whatever ``date_format`` is."""
+    return isinstance(value, str) and any(parse(value) is not None for parse in _PLAIN)
 
 
 def read(value: Any, wanted: DateFormat) -> Written | None:
@@ -78,7 +79,7 @@ def _proven(value: Any, wanted: DateFormat) -> Written | None:
     """The reading of text that leaves no other: it says by itself how it is written."""
     if not isinstance(value, str):
         return None
-    for parse in (_iso, _month_name, _ajax):
+    for parse in _PLAIN:
         written = parse(value)
         if written is not None:
             return written
@@ -109,7 +110,7 @@ def _is_nothing(value: Any) -> bool:
     return isinstance(value, str) and (values.is_blank(value) or _NO_DIGITS.fullmatch(value) is not None)
 
 
-_DAY = timedelta(days=1)
+_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 # .NET's and SQL Server's first days, the zero of spreadsheets and of Unix, smalldatetime's last day: a day
 # more at either side, for they are shifted by a zone now and then. From 9999 on, every day is .NET's last.
 _ZEROS = (date(1900, 1, 1), date(1899, 12, 30), date(1970, 1, 1))
@@ -234,9 +235,15 @@ def _fields(found: re.Match[str] | None) -> Written | None:
             date(int(parts["year"] or 0), month, int(parts["day"] or 0)),
             time(hour, int(parts["minute"] or 0), int(parts["second"] or 0), _micros(part)),
         )
-        return Written(digits=digits, zone=_zone(parts["zone"]))
+        return Written(digits=digits, zone=_zone(parts["zone"]), span=_span(parts))
     except ValueError:
         return None  # no such day, hour or zone
+
+
+def _span(parts: Mapping[str, str | None]) -> timedelta:
+    if parts["hour"] is None:
+        return _DAY
+    return _MINUTE if parts["second"] is None else timedelta()
 
 
 def _hour(hour: int, half: str | None) -> int:
@@ -268,4 +275,4 @@ _PARSERS: Mapping[DateFormat, Callable[[Any], Written | None]] = {
     "epoch-seconds": _seconds,
     "epoch-milliseconds": _milliseconds,
 }
-_TEXTUAL = (_iso, _month_first, _day_first, _month_name)
+_PLAIN = (_iso, _month_name, _ajax)

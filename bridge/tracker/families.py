@@ -38,6 +38,8 @@ class Family(Struct, frozen=True, kw_only=True, gc=False):
     remote_id: str
     members: tuple[Member, ...]
     gaps: tuple[Gap, ...] = ()
+    withheld: frozenset[Model] = frozenset()
+    """The models of which nothing is told: what was known of them stays."""
     unknown_status: str | None = None
     """The placement status of an application that is not known: its list may be old."""
 

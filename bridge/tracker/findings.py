@@ -1,6 +1,6 @@
 """Collects the findings about one account, and lets the client read by what was learned at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,14 +12,26 @@ from contracts.profiles import Finding, Verdict
 
 
 class Findings:
-    """The findings so far. ``configured`` is the operator's table, which wins over what is learned."""
+    """The findings so far. ``configured`` is the operator's table, which wins over what is learned;
+    ``earlier``: what was found before with the same configuration."""
 
-    def __init__(self, client: Client, configured: Mapping[str, Any], where: str, *, adopting: bool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        configured: Mapping[str, Any],
+        where: str,
+        *,
+        adopting: bool,
+        earlier: Iterable[Finding] = (),
+    ) -> None:
         self._adopting = adopting
         self._client = client
         self._configured = configured
         self._where = where
-        self._found: dict[str, Finding] = {}
+        # What was adopted stays so until something else is found: a list that agrees with it proves it.
+        self._found = {one.assumption: one for one in earlier if one.adopted and adopting}
+        if self._found:
+            client.adopt(self._settings())
 
     @property
     def all(self) -> tuple[Finding, ...]:

@@ -6,15 +6,27 @@ with one resource leaves that resource's assumptions open and the others are lea
 account as a whole (credentials, host, patience) is raised.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from bridge.errors import BridgeError, Throttled
-from bridge.tracker import absence, date_facts, layouts, list_facts, pages, presence, resources, statuses
+from bridge.errors import BridgeError, Permanent, Throttled
+from bridge.tracker import (
+    absence,
+    date_facts,
+    html_texts,
+    layouts,
+    list_facts,
+    pages,
+    presence,
+    resources,
+    status_shapes,
+    statuses,
+    text_facts,
+)
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
@@ -27,15 +39,15 @@ from bridge.tracker.problems import (
     Unreadable,
     WrongHost,
 )
-from bridge.tracker.reading import Record
+from bridge.tracker.reading import Reader, Record
 from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.state_facts import Rows, StateFacts
 from bridge.tracker.update_filter import UpdateFilter
 from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
 
 _BY_ID_SAMPLES = 3
-_NO_STATE = "bridge-check"
-"""A word that no account uses for a state of jobs."""
+_READ_AGAIN = 2
 _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "users": (
         ("paths.users", "POST /api/v1/User/Search"),
@@ -60,6 +72,7 @@ _STATUS_KEYS = {
     "statuses_without_rejected": "maps.status_group",
     "statuses_of_unknown_group": "maps.status_group",
 }
+_NEEDED: Mapping[ResourceName, tuple[str, ...]] = {"candidates": ("email",)}
 _INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
     "full_name": ("first_name", "last_name"),
     "first_name": ("full_name",),
@@ -78,6 +91,15 @@ class Sample(Struct, frozen=True, kw_only=True):
         """Every row, whatever its state."""
         return [row for rows in self.rows.values() for row in rows]
 
+    def unescaped(self) -> "Sample":
+        """The same with every text read back from what HTML makes of it."""
+        rows = {state: [row.unescaped() for row in found] for state, found in self.rows.items()}
+        details = {
+            remote_id: pages.decode(html_texts.unescaped(msgspec.json.encode(record)))
+            for remote_id, record in self.details.items()
+        }
+        return Sample(rows=rows, details=details)
+
 
 class Learned(Struct, frozen=True, kw_only=True):
     """The profile, the records it was learned from, and why a resource could not be learned."""
@@ -90,16 +112,25 @@ class Learned(Struct, frozen=True, kw_only=True):
 class Learner:
     """Learns one account through ``client``, which reads by what was learned afterwards.
 
-    Without ``adopting``, all that is not as assumed is a question.
+    Without ``adopting``, all that is not as assumed is a question. What ``earlier`` adopted stays adopted
+    until something else is found.
     """
 
     def __init__(
-        self, client: Client, configured: Mapping[str, Any], where: str, *, adopting: bool = True
+        self,
+        client: Client,
+        configured: Mapping[str, Any],
+        where: str,
+        *,
+        adopting: bool = True,
+        earlier: AccountProfile | None = None,
     ) -> None:
         self._client = client
-        self._findings = Findings(client, configured, where, adopting=adopting)
+        self._findings = Findings(
+            client, configured, where, adopting=adopting, earlier=earlier.findings if earlier else ()
+        )
         self._samples: dict[ResourceName, Sample] = {}
-        self._times: dict[str, list[Any]] = {}
+        self._times: dict[str, date_facts.Samples] = {}
         self._asked: dict[ResourceName, tuple[int, str, Answer]] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
@@ -132,31 +163,62 @@ class Learner:
         await self._list(name)
         await list_facts.learn(self._client, self._findings, name, self._client.settings[name].states[0])
         states = self._client.settings[name].states
-        rows = {state: await self._first_page(name, state) for state in states}
+        rows: Rows = {state: await self._first_page(name, state) for state in states}
         if name == "jobs":
-            await self._states(rows)
+            rows = await StateFacts(self._client, self._findings).learn(rows)
         listed = [row for found in rows.values() for row in found]
         details = await self._by_id(name, listed)
         await self._absence(name, listed, details)
-        self._samples[name] = sample = Sample(rows=rows, details=details)
+        self._samples[name] = Sample(rows=rows, details=details)
+        self._texts(name)
+        sample = self._samples[name]
         self._presence(name)
         found = [row.decode() for row in sample.all_rows]
         fields = self._client.settings[name].fields
         self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
         if name == "statuses":
-            self._statuses(found)
-        date_facts.learn(self._client, self._findings, self._times)
+            await self._statuses(found)
+        date_facts.learn(self._client, self._findings, self._times, now)
         state = next((state for state, found in rows.items() if found), None)
         if self._client.settings[name].updated_after and state in rows:
             await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)
+
+    def _texts(self, name: ResourceName) -> None:
+        """How texts are written, and what parts tags; what was read until now is read by that."""
+        sample = self._samples[name]
+        records = [*(row.decode() for row in sample.all_rows), *sample.details.values()]
+        if self._client.settings.texts == "auto" and text_facts.learn_texts(self._findings, records):
+            self._samples = {one: before.unescaped() for one, before in self._samples.items()}
+        if name == "users" and self._client.settings.blank_flag == "auto":
+            self._blank_flags()
+        reads = self._client.settings[name].fields.get("tags", ())
+        if reads and self._client.settings.tag_separator == "auto":
+            details = list(self._samples[name].details.values())
+            text_facts.learn_tags(self._findings, date_facts.values_of(reads, [], details))
+
+    def _blank_flags(self) -> None:
+        places = self._client.settings["users"].fields["active"]
+        rows = [row.decode() for row in self._samples["users"].all_rows]
+        keys = [read.path[0] for read in places if any(read.path[0] in row for row in rows)]
+        if keys:
+            flags = [row.get(keys[0]) for row in rows if keys[0] in row]
+            text_facts.learn_blank_flags(self._findings, flags)
 
     async def _list(self, name: ResourceName) -> None:
         """Find the list: its path, where its rows lie, and how its keys are spelled."""
         answer = await self._answer(name)
         table = self._client.settings[name]
-        found = [one for one in layouts.find_rows(answer) if not one.rows or _id_key(table, one)]
+        every = layouts.find_rows(answer)
+        if name == "statuses" and (held := status_shapes.rows_in(answer, table.rows)):
+            # By their ids, or by group: what is not a plain list stands under its key all the same.
+            every = [layouts.RowsFound(path=table.rows, rows=held)]
+        found = [one for one in every if not one.rows or _id_key(table, one)]
         with_rows = [one for one in found if one.rows]
-        at_home = [one for one in found if one.path in (table.rows, "")]
+        odd = [one for one in every if one not in found and (name == "statuses" or _is_home(table, one))]
+        if odd and not any(_is_home(table, one) for one in with_rows):
+            # Another list beside it, whose keys are known, may be one of something else.
+            raise NoRows(_odd_rows(table, odd))
+        at_home = [one for one in found if _is_home(table, one)]
         if at_home and not any(one.rows for one in at_home):
             self._empty(name, with_rows)
             return
@@ -223,54 +285,36 @@ class Learner:
         if case is not None and case != self._client.settings.key_case:
             self._findings.adopt("key_case", f"keys of {name} are spelled in {case} case", "key_case", case)
 
-    async def _first_page(self, name: ResourceName, state: str | None) -> Sequence[Row]:
+    async def _first_page(
+        self, name: ResourceName, state: str | None, *, anew: bool = False
+    ) -> Sequence[Row]:
         """Return the rows of a list's first page; of the list that was asked for already, without asking."""
         first_page, call, answer = self._asked[name]
         known = state == self._client.settings[name].states[0]
-        if known and first_page == self._client.settings.first_page:
+        if known and not anew and first_page == self._client.settings.first_page:
             return self._client.page_of(name, call, answer, 1).rows
         page = await self._client.pages(name, state=state)
         return page.rows
 
-    async def _states(self, rows: Mapping[str | None, Sequence[Row]]) -> None:
-        """Whether each word for a state finds jobs of its own."""
-        words = self._client.settings.states
-        seen: dict[str, str | None] = {}
-        twice: Counter[str | None] = Counter()
-        for state, found in rows.items():
-            for row in found:
-                twice[state] += seen.setdefault(row.remote_id, state) != state
-        unknown = await self._first_page("jobs", _NO_STATE)
-        doubtful = [str(state) for state in rows if twice[state]]
-        if doubtful or unknown:
-            evidence = (
-                f"{sum(twice.values())} jobs that another word found stand under {' and '.join(doubtful)} too"
-                if doubtful
-                else "a word that no one uses finds jobs too"
-            )
-            name = (doubtful or [str(state) for state in rows])[0]
-            said = f"{evidence}: the word {words.get(name, name)!r} is ignored, or it means something else"
-            self._findings.ask("states", said, f"states.{name}")
-            return
-        empty = [str(state) for state, found in rows.items() if not found]
-        if len(empty) == len(rows) and (bare := (await self._client.pages("jobs")).rows):
-            said = f"no word finds a job, and without one {len(bare)} are listed: the words are others"
-            self._findings.ask("states", said, f"states.{empty[0]}")
-            return
-        counts = ", ".join(f"{words.get(str(state), state)}: {len(found)}" for state, found in rows.items())
-        if empty:
-            said = f"nothing is listed as {', '.join(empty)}; the words may be others (first pages: {counts})"
-            self._findings.leave_open("states", said, f"states.{empty[0]}")
-        else:
-            self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
-
-    def _statuses(self, rows: Sequence[Record]) -> None:
+    async def _statuses(self, rows: Sequence[Record]) -> None:
         """Whether the list of placement statuses says what outcome each means."""
         problems = statuses.status_problems(rows, self._client.settings)
         for problem in problems:
             self._findings.ask(f"statuses.{problem.code}", problem.text, _STATUS_KEYS.get(problem.code))
         if not problems:
             self._findings.prove("statuses", f"{len(rows)} statuses, each of a group that is known")
+        if not self._findings.is_configured("status_order"):
+            await self._order([row.remote_id for row in self._samples["statuses"].all_rows])
+
+    async def _order(self, before: Sequence[str]) -> None:
+        """Whether the list of statuses comes in the same order again."""
+        now = [row.remote_id for row in await self._first_page("statuses", None, anew=True)]
+        if now == list(before):
+            self._findings.prove("status_order", "two reads give the statuses in one order")
+            return
+        said = "two reads give the statuses in two orders: their places tell nothing and are left out"
+        self._findings.adopt("status_order", said, "status_order", "none")
+        self._findings.ask("statuses.order", said, "status_order", "none")
 
     async def _by_id(self, name: ResourceName, rows: Sequence[Row]) -> dict[str, Record]:
         """Read a few records by id, and find where in the answer they lie."""
@@ -291,9 +335,37 @@ class Learner:
             details[row.remote_id] = answer.record
         if details:
             self._findings.prove(f"by_id.{name}", f"{len(details)} listed records were read by id")
+            if name != "jobs":  # by id they do not say when they were updated
+                await self._reading_moves(name, spread(rows, _BY_ID_SAMPLES))
         else:
             self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
         return details
+
+    async def _reading_moves(self, name: ResourceName, rows: Sequence[Row]) -> None:
+        """Whether the last update of records moves when they are read by id: then they are read for ever.
+
+        ``rows`` were read from the list before they were by id.
+        """
+        table, moved = self._client.settings[name], []
+        for row in rows[:_READ_AGAIN]:
+            found = await self._detail(name, row.remote_id)
+            if isinstance(found, Gone):
+                return
+            before, after = self._updated(table, row.decode()), self._updated(table, None, found.record)
+            if before is None or after is None or after <= before:
+                return
+            moved.append(row.remote_id)
+        if len(moved) == _READ_AGAIN:
+            key = table.fields["updated_at"][0].path[0]
+            said = f"{name} {' and '.join(moved)} were updated by being read by id, and so are read for ever"
+            cure = f"set volatile.{name} to their key {key}, and details.{name} to always"
+            self._findings.ask(f"reading.{name}", f"{said}; {cure}", f"volatile.{name}", [key])
+
+    def _updated(self, table: Resource, row: Record | None, detail: Record | None = None) -> datetime | None:
+        try:
+            return Reader(table.entity, table.fields, row, detail).instant("updated_at", self._client.times)
+        except Permanent:
+            return None
 
     async def _detail(self, name: ResourceName, remote_id: str) -> Detail | Gone:
         """Read a record by id; where another object of the answer carries the id, that is the record."""
@@ -347,6 +419,17 @@ class Learner:
         else:
             self._findings.ask(key, facts.evidence, "absence.statuses")
 
+    def _is_always_null(self, name: ResourceName, field: str) -> bool:
+        """Whether the object that holds a field that hardly any account can do without is always null."""
+        reads = self._client.settings[name].fields[field]
+        details = list(self._samples[name].details.values())
+        if field not in _NEEDED.get(name, ()) or len(details) < _BY_ID_SAMPLES:
+            return False
+        return all(
+            len(read.path) > 1 and all(read.path[0] in one and one[read.path[0]] is None for one in details)
+            for read in reads
+        )
+
     def _presence(self, name: ResourceName) -> None:
         """Which of the mapped keys the records have."""
         table, sample = self._client.settings[name], self._samples[name]
@@ -354,17 +437,18 @@ class Learner:
         for field, places in table.fields.items():
             key = f"fields.{table.entity}.{field}"
             count, total = presence.of(places, rows, list(sample.details.values()))
-            others = _INSTEAD_OF.get(field, ())
+            others = [other for other in _INSTEAD_OF.get(field, ()) if other in table.fields]
             if not places:
                 self._findings.prove(key, "configured not to be there")
             elif not total:
                 self._findings.leave_open(key, "there is no record to look at", key)
+            elif count and self._is_always_null(name, field):
+                said = f"{places[0].path[0]} is null in each of {total} records: they may have it elsewhere"
+                self._findings.ask(key, f"{said}; set {key} to its place, or to [] if there is none", key)
             elif count:
                 self._findings.prove(key, f"in {count} of {total} records")
             elif others and all(
-                presence.of(table.fields[other], rows, list(sample.details.values()))[0]
-                for other in others
-                if other in table.fields
+                presence.of(table.fields[other], rows, list(sample.details.values()))[0] for other in others
             ):
                 self._findings.prove(key, f"{' and '.join(others)} tell it")
             else:
@@ -380,6 +464,20 @@ def spread(rows: Sequence[Row], count: int) -> list[Row]:
     """Return up to ``count`` rows, from the whole length of the list."""
     step = max(1, len(rows) // count)
     return list(rows[::step][:count])
+
+
+def _is_home(table: Resource, found: layouts.RowsFound) -> bool:
+    """Whether rows stand where those of this list are assumed."""
+    return not found.path or layouts.same(found.path) == layouts.same(table.rows)
+
+
+def _odd_rows(table: Resource, odd: Sequence[layouts.RowsFound]) -> str:
+    told = (f"under {one.path or 'the answer itself'} ({presence.keys_of(one.rows)})" for one in odd)
+    return (
+        f"no row has the key {' or '.join(table.id_keys)}; rows stand {', '.join(told)}: set "
+        f"fields.{table.entity}.id and the other keys of fields.{table.entity}, or rows.{table.name}, under "
+        "[integrations.tracker]"
+    )
 
 
 def _id_key(table: Resource, found: layouts.RowsFound) -> str | None:

@@ -1,5 +1,6 @@
 """Times as an account means and compares them: local digits, UTC, or the zone that is named. Pure."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
@@ -12,14 +13,25 @@ from bridge.tracker.values import WrongType
 Times = Literal["auto", "tenant", "utc", "offset"]
 """``auto``: local digits without a zone, and with one where both readings agree; ``tenant``: the digits are
 local whatever zone they name; ``utc``: they are UTC; ``offset``: the zone counts where one is named."""
+Precision = Literal["auto", "second", "minute", "day"]
+"""What a time tells: ``auto``: what its text shows; else no more than the second, the minute or the day,
+though seconds stand there."""
+_SPANS: Mapping[Precision, timedelta] = {
+    "auto": timedelta(),
+    "second": timedelta(),
+    "minute": timedelta(minutes=1),
+    "day": timedelta(days=1),
+}
+_TICK = timedelta(microseconds=1)
 
 
 class Clock(Struct, frozen=True, kw_only=True):
-    """How an account's times are read: the tenant's zone, the format, and what the digits mean."""
+    """How an account's times are read: the tenant's zone, the format, what the digits mean and tell."""
 
     zone: tzinfo
     date_format: DateFormat = "iso"
     times: Times = "auto"
+    precision: Precision = "auto"
 
 
 def updated_after(moment: datetime, now: datetime, zone: tzinfo) -> str:
@@ -42,14 +54,17 @@ def updated_after_utc(moment: datetime) -> str:
 def instants(value: Any, clock: Clock) -> tuple[datetime, datetime] | None:
     """Return the earliest and the latest moment, aware UTC, that a time of TrackerRMS may mean.
 
-    The hour that comes twice at the end of summer time has two readings; a time whose zone counts has one.
+    The hour that comes twice at the end of summer time has two readings; a time whose zone counts has one. A
+    time that shows the minute or the day alone may mean any moment of it.
     ``None`` for what is absent. Raises ``WrongType`` for what can't be read without a guess.
     """
     written = date_formats.read(value, clock.date_format)
     if written is None:
         return None
     zone = _zone_of(written, clock)
-    both = _moment(written.digits, zone), _moment(written.digits.replace(fold=1), zone)
+    span = max(written.span, _SPANS[clock.precision])
+    end = written.digits + span - _TICK if span else written.digits
+    both = _moment(written.digits, zone), _moment(end.replace(fold=1), zone)
     return min(both), max(both)
 
 

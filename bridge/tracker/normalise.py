@@ -16,7 +16,6 @@ from msgspec import structs
 from bridge.errors import Permanent
 from bridge.tracker import normalise_candidates, normalise_jobs, statuses, values
 from bridge.tracker.families import Family, Ids, Member
-from bridge.tracker.local_time import Clock
 from bridge.tracker.reading import Reader, Record
 from bridge.tracker.shapes import ResourceName, Resources
 from bridge.tracker.statuses import Status, Statuses
@@ -35,7 +34,7 @@ class Normaliser:
     ) -> None:
         self._ids = Ids(integration_id=integration_id)
         self.settings = settings
-        self._clock = Clock(zone=ZoneInfo(time_zone), date_format=settings.date_format, times=settings.times)
+        self._clock = settings.clock(ZoneInfo(time_zone))
         self._keep_remote_data = keep_remote_data
 
         self.dating = _dating(time_zone, settings)
@@ -47,7 +46,7 @@ class Normaliser:
         first, last = reader.text("first_name"), reader.text("last_name")
         if first is None and last is None:
             first, last = values.split_name(reader.text("full_name"))
-        active = reader.flag("active")
+        active = self._active(reader)
         record = User(
             id=self._ids.of(Model.USER, reader.id),
             remote_id=reader.id,
@@ -59,6 +58,15 @@ class Normaliser:
         )
         return _family("users", reader, [_member(Model.USER, reader, record)])
 
+    def _active(self, reader: Reader) -> bool | None:
+        active, meant = reader.flag("active"), self.settings.blank_flag
+        if active is not None or reader.left_out("active") or not reader.has("active"):
+            return active
+        if meant == "auto":
+            told = 'is blank: set blank_flag to "no" where that means no, else "unknown"'
+            reader.leave_out("active", f"{self.settings['users'].fields['active'][0]} {told}")
+        return False if meant == "no" else None
+
     def status(self, row: Record, place: int) -> Family:
         """A placement status and its place in the list, from 0 -> stage and, of a rejection, reason."""
         reader = self._reader("statuses", row, None)
@@ -68,7 +76,7 @@ class Normaliser:
             id=self._ids.of(Model.APPLICATION_STAGE, reader.id),
             remote_id=reader.id,
             name=name,
-            global_index=place,
+            global_index=place if self.settings.status_order == "list" else None,
             remote_data=remote_data,
         )
         members = [_member(Model.APPLICATION_STAGE, reader, stage)]
@@ -110,7 +118,7 @@ class Normaliser:
         members += normalise_jobs.team(
             reader, ids=self._ids, maps=self.settings.maps, owner=self.settings.owner
         )
-        return _family("jobs", reader, members)
+        return _withholding(_family("jobs", reader, members), reader, "owner_role_1")
 
     def candidate(self, row: Record | None, detail: Record | None) -> Family:
         """A Resource -> candidate, tags, candidate tags. The row alone has few of the fields and no tags."""
@@ -120,9 +128,9 @@ class Normaliser:
         )
         members = [
             _member(Model.CANDIDATE, reader, record),
-            *normalise_candidates.tags(reader, ids=self._ids),
+            *normalise_candidates.tags(reader, ids=self._ids, separator=self.settings.tag_separator),
         ]
-        return _family("candidates", reader, members)
+        return _withholding(_family("candidates", reader, members), reader, "tags")
 
     def application(self, row: Record | None, known: Statuses, detail: Record | None = None) -> Family:
         """An OpportunityResource -> application.
@@ -171,7 +179,7 @@ class Normaliser:
 
     def _reader(self, resource: ResourceName, row: Record | None, detail: Record | None) -> Reader:
         table = self.settings[resource]
-        return Reader(table.entity, table.fields, row, detail)
+        return Reader(table.entity, table.fields, row, detail, self.settings.texts)
 
     def _remote_data(self, resource: ResourceName, reader: Reader) -> RemoteData | None:
         if not self._keep_remote_data:
@@ -210,6 +218,16 @@ def _dating(time_zone: str, settings: Resources) -> int:
 
 def _family(resource: str, reader: Reader, members: list[Member]) -> Family:
     return Family(resource=resource, remote_id=reader.id, members=tuple(members), gaps=reader.gaps)
+
+
+_WITHHELD = {"owner_role_1": Model.JOB_USER_ROLE_ASSIGNMENT, "tags": Model.CANDIDATE_TAG}
+
+
+def _withholding(family: Family, reader: Reader, field: str) -> Family:
+    """Where a list could not be read, what was known of its elements stays."""
+    if not reader.left_out(field):
+        return family
+    return structs.replace(family, withheld=frozenset({_WITHHELD[field]}))
 
 
 def _member(model: Model, reader: Reader, record: Entity, provisional: bool = False) -> Member:

@@ -7,6 +7,7 @@ from bridge.tracker import countries, values
 from bridge.tracker.families import Ids, Member
 from bridge.tracker.local_time import Clock
 from bridge.tracker.reading import Reader
+from bridge.tracker.values import TagSeparator
 from contracts.entities import (
     Candidate,
     CandidateTag,
@@ -42,11 +43,11 @@ def candidate(reader: Reader, *, ids: Ids, clock: Clock, remote_data: RemoteData
     )
 
 
-def tags(reader: Reader, *, ids: Ids) -> list[Member]:
+def tags(reader: Reader, *, ids: Ids, separator: TagSeparator) -> list[Member]:
     """The candidate's tags, each with what ties it to the candidate."""
     members = []
     candidate_id = ids.of(Model.CANDIDATE, reader.id)
-    for name in values.tags(reader.text("tags")):
+    for name in reader.tags("tags", separator):
         tag = values.tag_id(name)
         tie = f"{reader.id}:{tag}"
         tag_record = Tag(id=ids.of(Model.TAG, tag), remote_id=tag, name=name)

@@ -30,10 +30,13 @@ _SLOTS = range(1, 6)
 
 
 class Slot(Struct, frozen=True, kw_only=True):
-    """One owner of a job: the user, the role's id (or ``owner``) and its name where a record gives one."""
+    """One owner of a job: the user, the role's id (or ``owner``) and its name where a record gives one.
+
+    ``role`` is ``None`` where there is one and its id is not known; ``label``, where no name is.
+    """
 
     user: str
-    role: str
+    role: str | None
     label: str | None
 
 
@@ -102,25 +105,7 @@ def team(reader: Reader, *, ids: Ids, maps: Maps, owner: Fields) -> list[Member]
     for slot in slots:
         unified = _unified(slot, maps)
         person = f"{reader.id}:{slot.user}"
-        seat = f"{person}:{slot.role}"
         person_id = ids.of(Model.JOB_HIRING_TEAM_MEMBER, person)
-        role_id = ids.of(Model.ROLE, slot.role)
-        members.setdefault(
-            role_id,
-            Member(
-                model=Model.ROLE,
-                remote_id=slot.role,
-                parent=reader.id,
-                provisional=slot.label is None and slot.role != OWNER_ROLE,
-                record=Role(
-                    id=role_id,
-                    remote_id=slot.role,
-                    remote_label=slot.label or OWNER_LABEL,
-                    scope="JOB",
-                    unified_type=unified,
-                ),
-            ),
-        )
         members.setdefault(
             person_id,
             Member(
@@ -135,6 +120,26 @@ def team(reader: Reader, *, ids: Ids, maps: Maps, owner: Fields) -> list[Member]
                 ),
             ),
         )
+        if slot.role is None:
+            continue
+        role_id = ids.of(Model.ROLE, slot.role)
+        members.setdefault(
+            role_id,
+            Member(
+                model=Model.ROLE,
+                remote_id=slot.role,
+                parent=reader.id,
+                provisional=slot.label is None and slot.role != OWNER_ROLE,
+                record=Role(
+                    id=role_id,
+                    remote_id=slot.role,
+                    remote_label=slot.label or (None if reader.left_out("owners") else OWNER_LABEL),
+                    scope="JOB",
+                    unified_type=unified,
+                ),
+            ),
+        )
+        seat = f"{person}:{slot.role}"
         seat_id = ids.of(Model.JOB_USER_ROLE_ASSIGNMENT, seat)
         members.setdefault(
             seat_id,
@@ -152,21 +157,44 @@ def _slots(reader: Reader, fields: Fields) -> list[Slot]:
     """The owners from the row's five slots; from the by-id record's ``owners`` where there is no row."""
     listed = [Reader("job owner", fields, owner, None) for owner in reader.objects("owners")]
     labels: dict[str, str | None] = {}
+    nameless: set[str | None] = set()
+    roles: dict[str | None, str | None] = {}
     for owner in listed:
         role = owner.reference("role_id")
         label = owner.text("role_name")
         if role and label:
             labels.setdefault(role, label)
+        user = owner.reference("id")
+        roles[user] = role
+        if label and role is None:
+            nameless.add(user)
     if reader.row is None:
         listed.sort(key=lambda owner: owner.number("rank") or float("inf"))
         pairs = [(owner.reference("id"), owner.reference("role_id")) for owner in listed]
     else:
-        pairs = [(reader.reference(f"owner_{n}"), reader.reference(f"owner_role_{n}")) for n in _SLOTS]
-    return [
-        Slot(user=user, role=role or OWNER_ROLE, label=labels.get(role) if role else None)
-        for user, role in pairs
-        if user
-    ]
+        pairs = [_pair(reader, n, roles) for n in _SLOTS]
+    found = []
+    for user, role in pairs:
+        if not user:
+            continue
+        if role is None and user in nameless:
+            reader.leave_out(
+                "owner_role_1", "a role's name is given without its id: correct fields.job.owner_role_1"
+            )
+            found.append(Slot(user=user, role=None, label=None))
+            continue
+        if role and reader.detail is not None and not reader.has("owners"):
+            reader.leave_out("owners", "no record tells the names of roles: correct fields.job.owners")
+        found.append(Slot(user=user, role=role or OWNER_ROLE, label=labels.get(role) if role else None))
+    return found
+
+
+def _pair(reader: Reader, n: int, roles: Mapping[str | None, str | None]) -> tuple[str | None, str | None]:
+    """The user and the role of a row's slot; where rows have no place for roles, as the by-id record says."""
+    user, role = reader.reference(f"owner_{n}"), reader.reference(f"owner_role_{n}")
+    if role is None and not reader.has(f"owner_role_{n}"):
+        role = roles.get(user)
+    return user, role
 
 
 def _unified(slot: Slot, maps: Maps) -> UnifiedRoleType | None:

@@ -7,7 +7,12 @@ updated_after_zone = "utc"          # or "tenant": what the API compares updated
 key_case = "pascal"                 # keys of answers: "camel" (the table's own), "pascal", "lower", "snake"
 date_format = "day-first"           # or "iso", "month-first", "month-name", "ajax", "epoch-seconds", …
 times = "tenant"                    # digits are local whatever zone they name; "utc"; "offset": as written
+time_precision = "minute"           # or "day", "second": what times tell, whatever digits stand there
 decimal_mark = ","                  # or ".": of amounts in text, where "auto" is in doubt
+texts = "html"                      # or "plain": whether R&amp;D in a text stands for R&D
+tag_separator = ";"                 # or ",", "|", "line": what parts a candidate's tags
+status_order = "none"               # or "list": whether statuses come in their order
+blank_flag = "no"                   # or "unknown": what a user's active means where it is blank
 charset = "windows-1252"            # of every answer, whatever it declares
 job_state_from = "record"           # or "list": where a job's list and its own dates disagree
 first_page = 0                      # or 1: the number of a list's first page
@@ -63,8 +68,9 @@ from bridge.errors import ConfigError
 from bridge.tracker import override_values as given
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
+from bridge.tracker.html_texts import Texts
 from bridge.tracker.layouts import respell
-from bridge.tracker.local_time import Times
+from bridge.tracker.local_time import Precision, Times
 from bridge.tracker.shapes import (
     GROUPS,
     STATES,
@@ -86,6 +92,7 @@ from bridge.tracker.shapes import (
     Write,
     map_key,
 )
+from bridge.tracker.values import TagSeparator
 from contracts.entities import UnifiedRoleType
 
 _CLOSED: dict[str, tuple[str, ...]] = {
@@ -125,7 +132,12 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "updated_after_zone": lambda value, key: given.choice(value, ("tenant", "utc"), key),
         "date_format": lambda value, key: given.choice(value, get_args(DateFormat), key),
         "times": lambda value, key: given.choice(value, get_args(Times), key),
+        "time_precision": lambda value, key: given.choice(value, get_args(Precision), key),
         "decimal_mark": lambda value, key: given.choice(value, get_args(DecimalMark), key),
+        "texts": lambda value, key: given.choice(value, get_args(Texts), key),
+        "tag_separator": lambda value, key: given.choice(value, get_args(TagSeparator), key),
+        "status_order": lambda value, key: given.choice(value, ("list", "none"), key),
+        "blank_flag": lambda value, key: given.choice(value, ("auto", "no", "unknown"), key),
         "charset": given.charset,
         "job_state_from": lambda value, key: given.choice(value, ("auto", "list", "record"), key),
         "first_page": given.first_page,
@@ -171,7 +183,7 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
         name: structs.replace(
             resource,
             rows=respell(resource.rows, case),
-            volatile=frozenset(respell(key, case) for key in resource.volatile),
+            volatile=resource.volatile | {respell(key, case) for key in resource.volatile},
             fields=_respelled_fields(resource.fields, case),
         )
         for name, resource in settings.resources.items()
@@ -186,15 +198,15 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
 
 
 def _respelled_fields(fields: Fields, case: KeyCase) -> Fields:
+    """The fields in the other case, and as they were after that: rows and records may differ in it."""
     return {
-        name: tuple(
-            # Two spellings of one key may have become one.
-            dict.fromkeys(
-                structs.replace(read, path=tuple(respell(key, case) for key in read.path)) for read in reads
-            )
-        )
+        name: tuple(dict.fromkeys((*(_respelled(read, case) for read in reads), *reads)))
         for name, reads in fields.items()
     }
+
+
+def _respelled(read: Read, case: KeyCase) -> Read:
+    return structs.replace(read, path=tuple(respell(key, case) for key in read.path))
 
 
 def _paths(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:

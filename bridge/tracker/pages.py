@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from bridge.tracker import charsets, values
+from bridge.tracker import charsets, html_texts, layouts, values
 from bridge.tracker.problems import BadJson, EmptyBody, NoRows
 
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
@@ -37,6 +37,10 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
         """The row as plain values; lone surrogates are U+FFFD."""
         record: dict[str, Any] = decode(self.raw)
         return record
+
+    def unescaped(self) -> "Row":
+        """The same with every text read back from what HTML makes of it."""
+        return msgspec.structs.replace(self, raw=html_texts.unescaped(bytes(self.raw)))
 
 
 class BadRow(Struct, frozen=True, kw_only=True):
@@ -145,6 +149,11 @@ class PageDecoder:
         for key in (self._rows_key, _OTHER_ROWS):
             if key in envelope:
                 return envelope[key]
+        alike = [
+            value for key, value in envelope.items() if layouts.same(key) == layouts.same(self._rows_key)
+        ]
+        if len(alike) == 1:
+            return alike[0]
         known = ", ".join(sorted(envelope)[:20])[:300] or "none"
         raise NoRows(f"the answer has no {self._rows_key!r}; its keys: {known}")
 

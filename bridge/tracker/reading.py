@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from bridge.errors import Permanent
-from bridge.tracker import addresses, amounts, date_formats, local_time, values
+from bridge.tracker import addresses, amounts, date_formats, html_texts, local_time, values
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.families import Gap
+from bridge.tracker.html_texts import Texts
 from bridge.tracker.local_time import Clock
 from bridge.tracker.shapes import Fields, Read, Source
+from bridge.tracker.values import TagSeparator
 
 T = TypeVar("T")
 NOWHERE = Read(source="any", path=("nowhere",), sure="seen")
@@ -25,8 +27,16 @@ class Reader:
     without a guess is ``None``, and one of ``gaps``.
     """
 
-    def __init__(self, entity: str, fields: Fields, row: Record | None, detail: Record | None) -> None:
+    def __init__(
+        self,
+        entity: str,
+        fields: Fields,
+        row: Record | None,
+        detail: Record | None,
+        texts: Texts = "plain",
+    ) -> None:
         self.entity = entity
+        self._texts = texts
         self.row = row
         self.detail = detail
         self._fields = fields
@@ -48,8 +58,22 @@ class Reader:
             self._check_same()
 
     def text(self, name: str) -> str | None:
-        """Text that is not blank."""
-        return self._read(name, values.text)
+        """Text that is not blank; one that may be written as HTML writes it is a gap."""
+        read, value = self._find(name)
+        found = self._convert(read, value, values.text)
+        if found is None or self._texts != "auto" or not html_texts.is_doubtful(name, found):
+            return found
+        told = 'HTML signs such as &amp; set texts to "html" where they stand for others, else "plain"'
+        self.leave_out(name, f"{read} holds {told}")
+        return None
+
+    def tags(self, name: str, separator: TagSeparator) -> tuple[str, ...]:
+        """The tags that a text or a list holds; a text that something else than a comma may part is a gap."""
+        read, value = self._find(name)
+        if separator == "auto" and values.is_doubtful_tags(value):
+            self.leave_out(name, f"{read} has no comma and another mark between words: set tag_separator")
+            return ()
+        return self._convert(read, value, lambda one: values.tags(one, separator))
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

@@ -1,6 +1,7 @@
 """The shapes of the table in ``bridge.tracker.resources``: what a resource, a field and an action are."""
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -8,7 +9,9 @@ from msgspec import Struct
 
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
-from bridge.tracker.local_time import Times
+from bridge.tracker.html_texts import Texts
+from bridge.tracker.local_time import Clock, Precision, Times
+from bridge.tracker.values import TagSeparator
 from contracts.entities import Model
 
 Sure = Literal["seen", "code", "guess"]
@@ -215,7 +218,14 @@ class Resources(Struct, frozen=True, kw_only=True):
     updated_after_zone: Literal["tenant", "utc"] = "tenant"
     date_format: DateFormat = "iso"
     times: Times = "auto"
+    time_precision: Precision = "auto"
     decimal_mark: DecimalMark = "auto"
+    texts: Texts = "auto"
+    tag_separator: TagSeparator = "auto"
+    status_order: Literal["list", "none"] = "list"
+    """Whether the place in the list of placement statuses tells their order; ``none``: nothing does."""
+    blank_flag: Literal["auto", "no", "unknown"] = "auto"
+    """What a user's ``active`` means that is there and blank; ``auto``: it is doubtful."""
     charset: str | None = None
     """What the answers are encoded in, whatever they declare; ``None``: what they declare, else UTF-8."""
     states: Mapping[str, str]
@@ -238,6 +248,10 @@ class Resources(Struct, frozen=True, kw_only=True):
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]
+
+    def clock(self, zone: tzinfo) -> Clock:
+        """How times are read, of a tenant in this zone."""
+        return Clock(zone=zone, date_format=self.date_format, times=self.times, precision=self.time_precision)
 
 
 def is_absence_status(status: int) -> bool:

@@ -14,6 +14,7 @@ _MINUTE = timedelta(minutes=1)
 _LOOK_BACK = (timedelta(days=1), timedelta(days=60))
 _FAR = timedelta(days=3)
 """Longer than the clocks of two zones can differ."""
+_LEAST_OFFSET = timedelta(minutes=15)
 
 
 class UpdateFilter:
@@ -31,8 +32,8 @@ class UpdateFilter:
         if newest is None:
             self._findings.leave_open(self._key, "no record says when it was updated")
             return
-        row, moment = newest
-        if await self._finds(row, state, moment + _FAR):
+        row, moment, latest = newest
+        if await self._finds(row, state, latest + _FAR):
             said = f"updatedAfter three days later still lists {self._entity} {row.remote_id}: it is ignored"
             self._findings.ask(self._key, said, "updated_after")
             return
@@ -40,12 +41,15 @@ class UpdateFilter:
         if offset != now.astimezone(self._client.zone).utcoffset():
             self._findings.leave_open(self._key, "no record was updated since the clocks were changed")
             return
-        if not offset:
+        if latest - moment >= _LEAST_OFFSET:
+            said = "updates tell the day alone: by which clock updatedAfter compares can't be told"
+            self._findings.leave_open(self._key, said, "updated_after_zone")
+        elif not offset:
             await self._boundary(row, state, moment, "the account's zone is at UTC now")
-        elif await self._is_between(row, state, moment):
+        elif await self._is_between(row, state, moment, latest):
             await self._boundary(row, state, moment, "it compares with local time")
         else:
-            await self._other_zone(row, state, moment)
+            await self._other_zone(row, state, moment, latest)
 
     @property
     def _entity(self) -> str:
@@ -53,7 +57,7 @@ class UpdateFilter:
 
     async def _newest(
         self, rows: Sequence[Row], state: str | None, now: datetime
-    ) -> tuple[Row, datetime] | None:
+    ) -> tuple[Row, datetime, datetime] | None:
         for back in _LOOK_BACK:
             page = await self._client.pages(self._name, state=state, updated_after=now - back)
             if page.rows:
@@ -64,9 +68,9 @@ class UpdateFilter:
         page = await self._client.pages(self._name, state=state, updated_after=after)
         return any(one.remote_id == row.remote_id for one in page.rows)
 
-    async def _is_between(self, row: Row, state: str | None, moment: datetime) -> bool:
+    async def _is_between(self, row: Row, state: str | None, moment: datetime, latest: datetime) -> bool:
         return await self._finds(row, state, moment - _MINUTE) and not await self._finds(
-            row, state, moment + _MINUTE
+            row, state, latest + _MINUTE
         )
 
     async def _boundary(self, row: Row, state: str | None, moment: datetime, clock: str) -> None:
@@ -74,12 +78,12 @@ class UpdateFilter:
         edge = "a record of that very second is listed" if inclusive else "it lists what came strictly after"
         self._findings.prove(self._key, f"{clock}; {edge}")
 
-    async def _other_zone(self, row: Row, state: str | None, moment: datetime) -> None:
+    async def _other_zone(self, row: Row, state: str | None, moment: datetime, latest: datetime) -> None:
         before = self._client.settings
         other = "tenant" if before.updated_after_zone == "utc" else "utc"
         self._client.adopt(self._findings.with_setting("updated_after_zone", other))
         try:
-            fits = await self._is_between(row, state, moment)
+            fits = await self._is_between(row, state, moment, latest)
         finally:
             self._client.adopt(before)
         if fits:
@@ -93,13 +97,14 @@ class UpdateFilter:
             self._findings.ask(self._key, said, "updated_after_zone")
 
 
-def _newest(client: Client, table: Resource, rows: Sequence[Row]) -> tuple[Row, datetime] | None:
-    dated = [(row, moment) for row in rows if (moment := _updated_at(client, table, row)) is not None]
+def _newest(client: Client, table: Resource, rows: Sequence[Row]) -> tuple[Row, datetime, datetime] | None:
+    """The row that was updated last, with the earliest and the latest moment that its time may mean."""
+    dated = [(row, *moments) for row in rows if (moments := _updated_at(client, table, row)) is not None]
     return max(dated, key=lambda one: one[1], default=None)
 
 
-def _updated_at(client: Client, table: Resource, row: Row) -> datetime | None:
+def _updated_at(client: Client, table: Resource, row: Row) -> tuple[datetime, datetime] | None:
     try:
-        return Reader(table.entity, table.fields, row.decode(), None).instant("updated_at", client.times)
+        return Reader(table.entity, table.fields, row.decode(), None).instants("updated_at", client.times)
     except Permanent:
         return None

@@ -6,8 +6,9 @@ value of the wrong type is a ``WrongType`` that names the type and never the val
 
 import math
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 _DEEPEST = 100
 INVISIBLE = "".join(
@@ -22,6 +23,8 @@ INVISIBLE = "".join(
     for code in range(first, last + 1)
 )  # fmt: skip
 """What can't be seen at the ends of a text, and is cut off there."""
+_STANDS_FOR_NONE = re.compile(r"[-\u2010-\u2015]{1,3}|n/a", re.IGNORECASE)
+"""What people and servers write where there is nothing."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DECIMAL = re.compile(r"[0-9]{1,30}")
 _LONGEST_NUMBER = 64
@@ -50,11 +53,16 @@ def kind(value: object) -> str:
 
 
 def is_blank(value: object) -> bool:
-    """Whether nothing is there: ``null`` or text of invisible characters alone."""
+    """Whether nothing is there: ``null``, text of invisible characters alone, or what stands for none."""
     if value is None:
         return True
+    if not isinstance(value, str):
+        return False
     # Most text begins with something visible; this runs for every field of every record.
-    return isinstance(value, str) and not ("!" <= value[:1] <= "~") and not value.strip(INVISIBLE)
+    if "!" <= value[:1] <= "~":
+        return value[:1] in "-nN" and _STANDS_FOR_NONE.fullmatch(value.strip(INVISIBLE)) is not None
+    bare = value.strip(INVISIBLE)
+    return not bare or _STANDS_FOR_NONE.fullmatch(bare) is not None
 
 
 def scrub(text: str) -> str:
@@ -78,6 +86,8 @@ def scrub_tree(value: Any, depth: int = 0) -> Any:
 def text(value: Any) -> str | None:
     """Text without invisible characters at its ends; a number as its digits; ``None`` for blank."""
     if isinstance(value, str):
+        if is_blank(value):
+            return None
         if "!" <= value[:1] <= "~" and "!" <= value[-1:] <= "~":
             return scrub(value)  # most text, and nothing to cut off
         return scrub(value).strip(INVISIBLE) or None
@@ -125,10 +135,34 @@ def reference(value: Any) -> str | None:
     return record_id(value)
 
 
-def tags(value: str | None) -> tuple[str, ...]:
-    """The distinct tags of a comma-separated text, in order. NUL is dropped: a tag's name is also its id."""
-    names = (name.strip(INVISIBLE) for name in (value or "").replace("\0", "").split(","))
+TagSeparator = Literal["auto", ",", ";", "|", "line"]
+"""What parts the tags of a text. ``auto``: a comma; a text with another of these and no comma is doubtful."""
+_TAG_MARKS: Mapping[TagSeparator, str] = {"auto": ",", "line": "\n"}
+_OTHER_MARKS = re.compile(r"[;|\n]")
+_NAMES_OF_TAGS = ("name", "tag", "text", "value")
+
+
+def tags(value: Any, separator: TagSeparator = "auto") -> tuple[str, ...]:
+    """The distinct tags of a text or a list, in order. NUL is dropped: a tag's name is also its id."""
+    if isinstance(value, list):
+        found = [_tag(part) for part in value]
+    else:
+        found = (text(value) or "").split(_TAG_MARKS.get(separator, str(separator)))
+    names = (name.replace("\0", "").strip(INVISIBLE) for name in found)
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def is_doubtful_tags(value: Any) -> bool:
+    """Whether a text may be several tags that something else than a comma parts."""
+    if not isinstance(value, str) or "," in value:
+        return False
+    return _OTHER_MARKS.search(value.strip(INVISIBLE)) is not None
+
+
+def _tag(value: Any) -> str:
+    if isinstance(value, dict):
+        value = next((value[key] for key in _NAMES_OF_TAGS if isinstance(value.get(key), str)), value)
+    return text(value) or ""
 
 
 def tag_id(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import aiohttp
 from msgspec import Struct
 
-from bridge.tracker import charsets
+from bridge.tracker import charsets, html_texts
 from bridge.tracker.attempts import Patience
 from bridge.tracker.problems import TooLarge, Unreachable
 
@@ -29,18 +29,21 @@ class NameUnknown(NotSent):
 class Answer(Struct, frozen=True, kw_only=True):
     """What came back, read to its end. ``headers`` compare without case.
 
-    ``charset``: the configured one, whatever the answer declares.
+    ``charset``: the configured one, whatever the answer declares. ``html_texts``: texts are written as HTML.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     charset: str | None = None
+    html_texts: bool = False
 
     @property
     def utf8(self) -> bytes:
-        """The body as UTF-8, by the charset that is configured or declared. Raises ``BadJson``."""
-        return charsets.as_utf8(self.body, self.headers.get("Content-Type", ""), self.charset)
+        """The body as UTF-8, by the charset that is configured or declared, with texts that are written as
+        HTML writes them read back. Raises ``BadJson``."""
+        body = charsets.as_utf8(self.body, self.headers.get("Content-Type", ""), self.charset)
+        return html_texts.unescaped(body) if self.html_texts else body
 
     @property
     def is_html(self) -> bool:
@@ -55,6 +58,8 @@ class Wire:
     def __init__(self, patience: Patience, charset: str | None = None) -> None:
         self._patience = patience
         self._charset = charset
+        self.html_texts = False
+        """Whether answers' texts are written as HTML writes them."""
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -85,6 +90,7 @@ class Wire:
                     headers=response.headers.copy(),
                     body=await self._read(response, where),
                     charset=self._charset,
+                    html_texts=self.html_texts,
                 )
         except aiohttp.ClientConnectorDNSError as error:
             raise NameUnknown(f"{where}: the host's name does not resolve") from error

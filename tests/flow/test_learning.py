@@ -49,6 +49,15 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
     [
         ("dates", "day_first", {"date_format": "day-first"}),
         ("row_case", "pascal", {"key_case": "pascal"}),
+        ("record_dates", "day_first", {"date_format": "day-first"}),
+        ("dates", "utc", {"times": "utc"}),
+        ("dates", "utc_z", {"times": "offset"}),
+        ("dates", "minutes", {"time_precision": "minute"}),
+        ("dates", "date", {"time_precision": "day"}),
+        ("states", "open_won_lost", {"states": {"closed": "lost"}}),
+        ("states", "active_placed_lost", {"states": {"open": "active", "won": "placed", "closed": "lost"}}),
+        ("texts", "html", {"texts": "html"}),
+        ("row_flags", "y_blank", {"blank_flag": "no"}),
         ("record_shape", "list", {"unwrap": dict.fromkeys(BY_ID, "0")}),
         ("record_shape", "search", {"unwrap": dict.fromkeys(BY_ID, "items.0")}),
     ],
@@ -58,14 +67,28 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
 ) -> None:
     async with account(store_url, dialect={switch: value}) as acme, acme.client() as client:
         learned = await Learner(client, {}, "tracker").learn(NAMES, utc_now())
-    assert profile.learned_settings(learned.profile).items() >= adopted.items()
-    assert learned.failures == {}
+        # A check learns by what is in use by then.
+        again = await Learner(client, {}, "tracker", earlier=learned.profile).learn(NAMES, utc_now())
+    for found in (learned, again):
+        assert profile.learned_settings(found.profile).items() >= adopted.items()
+        assert found.failures == {}
 
 
 @pytest.mark.parametrize(
     ("name", "switch", "value", "assumption", "key"),
     [
         ("jobs", "states", "ignored", "states", "states.won"),
+        ("jobs", "dates", "local_z", "times", "times"),
+        ("candidates", "saves", "views_too", "reading.candidates", "volatile.candidates"),
+        ("statuses", "status_order", "unstable", "statuses.order", "status_order"),
+        ("candidates", "contact", "null", "fields.candidate.email", "fields.candidate.email"),
+        (
+            "candidates",
+            "person_names",
+            "lastName",
+            "fields.candidate.last_name",
+            "fields.candidate.last_name",
+        ),
         ("jobs", "states", "nothing", "states", "states.open"),
         ("statuses", "status_form", "empty", "rows.statuses", "rows.statuses"),
     ],
@@ -77,6 +100,16 @@ async def test_what_can_not_be_told_is_a_question_that_names_its_key(
         learned = await Learner(client, {}, "tracker").learn([name], utc_now())
     (finding,) = [f for f in learned.profile.findings if f.assumption == assumption]
     assert (finding.is_question, finding.key) == (True, key)
+
+
+@pytest.mark.parametrize("form", ["status_keys", "status_form"])
+async def test_no_other_list_is_taken_for_the_statuses(store_url: str, form: str) -> None:
+    value = {"status_keys": "value", "status_form": "placements"}[form]
+    async with account(store_url, dialect={form: value}) as acme, acme.client() as client:
+        learned = await Learner(client, {}, "tracker").learn(["statuses", "users"], utc_now())
+    assert list(learned.failures) == ["statuses"]
+    assert "rows.statuses" in str(learned.failures["statuses"])
+    assert profile.learned_settings(learned.profile) == {}
 
 
 async def test_ids_that_do_not_exist_and_are_refused_leave_the_list_readable(store_url: str) -> None:

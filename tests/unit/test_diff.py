@@ -117,6 +117,14 @@ def test_models_that_are_off_are_neither_made_nor_deleted() -> None:
     assert off.families([family("jobs", "17")], {}, [snapshot(Model.JOB_POSTING)]) == []
 
 
+def test_what_a_family_tells_nothing_of_stays() -> None:
+    tie = snapshot(Model.CANDIDATE_TAG, "17:Java", parent="candidates:17")
+    quiet = msgspec.structs.replace(family("candidates", "17"), withheld=frozenset({Model.CANDIDATE_TAG}))
+    assert differ().families([quiet], {}, [tie]) == []
+    (gone,) = differ().families([family("candidates", "17")], {}, [tie])
+    assert gone.operation == "deleted"
+
+
 def test_tags_and_roles_are_left_to_the_second_step() -> None:
     members = [member(Model.TAG), member(Model.ROLE)]
     assert differ().families([family("candidates", "17", *members)], {}, []) == []

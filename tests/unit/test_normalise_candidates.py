@@ -95,6 +95,43 @@ def test_tags_are_split_trimmed_and_told_once() -> None:
     assert ties == ["109:PHP", "109:Senior", "109:php"]
 
 
+def test_tags_are_read_from_lists_and_by_the_mark_that_is_set(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[Any, str, list[str]]] = [
+        (["PHP", " Senior ", ""], "auto", ["PHP", "Senior"]),
+        ([{"id": 1, "name": "PHP"}, {"id": 2, "name": "Senior"}], "auto", ["PHP", "Senior"]),
+        ("PHP; C, D", ";", ["PHP", "C, D"]),
+        ("PHP|Senior", "|", ["PHP", "Senior"]),
+        ("PHP\r\nSenior", "line", ["PHP", "Senior"]),
+        ("C#; .NET", ",", ["C#; .NET"]),
+    ]
+    for given, separator, tags in cases:
+        with subtests.test(given=given):
+            settings = normaliser(tag_separator=separator)
+            family = settings.candidate(None, candidate_detail(tagText=given))
+            assert [tag.remote_id for tag in family.of(Model.TAG)] == tags
+            assert family.withheld == frozenset()
+
+
+@pytest.mark.parametrize("given", ["PHP; Senior", "PHP|Senior", "PHP\nSenior"])
+def test_tags_that_something_else_may_part_are_left_out_and_stay_as_they_were(given: str) -> None:
+    family = normaliser().candidate(None, candidate_detail(tagText=given))
+    assert family.of(Model.CANDIDATE_TAG) == ()
+    assert family.withheld == {Model.CANDIDATE_TAG}
+    (gap,) = family.gaps
+    assert gap.field == "tags"
+    assert gap.reason.endswith("set tag_separator")
+
+
+def test_what_stands_for_nothing_is_blank_and_html_signs_are_told() -> None:
+    record = candidate_detail(jobTitle="R&amp;D Lead", source="N/A", surname="-")
+    family = normaliser().candidate(None, record)
+    found = only(family, Model.CANDIDATE)
+    assert (found.title, found.source, found.last_name) == (None, None, None)
+    assert [gap.field for gap in family.gaps] == ["title"]
+    plain = normaliser(texts="plain").candidate(None, record)
+    assert only(plain, Model.CANDIDATE).title == "R&amp;D Lead"
+
+
 def test_a_tie_refers_to_its_candidate_and_tag() -> None:
     family = normaliser().candidate(None, candidate_detail(tagText="PHP"))
     tag, tie = only(family, Model.TAG), only(family, Model.CANDIDATE_TAG)

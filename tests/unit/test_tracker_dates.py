@@ -152,8 +152,10 @@ def test_the_formats_that_fit_every_sample_of_a_field(subtests: pytest.Subtests)
     for samples, formats in cases:
         with subtests.test(samples=samples):
             assert date_formats.formats_that_fit(samples) == formats
-    assert date_formats.names_zones(["2026-11-04T09:14:00", "2026-11-04T09:14:00Z"])
-    assert not date_formats.names_zones(["2026-11-04T09:14:00", None])
+    for alone in ("2026-11-04T09:14:00", "4 Nov 2026", f"/Date({MILLISECONDS})/"):
+        assert date_formats.says_itself(alone)
+    for doubtful in ("11/04/2026", MILLISECONDS, None, "soon"):
+        assert not date_formats.says_itself(doubtful)
 
 
 def test_a_time_that_summer_time_skips_is_read_as_if_the_clocks_still_stood() -> None:
