@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
-from bridge.tracker import absence, date_facts, layouts, list_facts, pages, presence, resources, statuses
+from bridge.tracker import absence, date_facts, field_facts, layouts, list_facts, pages, resources, statuses
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
@@ -52,18 +52,12 @@ _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "applications": (("paths.applications", "POST /api/v1/OpportunityResource/Search"),),
 }
 
-# One API gives a user's name in two parts, the other as one: either will do.
 _STATUS_KEYS = {
     "statuses_none": "rows.statuses",
     "statuses_unreadable": "fields.status.id",
     "statuses_without_group": "fields.status.group",
     "statuses_without_rejected": "maps.status_group",
     "statuses_of_unknown_group": "maps.status_group",
-}
-_INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
-    "full_name": ("first_name", "last_name"),
-    "first_name": ("full_name",),
-    "last_name": ("full_name",),
 }
 
 
@@ -139,8 +133,8 @@ class Learner:
         details = await self._by_id(name, listed)
         await self._absence(name, listed, details)
         self._samples[name] = sample = Sample(rows=rows, details=details)
-        self._presence(name)
         found = [row.decode() for row in sample.all_rows]
+        field_facts.learn(self._client, self._findings, name, found, list(details.values()))
         fields = self._client.settings[name].fields
         self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
         if name == "statuses":
@@ -346,34 +340,6 @@ class Learner:
             self._findings.leave_open(key, facts.evidence, "absence.statuses")
         else:
             self._findings.ask(key, facts.evidence, "absence.statuses")
-
-    def _presence(self, name: ResourceName) -> None:
-        """Which of the mapped keys the records have."""
-        table, sample = self._client.settings[name], self._samples[name]
-        rows: list[Record] = [row.decode() for row in sample.all_rows]
-        for field, places in table.fields.items():
-            key = f"fields.{table.entity}.{field}"
-            count, total = presence.of(places, rows, list(sample.details.values()))
-            others = _INSTEAD_OF.get(field, ())
-            if not places:
-                self._findings.prove(key, "configured not to be there")
-            elif not total:
-                self._findings.leave_open(key, "there is no record to look at", key)
-            elif count:
-                self._findings.prove(key, f"in {count} of {total} records")
-            elif others and all(
-                presence.of(table.fields[other], rows, list(sample.details.values()))[0]
-                for other in others
-                if other in table.fields
-            ):
-                self._findings.prove(key, f"{' and '.join(others)} tell it")
-            else:
-                names = presence.keys_of(rows if places[0].source == "row" else list(sample.details.values()))
-                said = (
-                    f"{places[0]} is in none of {total} records; set {key} to its place, or to [] where the "
-                )
-                said += f"account has none; their keys: {names}"
-                self._findings.ask(key, said, key)
 
 
 def spread(rows: Sequence[Row], count: int) -> list[Row]:
