@@ -13,12 +13,12 @@ from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Throttled, Transient
 from bridge.store import cursors, profiles
 from bridge.store.database import Database
-from bridge.tracker import hosts, profile, resources
+from bridge.tracker import assumptions, hosts, profile, resources
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.learning import Learned, Learner
 from bridge.tracker.problems import AccountFault, Unreachable
 from bridge.tracker.shapes import ResourceName, Resources
-from contracts.profiles import AccountProfile
+from contracts.profiles import AccountProfile, Finding
 
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 10.0
@@ -84,11 +84,12 @@ async def learn(
 ) -> Learned:
     """Learn the profile of an account and store it; ``client`` reads by it afterwards.
 
+    The profile has a verdict for every assumption about these resources; what nothing has judged is unknown.
     Raises ``AccountFault``, ``Throttled``, ``Unreachable``.
     """
     learner = Learner(client, integration.tracker, tracker_key(integration), adopting=integration.learn)
     found = await learner.learn(tuple(names), utc_now())
-    await _save(db, integration, found.profile)
+    found = msgspec.structs.replace(found, profile=await _save(db, integration, names, found))
     for question in (finding for finding in found.profile.findings if finding.is_question):
         _log.error(
             "profile.question",
@@ -130,9 +131,35 @@ async def try_to_learn(
     return list(failures)
 
 
-async def _save(db: Database, integration: IntegrationConfig, found: AccountProfile) -> None:
+async def judge(
+    db: Database, integration: IntegrationConfig, findings: Iterable[Finding]
+) -> AccountProfile | None:
+    """Store findings that were made beside learning, and return the whole profile.
+
+    ``None`` before the account is learned.
+    """
+    host = hosts.of(integration).where
+    known = await profiles.load(db, integration.id, host=host)
+    if known is None:
+        return None
+    whole = profile.judged(known.profile, findings)
+    await profiles.save(db, integration.id, whole, host=host, basis=known.basis)
+    return whole
+
+
+async def _save(
+    db: Database, integration: IntegrationConfig, names: Collection[ResourceName], found: Learned
+) -> AccountProfile:
     host, mark = hosts.of(integration).where, basis(integration)
     known = await profiles.load(db, integration.id, host=host)
     same = known is not None and known.basis == mark
     earlier = known.profile if known is not None and same else None
-    await profiles.save(db, integration.id, profile.merged(earlier, found), host=host, basis=mark)
+    merged = profile.merged(earlier, found.profile)
+    whole = msgspec.structs.replace(
+        merged,
+        findings=assumptions.completed(
+            merged.findings, names, {name: str(error) for name, error in found.failures.items()}
+        ),
+    )
+    await profiles.save(db, integration.id, whole, host=host, basis=mark)
+    return whole

@@ -56,6 +56,11 @@ class Authenticator:
         self._access: Secret | None = None
         self._access_ends_at = datetime.min.replace(tzinfo=UTC)
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the JWT in use ends, where anything tells."""
+        return None if self._known is None else self._known.expires_at
+
     async def token(self, lane: Lane) -> Token:
         """A JWT that should still be good; exchanges when there is none or it ends within the hour."""
         if self._known is None:

@@ -40,6 +40,10 @@ from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, Call, Resource, Resou
 from bridge.tracker.wire import Answer, Wire
 
 _FAILURES = frozenset(range(500, 600))
+_MADE_UP = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJicmlkZ2UtY2hlY2sifQ.bWFkZS11cC1ieS1icmlkZ2UtY2hlY2s"
+)
+"""The form of a JWT, signed by nobody."""
 _OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 
 
@@ -202,14 +206,11 @@ class Client:
 
         Raises what ``pages`` raises, but ``BadJson`` and ``NoRows``.
         """
-        table = self.settings[resource]
-        call = self.settings.users_widget if self._by_widget(resource) else table.list
+        call = self.settings.users_widget if self._by_widget(resource) else self.settings[resource].list
         generation: Generation = "widget" if self._by_widget(resource) else "rest"
         body = call.body
-        if generation == "rest" and (table.paged or table.updated_after or asked is not None):
-            sent = number - 1 + self.settings.first_page if asked is None else asked
-            page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
-            body = {**(call.body or {}), **self._search(table, state, updated_after), **page_of}
+        if generation == "rest":
+            body = self._list_body(resource, state, updated_after, number, asked)
         get = call.method == "GET"
         answer = await self.request(
             call.method,
@@ -223,6 +224,44 @@ class Client:
         name = f"{call.method} {call.path}"
         _check(name, answer, _list_cure(resource, generation))
         return name, answer
+
+    def _list_body(
+        self,
+        resource: ResourceName,
+        state: str | None,
+        updated_after: datetime | None,
+        number: int,
+        asked: int | None,
+    ) -> Any:
+        table = self.settings[resource]
+        if not (table.paged or table.updated_after or asked is not None):
+            return table.list.body
+        sent = number - 1 + self.settings.first_page if asked is None else asked
+        page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
+        return {**(table.list.body or {}), **self._search(table, state, updated_after), **page_of}
+
+    async def answer_to_bad_token(self, resource: ResourceName) -> tuple[Answer, bool]:
+        """The answer to a list's first page for a JWT that nobody was given, and whether it counts as a
+        refusal. The token in use is not touched. Raises ``Unreachable`` or ``Throttled``."""
+        call = self.settings[resource].list
+        body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
+        data = None if call.method == "GET" or body is None else msgspec.json.encode(body)
+        request = Request(
+            method=call.method,
+            path=call.path,
+            headers=_headers(None, data),
+            body=data,
+            lane=self._lane,
+            kept=_FAILURES,
+        )
+        self.requests += 1
+        answer = await self._attempt(request, Secret(_MADE_UP))
+        return answer, self._authorised.is_refusal(request, answer)
+
+    @property
+    def token_ends_at(self) -> datetime | None:
+        """When the JWT in use ends, aware UTC; ``None`` where nothing tells."""
+        return self._auth.ends_at
 
     def _decode(self, resource: ResourceName, body: bytes, number: int) -> Page:
         decoder = self._decoders[resource]

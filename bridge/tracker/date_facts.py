@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from bridge.tracker import date_formats
+from bridge.tracker import date_formats, presence
 from bridge.tracker.client import Client
 from bridge.tracker.date_formats import DateFormat
 from bridge.tracker.findings import Findings
@@ -22,7 +22,9 @@ def samples_of(fields: Fields, rows: Sequence[Record], details: Sequence[Record]
     for name in _FIELDS:
         for read in fields.get(name, ()):
             records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
-            found += [value for record in records if (value := _at(record, read.path)) is not None]
+            found += [
+                value for record in records if (value := presence.value_at(record, read.path)) is not None
+            ]
     return found
 
 
@@ -56,10 +58,3 @@ def _zones(client: Client, findings: Findings, values: Sequence[Any]) -> None:
 
 def _is_configured(findings: Findings) -> bool:
     return findings.is_configured("date_format")
-
-
-def _at(record: Record, path: Sequence[str]) -> Any:
-    value: Any = record
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

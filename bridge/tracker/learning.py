@@ -14,7 +14,20 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
-from bridge.tracker import absence, date_facts, field_facts, layouts, list_facts, pages, resources, statuses
+from bridge.tracker import (
+    absence,
+    amount_facts,
+    answer_facts,
+    date_facts,
+    field_facts,
+    job_facts,
+    layouts,
+    list_facts,
+    pages,
+    resources,
+    status_facts,
+    token_facts,
+)
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
@@ -52,14 +65,6 @@ _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "applications": (("paths.applications", "POST /api/v1/OpportunityResource/Search"),),
 }
 
-_STATUS_KEYS = {
-    "statuses_none": "rows.statuses",
-    "statuses_unreadable": "fields.status.id",
-    "statuses_without_group": "fields.status.group",
-    "statuses_without_rejected": "maps.status_group",
-    "statuses_of_unknown_group": "maps.status_group",
-}
-
 
 class Sample(Struct, frozen=True, kw_only=True):
     """Records of one resource that learning met: rows by the state they were listed in, and by-id records."""
@@ -94,6 +99,7 @@ class Learner:
         self._findings = Findings(client, configured, where, adopting=adopting)
         self._samples: dict[ResourceName, Sample] = {}
         self._times: dict[str, list[Any]] = {}
+        self._amounts: list[Any] = []
         self._asked: dict[ResourceName, tuple[int, str, Answer]] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
@@ -114,6 +120,7 @@ class Learner:
         account = [e for e in failures.values() if isinstance(e, AccountFault | Unreachable)]
         if account and len(account) == len(names):
             raise account[0]
+        await self._account(names)
         profile = AccountProfile(
             learned_at=now,
             requests=self._client.requests - before,
@@ -121,6 +128,15 @@ class Learner:
             findings=self._findings.all,
         )
         return Learned(profile=profile, samples=self._samples, failures=failures)
+
+    async def _account(self, names: Sequence[ResourceName]) -> None:
+        """What is assumed of the account as a whole, by what was read of its resources."""
+        answers = {name: answer for name, (_, _, answer) in self._asked.items()}
+        answer_facts.learn(self._client, self._findings, answers)
+        amount_facts.learn(self._client, self._findings, self._amounts)
+        readable = next((name for name in names if name in self._samples and name != "users"), None)
+        if readable is not None:
+            await token_facts.learn(self._client, self._findings, readable)
 
     async def _resource(self, name: ResourceName, now: datetime) -> None:
         await self._list(name)
@@ -131,6 +147,8 @@ class Learner:
             await self._states(rows)
         listed = [row for found in rows.values() for row in found]
         details = await self._by_id(name, listed)
+        if name == "jobs":
+            job_facts.learn(self._client, self._findings, rows, details)
         await self._absence(name, listed, details)
         self._samples[name] = sample = Sample(rows=rows, details=details)
         found = [row.decode() for row in sample.all_rows]
@@ -138,8 +156,9 @@ class Learner:
         fields = self._client.settings[name].fields
         self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
         if name == "statuses":
-            self._statuses(found)
+            status_facts.learn(self._client, self._findings, found)
         date_facts.learn(self._client, self._findings, self._times)
+        self._amounts += amount_facts.samples_of(fields, found, list(details.values()))
         state = next((state for state, found in rows.items() if found), None)
         if self._client.settings[name].updated_after and state in rows:
             await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)
@@ -215,7 +234,7 @@ class Learner:
             return
         case = layouts.key_case(rows, layouts.row_keys(resources.DEFAULT[name].fields))
         if case is not None and case != self._client.settings.key_case:
-            self._findings.adopt("key_case", f"keys of {name} are spelled in {case} case", "key_case", case)
+            self._findings.adopt(f"key_case.{name}", f"keys are spelled in {case} case", "key_case", case)
 
     async def _first_page(self, name: ResourceName, state: str | None) -> Sequence[Row]:
         """Return the rows of a list's first page; of the list that was asked for already, without asking."""
@@ -258,14 +277,6 @@ class Learner:
         else:
             self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
 
-    def _statuses(self, rows: Sequence[Record]) -> None:
-        """Whether the list of placement statuses says what outcome each means."""
-        problems = statuses.status_problems(rows, self._client.settings)
-        for problem in problems:
-            self._findings.ask(f"statuses.{problem.code}", problem.text, _STATUS_KEYS.get(problem.code))
-        if not problems:
-            self._findings.prove("statuses", f"{len(rows)} statuses, each of a group that is known")
-
     async def _by_id(self, name: ResourceName, rows: Sequence[Row]) -> dict[str, Record]:
         """Read a few records by id, and find where in the answer they lie."""
         table = self._client.settings[name]
@@ -285,6 +296,10 @@ class Learner:
             details[row.remote_id] = answer.record
         if details:
             self._findings.prove(f"by_id.{name}", f"{len(details)} listed records were read by id")
+            if not self._findings.has(f"unwrap.{name}"):
+                at = ".".join(table.unwrap)
+                said = f"the record lies under {at}, as configured" if at else "the answer is the record"
+                self._findings.prove(f"unwrap.{name}", said)
         else:
             self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
         return details
@@ -332,10 +347,9 @@ class Learner:
         if facts.recognised:
             self._findings.prove(key, facts.evidence)
         elif facts.settings:
-            for setting, value in facts.settings["absence"].items():
-                # One way of absence for all lists: what the next one adds goes on top.
-                self._findings.adopt(f"absence.{setting}", facts.evidence, f"absence.{setting}", value)
-            self._findings.prove(key, facts.evidence)
+            # One way of absence for all lists: what the next one adds goes on top.
+            ((setting, value),) = facts.settings["absence"].items()
+            self._findings.adopt(key, facts.evidence, f"absence.{setting}", value)
         elif facts.finding == "unknown" and not rows:
             self._findings.leave_open(key, facts.evidence, "absence.statuses")
         else:

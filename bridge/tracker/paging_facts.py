@@ -23,7 +23,8 @@ class PagingFacts(Struct, frozen=True, kw_only=True):
     """How one list pages, by its own answers.
 
     ``first_page`` is 0 or 1; ``page_size`` the rows of a full page. ``None``: the answers leave it open, as
-    those of a list of a few rows do. ``evidence`` says what was seen, without any value of a record.
+    those of a list of a few rows do. ``ignores_number``: pages are alike, and the list counts more rows than
+    one of them has. ``evidence`` says what was seen, without any value of a record.
     """
 
     first_page: int | None
@@ -31,6 +32,7 @@ class PagingFacts(Struct, frozen=True, kw_only=True):
     page_size: int | None
     end: ListEnd | Literal["unknown"]
     evidence: str
+    ignores_number: bool = False
 
 
 async def find_out(client: Client, name: ResourceName, state: str | None = None) -> PagingFacts:
@@ -58,6 +60,7 @@ async def find_out(client: Client, name: ResourceName, state: str | None = None)
         page_size=_page_size(head, after),
         end=end,
         evidence="; ".join(ask.seen) + doubt,
+        ignores_number=bool(doubt),
     )
 
 

@@ -83,6 +83,10 @@ class Authorised:
             return answer
         return await self._renewed_once(request, token, answer, place, free=free)
 
+    def is_refusal(self, request: Request, answer: Answer) -> bool:
+        """Whether an answer says that a JWT is good no longer, so that another is exchanged."""
+        return answer.status == 401 or self._may_be_refused(request, answer)
+
     async def _renewed_once(
         self, request: Request, token: Token, answer: Answer, place: str, *, free: bool
     ) -> Answer:

@@ -1,0 +1,66 @@
+"""Every assumption about an account has a verdict: few are left open on an ordinary account."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.simulator.remote import Remote
+from bridge.store import profiles
+from bridge.store.database import Database
+from bridge.tracker import assumptions
+from tests.flow.program import Ended, Program, account, integration
+
+LISTED = assumptions.listed()
+MOST_UNKNOWN = 0.05
+
+
+@pytest.fixture
+async def remote() -> AsyncIterator[Remote]:
+    async with account() as made:
+        yield made
+
+
+@pytest.fixture
+def program(remote: Remote, store_url: str, tmp_path: Path) -> Program:
+    return Program(tmp_path, f'[store]\nurl = "{store_url}"\n' + integration(remote.url))
+
+
+def _verdicts(ended: Ended) -> dict[str, tuple[str, str]]:
+    return {f["name"]: (f["result"], f["reason"]) for f in ended.json if f["kind"] == "profile"}
+
+
+def _open(verdicts: dict[str, tuple[str, str]]) -> dict[str, str]:
+    return {name: reason for name, (result, reason) in verdicts.items() if result == "unknown"}
+
+
+async def test_few_assumptions_about_an_ordinary_account_are_left_open(
+    program: Program, store_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = await program("check", "--json")
+    verdicts = _verdicts(ended)
+    assert list(verdicts) == list(LISTED)
+    reading = {name: verdicts[name] for name, one in LISTED.items() if one.by != "writing"}
+    figures = f"check: {len(_open(reading))} of {len(reading)} about reading are unknown"
+    assert len(_open(reading)) <= len(reading) * MOST_UNKNOWN
+    assert {result for result, _ in reading.values()} == {"works", "unknown"}
+    writing = set(_open(verdicts).values()) - set(_open(reading).values())
+    assert writing == {"not tried: bridge check --write"}
+
+    ended = await program("check", "--write", "--json")
+    verdicts = _verdicts(ended)
+    figures += f"; check --write: {len(_open(verdicts))} of {len(verdicts)} are unknown"
+    assert len(_open(verdicts)) <= len(verdicts) * MOST_UNKNOWN
+    assert {result for result, _ in verdicts.values()} == {"works", "unknown"}, verdicts
+
+    db = await Database.open(store_url)
+    known = await profiles.load(db, "acme")
+    await db.close()
+    assert known is not None
+    stored = {finding.assumption: finding.evidence for finding in known.profile.findings}
+    assert stored == {name: reason for name, (_, reason) in verdicts.items()}
+    figures += f"; learning took {known.profile.requests} requests"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{figures}\n")
+    assert known.profile.requests <= 60
