@@ -13,7 +13,7 @@ from bridge.tracker import resources
 from bridge.tracker.shapes import Action, Fields, Resource, ResourceName, Resources
 from contracts.profiles import Finding
 
-Theme = Literal["tokens", "reading", "paging", "values", "fields", "absence", "writing"]
+Theme = Literal["reading", "paging", "values", "fields", "absence", "writing", "tokens"]
 By = Literal["reading", "asking", "writing"]
 """What judges: a look at the account, which a first load takes too; ``bridge check`` besides, which asks what
 is there; or ``bridge check --write``, which tries it."""
@@ -40,13 +40,13 @@ class Assumption(Struct, frozen=True, kw_only=True):
 def of(table: Resources) -> tuple[Assumption, ...]:
     """Return every assumption that the table makes, theme by theme."""
     return (
-        *_tokens(table),
         *(one for resource in table.resources.values() for one in _reading(resource)),
         *_paging(table),
         *_values(table),
         *_fields(table),
         *(_absence(resource) for resource in table.resources.values() if resource.by_id is not None),
         *_writing(table),
+        *_tokens(table),
     )
 
 
@@ -161,10 +161,9 @@ def _paging(table: Resources) -> Iterator[Assumption]:
     for resource in table.resources.values():
         name = resource.name
         paged = "the list comes page by page" if resource.paged else "the list comes whole"
+        end = "there are no rows beyond the last page" if resource.paged else "nothing comes after it"
         yield one(f"paged.{name}", paged, f"paged.{name}", name)
-        if resource.paged:
-            says = "beyond the last page there are no rows"
-            yield one(f"list_end.{name}", says, f"list_end.{name}", name)
+        yield one(f"list_end.{name}", end, f"list_end.{name}", name)
 
 
 def _values(table: Resources) -> Iterator[Assumption]:

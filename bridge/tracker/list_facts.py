@@ -1,6 +1,6 @@
 """Learns how the lists of an account page, list by list."""
 
-from bridge.tracker import assumptions, paging_facts
+from bridge.tracker import paging_facts
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
 from bridge.tracker.paging_facts import PagingFacts
@@ -52,5 +52,4 @@ def _page_number(findings: Findings, name: ResourceName, facts: PagingFacts) -> 
 
 
 def _one_page(findings: Findings, name: ResourceName) -> None:
-    if f"list_end.{name}" in assumptions.listed():
-        findings.prove(f"list_end.{name}", "there is one page, and nothing is asked for beyond it")
+    findings.prove(f"list_end.{name}", "there is one page, and nothing is asked for beyond it")

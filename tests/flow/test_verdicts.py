@@ -53,6 +53,8 @@ async def test_few_assumptions_about_an_ordinary_account_are_left_open(
     figures += f"; check --write: {len(_open(verdicts))} of {len(verdicts)} are unknown"
     assert len(_open(verdicts)) <= len(verdicts) * MOST_UNKNOWN
     assert {result for result, _ in verdicts.values()} == {"works", "unknown"}, verdicts
+    # Each is judged, if only as open: none is listed that nothing judges.
+    assert {reason for _, reason in verdicts.values()}.isdisjoint(assumptions.NOT_TRIED.values())
 
     db = await Database.open(store_url)
     known = await profiles.load(db, "acme")
