@@ -141,7 +141,8 @@ class Caller:
             case Answer(status=status) if status in request.kept:
                 return outcome
             case Answer(status=status) if (status >= 500 or status == 408) and request.repeatable:
-                raise Unreachable(f"{request.name} at {self._hosts.where} answered {status}", status)
+                said = f"{request.name} at {self._hosts.where} answered {status}"
+                raise Unreachable(f"{said}: trouble of TrackerRMS's own, which passes", status)
             case Answer():
                 return outcome
             case NameUnknown():

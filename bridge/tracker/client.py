@@ -182,7 +182,7 @@ class Client:
             page = self._decode(resource, answer.utf8, number)
         except NoRows as error:
             if by_widget:
-                self._widget_reply(name, answer)
+                self._widget_reply(name, answer, cure)
             raise NoRows(
                 f"{name}: {error}; set rows.{resource} in [integrations.tracker] to the key that holds the "
                 f"rows, or {cure}"
@@ -339,23 +339,31 @@ class Client:
         ``cure`` is what to set where that path is wrong, for messages.
         """
         answer = await self.request(method, path, lane=lane, repeatable=True)
-        if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE:
+        # A web page is how a path is answered that is not there at all.
+        if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE and not answers.is_page(answer):
             return Gone(status=answer.status)
         name = f"{method} {path}"
         _check(name, answer, cure)
         if not answer.body.strip():
-            raise EmptyBody(f"{name}: the answer's body is empty")
+            raise EmptyBody(f"{name}: the answer's body is empty; {cure}")
         try:
             return pages.decode(answer.utf8)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}; {cure}") from None
 
     async def call_widget(
-        self, call: Call, inner: Mapping[str, Any], *, action: str | None = None, repeatable: bool = False
+        self,
+        call: Call,
+        inner: Mapping[str, Any],
+        cure: str,
+        *,
+        action: str | None = None,
+        repeatable: bool = False,
     ) -> widget.Reply:
         """One call of the widget API by document: envelope and credentials around ``inner``.
 
-        ``action`` is the one that REST could carry out instead, for the message. Raises what ``request``
+        ``cure`` is what to set where the call is not there, and ``action`` the one that REST could carry out
+        instead, for messages. Raises what ``request``
         and ``widget.reply`` raise.
         """
         answer = await self.request(
@@ -365,7 +373,7 @@ class Client:
             repeatable=repeatable,
             generation="widget",
         )
-        return self._widget_reply(f"{call.method} {call.path}", answer, action, inner)
+        return self._widget_reply(f"{call.method} {call.path}", answer, cure, action, inner)
 
     async def request(
         self,
@@ -446,10 +454,10 @@ class Client:
         return await self._caller.send(msgspec.structs.replace(request, headers=headers))
 
     def _widget_reply(
-        self, name: str, answer: Answer, action: str | None = None, sent: Any = None
+        self, name: str, answer: Answer, cure: str, action: str | None = None, sent: Any = None
     ) -> widget.Reply:
         try:
-            return widget.reply(name, answer, self.hosts.where, action, sent)
+            return widget.reply(name, answer, self.hosts.where, cure, action, sent)
         except NoCredentials:
             # Should it have been a token that ended early: the next call asks for another.
             self._auth.forget_access()
@@ -518,4 +526,5 @@ def _refusal(name: str, seen: Seen, cure: str) -> Unreadable:
         said += f'; if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
     if seen.kind == "empty":
         return EmptyBody(said)
-    return NotTheRecord(f"{said}; {cure}" if seen.kind == "html" else said)
+    names_a_key = "; set " in said or "add " in said
+    return NotTheRecord(f"{said}; {cure}" if seen.kind == "html" or not names_a_key else said)

@@ -30,7 +30,7 @@ from bridge.tracker import (
 )
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
-from bridge.tracker.pages import Row
+from bridge.tracker.pages import Page, Row
 from bridge.tracker.problems import (
     AccountFault,
     CredentialsRefused,
@@ -140,7 +140,8 @@ class Learner:
 
     async def _resource(self, name: ResourceName, now: datetime) -> None:
         await self._list(name)
-        await list_facts.learn(self._client, self._findings, name, self._client.settings[name].states[0])
+        state = self._client.settings[name].states[0]
+        await list_facts.learn(self._client, self._findings, name, state, self._known_page(name))
         states = self._client.settings[name].states
         rows = {state: await self._first_page(name, state) for state in states}
         if name == "jobs":
@@ -235,6 +236,11 @@ class Learner:
         case = layouts.key_case(rows, layouts.row_keys(resources.DEFAULT[name].fields))
         if case is not None and case != self._client.settings.key_case:
             self._findings.adopt(f"key_case.{name}", f"keys are spelled in {case} case", "key_case", case)
+
+    def _known_page(self, name: ResourceName) -> dict[int, Page]:
+        """The page that was asked for to find the list, by its number."""
+        number, call, answer = self._asked[name]
+        return {number: self._client.page_of(name, call, answer, 1, one_page=False)}
 
     async def _first_page(self, name: ResourceName, state: str | None) -> Sequence[Row]:
         """Return the rows of a list's first page; of the list that was asked for already, without asking."""

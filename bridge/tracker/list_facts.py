@@ -1,19 +1,24 @@
 """Learns how the lists of an account page, list by list."""
 
+from collections.abc import Mapping
+
 from bridge.tracker import paging_facts
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
+from bridge.tracker.pages import Page
 from bridge.tracker.paging_facts import PagingFacts
 from bridge.tracker.shapes import ResourceName
 
 
-async def learn(client: Client, findings: Findings, name: ResourceName, state: str | None) -> None:
-    """Settle how one list pages. Raises what the client raises."""
+async def learn(
+    client: Client, findings: Findings, name: ResourceName, state: str | None, known: Mapping[int, Page]
+) -> None:
+    """Settle how one list pages. ``known`` are pages of it by their number. Raises what the client raises."""
     if not client.settings[name].paged:
         findings.prove(f"paged.{name}", "read as one page")
         _one_page(findings, name)
         return
-    facts = await paging_facts.find_out(client, name, state)
+    facts = await paging_facts.find_out(client, name, state, known)
     _first_page(client, findings, name, facts)
     key = f"paged.{name}"
     if facts.paged is False:

@@ -82,18 +82,18 @@ def test_a_reply_that_is_no_success_says_what_to_do(
     body: Any, status: int, problem: type[BridgeError], code: int | None
 ) -> None:
     with pytest.raises(problem) as told:
-        widget.reply("POST /f", answer(body, status), "a.test", "reject")
+        widget.reply("POST /f", answer(body, status), "a.test", "set paths.x", "reject")
     assert getattr(told.value, "status", None) == code
     assert "Hopper" not in str(told.value)
 
 
 def test_refused_credentials_say_what_to_add() -> None:
     with pytest.raises(NoCredentials) as told:
-        widget.reply("POST /f", answer({"status": 1}), "a.test", "reject")
+        widget.reply("POST /f", answer({"status": 1}), "a.test", "set paths.x", "reject")
     for word in ("api_key", "username and password", "oauth_refresh_token", 'actions.reject = "rest"'):
         assert word in str(told.value)
 
 
 def test_a_success_gives_its_fields() -> None:
-    reply = widget.reply("POST /f", answer({"status": 0, "recordId": 7}), "a.test")
+    reply = widget.reply("POST /f", answer({"status": 0, "recordId": 7}), "a.test", "set paths.x")
     assert (reply.said, reply.fields["recordId"]) == ("POST /f answered status 0", 7)
