@@ -1,16 +1,27 @@
 """Learns what the answers of an account are encoded in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from bridge.errors import BridgeError
 from bridge.tracker import charsets
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
+from bridge.tracker.problems import BadCharset
 from bridge.tracker.shapes import ResourceName
 from bridge.tracker.wire import Answer
 
 
-def learn(client: Client, findings: Findings, answers: Mapping[ResourceName, Answer]) -> None:
-    """Settle the charset, by the first answer of each list that could be decoded."""
+def learn(
+    client: Client,
+    findings: Findings,
+    answers: Mapping[ResourceName, Answer],
+    failures: Iterable[BridgeError],
+) -> None:
+    """Settle the charset, by the first answer of each list, or by why one could not be decoded."""
+    unreadable = [str(error) for error in failures if isinstance(error, BadCharset)]
+    if unreadable:
+        findings.ask("charset", unreadable[0], "charset")
+        return
     configured = client.settings.charset
     if configured is not None:
         findings.prove("charset", f"read as {configured}, as configured")

@@ -120,7 +120,7 @@ class Learner:
         account = [e for e in failures.values() if isinstance(e, AccountFault | Unreachable)]
         if account and len(account) == len(names):
             raise account[0]
-        await self._account(names)
+        await self._account(names, failures)
         profile = AccountProfile(
             learned_at=now,
             requests=self._client.requests - before,
@@ -129,10 +129,12 @@ class Learner:
         )
         return Learned(profile=profile, samples=self._samples, failures=failures)
 
-    async def _account(self, names: Sequence[ResourceName]) -> None:
+    async def _account(
+        self, names: Sequence[ResourceName], failures: Mapping[ResourceName, BridgeError]
+    ) -> None:
         """What is assumed of the account as a whole, by what was read of its resources."""
         answers = {name: answer for name, (_, _, answer) in self._asked.items()}
-        answer_facts.learn(self._client, self._findings, answers)
+        answer_facts.learn(self._client, self._findings, answers, failures.values())
         amount_facts.learn(self._client, self._findings, self._amounts)
         readable = next((name for name in names if name in self._samples and name != "users"), None)
         if readable is not None:

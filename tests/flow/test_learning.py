@@ -60,6 +60,7 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
         learned = await Learner(client, {}, "tracker").learn(NAMES, utc_now())
     assert profile.learned_settings(learned.profile).items() >= adopted.items()
     assert learned.failures == {}
+    assert learned.profile.requests <= 60
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,10 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
         ("jobs", "states", "ignored", "states", "states.won"),
         ("jobs", "states", "nothing", "states", "states.open"),
         ("statuses", "status_form", "empty", "rows.statuses", "rows.statuses"),
+        ("jobs", "amounts", "dotted", "decimal_mark", "decimal_mark"),
+        ("candidates", "charset", "windows-1252_undeclared", "charset", "charset"),
+        ("candidates", "token_refused", "498", "token.refused", "token.refused"),
+        ("applications", "page_parameter", "page", "page_number", "page_number"),
     ],
 )
 async def test_what_can_not_be_told_is_a_question_that_names_its_key(
