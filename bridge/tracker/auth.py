@@ -168,7 +168,7 @@ class Authenticator:
         what = self._taken(call, answer)
         now = self._clock()
         try:
-            found = token_answer.read(answer.body, self._settings.token, now, self._zone)
+            found = token_answer.read(answer.utf8, self._settings.token, now, self._zone)
         except Unreadable as error:
             raise type(error)(f"{what}: {error}; {self._cure(call)}") from None
         # A JWT that seems to end within the hour (a clock that is off, a short life) would be exchanged

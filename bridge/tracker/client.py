@@ -177,7 +177,7 @@ class Client:
         Raises ``Unreadable``.
         """
         by_widget, table = self._by_widget(resource), self.settings[resource]
-        cure = _list_cure(resource, "widget" if by_widget else "rest")
+        cure = self.list_cure(resource)
         try:
             page = self._decode(resource, answer.utf8, number)
         except NoRows as error:
@@ -462,6 +462,10 @@ class Client:
             # Should it have been a token that ended early: the next call asks for another.
             self._auth.forget_access()
             raise
+
+    def list_cure(self, resource: ResourceName) -> str:
+        """What to set where a list is not there, or answers as no list does."""
+        return _list_cure(resource, "widget" if self._by_widget(resource) else "rest")
 
     def _by_widget(self, resource: ResourceName) -> bool:
         return resource == "users" and self.settings.users_from == "widget"

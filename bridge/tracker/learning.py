@@ -15,9 +15,10 @@ from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
 from bridge.tracker import (
-    absence,
+    absence_facts,
     amount_facts,
     answer_facts,
+    answers,
     date_facts,
     field_facts,
     job_facts,
@@ -33,7 +34,8 @@ from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Page, Row
 from bridge.tracker.problems import (
     AccountFault,
-    CredentialsRefused,
+    BadCharset,
+    EmptyBody,
     NoRows,
     Refused,
     Unreachable,
@@ -43,6 +45,7 @@ from bridge.tracker.problems import (
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.update_filter import UpdateFilter
+from bridge.tracker.values import kind
 from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
 
@@ -115,6 +118,7 @@ class Learner:
                 await self._resource(name, now)
             except (Refused, Unreadable, AccountFault, Throttled, Unreachable) as error:
                 failures[name] = error
+                self._doubt(name, error)
                 if isinstance(error, Throttled | WrongHost):
                     raise
         account = [e for e in failures.values() if isinstance(e, AccountFault | Unreachable)]
@@ -129,12 +133,20 @@ class Learner:
         )
         return Learned(profile=profile, samples=self._samples, failures=failures)
 
+    def _doubt(self, name: ResourceName, error: BridgeError) -> None:
+        """Of a list that can't be read for what it is, the first assumption that is not judged is wrong."""
+        if isinstance(error, Unreadable) or (isinstance(error, Refused) and error.status not in (401, 403)):
+            keys = (f"paths.{name}", f"rows.{name}")
+            wrong = next((key for key in keys if not self._findings.has(key)), None)
+            if wrong is not None:
+                self._findings.ask(wrong, str(error), wrong)
+
     async def _account(
         self, names: Sequence[ResourceName], failures: Mapping[ResourceName, BridgeError]
     ) -> None:
         """What is assumed of the account as a whole, by what was read of its resources."""
-        answers = {name: answer for name, (_, _, answer) in self._asked.items()}
-        answer_facts.learn(self._client, self._findings, answers, failures.values())
+        asked = {name: answer for name, (_, _, answer) in self._asked.items()}
+        answer_facts.learn(self._client, self._findings, asked, failures.values())
         amount_facts.learn(self._client, self._findings, self._amounts)
         readable = next((name for name in names if name in self._samples and name != "users"), None)
         if readable is not None:
@@ -152,7 +164,7 @@ class Learner:
         details = await self._by_id(name, listed)
         if name == "jobs":
             job_facts.learn(self._client, self._findings, rows, details)
-        await self._absence(name, listed, details)
+        await absence_facts.learn(self._client, self._findings, name, listed, readable=bool(details))
         self._samples[name] = sample = Sample(rows=rows, details=details)
         found = [row.decode() for row in sample.all_rows]
         field_facts.learn(self._client, self._findings, name, found, list(details.values()))
@@ -178,7 +190,7 @@ class Learner:
             return
         chosen = [one for one in at_home if one.rows] or with_rows
         if len(chosen) != 1:
-            raise NoRows(f"{_no_rows(table, answer, len(chosen))}; set tracker.rows.{name}")
+            raise NoRows(f"{self._asked[name][1]}: {_no_rows(table, answer, len(chosen))}")
         (rows,) = chosen
         self._spelling(name, rows.rows)
         if rows.path in ("", self._client.settings[name].rows):
@@ -203,12 +215,24 @@ class Learner:
         assumption = f"paths.{name}"
         try:
             call, answer = await self._client.list_answer(name, state=state)
-            decoded = pages.decode(answer.utf8)
+            decoded = self._decoded(name, call, answer)
         except (Refused, Unreadable) as error:
             return await self._elsewhere(name, state, error)
         self._findings.prove(assumption, f"{call} answers {answer.status}")
         self._asked[name] = (self._client.settings.first_page, call, answer)
         return decoded
+
+    def _decoded(self, name: ResourceName, call: str, answer: Answer) -> Any:
+        """What a list answered. Raises ``BadJson`` or ``EmptyBody``, which say what to set."""
+        cure = self._client.list_cure(name)
+        if not answer.body.strip():
+            raise EmptyBody(f"{call}: the answer's body is empty; {cure}")
+        try:
+            return pages.decode(answer.utf8)
+        except BadCharset as error:
+            raise BadCharset(f"{call}: {error}") from None
+        except Unreadable as error:
+            raise type(error)(f"{call}: {error}; {cure}") from None
 
     async def _elsewhere(self, name: ResourceName, state: str | None, error: Refused | Unreadable) -> Any:
         if isinstance(error, Refused) and error.status in (401, 403):
@@ -339,30 +363,6 @@ class Learner:
             decoded, lambda record: any(str(record.get(key)) == remote_id for key in keys)
         )
 
-    async def _absence(self, name: ResourceName, rows: Sequence[Row], details: Mapping[str, Record]) -> None:
-        """How an id that does not exist is answered."""
-        if self._client.settings[name].by_id is None:
-            return
-        key = f"absence.{name}"
-        try:
-            facts = await absence.absence_of(self._client, name, existing=rows[0].remote_id if rows else None)
-        except CredentialsRefused as error:
-            if not details:
-                raise
-            # Records are read by id, so it is the ids that are refused, and not the token.
-            self._findings.ask(key, f"{error}: deletions can't be proved", "absence.statuses")
-            return
-        if facts.recognised:
-            self._findings.prove(key, facts.evidence)
-        elif facts.settings:
-            # One way of absence for all lists: what the next one adds goes on top.
-            ((setting, value),) = facts.settings["absence"].items()
-            self._findings.adopt(key, facts.evidence, f"absence.{setting}", value)
-        elif facts.finding == "unknown" and not rows:
-            self._findings.leave_open(key, facts.evidence, "absence.statuses")
-        else:
-            self._findings.ask(key, facts.evidence, "absence.statuses")
-
 
 def spread(rows: Sequence[Row], count: int) -> list[Row]:
     """Return up to ``count`` rows, from the whole length of the list."""
@@ -379,5 +379,8 @@ def _no_rows(table: Resource, answer: Any, candidates: int) -> str:
         return (
             f"{candidates} lists in the answer have rows with an id; set rows.{table.name} to the right one"
         )
-    keys = ", ".join(sorted(answer)[:20]) if isinstance(answer, dict) else "it is a list"
-    return f"no list in the answer has rows with the key {' or '.join(table.id_keys)}; its keys: {keys}"
+    said = f"its keys: {answers.keys_of(answer)}" if isinstance(answer, dict) else f"it is {kind(answer)}"
+    return (
+        f"no list in the answer has rows with the key {' or '.join(table.id_keys)}; {said}; set "
+        f"rows.{table.name} to the list, or fields.{table.entity}.id to the key"
+    )

@@ -51,6 +51,7 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
         ("row_case", "pascal", {"key_case": "pascal"}),
         ("record_shape", "list", {"unwrap": dict.fromkeys(BY_ID, "0")}),
         ("record_shape", "search", {"unwrap": dict.fromkeys(BY_ID, "items.0")}),
+        ("charset", "utf-16", {}),
     ],
 )  # fmt: skip
 async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
@@ -70,7 +71,7 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
         ("jobs", "states", "nothing", "states", "states.open"),
         ("statuses", "status_form", "empty", "rows.statuses", "rows.statuses"),
         ("jobs", "amounts", "dotted", "decimal_mark", "decimal_mark"),
-        ("candidates", "charset", "windows-1252_undeclared", "charset", "charset"),
+        ("jobs", "charset", "windows-1252_undeclared", "charset", "charset"),
         ("candidates", "token_refused", "498", "token.refused", "token.refused"),
         ("applications", "page_parameter", "page", "page_number", "page_number"),
     ],

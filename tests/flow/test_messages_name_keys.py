@@ -9,7 +9,9 @@ import pytest
 
 from bridge.errors import BridgeError
 from bridge.tracker import finding, resources, writing
-from bridge.tracker.client import Client
+from bridge.tracker.client import Client, utc_now
+from bridge.tracker.learning import Learner
+from bridge.tracker.problems import Unreadable
 from bridge.tracker.shapes import ResourceName
 from tests.flow.tracker_account import EXCHANGE, Account, account
 from tests.rewriting import Proxy, Reply, Rewrite, rewriting
@@ -47,6 +49,15 @@ def _listed(name: ResourceName, state: str | None, client: Client) -> Awaitable[
     return client.pages(name, state=state)
 
 
+async def _learned(name: ResourceName, client: Client) -> object:
+    """Learn one list; its failure is what is said of it, or why another place was taken for it."""
+    learned = await Learner(client, {}, "tracker").learn([name], utc_now())
+    if name in learned.failures:
+        raise learned.failures[name]
+    (finding,) = [one for one in learned.profile.findings if one.assumption == f"paths.{name}"]
+    raise Unreadable(finding.evidence)
+
+
 def _by_id(name: ResourceName, client: Client) -> Awaitable[object]:
     return client.detail(name, "1")
 
@@ -55,6 +66,7 @@ def _reads() -> Iterator[tuple[str, str, Ask, dict[str, Any]]]:
     """(name, path, call, the tracker's settings)."""
     for name, resource in TABLE.resources.items():
         yield name, resource.list.path, partial(_listed, name, resource.states[0]), {}
+        yield f"learning {name}", resource.list.path, partial(_learned, name), {}
         if resource.by_id is not None:
             path = resource.by_id.filled(id="1")
             yield f"{name} by id", path, partial(_by_id, name), {}
