@@ -1,5 +1,6 @@
 """Every assumption about an account has a verdict: few are left open on an ordinary account."""
 
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -66,3 +67,19 @@ async def test_few_assumptions_about_an_ordinary_account_are_left_open(
     with capsys.disabled():
         sys.stdout.write(f"\n{figures}\n")
     assert known.profile.requests <= 60
+
+
+async def test_what_is_proved_is_counted_and_the_rest_is_shown_whole(store_url: str, tmp_path: Path) -> None:
+    odd = {"amounts": "dotted", "dates": "day_first"}
+    async with account(dialect=odd) as remote:
+        program = Program(tmp_path, f'[store]\nurl = "{store_url}"\n' + integration(remote.url))
+        shown = (await program("check", COLUMNS="300")).out
+        whole = (await program("check", "--verbose", COLUMNS="300")).out
+    (counted,) = re.findall(r"^ +proved +works +(\d+) of (\d+) assumptions", shown, re.MULTILINE)
+    assert int(counted[1]) == len(LISTED)
+    assert int(counted[0]) > len(LISTED) / 2
+    assert "rows.jobs" not in shown
+    assert "rows.jobs" in whole
+    assert re.search(r"about writing +unknown +not tried: bridge check --write \(\d+: trial\.", shown)
+    assert re.search(r'date_format +warning +.* adopted: date_format = "day-first"', shown)
+    assert re.search(r"decimal_mark +error +.* set integrations\.acme\.tracker\.decimal_mark", shown)
