@@ -76,7 +76,7 @@ class Authorised:
             raise CredentialsRefused(
                 f"{request.name} at {self._hosts.where} answered 401 to {most + 1} JWTs in a row: either "
                 "this account may not make this call, or another program, or another integration of this "
-                "bridge, keeps exchanging the same credential"
+                "bridge, keeps exchanging the same credential: give the bridge one of its own (bearer_token)"
             )
         if not self._may_be_refused(request, answer):
             self._brakes.pop(place, None)
