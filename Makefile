@@ -26,6 +26,7 @@ generate: $(STAMP) ## Write the schemas, documents, tables and chart files that 
 	$(BIN)/python -m bridge.api.openapi
 	$(BIN)/python -m bridge.commandline.reference
 	$(BIN)/python -m bridge.commandline.dialect_table
+	$(BIN)/python -m bridge.commandline.assumption_table
 	$(BIN)/python -m bridge.commandline.chart
 
 demo: $(STAMP) ## Run the bridge against a simulated account; ARGS=--keep leaves it running

@@ -13,12 +13,12 @@ from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Throttled, Transient
 from bridge.store import cursors, profiles
 from bridge.store.database import Database
-from bridge.tracker import hosts, profile, resources
+from bridge.tracker import assumptions, hosts, profile, resources
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.learning import Learned, Learner
 from bridge.tracker.problems import AccountFault, Unreachable
 from bridge.tracker.shapes import ResourceName, Resources
-from contracts.profiles import AccountProfile
+from contracts.profiles import AccountProfile, Finding
 
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 10.0
@@ -84,6 +84,7 @@ async def learn(
 ) -> Learned:
     """Learn the profile of an account and store it; ``client`` reads by it afterwards.
 
+    The profile has a verdict for every assumption about these resources; what nothing has judged is unknown.
     Raises ``AccountFault``, ``Throttled``, ``Unreachable``.
     """
     earlier = await _earlier(db, integration)
@@ -91,8 +92,7 @@ async def learn(
         client, integration.tracker, tracker_key(integration), adopting=integration.learn, earlier=earlier
     )
     found = await learner.learn(tuple(names), utc_now())
-    host, mark = hosts.of(integration).where, basis(integration)
-    await profiles.save(db, integration.id, profile.merged(earlier, found.profile), host=host, basis=mark)
+    found = msgspec.structs.replace(found, profile=await _save(db, integration, names, found, earlier))
     for question in (finding for finding in found.profile.findings if finding.is_question):
         _log.error(
             "profile.question",
@@ -138,3 +138,38 @@ async def _earlier(db: Database, integration: IntegrationConfig) -> AccountProfi
     """What was learned with the same configuration."""
     known = await profiles.load(db, integration.id, host=hosts.of(integration).where)
     return known.profile if known is not None and known.basis == basis(integration) else None
+
+
+async def judge(
+    db: Database, integration: IntegrationConfig, findings: Iterable[Finding]
+) -> AccountProfile | None:
+    """Store findings that were made beside learning, and return the whole profile.
+
+    ``None`` before the account is learned.
+    """
+    host = hosts.of(integration).where
+    known = await profiles.load(db, integration.id, host=host)
+    if known is None:
+        return None
+    whole = profile.judged(known.profile, findings)
+    await profiles.save(db, integration.id, whole, host=host, basis=known.basis)
+    return whole
+
+
+async def _save(
+    db: Database,
+    integration: IntegrationConfig,
+    names: Collection[ResourceName],
+    found: Learned,
+    earlier: AccountProfile | None,
+) -> AccountProfile:
+    host, mark = hosts.of(integration).where, basis(integration)
+    merged = profile.merged(earlier, found.profile)
+    whole = msgspec.structs.replace(
+        merged,
+        findings=assumptions.completed(
+            merged.findings, names, {name: str(error) for name, error in found.failures.items()}
+        ),
+    )
+    await profiles.save(db, integration.id, whole, host=host, basis=mark)
+    return whole

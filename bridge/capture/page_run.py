@@ -103,7 +103,8 @@ class PageRun:
         if self._resource.by_id is None:
             for page in self._kept:
                 if page.bad_rows:
-                    return f"page {page.number} has a row without a usable id"
+                    said = f"page {page.number} has a row without a usable id: {page.bad_rows[0].reason}"
+                    return f"{said}; correct fields.{self._resource.entity}.id"
         return ""
 
     @property

@@ -141,7 +141,8 @@ class Prover:
         while suspects and left:
             # Between any two reads of each stands one that answered: no burst of wrong answers spans that.
             if present and not await paging.any_answers(self._client, resource.name, present):
-                return Verdict(flaw="records that exist are answered as gone by id too")
+                said = f"{resource.name} that exist are answered as gone by id too"
+                return Verdict(flaw=f"{said}: set paths.{resource.name}_by_id, or correct absence")
             await asyncio.sleep(self._confirm_seconds)
             suspects = await self._gone(resource, suspects, present, reads)
             left -= 1

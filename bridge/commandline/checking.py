@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from bridge.app import Installation
-from bridge.commandline import scope, screen, session
+from bridge.commandline import profile_lines, scope, screen, session
 from bridge.commandline.scope import Finding
 from bridge.config import IntegrationConfig
 from bridge.errors import BUG, OK
@@ -39,6 +39,9 @@ def check(
             "deletes it. Without it, actions are only asked about.",
         ),
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Each assumption about the account, the proved ones too.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Try each model and each action against the account and say which work, and why not.
@@ -57,7 +60,7 @@ def check(
         for one in chosen:
             mine = [finding async for finding in scope.findings(installed, one, write=write)]
             if not json:
-                _show(one, mine, write)
+                _show(one, mine, write=write, verbose=verbose)
             findings += mine
         return findings
 
@@ -67,17 +70,14 @@ def check(
     raise typer.Exit(BUG if any(finding.fails for finding in findings) else OK)
 
 
-def _show(integration: IntegrationConfig, findings: list[Finding], write: bool) -> None:
+def _show(integration: IntegrationConfig, findings: list[Finding], *, write: bool, verbose: bool) -> None:
     out = screen.console()
     where = integration.base_url or f"region {integration.region}"
     out.print(f"[bold]{integration.id}[/]  {screen.escape(where)}")
     for heading in dict.fromkeys(_HEADINGS.values()):
-        # What is as assumed is the rule, and long; --json has it.
-        chosen = [
-            finding
-            for finding in findings
-            if _HEADINGS[finding.kind] == heading and (finding.kind, finding.result) != ("profile", "works")
-        ]
+        chosen = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
+        if chosen and heading == _HEADINGS["profile"] and not verbose:
+            chosen = profile_lines.summarised(chosen)
         if chosen:
             how = _HOW[write] if heading == _HEADINGS["action"] else ""
             _show_some(out, heading + how, chosen)

@@ -16,7 +16,7 @@ from bridge.commandline import noticing, unifying
 from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Fatal, Throttled
 from bridge.store import budgets
-from bridge.tracker import probe, profile, sharing, trial
+from bridge.tracker import assumptions, probe, profile, sharing, trial, trial_findings
 from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client, utc_now
 from bridge.tracker.learning import Sample
@@ -80,10 +80,8 @@ async def findings(
             learned = await first_contact.learn(installed.db, integration, client, followed)
         except (AccountFault, Throttled, Unreachable) as trouble:
             failures = dict.fromkeys(followed, trouble)
-            questions: list[Finding] = []
         else:
             failures, samples = dict(learned.failures), learned.samples
-            questions = [_of_profile(integration, finding) for finding in learned.profile.findings]
         models: list[Finding] = []
         normaliser = Normaliser(integration.id, client.settings, integration.time_zone)
         statuses = unifying.statuses_of(normaliser, samples)
@@ -100,9 +98,10 @@ async def findings(
             if verdict.result == "works":
                 async for finding in _more_of(client, integration, resource):
                     yield finding
-        for finding in (*questions, *await _noticed(installed, integration)):
-            yield finding
-        for finding in await _actions(client, integration, models, write):
+        actions, judged = await _actions(client, integration, models, write)
+        whole = await first_contact.judge(installed.db, integration, judged) if samples else None
+        verdicts = [_of_profile(integration, finding) for finding in whole.findings] if whole else []
+        for finding in (*verdicts, *await _noticed(installed, integration), *actions):
             yield finding
 
 
@@ -129,6 +128,8 @@ def _of_profile(integration: IntegrationConfig, found: profiles.Finding) -> Find
         lines = profile.answer_lines(found)
         cure = lines or (found.key and f"set integrations.{integration.id}.tracker.{found.key}")
         reason = f"{reason}; {cure}" if cure else reason
+        if assumptions.listed()[found.assumption].by != "reading":
+            result = "warning"  # the action's own line says what it comes to
     return Finding(
         integration=integration.id, kind="profile", name=found.assumption, result=result, reason=reason
     )
@@ -166,25 +167,32 @@ def _warning(integration: IntegrationConfig, verdict: Verdict) -> Finding:
 
 async def _actions(
     client: Client, integration: IntegrationConfig, models: list[Finding], write: bool
-) -> list[Finding]:
+) -> tuple[list[Finding], list[profiles.Finding]]:
+    """The lines about actions, and what they say of the assumptions about writing."""
+    today, names = utc_now().date(), _on(client)
+    off = trial_findings.off(client.settings, today)
     if all(finding.fails for finding in models):
         # A path is there or not before TrackerRMS looks who asks: that says nothing of this account.
         first = models[0]
         result: probe.Result = "refused" if first.result == "refused" else "error"
         reason = f"can't be told, for no call of this account succeeded: {first.reason}"
-        verdicts = [Verdict(name=name, result=result, reason=reason) for name in _on(client)]
-        return [_finding(integration, "action", verdict.name, verdict) for verdict in verdicts]
-    if not write:
-        return [
-            _finding(integration, "action", name, await probe.action(client, name)) for name in _on(client)
-        ]
-    tried = await trial.run(client)
-    return [
+        verdicts = [Verdict(name=name, result=result, reason=reason) for name in names]
+        return [_finding(integration, "action", verdict.name, verdict) for verdict in verdicts], off
+    tried = await trial.run(client) if write else None
+    if tried is not None:
+        carried_out = {finding.assumption for finding in tried.findings if finding.verdict == "proved"}
+        names = [name for name in names if f"actions.{name}" not in carried_out]
+    asked = [await probe.action(client, name) for name in names]
+    judged = trial_findings.asked(asked, today)
+    if tried is None:
+        return [_finding(integration, "action", verdict.name, verdict) for verdict in asked], [*judged, *off]
+    lines = [
         msgspec.structs.replace(
             _finding(integration, _kind(verdict), verdict.name, verdict), trial_ids=tried.ids
         )
         for verdict in tried.verdicts
     ]
+    return lines, [*judged, *tried.findings, *off]
 
 
 def _on(client: Client) -> list[str]:

@@ -16,6 +16,7 @@ from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, ResourceName, is_abse
 ABSENT_ID = "999999999"
 """An id that fits a 32-bit database key and that no account has reached."""
 OTHER_ABSENT_ID = "999999998"
+_RECORD = Seen(status=200, kind="record")
 Finding = Literal["proved", "refuted", "unknown"]
 
 
@@ -42,17 +43,20 @@ class AbsenceFacts(Struct, frozen=True, kw_only=True):
         return self.finding == "proved"
 
 
-async def absence_of(client: Client, resource: ResourceName, *, existing: str | None = None) -> AbsenceFacts:
+async def absence_of(
+    client: Client, resource: ResourceName, *, existing: str | None = None, was_read: bool = False
+) -> AbsenceFacts:
     """Ask for two ids that can't exist, and for one that does, as a control; at most four requests.
 
     ``existing`` is an id that the list shows; where the caller has none, the list's first page is read.
+    ``was_read``: the caller has just read that record by id, so that it is not asked for first.
     Raises what the client raises but for answers that can't be read.
     """
     before: Seen | None = None
     if existing is None:
         existing = await _listed(client, resource)
     else:
-        before = await _look(client, resource, existing)
+        before = _RECORD if was_read else await _look(client, resource, existing)
     first = await _look(client, resource, ABSENT_ID)
     between = await _look(client, resource, existing) if existing is not None and before is None else None
     second = await _look(client, resource, OTHER_ABSENT_ID)

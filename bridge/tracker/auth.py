@@ -18,10 +18,10 @@ import msgspec
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Lane, Token, TokenVault
 from bridge.errors import LeaseLost
-from bridge.tracker import pages, token_answer
+from bridge.tracker import answers, pages, token_answer, values
 from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation, Hosts
-from bridge.tracker.problems import BadJson, CredentialsRefused, Unreachable, Unreadable, WrongHost
+from bridge.tracker.problems import BadJson, CredentialsRefused, EmptyBody, Unreachable, Unreadable, WrongHost
 from bridge.tracker.shapes import Call, Resources
 from bridge.tracker.wire import Answer, NameUnknown
 
@@ -55,6 +55,11 @@ class Authenticator:
         self._turn = asyncio.Lock()
         self._access: Secret | None = None
         self._access_ends_at = datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the JWT in use ends, where anything tells."""
+        return None if self._known is None else self._known.expires_at
 
     async def token(self, lane: Lane) -> Token:
         """A JWT that should still be good; exchanges when there is none or it ends within the hour."""
@@ -163,9 +168,9 @@ class Authenticator:
         what = self._taken(call, answer)
         now = self._clock()
         try:
-            found = token_answer.read(answer.body, self._settings.token, now, self._zone)
+            found = token_answer.read(answer.utf8, self._settings.token, now, self._zone)
         except Unreadable as error:
-            raise type(error)(f"{what}: {error}") from None
+            raise type(error)(f"{what}: {error}; {self._cure(call)}") from None
         # A JWT that seems to end within the hour (a clock that is off, a short life) would be exchanged
         # again before every call, and each exchange ends the JWT of every other process.
         ends = None if found.expires_at is None else max(found.expires_at, now + RENEW_BEFORE + SHORT_LIFE)
@@ -185,7 +190,9 @@ class Authenticator:
                 await self._vault.save_refresh_token(Secret(rotated), self.origin)
             access = reply.get("access_token")
             if not isinstance(access, str) or not access:
-                raise Unreadable(f"POST {self._settings.oauth_token.path}: the answer has no access_token")
+                call = self._settings.oauth_token
+                said = f"{call.method} {call.path}: the answer has no access_token; its keys: "
+                raise Unreadable(f"{said}{answers.keys_of(reply)}; {self._cure(call)}")
             self._keep(Secret(access), reply.get("expires_in"))
             return Secret(access)
         raise CredentialsRefused(
@@ -234,21 +241,29 @@ class Authenticator:
     def _taken(self, call: Call, answer: Answer) -> str:
         """The call in words, if it met TrackerRMS and was not refused."""
         what = f"{call.method} {call.path} at {self._hosts.where}"
-        if answer.status == 404 or answer.is_html or 300 <= answer.status < 400:
-            found = "a web page" if answer.is_html else str(answer.status)
-            raise WrongHost(f"{what} answered {found}: no TrackerRMS API is there; {self._hosts.advice}")
+        said = f"{what} {answers.described(answer)}"
+        if answer.status == 404 or answers.is_page(answer) or 300 <= answer.status < 400:
+            raise WrongHost(f"{said}: no TrackerRMS API is there; {self._hosts.advice}; {self._cure(call)}")
         if answer.status not in (200, 201):
-            raise Unreadable(f"{what} answered {answer.status}")
+            raise Unreadable(f"{said}; {self._cure(call)}")
+        if not answer.body.strip():
+            raise EmptyBody(f"{said}: the answer's body is empty; {self._cure(call)}")
         return what
+
+    def _cure(self, call: Call) -> str:
+        key = "exchange" if call == self._settings.exchange else "oauth_token"
+        return f"set paths.{key} in [integrations.tracker] if it is elsewhere"
 
     def _object(self, call: Call, answer: Answer) -> dict[str, Any]:
         what = self._taken(call, answer)
         try:
             reply = pages.decode(answer.utf8)
         except BadJson as error:
-            raise BadJson(f"{what}: {error}") from None
+            raise BadJson(f"{what}: {error}; {self._cure(call)}") from None
         if not isinstance(reply, dict):
-            raise Unreadable(f"{what}: the answer is no object")
+            raise Unreadable(
+                f"{what}: the answer is {values.kind(reply)}, expected an object; {self._cure(call)}"
+            )
         return reply
 
 

@@ -19,6 +19,8 @@ from bridge.tracker.shapes import Resources
 from bridge.tracker.throttling import Pause
 from bridge.tracker.wire import Answer, NameUnknown, NotSent, Wire
 
+_OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """One call, ready to be sent. ``repeatable``: sending it twice does no harm (every read, no write).
@@ -141,7 +143,8 @@ class Caller:
             case Answer(status=status) if status in request.kept:
                 return outcome
             case Answer(status=status) if (status >= 500 or status == 408) and request.repeatable:
-                raise Unreachable(f"{request.name} at {self._hosts.where} answered {status}", status)
+                said = f"{request.name} at {self._hosts.where} answered {status}"
+                raise Unreachable(f"{said}: trouble of TrackerRMS's own, which passes", status)
             case Answer():
                 return outcome
             case NameUnknown():
@@ -159,3 +162,12 @@ class Caller:
 def _not_carried_out(answer: Answer, request: Request) -> bool:
     """Whether a throttled call may be sent again: a write's 5xx may come from behind its effect."""
     return request.repeatable or answer.status < 500
+
+
+def request_headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
+    """Return the headers of a call: those ``given``, but for what authorises or frames it."""
+    theirs = {name: value for name, value in (given or {}).items() if name.lower() not in _OURS}
+    found = {"Accept": "application/json", **theirs}
+    if body is not None and not any(name.lower() == "content-type" for name in found):
+        found["Content-Type"] = "application/json"
+    return found

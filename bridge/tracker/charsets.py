@@ -8,7 +8,7 @@ import codecs
 import re
 from email.message import Message
 
-from bridge.tracker.problems import BadJson
+from bridge.tracker.problems import BadCharset
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,7 +38,7 @@ def as_utf8(body: bytes, content_type: str, configured: str | None) -> bytes:
     """Return a body as UTF-8, without a byte order mark.
 
     A mark counts before what is configured, that before what is declared; with none of them it is UTF-8, and
-    comes back as it is, valid or not: ``pages`` tells what can't be read. Raises ``BadJson``.
+    comes back as it is, valid or not: ``pages`` tells what can't be read. Raises ``BadCharset``.
     """
     for mark, codec in _BOMS:
         if body.startswith(mark):
@@ -51,12 +51,14 @@ def as_utf8(body: bytes, content_type: str, configured: str | None) -> bytes:
         return _decoded(body, "utf-16-le" if wide["le"] else "utf-16-be", "its first bytes")
     codec = _codec(name) or ""
     if not codec:
-        raise BadJson(f"the answer declares the charset {name[:40]!r}, which is unknown: set charset")
+        raise BadCharset(f"the answer declares the charset {name[:40]!r}, which is unknown: set charset")
     if codec == "utf-8":
         return body
     if configured is None and codec in _ONE_BYTE and not body.isascii() and is_utf8(body):
         # Such bytes have a letter for everything; a text in one of them is hardly ever valid UTF-8 by chance.
-        raise BadJson(f"the answer declares {codec} and is valid UTF-8: set charset to which of them it is")
+        raise BadCharset(
+            f"the answer declares {codec} and is valid UTF-8: set charset to which of them it is"
+        )
     wide = _WIDE.match(body)
     if codec == "utf-16" and wide is not None:
         codec = "utf-16-le" if wide["le"] else "utf-16-be"
@@ -80,7 +82,7 @@ def _decoded(body: bytes, codec: str, whose: str) -> bytes:
     try:
         return body.decode(codec).encode()
     except (UnicodeDecodeError, UnicodeEncodeError):
-        raise BadJson(f"the answer is no {codec}, as {whose} says: set charset") from None
+        raise BadCharset(f"the answer is no {codec}, as {whose} says: set charset") from None
 
 
 def _codec(name: str) -> str | None:

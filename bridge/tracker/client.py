@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,30 +17,39 @@ from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Budget, KnownAccount, Lane, TokenVault
-from bridge.tracker import account_guard, answers, hosts, local_time, pages, resources, status_shapes, widget
+from bridge.tracker import (
+    account_guard,
+    answers,
+    hosts,
+    local_time,
+    pages,
+    refusals,
+    resources,
+    status_shapes,
+    widget,
+)
 from bridge.tracker.answers import Seen
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
-from bridge.tracker.calling import Caller, Request
+from bridge.tracker.calling import Caller, Request, request_headers
 from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
-    BadJson,
     EmptyBody,
-    NoContent,
     NoCredentials,
     NoRows,
-    NotTheRecord,
-    OtherRecord,
     Refused,
     Unreadable,
 )
 from bridge.tracker.renewing import Authorised
-from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, Call, Resource, ResourceName, Resources
+from bridge.tracker.shapes import PLAIN_ABSENCE, Call, Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
 _FAILURES = frozenset(range(500, 600))
-_OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
+_MADE_UP = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJicmlkZ2UtY2hlY2sifQ.bWFkZS11cC1ieS1icmlkZ2UtY2hlY2s"
+)
+"""The form of a JWT, signed by nobody."""
 
 
 class Gone(Struct, frozen=True, kw_only=True):
@@ -174,12 +183,12 @@ class Client:
         Raises ``Unreadable``.
         """
         by_widget, table = self._by_widget(resource), self.settings[resource]
-        cure = _list_cure(resource, "widget" if by_widget else "rest")
+        cure = self.list_cure(resource)
         try:
             page = self._decode(resource, answer.utf8, number)
         except NoRows as error:
             if by_widget:
-                self._widget_reply(name, answer)
+                self._widget_reply(name, answer, cure)
             raise NoRows(
                 f"{name}: {error}; set rows.{resource} in [integrations.tracker] to the key that holds the "
                 f"rows, or {cure}"
@@ -203,14 +212,11 @@ class Client:
 
         Raises what ``pages`` raises, but ``BadJson`` and ``NoRows``.
         """
-        table = self.settings[resource]
-        call = self.settings.users_widget if self._by_widget(resource) else table.list
+        call = self.settings.users_widget if self._by_widget(resource) else self.settings[resource].list
         generation: Generation = "widget" if self._by_widget(resource) else "rest"
         body = call.body
-        if generation == "rest" and (table.paged or table.updated_after or asked is not None):
-            sent = number - 1 + self.settings.first_page if asked is None else asked
-            page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
-            body = {**(call.body or {}), **self._search(table, state, updated_after), **page_of}
+        if generation == "rest":
+            body = self._list_body(resource, state, updated_after, number, asked)
         get = call.method == "GET"
         answer = await self.request(
             call.method,
@@ -222,8 +228,46 @@ class Client:
             generation=generation,
         )
         name = f"{call.method} {call.path}"
-        _check(name, answer, _list_cure(resource, generation))
+        refusals.check(name, answer, refusals.list_cure(resource, generation))
         return name, answer
+
+    def _list_body(
+        self,
+        resource: ResourceName,
+        state: str | None,
+        updated_after: datetime | None,
+        number: int,
+        asked: int | None,
+    ) -> Any:
+        table = self.settings[resource]
+        if not (table.paged or table.updated_after or asked is not None):
+            return table.list.body
+        sent = number - 1 + self.settings.first_page if asked is None else asked
+        page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
+        return {**(table.list.body or {}), **self._search(table, state, updated_after), **page_of}
+
+    async def answer_to_bad_token(self, resource: ResourceName) -> tuple[Answer, bool]:
+        """The answer to a list's first page for a JWT that nobody was given, and whether it counts as a
+        refusal. The token in use is not touched. Raises ``Unreachable`` or ``Throttled``."""
+        call = self.settings[resource].list
+        body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
+        data = None if call.method == "GET" or body is None else msgspec.json.encode(body)
+        request = Request(
+            method=call.method,
+            path=call.path,
+            headers=request_headers(None, data),
+            body=data,
+            lane=self._lane,
+            kept=_FAILURES,
+        )
+        self.requests += 1
+        answer = await self._attempt(request, Secret(_MADE_UP))
+        return answer, self._authorised.is_refusal(request, answer)
+
+    @property
+    def token_ends_at(self) -> datetime | None:
+        """When the JWT in use ends, aware UTC; ``None`` where nothing tells."""
+        return self._auth.ends_at
 
     def _decode(self, resource: ResourceName, body: bytes, number: int) -> Page:
         decoder = self._decoders[resource]
@@ -258,16 +302,18 @@ class Client:
         if answer.status not in answers.SUCCESS:
             cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
         if answer.status not in answers.SUCCESS:
-            _check(name, answer, cure)
+            refusals.check(name, answer, cure)
         try:
             seen = answers.look(answer, table, remote_id)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}; {cure}") from None
+        if seen.record is not None and seen.kind == "record":
+            return Detail(record=seen.record)
         if seen.record is not None:
-            return Detail(record=seen.record) if seen.kind == "record" else _gone(seen, sure=True)
+            return Gone(status=seen.status, kind=seen.kind)
         if seen.kind in absence.bodies:
-            return _gone(seen, sure=False)
-        raise _refusal(name, seen, cure)
+            return Gone(status=seen.status, kind=seen.kind, sure=False)
+        raise refusals.of_record(name, seen, cure)
 
     async def look_by_id(self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None) -> Seen:
         """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
@@ -301,23 +347,31 @@ class Client:
         ``cure`` is what to set where that path is wrong, for messages.
         """
         answer = await self.request(method, path, lane=lane, repeatable=True)
-        if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE:
+        # A web page is how a path is answered that is not there at all.
+        if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE and not answers.is_page(answer):
             return Gone(status=answer.status)
         name = f"{method} {path}"
-        _check(name, answer, cure)
+        refusals.check(name, answer, cure)
         if not answer.body.strip():
-            raise EmptyBody(f"{name}: the answer's body is empty")
+            raise EmptyBody(f"{name}: the answer's body is empty; {cure}")
         try:
             return pages.decode(answer.utf8)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}; {cure}") from None
 
     async def call_widget(
-        self, call: Call, inner: Mapping[str, Any], *, action: str | None = None, repeatable: bool = False
+        self,
+        call: Call,
+        inner: Mapping[str, Any],
+        cure: str,
+        *,
+        action: str | None = None,
+        repeatable: bool = False,
     ) -> widget.Reply:
         """One call of the widget API by document: envelope and credentials around ``inner``.
 
-        ``action`` is the one that REST could carry out instead, for the message. Raises what ``request``
+        ``cure`` is what to set where the call is not there, and ``action`` the one that REST could carry out
+        instead, for messages. Raises what ``request``
         and ``widget.reply`` raise.
         """
         answer = await self.request(
@@ -327,7 +381,7 @@ class Client:
             repeatable=repeatable,
             generation="widget",
         )
-        return self._widget_reply(f"{call.method} {call.path}", answer, action, inner)
+        return self._widget_reply(f"{call.method} {call.path}", answer, cure, action, inner)
 
     async def request(
         self,
@@ -363,7 +417,7 @@ class Client:
         request = Request(
             method=method,
             path=path,
-            headers=_headers(headers, body),
+            headers=request_headers(headers, body),
             body=body,
             params=params,
             lane=lane or self._lane,
@@ -408,14 +462,18 @@ class Client:
         return await self._caller.send(msgspec.structs.replace(request, headers=headers))
 
     def _widget_reply(
-        self, name: str, answer: Answer, action: str | None = None, sent: Any = None
+        self, name: str, answer: Answer, cure: str, action: str | None = None, sent: Any = None
     ) -> widget.Reply:
         try:
-            return widget.reply(name, answer, self.hosts.where, action, sent)
+            return widget.reply(name, answer, self.hosts.where, cure, action, sent)
         except NoCredentials:
             # Should it have been a token that ended early: the next call asks for another.
             self._auth.forget_access()
             raise
+
+    def list_cure(self, resource: ResourceName) -> str:
+        """What to set where a list is not there, or answers as no list does."""
+        return refusals.list_cure(resource, "widget" if self._by_widget(resource) else "rest")
 
     def _by_widget(self, resource: ResourceName) -> bool:
         return resource == "users" and self.settings.users_from == "widget"
@@ -436,48 +494,5 @@ class Client:
 
 
 def _decoders(settings: Resources) -> dict[ResourceName, PageDecoder]:
-    return {
-        name: PageDecoder(table.rows, table.id_keys, f"{table.entity} id")
-        for name, table in settings.resources.items()
-    }
-
-
-def _headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
-    theirs = {name: value for name, value in (given or {}).items() if name.lower() not in _OURS}
-    found = {"Accept": "application/json", **theirs}
-    if body is not None and not any(name.lower() == "content-type" for name in found):
-        found["Content-Type"] = "application/json"
-    return found
-
-
-def _check(name: str, answer: Answer, cure: str) -> None:
-    """Raise unless the answer is a success that is no web page; ``cure`` is what to set."""
-    if answer.status == 204:
-        raise NoContent(f"{name} answered 204, without a body; {cure}")
-    if answer.status not in answers.SUCCESS:
-        raise Refused(f"{name} {answers.described(answer)}: {cure}", answer.status)
-    if answers.is_page(answer):
-        raise BadJson(f"{name} {answers.described(answer)}: {cure}")
-
-
-def _list_cure(resource: ResourceName, generation: Generation) -> str:
-    if generation == "widget":
-        return 'set paths.users_widget in [integrations.tracker], or users_from = "rest"'
-    other = ', or users_from = "widget"' if resource == "users" else ""
-    return f"set paths.{resource} in [integrations.tracker] if the list is elsewhere{other}"
-
-
-def _gone(seen: Seen, *, sure: bool) -> Gone:
-    return Gone(status=seen.status, kind=seen.kind, sure=sure)
-
-
-def _refusal(name: str, seen: Seen, cure: str) -> Unreadable:
-    """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
-    if seen.kind == "other":
-        return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")
-    said = f"{name}: not the record asked for: {seen.reason}"
-    if seen.kind in get_args(BodyKind):
-        said += f'; if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
-    if seen.kind == "empty":
-        return EmptyBody(said)
-    return NotTheRecord(f"{said}; {cure}" if seen.kind == "html" else said)
+    tables = settings.resources.items()
+    return {name: PageDecoder(one.rows, one.id_keys, f"{one.entity} id") for name, one in tables}

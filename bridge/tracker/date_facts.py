@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from msgspec import Struct
 
-from bridge.tracker import date_formats, zone_facts
+from bridge.tracker import date_formats, presence, zone_facts
 from bridge.tracker.client import Client
 from bridge.tracker.date_formats import DateFormat, Written
 from bridge.tracker.findings import Findings
@@ -41,7 +41,7 @@ def values_of(reads: Iterable[Read], rows: Sequence[Record], details: Sequence[R
     found: list[Any] = []
     for read in reads:
         records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
-        found += [value for record in records if (value := _at(record, read.path)) is not None]
+        found += [value for record in records if (value := presence.value_at(record, read.path)) is not None]
     return found
 
 
@@ -176,10 +176,3 @@ def _precision(current: str, findings: Findings, found: Mapping[str, str | None]
 
 def _offset(one: Written) -> timedelta | None:
     return None if one.zone is None else one.digits.replace(tzinfo=one.zone).utcoffset()
-
-
-def _at(record: Record, path: Sequence[str]) -> Any:
-    value: Any = record
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

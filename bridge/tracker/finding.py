@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.errors import Permanent
-from bridge.tracker import countries, normalise_jobs, placing, statuses, values
+from bridge.tracker import answers, countries, normalise_jobs, placing, statuses, values
 from bridge.tracker.client import Client, Gone
 from bridge.tracker.pages import Row
 from bridge.tracker.problems import NoRows, Refused, Unreachable, Unreadable
@@ -28,6 +28,8 @@ _READ_AS = {"phone": "mobile_phone", "additional_phone": "telephone"}
 _LINKED = re.compile(r"(?<![a-z])resource(?:id)?\W+(\d{1,18})(?!\d)", re.IGNORECASE | re.ASCII)
 _NUMBERS = re.compile(r"\d+", re.ASCII)
 _CONTROLS = 3
+_DOCUMENTS_CURE = "set paths.documents in [integrations.tracker] if it is elsewhere"
+_DOCUMENT_CURE = "set paths.document in [integrations.tracker] if it is elsewhere"
 _CLOSED = ("CLOSED", "ARCHIVED")
 
 
@@ -101,7 +103,7 @@ async def person_by_email(client: Client, email: str) -> Person | None:
     action = client.settings.actions["find_person"]
     if action.call is None:
         raise Refused("find_person is off", 405)
-    reply = await client.call_widget(action.call, {"details": {"email": email}}, repeatable=True)
+    reply = await client.call_widget(action.call, {"details": {"email": email}}, action.cure, repeatable=True)
     return person(reply.fields)
 
 
@@ -162,7 +164,7 @@ async def documents(client: Client, candidate: str) -> list[Document]:
     """A candidate's files, live; none for a candidate who is gone."""
     call = client.settings.calls["documents"]
     path = call.filled(candidate=str(placing.record_id("candidate", candidate)))
-    found = await client.read(call.method, path, "set paths.documents in [integrations.tracker]")
+    found = await client.read(call.method, path, _DOCUMENTS_CURE)
     if isinstance(found, Gone):
         return []
     return documents_in(found, f"{call.method} {path}", client.settings.document)
@@ -172,7 +174,7 @@ def documents_in(answer: Any, name: str, fields: Fields) -> list[Document]:
     """The documents that an answer lists, as it is or in an envelope; ``NoRows`` names the call. Pure."""
     rows = _rows(answer)
     if rows is None:
-        raise NoRows(f"{name}: the answer holds no list of documents")
+        raise NoRows(f"{name}: {_said(answer)}, expected a list of documents; {_DOCUMENTS_CURE}")
     readers = [Reader("document", fields, row, None) for row in rows]
     return [
         Document(remote_id=one.id, filename=one.text("filename"), document_type=one.text("document_type"))
@@ -187,16 +189,18 @@ async def document_content(client: Client, candidate: str, document_id: str) -> 
         candidate=str(placing.record_id("candidate", candidate)),
         document=str(placing.record_id("document", document_id)),
     )
-    found = await client.read(call.method, path, "set paths.document in [integrations.tracker]")
+    found = await client.read(call.method, path, _DOCUMENT_CURE)
     if isinstance(found, Gone):
-        raise Refused(f"{call.method} {path} answered {found.status}: no such document", 404)
+        raise Refused(
+            f"{call.method} {path} answered {found.status}: no such document; {_DOCUMENT_CURE}", 404
+        )
     content = found.get("filecontent") if isinstance(found, dict) else None
     if not isinstance(content, str):
-        raise Unreadable(f"{call.method} {path}: the answer has no filecontent")
+        raise Unreadable(f"{call.method} {path}: {_said(found)}, without filecontent; {_DOCUMENT_CURE}")
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
-        raise Unreadable(f"{call.method} {path}: filecontent is no base64") from None
+        raise Unreadable(f"{call.method} {path}: filecontent is no base64; {_DOCUMENT_CURE}") from None
 
 
 async def application(client: Client, remote_id: str) -> ApplicationFound | None:
@@ -295,6 +299,13 @@ def _field(reader: Reader, name: str) -> str | float | None:
     if name == "country" and text is not None:
         return countries.alpha_2(text) or text
     return text
+
+
+def _said(answer: Any) -> str:
+    """What an answer is, in words; of an object, its keys."""
+    if isinstance(answer, dict):
+        return f"the answer is an object with the keys {answers.keys_of(answer)}"
+    return f"the answer is {values.kind(answer)}"
 
 
 def _rows(found: Any) -> list[Record] | None:

@@ -5,15 +5,18 @@ from typing import Any
 
 import msgspec
 
-from bridge.tracker import profile, resources
+from bridge.tracker import assumptions, profile, resources
 from bridge.tracker.client import Client
 from bridge.tracker.shapes import Resources
 from contracts.profiles import Finding, Verdict
 
 
 class Findings:
-    """The findings so far. ``configured`` is the operator's table, which wins over what is learned;
-    ``earlier``: what was found before with the same configuration."""
+    """The findings so far, about listed assumptions only (``bridge.tracker.assumptions``).
+
+    ``configured`` is the operator's table, which wins over what is learned; ``earlier``: what was found
+    before with the same configuration.
+    """
 
     def __init__(
         self,
@@ -78,7 +81,7 @@ class Findings:
         finding = Finding(
             assumption=assumption, verdict="refuted", evidence=evidence, key=key, value=value, adopted=True
         )
-        self._found[assumption] = finding
+        self._keep(finding)
         self._client.adopt(self._settings())
 
     def with_setting(self, key: str, value: Any) -> Resources:
@@ -86,9 +89,12 @@ class Findings:
         return self._settings((key, value))
 
     def _note(self, assumption: str, verdict: Verdict, evidence: str, key: str | None, value: Any) -> None:
-        self._found[assumption] = Finding(
-            assumption=assumption, verdict=verdict, evidence=evidence, key=key, value=value
-        )
+        self._keep(Finding(assumption=assumption, verdict=verdict, evidence=evidence, key=key, value=value))
+
+    def _keep(self, finding: Finding) -> None:
+        if finding.assumption not in assumptions.listed():
+            raise AssertionError(f"{finding.assumption} is not listed in bridge.tracker.assumptions")
+        self._found[finding.assumption] = finding
 
     def _settings(self, *more: tuple[str, Any]) -> Resources:
         learned = [(f.key, f.value) for f in self.all if f.adopted and f.key is not None]

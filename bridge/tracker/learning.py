@@ -15,24 +15,31 @@ from msgspec import Struct
 
 from bridge.errors import BridgeError, Permanent, Throttled
 from bridge.tracker import (
-    absence,
+    absence_facts,
+    amount_facts,
+    answer_facts,
+    answers,
     date_facts,
+    field_facts,
     html_texts,
+    job_facts,
     layouts,
     list_facts,
     pages,
     presence,
     resources,
+    status_facts,
     status_shapes,
-    statuses,
     text_facts,
+    token_facts,
 )
 from bridge.tracker.client import Client, Detail, Gone
 from bridge.tracker.findings import Findings
-from bridge.tracker.pages import Row
+from bridge.tracker.pages import Page, Row
 from bridge.tracker.problems import (
     AccountFault,
-    CredentialsRefused,
+    BadCharset,
+    EmptyBody,
     NoRows,
     Refused,
     Unreachable,
@@ -43,6 +50,7 @@ from bridge.tracker.reading import Reader, Record
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.state_facts import Rows, StateFacts
 from bridge.tracker.update_filter import UpdateFilter
+from bridge.tracker.values import kind
 from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
 
@@ -62,21 +70,6 @@ _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "jobs": (("paths.jobs", "POST /api/v1/Opportunity/Search"),),
     "candidates": (("paths.candidates", "POST /api/v1/Resource/Search"),),
     "applications": (("paths.applications", "POST /api/v1/OpportunityResource/Search"),),
-}
-
-# One API gives a user's name in two parts, the other as one: either will do.
-_STATUS_KEYS = {
-    "statuses_none": "rows.statuses",
-    "statuses_unreadable": "fields.status.id",
-    "statuses_without_group": "fields.status.group",
-    "statuses_without_rejected": "maps.status_group",
-    "statuses_of_unknown_group": "maps.status_group",
-}
-_NEEDED: Mapping[ResourceName, tuple[str, ...]] = {"candidates": ("email",)}
-_INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
-    "full_name": ("first_name", "last_name"),
-    "first_name": ("full_name",),
-    "last_name": ("full_name",),
 }
 
 
@@ -131,6 +124,7 @@ class Learner:
         )
         self._samples: dict[ResourceName, Sample] = {}
         self._times: dict[str, date_facts.Samples] = {}
+        self._amounts: list[Any] = []
         self._asked: dict[ResourceName, tuple[int, str, Answer]] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
@@ -146,11 +140,13 @@ class Learner:
                 await self._resource(name, now)
             except (Refused, Unreadable, AccountFault, Throttled, Unreachable) as error:
                 failures[name] = error
+                self._doubt(name, error)
                 if isinstance(error, Throttled | WrongHost):
                     raise
         account = [e for e in failures.values() if isinstance(e, AccountFault | Unreachable)]
         if account and len(account) == len(names):
             raise account[0]
+        await self._account(names, failures)
         profile = AccountProfile(
             learned_at=now,
             requests=self._client.requests - before,
@@ -159,26 +155,52 @@ class Learner:
         )
         return Learned(profile=profile, samples=self._samples, failures=failures)
 
+    def _doubt(self, name: ResourceName, error: BridgeError) -> None:
+        """Of a list that can't be read for what it is, the first assumption that is not judged is wrong."""
+        if isinstance(error, Unreadable) or (isinstance(error, Refused) and error.status not in (401, 403)):
+            keys = (f"paths.{name}", f"rows.{name}")
+            wrong = next((key for key in keys if not self._findings.has(key)), None)
+            if wrong is not None:
+                self._findings.ask(wrong, str(error), wrong)
+
+    async def _account(
+        self, names: Sequence[ResourceName], failures: Mapping[ResourceName, BridgeError]
+    ) -> None:
+        """What is assumed of the account as a whole, by what was read of its resources."""
+        asked = {name: answer for name, (_, _, answer) in self._asked.items()}
+        answer_facts.learn(self._client, self._findings, asked, failures.values())
+        amount_facts.learn(self._client, self._findings, self._amounts)
+        readable = next((name for name in names if name in self._samples and name != "users"), None)
+        if readable is not None:
+            await token_facts.learn(self._client, self._findings, readable)
+
     async def _resource(self, name: ResourceName, now: datetime) -> None:
         await self._list(name)
-        await list_facts.learn(self._client, self._findings, name, self._client.settings[name].states[0])
+        state = self._client.settings[name].states[0]
+        await list_facts.learn(self._client, self._findings, name, state, self._known_page(name))
         states = self._client.settings[name].states
         rows: Rows = {state: await self._first_page(name, state) for state in states}
         if name == "jobs":
             rows = await StateFacts(self._client, self._findings).learn(rows)
         listed = [row for found in rows.values() for row in found]
         details = await self._by_id(name, listed)
-        await self._absence(name, listed, details)
+        if name == "jobs":
+            job_facts.learn(self._client, self._findings, rows, details)
+        await absence_facts.learn(self._client, self._findings, name, listed, readable=bool(details))
         self._samples[name] = Sample(rows=rows, details=details)
         self._texts(name)
         sample = self._samples[name]
-        self._presence(name)
+        details = dict(sample.details)
         found = [row.decode() for row in sample.all_rows]
+        field_facts.learn(self._client, self._findings, name, found, list(details.values()))
         fields = self._client.settings[name].fields
         self._times[name] = date_facts.samples_of(fields, found, list(details.values()))
         if name == "statuses":
-            await self._statuses(found)
+            status_facts.learn(self._client, self._findings, found)
+            if not self._findings.is_configured("status_order"):
+                await self._order([row.remote_id for row in sample.all_rows])
         date_facts.learn(self._client, self._findings, self._times, now)
+        self._amounts += amount_facts.samples_of(fields, found, list(details.values()))
         state = next((state for state, found in rows.items() if found), None)
         if self._client.settings[name].updated_after and state in rows:
             await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)
@@ -224,7 +246,7 @@ class Learner:
             return
         chosen = [one for one in at_home if one.rows] or with_rows
         if len(chosen) != 1:
-            raise NoRows(f"{_no_rows(table, answer, len(chosen))}; set tracker.rows.{name}")
+            raise NoRows(f"{self._asked[name][1]}: {_no_rows(table, answer, len(chosen))}")
         (rows,) = chosen
         self._spelling(name, rows.rows)
         if rows.path in ("", self._client.settings[name].rows):
@@ -249,12 +271,24 @@ class Learner:
         assumption = f"paths.{name}"
         try:
             call, answer = await self._client.list_answer(name, state=state)
-            decoded = pages.decode(answer.utf8)
+            decoded = self._decoded(name, call, answer)
         except (Refused, Unreadable) as error:
             return await self._elsewhere(name, state, error)
         self._findings.prove(assumption, f"{call} answers {answer.status}")
         self._asked[name] = (self._client.settings.first_page, call, answer)
         return decoded
+
+    def _decoded(self, name: ResourceName, call: str, answer: Answer) -> Any:
+        """What a list answered. Raises ``BadJson`` or ``EmptyBody``, which say what to set."""
+        cure = self._client.list_cure(name)
+        if not answer.body.strip():
+            raise EmptyBody(f"{call}: the answer's body is empty; {cure}")
+        try:
+            return pages.decode(answer.utf8)
+        except BadCharset as error:
+            raise BadCharset(f"{call}: {error}") from None
+        except Unreadable as error:
+            raise type(error)(f"{call}: {error}; {cure}") from None
 
     async def _elsewhere(self, name: ResourceName, state: str | None, error: Refused | Unreadable) -> Any:
         if isinstance(error, Refused) and error.status in (401, 403):
@@ -283,7 +317,12 @@ class Learner:
             return
         case = layouts.key_case(rows, layouts.row_keys(resources.DEFAULT[name].fields))
         if case is not None and case != self._client.settings.key_case:
-            self._findings.adopt("key_case", f"keys of {name} are spelled in {case} case", "key_case", case)
+            self._findings.adopt(f"key_case.{name}", f"keys are spelled in {case} case", "key_case", case)
+
+    def _known_page(self, name: ResourceName) -> dict[int, Page]:
+        """The page that was asked for to find the list, by its number."""
+        number, call, answer = self._asked[name]
+        return {number: self._client.page_of(name, call, answer, 1, one_page=False)}
 
     async def _first_page(
         self, name: ResourceName, state: str | None, *, anew: bool = False
@@ -296,21 +335,12 @@ class Learner:
         page = await self._client.pages(name, state=state)
         return page.rows
 
-    async def _statuses(self, rows: Sequence[Record]) -> None:
-        """Whether the list of placement statuses says what outcome each means."""
-        problems = statuses.status_problems(rows, self._client.settings)
-        for problem in problems:
-            self._findings.ask(f"statuses.{problem.code}", problem.text, _STATUS_KEYS.get(problem.code))
-        if not problems:
-            self._findings.prove("statuses", f"{len(rows)} statuses, each of a group that is known")
-        if not self._findings.is_configured("status_order"):
-            await self._order([row.remote_id for row in self._samples["statuses"].all_rows])
-
     async def _order(self, before: Sequence[str]) -> None:
         """Whether the list of statuses comes in the same order again."""
         now = [row.remote_id for row in await self._first_page("statuses", None, anew=True)]
         if now == list(before):
-            self._findings.prove("status_order", "two reads give the statuses in one order")
+            for assumption in ("status_order", "statuses.order"):
+                self._findings.prove(assumption, "two reads give the statuses in one order")
             return
         said = "two reads give the statuses in two orders: their places tell nothing and are left out"
         self._findings.adopt("status_order", said, "status_order", "none")
@@ -335,7 +365,11 @@ class Learner:
             details[row.remote_id] = answer.record
         if details:
             self._findings.prove(f"by_id.{name}", f"{len(details)} listed records were read by id")
-            if name != "jobs":  # by id they do not say when they were updated
+            if not self._findings.has(f"unwrap.{name}"):
+                at = ".".join(table.unwrap)
+                said = f"the record lies under {at}, as configured" if at else "the answer is the record"
+                self._findings.prove(f"unwrap.{name}", said)
+            if name != "jobs" and table.details != "never":  # jobs do not say by id when they were updated
                 await self._reading_moves(name, spread(rows, _BY_ID_SAMPLES))
         else:
             self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
@@ -352,7 +386,10 @@ class Learner:
             if isinstance(found, Gone):
                 return
             before, after = self._updated(table, row.decode()), self._updated(table, None, found.record)
-            if before is None or after is None or after <= before:
+            if before is None or after is None:
+                return
+            if after <= before:
+                self._findings.prove(f"reading.{name}", "it does, by a record that was read twice")
                 return
             moved.append(row.remote_id)
         if len(moved) == _READ_AGAIN:
@@ -394,71 +431,6 @@ class Learner:
             decoded, lambda record: any(str(record.get(key)) == remote_id for key in keys)
         )
 
-    async def _absence(self, name: ResourceName, rows: Sequence[Row], details: Mapping[str, Record]) -> None:
-        """How an id that does not exist is answered."""
-        if self._client.settings[name].by_id is None:
-            return
-        key = f"absence.{name}"
-        try:
-            facts = await absence.absence_of(self._client, name, existing=rows[0].remote_id if rows else None)
-        except CredentialsRefused as error:
-            if not details:
-                raise
-            # Records are read by id, so it is the ids that are refused, and not the token.
-            self._findings.ask(key, f"{error}: deletions can't be proved", "absence.statuses")
-            return
-        if facts.recognised:
-            self._findings.prove(key, facts.evidence)
-        elif facts.settings:
-            for setting, value in facts.settings["absence"].items():
-                # One way of absence for all lists: what the next one adds goes on top.
-                self._findings.adopt(f"absence.{setting}", facts.evidence, f"absence.{setting}", value)
-            self._findings.prove(key, facts.evidence)
-        elif facts.finding == "unknown" and not rows:
-            self._findings.leave_open(key, facts.evidence, "absence.statuses")
-        else:
-            self._findings.ask(key, facts.evidence, "absence.statuses")
-
-    def _is_always_null(self, name: ResourceName, field: str) -> bool:
-        """Whether the object that holds a field that hardly any account can do without is always null."""
-        reads = self._client.settings[name].fields[field]
-        details = list(self._samples[name].details.values())
-        if field not in _NEEDED.get(name, ()) or len(details) < _BY_ID_SAMPLES:
-            return False
-        return all(
-            len(read.path) > 1 and all(read.path[0] in one and one[read.path[0]] is None for one in details)
-            for read in reads
-        )
-
-    def _presence(self, name: ResourceName) -> None:
-        """Which of the mapped keys the records have."""
-        table, sample = self._client.settings[name], self._samples[name]
-        rows: list[Record] = [row.decode() for row in sample.all_rows]
-        for field, places in table.fields.items():
-            key = f"fields.{table.entity}.{field}"
-            count, total = presence.of(places, rows, list(sample.details.values()))
-            others = [other for other in _INSTEAD_OF.get(field, ()) if other in table.fields]
-            if not places:
-                self._findings.prove(key, "configured not to be there")
-            elif not total:
-                self._findings.leave_open(key, "there is no record to look at", key)
-            elif count and self._is_always_null(name, field):
-                said = f"{places[0].path[0]} is null in each of {total} records: they may have it elsewhere"
-                self._findings.ask(key, f"{said}; set {key} to its place, or to [] if there is none", key)
-            elif count:
-                self._findings.prove(key, f"in {count} of {total} records")
-            elif others and all(
-                presence.of(table.fields[other], rows, list(sample.details.values()))[0] for other in others
-            ):
-                self._findings.prove(key, f"{' and '.join(others)} tell it")
-            else:
-                names = presence.keys_of(rows if places[0].source == "row" else list(sample.details.values()))
-                said = (
-                    f"{places[0]} is in none of {total} records; set {key} to its place, or to [] where the "
-                )
-                said += f"account has none; their keys: {names}"
-                self._findings.ask(key, said, key)
-
 
 def spread(rows: Sequence[Row], count: int) -> list[Row]:
     """Return up to ``count`` rows, from the whole length of the list."""
@@ -489,5 +461,8 @@ def _no_rows(table: Resource, answer: Any, candidates: int) -> str:
         return (
             f"{candidates} lists in the answer have rows with an id; set rows.{table.name} to the right one"
         )
-    keys = ", ".join(sorted(answer)[:20]) if isinstance(answer, dict) else "it is a list"
-    return f"no list in the answer has rows with the key {' or '.join(table.id_keys)}; its keys: {keys}"
+    said = f"its keys: {answers.keys_of(answer)}" if isinstance(answer, dict) else f"it is {kind(answer)}"
+    return (
+        f"no list in the answer has rows with the key {' or '.join(table.id_keys)}; {said}; set "
+        f"rows.{table.name} to the list, or fields.{table.entity}.id to the key"
+    )

@@ -1,26 +1,34 @@
 """Learns how the lists of an account page, list by list."""
 
+from collections.abc import Mapping
+
 from bridge.tracker import paging_facts
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
+from bridge.tracker.pages import Page
 from bridge.tracker.paging_facts import PagingFacts
 from bridge.tracker.shapes import ResourceName
 
 
-async def learn(client: Client, findings: Findings, name: ResourceName, state: str | None) -> None:
-    """Settle how one list pages. Raises what the client raises."""
+async def learn(
+    client: Client, findings: Findings, name: ResourceName, state: str | None, known: Mapping[int, Page]
+) -> None:
+    """Settle how one list pages. ``known`` are pages of it by their number. Raises what the client raises."""
     if not client.settings[name].paged:
         findings.prove(f"paged.{name}", "read as one page")
+        _one_page(findings, name)
         return
-    facts = await paging_facts.find_out(client, name, state)
+    facts = await paging_facts.find_out(client, name, state, known)
     _first_page(client, findings, name, facts)
     key = f"paged.{name}"
     if facts.paged is False:
         findings.adopt(key, facts.evidence, key, False)
+        _one_page(findings, name)
     elif facts.paged:
         findings.prove(key, facts.evidence)
     else:
         findings.leave_open(key, facts.evidence, key)
+    _page_number(findings, name, facts)
     if facts.end != "unknown" and facts.end != client.settings[name].list_end:
         findings.adopt(f"list_end.{name}", facts.evidence, f"list_end.{name}", facts.end)
     elif facts.end != "unknown":
@@ -39,3 +47,14 @@ def _first_page(client: Client, findings: Findings, name: ResourceName, facts: P
         findings.adopt("first_page", evidence, "first_page", facts.first_page)
     elif not findings.has("first_page"):
         findings.prove("first_page", f"{name}: {facts.evidence}")
+
+
+def _page_number(findings: Findings, name: ResourceName, facts: PagingFacts) -> None:
+    if facts.ignores_number:
+        findings.ask("page_number", f"{name}: {facts.evidence}", "page_number")
+    elif facts.paged and not findings.has("page_number"):
+        findings.prove("page_number", f"{name}: {facts.evidence}")
+
+
+def _one_page(findings: Findings, name: ResourceName) -> None:
+    findings.prove(f"list_end.{name}", "there is one page, and nothing is asked for beyond it")

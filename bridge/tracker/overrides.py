@@ -42,7 +42,8 @@ jobs = "data"
 users = "GET /api/v1/User/List"
 [integrations.tracker.rows]         # the envelope's key that holds the rows
 candidates = "resources"
-[integrations.tracker.fields.job]   # a path, or several, the first that is not blank counts; [] = none
+[integrations.tracker.fields.job]   # a path, or several, the first that is not blank counts; [] = none;
+                                    # "owner" is one of a job's owners, "document" one of a candidate's
 description = ["row:opportunityDescription", "detail:advertDetails.description"]
 [integrations.tracker.details]      # jobs, candidates, applications = "moved" | "never" | "always"
 [integrations.tracker.volatile]     # row keys that move by themselves
@@ -324,8 +325,10 @@ def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         key = f"{where}.{entity}"
         if entity == "document":
             settings = structs.replace(settings, document=_corrected(settings.document, value, key))
+        elif entity == "owner":
+            settings = structs.replace(settings, owner=_corrected(settings.owner, value, key))
         elif entity not in by_entity:
-            raise given.unknown(key, "entity", [*by_entity, "document"])
+            raise given.unknown(key, "entity", [*by_entity, "document", "owner"])
         else:
             resource = by_entity[entity]
             fields = _corrected(resource.fields, value, key)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bridge.tracker import charsets, html_texts, layouts, values
-from bridge.tracker.problems import BadJson, EmptyBody, NoRows
+from bridge.tracker.problems import BadCharset, BadJson, EmptyBody, NoRows
 
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
 _ROWS_FIELD, _OTHER_FIELD = "rows_", "other_"
@@ -199,7 +199,7 @@ def decode(body: bytes | Raw) -> Any:
 
 def _decode_leniently(body: bytes) -> Any:
     if not charsets.is_utf8(body):
-        raise BadJson(f"the answer {_NOT_UTF8}")
+        raise BadCharset(f"the answer {_NOT_UTF8}")
     try:
         found = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None, parse_int=_whole_number)
         return values.scrub_tree(found)

@@ -4,6 +4,7 @@ At most five requests of one list, none of which writes. What the answers leave 
 ``unknown``: the caller asks a person, or another list.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -23,7 +24,8 @@ class PagingFacts(Struct, frozen=True, kw_only=True):
     """How one list pages, by its own answers.
 
     ``first_page`` is 0 or 1; ``page_size`` the rows of a full page. ``None``: the answers leave it open, as
-    those of a list of a few rows do. ``evidence`` says what was seen, without any value of a record.
+    those of a list of a few rows do. ``ignores_number``: pages are alike, and the list counts more rows than
+    one of them has. ``evidence`` says what was seen, without any value of a record.
     """
 
     first_page: int | None
@@ -31,14 +33,19 @@ class PagingFacts(Struct, frozen=True, kw_only=True):
     page_size: int | None
     end: ListEnd | Literal["unknown"]
     evidence: str
+    ignores_number: bool = False
 
 
-async def find_out(client: Client, name: ResourceName, state: str | None = None) -> PagingFacts:
+async def find_out(
+    client: Client, name: ResourceName, state: str | None = None, known: Mapping[int, Page] | None = None
+) -> PagingFacts:
     """Ask for the pages 0, 1, 2 and one far beyond the end, and return what they show.
+
+    ``known`` are pages that need not be asked for, by the number that was sent.
 
     Raises the client's errors, but for a page that is refused (``BEYOND``).
     """
-    ask = _Asking(client, name, state)
+    ask = _Asking(client, name, state, known or {})
     if client.settings.users_from == "widget" and name == "users":
         return PagingFacts(
             first_page=None, paged=False, page_size=None, end="unknown", evidence="read by the widget API"
@@ -58,23 +65,29 @@ async def find_out(client: Client, name: ResourceName, state: str | None = None)
         page_size=_page_size(head, after),
         end=end,
         evidence="; ".join(ask.seen) + doubt,
+        ignores_number=bool(doubt),
     )
 
 
 class _Asking:
     """Pages of one list by the number that is sent; ``seen`` says in words what each came to."""
 
-    def __init__(self, client: Client, name: ResourceName, state: str | None) -> None:
+    def __init__(
+        self, client: Client, name: ResourceName, state: str | None, known: Mapping[int, Page]
+    ) -> None:
         self.seen: list[str] = []
         self._client = client
         self._name = name
         self._state = state
+        self._known = known
         self._pages: dict[int, Page] = {}
 
     async def page(self, number: int) -> Page | None:
         """Return the page with that number; ``None`` where it is refused."""
         try:
-            page = await self._client.pages(self._name, state=self._state, asked=number)
+            page = self._known.get(number) or await self._client.pages(
+                self._name, state=self._state, asked=number
+            )
         except (Refused, NoContent) as error:
             status = error.status if isinstance(error, Refused) else 204
             if status not in BEYOND:

@@ -3,34 +3,74 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec import Struct
+
+from bridge.tracker import values
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Read
 
 _MOST_KEYS = 40
 
 
-def of(places: Iterable[Read], rows: Sequence[Record], details: Sequence[Record]) -> tuple[int, int]:
-    """Return how many records have a key for one of the places, and how many could have.
+class Seen(Struct, frozen=True, kw_only=True):
+    """How many records could have a key for one of the places, and how many have it.
 
-    An object that is ``null`` in a record tells nothing of the keys inside: the record counts as having them.
+    ``hidden``: the object around it is ``null``, which tells nothing of the keys inside. ``filled``: there is
+    a value under it.
     """
-    found, total = 0, 0
-    for read in places:
-        records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
-        total = max(total, len(records))
-        found = max(found, sum(has(record, read.path) for record in records))
-    return found, total
+
+    total: int = 0
+    there: int = 0
+    hidden: int = 0
+    filled: int = 0
+
+    def __str__(self) -> str:
+        looked_at = self.total - self.hidden
+        said = f"in {self.there} of {looked_at} records"
+        if self.hidden:
+            said += f", {self.hidden} more have null around it"
+        return said if self.filled == self.there else f"{said}, with a value in {self.filled}"
 
 
-def has(record: Any, path: Sequence[str]) -> bool:
-    """Return whether a record has the key at the end of the path, whatever its value."""
+def of(places: Iterable[Read], rows: Sequence[Record], details: Sequence[Record]) -> Seen:
+    """Return how often the place that most records have was seen."""
+    return max((_of(read, rows, details) for read in places), key=_telling, default=Seen())
+
+
+def _of(read: Read, rows: Sequence[Record], details: Sequence[Record]) -> Seen:
+    records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
+    found = [has(record, read.path) for record in records]
+    return Seen(
+        total=len(records),
+        there=found.count(True),
+        hidden=found.count(None),
+        filled=sum(not values.is_blank(value_at(record, read.path)) for record in records),
+    )
+
+
+def _telling(seen: Seen) -> tuple[int, int, int]:
+    return seen.there, seen.hidden, seen.total
+
+
+def has(record: Any, path: Sequence[str]) -> bool | None:
+    """Return whether a record has the key at the end of the path, whatever its value.
+
+    ``None`` where an object around it is ``null``.
+    """
     for key in path:
         if record is None:
-            return True
+            return None
         if not isinstance(record, dict) or key not in record:
             return False
         record = record[key]
     return True
+
+
+def value_at(record: Any, path: Sequence[str]) -> Any:
+    """Return the value at the end of the path; ``None`` where there is none."""
+    for key in path:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
 
 
 def keys_of(records: Iterable[Record]) -> str:

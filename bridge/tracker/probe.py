@@ -209,7 +209,9 @@ async def _logon(client: Client, wanted: Action) -> str:
     """Whether the widget API takes the credentials, in words. Raises ``NoCredentials`` where it does not."""
     logon = client.settings.calls["check_logon"]
     try:
-        await client.call_widget(logon, {}, action=wanted.name, repeatable=True)
+        await client.call_widget(
+            logon, {}, "set paths.check_logon in [integrations.tracker]", action=wanted.name, repeatable=True
+        )
     except Refused as error:
         return f"; whether it takes the credentials can't be told: {error}"
     return ", and the credentials are taken"

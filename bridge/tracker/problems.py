@@ -7,6 +7,7 @@
     │   ├── EmptyBody
     │   │   └── NoContent  204
     │   ├── BadJson
+    │   │   └── BadCharset     bytes that are no letters of the charset that counts
     │   ├── NoRows         JSON, without the rows where the table says they are
     │   └── NotTheRecord   JSON or a web page, where a record was asked for by its id
     │       └── OtherRecord   another one: the one asked for was merged into it, or answers are mixed up
@@ -54,6 +55,10 @@ class NoContent(EmptyBody):
 
 class BadJson(Unreadable):
     """200 with a body that is no JSON."""
+
+
+class BadCharset(BadJson):
+    """200 with bytes that the charset has no letters for, or that may be of two charsets."""
 
 
 class NoRows(Unreadable):

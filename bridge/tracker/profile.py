@@ -26,6 +26,24 @@ def merged(earlier: AccountProfile | None, later: AccountProfile) -> AccountProf
     )
 
 
+def judged(known: AccountProfile, findings: Iterable[Finding]) -> AccountProfile:
+    """Return the profile with these findings in place of its own.
+
+    One that is unknown replaces none that is not.
+    """
+    later = {finding.assumption: finding for finding in findings}
+    return msgspec.structs.replace(
+        known,
+        findings=tuple(_better(earlier, later.get(earlier.assumption)) for earlier in known.findings),
+    )
+
+
+def _better(earlier: Finding, later: Finding | None) -> Finding:
+    if later is None or (later.verdict == "unknown" and earlier.verdict != "unknown"):
+        return earlier
+    return later
+
+
 def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return tables for dotted keys: ``rows.jobs`` becomes ``{"rows": {"jobs": …}}``."""
     tables: dict[str, Any] = {}

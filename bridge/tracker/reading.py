@@ -164,7 +164,13 @@ class Reader:
             raise self._refused(read, error) from None
 
     def _refused(self, read: Read, error: values.WrongType) -> Permanent:
-        return Permanent(f"{self._name}: {read} {error}")
+        cure = "" if "set " in str(error) else f"; {self._correct(read)}"
+        return Permanent(f"{self._name}: {read} {error}{cure}")
+
+    def _correct(self, read: Read) -> str:
+        """What to set where that is the wrong place of a value."""
+        name = next((name for name, reads in self._fields.items() if read in reads), "id")
+        return f"correct fields.{self.entity.removeprefix('job ')}.{name} if that is not its place"
 
     def _check_same(self) -> None:
         # One record's row with another's by-id record would make a person out of two.
@@ -172,7 +178,7 @@ class Reader:
             for record in self._records[read.source]:
                 value = self._dig(record, read)
                 if not values.is_blank(value) and self._same(read, value) != self.id:
-                    raise Permanent(f"{self._name}: {read} is of another record")
+                    raise Permanent(f"{self._name}: {read} is of another record; {self._correct(read)}")
 
     def _same(self, read: Read, value: Any) -> str:
         try:
@@ -215,7 +221,8 @@ class Reader:
             return value
         if values.is_blank(value):
             return {}
-        raise Permanent(f"{self._name}: {read} is inside {values.kind(value)}, expected an object")
+        said = f"{self._name}: {read} is inside {values.kind(value)}, expected an object"
+        raise Permanent(f"{said}; {self._correct(read)}")
 
 
 def _holds(record: Any, read: Read) -> bool:

@@ -76,12 +76,16 @@ class Authorised:
             raise CredentialsRefused(
                 f"{request.name} at {self._hosts.where} answered 401 to {most + 1} JWTs in a row: either "
                 "this account may not make this call, or another program, or another integration of this "
-                "bridge, keeps exchanging the same credential"
+                "bridge, keeps exchanging the same credential: give the bridge one of its own (bearer_token)"
             )
         if not self._may_be_refused(request, answer):
             self._brakes.pop(place, None)
             return answer
         return await self._renewed_once(request, token, answer, place, free=free)
+
+    def is_refusal(self, request: Request, answer: Answer) -> bool:
+        """Whether an answer says that a JWT is good no longer, so that another is exchanged."""
+        return answer.status == 401 or self._may_be_refused(request, answer)
 
     async def _renewed_once(
         self, request: Request, token: Token, answer: Answer, place: str, *, free: bool

@@ -169,6 +169,13 @@ class Action(Struct, frozen=True, kw_only=True):
         """The call in use; ``None`` where the action is off."""
         return {"rest": self.rest, "widget": self.widget, "off": None}[self.via]
 
+    @property
+    def cure(self) -> str:
+        """What to set where the call in use is not there, or answers as no such call does."""
+        path = f"paths.{self.name}_widget" if self.via == "widget" else f"paths.{self.name}"
+        others = "".join(f', or actions.{self.name} = "{one}"' for one in self.choices if one != self.via)
+        return f"set {path} in [integrations.tracker] if it is elsewhere{others}"
+
 
 class Maps(Struct, frozen=True, kw_only=True):
     """A tenant's words -> the unified enums. Keys are casefolded and trimmed; other words pass through."""

@@ -62,6 +62,11 @@ class StateFacts:
             self._findings.ask("states", said, f"states.{empty[0]}")
             return
         counts = ", ".join(f"{words.get(str(state), state)}: {len(found)}" for state, found in rows.items())
+        for state, found in rows.items():
+            if state is not None and found:
+                self._findings.prove(f"states.{state}", f"it finds {len(found)} jobs on its first page")
+            elif state is not None:
+                self._findings.leave_open(f"states.{state}", "it finds no job", f"states.{state}")
         if empty:
             said = f"nothing is listed as {', '.join(empty)}; the words may be others (first pages: {counts})"
             self._findings.leave_open("states", said, f"states.{empty[0]}")

@@ -7,19 +7,22 @@ vendor's for the widget API; those of REST are as sure as the table's calls.
 
 import base64
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
-from bridge.errors import Throttled
+from bridge.errors import BridgeError, Throttled
 from bridge.tracker import finding, probe, trial_records, writing
-from bridge.tracker.client import Client, Gone
-from bridge.tracker.finding import ApplicationFound, CandidateFound
+from bridge.tracker.client import Client, Gone, utc_now
+from bridge.tracker.finding import ApplicationFound, CandidateFound, Document
 from bridge.tracker.probe import Verdict
-from bridge.tracker.problems import AccountFault, Refused, Unreadable
+from bridge.tracker.problems import AccountFault, Refused, Unreachable, Unreadable
+from bridge.tracker.trial_findings import TrialFindings
 from bridge.tracker.trial_records import NotTried
 from bridge.tracker.writing import Written
+from contracts.profiles import Finding
+from contracts.profiles import Verdict as Judgement
 
 FIRST_NAME, LAST_NAME = "Bridge", "Check"
 NOTE = "Trial of the bridge: may be removed"
@@ -28,9 +31,14 @@ CLEANUP = ("find_candidate", "remove_candidate")
 _FILENAME = "bridge-check.txt"
 # What creation may have no place for, and what it has: each is read back.
 _UPDATES: Mapping[str, str | float] = {
+    "company": "Bridge Check",
     "phone": "+44 7700 900000",
+    "additional_phone": "+44 7700 900001",
     "linkedin": "https://www.linkedin.com/in/bridge-check",
+    "street_1": "1 Trial Street",
     "city": "Leeds",
+    "state": "West Yorkshire",
+    "zip_code": "LS1 4AP",
     "country": "GB",
     "salary_amount": 1,
     "salary_text": NOTE,
@@ -46,6 +54,8 @@ class Tried(Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     ids: Mapping[str, str]
     """``candidate``, ``job``, ``application``: as far as the trial came."""
+    findings: tuple[Finding, ...]
+    """What it says of the assumptions about writing."""
 
 
 async def run(client: Client, wait_seconds: float = WAIT_SECONDS) -> Tried:
@@ -59,7 +69,7 @@ async def run(client: Client, wait_seconds: float = WAIT_SECONDS) -> Tried:
         await trial.write()
     finally:
         await trial.remove()
-    return Tried(verdicts=tuple(trial.verdicts), ids=trial.ids)
+    return Tried(verdicts=tuple(trial.verdicts), ids=trial.ids, findings=trial.findings.all)
 
 
 class _Trial:
@@ -71,10 +81,12 @@ class _Trial:
         self._lost = False
         self._answered: str | None = None
         self.verdicts: list[Verdict] = []
+        self.findings = TrialFindings(utc_now().date())
         self.ids: dict[str, str] = {}
 
     async def write(self) -> None:
         """Every action in turn; one that needs what an earlier one did not make is told so."""
+        self.findings.note("writes.candidate.owner", "unknown", "no trial names a user as the owner")
         await self._step("create_candidate", self._create())
         await self._step("update_candidate", self._update())
         if finding.can_find_people(self._client):
@@ -108,21 +120,34 @@ class _Trial:
         self.verdicts.append(await probe.judged(name, self._told(name, work)))
 
     async def _told(self, name: str, work: Awaitable[str]) -> Verdict:
-        return Verdict(name=name, result="works", reason=await work)
+        try:
+            reason = await work
+        except (NotTried, Throttled, Unreachable) as error:
+            self._judge(name, "unknown", str(error))
+            raise
+        except BridgeError as error:
+            self._judge(name, "refuted", str(error))
+            raise
+        self._judge(name, "proved", reason)
+        return Verdict(name=name, result="works", reason=reason)
+
+    def _judge(self, name: str, judgement: Judgement, evidence: str) -> None:
+        if name != CLEANUP[0]:
+            self.findings.note(f"trial.{name}", judgement, evidence)
+        if judgement == "proved" and name in self._client.settings.actions:
+            self.findings.note(f"actions.{name}", judgement, evidence)
 
     async def _create(self) -> str:
         self._lost = True
+        sent = {
+            "first_name": FIRST_NAME,
+            "last_name": LAST_NAME,
+            "title": self._mark,
+            "email": self._email,
+            "note": NOTE,
+        }
         try:
-            written = await writing.create_candidate(
-                self._client,
-                {
-                    "first_name": FIRST_NAME,
-                    "last_name": LAST_NAME,
-                    "title": self._mark,
-                    "email": self._email,
-                    "note": NOTE,
-                },
-            )
+            written = await writing.create_candidate(self._client, sent)
         except (Refused, AccountFault, Throttled) as error:
             self._lost = isinstance(error, Refused) and error.status >= 500
             raise
@@ -134,14 +159,16 @@ class _Trial:
                 f"{written.said}, without the new candidate's id, and nothing finds it by its e-mail; choose "
                 "another call by actions.create_candidate or paths.create_candidate"
             )
-        ours = self._is_ours(await self._candidate(self._answered))
+        found = await self._candidate(self._answered)
         self._lost = False
-        if not ours:
+        if not self._is_ours(found):
             raise Unreadable(
                 f"{written.said}, and candidate {self._answered} is not the one that was sent; "
                 "it is left alone"
             )
         self.ids["candidate"] = self._answered
+        stored = {name: sent[name] for name in written.stored}
+        self.findings.compare("candidate", stored, found.fields, written.said)
         return f"{written.said}; candidate {self._answered} read back"
 
     async def _update(self) -> str:
@@ -151,6 +178,10 @@ class _Trial:
         written = await writing.update_candidate(self._client, candidate, wanted)
         found = (await self._candidate(candidate)).fields
         lost = sorted(name for name in written.stored if found[name] != wanted[name])
+        stored = {name: wanted[name] for name in written.stored}
+        self.findings.compare("candidate", stored, found, written.said)
+        for name, said in written.refused.items():
+            self.findings.note(f"writes.candidate.{name}", "refuted", said)
         if len(lost) == len(written.stored):
             raise Unreadable(
                 f"{written.said}, and no field of it is read back; correct paths.update_candidate, or choose "
@@ -188,13 +219,37 @@ class _Trial:
         try:
             held = await finding.documents(self._client, candidate)
         except (Refused, Unreadable) as error:
+            self.findings.note("paths.documents", "refuted", str(error))
             return f"{written.said}; not read back: {error}"
+        await self._look_at_documents(candidate, held, content)
         if _FILENAME not in [document.filename for document in held]:
             raise Unreadable(
                 f"{written.said}, and the candidate's documents do not name it; correct "
                 "fields.document.filename, or choose another call by actions.attach_document"
             )
         return f"{written.said}; named among candidate {candidate}'s documents"
+
+    async def _look_at_documents(self, candidate: str, held: Sequence[Document], content: str) -> None:
+        """Judge the list of documents by the one that was attached, and the file itself."""
+        said = f"{len(held)} documents are listed for candidate {candidate}"
+        self.findings.note("paths.documents", "proved", said)
+        attached = [document for document in held if document.filename == _FILENAME]
+        names = {"filename": bool(attached), "id": bool(held), "document_type": any(
+            document.document_type for document in held
+        )}  # fmt: skip
+        for name, there in names.items() if held else ():
+            self.findings.note(f"fields.document.{name}", "proved" if there else "refuted", said)
+        for document in attached[:1]:
+            try:
+                file = await finding.document_content(self._client, candidate, document.remote_id)
+            except (Refused, Unreadable) as error:
+                self.findings.note("paths.document", "refuted", str(error))
+                continue
+            same = file == base64.b64decode(content)
+            self.findings.note(
+                "paths.document", "proved" if same else "refuted",
+                f"document {document.remote_id} {'is' if same else 'is not'} the file that was attached",
+            )  # fmt: skip
 
     async def _add_to_job(self) -> str:
         candidate = self._need("candidate")
@@ -226,6 +281,7 @@ class _Trial:
         stage = await self._stage(declined=True, other_than=None)
         written = await writing.reject(self._client, application, stage, NOTE)
         found = await self._expect_stage(application, stage, written)
+        self._judge_reason(written, found)
         said = f"{written.said}; application {application} read back at stage {stage}"
         key = writing.place_to_correct(writing.REASON)
         if writing.REASON in written.refused:
@@ -243,6 +299,14 @@ class _Trial:
             )
         return f"{said} with its note"
 
+    def _judge_reason(self, written: Written, found: ApplicationFound) -> None:
+        if writing.REASON in written.refused:
+            name = f"writes.application.{writing.REASON}"
+            self.findings.note(name, "refuted", written.refused[writing.REASON])
+        elif writing.can_write_reason(self._client):
+            read = {writing.REASON: found.rejection_reason}
+            self.findings.compare("application", {writing.REASON: NOTE}, read, written.said)
+
     async def _remove(self) -> str:
         candidate = self.ids["candidate"]
         delete = self._client.settings.calls["delete_candidate"]
@@ -259,7 +323,10 @@ class _Trial:
         if application is None:
             return ""
         found = await self._client.detail("applications", application)
-        return "" if isinstance(found, Gone) else f"; its application {application} is still there"
+        gone = isinstance(found, Gone)
+        said = f"application {application} of the deleted candidate is {'gone' if gone else 'still there'}"
+        self.findings.note("trial.remove_application", "proved" if gone else "refuted", said)
+        return "" if gone else f"; its application {application} is still there"
 
     async def _find_lost(self) -> str:
         """The candidate whose creation was not answered readably: by the answer's id, or the newest rows."""
@@ -281,6 +348,7 @@ class _Trial:
 
     async def _expect_stage(self, application: str, stage: str, written: Written) -> ApplicationFound:
         found = await self._application(application)
+        self.findings.compare("application", {"stage": stage}, {"stage": found.stage}, written.said)
         if found.stage != stage:
             raise Unreadable(
                 f"{written.said}, and the application is not read back at stage {stage}; correct "

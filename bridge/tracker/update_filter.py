@@ -88,7 +88,7 @@ class UpdateFilter:
             self._client.adopt(before)
         if fits:
             said = f"updatedAfter compares with {'UTC' if other == 'utc' else 'local time'}"
-            self._findings.adopt("updated_after_zone", said, "updated_after_zone", other)
+            self._findings.adopt(self._key, said, "updated_after_zone", other)
         else:
             said = (
                 f"updatedAfter finds {self._entity} {row.remote_id} neither by local time nor by UTC; "

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.tracker import answers, pages, server_words
+from bridge.tracker import answers, pages, server_words, write_answer
 from bridge.tracker.problems import AlreadyThere, BadJson, NoCredentials, Refused, Unreadable
 from bridge.tracker.wire import Answer
 
@@ -60,26 +60,25 @@ def with_credentials(data: Any, given: Credentials) -> Any | None:
     return {**data, _OUTER: {name: {**inner, "credentials": shown} for name, inner in outer.items()}}
 
 
-def reply(name: str, answer: Answer, where: str, action: str | None = None, sent: Any = None) -> Reply:
+def reply(
+    name: str, answer: Answer, where: str, cure: str, action: str | None = None, sent: Any = None
+) -> Reply:
     """What a call was answered, once it was taken.
 
-    ``name`` is the call, ``where`` the host, ``action`` what else could carry it out by REST, ``sent`` what
-    the call carried. Raises ``NoCredentials``, ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more
-    where the effect is not known) or ``Unreadable`` (nor is it then).
+    ``name`` is the call, ``where`` the host, ``cure`` what to set where it is the wrong call, ``action`` what
+    else could carry it out by REST, ``sent`` what the call carried. Raises ``NoCredentials``,
+    ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more where the effect is not known) or
+    ``Unreadable`` (nor is it then).
     """
     said = f"{name} {answers.described(answer)}"
     if answer.status == 401:
         raise NoCredentials(_advice(said, where, action))
     if answer.status not in _DONE:
-        raise Refused(said + server_words.of(answer, sent), answer.status)
-    fields = _with_status(_object(said, answer))
+        raise write_answer.refusal(said, answer, sent, cure)
+    fields = _with_status(_object(said, answer, cure))
     status = None if fields is None else _status(fields)
     if fields is None or status is None:
-        other = f'set actions.{action} = "rest", or ' if action else ""
-        raise Unreadable(
-            f"{said}, without a status in its body: {other}correct the call's path in "
-            "[integrations.tracker.paths]"
-        )
+        raise Unreadable(f"{said}, without a status in its body; {cure}")
     said = f"{name} answered status {status}"
     if status in _NO_USER:
         raise NoCredentials(_advice(said, where, action))
@@ -122,13 +121,13 @@ def _advice(said: str, where: str, action: str | None) -> str:
     )
 
 
-def _object(said: str, answer: Answer) -> dict[str, Any]:
+def _object(said: str, answer: Answer, cure: str) -> dict[str, Any]:
     if answers.is_page(answer):
-        raise BadJson(f"{said}: correct the call's path in [integrations.tracker.paths]")
+        raise BadJson(f"{said}: {cure}")
     try:
         found = pages.decode(answer.utf8) if answer.body.strip() else None
     except Unreadable as error:
-        raise type(error)(f"{said}: {error}") from None
+        raise type(error)(f"{said}: {error}; {cure}") from None
     if not isinstance(found, dict):
-        raise Unreadable(f"{said}, with no object")
+        raise Unreadable(f"{said} {write_answer.described(answer)}, expected an object; {cure}")
     return found

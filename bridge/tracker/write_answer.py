@@ -3,37 +3,56 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.tracker import answers, pages
-from bridge.tracker.problems import BadJson, Unreadable
+from bridge.tracker import answers, pages, server_words, values
+from bridge.tracker.problems import BadJson, Refused, Unreadable
 from bridge.tracker.wire import Answer
 
 _MOST_WORDS = 200
+_OF_VALUES = (400, 409, 422)
+"""Refusals of what was sent, and not of the call."""
 
 
-def read(said: str, answer: Answer, *, sets_values: bool = False) -> Mapping[str, Any]:
+def refusal(said: str, answer: Answer, sent: Any, cure: str) -> Refused:
+    """Return the error of a write that was not taken, with ``cure`` where it may be the wrong call."""
+    said += server_words.of(answer, sent)
+    if answer.status >= 500:
+        said += ": trouble of TrackerRMS's own, which passes"
+    elif answer.status not in _OF_VALUES:
+        said += f"; {cure}"
+    return Refused(said, answer.status)
+
+
+def described(answer: Answer) -> str:
+    """What a success holds that is no object."""
+    if not answer.body.strip():
+        return "with an empty body"
+    return f"with {values.kind(pages.decode(answer.utf8))}"
+
+
+def read(said: str, answer: Answer, cure: str, *, sets_values: bool = False) -> Mapping[str, Any]:
     """What a write was answered: an object, or nothing; a bare number, or ``Location``, is a new record's id.
 
     A few words of text are as good as nothing where a record was made (201), or ``sets_values``: whoever
-    writes reads back. Raises ``Unreadable`` for a web page and for what is neither.
+    writes reads back. Raises ``Unreadable`` for a web page and for what is neither; ``cure`` is what to set.
     """
     if not answer.body.strip():
         return {}
     if answers.is_page(answer):
-        raise BadJson(f"{said}: correct the call's path in [integrations.tracker.paths]")
+        raise BadJson(f"{said}: {cure}")
     try:
         reply = pages.decode(answer.utf8)
     except Unreadable as error:
         words = len(answer.body) <= _MOST_WORDS and answer.body.lstrip()[:1] not in (b"{", b"[", b'"')
         if _in_location(answer) is not None or (words and (sets_values or answer.status == 201)):
             return {}
-        raise type(error)(f"{said}: {error}") from None
+        raise type(error)(f"{said}: {error}; {cure}") from None
     if isinstance(reply, dict):
         return reply
     if _id(reply) is not None:
         return {"id": reply}
     if _in_location(answer) is not None:
         return {}
-    raise Unreadable(f"{said}, with no object")
+    raise Unreadable(f"{said} {described(answer)}, expected an object; {cure}")
 
 
 def record_id(reply: Mapping[str, Any], answer: Answer, keys: tuple[str, ...]) -> str | None:

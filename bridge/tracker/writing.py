@@ -21,7 +21,7 @@ from bridge.tracker import answers, placing, server_words, write_answer
 from bridge.tracker.client import Client
 from bridge.tracker.placing import Fields
 from bridge.tracker.problems import AlreadyThere, Refused
-from bridge.tracker.shapes import Action, Call, Door
+from bridge.tracker.shapes import Action, Door
 
 _DONE = (200, 201, 202, 204)
 # A place that is not there is answered so; 401, 403, 404 and 405 are about the call, 5xx about nothing known.
@@ -77,7 +77,7 @@ async def create_candidate(client: Client, fields: Fields) -> Written:
         return await _by_widget(client, action, inner, placed.stored)
     placed = placing.place(client.settings, "rest", fields)
     ids = ("id", "recordid", "resourceid")
-    return await _by_rest(client, action.rest, placed.values, placed.stored, ids=ids)
+    return await _by_rest(client, action, placed.values, placed.stored, ids=ids)
 
 
 async def update_candidate(client: Client, candidate: str, fields: Fields) -> Written:
@@ -138,7 +138,8 @@ async def _update(client: Client, candidate: str, door: Door, fields: Fields) ->
     number = placing.record_id("candidate", candidate)
     placed = placing.place(client.settings, door, fields)
     if door == "rest":
-        return await _by_rest(client, action.rest, placed.values, placed.stored, {"candidate": str(number)})
+        parts = {"candidate": str(number)}
+        return await _by_rest(client, action, placed.values, placed.stored, parts)
     inner = {
         "instructions": {"recordtype": "R", "recordid": number},
         "updates": placing.updates(placed.values),
@@ -168,7 +169,7 @@ async def attach_document(
         "documentType": document_type,
         "filecontent": content_base64,
     }
-    return await _by_rest(client, action.rest, body)
+    return await _by_rest(client, action, body)
 
 
 async def add_to_job(client: Client, job: str, candidate: str) -> Written:
@@ -189,7 +190,7 @@ async def add_to_job(client: Client, job: str, candidate: str) -> Written:
         return await _by_widget(client, action, {"instructions": instructions})
     # Not resourceId: that is the candidate's.
     ids = ("id", "recordid", "opportunityresourceid", "applicationid")
-    return await _by_rest(client, action.rest, {}, parts=parts, ids=ids)
+    return await _by_rest(client, action, {}, parts=parts, ids=ids)
 
 
 async def move_stage(client: Client, application: str, stage: str) -> Written:
@@ -244,7 +245,7 @@ async def _place(client: Client, name: str, application: str, fields: Fields) ->
     try:
         if action.via == "rest":
             parts = {"application": str(number)}
-            return await _by_rest(client, action.rest, placed.values, placed.stored, parts)
+            return await _by_rest(client, action, placed.values, placed.stored, parts)
         inner = {
             "instructions": {"recordtype": "X", "recordid": number},
             "updates": placing.updates(placed.values),
@@ -265,12 +266,13 @@ def _door(action: Action) -> Door:
 
 async def _by_rest(
     client: Client,
-    call: Call | None,
+    action: Action,
     body: Mapping[str, Any],
     stored: frozenset[str] = frozenset(),
     parts: Mapping[str, str] | None = None,
     ids: tuple[str, ...] = ("id", "recordid"),
 ) -> Written:
+    call = action.rest
     if call is None:
         raise AssertionError("REST is chosen only where it has a call for the action")
     path = call.filled(**(parts or {}))
@@ -279,8 +281,8 @@ async def _by_rest(
     if answer.status == 409:
         raise AlreadyThere(said)
     if answer.status not in _DONE:
-        raise Refused(said + server_words.of(answer, body), answer.status)
-    reply = write_answer.read(said, answer, sets_values=call.method in ("PATCH", "PUT"))
+        raise write_answer.refusal(said, answer, body, action.cure)
+    reply = write_answer.read(said, answer, action.cure, sets_values=call.method in ("PATCH", "PUT"))
     if reply.get("success") is False:
         raise Refused(f"{said}, with success false{server_words.of(answer, body)}", 400)
     return Written(said=said, record_id=write_answer.record_id(reply, answer, ids), stored=stored)
@@ -291,6 +293,6 @@ async def _by_widget(
 ) -> Written:
     if action.widget is None:
         raise AssertionError("the widget API is chosen only where it has a call for the action")
-    reply = await client.call_widget(action.widget, inner, action=action.name)
+    reply = await client.call_widget(action.widget, inner, action.cure, action=action.name)
     record_id = write_answer.named(reply.fields, ("recordid",))
     return Written(said=reply.said, record_id=record_id, stored=stored)

@@ -60,6 +60,7 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
         ("row_flags", "y_blank", {"blank_flag": "no"}),
         ("record_shape", "list", {"unwrap": dict.fromkeys(BY_ID, "0")}),
         ("record_shape", "search", {"unwrap": dict.fromkeys(BY_ID, "items.0")}),
+        ("charset", "utf-16", {}),
     ],
 )  # fmt: skip
 async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
@@ -72,6 +73,7 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
     for found in (learned, again):
         assert profile.learned_settings(found.profile).items() >= adopted.items()
         assert found.failures == {}
+        assert found.profile.requests <= 60
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,10 @@ async def test_what_was_adopted_stays_when_later_lists_agree_with_it(
         ),
         ("jobs", "states", "nothing", "states", "states.open"),
         ("statuses", "status_form", "empty", "rows.statuses", "rows.statuses"),
+        ("jobs", "amounts", "dotted", "decimal_mark", "decimal_mark"),
+        ("jobs", "charset", "windows-1252_undeclared", "charset", "charset"),
+        ("candidates", "token_refused", "498", "token.refused", "token.refused"),
+        ("applications", "page_parameter", "page", "page_number", "page_number"),
     ],
 )
 async def test_what_can_not_be_told_is_a_question_that_names_its_key(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge.commandline import dialect_table, reference
+from bridge.commandline import assumption_table, dialect_table, reference
 from tests.committed import ROOT, assert_fresh
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -22,6 +22,7 @@ TABLES = (
     ("README.md", reference.BEGIN, reference.END),
     ("README.md", reference.METRICS_BEGIN, reference.METRICS_END),
     ("docs/simulator.md", dialect_table.BEGIN, dialect_table.END),
+    *(("docs/assumptions.md", *assumption_table.marks(region)) for region in assumption_table.REGIONS),
 )
 
 

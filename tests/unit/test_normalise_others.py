@@ -116,9 +116,10 @@ def test_an_id_that_is_no_number_is_refused_without_its_value(bad: Any) -> None:
 
 
 def test_a_value_of_the_wrong_type_names_resource_id_field_and_type_alone() -> None:
-    with pytest.raises(
-        Permanent, match=r"^job 1026: row:opportunityDescription is an object, expected text$"
-    ):
+    said = (
+        r"job 1026: row:opportunityDescription is an object, expected text; correct fields\.job\.description"
+    )
+    with pytest.raises(Permanent, match=f"^{said} if that is not its place$"):
         normaliser().job(job_row(opportunityDescription={"secret": "value"}), None, "open")
 
 

@@ -82,20 +82,20 @@ def test_a_reply_that_is_no_success_says_what_to_do(
     body: Any, status: int, problem: type[BridgeError], code: int | None
 ) -> None:
     with pytest.raises(problem) as told:
-        widget.reply("POST /f", answer(body, status), "a.test", "reject")
+        widget.reply("POST /f", answer(body, status), "a.test", "set paths.x", "reject")
     assert getattr(told.value, "status", None) == code
     assert "Hopper" not in str(told.value)
 
 
 def test_refused_credentials_say_what_to_add() -> None:
     with pytest.raises(NoCredentials) as told:
-        widget.reply("POST /f", answer({"status": 1}), "a.test", "reject")
+        widget.reply("POST /f", answer({"status": 1}), "a.test", "set paths.x", "reject")
     for word in ("api_key", "username and password", "oauth_refresh_token", 'actions.reject = "rest"'):
         assert word in str(told.value)
 
 
 def test_a_success_gives_its_fields() -> None:
-    reply = widget.reply("POST /f", answer({"status": 0, "recordId": 7}), "a.test")
+    reply = widget.reply("POST /f", answer({"status": 0, "recordId": 7}), "a.test", "set paths.x")
     assert (reply.said, reply.fields["recordId"]) == ("POST /f answered status 0", 7)
 
 
@@ -106,16 +106,13 @@ def test_a_reply_that_lies_deeper_is_found() -> None:
         {"d": msgspec.json.encode(inner).decode()},
         {"result": inner, "elapsed": 3, "log": "{not json"},
     ):
-        assert widget.reply("POST /f", answer(body), "here").fields == inner
+        assert widget.reply("POST /f", answer(body), "here", "cure").fields == inner
     with pytest.raises(AlreadyThere):
-        widget.reply("POST /f", answer({"d": '{"status": 3}'}), "here")
+        widget.reply("POST /f", answer({"d": '{"status": 3}'}), "here", "cure")
 
 
-def test_a_reply_without_one_status_names_the_keys_that_choose_another_call() -> None:
+def test_a_reply_without_one_status_says_what_to_set() -> None:
     for body in ({}, {"a": {"status": 0}, "b": {"status": 0}}, {"d": "Success"}):
         with pytest.raises(Unreadable) as error:
-            widget.reply("POST /f", answer(body), "here", "reject")
-        assert str(error.value).endswith(
-            'without a status in its body: set actions.reject = "rest", or correct the call\'s path in '
-            "[integrations.tracker.paths]"
-        )
+            widget.reply("POST /f", answer(body), "here", "set the cure")
+        assert str(error.value).endswith("without a status in its body; set the cure")

@@ -1,0 +1,42 @@
+"""Learns whether the amounts of an account can be read in one way only."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bridge.tracker import amounts, presence, values
+from bridge.tracker.client import Client
+from bridge.tracker.findings import Findings
+from bridge.tracker.reading import Record
+from bridge.tracker.shapes import Fields
+
+_FIELDS = ("salary_from", "salary_to", "salary_amount")
+_NAME = "decimal_mark"
+
+
+def samples_of(fields: Fields, rows: Sequence[Record], details: Sequence[Record]) -> list[Any]:
+    """Return the values of every field that holds an amount."""
+    records = {"row": rows, "detail": details, "any": [*details, *rows]}
+    reads = (read for name in _FIELDS for read in fields.get(name, ()))
+    found = (presence.value_at(record, read.path) for read in reads for record in records[read.source])
+    return [value for value in found if not values.is_blank(value)]
+
+
+def learn(client: Client, findings: Findings, samples: Iterable[Any]) -> None:
+    """Settle whether the decimal mark must be known."""
+    found = list(samples)
+    texts = [value for value in found if isinstance(value, str)]
+    mark = client.settings.decimal_mark
+    doubtful = sum(amounts.is_doubtful(text, mark) and _is_told_by_a_mark(text) for text in texts)
+    if not found:
+        findings.leave_open(_NAME, "no record has an amount", _NAME)
+    elif doubtful:
+        said = f"{doubtful} of {len(found)} amounts are two numbers, by the decimal mark"
+        findings.ask(_NAME, f'{said}; set {_NAME} to "." or ","', _NAME)
+    elif texts:
+        findings.prove(_NAME, f"{len(found)} amounts can be read in one way, {len(texts)} of them are text")
+    else:
+        findings.prove(_NAME, f"{len(found)} amounts are numbers")
+
+
+def _is_told_by_a_mark(text: str) -> bool:
+    return amounts.number(text, ".") is not None or amounts.number(text, ",") is not None

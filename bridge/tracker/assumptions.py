@@ -1,0 +1,286 @@
+"""Every assumption about an account's API that can be judged, by the name of its finding. Pure.
+
+``docs/assumptions.md`` lists them (``bridge.commandline.assumption_table`` writes it), ``bridge check`` gives
+each a verdict for the account, and ``bridge.tracker.findings`` takes no other name.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from bridge.tracker import resources
+from bridge.tracker.shapes import Action, Fields, Resource, ResourceName, Resources
+from contracts.profiles import Finding
+
+Theme = Literal["reading", "paging", "values", "fields", "absence", "writing", "tokens"]
+By = Literal["reading", "asking", "writing"]
+"""What judges: a look at the account, which a first load takes too; ``bridge check`` besides, which asks what
+is there; or ``bridge check --write``, which tries it."""
+NOT_TRIED: Mapping[By, str] = {
+    "reading": "nothing in the account tells",
+    "asking": "not asked: bridge check",
+    "writing": "not tried: bridge check --write",
+}
+
+
+class Assumption(Struct, frozen=True, kw_only=True):
+    """One assumption. ``keys`` below ``[integrations.tracker]`` correct it; ``resource`` is what it is about,
+    ``None`` where that is the account."""
+
+    name: str
+    theme: Theme
+    says: str
+    sure: str
+    keys: tuple[str, ...]
+    by: By = "reading"
+    resource: ResourceName | None = None
+
+
+def of(table: Resources) -> tuple[Assumption, ...]:
+    """Return every assumption that the table makes, theme by theme."""
+    return (
+        *(one for resource in table.resources.values() for one in _reading(resource)),
+        *_paging(table),
+        *_values(table),
+        *_fields(table),
+        *(_absence(resource) for resource in table.resources.values() if resource.by_id is not None),
+        *_writing(table),
+        *_tokens(table),
+    )
+
+
+def listed() -> Mapping[str, Assumption]:
+    """Return every assumption by its name."""
+    return _LISTED
+
+
+def completed(
+    findings: Iterable[Finding], names: Iterable[ResourceName], failed: Mapping[ResourceName, str]
+) -> tuple[Finding, ...]:
+    """Return a verdict for each assumption about these resources, in the document's order.
+
+    What nothing has judged is unknown; ``failed`` says of a resource why it could not be read.
+    """
+    found = {finding.assumption: finding for finding in findings}
+    followed = {*names, None}
+    return tuple(
+        found.get(one.name) or _open(one, failed)
+        for one in _LISTED.values()
+        if one.resource in followed or one.name in found
+    )
+
+
+def _open(one: Assumption, failed: Mapping[ResourceName, str]) -> Finding:
+    evidence = NOT_TRIED[one.by]
+    if one.by == "reading" and one.resource is not None and one.resource in failed:
+        evidence = f"{one.resource} can't be read: {failed[one.resource]}"
+    return Finding(assumption=one.name, verdict="unknown", evidence=evidence, key=next(iter(one.keys), None))
+
+
+def _tokens(table: Resources) -> Iterator[Assumption]:
+    call = table.exchange
+    yield Assumption(
+        name="paths.exchange",
+        theme="tokens",
+        says=f"`{call.method} {call.path}` exchanges the bearer token for a JWT",
+        sure=call.sure,
+        keys=("paths.exchange",),
+    )
+    yield Assumption(
+        name="token.keys",
+        theme="tokens",
+        says="the answer has the JWT under one of `token.keys`, or it is known by its form",
+        sure="seen",
+        keys=("token.keys",),
+    )
+    yield Assumption(
+        name="token.expires",
+        theme="tokens",
+        says="the answer, or the JWT itself, tells until when it is good",
+        sure="seen",
+        keys=("token.expires",),
+    )
+    yield Assumption(
+        name="token.refused",
+        theme="tokens",
+        says="a JWT that is not good is answered 401 or 403, or with a login page",
+        sure="guess",
+        keys=("token.refused",),
+    )
+
+
+def _reading(resource: Resource) -> Iterator[Assumption]:
+    name, call = resource.name, resource.list
+    about = {"users": ("users_from",)}.get(name, ())
+
+    def one(name_: str, says: str, sure: str, *keys: str) -> Assumption:
+        return Assumption(name=name_, theme="reading", says=says, sure=sure, keys=keys, resource=name)
+
+    yield one(
+        f"paths.{name}", f"`{call.method} {call.path}` lists {name}", call.sure, f"paths.{name}", *about
+    )
+    yield one(f"rows.{name}", f"rows stand under `{resource.rows}`", resource.rows_sure, f"rows.{name}")
+    yield one(f"key_case.{name}", "keys are in camel case", "seen", "key_case")
+    if resource.by_id is not None:
+        path = f"`{resource.by_id.method} {resource.by_id.path}`"
+        yield one(
+            f"by_id.{name}", f"{path} reads one that is listed", resource.by_id.sure, f"paths.{name}_by_id"
+        )
+        if resource.details != "never" and "updated_at" in resource.fields and name != "jobs":
+            said = "reading one by id leaves its last update as it was"
+            yield one(f"reading.{name}", said, "guess", f"volatile.{name}", f"details.{name}")
+        yield one(f"unwrap.{name}", "the by-id answer is the record itself", "seen", f"unwrap.{name}")
+    if name == "statuses":
+        yield from (one(f"statuses.{code}", says, sure, *keys) for code, says, sure, keys in _STATUSES)
+    if name == "jobs":
+        words = ", ".join(f"`{word}`" for word in resource.states if word)
+        yield one(
+            "states", f"{words} each find jobs of their own", "seen",
+            *(f"states.{state}" for state in resource.states),
+        )  # fmt: skip
+        for state in resource.states:
+            yield one(f"states.{state}", f"`{state}` is the word for it", "seen", f"states.{state}")
+        yield one(
+            "job_state_from", "a job of the list `open` has no date of an end in its record", "guess",
+            "job_state_from",
+        )  # fmt: skip
+
+
+_STATUSES = (
+    ("listed", "the list of placement statuses is not empty", "seen", ("paths.statuses", "rows.statuses")),
+    ("readable", "each placement status has an id of its own", "guess", ("fields.status.id",)),
+    ("grouped", "placement statuses have a group", "guess", ("fields.status.group",)),
+    ("rejecting", "a group of them rejects", "guess", ("maps.status_group", "maps.outcome")),
+    ("order", "the list of placement statuses comes in one order", "guess", ("status_order",)),
+    ("known", "each group says an outcome", "guess", ("maps.status_group", "maps.outcome")),
+)
+
+
+def _paging(table: Resources) -> Iterator[Assumption]:
+    def one(name: str, says: str, key: str, resource: ResourceName | None = None) -> Assumption:
+        return Assumption(name=name, theme="paging", says=says, sure="guess", keys=(key,), resource=resource)
+
+    yield one("first_page", f"the first page has the number {table.first_page}", "first_page")
+    yield one("page_number", f"`{table.page_number}` of the request names the page", "page_number")
+    yield one("page_size", f"a full page has {table.page_size} rows", "page_size")
+    for resource in table.resources.values():
+        name = resource.name
+        paged = "the list comes page by page" if resource.paged else "the list comes whole"
+        end = "there are no rows beyond the last page" if resource.paged else "nothing comes after it"
+        yield one(f"paged.{name}", paged, f"paged.{name}", name)
+        yield one(f"list_end.{name}", end, f"list_end.{name}", name)
+
+
+def _values(table: Resources) -> Iterator[Assumption]:
+    def one(name: str, says: str, sure: str, *keys: str, resource: ResourceName | None = None) -> Assumption:
+        return Assumption(name=name, theme="values", says=says, sure=sure, keys=keys, resource=resource)
+
+    yield one("charset", "answers are UTF-8, or declare what they are", "guess", "charset")
+    yield one("date_format", "times are ISO 8601", "seen", "date_format")
+    yield one("times", "times are the account's local ones", "seen", "times")
+    yield one("time_precision", "last updates tell the second", "seen", "time_precision")
+    yield one("texts", "texts stand for themselves, and are not written as HTML writes them", "seen", "texts")
+    yield one(
+        "tag_separator", "commas part the tags of a text", "seen", "tag_separator", resource="candidates"
+    )
+    yield one("blank_flag", "yes or no of a user is never blank", "guess", "blank_flag", resource="users")
+    yield one(
+        "status_order",
+        "a stage's place is its place in the list",
+        "guess",
+        "status_order",
+        resource="statuses",
+    )
+    yield one("decimal_mark", "amounts can be read in one way only", "guess", "decimal_mark")
+    for resource in table.resources.values():
+        if resource.updated_after:
+            says = "`updatedAfter` lists what was updated later, by local time"
+            name = f"updated_after.{resource.name}"
+            yield one(name, says, "seen", "updated_after_zone", resource=resource.name)
+
+
+def _fields(table: Resources) -> Iterator[Assumption]:
+    for resource in table.resources.values():
+        yield from _of_fields(resource.entity, resource.fields, resource.name)
+        if resource.name == "jobs":
+            yield from _of_fields("owner", table.owner, resource.name)
+
+
+def _of_fields(
+    entity: str, fields: Fields, resource: ResourceName | None, by: By = "reading"
+) -> Iterator[Assumption]:
+    for field, places in fields.items():
+        name = f"fields.{entity}.{field}"
+        yield Assumption(
+            name=name,
+            theme="fields" if by == "reading" else "writing",
+            says=" or ".join(f"`{read}`" for read in places),
+            sure=", ".join(dict.fromkeys(read.sure for read in places)),
+            keys=(name,),
+            by=by,
+            resource=resource,
+        )
+
+
+def _absence(resource: Resource) -> Assumption:
+    return Assumption(
+        name=f"absence.{resource.name}",
+        theme="absence",
+        says="an id that does not exist is answered 204 or 404",
+        sure="guess",
+        keys=("absence.statuses", "absence.bodies", f"paths.{resource.name}_by_id"),
+        resource=resource.name,
+    )
+
+
+ACTIONS_KEPT = {
+    "create_candidate": "a candidate is made and read back",
+    "update_candidate": "its values are set, and read back",
+    "find_person": "a candidate is found by e-mail address, with its id",
+    "attach_document": "a document is attached, and listed",
+    "add_to_job": "a candidate on a job is an application, which the list shows",
+    "move_stage": "an application is read back at the stage it was moved to",
+    "reject": "a rejection is read back, with its note",
+}
+"""An action -> what carrying it out for real must show."""
+
+
+def _writing(table: Resources) -> Iterator[Assumption]:
+    for action in table.actions.values():
+        call = action.call
+        if call is None:
+            raise AssertionError("the table has every action on")
+        keys = _action_keys(action)
+        asked = f"`{call.method} {call.path}` is there, and takes the credentials"
+        yield _write(f"actions.{action.name}", asked, call.sure, *keys, by="asking")
+        yield _write(f"trial.{action.name}", ACTIONS_KEPT[action.name], call.sure, *keys)
+    delete = table.calls["delete_candidate"]
+    said = f"`{delete.method} {delete.path}` deletes a candidate; by id it is not there then"
+    yield _write("trial.remove_candidate", said, delete.sure, "paths.delete_candidate", "deleted.candidates")
+    said = "a candidate's applications go with it"
+    yield _write("trial.remove_application", said, "guess", "deleted.applications")
+    for entity, writes in table.writes.items():
+        for field, places in writes.items():
+            name = f"writes.{entity}.{field}"
+            said = ", ".join(f"`{one.door}:{'.'.join(one.path)}`" for one in places)
+            yield _write(name, said, ", ".join(dict.fromkeys(one.sure for one in places)), name)
+    for name in ("documents", "document"):
+        call = table.calls[name]
+        said = f"`{call.method} {call.path}` reads {'a list of them' if name == 'documents' else 'a file'}"
+        yield _write(f"paths.{name}", said, call.sure, f"paths.{name}")
+    yield from _of_fields("document", table.document, None, by="writing")
+
+
+def _action_keys(action: Action) -> tuple[str, ...]:
+    keys = [f"actions.{action.name}"] if len(action.choices) > 1 else []
+    keys += [f"paths.{action.name}"] if action.rest is not None else []
+    keys += [f"paths.{action.name}_widget"] if action.widget is not None else []
+    return tuple(keys)
+
+
+def _write(name: str, says: str, sure: str, *keys: str, by: By = "writing") -> Assumption:
+    return Assumption(name=name, theme="writing", says=says, sure=sure, keys=keys, by=by)
+
+
+_LISTED = {one.name: one for one in of(resources.DEFAULT)}

@@ -1,0 +1,70 @@
+"""The keys of ``[integrations.tracker]``, and what tells that one must be set. Pure.
+
+What a finding judges is told by ``bridge check``; of all else ``OTHERWISE`` says how it shows. ``<list>`` and
+the like stand for any name.
+"""
+
+import re
+from collections.abc import Mapping
+
+from bridge.tracker.assumptions import Assumption, listed
+
+PATTERNS = (
+    "account_change", "blank_flag", "charset", "date_format", "decimal_mark", "first_page", "job_code_prefix",
+    "job_state_from", "key_case", "page_number", "page_size", "patience_seconds", "throttled_statuses",
+    "status_order", "tag_separator", "texts", "time_precision", "times", "updated_after_zone", "users_from",
+    "absence.bodies", "absence.statuses",
+    "actions.<action>", "deleted.<list>", "details.<list>", "fields.<entity>.<name>", "list_end.<list>",
+    "maps.employment_type", "maps.job_status", "maps.outcome", "maps.role_type", "maps.salary_period",
+    "maps.status_group", "maps.visibility",
+    "paged.<list>",
+    "paths.check_logon", "paths.delete_candidate", "paths.document", "paths.documents", "paths.exchange",
+    "paths.oauth_token", "paths.users_widget",
+    "paths.<list>_by_id", "paths.<list>", "paths.<action>_widget", "paths.<action>",
+    "rows.<list>", "states.<state>", "token.expires", "token.keys", "token.refused", "unwrap.<list>",
+    "volatile.<list>", "writes.<entity>.<name>",
+)  # fmt: skip
+"""Every key, the narrower patterns first."""
+_PASSES = "a word that no map knows is published as it is"
+_PATIENCE = "`bridge status` says «asks for patience»"
+OTHERWISE: Mapping[str, str] = {
+    "account_change": "`bridge check` and `bridge status` say «opens another account»",
+    "deleted.<list>": "the remark `unlisted_records`",
+    "details.<list>": "no look can tell: a value that only the by-id record has changes, and no event comes",
+    "job_code_prefix": "nothing is assumed: it is how you want `job_code` to look",
+    "maps.employment_type": _PASSES,
+    "maps.job_status": "a status that no map knows says nothing: the list that the job is in does",
+    "maps.role_type": "a role that no map knows has no unified type",
+    "maps.salary_period": _PASSES,
+    "maps.visibility": "nothing is assumed: it is how you want `visibility` to look",
+    "paths.check_logon": "the evidence of `actions.<action>` tells whether the credentials are taken",
+    "paths.oauth_token": "`bridge check` says so under Credentials",
+    "paths.users_widget": "`paths.users` judges it where `users_from` is `widget`",
+    "patience_seconds": _PATIENCE,
+    "throttled_statuses": _PATIENCE,
+    "volatile.<list>": "no look can tell: calls are spent at each poll on records that did not change",
+}
+_NAMES = {
+    "<list>": "users|statuses|jobs|candidates|applications",
+    "<action>": "find_person|create_candidate|update_candidate|add_to_job|move_stage|reject|attach_document",
+    "<state>": "open|won|closed",
+    "<entity>": r"\w+",
+    "<name>": r"\w+",
+}
+
+
+def pattern_of(key: str) -> str | None:
+    """Return the pattern of a key; ``None`` where there is none."""
+    return next((pattern for pattern in PATTERNS if _compiled(pattern).fullmatch(key)), None)
+
+
+def judges(pattern: str) -> list[Assumption]:
+    """Return the assumptions whose findings name a key of this pattern."""
+    return [one for one in listed().values() if any(pattern_of(key) == pattern for key in one.keys)]
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    expression = re.escape(pattern)
+    for placeholder, names in _NAMES.items():
+        expression = expression.replace(re.escape(placeholder), f"(?:{names})")
+    return re.compile(expression)

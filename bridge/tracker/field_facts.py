@@ -1,0 +1,63 @@
+"""Learns which of the mapped keys an account's records have."""
+
+from collections.abc import Mapping, Sequence
+
+from bridge.tracker import presence
+from bridge.tracker.client import Client
+from bridge.tracker.findings import Findings
+from bridge.tracker.reading import Record
+from bridge.tracker.shapes import Fields, ResourceName
+
+# One API gives a user's name in two parts, the other as one: either will do.
+_INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
+    "full_name": ("first_name", "last_name"),
+    "first_name": ("full_name",),
+    "last_name": ("full_name",),
+}
+# What hardly any account does without, and how many records without it say that it stands elsewhere.
+_NEEDED: Mapping[str, tuple[str, ...]] = {"candidate": ("email",)}
+_TELLING = 3
+
+
+def learn(
+    client: Client, findings: Findings, name: ResourceName, rows: Sequence[Record], details: Sequence[Record]
+) -> None:
+    """Settle where the values of one resource stand, by the keys of some of its rows and by-id records."""
+    table = client.settings[name]
+    _settle(findings, table.entity, table.fields, rows, details)
+    if name == "jobs":
+        lists = (
+            presence.value_at(record, read.path) for read in table.fields["owners"] for record in details
+        )
+        owners = [one for found in lists if isinstance(found, list) for one in found if isinstance(one, dict)]
+        _settle(findings, "owner", client.settings.owner, owners, ())
+
+
+def _settle(
+    findings: Findings, entity: str, fields: Fields, rows: Sequence[Record], details: Sequence[Record]
+) -> None:
+    for field, places in fields.items():
+        key = f"fields.{entity}.{field}"
+        seen = presence.of(places, rows, details)
+        others = [other for other in _INSTEAD_OF.get(field, ()) if other in fields]
+        if not places:
+            findings.prove(key, "configured not to be there")
+        elif seen.there:
+            findings.prove(key, str(seen))
+        elif not seen.total:
+            findings.leave_open(key, "there is no record to look at", key)
+        elif others and all(presence.of(fields[other], rows, details).there for other in others):
+            findings.prove(key, f"{' and '.join(others)} tell it")
+        elif seen.hidden == seen.total and field in _NEEDED.get(entity, ()) and seen.total >= _TELLING:
+            said = f"the object around it is null in each of {seen.total} records: they may have it elsewhere"
+            findings.ask(key, f"{said}; set {key} to its place, or to [] if there is none", key)
+        elif seen.hidden == seen.total:
+            said = f"the object around it is null in each of {seen.total} records"
+            findings.leave_open(key, said, key)
+        else:
+            names = presence.keys_of(rows if places[0].source == "row" else details)
+            said = (
+                f"{places[0]} is in none of {seen.total - seen.hidden} records; set {key} to its place, or "
+                f"to [] where the account has none; their keys: {names}"
+            )
+            findings.ask(key, said, key)
