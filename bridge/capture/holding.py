@@ -59,19 +59,20 @@ class Holding:
         self._limits = limits
 
     async def begin(self, tx: Tx, resource: str, read: Sequence[Observation]) -> Held:
-        """Set aside the records that lack what nearly all had."""
-        evidence: dict[str, str] = {}
-        row_ids: dict[str, set[int]] = {}
+        """Set aside the records that lack what others lack too."""
+        evidence: dict[tuple[Kind, str], str] = {}
+        row_ids: dict[tuple[Kind, str], set[int]] = {}
         for one in read:
             for lack in one.missing:
-                evidence[lack.key] = lack.evidence or evidence.get(lack.key, "")
-                row_ids.setdefault(lack.key, set()).add(one.source.row_id)
+                what = lack.kind, lack.key
+                evidence[what] = lack.evidence or evidence.get(what, "")
+                row_ids.setdefault(what, set()).add(one.source.row_id)
         return Held(
             resource=resource,
             rest=[one for one in read if not one.missing],
             withheld=tuple(
-                Withheld(kind="missing_key", key=key, row_ids=frozenset(these), evidence=evidence[key])
-                for key, these in row_ids.items()
+                Withheld(kind=kind, key=key, row_ids=frozenset(these), evidence=evidence[kind, key])
+                for (kind, key), these in row_ids.items()
             ),
             habits=await habits.load(tx, self._id, resource),
             holds=await holds.of_resource(tx, self._id, resource),
@@ -92,7 +93,7 @@ class Holding:
             if why is not None:
                 kind, _, name = key.partition(":")
                 these = frozenset(int(parent.rpartition(":")[2]) for parent in parents)
-                withheld.append(Withheld(kind=_kind(kind), key=name, row_ids=these, evidence=why))
+                withheld.append(Withheld(kind=holds.kind_of(kind), key=name, row_ids=these, evidence=why))
         after = msgspec.structs.replace(batch, withheld=tuple(withheld))
         gone, row_ids = after.parents, after.row_ids
         counted = {
@@ -171,7 +172,3 @@ class Holding:
                 key=one.key,
                 hold=one.id,
             )
-
-
-def _kind(word: str) -> Kind:
-    return "emptied_field" if word == "emptied_field" else "derived_deletions"

@@ -298,10 +298,13 @@ class Rows:
             agrees = detail is not None and self._agrees(context, moved, detail)
         except Permanent as error:
             return self._unreadable(context, moved, detail, error)
-        now = self.server_now()
-        if not await self.times.is_true(context.resource, moved, now, agrees=agrees, reread=context.reread):
+        old = self.times.is_old(moved, self.server_now())
+        if not (agrees or old):
             return "late"
-        return msgspec.structs.replace(self.observation(context, moved, detail), live=True)
+        if old:
+            await self.times.went_back(context.resource, moved.source.row_id)
+        found = self.observation(context, moved, detail)
+        return msgspec.structs.replace(found, live=True, on_trust=not old)
 
     def _agrees(self, context: Context, moved: Moved, detail: Record) -> bool:
         """Whether the by-id record says the same of a job as its row, where both say something."""
@@ -451,7 +454,12 @@ def _unread(resource: Resource, moved: Moved, error: BridgeError) -> Observation
 
 def _observed(moved: Moved, found: Family | Trouble) -> Observation:
     return Observation(
-        source=moved.source, latest=moved.latest, found=found, news=moved.news, live=moved.live
+        source=moved.source,
+        latest=moved.latest,
+        found=found,
+        news=moved.news,
+        live=moved.live,
+        known=moved.known is not None,
     )
 
 

@@ -101,16 +101,16 @@ async def tried(
         versions = Versions()
         versions.add(await bridge.simulator.truth())
         bridge.start()
-        differs = await _settled(bridge)
+        differs = await settled(bridge)
         for change in changes(bridge.server.world):
             await bridge.simulator.change(**change)
             versions.add(await bridge.simulator.truth())
-        differs = await _settled(bridge)
+        differs = await settled(bridge)
         await bridge.read()
         untrue = versions.untrue(topics.published)
         untrue += oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal())
         busiest = (await bridge.simulator.calls())["total"] / (time.monotonic() - began)
-        check, causes = await _said(bridge)
+        check, causes = await said(bridge)
         await bridge.stop()
     verdict = judged(differs, untrue, check, causes)
     if verdict != "right" and busiest > _MOST_CALLS_A_SECOND:
@@ -147,7 +147,7 @@ def changes(world: World) -> Iterable[dict[str, Any]]:
     yield {"op": "delete", "entity": "resource", "record_id": candidates[7]}
 
 
-async def _settled(bridge: Installation) -> list[str]:
+async def settled(bridge: Installation) -> list[str]:
     """Wait until the topics agree with the account, or nothing has come for a while."""
     deadline = time.monotonic() + patient(_LONGEST_SECONDS)
     last, since = -1, time.monotonic()
@@ -163,7 +163,7 @@ async def _settled(bridge: Installation) -> list[str]:
         await asyncio.sleep(0.2)
 
 
-async def _said(bridge: Installation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+async def said(bridge: Installation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The failing lines of the check, and the causes that the status names."""
     (integration,) = bridge.settings.integrations
     async with app.opened(bridge.settings) as here:
