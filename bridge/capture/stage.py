@@ -173,7 +173,9 @@ class Capture:
             pages=pages,
             rows=rows,
             shape=Shape(integration.id, self._db, client, pages),
-            vouching=Vouching(integration.id, self._db, client, pages, normaliser, changes, losses),
+            vouching=Vouching(
+                integration.id, self._db, client, pages, normaliser, changes, losses, rows.keys
+            ),
             changes=changes,
             prover=Prover(
                 client,

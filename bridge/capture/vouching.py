@@ -15,6 +15,7 @@ import structlog
 
 from bridge.capture import diff, paging
 from bridge.capture.changes import Changes
+from bridge.capture.drift import Keys
 from bridge.capture.losses import Losses
 from bridge.capture.observations import WHOLE, Missing, Observation
 from bridge.capture.paging import Pages
@@ -52,6 +53,7 @@ class Vouching:
         normaliser: Normaliser,
         changes: Changes,
         limits: Guard,
+        keys: Mapping[str, Keys],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,6 +64,7 @@ class Vouching:
         self._normaliser = normaliser
         self._changes = changes
         self._limits = limits
+        self._keys = keys
         self._clock = clock
         self._looked_at: dict[str, float] = {}
 
@@ -77,15 +80,24 @@ class Vouching:
             return tuple(observations)
         found = await self._changes.foreseen(self._db, families)
         alone = {key: parents for key, parents in found.lost.items() if not found.kept[key]}
-        if alone:
-            standing = await holds.of_resource(self._db, self._id, context.resource.name)
-            # What is held or believed already is settled by that.
-            alone = {k: p for k, p in alone.items() if k not in {f"{h.kind}:{h.key}" for h in standing}}
         if not alone:
             return tuple(observations)
+        standing = await holds.of_resource(self._db, self._id, context.resource.name)
+        # What is held or believed already is settled by that.
+        alone = {k: p for k, p in alone.items() if k not in {f"{h.kind}:{h.key}" for h in standing}}
         besides = {diff.parent_of(f.resource, f.remote_id) for f in families}
         evidence = await self._refuted(context, alone, besides)
-        return tuple(_marked(context, o, alone, evidence) for o in observations)
+        approved = {h.key for h in standing if h.kind == "missing_key" and h.state in ("approved", "done")}
+        return tuple(
+            o if self._lacks(o, context, approved) else _marked(context, o, alone, evidence)
+            for o in observations
+        )
+
+    def _lacks(self, one: Observation, context: Context, approved: set[str]) -> bool:
+        """Whether a record lacks a key that a person said is gone: its losses are what was approved."""
+        if one.look is None or not approved:
+            return False
+        return bool(approved.intersection(self._keys[context.resource.name].named(one.look.lacking)))
 
     async def look_again(self, context: Context, held: Iterable[Hold]) -> None:
         """End the holds of a few records whose loss is theirs alone: others have the value."""

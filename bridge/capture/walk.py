@@ -280,6 +280,8 @@ class Walk:
         changes = self.doors.changes
         await changes.report(tx, self.resource.name, batch.anonymous)
         name = self.resource.name
+        # They may have been unreadable while nothing else could be read to tell that they are not there.
+        await parked.release(tx, self._id, name, batch.absent)
         self.note_read((o.source.row_id for o in batch.observations), reader)
         # What changed since the load began is news, whoever sees it first.
         told: list[Observation] = []

@@ -122,7 +122,7 @@ async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> 
         pages=pages,
         rows=rows,
         shape=Shape("bench", installed.db, client, pages),
-        vouching=Vouching("bench", installed.db, client, pages, normaliser, changes, guard),
+        vouching=Vouching("bench", installed.db, client, pages, normaliser, changes, guard, rows.keys),
         changes=changes,
         prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
         guard=guard,
