@@ -47,6 +47,14 @@ def _entries() -> list[dict[str, str]]:
     return [one for one in _SWITCHES if not _ONLY or any(word in str(one) for word in _ONLY.split(","))]
 
 
+def _parts(
+    differs: list[str], untrue: list[str], check: tuple[str, ...], causes: tuple[str, ...]
+) -> list[tuple[str, list[str]]]:
+    return [
+        ("differs", differs[:8]), ("untrue", untrue[:8]), ("check", list(check)), ("status", list(causes))
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("dialect", _entries(), ids=lambda one: " ".join(f"{k}={v}" for k, v in one.items()))
 async def test_an_account_that_changes_its_ways_is_read_right_or_told(
     dialect: dict[str, str], store_url: str, embedded_kafka: str, topic_prefix: str, data_dir: Path
@@ -71,7 +79,10 @@ async def test_an_account_that_changes_its_ways_is_read_right_or_told(
         untrue += oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal())
         check, causes = await said(bridge)
         found = judged(differs, untrue, check, causes)
-        assert found in ("right", "loud"), (found, differs[:5], untrue[:5], check, causes)
+        told = [
+            f"{name}: {said_}" for name, lines in _parts(differs, untrue, check, causes) for said_ in lines
+        ]
+        assert found in ("right", "loud"), "\n".join([found, *told])
         # What was held or refused heals by itself once the account is as it was.
         await bridge.simulator.dialect(**dict.fromkeys(dialect, None))
         await bridge.agree(60)
