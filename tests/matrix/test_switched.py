@@ -33,7 +33,6 @@ _SWITCHES: list[dict[str, str]] = [
     {"tags": "null"},
     {"contact": "null"},
     {"states": "active_placed_lost"},
-    {"states": "ignored"},
     {"group_key": "state"},
     {"group_names": "german"},
     {"updated_after": "nothing"},
