@@ -103,6 +103,7 @@ class CaptureConfig(_Slice, frozen=True, kw_only=True):
     parallel_reads: Positive = 8
     deletion_limit_count: Positive = 500
     deletion_limit_percent: Annotated[float, Meta(gt=0, le=100)] = 10.0
+    loss_limit_percent: Annotated[float, Meta(gt=0, le=100)] = 10.0
     confirm_seconds: Annotated[float, Meta(ge=0)] = 5.0
 
 

@@ -100,6 +100,12 @@ def is_filled(struct: type[Entity], fields: bytes, name: str) -> bool:
     return _at(fields, list(_content_fields(struct)).index(name)) != _NOTHING
 
 
+def place_of(struct: type[Entity], name: str) -> int:
+    """How many bytes of a record's field hashes stand before that field's; of ``FIELD_BYTES`` zeros, it is
+    empty."""
+    return list(_content_fields(struct)).index(name) * FIELD_BYTES
+
+
 def _at(fields: bytes, index: int) -> bytes:
     return fields[index * FIELD_BYTES : (index + 1) * FIELD_BYTES]
 

@@ -15,14 +15,17 @@ Order = Literal["none", "per_entity"]
 Signature = Literal["v1", "v1a", "both"]
 SigningKind = Literal["v1", "v1a"]
 OperationalType = Literal["endpoint.disabled", "endpoint.failing", "endpoint.recovered"]
+HoldType = Literal["hold.opened", "hold.ended"]
+HoldEnd = Literal["approved", "discarded", "healed"]
 TEST_TYPE = "webhook.test"
 
 # "$" lets a line's end follow it, in Python; the look-ahead does not.
 _END = "$(?!\\n)"
 _MODELS, _OPERATIONS = "|".join(Model), "|".join(OPERATIONS)
-_ENDPOINT_WORDS = "disabled|failing|recovered"
+_ENDPOINT_WORDS, _HOLD_WORDS = "disabled|failing|recovered", "opened|ended"
 _EVENT_TYPE = (
-    f"^(\\*|({_MODELS})\\.(\\*|{_OPERATIONS})|\\*\\.({_OPERATIONS})|endpoint\\.(\\*|{_ENDPOINT_WORDS})){_END}"
+    f"^(\\*|({_MODELS})\\.(\\*|{_OPERATIONS})|\\*\\.({_OPERATIONS})|endpoint\\.(\\*|{_ENDPOINT_WORDS})"
+    f"|hold\\.(\\*|{_HOLD_WORDS})){_END}"
 )
 _LINE = f"^[^\\x00-\\x1f\\x7f]*{_END}"
 _SLUG = f"^[a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?{_END}"
@@ -40,7 +43,8 @@ EventType = Annotated[
 ExactEventType = Annotated[
     str,
     Meta(
-        pattern=f"^(({_MODELS})\\.({_OPERATIONS})|endpoint\\.({_ENDPOINT_WORDS})|webhook\\.test){_END}",
+        pattern=f"^(({_MODELS})\\.({_OPERATIONS})|endpoint\\.({_ENDPOINT_WORDS})|hold\\.({_HOLD_WORDS})"
+        f"|webhook\\.test){_END}",
         description="An event type, such as `candidate.updated` or `webhook.test`.",
     ),
 ]
@@ -90,7 +94,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """Where events go, which of them, and how. It never holds a secret.
 
     ``integrations``: empty for all. ``changed_fields``: ``updated`` events only when one of them changed.
-    ``operational``: it gets the events about its owner's endpoints instead of those of records.
+    ``operational``: it gets the events about its owner's endpoints, and about what is held back of its
+    integrations, instead of those of records.
     ``order``: ``per_entity`` holds back an entity's later events until the earlier ones have arrived.
     ``header_names``: the custom headers, whose values are not shown. ``public_key``: what ``v1a`` signatures
     are verified with, where they are on.
@@ -316,6 +321,38 @@ class OperationalEvent(Struct, frozen=True, kw_only=True):
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str = "urn:trackerrms-bridge:endpoint:1"
     data: EndpointNews
+
+
+class HoldNews(Struct, frozen=True, kw_only=True):
+    """What is held back of an account, as ``bridge holds list`` shows it. ``kind`` and ``key`` say what:
+    ``missing_key`` and ``detail:tagText``, ``deletions`` and nothing. ``records``: how many of ``resource``;
+    ``end``: how it ended, ``null`` while it is held. ``message`` says it, and what to do."""
+
+    hold_id: int
+    integration_id: str
+    resource: str
+    kind: str
+    key: str
+    evidence: str
+    records: int
+    found_at: Utc
+    message: str
+    end: HoldEnd | None = None
+
+
+class HoldEvent(Struct, frozen=True, kw_only=True):
+    """The envelope of what endpoints with ``operational`` get about a hold; ``subject`` is ``hold:`` and its
+    number."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str = "trackerrms-bridge"
+    type: HoldType
+    subject: str
+    time: Utc
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str = "urn:trackerrms-bridge:hold:1"
+    data: HoldNews
 
 
 class TestNotice(Struct, frozen=True, kw_only=True):

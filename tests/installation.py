@@ -51,6 +51,10 @@ class Simulated:
         """Switch quirks."""
         await self._post("/__quirks", wanted)
 
+    async def dialect(self, **wanted: str | None) -> None:
+        """Set switches of what it speaks; ``None``: as assumed."""
+        await self._post("/__dialect", wanted)
+
     async def index(self, **wanted: Any) -> None:
         """Set the index's lag, or flush it."""
         await self._post("/__index", wanted)
@@ -192,6 +196,7 @@ async def installed(
                 "sweep_minutes": 0.02,
                 "confirm_seconds": 0.0,
                 "deletion_limit_percent": 100,
+                "loss_limit_percent": 100,
             }
             | (capture or {}),
             "integrations": [

@@ -97,12 +97,13 @@ def _url(url: str, judge: Judge) -> FieldFault | None:
 
 def _types(wanted: Wanted) -> Iterator[FieldFault]:
     for pattern in wanted.event_types:
-        about_endpoints = pattern.startswith("endpoint.")
-        if wanted.operational and not about_endpoints and pattern != "*":
+        operational = pattern.startswith(("endpoint.", "hold."))
+        if wanted.operational and not operational and pattern != "*":
             yield _fault(
-                "event_types", f"{pattern}: an operational endpoint gets endpoint.* and nothing else"
+                "event_types",
+                f"{pattern}: an operational endpoint gets endpoint.* and hold.* and nothing else",
             )
-        if about_endpoints and not wanted.operational:
+        if operational and not wanted.operational:
             yield _fault("event_types", f"{pattern}: only an endpoint with operational = true gets it")
 
 

@@ -17,25 +17,52 @@ _ROUND_COUNT = "round_count"
 _UNLISTED = "unlisted_references"
 _NAMED: tuple[tuple[ResourceName, Model], ...] = (("candidates", Model.CANDIDATE), ("jobs", Model.JOB))
 _TRIED = 3
+_TELLING = 1000
+"""A whole list of fewer rows than that may be as long as it says, however round the number."""
 _log = structlog.get_logger(__name__)
 
 
-async def remark_cap(doors: Doors, resource: Resource, state: str | None, read: ListRead) -> int | None:
-    """Remark on a whole list of exactly a number of rows at which searches stop; return that number."""
+async def remark_cap(doors: Doors, resource: Resource, state: str | None, read: ListRead) -> None:
+    """Remark on a whole list of exactly a number of rows at which searches stop, where it is a large one.
+
+    Many accounts have a hundred candidates: of smaller numbers, only references to what no list shows tell.
+    """
     capped = read.capped_at(doors.pages.page_size(resource))
     code = _ROUND_COUNT if state is None else f"{_ROUND_COUNT}_{state}"
-    if capped is None:
+    if capped is None or capped < _TELLING:
         await remarks.clear(doors.db, doors.integration_id, resource.name, code)
-        return None
+        return
     listed = resource.name if state is None else f"{resource.name} of state {state}"
-    text = (
+    await remarks.note(
+        doors.db,
+        doors.integration_id,
+        resource.name,
+        code,
         f"the list of {listed} has exactly {capped} rows, all of its pages full: its search may stop there. "
-        "Compare with TrackerRMS; records beyond are read only when a hint or an application names them"
+        "Compare with TrackerRMS; records beyond are read only when a hint or an application names them",
     )
-    if resource.by_id is None:
-        text += "; no deletion is taken from a list of this length"
-    await remarks.note(doors.db, doors.integration_id, resource.name, code, text)
-    return capped
+
+
+class Capped:
+    """Whether what a list lacks was pushed out of it: a search that stops at n rows shows n at every read.
+
+    Of one resource that can't be read by id; ``longest`` is the most rows that its list had since the start.
+    """
+
+    def __init__(self) -> None:
+        self._longest = 0
+
+    def doubt(self, read: ListRead, page_size: int, known: int) -> str | None:
+        """Why nothing is taken for deleted by this whole read; ``known``: how many records were believed to
+        exist, those that it showed among them."""
+        rows, capped = len(read.seen), read.capped_at(page_size)
+        self._longest = max(self._longest, rows)
+        if capped is None or known <= rows or rows < self._longest:
+            return None
+        return (
+            f"the list has exactly {capped} rows as before, and {known - rows} records are not among them: "
+            "its search may stop there, and show others instead. Compare with TrackerRMS"
+        )
 
 
 async def remark_unlisted(doors: Doors, states: Iterable[str | None]) -> None:
@@ -56,7 +83,10 @@ async def remark_unlisted(doors: Doors, states: Iterable[str | None]) -> None:
             # Where none is known, the list was not read yet, or its model is off.
             await remarks.clear(db, integration_id, name, _UNLISTED)
             continue
-        text = f"{sum(named.values())} applications name {len(named)} {name} that the list does not show"
+        listed = await sources.count_live(db, integration_id, name)
+        exactly = f", which has exactly {listed} rows" if listed % 10 == 0 else ""
+        known = f"{len(named)} {name} that the list does not show{exactly}"
+        text = f"{sum(named.values())} applications name {known}"
         if not await _one_is_there(doors, name, model, named):
             text += f": its search may stop before its end, or paths.{name} is not the list of them all"
         else:

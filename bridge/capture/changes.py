@@ -13,14 +13,16 @@ from functools import partial
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from bridge.capture import diff, indexing, versions
+from bridge.capture import diff, indexing, losses, versions
 from bridge.capture.attribution import Attribution
 from bridge.capture.diff import SHARED, Decision, Differ, Key
 from bridge.capture.drift import Keys
 from bridge.capture.holding import Holding
+from bridge.capture.losses import Losses
 from bridge.capture.observations import Observation, Trouble
 from bridge.capture.proof import Guard
 from bridge.capture.publishing import Identity, Publisher
+from bridge.capture.times import TOLD_BY_ID
 from bridge.hashing import Hasher
 from bridge.store import gaps, lookups, outbox, parked, snapshots, sources, underway
 from bridge.store.database import Database, Tx
@@ -175,6 +177,31 @@ class Changes:
             let_go=self._let_go(own),
             unknown_statuses=frozenset(f.unknown_status for f in families if f.unknown_status),
         )
+
+    async def foreseen(self, db: Database, families: Sequence[Family], known: Iterable[str] = ()) -> Losses:
+        """What records would lose by these families, and which others keep it; nothing is written.
+
+        ``known`` as ``losses.of`` has it.
+        """
+        differ = Differ(self._hasher, _now(), self._models)
+        async with db.transaction() as tx:
+            own, live = await self._own(tx, differ, families)
+        return losses.of(own, live, known)
+
+    async def told_by_id(self, db: Database, families: Sequence[Family]) -> tuple[set[int], set[int]]:
+        """Of jobs read from row and by-id record: those that differ from what was published in what records
+        have too, and those that differ in what only the row has."""
+        differ = Differ(self._hasher, _now(), self._models)
+        async with db.transaction() as tx:
+            own, _ = await self._own(tx, differ, families)
+        changed = {_row_id(d) for d in own if d.operation is not None}
+        proved = {
+            _row_id(d)
+            for d in own
+            if d.operation in ("created", "deleted")
+            or (d.snapshot.model is Model.JOB and TOLD_BY_ID.intersection(d.changed_fields))
+        }
+        return proved, changed - proved
 
     async def by_command(
         self, tx: Tx, observations: Sequence[Observation]
@@ -399,6 +426,10 @@ def _let_go(decision: Decision) -> Key | None:
         return None
     model, _, remote_id = shared.partition(":")
     return Model(model), remote_id
+
+
+def _row_id(decision: Decision) -> int:
+    return int(decision.snapshot.parent.rpartition(":")[2])
 
 
 def _now() -> datetime:

@@ -15,6 +15,7 @@ from bridge.capture.proof import Guard, Prover, Verdict
 from bridge.capture.rows import Rows
 from bridge.capture.shape import Shape
 from bridge.capture.unlisted import Unlisted
+from bridge.capture.vouching import Vouching
 from bridge.store import holds, leases, sources
 from bridge.store.database import Database
 from bridge.store.leases import Lease
@@ -35,6 +36,7 @@ class Doors(Struct, frozen=True, kw_only=True):
     pages: Pages
     rows: Rows
     shape: Shape
+    vouching: Vouching
     changes: Changes
     prover: Prover
     guard: Guard

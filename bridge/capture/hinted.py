@@ -105,8 +105,9 @@ class Hinted:
         context = contexts(hint.resource)
         if observation is None or context is None:
             return observation
-        (sifted,) = await self._doors.shape.sift(context.resource, context.state, [observation])
-        return sifted
+        sifted = await self._doors.shape.sift(context.resource, context.state, [observation])
+        (vouched,) = await self._doors.vouching.sift(context, sifted)
+        return vouched
 
     def _report(self, queued: Sequence[Queued], total: Applied, started: float, calls: int) -> None:
         _log.info(

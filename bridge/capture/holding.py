@@ -5,7 +5,7 @@ What is accepted is counted, and taken out of the holds that it stood in.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -59,22 +59,29 @@ class Holding:
         self._limits = limits
 
     async def begin(self, tx: Tx, resource: str, read: Sequence[Observation]) -> Held:
-        """Set aside the records that lack what nearly all had."""
-        evidence: dict[str, str] = {}
-        row_ids: dict[str, set[int]] = {}
+        """Set aside the records that lack what others lack too; new ones among them while that is held."""
+        evidence: dict[tuple[Kind, str], str] = {}
+        row_ids: dict[tuple[Kind, str], set[int]] = {}
         for one in read:
             for lack in one.missing:
-                evidence[lack.key] = lack.evidence or evidence.get(lack.key, "")
-                row_ids.setdefault(lack.key, set()).add(one.source.row_id)
+                what = lack.kind, lack.key
+                evidence[what] = lack.evidence or evidence.get(what, "")
+                row_ids.setdefault(what, set()).add(one.source.row_id)
+        standing = await holds.of_resource(tx, self._id, resource)
+        for hold in standing:
+            for row_id in _new_without(read, hold):
+                evidence.setdefault((hold.kind, hold.key), "")
+                row_ids.setdefault((hold.kind, hold.key), set()).add(row_id)
+        held = {row_id for these in row_ids.values() for row_id in these}
         return Held(
             resource=resource,
-            rest=[one for one in read if not one.missing],
+            rest=[one for one in read if one.source.row_id not in held],
             withheld=tuple(
-                Withheld(kind="missing_key", key=key, row_ids=frozenset(these), evidence=evidence[key])
-                for key, these in row_ids.items()
+                Withheld(kind=kind, key=key, row_ids=frozenset(these), evidence=evidence[kind, key])
+                for (kind, key), these in row_ids.items()
             ),
             habits=await habits.load(tx, self._id, resource),
-            holds=await holds.of_resource(tx, self._id, resource),
+            holds=standing,
         )
 
     async def weigh(self, tx: Tx, batch: Held, own: Sequence[Decision], live: Sequence[Snapshot]) -> Held:
@@ -92,7 +99,7 @@ class Holding:
             if why is not None:
                 kind, _, name = key.partition(":")
                 these = frozenset(int(parent.rpartition(":")[2]) for parent in parents)
-                withheld.append(Withheld(kind=_kind(kind), key=name, row_ids=these, evidence=why))
+                withheld.append(Withheld(kind=holds.kind_of(kind), key=name, row_ids=these, evidence=why))
         after = msgspec.structs.replace(batch, withheld=tuple(withheld))
         gone, row_ids = after.parents, after.row_ids
         counted = {
@@ -173,5 +180,14 @@ class Holding:
             )
 
 
-def _kind(word: str) -> Kind:
-    return "emptied_field" if word == "emptied_field" else "derived_deletions"
+def _new_without(read: Iterable[Observation], hold: Hold) -> Iterator[int]:
+    """The records that were never read before and lack what is held of others."""
+    if hold.kind not in ("emptied_field", "derived_deletions") or hold.state not in ("held", "discarded"):
+        return
+    model, _, field = hold.key.partition(".")
+    for one in read:
+        if one.known or not isinstance(one.found, Family):
+            continue
+        members = one.found.of(Model(model))
+        if not any(getattr(member.record, field) if field else True for member in members):
+            yield one.source.row_id

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bridge.capture.drift import Look
+from bridge.store.holds import Kind
 from bridge.store.records import Source
 from bridge.tracker.families import Family
 from bridge.tracker.pages import Row
@@ -48,8 +49,12 @@ class Trouble(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Missing(Struct, frozen=True, kw_only=True, gc=False):
-    """A key that the record lacks, which is gone or may be; ``evidence`` is blank while that is not sure."""
+    """What a record lacks that is gone of others too, or may be; ``evidence`` is blank while nothing is sure.
 
+    ``kind`` and ``key`` are those of the hold that it is for.
+    """
+
+    kind: Kind = "missing_key"
     key: str
     evidence: str
 
@@ -60,8 +65,9 @@ class Observation(Struct, frozen=True, kw_only=True, gc=False):
     ``latest`` is the latest moment its last-updated time may mean (they differ from ``source.version`` in
     the repeated hour at the end of summer time); ``None`` where the record does not say. ``news``: that time
     is later than what was stored; without it the record is read again for a reason of ours. ``live``: it is
-    the record as it is now, whatever its time says. ``look``: which keys it has; ``missing``: those for whose
-    sake it is held back.
+    the record as it is now, whatever its time says. ``look``: which keys it has; ``missing``: that for whose
+    sake it is held back. ``known``: something is stored of it that it may lose. ``on_trust``: its
+    row is older than what is stored, and its by-id record does not contradict it.
     """
 
     source: Source
@@ -71,3 +77,5 @@ class Observation(Struct, frozen=True, kw_only=True, gc=False):
     live: bool = False
     look: Look | None = None
     missing: tuple[Missing, ...] = ()
+    known: bool = True
+    on_trust: bool = False

@@ -12,6 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from typing import Protocol
 
 import msgspec
@@ -34,6 +35,7 @@ from bridge.store import cursors, habits, hints, holds, leases, outbox, scans, s
 from bridge.store.holds import Hold
 from bridge.store.leases import Held
 from bridge.store.outbox import Wakeup
+from bridge.store.scans import Scan
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.problems import AccountFault, Unreachable
 from bridge.tracker.shapes import Resource, ResourceName
@@ -313,6 +315,7 @@ class Poller:
     async def _poll(self, name: str) -> None:
         standing, resource = self._standings[name], self._resources[name]
         await self._doors.shape.look_again(resource, resource.states[0], self._held_back)
+        await self._doors.vouching.look_again(self._context(name, resource.states[0]), self._held_back)
         cursor = await cursors.load(self._doors.db, self._doors.integration_id, name)
         started = time.monotonic()
         if not standing.incremental:
@@ -392,7 +395,7 @@ class Poller:
         if standing is None or standing.sweep_due_at <= now:
             return
         db, integration_id = self._doors.db, self._doors.integration_id
-        if not await scans.has_meaning(db, integration_id, name, self._statuses_digest):
+        if not await scans.has_meaning(db, integration_id, name, self._listing(name) + self._statuses_digest):
             standing.sweep_due_at = now
 
     async def _scan(self, name: str) -> None:
@@ -404,9 +407,7 @@ class Poller:
             scan = await scans.start(db, integration_id, name, "sweep" if standing.loaded else "initial")
             standing.sweep_due_at = time.monotonic() + self._rhythm.sweep_seconds
         standing.scanning = True
-        if name == "applications" and scan.pages_read == 0:
-            async with leases.fenced(db, self._doors.lease) as tx:
-                await scans.note_meaning(tx, scan.id, self._statuses_digest)
+        scan = await self._read_by_one_setting(scan)
         read_to_the_end = scan.segment >= len(self._resources[name].states)
         reread = scan.kind in ("resync", "republish")
         if read_to_the_end or await walk.step(scan, self._contexts(name, reread=reread)):
@@ -418,6 +419,30 @@ class Poller:
             seconds = await scans.age_seconds(db, scan.id)
             metrics.SCAN_SECONDS.labels(integration_id, name, scan.kind).observe(seconds)
             standing.loaded, standing.scanning = True, False
+
+    async def _read_by_one_setting(self, scan: Scan) -> Scan:
+        """The scan; from its first page again where the list is asked for otherwise now than before: what the
+        pages read so far showed is not what these would."""
+        db, name, listing = self._doors.db, scan.resource, self._listing(scan.resource)
+        if scan.pages_read and scan.meaning is not None and not scan.meaning.startswith(listing):
+            async with leases.fenced(db, self._doors.lease) as tx:
+                scan = await scans.begin_again(tx, scan.integration_id, name, scan.kind)
+            _log.info("scan.began_again", integration=scan.integration_id, resource=name, kind=scan.kind)
+        if scan.pages_read == 0:
+            async with leases.fenced(db, self._doors.lease) as tx:
+                await scans.note_meaning(tx, scan.id, listing + self._statuses_part(name))
+        return scan
+
+    def _listing(self, name: str) -> bytes:
+        """A digest of how the pages of a resource's list are asked for, and their rows told apart."""
+        settings, resource = self._normaliser.settings, self._resources[name]
+        of_list = [resource.list, resource.rows, resource.paged, resource.list_end, resource.id_keys]
+        of_all = [settings.first_page, settings.page_number, settings.page_size, settings.users_from]
+        parts = [*of_list, resource.states, settings.states, *of_all]
+        return blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16).digest()
+
+    def _statuses_part(self, name: str) -> bytes:
+        return self._statuses_digest if name == "applications" else b""
 
     async def _carry_out(self, name: str) -> None:
         if self._resources[name].by_id is None:

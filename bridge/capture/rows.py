@@ -26,7 +26,7 @@ from bridge.tracker.client import Client, Gone, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.pages import Page, Row
-from bridge.tracker.problems import CredentialsRefused, Refused, Unreachable, Unreadable
+from bridge.tracker.problems import CredentialsRefused, OtherRecord, Refused, Unreachable, Unreadable
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 from bridge.tracker.statuses import Statuses
@@ -49,6 +49,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     seen: BitMap64
     ghosts: int
     anonymous: tuple[Trouble, ...]
+    absent: tuple[int, ...] = ()
+    """The ids of the ghosts."""
     contested: int = 0
     """Rows that stand in the lists of two states."""
 
@@ -126,6 +128,7 @@ class Rows:
             observations=tuple(found for found in results if isinstance(found, Observation)),
             seen=seen,
             ghosts=len(ghosts),
+            absent=tuple(ghosts),
             anonymous=tuple(anonymous),
             contested=sum(one.contested for one in moved),
         )
@@ -226,9 +229,14 @@ class Rows:
                 failures.note(error)
                 # An answer that is not the record may be all that the server has for anyone just now.
                 asks = failures.too_many or isinstance(error, Unreadable)
-                if asks and await self._answers(context, failures, moved) is False:
+                answers = await self._answers(context, failures, moved) if asks else None
+                if answers is False:
                     raise
-                self._rereads.note(context.resource.name, one.source.row_id, one.fingerprint, absent=False)
+                merged = isinstance(error, OtherRecord) and answers is True
+                self._rereads.note(context.resource.name, one.source.row_id, one.fingerprint, absent=merged)
+                if merged:
+                    # Listed as before and answered with the winner: a sweep proves that it is gone.
+                    return "gone"
                 return _unread(context.resource, one, error)
             return self._told(context, failures, one, found)
 
@@ -298,10 +306,13 @@ class Rows:
             agrees = detail is not None and self._agrees(context, moved, detail)
         except Permanent as error:
             return self._unreadable(context, moved, detail, error)
-        now = self.server_now()
-        if not await self.times.is_true(context.resource, moved, now, agrees=agrees, reread=context.reread):
+        old = self.times.is_old(moved, self.server_now())
+        if not (agrees or old):
             return "late"
-        return msgspec.structs.replace(self.observation(context, moved, detail), live=True)
+        if old:
+            await self.times.went_back(context.resource, moved.source.row_id)
+        found = self.observation(context, moved, detail)
+        return msgspec.structs.replace(found, live=True, on_trust=not old)
 
     def _agrees(self, context: Context, moved: Moved, detail: Record) -> bool:
         """Whether the by-id record says the same of a job as its row, where both say something."""
@@ -451,7 +462,12 @@ def _unread(resource: Resource, moved: Moved, error: BridgeError) -> Observation
 
 def _observed(moved: Moved, found: Family | Trouble) -> Observation:
     return Observation(
-        source=moved.source, latest=moved.latest, found=found, news=moved.news, live=moved.live
+        source=moved.source,
+        latest=moved.latest,
+        found=found,
+        news=moved.news,
+        live=moved.live,
+        known=moved.known is not None,
     )
 
 

@@ -20,6 +20,7 @@ from bridge.capture.proof import Guard, Prover
 from bridge.capture.publishing import Identity, Publisher
 from bridge.capture.rows import Rows
 from bridge.capture.shape import Shape
+from bridge.capture.vouching import Vouching
 from bridge.capture.walk import Pace
 from bridge.config import CaptureConfig, IntegrationConfig
 from bridge.hashing import Hasher
@@ -154,15 +155,6 @@ class Capture:
             keep_values=integration.keep_previous,
             max_message_bytes=self._max_message_bytes,
         )
-        pages = Pages(client)
-        rows = Rows(
-            integration.id,
-            self._db,
-            client,
-            normaliser,
-            parallel_reads=config.parallel_reads,
-            overlap_seconds=config.overlap_seconds,
-        )
         pages = Pages(client, at_once=config.parallel_reads)
         rows = Rows(
             integration.id,
@@ -172,6 +164,8 @@ class Capture:
             parallel_reads=config.parallel_reads,
             overlap_seconds=config.overlap_seconds,
         )
+        losses = Guard(count=config.deletion_limit_count, percent=config.loss_limit_percent)
+        changes = Changes(self._identity, self._keys.hasher, publisher, models, keys=rows.keys, limits=losses)
         doors = Doors(
             integration_id=integration.id,
             db=self._db,
@@ -179,9 +173,10 @@ class Capture:
             pages=pages,
             rows=rows,
             shape=Shape(integration.id, self._db, client, pages),
-            changes=Changes(
-                self._identity, self._keys.hasher, publisher, models, keys=rows.keys, limits=guard
+            vouching=Vouching(
+                integration.id, self._db, client, pages, normaliser, changes, losses, rows.keys
             ),
+            changes=changes,
             prover=Prover(
                 client,
                 guard,

@@ -4,13 +4,13 @@ A list that makes no sense does not replace one that did: applications go on by 
 fails with what to set.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from bridge.capture.deletion import Doors
 from bridge.errors import Transient
-from bridge.store import leases, remarks, status_lists
+from bridge.store import leases, remarks, sources, status_lists
 from bridge.tracker import statuses
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resources
@@ -56,7 +56,9 @@ class PlacementStatuses:
                 f"{fatal[0].text}. It was otherwise before: applications go on by the list of then; if it is "
                 "right as it is: bridge resync --resource statuses"
             )
-        self._weighed = statuses.learn(before, statuses.table(rows, self._settings), self._named)
+        found = statuses.table(rows, self._settings)
+        kept = {} if before is None or accept else await self._not_gone(before, found)
+        self._weighed = statuses.learn(before, found, self._named, kept)
         self.places = self._weighed.places()
 
     async def learn(self) -> None:
@@ -75,6 +77,14 @@ class PlacementStatuses:
             self._use(before)
             await self._note(self._problems, before)
         return before is not None
+
+    async def _not_gone(self, before: StatusList, found: Mapping[str, Status]) -> dict[str, Status]:
+        """What this read lacks and nobody knows to be gone: that takes two reads, and a person for many."""
+        live: set[str] = set()
+        async for row_ids in sources.live(self._doors.db, self._id, "statuses"):
+            live.update(map(str, row_ids))
+        missing = before.statuses.keys() - found.keys()
+        return {i: before.statuses[i] for i in before.order if i in missing and i in live}
 
     def _before(self) -> StatusList | None:
         return None if self._saved is None else msgspec.json.decode(self._saved, type=StatusList)

@@ -12,7 +12,7 @@ import structlog
 
 from bridge.capture import versions
 from bridge.capture.drift import Keys
-from bridge.capture.observations import Moved, Observation
+from bridge.capture.observations import WHOLE, Moved, Observation
 from bridge.store import cursors, remarks
 from bridge.store.database import Database
 from bridge.store.records import Source
@@ -23,7 +23,9 @@ from bridge.tracker.shapes import Resource
 from contracts.entities import Job, Model
 
 _log = structlog.get_logger(__name__)
-FUTURE, WENT_BACK = "future_time", "time_went_back"
+FUTURE, WENT_BACK, OLDER = "future_time", "time_went_back", "older_rows"
+TOLD_BY_ID = frozenset({"name", "employment_type", "category", "location"})
+"""Fields of a job that its by-id record tells as well as its row."""
 _COMPARED = ("name", "employment_type", "category", "salary_amount_from", "salary_amount_to", "salary_period")
 
 
@@ -65,8 +67,12 @@ class Times:
     async def believable(
         self, resource: Resource, moved: Sequence[Moved], now: datetime, *, reread: bool
     ) -> list[Moved]:
-        """Without the rows that a late index may show: those that are older than what is stored and young."""
-        if reread or not any(one.older for one in moved):
+        """Without the rows that a late index may show: those that are older than what is stored and young.
+
+        ``reread``: a resync, which asks the records that can tell.
+        """
+        if (reread and resource.name in WHOLE) or not any(one.older for one in moved):
+            # What tells its time by id needs no index.
             return list(moved)
         cursor = await cursors.load(self._db, self._id, resource.name)
         lag = max(cursor.longest_lag_seconds, self._overlap_seconds)
@@ -94,7 +100,7 @@ class Times:
         if version is not None:
             source = msgspec.structs.replace(source, version=version[0])
         if not late:
-            await self._went_back(resource, moved)
+            await self.went_back(resource, moved.source.row_id)
         return Observation(
             source=source,
             latest=None if version is None else version[1],
@@ -104,30 +110,35 @@ class Times:
             look=self._keys[resource.name].look(None, detail),
         )
 
-    async def is_true(
-        self, resource: Resource, moved: Moved, now: datetime, *, agrees: bool, reread: bool
-    ) -> bool:
-        """Whether an older row is taken although no by-id record tells its time: where that ``agrees``, in a
-        resync, and where no index was ever seen to be that late."""
+    def is_old(self, moved: Moved, now: datetime) -> bool:
+        """Whether an older row is taken although no by-id record tells its time: no index is that late."""
         longest = versions.LONGEST_LAG.total_seconds()
-        old = moved.known is not None and versions.outlived(moved.known, longest, now)
-        if not (agrees or reread or old):
-            return False
-        await self._went_back(resource, moved)
-        return True
+        return moved.known is not None and versions.outlived(moved.known, longest, now)
 
     async def forget(self, resource: Resource) -> None:
         """A scan has read everything: forget the remarks that it had no cause for."""
         noted = self._noted.pop(resource.name, set())
-        await remarks.clear(self._db, self._id, resource.name, *({FUTURE, WENT_BACK} - noted))
+        await remarks.clear(self._db, self._id, resource.name, *({FUTURE, WENT_BACK, OLDER} - noted))
 
-    async def _went_back(self, resource: Resource, moved: Moved) -> None:
+    async def went_back(self, resource: Resource, row_id: int) -> None:
+        """Say that a record is taken as it is although it is older than it was."""
         await self._note(
             resource,
             WENT_BACK,
-            f"records were last updated before the time known of them, such as {moved.row.remote_id}; they "
+            f"records were last updated before the time known of them, such as {row_id}; they "
             "are taken as they are now. A restored TrackerRMS does so; an index that is days late may: then "
             "raise capture.overlap_seconds",
+            1,
+        )
+
+    async def doubted(self, resource: Resource, row_id: int) -> None:
+        """Say that an older row is not believed, for nothing but the row tells that it is true."""
+        await self._note(
+            resource,
+            OLDER,
+            f"{resource.name} are listed as they were before what was published, such as {row_id}, and their "
+            "own records do not tell which is true; they stay as published until an index can't be that late "
+            "any more, a day after their change. If TrackerRMS was restored: bridge resync after that day",
             1,
         )
 

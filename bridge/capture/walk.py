@@ -30,6 +30,7 @@ from bridge.store.cursors import Cursor
 from bridge.store.database import Tx
 from bridge.store.scans import Progress, Scan
 from bridge.tracker.client import utc_now
+from bridge.tracker.families import Family
 from bridge.tracker.pages import Page
 from bridge.tracker.shapes import Resource
 from contracts.events import Cause
@@ -72,6 +73,8 @@ class Walk:
         """By-id reads of one step, as many as take a second or two: then it is another's turn."""
         self._ahead: Ahead | None = None
         self._unknown_statuses: set[str] = set()
+        self._went_back = False
+        """Whether a record was seen since the last scan that time really went back for."""
         self.states = StateLists(doors, resource)
         self.newer: dict[Reader, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
         """By reader: the rows that another one read after the pages that it holds."""
@@ -192,6 +195,7 @@ class Walk:
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self.resource.name)
         await doors.rows.times.forget(self.resource)
+        self._went_back = False
         await self.states.end_scan()
         self.unclaimed.note(applied)
         await self.unclaimed.find()
@@ -207,10 +211,34 @@ class Walk:
         return applied
 
     async def observe(self, context: Context, pages: Sequence[Page], most: int | None = None) -> Batch:
-        """What pages came to, as ``Rows.observe`` says, with what lacks a key of late marked."""
+        """What pages came to, as ``Rows.observe`` says, with what lacks of late what others lack too
+        marked."""
         batch = await self.doors.rows.observe(context, pages, most)
         sifted = await self.doors.shape.sift(context.resource, context.state, batch.observations)
-        return msgspec.structs.replace(batch, observations=sifted)
+        true = await self._without_late_ones(context, sifted)
+        vouched = await self.doors.vouching.sift(context, true)
+        return msgspec.structs.replace(batch, observations=vouched)
+
+    async def _without_late_ones(
+        self, context: Context, observations: Sequence[Observation]
+    ) -> list[Observation]:
+        """Without what an older row alone says; where a by-id record shows that time went back, all of it."""
+        trusted = [o for o in observations if o.on_trust]
+        if not trusted:
+            return list(observations)
+        families = [o.found for o in trusted if isinstance(o.found, Family)]
+        proved, unproved = await self.doors.changes.told_by_id(self.doors.db, families)
+        self._went_back = self._went_back or bool(proved)
+        times, left = self.doors.rows.times, []
+        for one in observations:
+            row_id = one.source.row_id
+            if one.on_trust and row_id in unproved and not self._went_back:
+                await times.doubted(self.resource, row_id)
+                continue
+            if one.on_trust:
+                await times.went_back(self.resource, row_id)
+            left.append(one)
+        return left
 
     def _pages_ahead(self, scan: Scan) -> int:
         """How many pages to ask for at once: none beyond the list's end, as far as it is known."""
@@ -252,6 +280,8 @@ class Walk:
         changes = self.doors.changes
         await changes.report(tx, self.resource.name, batch.anonymous)
         name = self.resource.name
+        # They may have been unreadable while nothing else could be read to tell that they are not there.
+        await parked.release(tx, self._id, name, batch.absent)
         self.note_read((o.source.row_id for o in batch.observations), reader)
         # What changed since the load began is news, whoever sees it first.
         told: list[Observation] = []

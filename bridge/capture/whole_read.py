@@ -8,7 +8,7 @@ import time
 
 from pyroaring import BitMap64
 
-from bridge.capture.caps import remark_cap
+from bridge.capture.caps import Capped, remark_cap
 from bridge.capture.changes import Applied
 from bridge.capture.list_read import ListRead
 from bridge.capture.page_run import Run
@@ -34,6 +34,7 @@ class WholeReads:
         self._reads = 0
         self._flawed = 0
         self._before_first: str | None = None
+        self._capped = Capped()
 
     async def read(
         self, context: Context, *, first: bool, scan: Scan | None = None
@@ -126,9 +127,10 @@ class WholeReads:
         if self._before_first is not None or self._reads % _LOOK_BEFORE_EVERY == 0:
             self._before_first = await self._doors.pages.before_first(self._resource, None, listing.seen)
         self._reads += 1
-        capped = await remark_cap(self._doors, self._resource, None, listing)
-        if capped is not None and self._resource.by_id is None:
-            return self._before_first or f"exactly {capped} rows: the list may stop there before its end"
+        await remark_cap(self._doors, self._resource, None, listing)
+        if self._before_first is None and self._resource.by_id is None:
+            size = self._doors.pages.page_size(self._resource)
+            return self._capped.doubt(listing, size, await self._known())
         return self._before_first
 
     async def _say(self, flaw: str | None, *, broken: bool) -> None:

@@ -170,6 +170,13 @@ class ServiceMonitor(Part, frozen=True, kw_only=True):
     metric_relabelings: Objects | None = None
 
 
+class Alerts(Part, frozen=True, kw_only=True):
+    """A PrometheusRule, for the Prometheus operator."""
+
+    enabled: bool | None = None
+    labels: Texts | None = None
+
+
 class Pods(Part, frozen=True, kw_only=True):
     """What all pods have in common. ``extraEnv`` and the volumes go into every container, the Job's too."""
 
@@ -211,5 +218,6 @@ class Values(Part, frozen=True, kw_only=True):
     ingress: Ingress | None = None
     network_policy: NetworkPolicy | None = None
     service_monitor: ServiceMonitor | None = None
+    alerts: Alerts | None = None
     # What Helm itself hands to a chart that another chart stands on.
     global_: Object | None = field(name="global", default=None)

@@ -15,7 +15,7 @@ def table(shown: Sequence[Endpoint]) -> Any:
             one.id,
             one.owner,
             screen.escape(one.url),
-            "about endpoints" if one.operational else screen.escape(", ".join(one.event_types)),
+            "about endpoints and holds" if one.operational else screen.escape(", ".join(one.event_types)),
             _state(one),
             screen.escape(one.description),
         )
@@ -32,7 +32,10 @@ def told(one: Endpoint) -> list[Any]:
         ("url", one.url),
         ("owner", one.owner),
         ("description", one.description),
-        ("events", "about its owner's endpoints" if one.operational else ", ".join(one.event_types)),
+        (
+            "events",
+            "about its owner's endpoints, and holds" if one.operational else ", ".join(one.event_types),
+        ),
         ("when changed", ", ".join(one.changed_fields)),
         ("integrations", ", ".join(one.integrations) or "all"),
         ("headers", ", ".join(one.header_names)),

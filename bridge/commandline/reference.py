@@ -44,7 +44,9 @@ MEANINGS = {
     "capture.page_batch": "pages read at once by a full read, at most",
     "capture.parallel_reads": "calls to TrackerRMS at the same time, at most",
     "capture.deletion_limit_count": "if more records disappear or lose the same at once, a person decides",
-    "capture.deletion_limit_percent": "the same, as a share of the records known",
+    "capture.deletion_limit_percent": "of records that disappear the same, as a share of those known; 100: "
+    "the count alone decides",
+    "capture.loss_limit_percent": "the same of records that lose a field's value, tags, owners or adverts",
     "capture.confirm_seconds": "between the reads that confirm a deletion",
     "relay.batch_size": "events published at once, at most",
     "relay.idle_seconds": "how long the relay waits when there is nothing to do",

@@ -76,7 +76,10 @@ def create(
     order: _Order = None,
     signature: _Signature = None,
     operational: Annotated[
-        bool, typer.Option("--operational", help="It gets what happens to its owner's endpoints instead.")
+        bool,
+        typer.Option(
+            "--operational", help="It gets what happens to its owner's endpoints, and holds, instead."
+        ),
     ] = False,
     disabled: Annotated[bool, typer.Option("--disabled", help="Deliver nothing yet.")] = False,
     since: Annotated[

@@ -91,6 +91,16 @@ async def forget(tx: Tx, endpoint_id: str) -> None:
     await tx.execute("DELETE FROM endpoint_health WHERE endpoint_id = $1", endpoint_id)
 
 
+async def listeners_to(tx: Tx, integration_id: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The enabled operational endpoints of an account, each with the types that it wants."""
+    rows = await tx.fetch(
+        "SELECT id, event_types FROM endpoints WHERE operational AND enabled "
+        "AND (cardinality(integrations) = 0 OR $1 = ANY(integrations))",
+        integration_id,
+    )
+    return [(row[0], tuple(row[1])) for row in rows]
+
+
 async def listeners(tx: Tx, owner: str, besides: str) -> list[tuple[str, tuple[str, ...]]]:
     """The enabled operational endpoints of ``owner``, each with the types that it wants."""
     rows = await tx.fetch(

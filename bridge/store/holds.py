@@ -24,6 +24,14 @@ BELIEVED_DAYS = 7
 """How long an approved mass change is believed: its other records may come to light later."""
 
 
+def kind_of(word: str) -> Kind:
+    """Return the kind of that name. Raises ``ValueError`` for none."""
+    for kind in KINDS:
+        if kind == word:
+            return kind
+    raise ValueError(word)
+
+
 class Hold(Struct, frozen=True, kw_only=True):
     """Records held back together. ``evidence``: what was seen, for a person."""
 
@@ -230,6 +238,26 @@ async def take_unseen(tx: Tx, integration_id: str, resources: Iterable[str]) -> 
         list(resources),
     )
     return [_hold(r) for r in rows]
+
+
+class Untold(Struct, frozen=True, kw_only=True):
+    """A hold whose state was not told yet; ``told``: the state that was, last."""
+
+    hold: Hold
+    told: str | None
+
+
+async def take_untold(tx: Tx, count: int) -> list[Untold]:
+    """Return, once each, holds whose state operational endpoints were not told of, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS}, told FROM holds WHERE told IS DISTINCT FROM state ORDER BY id LIMIT $1 "
+        "FOR UPDATE SKIP LOCKED",
+        count,
+    )
+    await tx.execute(
+        "UPDATE holds SET told = state WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
+    )
+    return [Untold(hold=_hold(row), told=row["told"]) for row in rows]
 
 
 async def reopen(db: Database, hold_id: int) -> None:

@@ -20,7 +20,8 @@ class Scan(Struct, frozen=True, kw_only=True):
 
     ``pages_known`` and ``rows_known`` are what the lists said of the segments begun; ``pages_done`` and
     ``rows_done`` of those read to their end. ``ghosts`` were listed, yet gone by id. ``flaw`` says why
-    it can't prove a deletion; ``None`` while nothing is wrong.
+    it can't prove a deletion; ``None`` while nothing is wrong. ``meaning``: what its pages are read by, a
+    digest; ``None`` before its first page.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Scan(Struct, frozen=True, kw_only=True):
     calls: int
     flaw: str | None
     finished_at: datetime | None
+    meaning: bytes | None = None
 
 
 _COLUMNS = ", ".join(Scan.__struct_fields__)
@@ -83,14 +85,14 @@ async def age_seconds(db: Database, scan_id: int) -> float:
     return float(age or 0.0)
 
 
-async def begin_again(tx: Tx, integration_id: str, resource: str, kind: ScanKind) -> None:
-    """Start a scan of that kind from the first page, in place of the one under way."""
+async def begin_again(tx: Tx, integration_id: str, resource: str, kind: ScanKind) -> Scan:
+    """Start a scan of that kind from the first page, in place of the one under way; return it."""
     await tx.execute(
         "DELETE FROM scans WHERE integration_id = $1 AND resource = $2 AND finished_at IS NULL",
         integration_id,
         resource,
     )
-    await start(tx, integration_id, resource, kind)
+    return await start(tx, integration_id, resource, kind)
 
 
 async def last_finished(db: Database, integration_id: str, resource: str) -> Scan | None:
@@ -121,7 +123,7 @@ async def start(db: "Database | Tx", integration_id: str, resource: str, kind: S
 
 
 async def note_meaning(tx: Tx, scan_id: int, meaning: bytes) -> None:
-    """Before its first page is read: what decides, beside the rows, what this scan's records are."""
+    """Before its first page is read: what decides, beside the rows, what its pages and records are."""
     await tx.execute("UPDATE scans SET meaning = $2 WHERE id = $1 AND pages_read = 0", scan_id, meaning)
 
 

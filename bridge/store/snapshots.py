@@ -93,6 +93,33 @@ async def count_some(db: Database, integration_id: str, model: Model, most: int 
     return count
 
 
+# The inner LIMIT: entities of one record stand together, and a few records are enough.
+_HAVING = """
+SELECT DISTINCT parent FROM (
+    SELECT parent FROM snapshots
+    WHERE integration_id = $1 AND model = $2 AND NOT deleted AND parent <> '' AND NOT parent = ANY($3)
+      AND ($4::integer IS NULL OR substring(fields FROM $4 + 1 FOR 8) <> '\\x0000000000000000')
+      AND ($6::text[] IS NULL OR parent = ANY($6))
+    LIMIT 20 * $5) AS found
+LIMIT $5
+"""
+
+
+async def some_having(
+    db: Database,
+    integration_id: str,
+    model: Model,
+    place: int | None,
+    besides: Sequence[str],
+    count: int,
+    among: Sequence[str] | None = None,
+) -> list[str]:
+    """Some records, none of ``besides``, that yielded an entity of a model; where ``place`` is given, with
+    something in the field whose hash stands there. ``among``: no other ones."""
+    rows = await db.fetch(_HAVING, integration_id, str(model), besides, place, count, among)
+    return [r[0] for r in rows]
+
+
 _UPSERT = f"""
 INSERT INTO snapshots (integration_id, {_COLUMNS})
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bridge.errors import Permanent
 from bridge.tracker.reading import Reader, Record
@@ -182,12 +182,20 @@ class StatusList(Struct, frozen=True, kw_only=True):
         return {int(status_id): place for place, status_id in enumerate(self.order)}
 
 
-def learn(before: StatusList | None, found: Mapping[str, Status], named: Iterable[str] = ()) -> StatusList:
+def learn(
+    before: StatusList | None,
+    found: Mapping[str, Status],
+    named: Iterable[str] = (),
+    kept: Mapping[str, Status] | None = None,
+) -> StatusList:
     """Return the list after one more read; ``named``: ids that applications stand at.
 
     Statuses keep their order until reads agree on another, the more of them the oftener it changed lately: a
-    list that comes in another order each time is no change. What is new or gone needs no agreement.
+    list that comes in another order each time is no change. What is new needs no agreement. ``kept``: what is
+    missing from this read, and not yet known to be gone; it means what it meant, at its place.
     """
+    if before is not None and kept:
+        return _with_kept(before, learn(before, found, {*named} - kept.keys()), kept)
     read = tuple(found)
     ids = {*named, *(before.unlisted if before else ())}
     unlisted = tuple(sorted(ids - found.keys(), key=int))
@@ -205,6 +213,17 @@ def learn(before: StatusList | None, found: Mapping[str, Status], named: Iterabl
     return StatusList(
         statuses=dict(found), order=order, last=read, streak=streak, unrest=unrest, unlisted=unlisted
     )
+
+
+def _with_kept(before: StatusList, after: StatusList, kept: Mapping[str, Status]) -> StatusList:
+    """The list with what was missing from it, behind what it stood behind."""
+    order = list(after.order)
+    for place, status_id in enumerate(before.order):
+        if status_id in kept:
+            ahead = [order.index(i) for i in before.order[:place] if i in order]
+            order.insert(max(ahead, default=-1) + 1, status_id)
+    left = tuple(i for i in after.unlisted if i not in kept)
+    return structs.replace(after, statuses={**after.statuses, **kept}, order=tuple(order), unlisted=left)
 
 
 def _agree(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Looking after: endpoints that do nothing but fail are warned of and disabled; what is old is forgotten."""
+"""Looking after: endpoints that only fail are warned of and disabled, holds told, old rows forgotten."""
 
 import asyncio
 import time
@@ -10,10 +10,11 @@ from bridge.errors import Transient
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, health, owed, shares
 from bridge.store.database import Database
-from bridge.webhooks import operational
+from bridge.webhooks import held, operational
 
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 60.0
+_HOLDS_SECONDS = 2.0
 _PRUNE_SECONDS = 300.0
 # Of the days after which it is disabled.
 _WARN_AFTER = 0.2
@@ -21,23 +22,28 @@ _DAY_SECONDS = 86_400.0
 
 
 class Keeper:
-    """Looks every minute; more often where an endpoint is disabled sooner than in hours."""
+    """Looks every minute; more often where an endpoint is disabled sooner than in hours, and for holds."""
 
     def __init__(self, db: Database, sealer: Sealer, config: WebhooksConfig) -> None:
         self._db = db
         self._sealer = sealer
         self._config = config
         self._pruned_at = 0.0
+        self._looked_at = float("-inf")
 
     async def keep(self) -> None:
         """Look until cancelled."""
+        often = min(_LOOK_SECONDS, self._config.disable_after_days * _DAY_SECONDS / 100)
         while True:
             try:
-                await self.look()
-                await self._prune()
+                await held.tell_holds(self._db, self._sealer)
+                if time.monotonic() - self._looked_at >= often:
+                    self._looked_at = time.monotonic()
+                    await self.look()
+                    await self._prune()
             except Transient as problem:
                 _log.warning("webhooks.keeping_failed", reason=str(problem))
-            await asyncio.sleep(min(_LOOK_SECONDS, self._config.disable_after_days * _DAY_SECONDS / 100))
+            await asyncio.sleep(min(_HOLDS_SECONDS, often))
 
     async def look(self) -> None:
         """Warn of endpoints that fail for long, and disable those that fail for too long."""

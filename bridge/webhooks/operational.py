@@ -110,10 +110,11 @@ async def _tell(
         offset=None,
         at=now,
     )
-    await owed.park(tx, [_parked(listener, identity, sealed) for listener in listeners])
+    await owed.park(tx, [parked_for(listener, identity, sealed) for listener in listeners])
 
 
-def _parked(listener: str, event: Event, sealed: bytes) -> Parked:
+def parked_for(listener: str, event: Event, sealed: bytes) -> Parked:
+    """Return the delivery of an event that is not on Kafka to one endpoint."""
     return Parked(
         delivery_id=ids.delivery_id(listener, event.event_id),
         endpoint_id=listener,

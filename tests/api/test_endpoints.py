@@ -152,7 +152,10 @@ async def test_an_owner_lists_its_own_whatever_it_asks_for(service: Service) -> 
         ({"event_types": ["candidate.changed"]}, r"event_types\[0\]: write <model>.created"),
         ({"event_types": []}, r"event_types: Expected `array` of length >= 1"),
         ({"event_types": ["endpoint.*"]}, r"only an endpoint with operational = true gets it"),
-        ({"event_types": ["job.*"], "operational": True}, r"an operational endpoint gets endpoint.\*"),
+        (
+            {"event_types": ["job.*"], "operational": True},
+            r"an operational endpoint gets endpoint.\* and hold.\*",
+        ),
         ({"changed_fields": ["salary_of_the_boss"]}, r"no model of event_types has this field"),
         ({"changed_fields": ["current_stage_id"], "event_types": ["job.*"]}, r"no model of event_types"),
         ({"changed_fields": ["title"], "event_types": ["*.deleted"]}, r"event_types names none"),

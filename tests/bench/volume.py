@@ -30,6 +30,7 @@ from bridge.capture.proof import Guard, Prover
 from bridge.capture.publishing import Identity, Publisher
 from bridge.capture.rows import Context, Rows
 from bridge.capture.shape import Shape
+from bridge.capture.vouching import Vouching
 from bridge.capture.walk import Pace, Walk
 from bridge.commandline import session
 from bridge.config import Config
@@ -111,6 +112,9 @@ async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> 
     guard = Guard(count=500, percent=10)
     pages = Pages(client)
     rows = Rows("bench", installed.db, client, normaliser, parallel_reads=8, overlap_seconds=120)
+    changes = Changes(
+        identity, installed.keys.hasher, publisher, frozenset(Model), keys=rows.keys, limits=guard
+    )
     doors = Doors(
         integration_id="bench",
         db=installed.db,
@@ -118,9 +122,8 @@ async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> 
         pages=pages,
         rows=rows,
         shape=Shape("bench", installed.db, client, pages),
-        changes=Changes(
-            identity, installed.keys.hasher, publisher, frozenset(Model), keys=rows.keys, limits=guard
-        ),
+        vouching=Vouching("bench", installed.db, client, pages, normaliser, changes, guard, rows.keys),
+        changes=changes,
         prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
         guard=guard,
         calls=lambda: 0,

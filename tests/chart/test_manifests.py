@@ -1,9 +1,12 @@
 """What the manifests say, whatever the mode: read as Kubernetes would."""
 
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bridge import supervisor
 from bridge.app import ROLES
@@ -16,6 +19,16 @@ ALL_ON: dict[str, Any] = {
     "networkPolicy": {"enabled": True},
     "serviceMonitor": {"enabled": True},
     "ingress": {"enabled": True, "hosts": [{"host": "bridge.example"}]},
+}
+
+
+# What goes wrong with an account: it never worked, records are parked, a person must decide (deletions, mass
+# changes, drift), its answers look wrong.
+_OF_AN_ACCOUNT = {
+    "BridgeAccountDown": "bridge_account_up",
+    "BridgeRecordsParked": "bridge_records_parked",
+    "BridgeHolds": "bridge_holds",
+    "BridgeAccountRemarks": "bridge_account_remarks",
 }
 
 
@@ -152,6 +165,18 @@ def test_prometheus_finds_every_container(manifests: list[Manifest]) -> None:
     targets = {p["targetPort"] for p in service["spec"]["ports"] if p["name"] in scraped}
     ports = {p["name"] for _, c, _ in containers(manifests) for p in c.get("ports", ()) if p["name"] != "api"}
     assert targets == ports
+
+
+def test_the_alert_rules_are_those_of_the_readme_and_off_unless_asked_for(helm: Helm) -> None:
+    assert of_kind(helm(), "PrometheusRule") == []
+    (rule,) = of_kind(helm({"alerts": {"enabled": True, "labels": {"release": "x"}}}), "PrometheusRule")
+    assert rule["metadata"]["labels"]["release"] == "x"
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```yaml\n(groups:\n.*?)^```", readme, re.M | re.S)
+    assert rule["spec"] == yaml.safe_load(shown)
+    told = {one["alert"]: one["expr"] for group in rule["spec"]["groups"] for one in group["rules"]}
+    for alert, metric in _OF_AN_ACCOUNT.items():
+        assert metric in told[alert]
 
 
 def test_a_pod_has_time_to_drain(manifests: list[Manifest]) -> None:

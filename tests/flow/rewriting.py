@@ -12,6 +12,9 @@ from aiohttp import web
 Record = dict[str, Any]
 CANDIDATE = r"/api/v1/Resource/\d+"
 CANDIDATES = r"/api/v1/Resource/PagedSearch"
+APPLICATIONS = r"/api/v1/OpportunityResource/PagedSearch"
+APPLICATION = r"/api/v1/OpportunityResource/\d+"
+JOB = r"/api/v1/Opportunity/\d+"
 JOBS = r"/api/v1/Opportunity/PagedSearch"
 STATUSES = r"/api/v1/MetaData"
 
@@ -22,6 +25,8 @@ class Rewriting:
     def __init__(self) -> None:
         self.url = self.target = ""
         self.rules: dict[str, Callable[[Record], None]] = {}
+        self.asked: list[str] = []
+        """The path of each call."""
         self.answered = 0
         """Calls that a rule was applied to."""
 
@@ -36,6 +41,7 @@ class Rewriting:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Pass one call on."""
+        self.asked.append(request.path)
         kept = {k: v for k, v in request.headers.items() if k.lower() in ("authorization", "content-type")}
         async with (
             aiohttp.ClientSession(self.target) as session,
@@ -54,7 +60,8 @@ class Rewriting:
 
 def _rewritten(body: bytes, rule: Callable[[Record], None]) -> bytes:
     answer = orjson.loads(body)
-    lists = [value for value in answer.values() if isinstance(value, list)] if "id" not in answer else []
+    by_id = "id" in answer or "opportunityResourceId" in answer
+    lists = [] if by_id else [value for value in answer.values() if isinstance(value, list)]
     for record in [row for rows in lists for row in rows] if lists else [answer]:
         rule(record)
     return orjson.dumps(answer)

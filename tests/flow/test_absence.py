@@ -10,7 +10,7 @@ import pytest
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from bridge.store import remarks, scans, unlisted
+from bridge.store import parked, remarks, scans, unlisted
 from bridge.store.database import Database
 from bridge.tracker import absence
 from contracts import ids
@@ -153,6 +153,39 @@ async def test_a_merged_record_is_deleted_and_the_winner_stays(
     topics = await bridge.agree()
     assert topics.deletions["candidate", _entity(loser)] == 1
     assert topics.deletions["candidate", _entity(winner)] == 0
+
+
+async def test_a_merged_record_that_is_still_listed_is_deleted_and_not_parked(
+    install: Install, proxy: Proxy, db: Database
+) -> None:
+    bridge = await _make(install, proxy)
+    bridge.start()
+    await bridge.agree()
+    loser, winner, *_ = sorted(bridge.server.world.live["resource"].ids())
+    won: dict[str, Any] = {}
+
+    def merged(reply: Reply) -> Reply:
+        if reply.path == f"/api/v1/Resource/{winner}" and reply.status == 200:
+            won.update(msgspec.json.decode(reply.body))
+        return reply.json(won) if reply.path == f"/api/v1/Resource/{loser}" and won else reply
+
+    proxy.rewrite = merged
+    await bridge.simulator.change("update", "resource", winner, jobTitle="Both")
+    await until(lambda: bool(won))
+    # A merge touches the record that is merged, too.
+    await bridge.simulator.change("update", "resource", loser, surname="Merged")
+
+    async def is_deleted() -> bool:
+        bridge.check()
+        return (await bridge.read()).deletions["candidate", _entity(loser)] == 1
+
+    await until(is_deleted)
+    assert await parked.listed(db, INTEGRATION) == []
+    done = await _finished(db)
+    await until(partial(_later, db, done + 3))
+    topics = await bridge.read()
+    assert topics.deletions["candidate", _entity(winner)] == 0
+    assert topics.types["candidate.deleted"] == 1
 
 
 async def test_records_in_no_list_are_kept_counted_and_looked_at_ever_more_seldom(

@@ -33,7 +33,7 @@ async def bridge(install: Install) -> Installation:
     made = await install(
         world=World(seed=5, candidates=40, jobs=24, applications=10, users=5, index_lag_seconds=0),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
-        capture={"poll_seconds": 0.1, "sweep_minutes": 0.01, "deletion_limit_percent": 10},
+        capture={"poll_seconds": 0.1, "sweep_minutes": 0.01, "loss_limit_percent": 10},
     )
     made.start()
     await made.agree()
@@ -116,7 +116,7 @@ async def test_statuses_that_lose_their_group_change_no_application(install: Ins
         made = await install(
             world=World(seed=5, candidates=12, jobs=4, applications=30, users=3, index_lag_seconds=0),
             options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
-            capture={"poll_seconds": 0.1, "sweep_minutes": 0.01, "deletion_limit_percent": 10},
+            capture={"poll_seconds": 0.1, "sweep_minutes": 0.01, "loss_limit_percent": 10},
             integration={"base_url": proxy.url},
         )
         proxy.target = made.simulator.url

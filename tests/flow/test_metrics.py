@@ -19,7 +19,7 @@ from bridge.store import holds
 from bridge.store.database import Database
 from bridge.store.scans import ScanKind
 from bridge.tracker import resources
-from bridge.tracker.shapes import STATES, ResourceName
+from bridge.tracker.shapes import ResourceName
 from contracts import topics
 from contracts.commands import INPUTS
 from contracts.entities import Model
@@ -149,8 +149,7 @@ KNOWN = {
     "resource": set(get_args(ResourceName)),
     "cause": set(get_args(Cause)),
     "kind": {*get_args(ScanKind), *holds.KINDS},
-    # The demo's account has a list of exactly a round number of rows.
-    "code": {metrics.NOTHING, "round_count", *(f"round_count_{state}" for state in STATES)},
+    "code": {metrics.NOTHING},
     "type": set(INPUTS),
     "role": set(ROLES),
     "breaker": {"closed", "open", "held"},

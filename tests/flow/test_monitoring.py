@@ -17,7 +17,7 @@ from bridge.kafka import Message
 from bridge.monitoring import Monitoring, Parts
 from bridge.relay import Relay
 from bridge.sealing import Sealer
-from bridge.store import cursors, leases, outbox, overview, parked
+from bridge.store import cursors, holds, leases, outbox, overview, parked
 from bridge.store.budgets import Budget, Terms
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
@@ -237,6 +237,9 @@ async def test_an_account_that_never_worked_has_figures_from_the_start(store_url
         assert first["bridge_token_expires_seconds", "acme"] == 0
         parked_of = {labels[2] for labels in first if labels[0] == "bridge_records_parked"}
         assert parked_of == {"users", "statuses", "jobs", "candidates", "applications"}
+        kinds = {labels[3] for labels in first if labels[0] == "bridge_holds"}
+        assert kinds == set(holds.KINDS)
+        assert any(labels[0] == "bridge_account_remarks" for labels in first)
         await cursors.fail(db, "acme", "jobs", "answered 401")
         assert (await told())["bridge_account_up", "acme"] == 0
         await Budget(db, "acme", Terms(requests=60)).pause(600, "asked for patience until 14:05 UTC")

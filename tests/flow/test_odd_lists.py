@@ -7,7 +7,7 @@ import pytest
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from bridge.store import remarks
+from bridge.store import remarks, sources
 from bridge.store.database import Database
 from tests import oracle
 from tests.flow.odd_lists import (
@@ -177,6 +177,9 @@ async def test_a_capped_search_is_remarked_on(install: Install, odd: OddLists, d
     odd.target = bridge.server.url
     odd.dialects = {CANDIDATES: Dialect(cap=50), USERS: Dialect(cap=50)}
     bridge.start()
+    await until(lambda: _users_listed(db, 50))
+    # Another one is shown now, and one no longer.
+    bridge.server.world.change("create", "user", firstName="Ada", surname="New")
 
     async def said() -> bool:
         bridge.check()
@@ -184,10 +187,35 @@ async def test_a_capped_search_is_remarked_on(install: Install, odd: OddLists, d
         return all(
             text in found
             for text in (
-                "candidates: the list of candidates has exactly 50 rows",
-                "candidates that the list does not show",
-                "users: proves no deletion: exactly 50 rows",
+                "candidates that the list does not show, which has exactly 50 rows",
+                "users: proves no deletion: the list has exactly 50 rows as before",
             )
         )
 
     await until(said)
+    assert (await bridge.read()).types["user.deleted"] == 0
+
+
+@pytest.mark.parametrize("count", [50, 100])
+async def test_an_ordinary_account_with_a_round_number_of_records_is_not_remarked_on(
+    install: Install, odd: OddLists, db: Database, count: int
+) -> None:
+    bridge = await install(
+        world=World(
+            seed=5, candidates=count, jobs=12, applications=100, users=count // 5, index_lag_seconds=0
+        ),
+        options=_QUIET,
+        capture={"poll_seconds": 0.2, "sweep_minutes": 0.01},
+    )
+    bridge.start()
+    await bridge.agree()
+    swept = "SELECT count(*) >= 2 FROM scans WHERE resource = 'applications' AND finished_at IS NOT NULL"
+    await until(lambda: db.fetchval(swept))
+    assert await remarks.of(db, INTEGRATION) == []
+    world = bridge.server.world
+    world.change("delete", "user", min(world.live["user"].ids()))
+    await bridge.agree()
+
+
+async def _users_listed(db: Database, count: int) -> bool:
+    return await sources.count_live(db, INTEGRATION, "users") == count

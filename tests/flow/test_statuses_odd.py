@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.simulator.world import World
-from bridge.store import gaps, overview, remarks
+from bridge.store import gaps, holds, overview, remarks
 from bridge.store.database import Database
 from tests.flow.odd_answers import Odd, odd_answers
 from tests.installation import INTEGRATION, Install, Installation
@@ -180,3 +180,44 @@ async def test_a_list_in_another_order_each_time_moves_no_stage(
 
     await until(read_on, 40)
     assert (await bridge.read()).types["application_stage.updated"] == 0
+
+
+async def test_a_list_that_shrinks_changes_nothing_while_it_is_held_nor_after_a_restart(
+    install: Install, odd: Odd, db: Database
+) -> None:
+    bridge = await install(
+        world=World(seed=5, candidates=20, jobs=4, applications=_APPLICATIONS, users=3, index_lag_seconds=0),
+        capture={"poll_seconds": 0.2, "deletion_limit_percent": 10},
+        integration={"base_url": odd.url},
+    )
+    odd.upstream = bridge.simulator.url
+    bridge.start()
+    before = dict((await bridge.agree()).types)
+    odd.change = _statuses(lambda rows: rows[::3])
+
+    async def is_held() -> bool:
+        bridge.check()
+        return any(one.resource == "statuses" for one in await holds.waiting(db, INTEGRATION))
+
+    await until(is_held)
+    await bridge.stop()
+    await db.execute("UPDATE leases SET expires_at = '-infinity'")
+    bridge.start()
+    # One is moved to a status that is hidden now; the others mean what they meant.
+    world = bridge.server.world
+    hidden = list(world.statuses)[1]
+    number = min(world.live["opportunity_resource"].ids())
+    world.change("update", "opportunity_resource", number, opportunityResourceStatusId=hidden)
+    topics = await bridge.agree()
+    assert await is_held()
+    for kind in ("application_stage.deleted", "application_stage.updated", "rejection_reason.deleted"):
+        assert topics.types[kind] == before.get(kind, 0), kind
+    assert topics.types["application.updated"] <= before.get("application.updated", 0) + 1
+    odd.change = lambda path, sent, answered: answered
+
+    async def is_over() -> bool:
+        bridge.check()
+        return not any(one.resource == "statuses" for one in await holds.waiting(db, INTEGRATION))
+
+    await until(is_over)
+    await bridge.agree()

@@ -11,6 +11,7 @@ from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import overview, remarks, scans
 from bridge.store.database import Database
+from tests.flow.odd_answers import odd_answers
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
@@ -91,6 +92,52 @@ async def test_a_corrected_time_zone_heals_every_record(install: Install, db: Da
     await db.execute("UPDATE scans SET started_at = started_at - interval '1 day'")
     bridge.start()
     await bridge.agree()
+
+
+async def test_an_older_row_rolls_nothing_back_that_it_alone_has(install: Install, db: Database) -> None:
+    async with odd_answers() as odd:
+        # Sweeps go on all the while, and meet the older row as well.
+        bridge = await installed(install, 0.01, base_url=odd.url)
+        odd.upstream = bridge.simulator.url
+        await bridge.agree()
+        world = bridge.server.world
+        number = min(world.live["opportunity"].ids())
+        rows: dict[int, Any] = {}
+
+        def seen(path: str, sent: Any, answered: Any) -> Any:
+            if path.endswith("Opportunity/PagedSearch"):
+                rows.update({row["opportunityId"]: row for row in answered["opportunities"]})
+            return answered
+
+        def stale(path: str, sent: Any, answered: Any) -> Any:
+            if path.endswith("Opportunity/PagedSearch"):
+                answered["opportunities"] = [
+                    rows[number] if row["opportunityId"] == number else row
+                    for row in answered["opportunities"]
+                ]
+            return answered
+
+        odd.change = seen
+        await until(lambda: number in rows)
+        odd.change = lambda path, sent, answered: answered
+        world.change("update", "opportunity", number, opportunityDescription="Newer")
+        before = dict((await bridge.agree()).types)
+        odd.change = stale
+        (integration,) = bridge.settings.integrations
+        async with app.opened(bridge.settings) as here:
+            await resync.begin(here, integration, app.resources(integration)["jobs"], False)
+        await until(lambda: _resynced(bridge, db))
+        await said(bridge, db, "older_rows")
+        topics = await bridge.agree()
+        assert topics.types["job.updated"] == before["job.updated"]
+        odd.change = lambda path, sent, answered: answered
+        await bridge.agree()
+
+
+async def _resynced(bridge: Installation, db: Database) -> bool:
+    bridge.check()
+    query = "SELECT count(*) FROM scans WHERE kind = 'resync' AND finished_at IS NOT NULL"
+    return bool(await db.fetchval(query))
 
 
 def _restore(bridge: Installation) -> None:

@@ -18,6 +18,8 @@ from contracts.webhooks import (
     EndpointChange,
     EventType,
     ExactEventType,
+    HoldEvent,
+    HoldType,
     NewEndpoint,
     OperationalEvent,
     OperationalType,
@@ -90,6 +92,15 @@ def test_every_type_about_endpoints_is_named_produced_and_can_be_asked_for() -> 
         assert msgspec.convert([kind], list[EventType]) == [kind]
         assert msgspec.convert([kind], list[ExactEventType]) == [kind]
     assert f"`{TEST_TYPE}`" in TEXT
+
+
+def test_the_example_of_an_event_about_a_hold_is_one_and_every_type_can_be_asked_for() -> None:
+    (shown,) = [one for one in EXAMPLES if one["type"].startswith("hold.")]
+    assert msgspec.json.decode(codec.encode(msgspec.convert(shown, HoldEvent))) == shown
+    for kind in get_args(HoldType):
+        assert f"`{kind}`" in TEXT, f"README.md: say when {kind} comes"
+        assert msgspec.convert([kind], list[EventType]) == [kind]
+        assert msgspec.convert([kind], list[ExactEventType]) == [kind]
 
 
 def values(schema: dict[str, Any]) -> str:

@@ -120,11 +120,11 @@ async def tried(
         versions.add(held())
         world.listeners.append(lambda *_: versions.add(held()))
         bridge.start()
-        await _settled(bridge, truth)
+        await settled(bridge, truth)
         acts = await _acted(bridge) if writes else acting.Acted()
         for change in changes(bridge.server.world):
             await bridge.simulator.change(**change)
-        differs = await _settled(bridge, truth)
+        differs = await settled(bridge, truth)
         await bridge.read()
         # Reading moves a record's last update there: the truth between two changes is not taken down.
         moving = {"remote_updated_at"} if dialect.get("saves") == "views_too" else set()
@@ -132,7 +132,7 @@ async def tried(
         untrue += oracle.false_deletions(topics, INTEGRATION, await bridge.simulator.journal())
         untrue += acts.untrue
         busiest = (await bridge.simulator.calls())["total"] / (time.monotonic() - began)
-        check, causes = await _said(bridge, write=writes)
+        check, causes = await said(bridge, write=writes)
         await bridge.stop()
     verdict = judged(differs, untrue, acts.failed, check, causes)
     if verdict != "right" and busiest > _MOST_CALLS_A_SECOND:
@@ -188,7 +188,7 @@ def changes(world: World) -> Iterable[dict[str, Any]]:
     yield {"op": "delete", "entity": "resource", "record_id": candidates[7]}
 
 
-async def _settled(bridge: Installation, truth: Callable[[], Awaitable[shown.Truth]]) -> list[str]:
+async def settled(bridge: Installation, truth: Callable[[], Awaitable[shown.Truth]]) -> list[str]:
     """Wait until the topics agree with the account, or nothing has come for a while."""
     deadline = time.monotonic() + patient(_LONGEST_SECONDS)
     last, since = -1, time.monotonic()
@@ -204,7 +204,7 @@ async def _settled(bridge: Installation, truth: Callable[[], Awaitable[shown.Tru
         await asyncio.sleep(0.2)
 
 
-async def _said(bridge: Installation, *, write: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+async def said(bridge: Installation, *, write: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The failing lines of the check, and the causes that the status names."""
     (integration,) = bridge.settings.integrations
     async with app.opened(bridge.settings) as here:

@@ -1,0 +1,89 @@
+"""Events about holds: something is held back for a person, or is no longer.
+
+They go to the operational endpoints of the account that ask for them, through the table of what is owed, as
+those about endpoints do. The store remembers which state of a hold was told last, so that it does not matter
+who changes it, or whether this stage runs then.
+"""
+
+from datetime import UTC, datetime
+
+from bridge.sealing import Sealer
+from bridge.store import health, holds, owed
+from bridge.store.database import Database, Tx
+from bridge.store.holds import Hold, Untold
+from bridge.store.owed import BODY_PURPOSE, Event
+from bridge.webhooks import matching
+from bridge.webhooks.operational import parked_for
+from contracts import codec, ids
+from contracts.webhooks import HoldEnd, HoldEvent, HoldNews, HoldType
+
+_ENDS: dict[str, HoldEnd] = {"done": "approved", "discarded": "discarded", "healed": "healed"}
+_AT_ONCE = 100
+_OPENED = (
+    "Nothing of it is published, all else is. Look at the account in TrackerRMS, then: bridge holds approve "
+    "{id}, or: bridge holds discard {id}"
+)
+_SAID: dict[HoldEnd, str] = {
+    "approved": "It was approved: what was held is read again and published as it is now.",
+    "discarded": "It was discarded, or is no longer so: nothing of what was held is published.",
+    "healed": "What was held looks right again: it is read again and published as it is now.",
+}
+
+
+async def tell_holds(db: Database, sealer: Sealer) -> int:
+    """Queue events for the holds that changed since the last call; return how many holds those were."""
+    async with db.transaction() as tx:
+        changed = await holds.take_untold(tx, _AT_ONCE)
+        for one in changed:
+            await _tell(tx, sealer, one)
+    return len(changed)
+
+
+async def _tell(tx: Tx, sealer: Sealer, one: Untold) -> None:
+    hold = one.hold
+    if one.told is None or hold.state == "held":
+        message = f"{hold.evidence}. {_OPENED.format(id=hold.id)}"
+        await _send(tx, sealer, "hold.opened", hold, message, end=None)
+    end = _ENDS.get(hold.state)
+    if end is not None:
+        await _send(tx, sealer, "hold.ended", hold, f"{hold.evidence}. {_SAID[end]}", end=end)
+
+
+async def _send(
+    tx: Tx, sealer: Sealer, kind: HoldType, hold: Hold, message: str, *, end: HoldEnd | None
+) -> None:
+    listeners = [
+        listener
+        for listener, wanted in await health.listeners_to(tx, hold.integration_id)
+        if any(matching.fits(pattern, kind) for pattern in wanted)
+    ]
+    if not listeners:
+        return
+    now = datetime.now(UTC)
+    news = HoldNews(
+        hold_id=hold.id,
+        integration_id=hold.integration_id,
+        resource=hold.resource,
+        kind=hold.kind,
+        key=hold.key,
+        evidence=hold.evidence,
+        records=hold.row_count,
+        found_at=hold.found_at,
+        message=message,
+        end=end,
+    )
+    subject = f"hold:{hold.id}"
+    event_id = ids.operational_id(subject, kind, now.isoformat())
+    event = HoldEvent(id=event_id, type=kind, subject=subject, time=now, data=news)
+    identity = Event(
+        event_id=event_id,
+        event_type=kind,
+        subject=subject,
+        integration_id=hold.integration_id,
+        topic=None,
+        partition=None,
+        offset=None,
+        at=now,
+    )
+    sealed = sealer.seal(BODY_PURPOSE, codec.encode(event))
+    await owed.park(tx, [parked_for(listener, identity, sealed) for listener in listeners])
