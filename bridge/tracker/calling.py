@@ -19,6 +19,8 @@ from bridge.tracker.shapes import Resources
 from bridge.tracker.throttling import Pause
 from bridge.tracker.wire import Answer, NameUnknown, NotSent, Wire
 
+_OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """One call, ready to be sent. ``repeatable``: sending it twice does no harm (every read, no write).
@@ -160,3 +162,12 @@ class Caller:
 def _not_carried_out(answer: Answer, request: Request) -> bool:
     """Whether a throttled call may be sent again: a write's 5xx may come from behind its effect."""
     return request.repeatable or answer.status < 500
+
+
+def headers_of(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
+    """Return the headers of a call with that body; ``given`` ones can't replace those that are ours."""
+    theirs = {name: value for name, value in (given or {}).items() if name.lower() not in _OURS}
+    found = {"Accept": "application/json", **theirs}
+    if body is not None and not any(name.lower() == "content-type" for name in found):
+        found["Content-Type"] = "application/json"
+    return found

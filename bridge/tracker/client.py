@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,7 +17,18 @@ from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Budget, KnownAccount, Lane, TokenVault
-from bridge.tracker import account_guard, answers, hosts, local_time, pages, resources, status_shapes, widget
+from bridge.tracker import (
+    account_guard,
+    answers,
+    calling,
+    cures,
+    hosts,
+    local_time,
+    pages,
+    resources,
+    status_shapes,
+    widget,
+)
 from bridge.tracker.answers import Seen
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
@@ -25,26 +36,17 @@ from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
-    BadJson,
     EmptyBody,
-    NoContent,
     NoCredentials,
     NoRows,
-    NotTheRecord,
-    OtherRecord,
     Refused,
     Unreadable,
 )
 from bridge.tracker.renewing import Authorised
-from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, Call, Resource, ResourceName, Resources
+from bridge.tracker.shapes import PLAIN_ABSENCE, Call, Resource, ResourceName, Resources
 from bridge.tracker.wire import Answer, Wire
 
 _FAILURES = frozenset(range(500, 600))
-_MADE_UP = (
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJicmlkZ2UtY2hlY2sifQ.bWFkZS11cC1ieS1icmlkZ2UtY2hlY2s"
-)
-"""The form of a JWT, signed by nobody."""
-_OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 
 
 class Gone(Struct, frozen=True, kw_only=True):
@@ -222,7 +224,7 @@ class Client:
             generation=generation,
         )
         name = f"{call.method} {call.path}"
-        _check(name, answer, _list_cure(resource, generation))
+        cures.check(name, answer, cures.of_list(resource, generation))
         return name, answer
 
     def _list_body(
@@ -240,22 +242,22 @@ class Client:
         page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
         return {**(table.list.body or {}), **self._search(table, state, updated_after), **page_of}
 
-    async def answer_to_bad_token(self, resource: ResourceName) -> tuple[Answer, bool]:
-        """The answer to a list's first page for a JWT that nobody was given, and whether it counts as a
-        refusal. The token in use is not touched. Raises ``Unreachable`` or ``Throttled``."""
+    async def answer_to(self, bearer: Secret, resource: ResourceName) -> tuple[Answer, bool]:
+        """The answer to a list's first page for another JWT than the one in use, and whether it counts as a
+        refusal. Raises ``Unreachable`` or ``Throttled``."""
         call = self.settings[resource].list
         body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
         data = None if call.method == "GET" or body is None else msgspec.json.encode(body)
         request = Request(
             method=call.method,
             path=call.path,
-            headers=_headers(None, data),
+            headers=calling.headers_of(None, data),
             body=data,
             lane=self._lane,
             kept=_FAILURES,
         )
         self.requests += 1
-        answer = await self._attempt(request, Secret(_MADE_UP))
+        answer = await self._attempt(request, bearer)
         return answer, self._authorised.is_refusal(request, answer)
 
     @property
@@ -296,7 +298,7 @@ class Client:
         if answer.status not in answers.SUCCESS:
             cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
         if answer.status not in answers.SUCCESS:
-            _check(name, answer, cure)
+            cures.check(name, answer, cure)
         try:
             seen = answers.look(answer, table, remote_id)
         except Unreadable as error:
@@ -305,7 +307,7 @@ class Client:
             return Detail(record=seen.record) if seen.kind == "record" else _gone(seen, sure=True)
         if seen.kind in absence.bodies:
             return _gone(seen, sure=False)
-        raise _refusal(name, seen, cure)
+        raise cures.refusal(name, seen, cure)
 
     async def look_by_id(self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None) -> Seen:
         """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
@@ -343,7 +345,7 @@ class Client:
         if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE and not answers.is_page(answer):
             return Gone(status=answer.status)
         name = f"{method} {path}"
-        _check(name, answer, cure)
+        cures.check(name, answer, cure)
         if not answer.body.strip():
             raise EmptyBody(f"{name}: the answer's body is empty; {cure}")
         try:
@@ -409,7 +411,7 @@ class Client:
         request = Request(
             method=method,
             path=path,
-            headers=_headers(headers, body),
+            headers=calling.headers_of(headers, body),
             body=body,
             params=params,
             lane=lane or self._lane,
@@ -465,7 +467,7 @@ class Client:
 
     def list_cure(self, resource: ResourceName) -> str:
         """What to set where a list is not there, or answers as no list does."""
-        return _list_cure(resource, "widget" if self._by_widget(resource) else "rest")
+        return cures.of_list(resource, "widget" if self._by_widget(resource) else "rest")
 
     def _by_widget(self, resource: ResourceName) -> bool:
         return resource == "users" and self.settings.users_from == "widget"
@@ -492,43 +494,5 @@ def _decoders(settings: Resources) -> dict[ResourceName, PageDecoder]:
     }
 
 
-def _headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
-    theirs = {name: value for name, value in (given or {}).items() if name.lower() not in _OURS}
-    found = {"Accept": "application/json", **theirs}
-    if body is not None and not any(name.lower() == "content-type" for name in found):
-        found["Content-Type"] = "application/json"
-    return found
-
-
-def _check(name: str, answer: Answer, cure: str) -> None:
-    """Raise unless the answer is a success that is no web page; ``cure`` is what to set."""
-    if answer.status == 204:
-        raise NoContent(f"{name} answered 204, without a body; {cure}")
-    if answer.status not in answers.SUCCESS:
-        raise Refused(f"{name} {answers.described(answer)}: {cure}", answer.status)
-    if answers.is_page(answer):
-        raise BadJson(f"{name} {answers.described(answer)}: {cure}")
-
-
-def _list_cure(resource: ResourceName, generation: Generation) -> str:
-    if generation == "widget":
-        return 'set paths.users_widget in [integrations.tracker], or users_from = "rest"'
-    other = ', or users_from = "widget"' if resource == "users" else ""
-    return f"set paths.{resource} in [integrations.tracker] if the list is elsewhere{other}"
-
-
 def _gone(seen: Seen, *, sure: bool) -> Gone:
     return Gone(status=seen.status, kind=seen.kind, sure=sure)
-
-
-def _refusal(name: str, seen: Seen, cure: str) -> Unreadable:
-    """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
-    if seen.kind == "other":
-        return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")
-    said = f"{name}: not the record asked for: {seen.reason}"
-    if seen.kind in get_args(BodyKind):
-        said += f'; if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
-    if seen.kind == "empty":
-        return EmptyBody(said)
-    names_a_key = "; set " in said or "add " in said
-    return NotTheRecord(f"{said}; {cure}" if seen.kind == "html" or not names_a_key else said)

@@ -1,0 +1,49 @@
+"""What is said of an answer that is not what was asked for, and which key cures it. Pure."""
+
+from typing import get_args
+
+from bridge.tracker import answers
+from bridge.tracker.answers import Seen
+from bridge.tracker.hosts import Generation
+from bridge.tracker.problems import (
+    BadJson,
+    EmptyBody,
+    NoContent,
+    NotTheRecord,
+    OtherRecord,
+    Refused,
+    Unreadable,
+)
+from bridge.tracker.shapes import BodyKind, ResourceName
+from bridge.tracker.wire import Answer
+
+
+def check(name: str, answer: Answer, cure: str) -> None:
+    """Raise unless the answer is a success that is no web page; ``cure`` is what to set."""
+    if answer.status == 204:
+        raise NoContent(f"{name} answered 204, without a body; {cure}")
+    if answer.status not in answers.SUCCESS:
+        raise Refused(f"{name} {answers.described(answer)}: {cure}", answer.status)
+    if answers.is_page(answer):
+        raise BadJson(f"{name} {answers.described(answer)}: {cure}")
+
+
+def of_list(resource: ResourceName, generation: Generation) -> str:
+    """Return what to set where a list is not there, or answers as no list does."""
+    if generation == "widget":
+        return 'set paths.users_widget in [integrations.tracker], or users_from = "rest"'
+    other = ', or users_from = "widget"' if resource == "users" else ""
+    return f"set paths.{resource} in [integrations.tracker] if the list is elsewhere{other}"
+
+
+def refusal(name: str, seen: Seen, cure: str) -> Unreadable:
+    """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
+    if seen.kind == "other":
+        return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")
+    said = f"{name}: not the record asked for: {seen.reason}"
+    if seen.kind in get_args(BodyKind):
+        said += f'; if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
+    if seen.kind == "empty":
+        return EmptyBody(said)
+    names_a_key = "; set " in said or "add " in said
+    return NotTheRecord(f"{said}; {cure}" if seen.kind == "html" or not names_a_key else said)
