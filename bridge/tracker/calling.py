@@ -164,8 +164,8 @@ def _not_carried_out(answer: Answer, request: Request) -> bool:
     return request.repeatable or answer.status < 500
 
 
-def request_headers(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
-    """Return the headers of a call: those ``given``, but for what authorises or frames it."""
+def headers_of(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
+    """Return the headers of a call with that body; ``given`` ones can't replace those that are ours."""
     theirs = {name: value for name, value in (given or {}).items() if name.lower() not in _OURS}
     found = {"Accept": "application/json", **theirs}
     if body is not None and not any(name.lower() == "content-type" for name in found):

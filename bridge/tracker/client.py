@@ -20,10 +20,11 @@ from bridge.credentials import Budget, KnownAccount, Lane, TokenVault
 from bridge.tracker import (
     account_guard,
     answers,
+    calling,
+    cures,
     hosts,
     local_time,
     pages,
-    refusals,
     resources,
     status_shapes,
     widget,
@@ -31,7 +32,7 @@ from bridge.tracker import (
 from bridge.tracker.answers import Seen
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
-from bridge.tracker.calling import Caller, Request, request_headers
+from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.problems import (
@@ -46,10 +47,6 @@ from bridge.tracker.shapes import PLAIN_ABSENCE, Call, Resource, ResourceName, R
 from bridge.tracker.wire import Answer, Wire
 
 _FAILURES = frozenset(range(500, 600))
-_MADE_UP = (
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJicmlkZ2UtY2hlY2sifQ.bWFkZS11cC1ieS1icmlkZ2UtY2hlY2s"
-)
-"""The form of a JWT, signed by nobody."""
 
 
 class Gone(Struct, frozen=True, kw_only=True):
@@ -117,7 +114,6 @@ class Client:
         self._credentials = widget.credentials(config)
         self._clock = clock
         self._wire = Wire(self.patience, self.settings.charset)
-        self._wire.html_texts = self.settings.texts == "html"
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
         self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
@@ -138,14 +134,14 @@ class Client:
     def adopt(self, settings: Resources) -> None:
         """Read by these settings from now on."""
         self.settings = settings
-        self._wire.html_texts = settings.texts == "html"
         self._decoders = _decoders(settings)
         self._authorised.adopt(settings)
 
     @property
     def times(self) -> local_time.Clock:
         """How the account's times are read."""
-        return self.settings.clock(self.zone)
+        settings = self.settings
+        return local_time.Clock(zone=self.zone, date_format=settings.date_format, times=settings.times)
 
     @property
     def clock_skew_seconds(self) -> float | None:
@@ -228,7 +224,7 @@ class Client:
             generation=generation,
         )
         name = f"{call.method} {call.path}"
-        refusals.check(name, answer, refusals.list_cure(resource, generation))
+        cures.check(name, answer, cures.of_list(resource, generation))
         return name, answer
 
     def _list_body(
@@ -246,22 +242,22 @@ class Client:
         page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
         return {**(table.list.body or {}), **self._search(table, state, updated_after), **page_of}
 
-    async def answer_to_bad_token(self, resource: ResourceName) -> tuple[Answer, bool]:
-        """The answer to a list's first page for a JWT that nobody was given, and whether it counts as a
-        refusal. The token in use is not touched. Raises ``Unreachable`` or ``Throttled``."""
+    async def answer_to(self, bearer: Secret, resource: ResourceName) -> tuple[Answer, bool]:
+        """The answer to a list's first page for another JWT than the one in use, and whether it counts as a
+        refusal. Raises ``Unreachable`` or ``Throttled``."""
         call = self.settings[resource].list
         body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
         data = None if call.method == "GET" or body is None else msgspec.json.encode(body)
         request = Request(
             method=call.method,
             path=call.path,
-            headers=request_headers(None, data),
+            headers=calling.headers_of(None, data),
             body=data,
             lane=self._lane,
             kept=_FAILURES,
         )
         self.requests += 1
-        answer = await self._attempt(request, Secret(_MADE_UP))
+        answer = await self._attempt(request, bearer)
         return answer, self._authorised.is_refusal(request, answer)
 
     @property
@@ -302,18 +298,16 @@ class Client:
         if answer.status not in answers.SUCCESS:
             cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
         if answer.status not in answers.SUCCESS:
-            refusals.check(name, answer, cure)
+            cures.check(name, answer, cure)
         try:
             seen = answers.look(answer, table, remote_id)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}; {cure}") from None
-        if seen.record is not None and seen.kind == "record":
-            return Detail(record=seen.record)
         if seen.record is not None:
-            return Gone(status=seen.status, kind=seen.kind)
+            return Detail(record=seen.record) if seen.kind == "record" else _gone(seen, sure=True)
         if seen.kind in absence.bodies:
-            return Gone(status=seen.status, kind=seen.kind, sure=False)
-        raise refusals.of_record(name, seen, cure)
+            return _gone(seen, sure=False)
+        raise cures.refusal(name, seen, cure)
 
     async def look_by_id(self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None) -> Seen:
         """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
@@ -351,7 +345,7 @@ class Client:
         if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE and not answers.is_page(answer):
             return Gone(status=answer.status)
         name = f"{method} {path}"
-        refusals.check(name, answer, cure)
+        cures.check(name, answer, cure)
         if not answer.body.strip():
             raise EmptyBody(f"{name}: the answer's body is empty; {cure}")
         try:
@@ -417,7 +411,7 @@ class Client:
         request = Request(
             method=method,
             path=path,
-            headers=request_headers(headers, body),
+            headers=calling.headers_of(headers, body),
             body=body,
             params=params,
             lane=lane or self._lane,
@@ -473,7 +467,7 @@ class Client:
 
     def list_cure(self, resource: ResourceName) -> str:
         """What to set where a list is not there, or answers as no list does."""
-        return refusals.list_cure(resource, "widget" if self._by_widget(resource) else "rest")
+        return cures.of_list(resource, "widget" if self._by_widget(resource) else "rest")
 
     def _by_widget(self, resource: ResourceName) -> bool:
         return resource == "users" and self.settings.users_from == "widget"
@@ -494,5 +488,11 @@ class Client:
 
 
 def _decoders(settings: Resources) -> dict[ResourceName, PageDecoder]:
-    tables = settings.resources.items()
-    return {name: PageDecoder(one.rows, one.id_keys, f"{one.entity} id") for name, one in tables}
+    return {
+        name: PageDecoder(table.rows, table.id_keys, f"{table.entity} id")
+        for name, table in settings.resources.items()
+    }
+
+
+def _gone(seen: Seen, *, sure: bool) -> Gone:
+    return Gone(status=seen.status, kind=seen.kind, sure=sure)

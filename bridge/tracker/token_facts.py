@@ -1,16 +1,22 @@
 """Learns how an account exchanges tokens, and how it answers a JWT that is not good."""
 
-from bridge.errors import BridgeError
+from bridge.config import Secret
+from bridge.errors import BridgeError, Fatal
 from bridge.tracker import answers
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
 from bridge.tracker.shapes import ResourceName
 
+_MADE_UP = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJicmlkZ2UtY2hlY2sifQ.bWFkZS11cC1ieS1icmlkZ2UtY2hlY2s"
+)
+"""The form of a JWT, signed by nobody."""
+
 
 async def learn(client: Client, findings: Findings, readable: ResourceName) -> None:
     """Settle what is assumed of tokens. ``readable`` is a list that the token in use may read.
 
-    Raises nothing: what can't be asked is left open.
+    What can't be asked is left open. Raises ``Fatal`` alone.
     """
     call = client.settings.exchange
     findings.prove("paths.exchange", f"{call.method} {call.path} gave the token in use")
@@ -21,7 +27,9 @@ async def learn(client: Client, findings: Findings, readable: ResourceName) -> N
     else:
         findings.prove("token.expires", f"the token in use is good until {ends:%Y-%m-%d %H:%M} UTC")
     try:
-        answer, refused = await client.answer_to_bad_token(readable)
+        answer, refused = await client.answer_to(Secret(_MADE_UP), readable)
+    except Fatal:
+        raise
     except BridgeError as error:
         findings.leave_open("token.refused", f"a made-up JWT could not be tried: {error}", "token.refused")
         return

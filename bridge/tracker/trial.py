@@ -233,23 +233,25 @@ class _Trial:
         """Judge the list of documents by the one that was attached, and the file itself."""
         said = f"{len(held)} documents are listed for candidate {candidate}"
         self.findings.note("paths.documents", "proved", said)
-        attached = [document for document in held if document.filename == _FILENAME]
-        names = {"filename": bool(attached), "id": bool(held), "document_type": any(
-            document.document_type for document in held
-        )}  # fmt: skip
-        for name, there in names.items() if held else ():
-            self.findings.note(f"fields.document.{name}", "proved" if there else "refuted", said)
-        for document in attached[:1]:
-            try:
-                file = await finding.document_content(self._client, candidate, document.remote_id)
-            except (Refused, Unreadable) as error:
-                self.findings.note("paths.document", "refuted", str(error))
-                continue
-            same = file == base64.b64decode(content)
-            self.findings.note(
-                "paths.document", "proved" if same else "refuted",
-                f"document {document.remote_id} {'is' if same else 'is not'} the file that was attached",
-            )  # fmt: skip
+        if not held:
+            return
+        attached = next((document for document in held if document.filename == _FILENAME), None)
+        typed = any(document.document_type for document in held)
+        for name, read in (("id", True), ("filename", attached is not None), ("document_type", typed)):
+            self.findings.note(f"fields.document.{name}", "proved" if read else "refuted", said)
+        if attached is not None:
+            await self._look_at_file(candidate, attached.remote_id, content)
+
+    async def _look_at_file(self, candidate: str, document: str, content: str) -> None:
+        try:
+            same = await finding.document_content(self._client, candidate, document) == base64.b64decode(
+                content
+            )
+        except (Refused, Unreadable) as error:
+            self.findings.note("paths.document", "refuted", str(error))
+            return
+        said = f"document {document} is {'' if same else 'not '}the file that was attached"
+        self.findings.note("paths.document", "proved" if same else "refuted", said)
 
     async def _add_to_job(self) -> str:
         candidate = self._need("candidate")

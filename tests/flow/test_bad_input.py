@@ -134,8 +134,13 @@ async def _stranger(status: int, body: str, content_type: str) -> AsyncIterator[
 @pytest.mark.parametrize(
     ("status", "body", "content_type", "words"),
     [
-        (200, "<html>Log in</html>", "text/html", "answered a web page: no TrackerRMS API is there"),
-        (404, "<html>Not found</html>", "text/html", "answered a web page: no TrackerRMS API is there"),
+        (200, "<html>Log in</html>", "text/html", "answered 200 with a web page: no TrackerRMS API is there"),
+        (
+            404,
+            "<html>Not found</html>",
+            "text/html",
+            "answered 404 with a web page: no TrackerRMS API is there",
+        ),
         (404, "{}", "application/json", "answered 404: no TrackerRMS API is there"),
         (200, '{"hello": 1}', "application/json", "/api/Auth/ExchangeToken"),
     ],

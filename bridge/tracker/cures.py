@@ -1,4 +1,4 @@
-"""Why an answer is not what was asked for, and what to set. Pure."""
+"""What is said of an answer that is not what was asked for, and which key cures it. Pure."""
 
 from typing import get_args
 
@@ -28,16 +28,16 @@ def check(name: str, answer: Answer, cure: str) -> None:
         raise BadJson(f"{name} {answers.described(answer)}: {cure}")
 
 
-def list_cure(resource: ResourceName, generation: Generation) -> str:
-    """Return what to set where a list is not there."""
+def of_list(resource: ResourceName, generation: Generation) -> str:
+    """Return what to set where a list is not there, or answers as no list does."""
     if generation == "widget":
         return 'set paths.users_widget in [integrations.tracker], or users_from = "rest"'
     other = ', or users_from = "widget"' if resource == "users" else ""
     return f"set paths.{resource} in [integrations.tracker] if the list is elsewhere{other}"
 
 
-def of_record(name: str, seen: Seen, cure: str) -> Unreadable:
-    """Return why it is not the record, and what to set where ids that do not exist are answered so."""
+def refusal(name: str, seen: Seen, cure: str) -> Unreadable:
+    """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
     if seen.kind == "other":
         return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")
     said = f"{name}: not the record asked for: {seen.reason}"
