@@ -37,7 +37,7 @@ from bridge.tracker.problems import (
 )
 from bridge.tracker.renewing import Authorised
 from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, Call, Resource, ResourceName, Resources
-from bridge.tracker.wire import Answer, Wire
+from bridge.tracker.wire import Answer, Observe, Wire
 
 _FAILURES = frozenset(range(500, 600))
 _OURS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
@@ -78,7 +78,7 @@ class Client:
     ``requests`` counts the calls made through it.
     ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
     budget's lane of every call that names none itself. With ``known``, a credential is refused that opens
-    another account.
+    another account. ``observe`` hears of every exchange.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Client:
         patience: Patience | None = None,
         lane: Lane = "poll",
         known: KnownAccount | None = None,
+        observe: Observe | None = None,
     ) -> None:
         where = f"integrations.{config.id}.tracker"
         self.settings = resources.configure(config.tracker, where) if settings is None else settings
@@ -107,7 +108,7 @@ class Client:
         )
         self._credentials = widget.credentials(config)
         self._clock = clock
-        self._wire = Wire(self.patience, self.settings.charset)
+        self._wire = Wire(self.patience, self.settings.charset, observe)
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
         self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
@@ -378,6 +379,18 @@ class Client:
             return await self._attempt(request, await self._auth.widget_token(request.lane))
         patience = self.patience
         return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
+
+    async def try_bearer(self, bearer: Secret | None, method: str, path: str, *, data: Any = None) -> Answer:
+        """One call with another token than the account's, or none, to see how that is answered: whatever its
+        status, it is not renewed. Raises ``Unreachable`` or ``Throttled``."""
+        self.requests += 1
+        body = None if data is None else msgspec.json.encode(data)
+        headers = _headers(None, body)
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer.reveal()}"
+        return await self._caller.send(
+            Request(method=method, path=path, headers=headers, body=body, lane=self._lane, kept=_FAILURES)
+        )
 
     async def _confirm_account(self) -> None:
         """Raise ``AnotherAccount`` for a credential that was not used before and opens another account."""
