@@ -6,7 +6,6 @@ Each is about one point; one that is refused, or not answered, leaves that point
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import pairwise
 from typing import Any, Final
 
 from bridge.commandline.recording.detectors import dates, filters, paths, statuses, tokens, writes
@@ -18,6 +17,7 @@ from bridge.commandline.recording.seen import (
     ListAnswer,
     Record,
     Seen,
+    gaps,
     is_good,
     own_id,
     plain,
@@ -57,7 +57,7 @@ class Questions:
         if not self._seen.of("POST", self._client.settings.exchange.path) or await self._is_closed():
             await self._attempt(self._exchange_paths)
             return
-        for step in (self._missing_paths, self._path_case, self._lists, self._page_keys, self._states):
+        for step in (self._states, self._missing_paths, self._path_case, self._lists, self._page_keys):
             await self._attempt(step)
         for name in BY_ID:
             await self._attempt(partial(self._records, name))
@@ -167,8 +167,9 @@ class Questions:
 
     async def _states(self) -> None:
         """Which words of state find jobs, and whether the jobs of two words are the same."""
-        if "jobs" not in self._listed():
+        if not self._seen.answers["jobs"]:
             return
+        await self._list("jobs")
         for word in (*filters.WORDS, filters.NO_WORD):
             for number in range(1, _PAGES + 1):
                 answer = await self._list("jobs", state=word, **self._page(number))
@@ -188,7 +189,7 @@ class Questions:
         for record_id in [one for one in listed[:_BY_ID] if one not in well][:_GAPS]:
             for _ in range(2):
                 await self._by_id(name, record_id)
-        for number in _gaps([int(one) for one in listed])[:_GAPS]:
+        for number in gaps(self._seen, name)[:_GAPS]:
             await self._by_id(name, str(number))
 
     async def _by_id(self, name: ResourceName, record_id: str) -> None:
@@ -341,12 +342,6 @@ def _time(row: Record, *begins: str) -> datetime | None:
 def _usual(seen: Seen, name: ResourceName) -> int:
     """The rows of a usual page, less than which ends a list."""
     return max((len(one.rows) for one in seen.answers[name] if one.is_whole), default=0) - 2
-
-
-def _gaps(ids: list[int]) -> list[int]:
-    """Ids that are left out between neighbours of the first pages."""
-    found = sorted(set(ids), reverse=True)
-    return [n for high, low in pairwise(found) if high - low < 4 for n in range(low + 1, high)]
 
 
 def _addresses(records: Iterable[Record]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 from msgspec import Struct
@@ -48,6 +49,7 @@ _ABSENT: Final = frozenset((ABSENT_ID, OTHER_ABSENT_ID))
 _ENTITIES: Final = frozenset(("opportunity", "resource", "opportunityresource"))
 _DEEPEST: Final = 3
 _FEWEST_KEYS: Final = 3
+_NARROW: Final = 4
 _PAGE_KEYS: Final = ("page", "pageIndex", "pageSize")
 
 
@@ -317,3 +319,16 @@ def _numbers(said: Any, where: tuple[str, ...] | None) -> Mapping[str, Any]:
     if said is NO_JSON:
         return {}
     return found
+
+
+def gaps(seen: Seen, name: ResourceName) -> list[int]:
+    """Return ids that a list leaves out between neighbours, where its first pages go down without a break."""
+    pages = seen.paged(name).get("", {})
+    ids: list[int] = []
+    for number in range(1, len(pages) + 1):
+        if number not in pages or (number > 1 and set(pages[number].ids) & set(pages[1].ids)):
+            break
+        ids += [int(record_id) for record_id in pages[number].ids if record_id.isdecimal()]
+    if ids != sorted(set(ids), reverse=True):
+        return []
+    return [n for high, low in pairwise(ids) if high - low <= _NARROW for n in range(low + 1, high)]

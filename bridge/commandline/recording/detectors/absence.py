@@ -3,9 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bridge.commandline.recording.detectors.lists import page_size
 from bridge.commandline.recording.detectors.values import leaves_out_nulls
 from bridge.commandline.recording.exchanges import NO_JSON, Exchange
-from bridge.commandline.recording.seen import BY_ID, IdAnswer, Record, Seen, is_good, own_id, plain, unwrapped
+from bridge.commandline.recording.seen import (
+    BY_ID,
+    IdAnswer,
+    Record,
+    Seen,
+    gaps,
+    is_good,
+    own_id,
+    plain,
+    unwrapped,
+)
 from bridge.tracker.absence import ABSENT_ID, OTHER_ABSENT_ID
 
 _ABSENT: Final = (ABSENT_ID, OTHER_ABSENT_ID)
@@ -160,10 +171,10 @@ def _by_listed(seen: Seen) -> str | None:
 
 def _by_gaps(seen: Seen) -> str | None:
     told = None
-    for name in ("candidates", "jobs", "applications"):
-        listed = {record_id for answer in seen.answers[name] for record_id in answer.ids}
+    for name in BY_ID:
+        missing = set(map(str, gaps(seen, name))) if page_size(seen) != "uneven" else set()
         for one in seen.by_id[name]:
-            if one.asked in listed or one.asked in _ABSENT or not listed:
+            if one.asked not in missing:
                 continue
             if one.record is not None and len(one.record) > _BLANKED and form_of(one) is None:
                 mine = own_id(name, plain(one.record))

@@ -15,7 +15,7 @@ _HOLDERS: Final = {"contactdetails": "contactDetails", "contact": "contact", "co
 def saves(seen: Seen) -> str | None:
     """By a last update of by-id records that is later than their rows', and a moment ago."""
     moved = dates.moved_by_reading(seen)
-    return None if moved is None else "views_too" if moved else "all"
+    return "views_too" if moved else None
 
 
 def tags(seen: Seen) -> str | None:

@@ -8,6 +8,7 @@ from bridge.tracker.shapes import ResourceName
 
 WORDS: Final = ("open", "won", "closed", "Open", "lost", "active", "1")
 NO_WORD: Final = "bridge-check"
+_OWN: Final = ("open", "won", "closed")
 _BACK: Final = "updatedAfter"
 
 
@@ -37,14 +38,37 @@ def states(seen: Seen) -> str | None:
 
 
 def _by_overlap(seen: Seen, asked: Mapping[str, tuple[int, frozenset[str]]]) -> str:
-    ids = {word: asked[word][1] if word in asked else frozenset[str]() for word in ("open", "won", "closed")}
+    ids = {word: asked[word][1] if word in asked else frozenset[str]() for word in _OWN}
     if asked.get(NO_WORD, (0, frozenset()))[1]:
         return "ignored" if ids["open"] == ids["won"] else "unknown_is_all"
+    counted = _by_counts(seen)
+    if counted is not None:
+        return counted
     if ids["open"] and ids["closed"] & ids["open"]:
         return "all_in_open"
     if ids["won"] & ids["open"]:
         return "won_in_open"
     return "closed_in_won" if ids["closed"] & ids["won"] else "open_won_closed"
+
+
+def _by_counts(seen: Seen) -> str | None:
+    """By what the lists count: together as many as there are, or some twice."""
+    totals = [_counted(seen, word) for word in (*_OWN, None)]
+    opened, won, closed, everything = (total or 0 for total in totals)
+    if None in totals or not (opened and won and closed):
+        return None
+    twice = opened + won + closed - everything
+    # Where won has the closed too, it has more than closed; else the later of the same keys is right.
+    found = {0: "open_won_closed", closed: "closed_in_won", won: "won_in_open", won + closed: "all_in_open"}
+    return found.get(twice)
+
+
+def _counted(seen: Seen, word: str | None) -> int | None:
+    for one in seen.answers["jobs"]:
+        if one.state == word and _BACK not in one.asked and one.rows:
+            total = one.numbers.get("totalcount")
+            return total if isinstance(total, int) else None
+    return None
 
 
 def _of_word(seen: Seen, word: str) -> tuple[int, frozenset[str]] | None:
@@ -63,7 +87,7 @@ def _all_jobs(seen: Seen) -> list[ListAnswer]:
 def updated_after(seen: Seen) -> str | None:
     """By what was found of one record when times around its last update were asked for."""
     facts = seen.filtered
-    if facts is None or (updated_after_ignored_by(seen) or "none") != "none":
+    if facts is None or (updated_after_ignored_by(seen) or "none") != "none" or order(seen) == "unstable":
         return None
     found = facts.found
     if found.get("far"):
@@ -72,15 +96,16 @@ def updated_after(seen: Seen) -> str | None:
         return "refused"
     if found.get("created+") is False and found.get("created-"):
         return "created"
-    if found.get("day+"):
-        return "day"
     if found.get("-1") and found.get("old") is False:
         return "within_day"
     if found.get("old") is False and found.get("very_old") is False:
         return "nothing"
-    if found.get("-1") is False and found.get("date") is False and found.get("day_before"):
+    told = _by_clock(facts)
+    if told is None and found.get("day+"):
+        return "day"
+    if told is None and found.get("-1") is False and found.get("day_before"):
         return "later_days"
-    return _by_clock(facts)
+    return told
 
 
 def _by_clock(facts: Filtered) -> str | None:

@@ -53,19 +53,21 @@ def page_size(seen: Seen) -> str | None:
     """By the rows of pages that others follow, in the order in which they were asked for."""
     for name in NAMES:
         asked = [one for one in seen.answers[name] if "pageSize" in one.asked and one.rows]
+        sizes = {one.asked["pageSize"] for one in asked}
+        usual = {len(one.rows) for one in _full(seen, name)}
+        if asked and usual and all(len(one.rows) in sizes for one in asked) and not sizes & usual:
+            return "asked"
+    for name in NAMES:
         plain = [len(one.rows) for one in _full(seen, name)]
         if not plain:
             continue
-        sizes = {one.asked["pageSize"] for one in asked}
-        if asked and all(len(one.rows) in sizes for one in asked) and not sizes & set(plain):
-            return "asked"
         counts = Counter(plain)
-        if plain[0] == 20 and counts[10] and unpaged(seen) is None:
+        if plain[0] == 20 and counts[10]:
             return "20_then_10"
-        usual = max(counts)
-        if usual - 2 in counts and usual == 10:
+        most = max(counts)
+        if most - 2 in counts and most == 10:
             return "uneven"
-        return str(min(_SIZES, key=lambda size: abs(math.log(size / usual))))
+        return str(min(_SIZES, key=lambda size: abs(math.log(size / most))))
     return None
 
 
@@ -157,8 +159,10 @@ def has_next_page(seen: Seen) -> str | None:
     if any(isinstance(value, str) and value for value in values):
         return "text"
     far = [one for one, value in said if isinstance(one.page, int) and one.page >= _FAR and value is True]
-    if far:
-        return "always_last" if far[0].rows else "always"
+    if any(not one.rows for one in far):
+        return "always"
+    if any(_differs_from_first(seen, one) for one in far):
+        return "always_last"
     if not any(value is True for value in values):
         return "never" if any(list(_full(seen, name)) for name in NAMES) else None
     return "right"
@@ -216,7 +220,7 @@ def _compared(seen: Seen, numbers: list[tuple[ListAnswer, int]]) -> str:
 def _counted(seen: Seen) -> dict[str, int]:
     """How many rows the lists have that were read to their end."""
     found = {}
-    for name in NAMES:
+    for name in NAMES if page_size(seen) != "uneven" else ():
         pages = seen.paged(name).get("", {})
         read = {number: page for number, page in sorted(pages.items()) if 1 <= number < _FAR}
         usual = max((len(page.rows) for page in read.values()), default=0)
@@ -256,7 +260,7 @@ def page_echo(seen: Seen) -> str | None:
         return "absent"
     if any(isinstance(one.numbers.get("pagenumber"), str) for one in enveloped):
         return "text"
-    later = [one.numbers.get("pagenumber") for one in enveloped if one.page is not None and one.page > 1]
+    later = [one.numbers.get("pagenumber") for one in enveloped if _differs_from_first(seen, one)]
     if later and all(number == 1 for number in later):
         return "one"
     for one in enveloped:
@@ -264,6 +268,15 @@ def page_echo(seen: Seen) -> str | None:
         if asked is not None and one.numbers.get("pagesize") == asked and len(one.rows) > asked:
             return "asked_size"
     return "right"
+
+
+def _differs_from_first(seen: Seen, one: ListAnswer) -> bool:
+    """Whether a page behind the first has other rows."""
+    name = seen.list_of(one.exchange)
+    if name is None or not isinstance(one.page, int) or one.page < 2 or not one.rows:
+        return False
+    first = seen.paged(name).get(str(one.state or ""), {}).get(1)
+    return first is not None and first.ids != one.ids
 
 
 def rows_key(seen: Seen) -> str | None:

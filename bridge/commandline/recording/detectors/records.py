@@ -58,7 +58,7 @@ def record_shape(seen: Seen) -> str | None:
     jobs, rows = seen.records("jobs"), seen.rows("jobs")
     if row_shape(seen) != "flat" or not jobs or not rows:
         return "nested"
-    if not any(any(key.startswith(("publish", "opportunityname")) for key in job) for job in jobs):
+    if not any("opportunityname" in job for job in jobs):
         return "nested"
     listed = {key for row in rows for key in row}
     return "row" if all(job.keys() <= listed for job in jobs) else "flat"
@@ -71,6 +71,8 @@ def is_nested(seen: Seen) -> bool:
 
 def row_id(seen: Seen) -> str | None:
     """By the key of the id."""
+    if row_shape(seen) == "nested":
+        return None
     for name in BY_ID:
         for row in seen.raw_rows(name):
             found = _id_key(unwrapped_row(row), _OWN[name])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from bridge.commandline.recording.detectors.records import is_nested, row_shape
 from bridge.commandline.recording.seen import NAMES, Record, Seen
 
 _EMAIL_KEYS: Final = frozenset(
@@ -72,15 +73,17 @@ def amounts(seen: Seen) -> str | None:
     for form, name in _AMOUNTS:
         if any(re.fullmatch(form, text) for text in texts):
             return name
-    if any(_is_number(value) for value in rows):
+    if row_shape(seen) != "nested" and any(_is_number(value) for value in rows):
         return "number"
-    if any(isinstance(value, str) for value in records):
+    if is_nested(seen) and any(isinstance(value, str) for value in records):
         return "text"
     return "as_entered" if records else None
 
 
 def row_flags(seen: Seen) -> str | None:
     """By the two values of flags in rows."""
+    if row_shape(seen) == "nested":
+        return None
     values = list(_under(seen, _FLAG_KEYS, by_id=False))
     if any(isinstance(value, bool) for value in values):
         return "boolean"
@@ -97,7 +100,7 @@ def record_flags(seen: Seen) -> str | None:
     values = [
         value
         for name, by_id, record in seen.everything()
-        if by_id and name != "applications"
+        if by_id and is_nested(seen) and name != "applications"
         for key, value in _leaves(record)
         if key in _FLAG_KEYS - {"active"}
     ]
