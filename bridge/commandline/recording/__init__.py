@@ -25,8 +25,14 @@ _log = structlog.get_logger(__name__)
 
 _ODD: Final = (LookupError, TypeError, ValueError, AttributeError)
 """What reading an answer of a form that nobody foresaw can raise."""
-_LEFT_OUT: Final = {"nulls": ("omitted", "blanks_omitted"), "absent_dates": ("no_key",)}
-_SOME: Final = {"tags": "absent_for_some", "contact": "absent_for_some"}
+_LEFT_OUT: Final = {
+    "nulls": ("omitted", "blanks_omitted"),
+    "absent_dates": ("no_key",),
+    "tags": ("absent_for_some",),
+    "contact": ("absent_for_some",),
+    "lookups": ("flat", "ids"),
+}
+"""Values of switches that say by themselves which records lack a key."""
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -88,7 +94,6 @@ def _told(name: str, seen: Seen) -> str | None:
 def _shapes(seen: Seen, dialect: Mapping[str, str]) -> dict[ListName, Skeletons]:
     values = Values([*(row for name in NAMES for row in seen.raw_rows(name)), *_read(seen)])
     shares = not any(dialect.get(name) in left_out for name, left_out in _LEFT_OUT.items())
-    shares = shares and not any(dialect.get(name) == some for name, some in _SOME.items())
     found: dict[ListName, Skeletons] = {}
     for name in NAMES:
         row = skeleton(seen.raw_rows(name), values, shares=shares)

@@ -3,6 +3,7 @@
 Each is about one point; one that is refused, or not answered, leaves that point untold and no other.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +36,7 @@ _GAPS: Final = 3
 _FAR: Final = 1_000_000
 _ODD_SIZE: Final = 6
 _CAP: Final = 100
+_ADDRESS: Final = re.compile(r"[^\s<>:;,\"'\ufeff\u200b]+@[^\s<>:;,\"'\u200b]+")
 _WRONG: Final = "bridge-check"
 _KEPT: Final = frozenset(range(500, 600))
 _ELSEWHERE: Final[Mapping[ResourceName, tuple[tuple[str, str], ...]]] = {
@@ -348,5 +350,6 @@ def _addresses(records: Iterable[Record]) -> Iterator[str]:
     for record in records:
         for held in (record.get("contactdetails"), record.get("contact"), record.get("contactinfo"), record):
             for key, value in held.items() if isinstance(held, dict) else ():
-                if "email" in key and isinstance(value, str) and "@" in value:
-                    yield value.strip()
+                found = _ADDRESS.search(value) if "email" in key and isinstance(value, str) else None
+                if found is not None:
+                    yield found[0]

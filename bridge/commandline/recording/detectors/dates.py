@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bridge.commandline.recording.detectors.filters import clock_of
-from bridge.commandline.recording.detectors.values import leaves_out_nulls
+from bridge.commandline.recording.detectors.values import leaves_out_nulls, nulls
 from bridge.commandline.recording.seen import BY_ID, Record, Seen
 from bridge.tracker import date_formats
 from bridge.tracker.date_formats import Written
@@ -116,7 +116,7 @@ def absent_dates(seen: Seen) -> str | None:
     if any(value is None for value in values):
         return "null"
     if any(value == "" for value in values):
-        return "blank"
+        return None if nulls(seen) == "blank" else "blank"
     if leaves_out_nulls(seen) or not seen.records("jobs"):
         return None
     history = [record for record in seen.records("jobs") if "history" in record]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bridge.commandline.recording.detectors.lists import page_size
 from bridge.commandline.recording.seen import BY_ID, NAMES, Filtered, ListAnswer, Seen
 from bridge.tracker.shapes import ResourceName
 
@@ -87,8 +88,10 @@ def _all_jobs(seen: Seen) -> list[ListAnswer]:
 def updated_after(seen: Seen) -> str | None:
     """By what was found of one record when times around its last update were asked for."""
     facts = seen.filtered
-    if facts is None or (updated_after_ignored_by(seen) or "none") != "none" or order(seen) == "unstable":
+    if facts is None or (updated_after_ignored_by(seen) or "none") != "none":
         return None
+    if order(seen) == "unstable" or page_size(seen) == "uneven":
+        return None  # a record that was not found may have been skipped
     found = facts.found
     if found.get("far"):
         return "ignored" if found.get("far_date") else "ignored_with_time"

@@ -210,7 +210,8 @@ def _compared(seen: Seen, numbers: list[tuple[ListAnswer, int]]) -> str:
             return "too_high"
         if said == {counted - counted // 4} and counted > 3:
             return "too_low"
-    heads = [(one, total) for one, total in numbers if one.page in (0, 1) and not one.is_whole]
+    first = seen.settings.first_page
+    heads = [(one, total) for one, total in numbers if one.page == first and not one.is_whole]
     found_none = [total for one, total in heads if not one.rows]
     if any(total == 3 for total in found_none):
         return "too_high"

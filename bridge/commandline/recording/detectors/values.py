@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from bridge.commandline.recording.detectors.records import is_nested, row_shape
 from bridge.commandline.recording.seen import NAMES, Record, Seen
+from bridge.simulator.dialects.dates import TIME_KEYS
+from bridge.tracker.layouts import same
 
 _EMAIL_KEYS: Final = frozenset(
     (
@@ -16,6 +18,7 @@ _EMAIL_KEYS: Final = frozenset(
 _AMOUNT_KEYS: Final = frozenset(("publishsalaryfrom", "publishsalaryto", "salaryfrom", "salaryto"))
 _FLAG_KEYS: Final = frozenset(("active", "publishonline", "activerecord", "availableforwork"))
 _NOT_PROSE: Final = _EMAIL_KEYS | _AMOUNT_KEYS | _FLAG_KEYS | {"advertstatus", "documenttype"}
+_TIMES: Final = frozenset(map(same, TIME_KEYS))
 _EMAILS: Final = (
     (r"<a [^>]*>[^<]*</a>", "html"),
     (r"mailto:\S+", "mailto"),
@@ -154,17 +157,13 @@ def leaves_out_nulls(seen: Seen) -> bool:
     """Return whether nothing is null, and records of one list differ in their keys."""
     if any(value is None for _, _, record in seen.everything() for _, value in _leaves(record)):
         return False
-    return any(len({frozenset(_places(row)) for row in seen.rows(name)}) > 1 for name in NAMES) or any(
-        len({frozenset(_places(one)) for one in seen.records(name)}) > 1 for name in ("jobs", "candidates")
+    return any(len({_places(row) for row in seen.rows(name)}) > 1 for name in NAMES) or any(
+        len({_places(one) for one in seen.records(name)}) > 1 for name in ("jobs", "candidates")
     )
 
 
-def _places(record: Record, at: str = "") -> Iterable[str]:
-    for key, value in record.items():
-        if key not in ("tagtext", "contactdetails"):
-            yield f"{at}.{key}"
-        if isinstance(value, dict):
-            yield from _places(value, f"{at}.{key}")
+def _places(record: Record) -> frozenset[str]:
+    return frozenset(record) - {"tagtext", "contactdetails"}
 
 
 def texts(seen: Seen) -> str | None:
@@ -188,7 +187,7 @@ def texts(seen: Seen) -> str | None:
 def _prose(seen: Seen) -> Iterable[tuple[str, Any]]:
     for _, _, record in seen.everything():
         for key, value in _leaves(record):
-            if key not in _NOT_PROSE and not key.endswith("id") and "date" not in key:
+            if key not in _NOT_PROSE and not key.endswith("id") and "date" not in key and key not in _TIMES:
                 yield key, value
 
 
