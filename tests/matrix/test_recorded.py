@@ -124,6 +124,7 @@ async def test_no_value_of_an_account_is_in_a_recording(
         assert found == [], dialect
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.skipif(not _ALL, reason="takes half an hour: set RECORDED_ALL")
 async def test_how_many_values_of_the_dialects_are_told(store_url: str, data_dir: Path) -> None:
     counts: dict[str, list[str]] = {"told": [], "not seen": [], "told wrong": []}

@@ -127,7 +127,7 @@ def write(recording: Recording, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(file.name, path)  # unlike a rename, it overwrites nothing
+            _put(Path(file.name), path)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 Path(file.name).unlink()
@@ -137,6 +137,18 @@ def write(recording: Recording, path: Path) -> None:
         ) from error
     except OSError as error:
         raise ConfigError(f"--record {path}: cannot be written ({error.strerror})") from error
+
+
+def _put(made: Path, path: Path) -> None:
+    """Give a file its name. Raises ``OSError``; where another has the name, ``FileExistsError``."""
+    try:
+        os.link(made, path)  # unlike a rename, it overwrites nothing
+    except FileExistsError:
+        raise
+    except OSError:
+        if path.exists():
+            raise FileExistsError(path) from None
+        made.rename(path)  # a file system without links
 
 
 __all__ = ["Made", "Recorder", "Tape", "check_free", "made_of", "write"]
