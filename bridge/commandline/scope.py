@@ -81,7 +81,7 @@ async def findings(
         async for finding in _judged(installed, client, integration, write):
             yield finding
         if recorder is not None:
-            await recorder.finish(client)
+            await recorder.finish(client, integration.bearer_token)
 
 
 async def _judged(

@@ -16,6 +16,7 @@ from bridge.commandline.recording.exchanges import Tape
 from bridge.commandline.recording.questions import Questions
 from bridge.commandline.recording.seen import BY_ID, NAMES, Seen
 from bridge.commandline.recording.skeletons import Values, skeleton
+from bridge.config import Secret
 from bridge.errors import ConfigError, Throttled
 from bridge.simulator.dialects import DIALECTS
 from bridge.simulator.recording import ListName, Recording, Skeletons
@@ -50,12 +51,12 @@ class Recorder:
         self.tape = Tape()
         self.made: Made | None = None
 
-    async def finish(self, client: Client) -> None:
+    async def finish(self, client: Client, bearer: Secret | None) -> None:
         """Ask what the check did not, make the recording of all that was heard, and forget that.
 
-        Raises ``Fatal``. An account that asks for patience is asked no more.
+        ``bearer`` is the configured token, for an exchange that refused it in its usual form. Raises ``Fatal``. An account that asks for patience is asked no more.
         """
-        questions = Questions(client, self.tape)
+        questions = Questions(client, self.tape, bearer)
         before = client.requests
         try:
             await questions.ask()
@@ -92,7 +93,8 @@ def _told(name: str, seen: Seen) -> str | None:
 
 
 def _shapes(seen: Seen, dialect: Mapping[str, str]) -> dict[ListName, Skeletons]:
-    values = Values([*(row for name in NAMES for row in seen.raw_rows(name)), *_read(seen)])
+    listed = [row for one in statuses.status_lists(seen) for row in one.rows]
+    values = Values([*listed, *(row for name in NAMES for row in seen.raw_rows(name)), *_read(seen)])
     shares = not any(dialect.get(name) in left_out for name, left_out in _LEFT_OUT.items())
     found: dict[ListName, Skeletons] = {}
     for name in NAMES:
@@ -100,7 +102,6 @@ def _shapes(seen: Seen, dialect: Mapping[str, str]) -> dict[ListName, Skeletons]
         record = skeleton(seen.raw_records(name), values, shares=shares) if name in BY_ID else None
         if row is not None or record is not None:
             found[name] = Skeletons(row=row, record=record)
-    listed = [row for one in statuses.status_lists(seen) for row in one.rows]
     if listed and statuses.status_form(seen) not in ("grouped", "by_id"):
         found["statuses"] = Skeletons(row=skeleton(listed, values, shares=shares))
     return found

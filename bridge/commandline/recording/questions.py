@@ -47,9 +47,10 @@ _HOUR, _MINUTE, _DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=
 
 
 class Questions:
-    """Asks one account through ``client``, while ``tape`` hears."""
+    """Asks one account through ``client``, while ``tape`` hears. ``bearer`` is the account's own token."""
 
-    def __init__(self, client: Client, tape: Tape) -> None:
+    def __init__(self, client: Client, tape: Tape, bearer: Secret | None) -> None:
+        self._bearer = bearer
         self.filtered: Filtered | None = None
         self._client = client
         self._tape = tape
@@ -112,9 +113,17 @@ class Questions:
                 yield name
 
     async def _exchange_paths(self) -> None:
-        """Whether the exchange is elsewhere: no credential is sent there."""
-        for path in tokens.EXCHANGES:
-            await self._client.try_bearer(None, "POST", path, data={})
+        """Whether the exchange is elsewhere: no credential is sent there. Where it is there, and refuses the
+        credential, whether it takes it in another form."""
+        path = self._client.settings.exchange.path
+        if all(one.status in (404, 405) for one in self._seen.of("POST", path)):
+            for other in tokens.EXCHANGES:
+                await self._client.try_bearer(None, "POST", other, data={})
+        elif self._bearer is not None:
+            for key in tokens.OTHER_FORMS:
+                data = {} if key == tokens.HEADER else {key: self._bearer.reveal()}
+                sent = self._bearer if key == tokens.HEADER else None
+                await self._client.try_bearer(sent, "POST", path, data=data)
 
     async def _missing_paths(self) -> None:
         """Where a list is that is not where it was looked for."""

@@ -1,8 +1,8 @@
 """Skeletons of records: which keys they have and what kind of value each holds, and no value.
 
 A key can be a value too: of objects that are keyed by an id or a name, of custom fields. A key stays where it
-is a word of the product, or a plain identifier that the records agree in and that no record has as a
-value; any other becomes ``key1``, ``key2``.
+is a word of the product, or a plain identifier that the records agree in, that no record has as a value and
+that has no one's name in it; any other becomes ``key1``, ``key2``.
 """
 
 import re
@@ -19,6 +19,8 @@ from bridge.tracker.layouts import same
 _LONGEST: Final = 64
 _IDENTIFIER: Final = re.compile(r"[$@]?[A-Za-z][A-Za-z_.-]{0,39}", re.ASCII)
 _CUSTOM: Final = re.compile(r"custom|udf|userdefined|extra|answers|propert|attribute", re.IGNORECASE)
+_NAMING: Final = ("name", "mail", "displayas", "owner")
+_WORD: Final = re.compile(r"[^\W\d_]{4,}")
 _AGREED: Final = 0.5
 _FEW: Final = 4
 _FORMATS: Final[tuple[tuple[str, str], ...]] = (
@@ -31,24 +33,29 @@ _FORMATS: Final[tuple[tuple[str, str], ...]] = (
 
 
 class Values:
-    """Every text that the account was seen to hold, so that no key is one of them."""
+    """Every text that the account was seen to hold, so that no key is one of them, nor has the name of a
+    person in it."""
 
     def __init__(self, records: Iterable[Any]) -> None:
-        self._texts = {text for record in records for text in _texts(record)}
+        texts = [found for record in records for found in _texts(record, "")]
+        self._texts = {text for _, text in texts}
+        named = (text for key, text in texts if any(word in same(key) for word in _NAMING))
+        self._names = {word for text in named for word in _WORD.findall(text)}
 
     def __contains__(self, key: str) -> bool:
-        return key.casefold() in self._texts
+        folded = key.casefold()
+        return folded in self._texts or any(name in folded for name in self._names)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
-        for part in value.values():
-            yield from _texts(part)
+        for name, part in value.items():
+            yield from _texts(part, name)
     elif isinstance(value, list):
         for part in value:
-            yield from _texts(part)
+            yield from _texts(part, key)
     elif isinstance(value, str):
-        yield value.strip().casefold()
+        yield key, value.strip().casefold()
 
 
 def skeleton(samples: Sequence[Any], values: Values, *, shares: bool = True) -> Skeleton | None:

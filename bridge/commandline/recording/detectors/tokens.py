@@ -14,6 +14,9 @@ EXCHANGES: Final[Mapping[str, str]] = {
     "/api/auth/exchangetoken": "lower",
     "/api/v1/Auth/ExchangeToken": "v1",
 }
+HEADER: Final = "header"
+OTHER_FORMS: Final = ("token", "accessToken", HEADER)
+"""What the exchange may call the bearer token, or that it stands in the Authorization header."""
 WRONG_JWT, WRONG_BEARER, OLD_JWT = "wrong JWT", "wrong bearer token", "old JWT"
 """The asides: a call with a JWT that is none, an exchange of what is none, a call with the JWT before."""
 _TOKEN_KEYS: Final = {"token": "token", "jwt": "jwt", "accesstoken": "accessToken"}
@@ -60,7 +63,9 @@ def _fields(said: Any) -> Iterator[tuple[str, Any]]:
 
 def exchange_body(seen: Seen) -> str | None:
     """By what was sent where an exchange succeeded."""
-    return "bearerToken" if _exchanged(seen) else None
+    for one in _exchanged(seen):
+        return next((key for key in ("bearerToken", *OTHER_FORMS[:-1]) if key in one.asked), HEADER)
+    return None
 
 
 def token_answer(seen: Seen) -> str | None:
