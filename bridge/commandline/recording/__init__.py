@@ -54,7 +54,8 @@ class Recorder:
     async def finish(self, client: Client, bearer: Secret | None) -> None:
         """Ask what the check did not, make the recording of all that was heard, and forget that.
 
-        ``bearer`` is the configured token, for an exchange that refused it in its usual form. Raises ``Fatal``. An account that asks for patience is asked no more.
+        ``bearer`` is the configured token, for an exchange that refused it in its usual form.
+        Raises ``Fatal``. An account that asks for patience is asked no more.
         """
         questions = Questions(client, self.tape, bearer)
         before = client.requests

@@ -128,7 +128,7 @@ def token_refused(seen: Seen) -> str | None:
 def exchange_refused(seen: Seen) -> str | None:
     """By the answer to a bearer token that is none."""
     one = seen.asides.get(WRONG_BEARER)
-    if one is not None and one.status == 200 and plain(one.said).get("token", 0) is None:
+    if one is not None and isinstance(one.said, dict) and plain(one.said).get("token", 0) is None:
         return "null"
     return _refusal(one, ("401", "403", "400", "404"))
 
