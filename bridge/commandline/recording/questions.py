@@ -27,7 +27,7 @@ from bridge.commandline.recording.seen import (
 from bridge.config import Secret
 from bridge.errors import BridgeError, Fatal, Throttled
 from bridge.tracker.client import Client
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.shapes import Call, ResourceName
 
 _PAGES: Final = 4
 _WHOLE_PAGES: Final = 8
@@ -64,7 +64,14 @@ class Questions:
             await self._attempt(step)
         for name in BY_ID:
             await self._attempt(partial(self._records, name))
-        for step in (self._times, self._statuses, self._documents, self._people, self._tokens):
+        for step in (
+            self._times,
+            self._statuses,
+            self._documents,
+            self._people,
+            self._shortlist,
+            self._tokens,
+        ):
             await self._attempt(step)
 
     @property
@@ -292,22 +299,27 @@ class Questions:
                     return
 
     async def _people(self) -> None:
-        """Whom the widget API finds by a candidate's address, and what it says of a call without one."""
-        action = self._client.settings.actions["find_person"].call
-        if action is None:
+        """Whom the widget API finds by a candidate's address, and how it refuses a call that is not valid."""
+        call = self._client.settings.actions["find_person"].call
+        if call is None:
             return
-        function = action.path.rpartition("/")[2]
         address = next(iter(_addresses(self._seen.records("candidates"))), None)
-        for details in ({"email": address},) if address else ():
-            await self._client.request(
-                action.method, action.path, data={"trackerrms": {function: {"details": details}}},
-                repeatable=True, generation="widget", kept=_KEPT,
-            )  # fmt: skip
-        await self._client.request(
-            action.method, action.path, data={"trackerrms": {function: {}}},
-            repeatable=True, generation="widget", kept=_KEPT,
-        )  # fmt: skip
+        if address is not None:
+            await self._find_person(call, {"email": address})
+        await self._find_person(call, _WRONG)
         self._tape.put_aside(writes.INVALID)
+
+    async def _find_person(self, call: Call, details: Any) -> None:
+        data = {"trackerrms": {call.path.rpartition("/")[2]: {"details": details}}}
+        await self._client.request(
+            call.method, call.path, data=data, repeatable=True, generation="widget", kept=_KEPT
+        )
+
+    async def _shortlist(self) -> None:
+        """Whether the path by which REST would add to a job is there."""
+        call = self._client.settings.actions["add_to_job"].rest
+        if call is not None:
+            await self._ask("OPTIONS", call.filled(job="0", candidate="0"))
 
     async def _tokens(self) -> None:
         """How what is no token is answered, and what becomes of a JWT once there is a newer one."""
