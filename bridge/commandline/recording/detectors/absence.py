@@ -23,6 +23,7 @@ _ABSENT: Final = (ABSENT_ID, OTHER_ABSENT_ID)
 _STATUSES: Final = (204, 404, 410, 400, 401, 403, 500, 302)
 _REFUSED: Final = ("403", "500", "false", "empty")
 _BLANKED: Final = 3
+_OFTEN: Final = 3
 
 
 def absence(seen: Seen) -> str | None:
@@ -128,12 +129,12 @@ def by_id_refused(seen: Seen) -> str | None:
     told = False
     for name in BY_ID:
         answers = _of_listed(seen, name)
-        forms: dict[str, set[str | None]] = {}
+        forms: dict[str, list[str | None]] = {}
         for one in answers:
-            forms.setdefault(one.asked, set()).add(_form(seen, name, one))
+            forms.setdefault(one.asked, []).append(_form(seen, name, one))
         told = told or len(forms) >= 8
-        if any(found == {None} for found in forms.values()):
-            always = {form for found in forms.values() if len(found) == 1 for form in found}
+        if any(set(found) == {None} for found in forms.values()):
+            always = {found[0] for found in forms.values() if len(found) >= _OFTEN and len(set(found)) == 1}
             form = next((form for form in _REFUSED if form in always), None)
             if form is not None:
                 return form
