@@ -12,7 +12,7 @@ from bridge.commandline.recording import write
 from bridge.commandline.recording.detectors import DETECTORS, UNSEEN
 from bridge.commandline.scope import Finding
 from bridge.simulator.dialects import DIALECTS
-from bridge.simulator.recording import read_recording
+from bridge.simulator.recording import Recording, read_recording
 from contracts.profiles import AccountProfile
 from tests.account_values import values_in, values_of
 from tests.matrix.entry import tried
@@ -60,7 +60,9 @@ DIALECTS_TOLD: list[dict[str, str]] = [
     },
 ]
 #: Of the switches' values that are no defaults, how many a recording must tell.
-TOLD_AT_LEAST = 400
+TOLD_AT_LEAST = 466
+#: What becomes of deleted records; each shows only once one was deleted.
+DELETIONS = ("readable", "status", "merged", "listed_gone", "listed_inactive", "listed_flagged", "dated")
 
 
 def test_each_switch_is_told_or_is_known_to_show_in_no_reading() -> None:
@@ -81,6 +83,18 @@ async def test_what_was_recorded_plays_the_same_account(
     assert verdicts(second.profile) == verdicts(first.profile)
     assert results(second.findings) == results(first.findings)
     assert second.made.recording == first.made.recording
+
+
+@pytest.mark.parametrize("value", DELETIONS)
+async def test_what_becomes_of_deleted_records_is_told_where_some_were(
+    store_url: str, data_dir: Path, value: str
+) -> None:
+    async with simulated(Recording(version=1, dialect={"deletions": value})) as running:
+        world = running.site.world
+        for number in list(world.live["resource"].ids())[-6:-3]:
+            world.change("delete", "resource", number)
+        first = await checked(running, store_url, str(data_dir), "deleted")
+    assert dict(first.made.recording.dialect) == {"deletions": value}
 
 
 def verdicts(profile: AccountProfile | None) -> dict[str, tuple[Any, ...]]:

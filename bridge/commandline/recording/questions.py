@@ -32,6 +32,7 @@ from bridge.tracker.shapes import Call, ResourceName
 _PAGES: Final = 4
 _WHOLE_PAGES: Final = 8
 _BY_ID: Final = 16
+_RECENT: Final = 4
 _GAPS: Final = 3
 _FAR: Final = 1_000_000
 _ODD_SIZE: Final = 6
@@ -199,12 +200,14 @@ class Questions:
         listed = list(dict.fromkeys(i for one in self._seen.answers[name] for i in one.ids if i.isdecimal()))
         if name == "applications" and listed:
             await self._ask("GET", f"/api/v1/Placement/{listed[0]}")
-        for record_id in listed[:_BY_ID]:
+        recent = [i for one in self._seen.answers[name] if "updatedAfter" in one.asked for i in one.ids]
+        chosen = list(dict.fromkeys([*listed[:_BY_ID], *dict.fromkeys(recent)]))[: _BY_ID + _RECENT]
+        for record_id in chosen:
             await self._by_id(name, record_id)
         well = {one.asked for one in self._seen.by_id[name] if is_good(name, one)}
         if not well:
             return
-        for record_id in [one for one in listed[:_BY_ID] if one not in well][:_GAPS]:
+        for record_id in [one for one in chosen if one not in well][:_GAPS]:
             for _ in range(2):
                 await self._by_id(name, record_id)
         for number in gaps(self._seen, name)[:_GAPS]:
@@ -339,17 +342,18 @@ class Questions:
 
 
 def newest(seen: Seen, name: ResourceName) -> tuple[str, datetime, bool] | None:
-    """Return the record of a list with the latest update: its id, the digits as shown, and whether those
-    have seconds; ``None`` where none has the time of day."""
-    found: dict[str, tuple[datetime, bool]] = {}
+    """Return the listed record with the latest update: its id, the digits as shown, and whether those have
+    seconds; ``None`` where none has the time of day."""
+    listed = {record_id for answer in seen.answers[name] for record_id in answer.ids}
+    found: dict[str, datetime] = {}
     for row in (*seen.records(name), *(plain(unwrapped_row(row)) for row in seen.raw_rows(name))):
         record_id, at = own_id(name, row), _time(row, "lastupdated", "modif")
-        if record_id is not None and at is not None:
-            found[record_id] = (at, True)
-    if not found or not any(at.time() != datetime.min.time() for at, _ in found.values()):
+        if record_id in listed and record_id is not None and at is not None:
+            found[record_id] = at
+    if not found or not any(at.time() != datetime.min.time() for at in found.values()):
         return None
     record_id = max(found, key=lambda one: found[one])
-    return record_id, found[record_id][0], any(at.second for at, _ in found.values())
+    return record_id, found[record_id], any(at.second for at in found.values())
 
 
 def _time(row: Record, *begins: str) -> datetime | None:

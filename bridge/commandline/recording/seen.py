@@ -331,4 +331,6 @@ def gaps(seen: Seen, name: ResourceName) -> list[int]:
         ids += [int(record_id) for record_id in pages[number].ids if record_id.isdecimal()]
     if ids != sorted(set(ids), reverse=True):
         return []
-    return [n for high, low in pairwise(ids) if high - low <= _NARROW for n in range(low + 1, high)]
+    listed = {record_id for answer in seen.answers[name] for record_id in answer.ids}
+    found = (n for high, low in pairwise(ids) if high - low <= _NARROW for n in range(low + 1, high))
+    return [n for n in found if str(n) not in listed]

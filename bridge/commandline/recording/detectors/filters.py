@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bridge.commandline.recording.detectors.lists import page_size
+from bridge.commandline.recording.detectors.lists import page_size, total_count
 from bridge.commandline.recording.seen import BY_ID, NAMES, Filtered, ListAnswer, Seen
 from bridge.tracker.shapes import ResourceName
 
@@ -56,7 +56,9 @@ def _by_counts(seen: Seen) -> str | None:
     """By what the lists count: together as many as there are, or some twice."""
     totals = [_counted(seen, word) for word in (*_OWN, None)]
     opened, won, closed, everything = (total or 0 for total in totals)
-    if None in totals or not (opened and won and closed) or search_cap(seen) != "none":
+    if None in totals or not (opened and won and closed):
+        return None
+    if total_count(seen) != "right" or search_cap(seen) != "none":
         return None
     twice = opened + won + closed - everything
     # Where won has the closed too, it has more than closed; else the later of the same keys is right.
