@@ -40,6 +40,7 @@ from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.wire import Observe
 from bridge.webhooks.stage import Parts as WebhookParts
 from bridge.webhooks.stage import Webhooks
 from contracts import topics
@@ -167,6 +168,7 @@ async def client(
     meter: Meter | None = None,
     patience: Patience | None = None,
     lane: Lane = "poll",
+    observe: Observe | None = None,
 ) -> AsyncIterator[Client]:
     """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
     settings = await first_contact.settings(installed.db, integration)
@@ -179,6 +181,7 @@ async def client(
         patience=patience,
         lane=lane,
         known=Known(installed.db, integration.id, installed.keys.hasher, normaliser),
+        observe=observe,
     )
     # The poller sees for itself when the profile changes: what it has read depends on it.
     follows = first_contact.followed if lane == "command" else _as_it_is

@@ -10,7 +10,8 @@ from bridge.capture.observations import Observation, Trouble
 from bridge.capture.rows import Context
 from bridge.errors import Permanent
 from bridge.store.records import Source
-from bridge.tracker.client import Client, Gone, utc_now
+from bridge.tracker.by_id import Gone
+from bridge.tracker.client import Client, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.reading import Record

@@ -3,7 +3,7 @@
 import asyncio
 
 from bridge.errors import BridgeError
-from bridge.tracker.client import Gone
+from bridge.tracker.by_id import Gone
 from bridge.tracker.problems import CredentialsRefused, Unreadable
 
 # So many records listed and gone by id, and none that is there, are no accident of a list that runs behind.

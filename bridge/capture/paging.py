@@ -15,7 +15,8 @@ from pyroaring import BitMap64
 from bridge.capture.list_read import ListRead, Paging, usual
 from bridge.capture.page_run import PageRun, Run
 from bridge.errors import Permanent
-from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.client import Client
 from bridge.tracker.pages import Page
 from bridge.tracker.paging_facts import BEYOND
 from bridge.tracker.problems import NoContent, OtherRecord, Refused, Unreadable

@@ -18,7 +18,8 @@ from bridge.capture import paging
 from bridge.config import CaptureConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
 from bridge.tracker import answers
-from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.client import Client
 from bridge.tracker.problems import OtherRecord, Unreachable
 from bridge.tracker.shapes import DeletedRule, Resource, is_absence_status
 

@@ -22,7 +22,8 @@ from bridge.store import sources
 from bridge.store.database import Database
 from bridge.store.records import BY_RECORD, Source
 from bridge.tracker import answers, fingerprints
-from bridge.tracker.client import Client, Gone, utc_now
+from bridge.tracker.by_id import Gone
+from bridge.tracker.client import Client, utc_now
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.pages import Page, Row

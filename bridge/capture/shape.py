@@ -21,7 +21,8 @@ from bridge.store import habits, holds, sources
 from bridge.store.database import Database
 from bridge.store.habits import Habits
 from bridge.store.holds import Hold
-from bridge.tracker.client import Client, Gone
+from bridge.tracker.by_id import Gone
+from bridge.tracker.client import Client
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 

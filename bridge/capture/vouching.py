@@ -26,7 +26,8 @@ from bridge.hashing import place_of
 from bridge.store import holds, snapshots, sources
 from bridge.store.database import Database
 from bridge.store.holds import Hold, kind_of
-from bridge.tracker.client import Client, Gone
+from bridge.tracker.by_id import Gone
+from bridge.tracker.client import Client
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.pages import Row

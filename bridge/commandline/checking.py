@@ -1,15 +1,17 @@
 """``bridge check``: the scope test, shown as it goes."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from bridge.app import Installation
-from bridge.commandline import profile_lines, scope, screen, session
+from bridge.commandline import profile_lines, recording, scope, screen, session
+from bridge.commandline.recording import Made, Recorder
 from bridge.commandline.scope import Finding
 from bridge.config import IntegrationConfig
-from bridge.errors import BUG, OK
+from bridge.errors import BUG, OK, ConfigError
 
 _COLOURS = {"works": "green", "warning": "yellow", "unknown": "dim"}
 _HEADINGS = {
@@ -42,6 +44,15 @@ def check(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Each assumption about the account, the proved ones too.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            metavar="FILE",
+            help="Write what the account's answers look like, without any value of it, to a new file; "
+            "bridge simulate --like FILE plays it. Asks up to some 300 questions more; all of them read.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Try each model and each action against the account and say which work, and why not.
@@ -54,11 +65,20 @@ def check(
     """
     found = session.configured(ctx, level="warning")
     chosen = session.chosen(found, integration)
+    recorder = None
+    if record is not None:
+        if len(chosen) > 1:
+            known = ", ".join(one.id for one in chosen)
+            raise ConfigError(f"--record takes one integration: name one of {known}")
+        recording.check_free(record)
+        recorder = Recorder()
 
     async def judge(installed: Installation) -> list[Finding]:
         findings: list[Finding] = []
         for one in chosen:
-            mine = [finding async for finding in scope.findings(installed, one, write=write)]
+            mine = [
+                finding async for finding in scope.findings(installed, one, write=write, recorder=recorder)
+            ]
             if not json:
                 _show(one, mine, write=write, verbose=verbose)
             findings += mine
@@ -67,7 +87,27 @@ def check(
     findings = session.with_store(found, judge)
     if json:
         screen.print_json(findings)
+    if record is not None and recorder is not None and recorder.made is not None:
+        recording.write(recorder.made.recording, record)
+        _tell(recorder.made, record)
     raise typer.Exit(BUG if any(finding.fails for finding in findings) else OK)
+
+
+def _tell(made: Made, path: Path) -> None:
+    """Say what was recorded, on stderr, where it is in the way of no JSON."""
+    out = screen.console(stderr=True)
+    dialect = made.recording.dialect
+    named = ", ".join(f"{name}={value}" for name, value in sorted(dialect.items())) or "none"
+    out.print(
+        f"\n[bold]Recorded in {screen.escape(str(path))}[/] ({made.requests} requests more than the check)"
+    )
+    out.print(f"  differs from what is assumed in: {screen.escape(named)}")
+    out.print(f"  not seen, so left as assumed: {', '.join(made.not_seen) or 'nothing'}")
+    out.print(
+        "  It holds the keys of records with types, lengths and how often each is there, and no value: no "
+        "name, id, address, text, date, host or token."
+    )
+    out.print(f"  To play it: bridge simulate --like {screen.escape(str(path))}")
 
 
 def _show(integration: IntegrationConfig, findings: list[Finding], *, write: bool, verbose: bool) -> None:

@@ -13,6 +13,7 @@ from bridge.app import Installation
 from bridge.capture import first_contact
 from bridge.capture.stage import models_of
 from bridge.commandline import noticing, unifying
+from bridge.commandline.recording import Recorder
 from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Fatal, Throttled
 from bridge.store import budgets
@@ -64,45 +65,60 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 async def findings(
-    installed: Installation, integration: IntegrationConfig, *, write: bool = False
+    installed: Installation,
+    integration: IntegrationConfig,
+    *,
+    write: bool = False,
+    recorder: Recorder | None = None,
 ) -> AsyncIterator[Finding]:
     """Try everything that is on, one call after another, within the shared budget.
 
-    Nothing is written, unless ``write`` says to carry each action out on a trial candidate.
+    Nothing is written, unless ``write`` says to carry each action out on a trial candidate. A ``recorder``
+    hears every exchange, and asks more at the end.
     """
-    async with app.client(installed, integration, patience=_PATIENCE) as client:
-        async for finding in _credentials(installed, client, integration):
+    observe = None if recorder is None else recorder.tape.hear
+    async with app.client(installed, integration, patience=_PATIENCE, observe=observe) as client:
+        async for finding in _judged(installed, client, integration, write):
             yield finding
-        followed = app.resources(integration)
-        failures: dict[ResourceName, BridgeError] = {}
-        samples: Mapping[ResourceName, Sample] = {}
-        try:
-            learned = await first_contact.learn(installed.db, integration, client, followed)
-        except (AccountFault, Throttled, Unreachable) as trouble:
-            failures = dict.fromkeys(followed, trouble)
-        else:
-            failures, samples = dict(learned.failures), learned.samples
-        models: list[Finding] = []
-        normaliser = Normaliser(integration.id, client.settings, integration.time_zone)
-        statuses = unifying.statuses_of(normaliser, samples)
-        for name in followed:
-            resource, failed = client.settings[name], failures.get(name)
-            verdict = (
-                _worked(normaliser, resource, samples[name], statuses)
-                if failed is None
-                else probe.failed(name, failed)
-            )
-            for model in sorted(models_of(integration).intersection(resource.models)):
-                models.append(_finding(integration, "model", model, verdict))
-                yield models[-1]
-            if verdict.result == "works":
-                async for finding in _more_of(client, integration, resource):
-                    yield finding
-        actions, judged = await _actions(client, integration, models, write)
-        whole = await first_contact.judge(installed.db, integration, judged) if samples else None
-        verdicts = [_of_profile(integration, finding) for finding in whole.findings] if whole else []
-        for finding in (*verdicts, *await _noticed(installed, integration), *actions):
-            yield finding
+        if recorder is not None:
+            await recorder.finish(client, integration.bearer_token)
+
+
+async def _judged(
+    installed: Installation, client: Client, integration: IntegrationConfig, write: bool
+) -> AsyncIterator[Finding]:
+    async for finding in _credentials(installed, client, integration):
+        yield finding
+    followed = app.resources(integration)
+    failures: dict[ResourceName, BridgeError] = {}
+    samples: Mapping[ResourceName, Sample] = {}
+    try:
+        learned = await first_contact.learn(installed.db, integration, client, followed)
+    except (AccountFault, Throttled, Unreachable) as trouble:
+        failures = dict.fromkeys(followed, trouble)
+    else:
+        failures, samples = dict(learned.failures), learned.samples
+    models: list[Finding] = []
+    normaliser = Normaliser(integration.id, client.settings, integration.time_zone)
+    statuses = unifying.statuses_of(normaliser, samples)
+    for name in followed:
+        resource, failed = client.settings[name], failures.get(name)
+        verdict = (
+            _worked(normaliser, resource, samples[name], statuses)
+            if failed is None
+            else probe.failed(name, failed)
+        )
+        for model in sorted(models_of(integration).intersection(resource.models)):
+            models.append(_finding(integration, "model", model, verdict))
+            yield models[-1]
+        if verdict.result == "works":
+            async for finding in _more_of(client, integration, resource):
+                yield finding
+    actions, judged = await _actions(client, integration, models, write)
+    whole = await first_contact.judge(installed.db, integration, judged) if samples else None
+    verdicts = [_of_profile(integration, finding) for finding in whole.findings] if whole else []
+    for finding in (*verdicts, *await _noticed(installed, integration), *actions):
+        yield finding
 
 
 def _worked(normaliser: Normaliser, resource: Resource, sample: Sample, statuses: Statuses) -> Verdict:

@@ -19,11 +19,17 @@ the part of the records that had the key at all, from 0 to 1; ``format``, a note
             "Surname": {"types": ["text", "null"], "length": 12, "share": 0.98}}}}}}
 
 Playing it, a record has exactly the keys of its skeleton: what the simulator knows under the key, or else
-something of the same type and length that means nothing; a key that is not in the skeleton is not shown.
+something of the same type and length that means nothing; a key that is not in the skeleton is not shown. What
+was only ever ``null`` says nothing of the type: then the simulator's own value stands there. A key that the
+simulator gives other records of the same list, but not this one, is left out: its dialect leaves it out.
+
+``bridge check --record`` writes one. It rounds lengths up to a power of two, 64 at most; a key that is not a
+word of the product, and looks like a value, is called ``key1``, ``key2``. ``share`` is 1 where the dialect
+says which keys are left out.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +42,7 @@ Kind = Literal["object", "list", "text", "number", "flag", "null"]
 ListName = Literal["jobs", "candidates", "applications", "users", "statuses"]
 
 _MOST = 1 << 32
+_ITEMS = "[]"
 
 
 class Skeleton(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +64,8 @@ class Skeletons(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Shapes = Mapping[ListName, Skeletons]
+Known = Mapping[str, "Known"]
+"""The keys that the simulator gives the records of a list, with those inside; ``[]`` for elements."""
 
 
 class Recording(Struct, frozen=True, kw_only=True):
@@ -77,24 +86,40 @@ def read_recording(path: Path) -> Recording:
     return recording
 
 
-def fitted(skeleton: Skeleton | None, value: Any, record_id: int) -> Any:
-    """Return a value with exactly the keys of its skeleton."""
-    return value if skeleton is None else _fitted(skeleton, value, record_id, "")
+def fitted(skeleton: Skeleton | None, value: Any, record_id: int, known: Known | None = None) -> Any:
+    """Return a value with exactly the keys of its skeleton. ``known``: those that such records can have."""
+    return value if skeleton is None else _fitted(skeleton, value, record_id, "", known or {})
 
 
-def _fitted(skeleton: Skeleton, value: Any, record_id: int, place: str) -> Any:
+def _fitted(skeleton: Skeleton, value: Any, record_id: int, place: str, known: Known) -> Any:
     if isinstance(value, dict) and "object" in skeleton.types:
         return {
-            key: _fitted(part, value[key], record_id, f"{place}.{key}") if key in value else _made_up(part)
+            key: _fitted(part, value[key], record_id, f"{place}.{key}", known.get(key, {}))
+            if key in value
+            else _made_up(part)
             for key, part in skeleton.keys.items()
-            if _is_there(part.share, record_id, f"{place}.{key}")
+            if (key in value or key not in known) and _is_there(part.share, record_id, f"{place}.{key}")
         }
     if isinstance(value, list) and "list" in skeleton.types:
-        items = skeleton.items
-        return value if items is None else [_fitted(items, part, record_id, f"{place}[]") for part in value]
-    if value is None or _type(value) in skeleton.types:
+        items, inside = skeleton.items, known.get(_ITEMS, {})
+        if items is None:
+            return value
+        return [_fitted(items, part, record_id, f"{place}[]", inside) for part in value]
+    if value is None or _type(value) in skeleton.types or skeleton.types == ("null",):
         return value
     return _made_up(skeleton)
+
+
+def known_keys(values: Iterable[Any]) -> Known:
+    """Return the keys that some values have, at any depth."""
+    found: dict[str, list[Any]] = {}
+    for value in values:
+        if isinstance(value, list):
+            found.setdefault(_ITEMS, []).extend(value)
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                found.setdefault(key, []).append(part)
+    return {key: known_keys(parts) for key, parts in found.items()}
 
 
 def _type(value: Any) -> Kind:

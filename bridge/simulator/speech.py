@@ -1,5 +1,6 @@
 """Rows and by-id records in the dialect that is spoken: what Shapes makes, told otherwise."""
 
+from itertools import islice
 from typing import Any
 
 from bridge.simulator import recording
@@ -11,6 +12,7 @@ from bridge.simulator.world import World
 
 _CONTACT = ("email", "mobilePhone")
 _NONE = recording.Skeletons()
+_MOST_LOOKED_AT = 200
 
 
 class Speech:
@@ -24,6 +26,8 @@ class Speech:
     ) -> None:
         self._world, self._shapes, self._dialect = world, shapes, dialect
         self._skeletons = skeletons or {}
+        self._known_keys: dict[tuple[str, bool], recording.Known] = {}
+        self._known_in: dict[str, str] = {}
 
     @property
     def _is_plain(self) -> bool:
@@ -33,7 +37,8 @@ class Speech:
         """Return the record as a list shows it."""
         if self._is_plain or self._is_raw(entity, record_id, "row"):
             return self._shapes.row(entity, record_id, record)
-        return recording.fitted(self._of(entity).row, self._row(entity, record_id, record), record_id)
+        made = self._row(entity, record_id, record)
+        return recording.fitted(self._of(entity).row, made, record_id, self._known(entity, by_id=False))
 
     def _row(self, entity: str, record_id: int, record: Record) -> Any:
         dialect = self._dialect
@@ -51,18 +56,38 @@ class Speech:
         """Return the record as a by-id read shows it."""
         if self._is_plain or self._is_raw(entity, record_id, "detail"):
             return self._shapes.detail(entity, record_id, record)
-        made = records.cased_record(self._dialect, self._record(entity, record_id, record), by_id=True)
-        made = recording.fitted(self._of(entity).record, made, record_id)
+        made = self._cased(entity, record_id, record)
+        made = recording.fitted(self._of(entity).record, made, record_id, self._known(entity, by_id=True))
         return records.cased_record(
             self._dialect, records.record_wrapped(self._dialect, entity, made), by_id=True
         )
 
     def status(self, status_id: int, shown: Record) -> Any:
         """Return a placement status, already in this dialect, with the keys of its skeleton."""
+        shown = values.with_ids(self._dialect, shown)
         return recording.fitted(self._skeletons.get("statuses", _NONE).row, shown, status_id)
 
     def _of(self, entity: str) -> recording.Skeletons:
         return self._skeletons.get(LIST_NAMES[entity], _NONE)
+
+    def _known(self, entity: str, by_id: bool) -> recording.Known:
+        """Return the keys that records can have in this dialect, by a number of them."""
+        skeletons = self._of(entity)
+        if (skeletons.record if by_id else skeletons.row) is None:
+            return {}
+        spoken = self._dialect.spoken()
+        if self._known_in != spoken:
+            self._known_keys, self._known_in = {}, spoken
+        if (entity, by_id) not in self._known_keys:
+            show = self._cased if by_id else self._row
+            live = self._world.live[entity]
+            some = ((n, live.get(n)) for n in islice(live.ids(), _MOST_LOOKED_AT))
+            shown = [show(entity, n, record) for n, record in some if record is not None]
+            self._known_keys[entity, by_id] = recording.known_keys(shown)
+        return self._known_keys[entity, by_id]
+
+    def _cased(self, entity: str, record_id: int, record: Record) -> Any:
+        return records.cased_record(self._dialect, self._record(entity, record_id, record), by_id=True)
 
     def _is_raw(self, entity: str, record_id: int, kind: str) -> bool:
         return kind in self._world.raw.get((entity, record_id), {})

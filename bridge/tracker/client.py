@@ -13,7 +13,6 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Budget, KnownAccount, Lane, TokenVault
@@ -32,6 +31,7 @@ from bridge.tracker import (
 from bridge.tracker.answers import Seen
 from bridge.tracker.attempts import Patience
 from bridge.tracker.auth import Authenticator
+from bridge.tracker.by_id import Detail, Gone
 from bridge.tracker.calling import Caller, Request
 from bridge.tracker.hosts import Generation
 from bridge.tracker.pages import Page, PageDecoder
@@ -44,33 +44,9 @@ from bridge.tracker.problems import (
 )
 from bridge.tracker.renewing import Authorised
 from bridge.tracker.shapes import PLAIN_ABSENCE, Call, Resource, ResourceName, Resources
-from bridge.tracker.wire import Answer, Wire
+from bridge.tracker.wire import Answer, Observe, Wire
 
 _FAILURES = frozenset(range(500, 600))
-
-
-class Gone(Struct, frozen=True, kw_only=True):
-    """The record is not there: it was answered as ``tracker.absence`` says, or has a field that says deleted.
-
-    ``sure``: trouble is not answered so. Where it is not, this counts only if a record that exists is
-    answered well before and after.
-    """
-
-    status: int
-    kind: answers.Kind = "status"
-    sure: bool = True
-
-    def __str__(self) -> str:
-        if self.kind == "status":
-            return f"answered {self.status}"
-        said = {"deleted": "with a field that says it is deleted", "html": "with a web page"}
-        return f"answered {self.status} {said.get(self.kind, f'with what is {self.kind}')}"
-
-
-class Detail(Struct, frozen=True, kw_only=True):
-    """A record read by id; ``record`` is the decoded object."""
-
-    record: dict[str, Any]
 
 
 def utc_now() -> datetime:
@@ -84,7 +60,7 @@ class Client:
     ``requests`` counts the calls made through it.
     ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
     budget's lane of every call that names none itself. With ``known``, a credential is refused that opens
-    another account.
+    another account. ``observe`` hears of every exchange.
     """
 
     def __init__(
@@ -98,6 +74,7 @@ class Client:
         patience: Patience | None = None,
         lane: Lane = "poll",
         known: KnownAccount | None = None,
+        observe: Observe | None = None,
     ) -> None:
         where = f"integrations.{config.id}.tracker"
         self.settings = resources.configure(config.tracker, where) if settings is None else settings
@@ -113,7 +90,7 @@ class Client:
         )
         self._credentials = widget.credentials(config)
         self._clock = clock
-        self._wire = Wire(self.patience, self.settings.charset)
+        self._wire = Wire(self.patience, self.settings.charset, observe)
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
         self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
@@ -247,17 +224,8 @@ class Client:
         refusal. Raises ``Unreachable`` or ``Throttled``."""
         call = self.settings[resource].list
         body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
-        data = None if call.method == "GET" or body is None else msgspec.json.encode(body)
-        request = Request(
-            method=call.method,
-            path=call.path,
-            headers=calling.headers_of(None, data),
-            body=data,
-            lane=self._lane,
-            kept=_FAILURES,
-        )
-        self.requests += 1
-        answer = await self._attempt(request, bearer)
+        data = None if call.method == "GET" else body
+        request, answer = await self._tried(bearer, call.method, call.path, data)
         return answer, self._authorised.is_refusal(request, answer)
 
     @property
@@ -427,6 +395,24 @@ class Client:
             return await self._attempt(request, await self._auth.widget_token(request.lane))
         patience = self.patience
         return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
+
+    async def try_bearer(self, bearer: Secret | None, method: str, path: str, *, data: Any = None) -> Answer:
+        """One call with another token than the account's, or none, to see how that is answered: whatever its
+        status, it is not renewed. Raises ``Unreachable`` or ``Throttled``."""
+        return (await self._tried(bearer, method, path, data))[1]
+
+    async def _tried(
+        self, bearer: Secret | None, method: str, path: str, data: Any
+    ) -> tuple[Request, Answer]:
+        self.requests += 1
+        body = None if data is None else msgspec.json.encode(data)
+        headers = calling.headers_of(None, body)
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer.reveal()}"
+        request = Request(
+            method=method, path=path, headers=headers, body=body, lane=self._lane, kept=_FAILURES
+        )
+        return request, await self._caller.send(request)
 
     async def _confirm_account(self) -> None:
         """Raise ``AnotherAccount`` for a credential that was not used before and opens another account."""

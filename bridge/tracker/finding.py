@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from bridge.errors import Permanent
 from bridge.tracker import answers, countries, normalise_jobs, placing, statuses, values
-from bridge.tracker.client import Client, Gone
+from bridge.tracker.by_id import Gone
+from bridge.tracker.client import Client
 from bridge.tracker.pages import Row
 from bridge.tracker.problems import NoRows, Refused, Unreachable, Unreadable
 from bridge.tracker.reading import Reader, Record

@@ -33,7 +33,8 @@ from bridge.tracker import (
     text_facts,
     token_facts,
 )
-from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Page, Row
 from bridge.tracker.problems import (

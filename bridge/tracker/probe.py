@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from bridge.errors import BridgeError, Fatal
 from bridge.tracker import absence, finding
-from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.client import Client
 from bridge.tracker.hosts import Generation
 from bridge.tracker.problems import AccountFault, Refused
 from bridge.tracker.reading import Record

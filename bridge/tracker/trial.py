@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from bridge.errors import BridgeError, Throttled
 from bridge.tracker import finding, probe, trial_records, writing
-from bridge.tracker.client import Client, Gone, utc_now
+from bridge.tracker.by_id import Gone
+from bridge.tracker.client import Client, utc_now
 from bridge.tracker.finding import ApplicationFound, CandidateFound, Document
 from bridge.tracker.probe import Verdict
 from bridge.tracker.problems import AccountFault, Refused, Unreachable, Unreadable

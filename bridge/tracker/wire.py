@@ -3,7 +3,7 @@
 import io
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import aiohttp
 from msgspec import Struct
@@ -52,14 +52,30 @@ class Answer(Struct, frozen=True, kw_only=True):
         return "html" in self.headers.get("Content-Type", "").lower() or begins.startswith(_PAGE)
 
 
-class Wire:
-    """A pool of connections; ``send`` never retries."""
+class Sent(Struct, frozen=True, kw_only=True):
+    """What was asked of an account, without the headers, which hold its credentials."""
 
-    def __init__(self, patience: Patience, charset: str | None = None) -> None:
+    method: str
+    url: str
+    body: bytes | None
+    params: Mapping[str, str] | None
+
+
+Observe = Callable[[Sent, Answer], None]
+"""Hears what was asked and answered; must not raise."""
+
+
+class Wire:
+    """A pool of connections; ``send`` never retries. ``observe`` hears of every answer."""
+
+    def __init__(
+        self, patience: Patience, charset: str | None = None, observe: Observe | None = None
+    ) -> None:
         self._patience = patience
         self._charset = charset
         self.html_texts = False
         """Whether answers' texts are written as HTML writes them."""
+        self._observe = observe
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -85,7 +101,7 @@ class Wire:
             async with self._open().request(
                 method, url, headers=dict(headers), data=data, params=params, allow_redirects=False
             ) as response:
-                return Answer(
+                answer = Answer(
                     status=response.status,
                     headers=response.headers.copy(),
                     body=await self._read(response, where),
@@ -100,6 +116,9 @@ class Wire:
             raise Unreachable(f"{where}: no answer within {self._patience.attempt_seconds:g} s") from error
         except (aiohttp.ClientError, socket.gaierror, OSError) as error:
             raise Unreachable(f"{where}: the connection broke ({type(error).__name__})") from error
+        if self._observe is not None:
+            self._observe(Sent(method=method, url=url, body=body, params=params), answer)
+        return answer
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

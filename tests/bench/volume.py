@@ -37,7 +37,7 @@ from bridge.config import Config
 from bridge.relay import Relay
 from bridge.store import leases, outbox, scans
 from bridge.tracker import resources
-from bridge.tracker.client import Detail
+from bridge.tracker.by_id import Detail
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.pages import Page, PageDecoder
 from contracts.entities import Model

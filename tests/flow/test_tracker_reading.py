@@ -12,7 +12,8 @@ from bridge.credentials import Lane
 from bridge.errors import Throttled
 from bridge.simulator.options import BEARER_TOKEN
 from bridge.tracker import probe
-from bridge.tracker.client import Client, Detail, Gone
+from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.client import Client
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.problems import (
     BadJson,

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from bridge.tracker.client import Client, Detail
+from bridge.tracker.by_id import Detail
+from bridge.tracker.client import Client
 from bridge.tracker.families import Family
 from bridge.tracker.normalise import Normaliser
 from bridge.tracker.shapes import ResourceName

@@ -15,6 +15,7 @@ from msgspec import Struct
 from bridge import app
 from bridge.commandline import scope, standing, unifying
 from bridge.simulator.options import Options
+from bridge.simulator.recording import Shapes
 from bridge.simulator.truth import MODELS
 from bridge.simulator.world import World
 from tests import oracle
@@ -93,14 +94,16 @@ def _wrong(have: Mapping[str, Any], want: Mapping[str, Any]) -> list[str]:
 
 
 async def tried(
-    dialect: Mapping[str, str], store_url: str, bootstrap: str, topic_prefix: str, data_dir: str
-) -> Outcome:
-    """Load the account, change it, and judge."""
+    dialect: Mapping[str, str], store_url: str, bootstrap: str, topic_prefix: str, data_dir: str,
+    shapes: Shapes | None = None,
+) -> Outcome:  # fmt: skip
+    """Load the account, change it, and judge. ``shapes``: those of a recording, which is played then."""
     began = time.monotonic()
     world = World(seed=7, candidates=25, jobs=14, applications=30, users=12, index_lag_seconds=0)
     options = Options(
-        rate_limit_per_minute=0, index_lag_seconds=0, dialect=dialect, quirks_off=("empty_bodies",)
-    )
+        rate_limit_per_minute=0, index_lag_seconds=0, dialect=dialect, quirks_off=("empty_bodies",),
+        shapes=shapes or {},
+    )  # fmt: skip
     writes = bool(acting.parts_touched(dialect))
     async with installed(
         store_url, bootstrap, topic_prefix, world=world, options=options, data_dir=data_dir,
