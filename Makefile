@@ -35,7 +35,7 @@ demo: $(STAMP) ## Run the bridge against a simulated account; ARGS=--keep leaves
 # WORKERS processes share the tests out; WORKERS=0 runs them one after another in one.
 PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --numprocesses $(or $(WORKERS),4)
 DAILY := unit house contracts simulator store kafka api chart flow webhooks
-LONG := crash system image package soak matrix
+LONG := accounts crash system image package soak matrix
 
 test: $(STAMP) ## Run the tests of every day; TESTS=tests/unit ARGS='-k name' chooses some
 	$(PYTEST) $(or $(TESTS),$(DAILY:%=tests/%)) $(ARGS)

@@ -10,7 +10,7 @@ from bridge.simulator.world import World
 from bridge.store import remarks, sources
 from bridge.store.database import Database
 from tests import oracle
-from tests.flow.odd_lists import (
+from tests.accounts.odd_lists import (
     APPLICATIONS,
     CANDIDATES,
     JOBS,

@@ -10,7 +10,7 @@ from bridge.simulator.world import World
 from bridge.store import holds
 from bridge.store.database import Database
 from bridge.store.holds import Hold
-from tests.flow.rewriting import CANDIDATE, JOBS, STATUSES, Rewriting, rewriting
+from tests.accounts.rewriting import CANDIDATE, JOBS, STATUSES, Rewriting, rewriting
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 

@@ -8,7 +8,7 @@ from bridge.tracker import paging_facts
 from bridge.tracker.client import Client
 from bridge.tracker.paging_facts import PagingFacts
 from bridge.tracker.shapes import ResourceName
-from tests.flow.odd_lists import CANDIDATES, USERS, Dialect, OddLists, serving
+from tests.accounts.odd_lists import CANDIDATES, USERS, Dialect, OddLists, serving
 from tests.flow.tracker_account import account
 
 # 23 candidates, 12 users, 5 applications.

@@ -12,7 +12,7 @@ from bridge.simulator.world import World
 from bridge.store import holds
 from bridge.store.database import Database
 from bridge.store.holds import Hold
-from tests.flow.rewriting import (
+from tests.accounts.rewriting import (
     APPLICATION,
     APPLICATIONS,
     CANDIDATE,

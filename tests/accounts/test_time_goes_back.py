@@ -11,7 +11,7 @@ from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import overview, remarks, scans
 from bridge.store.database import Database
-from tests.flow.odd_answers import odd_answers
+from tests.accounts.odd_answers import odd_answers
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 

@@ -12,7 +12,7 @@ from bridge.simulator.world import World
 from bridge.store import hints
 from bridge.store.database import Database
 from bridge.store.hints import Hint
-from tests.flow.odd_lists import APPLICATIONS, CANDIDATES, OddLists, serving
+from tests.accounts.odd_lists import APPLICATIONS, CANDIDATES, OddLists, serving
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 

@@ -9,7 +9,7 @@ import pytest
 from bridge.simulator.world import World
 from bridge.store import gaps, holds, overview, remarks
 from bridge.store.database import Database
-from tests.flow.odd_answers import Odd, odd_answers
+from tests.accounts.odd_answers import Odd, odd_answers
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 

@@ -9,7 +9,7 @@ from bridge.simulator.world import World
 from bridge.store import holds, overview
 from bridge.store.database import Database
 from bridge.store.holds import Hold
-from tests.flow.rewriting import STATUSES, rewriting
+from tests.accounts.rewriting import STATUSES, rewriting
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 

@@ -14,7 +14,7 @@ from bridge.commandline import standing, status
 from bridge.simulator.world import World
 from bridge.store import gaps, parked
 from bridge.store.database import Database
-from tests.flow.odd_answers import Odd, odd_answers, rows_of
+from tests.accounts.odd_answers import Odd, odd_answers, rows_of
 from tests.installation import INTEGRATION, Install, Installation
 from tests.oracle import Topics
 from tests.waiting import until
