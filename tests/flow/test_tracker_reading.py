@@ -166,7 +166,8 @@ async def test_a_failure_that_stays_is_unreachable(acme: Account, kind: str) -> 
 
 
 async def test_no_server_is_unreachable(acme: Account) -> None:
-    async with acme.client(IMPATIENT, base_url="http://127.0.0.1:9") as client:
+    twice = msgspec.structs.replace(HASTY, attempts=2)
+    async with acme.client(twice, base_url="http://127.0.0.1:9") as client:
         with pytest.raises(Unreachable, match="can't connect"):
             await client.pages("candidates")
 
