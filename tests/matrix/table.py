@@ -48,14 +48,21 @@ def totals(outcomes: list[Outcome]) -> str:
         found = [counts[size, verdict] for verdict in _VERDICTS]
         if any(found):
             rows.append(f"| {sum(found)}: {name} | " + " | ".join(map(str, found)) + " |")
-    return "\n".join(rows)
+    values = sum(len(switch.others) for switch in DIALECTS.values())
+    tried = sum(count for (size, _), count in counts.items() if size == 1)
+    left = (
+        ""
+        if tried == values
+        else f"\n\nNot tried when this was written: {values - tried} of {values} values."
+    )
+    return "\n".join(rows) + left
 
 
 def singles(last: dict[tuple[tuple[str, str], ...], Outcome]) -> str:
     """Return each value's verdict, a table for each group of switches."""
     parts = []
     for heading, group in GROUPS.items():
-        rows = ["| switch | right | loud, with the key that is named first |", "|---|---|---|"]
+        rows = ["| switch | right | loud, with the key that is named first, or worse |", "|---|---|---|"]
         for name in group:
             right, loud = [], []
             for value in DIALECTS[name].others:
