@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.errors import BridgeError, Permanent, Throttled
+from bridge.errors import BridgeError, Throttled
 from bridge.tracker import (
     absence_facts,
     amount_facts,
@@ -33,7 +33,7 @@ from bridge.tracker import (
     text_facts,
     token_facts,
 )
-from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.by_id_facts import ByIdFacts
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Page, Row
@@ -47,7 +47,7 @@ from bridge.tracker.problems import (
     Unreadable,
     WrongHost,
 )
-from bridge.tracker.reading import Reader, Record
+from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource, ResourceName
 from bridge.tracker.state_facts import Rows, StateFacts
 from bridge.tracker.update_filter import UpdateFilter
@@ -55,8 +55,6 @@ from bridge.tracker.values import kind
 from bridge.tracker.wire import Answer
 from contracts.profiles import AccountProfile
 
-_BY_ID_SAMPLES = 3
-_READ_AGAIN = 2
 _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "users": (
         ("paths.users", "POST /api/v1/User/Search"),
@@ -184,7 +182,7 @@ class Learner:
         if name == "jobs":
             rows = await StateFacts(self._client, self._findings).learn(rows)
         listed = [row for found in rows.values() for row in found]
-        details = await self._by_id(name, listed)
+        details = await ByIdFacts(self._client, self._findings, name).learn(listed)
         if name == "jobs":
             job_facts.learn(self._client, self._findings, rows, details)
         await absence_facts.learn(self._client, self._findings, name, listed, readable=bool(details))
@@ -346,97 +344,6 @@ class Learner:
         said = "two reads give the statuses in two orders: their places tell nothing and are left out"
         self._findings.adopt("status_order", said, "status_order", "none")
         self._findings.ask("statuses.order", said, "status_order", "none")
-
-    async def _by_id(self, name: ResourceName, rows: Sequence[Row]) -> dict[str, Record]:
-        """Read a few records by id, and find where in the answer they lie."""
-        table = self._client.settings[name]
-        details: dict[str, Record] = {}
-        if table.by_id is None:
-            return details
-        for row in spread(rows, _BY_ID_SAMPLES):
-            try:
-                answer = await self._detail(name, row.remote_id)
-            except (Refused, Unreadable) as error:
-                self._findings.ask(f"by_id.{name}", str(error), f"paths.{name}_by_id")
-                return details
-            if isinstance(answer, Gone):
-                said = f"{table.entity} {row.remote_id} is listed, and answered {answer.status} by id"
-                self._findings.ask(f"by_id.{name}", said, f"paths.{name}_by_id")
-                return details
-            details[row.remote_id] = answer.record
-        if details:
-            self._findings.prove(f"by_id.{name}", f"{len(details)} listed records were read by id")
-            if not self._findings.has(f"unwrap.{name}"):
-                at = ".".join(table.unwrap)
-                said = f"the record lies under {at}, as configured" if at else "the answer is the record"
-                self._findings.prove(f"unwrap.{name}", said)
-            if name != "jobs" and table.details != "never":  # jobs do not say by id when they were updated
-                await self._reading_moves(name, spread(rows, _BY_ID_SAMPLES))
-        else:
-            self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
-        return details
-
-    async def _reading_moves(self, name: ResourceName, rows: Sequence[Row]) -> None:
-        """Whether the last update of records moves when they are read by id: then they are read for ever.
-
-        ``rows`` were read from the list before they were by id.
-        """
-        table, moved = self._client.settings[name], []
-        for row in rows[:_READ_AGAIN]:
-            found = await self._detail(name, row.remote_id)
-            if isinstance(found, Gone):
-                return
-            before, after = self._updated(table, row.decode()), self._updated(table, None, found.record)
-            if before is None or after is None:
-                return
-            if after <= before:
-                self._findings.prove(f"reading.{name}", "it does, by a record that was read twice")
-                return
-            moved.append(row.remote_id)
-        if len(moved) == _READ_AGAIN:
-            key = table.fields["updated_at"][0].path[0]
-            said = f"{name} {' and '.join(moved)} were updated by being read by id, and so are read for ever"
-            cure = f"set volatile.{name} to their key {key}, and details.{name} to always"
-            self._findings.ask(f"reading.{name}", f"{said}; {cure}", f"volatile.{name}", [key])
-
-    def _updated(self, table: Resource, row: Record | None, detail: Record | None = None) -> datetime | None:
-        try:
-            return Reader(table.entity, table.fields, row, detail).instant("updated_at", self._client.times)
-        except Permanent:
-            return None
-
-    async def _detail(self, name: ResourceName, remote_id: str) -> Detail | Gone:
-        """Read a record by id; where another object of the answer carries the id, that is the record."""
-        try:
-            return await self._client.detail(name, remote_id)
-        except Unreadable as error:
-            path = await self._inside(name, remote_id)
-            if not path:
-                raise
-            key = f"unwrap.{name}"
-            self._findings.adopt(key, f"by-id records lie under {path} ({error})", key, path)
-            return await self._client.detail(name, remote_id)
-
-    async def _inside(self, name: ResourceName, remote_id: str) -> str | None:
-        table = self._client.settings[name]
-        if table.by_id is None:
-            return None
-        keys = [read.path[0] for read in table.fields["id"] if read.source != "row"]
-        path = table.by_id.filled(id=remote_id)
-        answer = await self._client.request(table.by_id.method, path, repeatable=True)
-        try:
-            decoded = pages.decode(answer.utf8)
-        except Unreadable:
-            return None
-        return layouts.find_record(
-            decoded, lambda record: any(str(record.get(key)) == remote_id for key in keys)
-        )
-
-
-def spread(rows: Sequence[Row], count: int) -> list[Row]:
-    """Return up to ``count`` rows, from the whole length of the list."""
-    step = max(1, len(rows) // count)
-    return list(rows[::step][:count])
 
 
 def _is_home(table: Resource, found: layouts.RowsFound) -> bool:

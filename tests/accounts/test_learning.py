@@ -49,6 +49,8 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
     [
         ("dates", "day_first", {"date_format": "day-first"}),
         ("row_case", "pascal", {"key_case": "pascal"}),
+        ("record_case", "lower", {"key_case": "lower"}),
+        ("record_case", "pascal", {"key_case": "pascal"}),
         ("record_dates", "day_first", {"date_format": "day-first"}),
         ("dates", "utc", {"times": "utc"}),
         ("dates", "utc_z", {"times": "offset"}),
