@@ -88,9 +88,15 @@ def _without(record: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
 
 
 def _wrong(have: Mapping[str, Any], want: Mapping[str, Any]) -> list[str]:
-    """Where a record says otherwise, but for the fields that it leaves out."""
+    """Where a record says otherwise, but for the fields that it leaves out, of objects inside it too."""
     told = {name: value for name, value in have.items() if value not in (None, [], "")}
-    return list(oracle.differing(told, {name: want[name] for name in told if name in want}))
+    known = {name: want[name] for name in told if name in want}
+    for name, value in told.items():
+        if isinstance(value, dict) and isinstance(known.get(name), dict):
+            said = {key for key, part in value.items() if part is not None}
+            told[name] = {key: part for key, part in value.items() if key in said}
+            known[name] = {key: part for key, part in known[name].items() if key in said}
+    return list(oracle.differing(told, known))
 
 
 async def tried(

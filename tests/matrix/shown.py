@@ -15,6 +15,7 @@ Truth = Mapping[str, list[dict[str, Any]]]
 _TIMES = ("opened_at", "closed_at", "remote_created_at", "remote_updated_at")
 _ODD_EVERY = 3
 _HIDDEN = "4"
+_WITHOUT = 2
 
 
 def as_shown(dialect: Mapping[str, str], truth: Truth, local: LocalTime) -> Truth:
@@ -29,6 +30,12 @@ def as_shown(dialect: Mapping[str, str], truth: Truth, local: LocalTime) -> Trut
         _without_role_names(shown)
     if dialect.get("owner_roles") == "absent":
         _without_roles(shown)
+    if dialect.get("tags") in ("null", "absent_for_some"):
+        _without_tags(shown, every=dialect["tags"] == "null")
+    if dialect.get("contact") == "absent_for_some":
+        for line in shown["candidate"]:
+            if int(line["remote_id"]) % _WITHOUT:
+                line["record"] |= {"email_addresses": [], "phone_numbers": [], "social_media": []}
     _in_order(dialect, shown["application_stage"])
     return shown
 
@@ -44,6 +51,17 @@ def _dates(dialect: Mapping[str, str], shown: Truth, local: LocalTime) -> None:
         for line in shown["job"]:
             if int(line["remote_id"]) % _ODD_EVERY == 0:
                 line["record"]["opened_at"] = None
+
+
+def _without_tags(shown: dict[str, list[dict[str, Any]]], *, every: bool) -> None:
+    """A record that leaves its tags out, or has null there, is one without tags to whoever reads it."""
+    shown["candidate_tag"] = [
+        line
+        for line in shown["candidate_tag"]
+        if not every and int(line["remote_id"].partition(":")[0]) % _WITHOUT == 0
+    ]
+    used = {line["record"]["tag_id"].removeprefix("remote:") for line in shown["candidate_tag"]}
+    shown["tag"] = [line for line in shown["tag"] if line["remote_id"] in used]
 
 
 def _without_notes(shown: Truth) -> None:
