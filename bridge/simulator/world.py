@@ -84,6 +84,8 @@ class World:
         self.seed, self.clock, self.local = seed, clock, LocalTime(time_zone)
         self.pools = pools.build(seed)
         start = self.local.naive(clock())
+        # Times are so many minutes before it: at a full minute they would look as if they told no seconds.
+        start = start.replace(second=start.second or 1)
         user_ids = [FIRST_IDS["user"] + n for n in range(max(1, users))]
         self.users = Users(seed, users, FIRST_IDS["user"], start, self.pools)
         self.resources = Resources(seed, candidates, FIRST_IDS["resource"], start, self.pools)

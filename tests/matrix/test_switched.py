@@ -64,7 +64,8 @@ async def test_an_account_that_changes_its_ways_is_read_right_or_told(
     options = Options(rate_limit_per_minute=0, index_lag_seconds=0, quirks_off=("empty_bodies",))
     async with installed(
         store_url, embedded_kafka, topic_prefix, world=world, options=options, data_dir=str(data_dir),
-        integration={"learn": True}, capture={"poll_seconds": 0.3},
+        integration={"learn": True},
+        capture={"poll_seconds": 0.3, "deletion_limit_percent": 10, "loss_limit_percent": 10},
     ) as bridge:  # fmt: skip
         bridge.topics = topics = EveryRecord()
         versions = Versions()

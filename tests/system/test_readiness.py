@@ -174,6 +174,7 @@ async def test_an_account_is_called_again_when_its_patience_is_over(
 ) -> None:
     patience = {"tracker": {"patience_seconds": 1}}
     async with watched(store_url, embedded_kafka, topic_prefix, data_dir, patience) as bridge:
-        await bridge.bridge.simulator.fault("/api/", "status", status=429, retry_after=120_000, times=8)
+        await bridge.bridge.simulator.fault("/api/", "status", status=429, retry_after=120_000, times=None)
         await bridge.says(lambda _, body: "429" in body["trackerrms"][INTEGRATION])
+        await bridge.bridge.simulator.clear_faults()
         await bridge.says(lambda _, body: body["trackerrms"][INTEGRATION] == "ok")
