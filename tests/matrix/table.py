@@ -8,10 +8,12 @@ from pathlib import Path
 import msgspec
 
 from bridge.simulator.dialects import DIALECTS, GROUPS
+from bridge.tracker import corrections
 from tests.matrix.entry import Outcome, Verdict
 
 _DOCUMENT = Path("docs/matrix.md")
-_KEY = re.compile(r"(?:set|add \S+ to|correct|tracker\.)\s*`?([a-z_]+(?:\.[a-z_]+)*)")
+_WORD = re.compile(r"[a-z_]+(?:\.[a-z_]+)*")
+_BEFORE = "integrations.acme.tracker."
 _VERDICTS: tuple[Verdict, ...] = ("right", "loud", "silent", "endless")
 _SIZES = {0: "an ordinary account", 1: "one value alone", 2: "random pairs", 3: "random triples"}
 _HEAD = """\
@@ -79,7 +81,8 @@ def singles(last: dict[tuple[tuple[str, str], ...], Outcome]) -> str:
 
 
 def _key(one: Outcome) -> str:
-    found = next((key[1] for line in one.check for key in _KEY.finditer(line)), None)
+    words = (word[0].removeprefix(_BEFORE) for line in one.check for word in _WORD.finditer(line))
+    found = next((word for word in words if corrections.pattern_of(word) is not None), None)
     return f"`{found}`" if found else "no key"
 
 
