@@ -21,8 +21,9 @@ from bridge.simulator.generate_records import FIRST_IDS
 from bridge.simulator.options import Options
 from bridge.simulator.tokens import Tokens
 from bridge.simulator.world import World
-from bridge.store import cursors, parked, scans
+from bridge.store import cursors, hints, parked, scans
 from bridge.store.database import Database
+from bridge.store.hints import Hint
 from bridge.store.parked import Parked
 from bridge.tracker.client import Client
 from contracts import ids, topics
@@ -248,6 +249,21 @@ async def test_a_wrong_shape_is_one_dead_letter_and_holds_up_nobody(
     assert len(await _dead_letters(bridge)) == 1
 
 
+async def test_a_record_that_a_hint_names_and_nobody_can_read_is_parked(make: Install, db: Database) -> None:
+    bridge = await make(capture={"poll_seconds": 3600, "sweep_minutes": 3600})
+    bridge.start()
+    await bridge.agree()
+    raw = {"detail": {"id": _CANDIDATE, "firstName": "Ada", "surname": {"not": "a text"}}}
+    await bridge.simulator.change("update", "resource", _CANDIDATE, raw=raw)
+    hint = Hint(integration_id=INTEGRATION, resource="candidates", row_id=_CANDIDATE, cause="command")
+    async with db.transaction() as tx:
+        await hints.put(tx, [hint])
+    [found] = await _parked(db, 1)
+    assert found.path.endswith(f"/api/v1/Resource/{_CANDIDATE}")
+    assert "surname" in found.reason
+    bridge.check()
+
+
 async def _differs_alone(bridge: Installation, candidate: int) -> bool:
     """Whether the topics say all that is true, but for when this one was saved."""
     found = oracle.differences(await bridge.read(), INTEGRATION, await bridge.simulator.truth())
@@ -257,7 +273,7 @@ async def _differs_alone(bridge: Installation, candidate: int) -> bool:
 async def test_a_record_that_was_never_readable_arrives_once_it_is(
     bridge: Installation, db: Database
 ) -> None:
-    raw = {"resourceId": _CANDIDATE, "surname": {"not": "a text"}}
+    raw = {"detail": {"id": _CANDIDATE, "firstName": "Ada", "surname": {"not": "a text"}}}
     await bridge.simulator.change("update", "resource", _CANDIDATE, raw=raw)
     bridge.start()
     [found] = await _parked(db, 1)
