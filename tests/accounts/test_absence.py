@@ -132,13 +132,8 @@ def _was_asked(proxy: Proxy, candidate: int) -> bool:
     return f"GET /api/v1/Resource/{candidate}" in proxy.asked
 
 
-async def test_a_merged_record_is_deleted_and_the_winner_stays(
-    install: Install, proxy: Proxy, db: Database
-) -> None:
-    bridge = await _make(install, proxy)
-    bridge.start()
-    await bridge.agree()
-    loser, winner, *_ = sorted(bridge.server.world.live["resource"].ids())
+async def _merge(bridge: Installation, proxy: Proxy, loser: int, winner: int) -> None:
+    """Let a candidate's id be answered with the record of the one that it was merged into."""
     won: dict[str, Any] = {}
 
     def merged(reply: Reply) -> Reply:
@@ -149,6 +144,16 @@ async def test_a_merged_record_is_deleted_and_the_winner_stays(
     proxy.rewrite = merged
     await bridge.simulator.change("update", "resource", winner, jobTitle="Both")
     await until(lambda: bool(won))
+
+
+async def test_a_merged_record_is_deleted_and_the_winner_stays(
+    install: Install, proxy: Proxy, db: Database
+) -> None:
+    bridge = await _make(install, proxy)
+    bridge.start()
+    await bridge.agree()
+    loser, winner, *_ = sorted(bridge.server.world.live["resource"].ids())
+    await _merge(bridge, proxy, loser, winner)
     await bridge.simulator.change("delete", "resource", loser)
     topics = await bridge.agree()
     assert topics.deletions["candidate", _entity(loser)] == 1
@@ -162,16 +167,7 @@ async def test_a_merged_record_that_is_still_listed_is_deleted_and_not_parked(
     bridge.start()
     await bridge.agree()
     loser, winner, *_ = sorted(bridge.server.world.live["resource"].ids())
-    won: dict[str, Any] = {}
-
-    def merged(reply: Reply) -> Reply:
-        if reply.path == f"/api/v1/Resource/{winner}" and reply.status == 200:
-            won.update(msgspec.json.decode(reply.body))
-        return reply.json(won) if reply.path == f"/api/v1/Resource/{loser}" and won else reply
-
-    proxy.rewrite = merged
-    await bridge.simulator.change("update", "resource", winner, jobTitle="Both")
-    await until(lambda: bool(won))
+    await _merge(bridge, proxy, loser, winner)
     # A merge touches the record that is merged, too.
     await bridge.simulator.change("update", "resource", loser, surname="Merged")
 

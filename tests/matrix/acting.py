@@ -10,13 +10,11 @@ from bridge.config import Config
 from bridge.simulator.dialects import DIALECTS
 from bridge.simulator.world import World
 from tests.commanding import Caller, ending
+from tests.flow.commanded import CV, REST
 from tests.installation import Installation
 from tests.waiting import patient
 
 _TOUCHING = frozenset({"writes", "widget", "documents"})
-_REST = dict.fromkeys(
-    ("create_candidate", "update_candidate", "add_to_job", "move_stage", "reject", "attach_document"), "rest"
-)
 _EMAIL, _NOTE = "ada.acting@example.org", "Chose another"
 _STAGE, _REJECTED = 5, 10
 _DEADLINE_SECONDS = 5.0
@@ -38,7 +36,7 @@ def parts_touched(dialect: Mapping[str, str]) -> frozenset[str]:
 
 def settings_for(dialect: Mapping[str, str]) -> dict[str, Any]:
     """Return ``[integrations.tracker]`` so that the actions use the part that the dialect changes."""
-    return {"actions": _REST} if "writes" in parts_touched(dialect) else {}
+    return {"actions": REST} if "writes" in parts_touched(dialect) else {}
 
 
 def hurried(settings: Config) -> Config:
@@ -58,9 +56,8 @@ async def acted(bridge: Installation, caller: Caller) -> Acted:
     placements = sorted(world.live["opportunity_resource"].ids())
     moved, rejected = placements[2], placements[3]
     who = {"candidate": {"first_name": "Ada", "last_name": "Acting", "email_address": _EMAIL}}
-    cv = {"name": "cv.txt", "type": "CV", "content_type": "text/plain", "data": "Y3Y="}
     steps = [
-        ("candidate.create", who | {"application": {"job_id": f"remote:{jobs[0]}"}, "attachments": [cv]}),
+        ("candidate.create", who | {"application": {"job_id": f"remote:{jobs[0]}"}, "attachments": [CV]}),
         ("application.create", who | {"application": {"job_id": f"remote:{jobs[1]}"}}),
         (
             "application.move_to_stage",
