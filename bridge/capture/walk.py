@@ -25,7 +25,7 @@ from bridge.capture.observations import Observation
 from bridge.capture.rows import Batch, Context
 from bridge.capture.state_lists import StateLists
 from bridge.capture.unclaimed import Unclaimed
-from bridge.store import cursors, leases, parked, scans, sources
+from bridge.store import cursors, leases, parked, scans, sources, statistics
 from bridge.store.cursors import Cursor
 from bridge.store.database import Tx
 from bridge.store.scans import Progress, Scan
@@ -45,6 +45,7 @@ CAUSES: dict[scans.ScanKind, Cause] = {
 LONGEST_OVERLAP = 24 * 3600.0
 LAG_MARGIN = 1.25
 _LONG_STEP_SECONDS = 2.0
+_FIRST_COUNT = 1_000
 _FEWEST_READS, _FIRST_READS, _MOST_READS = 5, 20, 500
 
 
@@ -75,6 +76,7 @@ class Walk:
         self._unknown_statuses: set[str] = set()
         self._went_back = False
         """Whether a record was seen since the last scan that time really went back for."""
+        self._loaded, self._count_at = 0, _FIRST_COUNT
         self.states = StateLists(doors, resource)
         self.newer: dict[Reader, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
         """By reader: the rows that another one read after the pages that it holds."""
@@ -124,6 +126,8 @@ class Walk:
                 await scans.advance(tx, scan.id, progress)
         ahead.committed(progress)
         self._ahead = None if ahead.ends else ahead
+        if scan.kind == "initial":
+            await self._count(batch)
         self._adapt(batch, time.monotonic() - started)
         self.report(
             "scan.pages_committed",
@@ -160,6 +164,13 @@ class Walk:
             self.states.count(state, run.first, sum(len(page.rows) for page in run.pages))
             ahead.hold(run)
         return ahead
+
+    async def _count(self, batch: Batch) -> None:
+        """Have the tables counted that a first load fills: at a thousand records, and now and then after."""
+        self._loaded += len(batch.observations)
+        if self._loaded >= self._count_at:
+            self._count_at = 8 * self._loaded
+            await statistics.refresh_young(self.doors.db)
 
     def _adapt(self, batch: Batch, seconds: float) -> None:
         """Read fewer pages at once where they led to by-id reads, which are slow: polls come in between then,

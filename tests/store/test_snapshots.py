@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from asyncpg import UniqueViolationError
 
-from bridge.store import snapshots, sources
+from bridge.store import snapshots, sources, statistics
 from bridge.store.database import Database
 from bridge.store.records import Snapshot, Source
 from contracts.entities import Model
@@ -65,3 +65,18 @@ async def test_snapshots_are_looked_up_one_by_one_before_there_are_statistics(db
         by_parent = await tx.fetch(f"EXPLAIN {snapshots._BY_PARENT}", "acme", ["candidates:x"] * 500)
     assert any("Index Cond" in line[0] and "(remote_id = k.remote_id)" in line[0] for line in by_key)
     assert any("Index Cond" in line[0] and "(parent = k.parent)" in line[0] for line in by_parent)
+
+
+async def test_a_plan_made_for_an_empty_table_is_not_kept_while_a_first_load_fills_it(db: Database) -> None:
+    # PostgreSQL keeps a plan from the sixth time on, by what it knows of the table then.
+    async with db.transaction() as tx:
+        for _ in range(6):
+            await snapshots.shared_in_use(tx, "acme", ["tag:PHP"])
+        many = [msgspec.structs.replace(PLAIN, remote_id=str(n)) for n in range(2_000)]
+        await snapshots.add(tx, "acme", many)
+    await statistics.refresh_young(db)
+    known = await db.fetchval("SELECT reltuples FROM pg_class WHERE oid = 'snapshots'::regclass")
+    assert known == 2_000
+    async with db.transaction() as tx:
+        plan = await tx.fetch(f"EXPLAIN {snapshots._IN_USE}", "acme", ["tag:PHP"])
+        assert any("snapshots_by_shared" in line[0] for line in plan), plan
