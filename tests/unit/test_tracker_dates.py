@@ -1,8 +1,9 @@
 """Times are read by what is configured or by what they say themselves, and never guessed."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
@@ -160,3 +161,17 @@ def test_the_formats_that_fit_every_sample_of_a_field(subtests: pytest.Subtests)
 
 def test_a_time_that_summer_time_skips_is_read_as_if_the_clocks_still_stood() -> None:
     assert read("2026-03-29T01:30:00") == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+
+
+def test_every_zone_is_read_as_the_standard_library_reads_it() -> None:
+    rng = Random(1)
+    first = datetime.fromisoformat("1971-01-02")
+    half_hours = 99 * 365 * 48
+    for name in sorted(available_timezones()):
+        zone = ZoneInfo(name)
+        for _ in range(40):
+            digits = first + timedelta(minutes=30 * rng.randrange(half_hours))
+            both = [digits.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+            found = local_time.instants(digits.isoformat(), Clock(zone=zone))
+            assert found == (min(both), max(both)), (name, digits)
+            assert local_time.instant(digits.isoformat(), Clock(zone=zone)) == both[0], (name, digits)
