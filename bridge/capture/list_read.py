@@ -58,7 +58,7 @@ class ListRead:
         self._listed = len(self.seen)
         self._first_total: int | None = None
         self._first_ids: frozenset[str] = frozenset()
-        self._last_ids: frozenset[str] = frozenset()
+        self._looked_at: tuple[Page, BitMap64] | None = None
         self._odd: set[frozenset[str]] = set()
         self._doubts: list[str] = []
 
@@ -66,7 +66,9 @@ class ListRead:
 
     def is_new(self, page: Page) -> bool:
         """Whether the page has a row that no page before it had; one without a usable id may be one."""
-        if not _ids(page).issubset(self.seen):
+        ids = _ids(page)
+        self._looked_at = page, ids
+        if not ids.issubset(self.seen):
             return True
         return bool(page.bad_rows) and (not page.rows or page.row_ids not in self._odd)
 
@@ -82,7 +84,8 @@ class ListRead:
 
     def take(self, page: Page) -> None:
         """Note a page as read."""
-        ids = _ids(page)
+        looked_at = self._looked_at
+        ids = looked_at[1] if looked_at is not None and looked_at[0] is page else _ids(page)
         self._pages += 1
         self._listed += page.row_count
         self.seen |= ids
@@ -91,7 +94,6 @@ class ListRead:
         self.last = page
         if not self._first_ids and page.number == 1:
             self._first_ids = page.row_ids
-        self._last_ids = page.row_ids
         if page.bad_rows:
             self._odd.add(page.row_ids)
 
@@ -123,6 +125,10 @@ class ListRead:
     def doubt(self, reason: str) -> None:
         """Note why the read may lack rows; forgotten where the list's own count proves that it lacks none."""
         self._doubts.append(reason)
+
+    @property
+    def _last_ids(self) -> frozenset[str]:
+        return frozenset() if self.last is None else self.last.row_ids
 
     # --- how it ends ---
 
@@ -201,4 +207,7 @@ def usual(sizes: Iterable[int], default: int) -> int:
 
 
 def _ids(page: Page) -> BitMap64:
-    return BitMap64(found for found in (int(row.remote_id) for row in page.rows) if found <= _MOST_ID)
+    numbers = [int(row.remote_id) for row in page.rows]
+    if numbers and max(numbers) > _MOST_ID:
+        numbers = [number for number in numbers if number <= _MOST_ID]
+    return BitMap64(numbers)

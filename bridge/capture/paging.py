@@ -37,6 +37,8 @@ class Pages:
         self._client = client
         self._at_once = at_once
         self._sizes: dict[str, deque[int]] = {}
+        self._usual: dict[str, int] = {}
+        """The size of a full page by resource, as long as the pages seen since had it too."""
         self._in_vain: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
 
@@ -50,8 +52,13 @@ class Pages:
 
     def page_size(self, resource: Resource, *more: int) -> int:
         """How many rows a full page of this resource has, as far as seen; ``more``: sizes seen just now."""
-        seen = (*self._sizes.get(resource.name, ()), *more)
-        return usual(seen, self._client.settings.page_size)
+        sizes = self._sizes.get(resource.name, ())
+        if more or not sizes:
+            return usual((*sizes, *more), self._client.settings.page_size)
+        known = self._usual.get(resource.name)
+        if known is None:
+            known = self._usual[resource.name] = usual(sizes, 0)
+        return known
 
     async def run(
         self,
@@ -118,6 +125,8 @@ class Pages:
     def note_size(self, resource: Resource, page: Page) -> None:
         """Remember the size of a page that is not its list's last."""
         self._sizes.setdefault(resource.name, deque(maxlen=_SIZES_KEPT)).append(page.row_count)
+        if page.row_count != self._usual.get(resource.name):
+            self._usual.pop(resource.name, None)
 
     def tries_again(self, resource: Resource) -> bool:
         """Whether asking for a page of this resource again may help, by how it went before."""

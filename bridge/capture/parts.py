@@ -18,6 +18,8 @@ def in_parts(pages: Iterable[Page]) -> list[Page]:
 def without(parts: Iterable[Page], row_ids: BitMap64) -> tuple[list[Page], BitMap64]:
     """Return the parts without these rows, and which of the rows were among them."""
     found = BitMap64()
+    if not row_ids:
+        return list(parts), found
     left = []
     for part in parts:
         rows = tuple(row for row in part.rows if not _is_among(row, row_ids))

@@ -12,7 +12,7 @@ from pyroaring import BitMap64
 
 from bridge import metrics
 from bridge.capture import paging, times, versions
-from bridge.capture.drift import Keys
+from bridge.capture.drift import Keys, Look
 from bridge.capture.failures import Failures
 from bridge.capture.observations import WHOLE, Left, Moved, Observation, Trouble
 from bridge.capture.rereads import Rereads
@@ -329,8 +329,7 @@ class Rows:
         except Permanent as error:
             return self._unreadable(context, moved, detail, error)
         self._rereads.accept(name, moved.source.row_id)
-        look = self.keys[name].look(moved.record, detail)
-        return msgspec.structs.replace(_observed(moved, family), look=look)
+        return _observed(moved, family, self.keys[name].look(moved.record, detail))
 
     def _unreadable(
         self, context: Context, moved: Moved, detail: Record | None, error: Permanent
@@ -461,7 +460,7 @@ def _unread(resource: Resource, moved: Moved, error: BridgeError) -> Observation
     return _observed(_unkept(moved), trouble)
 
 
-def _observed(moved: Moved, found: Family | Trouble) -> Observation:
+def _observed(moved: Moved, found: Family | Trouble, look: Look | None = None) -> Observation:
     return Observation(
         source=moved.source,
         latest=moved.latest,
@@ -469,6 +468,7 @@ def _observed(moved: Moved, found: Family | Trouble) -> Observation:
         news=moved.news,
         live=moved.live,
         known=moved.known is not None,
+        look=look,
     )
 
 

@@ -60,8 +60,11 @@ class Reader:
     def text(self, name: str) -> str | None:
         """Text that is not blank; one that may be written as HTML writes it is a gap."""
         read, value = self._find(name)
-        found = self._convert(read, value, values.text)
-        if found is None or self._texts != "auto" or not html_texts.is_doubtful(name, found):
+        # This runs for every text of every record: no calls where they can be done without.
+        found = values.trimmed(value) if type(value) is str else self._convert(read, value, values.text)
+        if found is None or "&" not in found or self._texts != "auto":
+            return found
+        if not html_texts.is_doubtful(name, found):
             return found
         told = 'HTML signs such as &amp; set texts to "html" where they stand for others, else "plain"'
         self.leave_out(name, f"{read} holds {told}")
@@ -73,11 +76,15 @@ class Reader:
         if separator == "auto" and values.is_doubtful_tags(value):
             self.leave_out(name, f"{read} has no comma and another mark between words: set tag_separator")
             return ()
+        if value is None:
+            return ()
         return self._convert(read, value, lambda one: values.tags(one, separator))
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """The fields that were asked for, are there and can't be read."""
+        if not self._gaps:
+            return ()
         return tuple(Gap(field=name, reason=reason) for name, reason in self._gaps.items())
 
     def left_out(self, name: str) -> bool:

@@ -25,6 +25,8 @@ INVISIBLE = "".join(
 """What can't be seen at the ends of a text, and is cut off there."""
 _STANDS_FOR_NONE = re.compile(r"[-\u2010-\u2015]{1,3}|n/a", re.IGNORECASE)
 """What people and servers write where there is nothing."""
+_BEGINS_TEXT = frozenset(map(chr, range(0x21, 0x7F))) - frozenset("-nN")
+"""What only text that is there begins with."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DECIMAL = re.compile(r"[0-9]{1,30}")
 _LONGEST_NUMBER = 64
@@ -58,9 +60,9 @@ def is_blank(value: object) -> bool:
         return True
     if not isinstance(value, str):
         return False
-    # Most text begins with something visible; this runs for every field of every record.
-    if "!" <= value[:1] <= "~":
-        return value[:1] in "-nN" and _STANDS_FOR_NONE.fullmatch(value.strip(INVISIBLE)) is not None
+    # This runs for every field of every record.
+    if value[:1] in _BEGINS_TEXT:
+        return False
     bare = value.strip(INVISIBLE)
     return not bare or _STANDS_FOR_NONE.fullmatch(bare) is not None
 
@@ -83,14 +85,18 @@ def scrub_tree(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def trimmed(value: str) -> str | None:
+    """Text that is not blank, without invisible characters at its ends."""
+    text = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+    # Most text has nothing to cut off.
+    whole = "!" <= text[0] <= "~" and "!" <= text[-1] <= "~"
+    return text if whole else text.strip(INVISIBLE) or None
+
+
 def text(value: Any) -> str | None:
     """Text without invisible characters at its ends; a number as its digits; ``None`` for blank."""
     if isinstance(value, str):
-        if is_blank(value):
-            return None
-        if "!" <= value[:1] <= "~" and "!" <= value[-1:] <= "~":
-            return scrub(value)  # most text, and nothing to cut off
-        return scrub(value).strip(INVISIBLE) or None
+        return None if is_blank(value) else trimmed(value)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -148,8 +154,8 @@ def tags(value: Any, separator: TagSeparator = "auto") -> tuple[str, ...]:
         found = [_tag(part) for part in value]
     else:
         found = (text(value) or "").split(_TAG_MARKS.get(separator, str(separator)))
-    names = (name.replace("\0", "").strip(INVISIBLE) for name in found)
-    return tuple(dict.fromkeys(name for name in names if name))
+    names = [name.replace("\0", "").strip(INVISIBLE) for name in found]
+    return tuple(dict.fromkeys([name for name in names if name]))
 
 
 def is_doubtful_tags(value: Any) -> bool:
