@@ -60,8 +60,8 @@ def check(
     Reads a few records, and writes nothing unless [bold]--write[/] is given. Warning: --write changes the
     real account for a moment; people who watch that job may see it, or get TrackerRMS's e-mails about it.
     Exchanges the configured credential for a token, which replaces the stored one for every process.
-    Ends with 1 when that fails, when a model that is on does not work, or when the trial candidate could not
-    be removed.
+    Ends with 1 when that fails, when a model that is on does not work, when an action that --write carried
+    out did not work, or when the trial candidate could not be removed.
     """
     found = session.configured(ctx, level="warning")
     chosen = session.chosen(found, integration)

@@ -44,7 +44,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     what stands in the way of that; ``deletions``: whether they can be proved;
     ``cleanup``: whether the trial candidate is gone again; ``profile``: what was found out about an
     assumption; ``noticed``: what running has seen; ``time``: records dated in the future.
-    ``trial_ids``: of the records that a trial wrote or used."""
+    ``trial_ids``: of the records that a trial wrote or used; ``carried_out``: an action was, not asked about
+    alone."""
 
     integration: str
     kind: Kind
@@ -52,15 +53,19 @@ class Finding(Struct, frozen=True, kw_only=True):
     result: Result
     reason: str
     trial_ids: Mapping[str, str] = {}
+    carried_out: bool = False
 
     @property
     def fails(self) -> bool:
         """Whether the credential is not taken, a model that is on does not work or its deletions can't be
-        proved, a person must say how the account is read, or the trial may have left something behind."""
+        proved, a person must say how the account is read, an action that was carried out did not work, or
+        the trial may have left something behind."""
         if self.kind == "credentials":
             return self.result not in ("works", "warning")
         if self.kind in ("profile", "noticed"):
             return self.result == "error"
+        if self.kind == "action":
+            return self.carried_out and self.result in ("refused", "not_found", "error")
         return self.kind in ("model", "deletions", "cleanup") and self.result != "works"
 
 
@@ -204,7 +209,9 @@ async def _actions(
         return [_finding(integration, "action", verdict.name, verdict) for verdict in asked], [*judged, *off]
     lines = [
         msgspec.structs.replace(
-            _finding(integration, _kind(verdict), verdict.name, verdict), trial_ids=tried.ids
+            _finding(integration, _kind(verdict), verdict.name, verdict),
+            trial_ids=tried.ids,
+            carried_out=verdict.name not in trial.CLEANUP,
         )
         for verdict in tried.verdicts
     ]

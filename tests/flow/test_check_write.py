@@ -81,7 +81,7 @@ async def test_a_step_that_fails_says_why_and_the_candidate_is_removed(
     before = await _all(remote)
     await remote.fault(path, "status", status=status, times=None, method="POST", effect=status == 500)
     ended = await program("check", "--write", "--json")
-    assert _results(ended)[name] == result
+    assert (ended.code, _results(ended)[name]) == (1, result)
     assert f"answered {status}" in _reason(ended, name)
     assert _results(ended)["remove_candidate"] == "works"
     assert await _all(remote) == before
