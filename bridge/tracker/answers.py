@@ -6,7 +6,7 @@ Reasons name keys, statuses and types, never a record's value.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -25,6 +25,7 @@ _LOGIN = re.compile(rb"type\s*=\s*[\"']?password", re.IGNORECASE)
 _LOGIN_PATH = re.compile(r"log-?[io]n|sign-?in|auth", re.IGNORECASE)
 _NO_DATE = re.compile(r"000[01]-01-01(T00:00:00(\.0+)?Z?)?|0000-00-00.*")
 _DEEPEST = 3
+_FEWEST_TEXTS = 4
 _LOOKED_AT_BYTES = 1 << 16
 
 
@@ -165,16 +166,35 @@ def _judge(
 
 def _judge_own(value: dict[str, Any], table: Resource) -> tuple[Kind, str, dict[str, Any] | None, None]:
     mapped = _mapped(table, value)
-    if all(is_blank(value[read.path[0]]) for read in mapped):
+    told = [value[key] for key in dict.fromkeys(read.path[0] for read in mapped)]
+    if is_blank(told) or _is_emptied(told):
         paths = {read.path[0] for read in _id_reads(table)}
         rest = {key: item for key, item in value.items() if key not in paths}
         kind: Kind = "blank-object" if is_blank(rest) else "stranger"
-        what = "has only blank values under the mapped keys" if mapped else "carries none of the mapped keys"
+        what = "has only blank texts under the mapped keys" if mapped else "carries none of the mapped keys"
         cure = f"; its keys: {keys_of(value)}; set fields.{table.entity} if they have other names"
         return kind, f"the answer {what}{cure}", None, None
     if says_deleted(table.deleted, value, "detail"):
         return "deleted", "the record has a field that says it is deleted", value, None
     return "record", "", value, None
+
+
+def _is_emptied(told: Iterable[Any]) -> bool:
+    """Whether every text in a record is blank, and its numbers alone were left: no record is like that."""
+    count = 0
+    for text in _texts(list(told)):
+        if not is_blank(text):
+            return False
+        count += 1
+    return count >= _FEWEST_TEXTS
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 _BLANK: Mapping[BodyKind, str] = {
