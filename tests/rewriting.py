@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TypeVar
 
 import aiohttp
 import msgspec
@@ -44,10 +45,12 @@ class Proxy:
         """``METHOD path`` of each request."""
 
 
+P = TypeVar("P", bound=Proxy)
+
+
 @contextlib.asynccontextmanager
-async def rewriting() -> AsyncIterator[Proxy]:
-    """Yield a proxy that answers at ``url``; set its ``upstream`` and ``rewrite``."""
-    proxy = Proxy()
+async def serving(proxy: P) -> AsyncIterator[P]:
+    """Let a proxy answer at its ``url``; set its ``upstream`` before the first call."""
     async with aiohttp.ClientSession() as http:
 
         async def answer(request: web.Request) -> web.Response:
@@ -71,9 +74,9 @@ async def rewriting() -> AsyncIterator[Proxy]:
             made = proxy.rewrite(reply)
             return web.Response(status=made.status, body=made.body, headers=made.headers)
 
-        served = web.Application()
+        served = web.Application(client_max_size=2**26)
         served.router.add_route("*", "/{anything:.*}", answer)
-        runner = web.AppRunner(served)
+        runner = web.AppRunner(served, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -82,3 +85,8 @@ async def rewriting() -> AsyncIterator[Proxy]:
             yield proxy
         finally:
             await runner.cleanup()
+
+
+def rewriting() -> contextlib.AbstractAsyncContextManager[Proxy]:
+    """A running proxy; set its ``upstream`` and ``rewrite``."""
+    return serving(Proxy())

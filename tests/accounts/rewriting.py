@@ -1,13 +1,14 @@
-"""A proxy before the simulated account that rewrites its JSON answers: an account that changes its mind."""
+"""A proxy before the simulated account that rewrites the records it answers: an account that changes."""
 
+import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
-import aiohttp
+import msgspec
 import orjson
-from aiohttp import web
+
+from tests.rewriting import Proxy, Reply, serving
 
 Record = dict[str, Any]
 CANDIDATE = r"/api/v1/Resource/\d+"
@@ -19,16 +20,15 @@ JOBS = r"/api/v1/Opportunity/PagedSearch"
 STATUSES = r"/api/v1/MetaData"
 
 
-class Rewriting:
-    """Passes calls on to ``target``; ``rules``: a path's pattern -> what is done to each record answered."""
+class Rewriting(Proxy):
+    """``rules``: a path's pattern -> what is done to each record that is answered there."""
 
     def __init__(self) -> None:
-        self.url = self.target = ""
+        super().__init__()
         self.rules: dict[str, Callable[[Record], None]] = {}
-        self.asked: list[str] = []
-        """The path of each call."""
         self.answered = 0
         """Calls that a rule was applied to."""
+        self.rewrite = self._apply
 
     def drop(self, path: str, *keys: str) -> None:
         """From now on, answer the records at ``path`` without these keys."""
@@ -39,23 +39,13 @@ class Rewriting:
 
         self.rules[path] = without
 
-    async def handle(self, request: web.Request) -> web.Response:
-        """Pass one call on."""
-        self.asked.append(request.path)
-        kept = {k: v for k, v in request.headers.items() if k.lower() in ("authorization", "content-type")}
-        async with (
-            aiohttp.ClientSession(self.target) as session,
-            session.request(
-                request.method, request.path_qs, data=await request.read() or None, headers=kept
-            ) as answer,
-        ):
-            body = await answer.read()
-            headers = {"Content-Type": answer.headers.get("Content-Type", ""), "Date": answer.headers["Date"]}
+    def _apply(self, reply: Reply) -> Reply:
+        body = reply.body
         for path, rule in self.rules.items():
-            if body and answer.status == 200 and re.fullmatch(path, request.path):
+            if body and reply.status == 200 and re.fullmatch(path, reply.path):
                 self.answered += 1
                 body = _rewritten(body, rule)
-        return web.Response(status=answer.status, body=body or None, headers=headers if body else None)
+        return msgspec.structs.replace(reply, body=body)
 
 
 def _rewritten(body: bytes, rule: Callable[[Record], None]) -> bytes:
@@ -67,17 +57,6 @@ def _rewritten(body: bytes, rule: Callable[[Record], None]) -> bytes:
     return orjson.dumps(answer)
 
 
-@asynccontextmanager
-async def rewriting() -> AsyncIterator[Rewriting]:
-    """A running proxy; set its ``target`` before the first call."""
-    proxy = Rewriting()
-    app = web.Application(client_max_size=2**26)
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield proxy
-    finally:
-        await runner.cleanup()
+def rewriting() -> contextlib.AbstractAsyncContextManager[Rewriting]:
+    """A running proxy; set its ``upstream`` before the first call."""
+    return serving(Rewriting())

@@ -37,7 +37,7 @@ async def bridge(install: Install, proxy: Rewriting) -> Installation:
         capture={"poll_seconds": 0.1, "sweep_minutes": 0.01},
         integration={"base_url": proxy.url},
     )
-    proxy.target = made.simulator.url
+    proxy.upstream = made.simulator.url
     made.start()
     await made.agree()
     return made

@@ -119,7 +119,7 @@ async def test_statuses_that_lose_their_group_change_no_application(install: Ins
             capture={"poll_seconds": 0.1, "sweep_minutes": 0.01, "loss_limit_percent": 10},
             integration={"base_url": proxy.url},
         )
-        proxy.target = made.simulator.url
+        proxy.upstream = made.simulator.url
         made.start()
         before = dict((await made.agree()).types)
         proxy.rules[STATUSES] = lambda status: status.update(group=None)

@@ -100,7 +100,7 @@ async def bridge(install: Install, proxy: Rewriting) -> Installation:
         capture={"poll_seconds": 0.1, "sweep_minutes": 0.01},
         integration={"base_url": proxy.url},
     )
-    proxy.target = made.simulator.url
+    proxy.upstream = made.simulator.url
     made.start()
     await made.agree()
     return made
@@ -138,7 +138,11 @@ async def test_what_one_record_loses_is_news_at_the_cost_of_one_call(
     proxy.asked.clear()
     world.change("update", "resource", one, tagText="", jobTitle="")
     await bridge.agree()
-    others = [path for path in proxy.asked if re.fullmatch(CANDIDATE, path) and not path.endswith(f"/{one}")]
+    others = [
+        call
+        for call in proxy.asked
+        if re.fullmatch(f"GET {CANDIDATE}", call) and not call.endswith(f"/{one}")
+    ]
     # One that had tags, and one that had a title.
     assert 1 <= len(others) <= 2, others
     assert await holds.waiting(db, INTEGRATION) == []
