@@ -91,6 +91,7 @@ class Client:
         self._credentials = widget.credentials(config)
         self._clock = clock
         self._wire = Wire(self.patience, self.settings.charset, observe)
+        self._wire.html_texts = self.settings.texts == "html"
         self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
         self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
@@ -112,13 +113,13 @@ class Client:
         """Read by these settings from now on."""
         self.settings = settings
         self._decoders = _decoders(settings)
+        self._wire.html_texts = settings.texts == "html"
         self._authorised.adopt(settings)
 
     @property
     def times(self) -> local_time.Clock:
         """How the account's times are read."""
-        settings = self.settings
-        return local_time.Clock(zone=self.zone, date_format=settings.date_format, times=settings.times)
+        return self.settings.clock(self.zone)
 
     @property
     def clock_skew_seconds(self) -> float | None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bridge.tracker import profile, resources
+from bridge.tracker import html_texts, profile, resources
+from bridge.tracker.by_id import Detail
 from bridge.tracker.client import utc_now
 from bridge.tracker.learning import Learner
 from bridge.tracker.shapes import ResourceName
@@ -42,6 +43,17 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
     assert (finding.verdict, finding.evidence) == (
         "proved", "it compares with local time; it lists what came strictly after",
     )  # fmt: skip
+
+
+async def test_texts_are_read_back_from_html_by_list_and_by_id(store_url: str) -> None:
+    async with account(store_url, dialect={"texts": "html"}) as acme, acme.client() as client:
+        await Learner(client, {}, "tracker").learn(["jobs"], utc_now())
+        rows = (await client.pages("jobs", state="open")).rows
+        found = [await client.detail("jobs", row.remote_id) for row in rows]
+    records = [row.decode() for row in rows] + [one.record for one in found if isinstance(one, Detail)]
+    assert len(records) == 2 * len(rows)
+    signs = html_texts.signs(records)
+    assert (signs.written, signs.plain > 0) == (0, True)
 
 
 @pytest.mark.parametrize(
