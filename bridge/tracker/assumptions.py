@@ -88,6 +88,13 @@ def _tokens(table: Resources) -> Iterator[Assumption]:
         keys=("paths.exchange",),
     )
     yield Assumption(
+        name="token.sent_as",
+        theme="tokens",
+        says="the exchange takes the bearer token under `token.sent_as`",
+        sure="seen",
+        keys=("token.sent_as",),
+    )
+    yield Assumption(
         name="token.keys",
         theme="tokens",
         says="the answer has the JWT under one of `token.keys`, or it is known by its form",

@@ -8,8 +8,9 @@ API access, and clients that share one JWT.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,6 +27,8 @@ from bridge.tracker.shapes import Call, Resources
 from bridge.tracker.wire import Answer, NameUnknown
 
 RENEW_BEFORE = timedelta(hours=1)
+IN_HEADER = "header"
+"""A bearer token is given in the Authorization header, instead of under a key of the request's body."""
 _LONGEST_ACCESS_SECONDS = 24 * 3600
 SHORT_LIFE = timedelta(minutes=10)
 
@@ -155,15 +158,17 @@ class Authenticator:
 
     async def _exchange(self, generation: int, lane: Lane) -> Token:
         bearer = self._config.bearer_token or await self._access_token(lane)
-        body = msgspec.json.encode({"bearerToken": bearer.reveal()})
-        call = self._settings.exchange
-        answer = await self._ask("rest", call, "application/json", body, lane)
+        call, sent_as = self._settings.exchange, self._settings.token.sent_as
+        given = {} if sent_as == IN_HEADER else {sent_as: bearer.reveal()}
+        more = {} if given else {"Authorization": f"Bearer {bearer.reveal()}"}
+        answer = await self._ask("rest", call, "application/json", msgspec.json.encode(given), lane, more)
         if answer.status in (400, 401, 403):
             raise CredentialsRefused(
                 f"{call.method} {call.path} at {self._hosts.where} answered {answer.status}: TrackerRMS does "
                 "not accept the bearer token; copy or generate one under Tools & Settings | Security "
                 "Settings | API (generating ends the old one), set it as bearer_token, and "
-                f"{self._hosts.advice}"
+                f"{self._hosts.advice}. If the token is right, set token.sent_as under [integrations.tracker]"
+                f' to the key that takes it (now {sent_as}), such as "token", or to "{IN_HEADER}"'
             )
         what = self._taken(call, answer)
         now = self._clock()
@@ -221,9 +226,15 @@ class Authenticator:
         return None if answer.status in (400, 401, 403) else self._object(call, answer)
 
     async def _ask(
-        self, generation: Generation, call: Call, content_type: str, body: bytes, lane: Lane
+        self,
+        generation: Generation,
+        call: Call,
+        content_type: str,
+        body: bytes,
+        lane: Lane,
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer:
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        headers = {"Content-Type": content_type, "Accept": "application/json", **more}
         try:
             return await self._caller.send(
                 Request(

@@ -21,7 +21,8 @@ PATTERNS = (
     "paths.check_logon", "paths.delete_candidate", "paths.document", "paths.documents", "paths.exchange",
     "paths.oauth_token", "paths.users_widget",
     "paths.<list>_by_id", "paths.<list>", "paths.<action>_widget", "paths.<action>",
-    "rows.<list>", "states.<state>", "token.expires", "token.keys", "token.refused", "unwrap.<list>",
+    "rows.<list>", "states.<state>", "token.expires", "token.keys", "token.refused",
+    "token.sent_as", "unwrap.<list>",
     "volatile.<list>", "writes.<entity>.<name>",
 )  # fmt: skip
 """Every key, the narrower patterns first."""

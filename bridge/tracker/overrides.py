@@ -21,7 +21,8 @@ page_size = 10                      # rows of a full page
 account_change = "refuse"           # or "accept": a new credential that opens another account
 patience_seconds = 300              # the longest that one Retry-After is believed
 throttled_statuses = [403, 429, 503]  # answers that, with a Retry-After, ask for patience; 429 always does
-[integrations.tracker.token]        # the exchange's answer: where the token and its end are, first to last
+[integrations.tracker.token]        # the exchange: the key that the bearer token is sent under, or "header"
+sent_as = "bearerToken"             # and where its answer holds the token and its end, first to last
 keys = ["token", "jwt", "data.token"]
 expires = ["expiration"]
 refused = [401, 403]                # how a JWT that ended early is answered; it is exchanged again then
@@ -265,6 +266,8 @@ def _token(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources
         name = f"{where}.{key}"
         if key == "refused":
             token = structs.replace(token, refused=given.answers(value, name, range(300, 500), {401}))
+        elif key == "sent_as":
+            token = structs.replace(token, sent_as=given.text(value, name))
         elif key in ("keys", "expires"):
             paths = tuple(tuple(text.split(".")) for text in given.texts(value, name))
             if not all(all(path) for path in paths) or (key == "keys" and not paths):

@@ -1,7 +1,7 @@
 """A record's values, placed where the table says: REST's body, createResource's keys, columns. Pure.
 
-Our names are those of ``writes.candidate`` and ``writes.application``. A value that has no place by a way is
-left out of it; ``stored`` says which were not.
+Our names are those of ``writes.candidate``, ``writes.application`` and ``writes.document``. A value that has
+no place by a way is left out of it; ``stored`` says which were not.
 """
 
 import math
@@ -95,4 +95,5 @@ _CONVERSIONS: dict[str, Callable[[str | float], str | int | float]] = {
     "country": _country,
     "owner": lambda value: record_id("owner", str(value)),
     "stage": lambda value: record_id("stage", str(value)),
+    "candidate": lambda value: record_id("candidate", str(value)),
 }

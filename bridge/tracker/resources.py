@@ -182,6 +182,13 @@ _APPLICATION_WRITES: Writes = {
     "rejection_reason": _writes("guess", "rest:rejectionReason", "column:rejectionreason"),
 }
 
+_DOCUMENT_WRITES: Writes = {
+    "candidate": _writes("guess", "rest:resourceId"),
+    "filename": _writes("guess", "rest:filename"),
+    "document_type": _writes("guess", "rest:documentType"),
+    "content": _writes("guess", "rest:filecontent"),
+}
+
 _DOCUMENT: Fields = {
     "id": _reads("code", "row:documentId", "row:id"),
     "filename": _reads("code", "row:filename", "row:name"),
@@ -404,7 +411,11 @@ DEFAULT = Resources(
     calls=_CALLS,
     document=_DOCUMENT,
     owner=_OWNER,
-    writes={"candidate": _CANDIDATE_WRITES, "application": _APPLICATION_WRITES},
+    writes={
+        "candidate": _CANDIDATE_WRITES,
+        "application": _APPLICATION_WRITES,
+        "document": _DOCUMENT_WRITES,
+    },
     # Seen: an employer in free text has the id -1.
     beside={"currentClient.name": ("currentClient.id", -1)},
     maps=_MAPS,

@@ -191,13 +191,16 @@ class Maps(Struct, frozen=True, kw_only=True):
 
 
 class TokenKeys(Struct, frozen=True, kw_only=True):
-    """Where an exchange's answer holds the token and its end, first to last, and which answers mean that a
-    JWT is good no longer. Names compare without case and underscores."""
+    """How the bearer token is given to an exchange, where its answer holds the token and its end, first to
+    last, and which answers mean that a JWT is good no longer. Names in answers compare without case and
+    underscores."""
 
     keys: tuple[tuple[str, ...], ...]
     expires: tuple[tuple[str, ...], ...]
     refused: frozenset[int] = frozenset({401, 403})
     """By any other status, and by 403 for some paths only, an account says that it may not do this."""
+    sent_as: str = "bearerToken"
+    """The key of the request's body, or ``header`` for the Authorization header."""
 
 
 class Resources(Struct, frozen=True, kw_only=True):

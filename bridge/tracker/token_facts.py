@@ -20,6 +20,7 @@ async def learn(client: Client, findings: Findings, readable: ResourceName) -> N
     """
     call = client.settings.exchange
     findings.prove("paths.exchange", f"{call.method} {call.path} gave the token in use")
+    findings.prove("token.sent_as", f"the exchange took it under {client.settings.token.sent_as}")
     findings.prove("token.keys", "the token in use was found in its answer")
     ends = client.token_ends_at
     if ends is None:

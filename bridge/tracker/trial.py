@@ -214,9 +214,7 @@ class _Trial:
     async def _attach(self) -> str:
         candidate = self._need("candidate")
         content = base64.b64encode(b"Written by bridge check --write.\n").decode()
-        written = await writing.attach_document(
-            self._client, candidate, filename=_FILENAME, document_type="general", content_base64=content
-        )
+        written = await self._attached(candidate, content)
         try:
             held = await finding.documents(self._client, candidate)
         except (Refused, Unreadable) as error:
@@ -229,6 +227,22 @@ class _Trial:
                 "fields.document.filename, or choose another call by actions.attach_document"
             )
         return f"{written.said}; named among candidate {candidate}'s documents"
+
+    async def _attached(self, candidate: str, content: str) -> Written:
+        """Attach the file; by REST, what came of it tells whether its names are right."""
+        settings = self._client.settings
+        names = settings.writes["document"] if settings.actions["attach_document"].via == "rest" else ()
+        try:
+            written = await writing.attach_document(
+                self._client, candidate, filename=_FILENAME, document_type="general", content_base64=content
+            )
+        except Refused as error:
+            for name in names:
+                self.findings.note(f"writes.document.{name}", "refuted", str(error))
+            raise
+        for name in names:
+            self.findings.note(f"writes.document.{name}", "proved", written.said)
+        return written
 
     async def _look_at_documents(self, candidate: str, held: Sequence[Document], content: str) -> None:
         """Judge the list of documents by the one that was attached, and the file itself."""

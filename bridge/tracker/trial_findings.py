@@ -60,4 +60,7 @@ def off(settings: Resources, today: date) -> list[Finding]:
         for field, places in writes.items():
             if not places:
                 found.note(f"writes.{entity}.{field}", "proved", "configured to have no place")
+    if settings.actions["attach_document"].via != "rest":
+        for field in settings.writes["document"]:
+            found.note(f"writes.document.{field}", "proved", "not used: documents are attached otherwise")
     return list(found.all)

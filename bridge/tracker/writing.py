@@ -26,6 +26,10 @@ from bridge.tracker.shapes import Action, Door
 _DONE = (200, 201, 202, 204)
 # A place that is not there is answered so; 401, 403, 404 and 405 are about the call, 5xx about nothing known.
 _INVALID = (400, 422)
+_ATTACH_CURE = (
+    "where it takes a file under other names, correct writes.document under [integrations.tracker], or set "
+    'actions.attach_document = "widget"'
+)
 
 REASON = "rejection_reason"
 
@@ -163,13 +167,19 @@ async def attach_document(
             "data": content_base64,
         }
         return await _by_widget(client, action, {"file": file})
-    body = {
-        "resourceId": number,
+    given = {
+        "candidate": candidate,
         "filename": filename,
-        "documentType": document_type,
-        "filecontent": content_base64,
+        "document_type": document_type,
+        "content": content_base64,
     }
-    return await _by_rest(client, action, body)
+    placed = placing.place(client.settings, "rest", given, "document")
+    try:
+        return await _by_rest(client, action, placed.values)
+    except Refused as error:
+        if error.status not in _INVALID:
+            raise
+        raise Refused(f"{error}; {_ATTACH_CURE}", error.status) from None
 
 
 async def add_to_job(client: Client, job: str, candidate: str) -> Written:

@@ -14,7 +14,7 @@ from aiohttp import web
 from bridge.config import Secret
 from bridge.simulator.options import CLIENT_SECRET, REFRESH_TOKEN
 from bridge.tracker.auth import RENEW_BEFORE, SHORT_LIFE
-from bridge.tracker.problems import BadJson, Unreadable
+from bridge.tracker.problems import BadJson, CredentialsRefused, Unreadable
 from tests.flow.tracker_account import EXCHANGE, Account, account
 
 OAUTH: dict[str, Any] = {
@@ -226,3 +226,17 @@ async def test_a_refresh_token_that_is_not_rotated_goes_on_serving(acme: Account
     ):
         await client.pages("users")
     assert await acme.kept_refresh_token() is None
+
+
+@pytest.mark.parametrize(
+    ("how", "sent_as"), [("token", "token"), ("accessToken", "accessToken"), ("header", "header")]
+)
+async def test_a_bearer_token_that_is_taken_otherwise_is_sent_so(
+    store_url: str, how: str, sent_as: str
+) -> None:
+    async with account(store_url, dialect={"exchange_body": how}) as acme:
+        async with acme.client() as client:
+            with pytest.raises(CredentialsRefused, match=r"set token\.sent_as under .*now bearerToken"):
+                await client.pages("users")
+        async with acme.client(tracker={"token": {"sent_as": sent_as}}) as client:
+            assert (await client.pages("users")).rows

@@ -80,9 +80,10 @@ async def acted(bridge: Installation, caller: Caller) -> Acted:
             continue
         warned = " ".join(one["message"] for one in result["data"]["warnings"])
         match kind:
-            case "candidate.create" | "application.create":
-                job = jobs[kind == "application.create"]
-                denied = [*_not_made(world, job), *_without_file(bridge, warned)]
+            case "candidate.create":
+                denied = [*_not_made(world, jobs[0]), *_without_file(bridge, warned)]
+            case "application.create":
+                denied = [*_not_made(world, jobs[1])]
             case "application.move_to_stage":
                 denied = [*_not_at(world, moved, _STAGE)]
             case _:
