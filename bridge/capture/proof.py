@@ -129,7 +129,7 @@ class Prover:
         the client raises.
         """
         present = tuple(itertools.islice(controls, _CONTROLS))
-        reads = _Reads(resource.deleted, flagged)
+        reads = _Reads(resource.deleted or (), flagged)
         suspects, held, flaw = await self._suspects(
             resource, missing, present, known, reads, approved=approved
         )

@@ -16,6 +16,7 @@ from bridge.capture.drift import Keys, Look
 from bridge.capture.failures import Failures
 from bridge.capture.observations import WHOLE, Left, Moved, Observation, Trouble
 from bridge.capture.rereads import Rereads
+from bridge.capture.soft_deletes import SoftDeletes
 from bridge.capture.times import Times
 from bridge.errors import BridgeError, Permanent
 from bridge.store import sources
@@ -96,6 +97,7 @@ class Rows:
         self._parallel_reads = parallel_reads
         self._rereads = Rereads()
         self._flagged: dict[str, BitMap64] = {}
+        self._soft_deletes = SoftDeletes(integration_id, db)
         self.keys: dict[str, Keys] = {
             name: Keys(resource) for name, resource in client.settings.resources.items()
         }
@@ -153,6 +155,7 @@ class Rows:
         absent: list[int] = []
         for row_id in suspects:
             record = rows[row_id].decode()
+            self._soft_deletes.look(context.resource, record)
             full = fingerprints.fingerprint(record, keys[row_id], context.resource.volatile)
             rests = None if context.reread else self._rereads.rests(name, row_id, full)
             if self._is_flagged(context.resource, row_id, record) or rests:
@@ -161,6 +164,7 @@ class Rows:
                 one = self._moved_row(context, rows[row_id], record, quick[row_id], full, known.get(row_id))
                 moved += [] if one is None else [one]
         await self.times.remark(context.resource, moved)
+        await self._soft_deletes.remark(context.resource)
         now, reread = self.server_now(), context.reread
         return await self.times.believable(context.resource, moved, now, reread=reread), absent
 
@@ -291,6 +295,7 @@ class Rows:
             if isinstance(answer, Gone):
                 return answer
             detail = answer.record
+            self._soft_deletes.look(resource, detail)
         if moved.older:
             return await self._older(context, moved, detail)
         return self.observation(context, moved, detail)

@@ -9,7 +9,7 @@ counted when it was given. What is not covered: a request that takes longer than
 and a database clock set forward by someone.
 
 **Lanes.** Polls are spaced evenly (GCRA with a small burst) and stop at 90 % of the limit; commands go before
-them: while one waits, polls get two fifths of the limit at most, one by one at an even distance. That share
+them: while one waits, polls get half of the limit at most, one by one at an even distance. That share
 is theirs whatever the commands do: where any poll was granted within the window, commands stop short of it.
 So a stream of commands slows the polls down and never stops them.
 """
@@ -31,7 +31,7 @@ _LIFE_SECONDS = 1.0
 _ARRIVAL_SECONDS = 1.5
 _MARGIN = 0.01
 _RESERVE = 0.10
-_POLL_SHARE = 0.40
+_POLL_SHARE = 0.50
 # Of the polls' share, so much is kept free for the next of them, however much they had lately.
 _KEPT_FREE = 0.025
 _CHUNK_SECONDS = 0.1

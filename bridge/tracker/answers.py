@@ -115,16 +115,28 @@ def is_silent(rules: Iterable[DeletedRule], record: Record) -> bool:
     return not any(_has(record, rule.read.path) for rule in _of(rules, "detail"))
 
 
+DELETED_FLAGS = "deleted_flags"
+"""The remark on records that are listed and look as if they were deleted."""
 _ALIVE = ("active", "isactive", "activerecord")
 _DELETED = ("deleted", "isdeleted", "softdeleted", "archived", "isarchived")
 _DELETED_AT = ("deletedat", "deletedon", "deleteddate", "datedeleted")
+
+
+def may_say_deleted(key: object) -> bool:
+    """Whether a key has a name that looks as if it told whether its record is deleted."""
+    return plain(key) in (*_ALIVE, *_DELETED, *_DELETED_AT)
+
+
+def plain(key: object) -> str:
+    """Return a key's letters, however it is spelled."""
+    return str(key).casefold().replace("_", "")
 
 
 def soft_flags(record: Record) -> list[str]:
     """The fields of a record that look as if they said that it is deleted, as rules: ``active=n``."""
     found = []
     for key, value in record.items():
-        name = str(key).casefold().replace("_", "")
+        name = plain(key)
         flag = _flag(value)
         if (name in _ALIVE and flag is False) or (name in _DELETED and flag is True):
             found.append(f"{values.scrub(str(key))}={_spelled(value)}")
@@ -174,7 +186,7 @@ def _judge_own(value: dict[str, Any], table: Resource) -> tuple[Kind, str, dict[
         what = "has only blank texts under the mapped keys" if mapped else "carries none of the mapped keys"
         cure = f"; its keys: {keys_of(value)}; set fields.{table.entity} if they have other names"
         return kind, f"the answer {what}{cure}", None, None
-    if says_deleted(table.deleted, value, "detail"):
+    if says_deleted(table.deleted or (), value, "detail"):
         return "deleted", "the record has a field that says it is deleted", value, None
     return "record", "", value, None
 

@@ -30,7 +30,7 @@ _PASSES = "a word that no map knows is published as it is"
 _PATIENCE = "`bridge status` says «asks for patience»"
 OTHERWISE: Mapping[str, str] = {
     "account_change": "`bridge check` and `bridge status` say «opens another account»",
-    "deleted.<list>": "the remark `unlisted_records`",
+    "deleted.<list>": "the remarks `unlisted_records` and `deleted_flags`",
     "details.<list>": "no look can tell: a value that only the by-id record has changes, and no event comes",
     "job_code_prefix": "nothing is assumed: it is how you want `job_code` to look",
     "maps.employment_type": _PASSES,

@@ -122,8 +122,9 @@ class Resource(Struct, frozen=True, kw_only=True):
     by_id: Call | None = None
     unwrap: tuple[str, ...] = ()
     """Where the record lies in a by-id answer; none: the answer is the record."""
-    deleted: tuple[DeletedRule, ...] = ()
-    """A record with one of these fields counts as not there, in a list or not."""
+    deleted: tuple[DeletedRule, ...] | None = None
+    """A record with one of these fields counts as not there, in a list or not. ``None``: nobody has said
+    whether there is such a field."""
     updated_after: bool = True
     paged: bool = True
     """Whether the list takes a page number; one that does not answers with all its rows at once."""
