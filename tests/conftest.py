@@ -38,7 +38,7 @@ from tests.waiting import patient
 
 _TEST_SECONDS = 150.0
 _SERVERS = pytest.StashKey[SharedServers]()
-_DEFAULT_PORTS = (8420, 8421)
+_DEFAULT_PORTS = (8420, 8421, 8430)
 
 # --- the run ----------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from bridge.store import endpoints
 
 def listen(
     ctx: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="PORT", help="0: a free one.")] = 8421,
+    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="PORT", help="0: a free one.")] = 8430,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     secret: Annotated[
         list[str] | None,

@@ -146,7 +146,7 @@ def _spelled(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in arguments) if len(arguments) < 5 else "names"
     if origin is tuple:
-        return "list of names" if arguments[0] is str else "list of numbers"
+        return "list of numbers" if "number" in _spelled_or_name(arguments[0]) else "list of names"
     if origin is dict:
         return "table"
     words: dict[Any, str] = {
@@ -157,6 +157,10 @@ def _spelled(kind: Any) -> str:
         Secret: "secret",
     }
     return words[kind]
+
+
+def _spelled_or_name(kind: Any) -> str:
+    return "name" if isinstance(kind, type) and issubclass(kind, str) else _spelled(kind)
 
 
 def _bounds(meta: Meta) -> str:
@@ -171,6 +175,8 @@ def _default(default: Any) -> str:
         return ""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return f"`[{', '.join(str(one) for one in default)}]`"
     return f"`{default}`"
 
 

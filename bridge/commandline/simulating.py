@@ -71,7 +71,7 @@ def simulate(
         from bridge.simulator.world import World
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}: pip install 'trackerrms-bridge[simulator]'"
+            f"the simulator needs {error.name}: pip install '.[simulator]' in a clone of the bridge"
         ) from error
     try:
         world = World(

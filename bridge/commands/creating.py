@@ -1,5 +1,6 @@
 """``candidate.create`` and ``application.create``: from the input to the attempt, from it to the answer."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -32,8 +33,8 @@ async def create(account: Account, ledger: Ledger, data: CreateCandidate | Creat
     """Find or make the candidate, fill it, add it to the job, move it, attach the files. Raises as
     ``Application.carry_out``."""
     job, stage_id = _job_and_stage(data)
-    job_id = await account.remote_id(Model.JOB, job, "application.job_id")
-    stage = await account.status(stage_id, "application.stage_id") if stage_id else None
+    job_id = await account.remote_id(Model.JOB, job.value, job.key)
+    stage = await account.status(stage_id.value, stage_id.key) if stage_id else None
     owner = None
     if data.sourced_by is not None:
         owner = await account.remote_id(Model.USER, data.sourced_by.user_id, "sourced_by.user_id")
@@ -44,7 +45,7 @@ async def create(account: Account, ledger: Ledger, data: CreateCandidate | Creat
     progress = await _progress(account, ledger, place)
     found = await finding.job(account.client, job_id)
     if progress.application is None and progress.started is None:
-        found = check_job(found, job_id, "application.job_id")
+        found = check_job(found, job_id, job.key)
     wanted = Wanted(
         person=whom,
         job=job_id,
@@ -55,15 +56,27 @@ async def create(account: Account, ledger: Ledger, data: CreateCandidate | Creat
     return await _answer(account, data, place, wanted, applied, found)
 
 
-def _job_and_stage(data: CreateCandidate | CreateApplication) -> tuple[str, str | None]:
+class _Reference(Struct, frozen=True, kw_only=True):
+    """What a command names, and the key that it was sent under."""
+
+    value: str
+    key: str
+
+
+def _job_and_stage(data: CreateCandidate | CreateApplication) -> tuple[_Reference, _Reference | None]:
     inner = data.application
+    jobs = {"application.job_id": inner.job_id if inner else None}
+    stages = {"application.stage_id": inner.stage_id if inner else None}
     if isinstance(data, CreateApplication):
-        job = (inner.job_id if inner else None) or data.job_id
-        stage = (inner.stage_id if inner else None) or data.stage_id
-        if job is None:
-            raise input_invalid("application.job_id: must be given (or job_id)")
-        return job, stage
-    return data.application.job_id, data.application.stage_id
+        jobs["job_id"], stages["stage_id"] = data.job_id, data.stage_id
+    job = _first(jobs)
+    if job is None:
+        raise input_invalid("application.job_id: must be given (or job_id)")
+    return job, _first(stages)
+
+
+def _first(given: Mapping[str, str | None]) -> _Reference | None:
+    return next((_Reference(value=value, key=key) for key, value in given.items() if value is not None), None)
 
 
 async def _progress(account: Account, ledger: Ledger, place: Place) -> Progress:

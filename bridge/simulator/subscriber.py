@@ -28,9 +28,14 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 @contextlib.asynccontextmanager
 async def listening(host: str, port: int, answer: Callable[[Arrival], Answer]) -> AsyncIterator[str]:
-    """It listens while the block lasts; gives its URL. ``OSError`` where the port is taken."""
+    """It listens while the block lasts; gives its URL. ``OSError`` where the port is taken.
+
+    A webhook is a POST: whatever else is asked for is not found, so that nobody takes it for another service.
+    """
 
     async def handle(request: web.Request) -> web.Response:
+        if request.method != "POST":
+            return web.Response(status=404)
         headers = {name.lower(): value for name, value in request.headers.items()}
         said = answer(Arrival(path=request.path, headers=headers, body=await request.read()))
         await asyncio.sleep(said.after_seconds)

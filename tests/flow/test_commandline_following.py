@@ -107,6 +107,9 @@ async def test_listening_shows_whatever_arrives_and_ends_after_so_many(tmp_path:
         listening(Program(tmp_path), "--secret", secret, "--limit", "3") as listener,
         aiohttp.ClientSession() as session,
     ):
+        for asked in ("livez", ""):
+            async with session.get(f"{listener.url}{asked}") as answer:
+                assert answer.status == 404
         for body, headers in (("[hello]", {}), ('{"type": "[job]"}', signed), ('{"type": "[job]"}', signed)):
             async with session.post(listener.url, data=body, headers=headers) as answer:
                 assert answer.status == 204

@@ -124,7 +124,7 @@ NAMED = [
     ("candidate.create", CREATE, "application.job_id"),
     ("candidate.create", CREATE, "application.stage_id"),
     ("candidate.create", CREATE, "sourced_by.user_id"),
-    ("application.create", {"candidate": person(), "job_id": "remote:1"}, "application.job_id"),
+    ("application.create", {"candidate": person(), "job_id": "remote:1"}, "job_id"),
 ]
 
 
