@@ -115,7 +115,7 @@ class Shape:
         """The keys that are gone or may be, each with the evidence; blank where there is too little yet."""
         found: dict[str, str] = {}
         unsure: list[str] = []
-        for name in keys.named(_together(suspects.values())):
+        for name in keys.named(drift.together(suspects.values())):
             until, evidence = self._gone.get((resource.name, name), (0.0, ""))
             if self._clock() < until:
                 found[name] = evidence
@@ -167,13 +167,6 @@ class Shape:
 def _answers(keys: Keys, name: str, looks: Iterable[Look]) -> list[bool]:
     bit = 1 << keys.names.index(name) if name in keys.names else 0
     return [bool(one.present & bit) for one in looks if one.asked & bit]
-
-
-def _together(bits: Iterable[int]) -> int:
-    whole = 0
-    for one in bits:
-        whole |= one
-    return whole
 
 
 def _marked(observation: Observation, keys: Keys, lacking: int, gone: dict[str, str]) -> Observation:
