@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-import structlog
 
-from bridge.capture import drift, paging
+from bridge.capture import drift, healing, paging
 from bridge.capture.drift import Keys, Look
 from bridge.capture.observations import Missing, Observation
 from bridge.capture.paging import Pages
 from bridge.errors import Permanent, Throttled, Transient
-from bridge.store import habits, holds, sources
+from bridge.store import habits, sources
 from bridge.store.database import Database
 from bridge.store.habits import Habits
 from bridge.store.holds import Hold
@@ -26,7 +25,6 @@ from bridge.tracker.client import Client
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 
-_log = structlog.get_logger(__name__)
 _BELIEVED_SECONDS = 15.0
 
 
@@ -98,8 +96,7 @@ class Shape:
         for hold in back:
             self._gone.pop((resource.name, hold.key), None)
             async with self._db.transaction() as tx:
-                await holds.heal(tx, hold.id)
-            _log.info("hold.healed", integration=self._id, resource=resource.name, hold=hold.id, key=hold.key)
+                await healing.heal(tx, hold)
 
     def forget(self, resource: str, key: str) -> None:
         """A person approved that the key is gone."""
