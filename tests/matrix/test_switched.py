@@ -12,7 +12,6 @@ from tests import oracle
 from tests.installation import INTEGRATION, installed
 from tests.matrix.entry import EveryRecord, Versions, changes, judged, said, settled
 
-# Not here, for it does not heal by itself when the account is as it was: states=ignored.
 _SWITCHES: list[dict[str, str]] = [
     {"first_page": "0"},
     {"page_size": "7"},
@@ -34,6 +33,7 @@ _SWITCHES: list[dict[str, str]] = [
     {"tags": "null"},
     {"contact": "null"},
     {"states": "active_placed_lost"},
+    {"states": "ignored"},
     {"group_key": "state"},
     {"group_names": "german"},
     {"updated_after": "nothing"},
