@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.store.records import KeyCount
+from bridge.tracker import layouts
 from bridge.tracker.shapes import Resource
 
 Record = Mapping[str, Any]
@@ -44,28 +45,32 @@ class Look(Struct, frozen=True, kw_only=True, gc=False):
 
 
 Counts = Mapping[str, KeyCount]
+_Place = tuple[str, tuple[str, ...]]
 _REMEMBERED = 1000
 
 
 class Keys:
     """The keys that a resource's fields are read from, those on the way to them among them.
 
-    Their names say the record they stand in: ``row:jobTitle``, ``detail:contactDetails.email``.
+    Their names say the record they stand in: ``row:jobTitle``, ``detail:contactDetails.email``. A key in two
+    spellings is one key: an account that is read in another case than before has lost nothing.
     """
 
     def __init__(self, resource: Resource) -> None:
         nothing: frozenset[str] = frozenset()
         unused = _NOT_PUBLISHED.get(resource.name, nothing)
-        paths: dict[tuple[str, tuple[str, ...]], None] = {}
+        keys: dict[tuple[str, ...], list[_Place]] = {}
         for field, reads in resource.fields.items():
             if field == "id" or field in unused:
                 continue
             for read in reads:
                 for source in ("row", "detail") if read.source == "any" else (read.source,):
                     for length in range(1, len(read.path) + 1):
-                        paths[source, read.path[:length]] = None
-        self.names = tuple(f"{source}:{'.'.join(path)}" for source, path in paths)
-        self._bits = {found: 1 << n for n, found in enumerate(paths)}
+                        path = read.path[:length]
+                        keys.setdefault((source, *map(layouts.same, path)), []).append((source, path))
+        # The same name whatever case the account is read in.
+        self.names = tuple(max(map(_name, spelled), key=_is_camel) for spelled in keys.values())
+        self._bits = {place: 1 << n for n, spelled in enumerate(keys.values()) for place in spelled}
         self._row = self._level("row", ()) or _Level(())
         self._detail = self._level("detail", ()) or _Level(())
 
@@ -121,7 +126,7 @@ class _Level:
 
     def __init__(self, keys: Sequence[tuple[str, int, "_Level | None"]]) -> None:
         self._keys = keys
-        self._asked = sum(bit for _, bit, _ in keys)
+        self._asked = together(bit for _, bit, _ in keys)
         self._seen: dict[tuple[str, ...], tuple[int, tuple[tuple[str, _Level], ...]]] = {}
 
     def look(self, record: Record) -> tuple[int, int]:
@@ -145,8 +150,27 @@ class _Level:
             self._seen.clear()
         there = [(name, bit, level) for name, bit, level in self._keys if name in names]
         inside = tuple((name, level) for name, _, level in there if level is not None)
-        self._seen[names] = found = sum(bit for _, bit, _ in there), inside
+        self._seen[names] = found = together(bit for _, bit, _ in there), inside
         return found
+
+
+def _name(place: _Place) -> str:
+    source, path = place
+    return f"{source}:{'.'.join(path)}"
+
+
+def _is_camel(name: str) -> tuple[bool, int]:
+    """How much a key is spelled as the table spells its own."""
+    parts = name.partition(":")[2].split(".")
+    return all(part[:1].islower() for part in parts), sum(letter.isupper() for letter in name)
+
+
+def together(bits: Iterable[int]) -> int:
+    """All of these keys."""
+    whole = 0
+    for one in bits:
+        whole |= one
+    return whole
 
 
 def _nearly_always(count: KeyCount) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge.capture import diff, losses
+from bridge.capture import diff, healing, losses
 from bridge.capture.diff import Decision
 from bridge.capture.drift import Keys
 from bridge.capture.observations import Observation
@@ -68,10 +68,11 @@ class Holding:
                 evidence[what] = lack.evidence or evidence.get(what, "")
                 row_ids.setdefault(what, set()).add(one.source.row_id)
         standing = await holds.of_resource(tx, self._id, resource)
-        for hold in standing:
-            for row_id in _new_without(read, hold):
-                evidence.setdefault((hold.kind, hold.key), "")
-                row_ids.setdefault((hold.kind, hold.key), set()).add(row_id)
+        waiting = [(one.kind, one.key) for one in standing if one.state in ("held", "discarded")]
+        for what in {*waiting, *(what for what, said in evidence.items() if said)}:
+            for row_id in _new_without(read, *what):
+                evidence.setdefault(what, "")
+                row_ids.setdefault(what, set()).add(row_id)
         held = {row_id for these in row_ids.values() for row_id in these}
         return Held(
             resource=resource,
@@ -170,21 +171,14 @@ class Holding:
     async def release(self, tx: Tx, resource: str, row_ids: Iterable[int]) -> None:
         """Take records out of their holds: they were accepted, or are proved to be gone."""
         for one in await holds.release(tx, self._id, resource, row_ids):
-            _log.info(
-                "hold.healed",
-                integration=self._id,
-                resource=resource,
-                kind=one.kind,
-                key=one.key,
-                hold=one.id,
-            )
+            await healing.tell_healed(tx, one)
 
 
-def _new_without(read: Iterable[Observation], hold: Hold) -> Iterator[int]:
+def _new_without(read: Iterable[Observation], kind: Kind, key: str) -> Iterator[int]:
     """The records that were never read before and lack what is held of others."""
-    if hold.kind not in ("emptied_field", "derived_deletions") or hold.state not in ("held", "discarded"):
+    if kind not in ("emptied_field", "derived_deletions"):
         return
-    model, _, field = hold.key.partition(".")
+    model, _, field = key.partition(".")
     for one in read:
         if one.known or not isinstance(one.found, Family):
             continue

@@ -471,6 +471,7 @@ class Poller:
             statuses=self._statuses.table,
             reread=reread,
             places=self._statuses.places if name == "statuses" else {},
+            loaded=self._standings[name].loaded,
         )
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from bridge import metrics
-from bridge.capture import paging, times, versions
+from bridge.capture import listed_states, paging, times, versions
 from bridge.capture.drift import Keys, Look
 from bridge.capture.failures import Failures
 from bridge.capture.observations import WHOLE, Left, Moved, Observation, Trouble
@@ -32,6 +32,7 @@ from bridge.tracker.problems import CredentialsRefused, OtherRecord, Refused, Un
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 from bridge.tracker.statuses import Statuses
+from contracts.entities import Model
 
 _CONTROLS = 3
 _MAX_ROW_ID = 2**63 - 1
@@ -67,6 +68,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
     ``key`` keys its fingerprints: it differs whenever any of that, or the mapping, does. ``reread`` reads
     every row anew, whether it moved or not. ``places``: where statuses stand, by id, as reads have agreed.
+    ``loaded``: the first load is over.
     """
 
     resource: Resource
@@ -75,6 +77,7 @@ class Context(Struct, frozen=True, kw_only=True):
     statuses: Statuses
     reread: bool = False
     places: Mapping[int, int] = MappingProxyType({})
+    loaded: bool = False
 
 
 class Rows:
@@ -133,7 +136,9 @@ class Rows:
             ghosts=len(ghosts),
             absent=tuple(ghosts),
             anonymous=tuple(anonymous),
-            contested=sum(one.contested for one in moved),
+            contested=sum(
+                isinstance(found, Observation) and found.source.state == BY_RECORD for found in results
+            ),
         )
 
     async def _moved(self, context: Context, rows: Mapping[int, Row]) -> tuple[list[Moved], list[int]]:
@@ -183,7 +188,8 @@ class Rows:
     ) -> Moved | None:
         now, dating = self.server_now(), self._normaliser.dating
         version = _tolerant_version(self._normaliser, context.resource, record)
-        state = _state(context, before, version, dating, now)
+        later = before is not None and versions.is_later(before, version, dating, now)
+        state = listed_states.of_row(context.state, before, later=later, reread=context.reread)
         unmoved = before is not None and before.fingerprint == full and before.state == state
         if unmoved and before is not None and not before.gone and not context.reread:
             return None
@@ -206,7 +212,7 @@ class Rows:
             fingerprint=full,
             latest=None if version is None else version[1],
             doubtful=before is not None and (before.gone or before.fingerprint is None or older),
-            news=before is None or (not ahead and _is_later(version, before, dating, now)),
+            news=before is None or (not ahead and later),
             contested=state == BY_RECORD,
             known=before,
             older=older,
@@ -298,7 +304,24 @@ class Rows:
             self._soft_deletes.look(resource, detail)
         if moved.older:
             return await self._older(context, moved, detail)
+        if await self._is_contested(context, moved, detail):
+            moved = listed_states.contested(moved)
         return self.observation(context, moved, detail)
+
+    async def _is_contested(self, context: Context, moved: Moved, detail: Record | None) -> bool:
+        """Whether a list's word of a job is news, not what its record says, and another list has the job."""
+        others = listed_states.others(context.resource.states, moved, loaded=context.loaded)
+        if not others:
+            return False
+        try:
+            by_list, by_record = (
+                self._normaliser.job(moved.record, detail, state) for state in (context.state, None)
+            )
+        except Permanent:
+            return False  # why it can't be read is reported when it is normalised
+        if by_list.of(Model.JOB) == by_record.of(Model.JOB):
+            return False
+        return await listed_states.have(self._client, context.resource.name, others, moved)
 
     async def _older(self, context: Context, moved: Moved, detail: Record | None) -> Observation | Left:
         """A row that is older than what is stored, by the by-id record: true, or the list is late."""
@@ -322,7 +345,7 @@ class Rows:
 
     def _agrees(self, context: Context, moved: Moved, detail: Record) -> bool:
         """Whether the by-id record says the same of a job as its row, where both say something."""
-        state = _listed_state(context, moved)
+        state = listed_states.of_moved(context.state, moved)
         row = self._normaliser.job(moved.record, None, state)
         return times.agree(row, self._normaliser.job(None, detail, state))
 
@@ -354,7 +377,7 @@ class Rows:
                 place = 0 if moved is None else _place(context, moved.row)
                 return self._normaliser.status(record or {}, place)
             case "jobs":
-                return self._normaliser.job(record, detail, _listed_state(context, moved))
+                return self._normaliser.job(record, detail, listed_states.of_moved(context.state, moved))
             case "candidates":
                 return self._normaliser.candidate(record, detail)
             case "applications":
@@ -416,39 +439,6 @@ def _row_key(context: Context, row: Row) -> bytes:
 
 def _place(context: Context, row: Row) -> int:
     return context.places.get(int(row.remote_id), row.place)
-
-
-def _state(
-    context: Context,
-    before: Source | None,
-    version: tuple[datetime, datetime] | None,
-    dating: int,
-    now: datetime,
-) -> str | None:
-    """The state that a row's list says, or ``BY_RECORD`` where another list says another of the same version.
-
-    A list runs behind: of two that disagree, the later version is right. A row that was read within a moment
-    of its change has none to compare. Once contested, it stays so until a resync.
-    """
-    if context.state is None or before is None or before.gone:
-        return context.state
-    if before.state == BY_RECORD:
-        return context.state if context.reread else BY_RECORD
-    if before.fingerprint is None or before.state in (None, context.state):
-        return context.state
-    return context.state if _is_later(version, before, dating, now) else BY_RECORD
-
-
-def _listed_state(context: Context, moved: Moved | None) -> str | None:
-    return None if moved is not None and moved.contested else context.state
-
-
-def _is_later(version: tuple[datetime, datetime] | None, before: Source, dating: int, now: datetime) -> bool:
-    if version is None or before.gone:
-        return False
-    if before.version is None:
-        return True
-    return versions.is_comparable(before, dating, now) and version[0] > before.version
 
 
 def _path(resource: Resource, moved: Moved) -> str:

@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-import structlog
 
-from bridge.capture import drift, paging
+from bridge.capture import drift, healing, paging
 from bridge.capture.drift import Keys, Look
 from bridge.capture.observations import Missing, Observation
 from bridge.capture.paging import Pages
 from bridge.errors import Permanent, Throttled, Transient
-from bridge.store import habits, holds, sources
+from bridge.store import habits, sources
 from bridge.store.database import Database
 from bridge.store.habits import Habits
 from bridge.store.holds import Hold
@@ -26,7 +25,6 @@ from bridge.tracker.client import Client
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 
-_log = structlog.get_logger(__name__)
 _BELIEVED_SECONDS = 15.0
 
 
@@ -98,8 +96,7 @@ class Shape:
         for hold in back:
             self._gone.pop((resource.name, hold.key), None)
             async with self._db.transaction() as tx:
-                await holds.heal(tx, hold.id)
-            _log.info("hold.healed", integration=self._id, resource=resource.name, hold=hold.id, key=hold.key)
+                await healing.heal(tx, hold)
 
     def forget(self, resource: str, key: str) -> None:
         """A person approved that the key is gone."""
@@ -115,7 +112,7 @@ class Shape:
         """The keys that are gone or may be, each with the evidence; blank where there is too little yet."""
         found: dict[str, str] = {}
         unsure: list[str] = []
-        for name in keys.named(_together(suspects.values())):
+        for name in keys.named(drift.together(suspects.values())):
             until, evidence = self._gone.get((resource.name, name), (0.0, ""))
             if self._clock() < until:
                 found[name] = evidence
@@ -167,13 +164,6 @@ class Shape:
 def _answers(keys: Keys, name: str, looks: Iterable[Look]) -> list[bool]:
     bit = 1 << keys.names.index(name) if name in keys.names else 0
     return [bool(one.present & bit) for one in looks if one.asked & bit]
-
-
-def _together(bits: Iterable[int]) -> int:
-    whole = 0
-    for one in bits:
-        whole |= one
-    return whole
 
 
 def _marked(observation: Observation, keys: Keys, lacking: int, gone: dict[str, str]) -> Observation:

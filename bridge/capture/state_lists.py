@@ -1,7 +1,11 @@
 """Lists that are asked for by state: whether their words do what they say, told from what they find."""
 
+from collections.abc import Mapping, Sequence
+
 from bridge.capture.deletion import Doors
-from bridge.store import remarks, sources
+from bridge.store import remarks, scans, sources
+from bridge.store.database import Tx
+from bridge.store.scans import Scan
 from bridge.tracker.shapes import Resource
 
 _CONTESTED, _EMPTY = "jobs_in_two_states", "jobs_state_finds_nothing"
@@ -29,6 +33,24 @@ class StateLists:
         if self._words and seen:
             await self._note_contested(seen, await self._count_contested())
 
+    async def in_one_list(self, scan: Scan) -> Mapping[str, Sequence[int]]:
+        """Return, by state, the contested records that a complete scan met in the list of that one alone."""
+        db, found = self._doors.db, dict[str, list[int]]()
+        contested = await sources.by_record(db, self._id, self._resource.name) if self._words else []
+        if not contested:
+            return found
+        seen = [await scans.seen_in(db, scan.id, place) for place in range(len(self._resource.states))]
+        for row_id in contested:
+            states = [state for state, ids in zip(self._resource.states, seen, strict=True) if row_id in ids]
+            if len(states) == 1 and states[0] is not None:
+                found.setdefault(states[0], []).append(row_id)
+        return found
+
+    async def settle(self, tx: Tx, found: Mapping[str, Sequence[int]]) -> None:
+        """Go by the lists again, of what ``in_one_list`` found: the next sight of the rows reads them."""
+        for state, row_ids in found.items():
+            await sources.settle(tx, self._id, self._resource.name, state, row_ids)
+
     async def end_scan(self) -> None:
         """Say what a complete scan found of the words, or that nothing is wrong with them."""
         if not self._words:
@@ -46,7 +68,8 @@ class StateLists:
     async def _note_contested(self, seen: int, records: int) -> None:
         text = (
             f"{records} jobs stand in the lists of two states: their own records say whether they ended. "
-            "Correct the words of states (open, won, closed), then: bridge resync --resource jobs"
+            "Correct the words of states (open, won, closed), or set maps.job_status; a sweep that meets a "
+            "job in one list goes by that list again"
         )
         await remarks.note(self._doors.db, self._id, self._resource.name, _CONTESTED, text, seen)
 

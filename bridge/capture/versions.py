@@ -30,6 +30,17 @@ def is_older(stored: Source, latest: datetime | None, dating: int | None, now: d
     return latest < stored.version
 
 
+def is_later(
+    stored: Source, version: tuple[datetime, datetime] | None, dating: int | None, now: datetime
+) -> bool:
+    """Whether a version, by the earliest moment that it may mean, is newer than what is stored."""
+    if version is None or stored.gone:
+        return False
+    if stored.version is None:
+        return True
+    return is_comparable(stored, dating, now) and version[0] > stored.version
+
+
 def is_ahead(version: datetime, now: datetime) -> bool:
     """Whether the time lies in the future, further than clocks differ."""
     return version > now + SKEW

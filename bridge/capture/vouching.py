@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
-import structlog
 
-from bridge.capture import diff, paging
+from bridge.capture import diff, healing, paging
 from bridge.capture.changes import Changes
 from bridge.capture.drift import Keys
 from bridge.capture.losses import Losses
@@ -34,7 +33,6 @@ from bridge.tracker.pages import Row
 from bridge.tracker.reading import Record
 from contracts.entities import STRUCTS, Model
 
-_log = structlog.get_logger(__name__)
 _MORE, _ENOUGH = 3, 2
 """Where the first record read has it no more, so many others are read, and so many must have it."""
 _FEW = 5
@@ -120,8 +118,7 @@ class Vouching:
             kept, _ = counts[key]
             if kept >= _ENOUGH:
                 async with self._db.transaction() as tx:
-                    await holds.heal(tx, hold.id)
-                _log.info("hold.healed", integration=self._id, resource=name, hold=hold.id, key=hold.key)
+                    await healing.heal(tx, hold)
 
     async def _refuted(
         self, context: Context, alone: Mapping[str, frozenset[str]], besides: set[str]

@@ -201,7 +201,9 @@ class Walk:
         applied = Applied(events={})
         if flaw is None:
             applied, flaw = await self.deletion.of_scan(scan, seen)
+        in_one_list = {} if flaw else await self.states.in_one_list(scan)
         async with leases.fenced(doors.db, doors.lease) as tx:
+            await self.states.settle(tx, in_one_list)
             await parked.release_nameless(tx, self._id, self.resource.name, scan.started_at)
             await scans.finish(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self.resource.name)

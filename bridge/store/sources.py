@@ -66,6 +66,27 @@ async def count_by_record(db: Database, integration_id: str, resource: str) -> i
     return int(await db.fetchval(query, integration_id, resource, BY_RECORD))
 
 
+async def by_record(db: Database, integration_id: str, resource: str) -> list[int]:
+    """Return the records that stand in the lists of two states."""
+    query = (
+        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
+    )
+    return [row[0] for row in await db.fetch(query, integration_id, resource, BY_RECORD)]
+
+
+async def settle(tx: Tx, integration_id: str, resource: str, state: str, row_ids: Sequence[int]) -> None:
+    """Take records that stood in the lists of two states for ones of this state, and have them read again."""
+    await tx.execute(
+        "UPDATE sources SET state = $3, quick = NULL, fingerprint = NULL "
+        "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($4::bigint[]) AND state = $5",
+        integration_id,
+        resource,
+        state,
+        row_ids,
+        BY_RECORD,
+    )
+
+
 _UPSERT = """
 INSERT INTO sources AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, dating, state,
                           missed, read_at)

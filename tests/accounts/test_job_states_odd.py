@@ -10,6 +10,7 @@ from bridge.store import gaps, overview, remarks
 from bridge.store.database import Database
 from tests.accounts.odd_answers import Odd, odd_answers
 from tests.installation import INTEGRATION, Install, Installation
+from tests.matrix.entry import EveryRecord, Versions
 from tests.waiting import until
 
 _JOBS = 40
@@ -75,6 +76,38 @@ async def test_words_that_are_ignored_make_one_verdict_a_job(
     number = next(n for n in live.ids() if (live.get(n) or {})["opportunityStatusId"] == 2)
     world.change("update", "opportunity", number, opportunityStatusId=7)
     await bridge.agree()
+
+
+@pytest.mark.parametrize("word", ["won", "open"])
+async def test_a_word_that_begins_to_be_ignored_publishes_nothing_untrue_and_heals(
+    install: Install, odd: Odd, db: Database, word: str
+) -> None:
+    odd.states = {state: (state,) for state in _STATES}
+    bridge = await _start(install, odd)
+    bridge.topics, versions = EveryRecord(), Versions()
+    await bridge.agree()
+    versions.add(await bridge.simulator.truth())
+    world = bridge.server.world
+    jobs = sorted(world.live["opportunity"].ids())
+    # At one moment, for the bridge: no row is of before and its record of after.
+    for number in jobs[:12]:
+        world.change("update", "opportunity", number, opportunityName=f"Rigger {number}")
+    world.change("create", "opportunity", opportunityName="New")
+    odd.states = {**odd.states, word: _STATES}
+    versions.add(await bridge.simulator.truth())
+    await until(lambda: _is_told(db))
+    topics = await bridge.agree()
+    assert isinstance(topics, EveryRecord)
+    assert versions.untrue(topics.published) == []
+    odd.states = {state: (state,) for state in _STATES}
+    await until(lambda: _is_told(db, False))
+    # What moves now is told by the lists.
+    world.change("update", "opportunity", jobs[0], opportunityStatusId=7)
+    await bridge.agree()
+
+
+async def _is_told(db: Database, told: bool = True) -> bool:
+    return ("jobs_in_two_states" in await _remarked(db)) is told
 
 
 async def test_a_word_that_finds_nothing_is_told_and_can_be_set(

@@ -121,7 +121,7 @@ async def test_what_no_record_has_any_more_is_held_from_the_first_on_and_heals(
         held = await _held(bridge, db, case.keys, count)
     assert any("others that had it have it still" in one.evidence for one in held)
     world.change("create", "user", firstName="Ada", surname="Later")
-    await until(lambda: _has_user(bridge, "Later"))
+    await until(lambda: _has(bridge, "user", "Later"))
     after = {kind: count for kind, count in (await bridge.read()).types.items() if "user." not in kind}
     assert after == {kind: count for kind, count in before.items() if "user." not in kind}
     proxy.rules = {}
@@ -163,6 +163,63 @@ async def test_what_is_truly_gone_of_one_is_published_when_the_others_have_it_ag
     await until(lambda: _none_waits(db))
 
 
+@pytest.mark.parametrize(
+    ("rules", "keys", "later"),
+    [
+        ({CANDIDATE: _with(contactDetails=None)}, {"candidate.email_addresses"}, {"email": "ada@b.org"}),
+        ({CANDIDATE: _with(tagText=None)}, {"candidate_tag"}, {"tagText": "keen"}),
+        (
+            {CANDIDATE: _with(currentClient=None)},
+            {"candidate.company"},
+            {"clientName": "Byron", "clientId": 9},
+        ),
+    ],
+    ids=["contact", "tags", "section"],
+)
+async def test_what_had_nothing_to_lose_is_read_again_when_the_others_have_it_again(
+    bridge: Installation,
+    proxy: Rewriting,
+    db: Database,
+    rules: dict[str, Callable[[Record], None]],
+    keys: set[str],
+    later: dict[str, Any],
+) -> None:
+    world, field = bridge.server.world, next(iter(later))
+    people = world.live["resource"]
+    rich = next(n for n in sorted(people.ids()) if (people.get(n) or {}).get(field))
+    poor = world.change(
+        "create", "resource", surname="Poor", **{name: type(v)() for name, v in later.items()}
+    )
+    count = len((await bridge.agree()).state["candidate"])
+    proxy.rules = rules
+    # Before anything is held, and while it is: of neither is a value known.
+    early = world.change("create", "resource", firstName="Ada", surname="Early", **later)
+    await until(lambda: _count(bridge, "candidate", count + 1))
+    await until(lambda: _is_kept(db, early))
+    world.change("update", "resource", rich, surname="Rich")
+    await _held(bridge, db, keys, 1)
+    world.change("update", "resource", poor, surname="Poorer", **later)
+    await until(lambda: _has(bridge, "candidate", "Poorer"))
+    await until(lambda: _is_kept(db, poor))
+    world.change("create", "resource", firstName="Ada", surname="Late", **later)
+    world.change("create", "user", firstName="Ada", surname="Later")
+    await until(lambda: _has(bridge, "user", "Later"))
+    proxy.rules = {}
+    await bridge.agree()
+    await until(lambda: _none_waits(db))
+
+
+async def _is_kept(db: Database, row_id: int) -> bool:
+    """Whether the row is known so well that it is read no more until it moves."""
+    query = "SELECT fingerprint IS NOT NULL FROM sources WHERE resource = 'candidates' AND row_id = $1"
+    return bool(await db.fetchval(query, row_id))
+
+
+async def _count(bridge: Installation, model: str, count: int) -> bool:
+    bridge.check()
+    return len((await bridge.read()).state[model]) == count
+
+
 async def _held(bridge: Installation, db: Database, keys: set[str], rows: int) -> list[Hold]:
     found: list[Hold] = []
 
@@ -179,6 +236,6 @@ async def _none_waits(db: Database) -> bool:
     return await holds.waiting(db, INTEGRATION) == []
 
 
-async def _has_user(bridge: Installation, surname: str) -> bool:
+async def _has(bridge: Installation, model: str, surname: str) -> bool:
     bridge.check()
-    return any(r["last_name"] == surname for r in (await bridge.read()).state["user"].values())
+    return any(r["last_name"] == surname for r in (await bridge.read()).state[model].values())

@@ -12,8 +12,6 @@ from tests import oracle
 from tests.installation import INTEGRATION, installed
 from tests.matrix.entry import EveryRecord, Versions, changes, judged, said, settled
 
-# Not here, for they are told and do not heal by themselves when the account is as it was: record_case=pascal,
-# contact=null (a candidate made meanwhile keeps lacking its address), states=ignored.
 _SWITCHES: list[dict[str, str]] = [
     {"first_page": "0"},
     {"page_size": "7"},
@@ -21,6 +19,7 @@ _SWITCHES: list[dict[str, str]] = [
     {"unpaged": "all"},
     {"rows_key": "data"},
     {"row_case": "pascal"},
+    {"record_case": "pascal"},
     {"record_shape": "data"},
     {"record_id": "absent"},
     {"absence": "403"},
@@ -32,7 +31,9 @@ _SWITCHES: list[dict[str, str]] = [
     {"dates": "local_z"},
     {"tags": "absent"},
     {"tags": "null"},
+    {"contact": "null"},
     {"states": "active_placed_lost"},
+    {"states": "ignored"},
     {"group_key": "state"},
     {"group_names": "german"},
     {"updated_after": "nothing"},

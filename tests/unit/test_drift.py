@@ -3,7 +3,7 @@
 from bridge.capture import drift
 from bridge.capture.drift import Keys
 from bridge.store.records import KeyCount
-from bridge.tracker import resources
+from bridge.tracker import overrides, resources
 
 KEYS = Keys(resources.DEFAULT["candidates"])
 ALWAYS = "detail:tagText"
@@ -27,6 +27,16 @@ def test_a_key_is_there_whatever_its_value_and_counts_only_where_it_could_be() -
     assert "detail:address.town" not in named(empty.asked)
     # Nothing is published of what only commands read.
     assert "detail:desiredSalary" not in KEYS.names
+
+
+def test_a_key_in_two_spellings_is_one_key() -> None:
+    read = {"camel": {"tagText": "a"}, "pascal": {"TagText": "a"}, "snake": {"tag_text": "a"}}
+    for case, record in read.items():
+        keys = Keys(overrides.layered(resources.DEFAULT, {"key_case": case}, {}, "tracker")["candidates"])
+        assert set(keys.names) == set(KEYS.names), case
+        assert ALWAYS in keys.named(keys.look(None, record).present), case
+        assert ALWAYS in keys.named(keys.look(None, {"tagText": "a", "source": None}).present), case
+        assert ALWAYS in keys.named(keys.look(None, {"id": 7}).lacking), case
 
 
 def test_a_key_is_one_that_nearly_all_have_by_its_share_of_enough_records() -> None:

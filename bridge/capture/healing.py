@@ -1,0 +1,55 @@
+"""The end of a hold whose records look right again: what was accepted beside it is read again.
+
+While an account answers ``null`` for a value, records that had it are held back. One that never had it, made
+or changed meanwhile, has nothing to lose and is accepted; its row stays as it is when the value is back.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from bridge.hashing import place_of
+from bridge.store import doubts, holds
+from bridge.store.database import Tx
+from bridge.store.holds import Hold
+from contracts.entities import STRUCTS, Model
+
+_log = structlog.get_logger(__name__)
+_LOST_BEFORE = timedelta(hours=2)
+"""Losses of so long are counted together before they are too many; the first of them were accepted."""
+
+
+async def heal(tx: Tx, hold: Hold) -> None:
+    """End a hold, and have read again what was accepted meanwhile without what its records lacked."""
+    await holds.heal(tx, hold.id)
+    await tell_healed(tx, hold)
+
+
+async def tell_healed(tx: Tx, hold: Hold) -> None:
+    """Say that a hold is healed, and have read again what was accepted meanwhile."""
+    again = await _doubt(tx, hold)
+    _log.info(
+        "hold.healed",
+        integration=hold.integration_id,
+        resource=hold.resource,
+        kind=hold.kind,
+        key=hold.key,
+        hold=hold.id,
+        read_again=again,
+    )
+
+
+async def _doubt(tx: Tx, hold: Hold) -> int:
+    if hold.kind == "missing_key":
+        return await doubts.doubt_since(tx, hold.integration_id, hold.resource, hold.found_at)
+    word, _, field = hold.key.partition(".")
+    model = Model(word)
+    return await doubts.doubt_without(
+        tx,
+        hold.integration_id,
+        hold.resource,
+        model,
+        place_of(STRUCTS[model], field) if field else None,
+        held_at=hold.found_at,
+        lost_since=hold.found_at - _LOST_BEFORE,
+    )
