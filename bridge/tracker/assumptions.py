@@ -7,6 +7,7 @@ each a verdict for the account, and ``bridge.tracker.findings`` takes no other n
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from bridge.tracker import resources
@@ -14,11 +15,12 @@ from bridge.tracker.shapes import Action, Fields, Resource, ResourceName, Resour
 from contracts.profiles import Finding
 
 Theme = Literal["reading", "paging", "values", "fields", "absence", "writing", "tokens"]
-By = Literal["reading", "asking", "writing"]
-"""What judges: a look at the account, which a first load takes too; ``bridge check`` besides, which asks what
-is there; or ``bridge check --write``, which tries it."""
+By = Literal["reading", "running", "asking", "writing"]
+"""What judges: a look at the account, which a first load takes too; sweeps, while the bridge runs; ``bridge
+check``, which asks what is there; or ``bridge check --write``, which tries it."""
 NOT_TRIED: Mapping[By, str] = {
     "reading": "nothing in the account tells",
+    "running": "no look tells: each sweep reads a few records whose rows did not move",
     "asking": "not asked: bridge check",
     "writing": "not tried: bridge check --write",
 }
@@ -131,6 +133,10 @@ def _reading(resource: Resource) -> Iterator[Assumption]:
             said = "reading one by id leaves its last update as it was"
             yield one(f"reading.{name}", said, "guess", f"volatile.{name}", f"details.{name}")
         yield one(f"unwrap.{name}", "the by-id answer is the record itself", "seen", f"unwrap.{name}")
+        if resource.details == "moved":
+            said = "whatever is saved moves the record's row, or its last update"
+            key = f"details.{name}"
+            yield msgspec.structs.replace(one(f"saves.{name}", said, "guess", key), by="running")
     if name == "statuses":
         yield from (one(f"statuses.{code}", says, sure, *keys) for code, says, sure, keys in _STATUSES)
     if name == "jobs":
