@@ -217,6 +217,6 @@ class SpotReads:
         text = f"{said}: changes of that kind are found late, a few at each sweep; {cure}"
         await remarks.note(tx, self._id, name, UNSHOWN, text, len(told))
         return Finding(
-            assumption=f"saves.{name}", verdict="refuted", evidence=said, key=f"details.{name}",
+            assumption="saves", verdict="refuted", evidence=said, key=f"details.{name}",
             value="always",
         )  # fmt: skip

@@ -7,7 +7,6 @@ each a verdict for the account, and ``bridge.tracker.findings`` takes no other n
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from bridge.tracker import resources
@@ -43,6 +42,14 @@ def of(table: Resources) -> tuple[Assumption, ...]:
     """Return every assumption that the table makes, theme by theme."""
     return (
         *(one for resource in table.resources.values() for one in _reading(resource)),
+        Assumption(
+            name="saves",
+            theme="reading",
+            says="whatever is saved of a job or a candidate moves its row, or its last update",
+            sure="guess",
+            keys=("details.candidates", "details.jobs"),
+            by="running",
+        ),
         *_paging(table),
         *_values(table),
         *_fields(table),
@@ -133,10 +140,6 @@ def _reading(resource: Resource) -> Iterator[Assumption]:
             said = "reading one by id leaves its last update as it was"
             yield one(f"reading.{name}", said, "guess", f"volatile.{name}", f"details.{name}")
         yield one(f"unwrap.{name}", "the by-id answer is the record itself", "seen", f"unwrap.{name}")
-        if resource.details == "moved":
-            said = "whatever is saved moves the record's row, or its last update"
-            key = f"details.{name}"
-            yield msgspec.structs.replace(one(f"saves.{name}", said, "guess", key), by="running")
     if name == "statuses":
         yield from (one(f"statuses.{code}", says, sure, *keys) for code, says, sure, keys in _STATUSES)
     if name == "jobs":

@@ -121,7 +121,7 @@ async def test_what_is_as_stored_is_dropped_and_what_changed_is_told_at_once(wat
     said = "candidate 2 changed (title), and neither its row nor its last update moved"
     assert await watched.said() == [(said, 1)]
     assert [(f.assumption, f.verdict, f.key, f.value) for f in watched.findings] == [
-        ("saves.candidates", "refuted", "details.candidates", "always")
+        ("saves", "refuted", "details.candidates", "always")
     ]
     assert await watched.look(seen(2, "Chef", "in_time")) == []
     await watched.look(seen(3, "Chef", "in_time"), seen(4, "Chef", "in_time"))
