@@ -203,6 +203,17 @@ class Changes:
         }
         return proved, changed - proved
 
+    async def differing(self, db: Database, families: Sequence[Family]) -> Mapping[int, tuple[str, ...]]:
+        """The records that are not as stored, each with what differs: fields of its own, and the models of
+        what else it yields, but for tags and roles themselves. Nothing is written."""
+        differ = Differ(self._hasher, _now(), self._models)
+        async with db.transaction() as tx:
+            own, _ = await self._own(tx, differ, families)
+        found: dict[int, dict[str, None]] = {int(f.remote_id): {} for f in families if f.unknown_status}
+        for decision in own:
+            found.setdefault(_row_id(decision), {}).update(dict.fromkeys(_told(decision)))
+        return {row_id: tuple(words) for row_id, words in found.items()}
+
     async def by_command(
         self, tx: Tx, observations: Sequence[Observation]
     ) -> Mapping[str | None, Sequence[Observation]]:
@@ -426,6 +437,13 @@ def _let_go(decision: Decision) -> Key | None:
         return None
     model, _, remote_id = shared.partition(":")
     return Model(model), remote_id
+
+
+def _told(decision: Decision) -> Iterable[str]:
+    """What to call a difference: the fields that differ of what is there, else what came or went."""
+    if decision.operation is None:
+        return ()
+    return decision.changed_fields or (str(decision.snapshot.model),)
 
 
 def _row_id(decision: Decision) -> int:

@@ -14,6 +14,7 @@ from bridge.capture.paging import Pages
 from bridge.capture.proof import Guard, Prover, Verdict
 from bridge.capture.rows import Rows
 from bridge.capture.shape import Shape
+from bridge.capture.spot_reads import Judge
 from bridge.capture.unlisted import Unlisted
 from bridge.capture.vouching import Vouching
 from bridge.store import holds, leases, sources
@@ -42,6 +43,7 @@ class Doors(Struct, frozen=True, kw_only=True):
     guard: Guard
     calls: Callable[[], int]
     """Requests sent so far."""
+    judge: Judge
 
 
 class Deletion:

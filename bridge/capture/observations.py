@@ -16,6 +16,8 @@ WHOLE = frozenset({"candidates", "applications"})
 """The resources whose by-id record says all that a list's row says; a job's lacks half of it."""
 Left = Literal["gone", "late"]
 """A row that yields nothing: its record is gone, or the list shows it as it was."""
+Still = Literal["in_time", "doubtful"]
+"""Of a row that did not move: whether it has the last update that its by-id record has, or may be late."""
 
 
 class Moved(Struct, frozen=True, kw_only=True, gc=False):
@@ -23,8 +25,8 @@ class Moved(Struct, frozen=True, kw_only=True, gc=False):
 
     ``fingerprint`` is the row's, whether or not the source may keep it. ``known``: what is stored of it.
     ``older``: the row is, so that only a by-id read tells whether it is true or late. ``ahead``: its time
-    lies in the future. ``live``: what is stored has no time to compare it with. ``contested``: it
-    stands in the lists of two states.
+    lies in the future. ``spot``: it is as stored, and its record is looked at all the same. ``live``:
+    what is stored has no time to compare it with. ``contested``: it stands in the lists of two states.
     """
 
     row: Row
@@ -37,6 +39,7 @@ class Moved(Struct, frozen=True, kw_only=True, gc=False):
     known: Source | None = None
     older: bool = False
     ahead: bool = False
+    spot: bool = False
     live: bool = False
     contested: bool = False
 
@@ -67,7 +70,8 @@ class Observation(Struct, frozen=True, kw_only=True, gc=False):
     is later than what was stored; without it the record is read again for a reason of ours. ``live``: it is
     the record as it is now, whatever its time says. ``look``: which keys it has; ``missing``: that for whose
     sake it is held back. ``known``: something is stored of it that it may lose. ``on_trust``: its
-    row is older than what is stored, and its by-id record does not contradict it.
+    row is older than what is stored, and its by-id record does not contradict it. ``still``: its row did not
+    move; ``unshown``: what of it changed all the same, fields and models.
     """
 
     source: Source
@@ -79,3 +83,5 @@ class Observation(Struct, frozen=True, kw_only=True, gc=False):
     missing: tuple[Missing, ...] = ()
     known: bool = True
     on_trust: bool = False
+    still: Still | None = None
+    unshown: tuple[str, ...] = ()

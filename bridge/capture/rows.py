@@ -11,10 +11,10 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from bridge import metrics
-from bridge.capture import listed_states, paging, times, versions
+from bridge.capture import listed_states, page_rows, paging, times, versions
 from bridge.capture.drift import Keys, Look
 from bridge.capture.failures import Failures
-from bridge.capture.observations import WHOLE, Left, Moved, Observation, Trouble
+from bridge.capture.observations import WHOLE, Left, Moved, Observation, Still, Trouble
 from bridge.capture.rereads import Rereads
 from bridge.capture.soft_deletes import SoftDeletes
 from bridge.capture.times import Times
@@ -35,7 +35,6 @@ from bridge.tracker.statuses import Statuses
 from contracts.entities import Model
 
 _CONTROLS = 3
-_MAX_ROW_ID = 2**63 - 1
 # A row updated within the last two seconds may change again without its last-updated time moving.
 _SETTLED_AFTER = timedelta(seconds=2)
 
@@ -67,8 +66,9 @@ class Context(Struct, frozen=True, kw_only=True):
     """What reading a row depends on besides the row: the list it stands in and the tenant's statuses.
 
     ``key`` keys its fingerprints: it differs whenever any of that, or the mapping, does. ``reread`` reads
-    every row anew, whether it moved or not. ``places``: where statuses stand, by id, as reads have agreed.
-    ``loaded``: the first load is over.
+    every row anew, whether it moved or not, and believes none that is stored. ``each`` reads every record by
+    id, whether its row moved or not, and ``spots`` these only. ``places``: where statuses stand, by id, as
+    reads have agreed. ``loaded``: the first load is over.
     """
 
     resource: Resource
@@ -76,6 +76,8 @@ class Context(Struct, frozen=True, kw_only=True):
     key: bytes
     statuses: Statuses
     reread: bool = False
+    each: bool = False
+    spots: frozenset[int] = frozenset()
     places: Mapping[int, int] = MappingProxyType({})
     loaded: bool = False
 
@@ -116,16 +118,16 @@ class Rows:
 
         Raises ``Transient`` or ``Refused`` when by-id reads fail too often for it to be the records' fault.
         """
-        rows, anonymous = _identified(context.resource, pages)
+        rows, anonymous = page_rows.rows_by_id(context.resource, pages)
         moved, ghosts = await self._moved(context, rows)
-        covered = _covered(context.resource, pages, moved, most)
+        covered = page_rows.pages_covered(context.resource, pages, [one.source.row_id for one in moved], most)
         if covered < len(pages):
-            rows, anonymous = _identified(context.resource, pages[:covered])
+            rows, anonymous = page_rows.rows_by_id(context.resource, pages[:covered])
             moved = [one for one in moved if one.source.row_id in rows]
             ghosts = [row_id for row_id in ghosts if row_id in rows]
         seen = BitMap64(rows)
         results = await self._read_all(context, moved)
-        metrics.count_rows(self._id, context.resource.name, len(rows), len(moved))
+        metrics.count_rows(self._id, context.resource.name, len(rows), sum(not one.spot for one in moved))
         ghosts += [m.source.row_id for m, found in zip(moved, results, strict=True) if found == "gone"]
         for row_id in ghosts:
             seen.discard(row_id)
@@ -150,9 +152,9 @@ class Rows:
         keys = {row_id: _row_key(context, row) for row_id, row in rows.items()}
         quick = {i: fingerprints.fast_fingerprint(row.raw, keys[i]) for i, row in rows.items()}
         suspects = list(rows)
-        if not context.reread:
+        if not (context.reread or context.each):
             unmoved = await sources.quick(self._db, self._id, name, suspects, context.state)
-            suspects = [i for i in suspects if unmoved.get(i) != quick[i]]
+            suspects = [i for i in suspects if unmoved.get(i) != quick[i] or i in context.spots]
         if not suspects:
             return [], []
         known = await sources.known(self._db, self._id, name, suspects)
@@ -190,14 +192,15 @@ class Rows:
         version = _tolerant_version(self._normaliser, context.resource, record)
         later = before is not None and versions.is_later(before, version, dating, now)
         state = listed_states.of_row(context.state, before, later=later, reread=context.reread)
-        unmoved = before is not None and before.fingerprint == full and before.state == state
-        if unmoved and before is not None and not before.gone and not context.reread:
-            return None
         ahead = version is not None and versions.is_ahead(version[0], now)
-        settled = version is None or ahead or now - version[1] > _SETTLED_AFTER
         older = (
             before is not None and version is not None and versions.is_older(before, version[1], dating, now)
         )
+        spot = _is_unmoved(before, full, state) and not (context.reread or context.each)
+        # Where its time tells nothing, neither would a look.
+        if spot and (int(row.remote_id) not in context.spots or ahead or older):
+            return None
+        settled = version is None or ahead or now - version[1] > _SETTLED_AFTER
         return Moved(
             row=row,
             record=record,
@@ -217,6 +220,7 @@ class Rows:
             known=before,
             older=older,
             ahead=ahead,
+            spot=spot,
             live=before is not None
             and not before.gone
             and before.version is not None
@@ -253,7 +257,7 @@ class Rows:
 
         async def read_on() -> None:
             for place, one in waiting:
-                results[place] = await read(one)
+                results[place] = await (self._look(context, failures, one) if one.spot else read(one))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -264,6 +268,14 @@ class Rows:
         if failures.doubtful and not await self._answers(context, failures, moved):
             raise failures.trouble(context.resource.name)
         return results
+
+    async def _look(self, context: Context, failures: Failures, one: Moved) -> Observation | Left:
+        """Read what was accepted before and did not move: trouble with it stops nothing."""
+        try:
+            found = await self._read(context, one)
+        except (Unreachable, Unreadable, Refused, CredentialsRefused):
+            return "late"
+        return self._told(context, failures, one, found)
 
     def _told(
         self, context: Context, failures: Failures, one: Moved, found: Observation | Left | Gone
@@ -306,7 +318,15 @@ class Rows:
             return await self._older(context, moved, detail)
         if await self._is_contested(context, moved, detail):
             moved = listed_states.contested(moved)
-        return self.observation(context, moved, detail)
+        found = self.observation(context, moved, detail)
+        if moved.spot and detail is not None:
+            return msgspec.structs.replace(found, still=self._still(context, moved, detail))
+        return found
+
+    def _still(self, context: Context, moved: Moved, detail: Record) -> Still:
+        """Whether a row that did not move shows the last update that its by-id record has."""
+        version = _tolerant_version(self._normaliser, context.resource, None, detail)
+        return "in_time" if version is not None and version[1] == moved.latest else "doubtful"
 
     async def _is_contested(self, context: Context, moved: Moved, detail: Record | None) -> bool:
         """Whether a list's word of a job is news, not what its record says, and another list has the job."""
@@ -387,47 +407,13 @@ class Rows:
 
 
 def _tolerant_version(
-    normaliser: Normaliser, resource: Resource, record: Record
+    normaliser: Normaliser, resource: Resource, record: Record | None, detail: Record | None = None
 ) -> tuple[datetime, datetime] | None:
     try:
-        return normaliser.version(resource.name, record)
+        return normaliser.version(resource.name, record, detail)
     except Permanent:
         # An unreadable date makes the whole record unreadable, which is reported when it is normalised.
         return None
-
-
-def _identified(resource: Resource, pages: Sequence[Page]) -> tuple[dict[int, Row], list[Trouble]]:
-    """The rows by id (of a row on two pages, the later one), and what has no usable id."""
-    rows: dict[int, Row] = {}
-    troubles = []
-    for page in pages:
-        for row in page.rows:
-            row_id = int(row.remote_id)
-            if row_id <= _MAX_ROW_ID:
-                rows[row_id] = row
-            else:
-                troubles.append(_anonymous(resource, page, row.place, "its id is out of range"))
-        troubles += [_anonymous(resource, page, bad.place, bad.reason) for bad in page.bad_rows]
-    return rows, troubles
-
-
-def _covered(resource: Resource, pages: Sequence[Page], moved: Sequence[Moved], most: int | None) -> int:
-    """How many of the pages can be read with ``most`` by-id reads, one at least."""
-    if most is None or resource.by_id is None or resource.details == "never" or len(moved) <= most:
-        return len(pages)
-    ids = {str(one.source.row_id) for one in moved}
-    reads = 0
-    for number, page in enumerate(pages):
-        reads += len(page.row_ids & ids)
-        if reads > most and number:
-            return number
-    return len(pages)
-
-
-def _anonymous(resource: Resource, page: Page, place: int, reason: str) -> Trouble:
-    return Trouble(
-        reason=f"{resource.entity} row: {reason}", path=f"{resource.list.path}#page={page.number},row={place}"
-    )
 
 
 def _row_key(context: Context, row: Row) -> bytes:
@@ -439,6 +425,12 @@ def _row_key(context: Context, row: Row) -> bytes:
 
 def _place(context: Context, row: Row) -> int:
     return context.places.get(int(row.remote_id), row.place)
+
+
+def _is_unmoved(before: Source | None, fingerprint: bytes, state: str | None) -> bool:
+    if before is None or before.gone:
+        return False
+    return before.fingerprint == fingerprint and before.state == state
 
 
 def _path(resource: Resource, moved: Moved) -> str:

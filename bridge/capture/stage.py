@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -185,6 +186,7 @@ class Capture:
             ),
             guard=guard,
             calls=lambda: self._meter.here,
+            judge=partial(first_contact.judge, self._db, integration),
         )
         by_id = ById(client, normaliser, parallel_reads=config.parallel_reads)
         pace = Pace(

@@ -23,6 +23,7 @@ from bridge.capture.changes import Applied
 from bridge.capture.deletion import Deletion, Doors
 from bridge.capture.observations import Observation
 from bridge.capture.rows import Batch, Context
+from bridge.capture.spot_reads import SpotReads
 from bridge.capture.state_lists import StateLists
 from bridge.capture.unclaimed import Unclaimed
 from bridge.store import cursors, leases, parked, scans, sources, statistics
@@ -78,6 +79,7 @@ class Walk:
         """Whether a record was seen since the last scan that time really went back for."""
         self._loaded, self._count_at = 0, _FIRST_COUNT
         self.states = StateLists(doors, resource)
+        self.spots = SpotReads(self._id, doors.db, doors.changes, doors.judge, resource, pace.overlap_seconds)
         self.newer: dict[Reader, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
         """By reader: the rows that another one read after the pages that it holds."""
         self.deletion = Deletion(doors, resource)
@@ -104,7 +106,7 @@ class Walk:
         state = self.resource.states[scan.segment]
         ahead = await self._read_ahead(scan, state)
         ahead.pass_over(self.newer["scan"])
-        batch = await self.observe(context(state), ahead.parts, self.reads_at_once)
+        batch = await self.observe(await self._looking(scan, context(state)), ahead.parts, self.reads_at_once)
         ahead.note(batch)
         if ahead.ends:
             ahead.flaw = ahead.flaw or await doors.pages.before_first(self.resource, state, ahead.read.seen)
@@ -122,10 +124,14 @@ class Walk:
                 republish=republish,
                 reader="scan",
             )
+            finding = await self.spots.tell(tx, batch.observations, applied)
             if progress is not None:
                 await scans.advance(tx, scan.id, progress)
+        self.spots.pass_over(batch.seen)
         ahead.committed(progress)
         self._ahead = None if ahead.ends else ahead
+        if finding is not None:
+            await self.doors.judge([finding])
         if scan.kind == "initial":
             await self._count(batch)
         self._adapt(batch, time.monotonic() - started)
@@ -142,6 +148,11 @@ class Walk:
             },
         )
         return progress is not None and progress.next_segment >= len(self.resource.states)
+
+    async def _looking(self, scan: Scan, context: Context) -> Context:
+        """The context, with the records that a sweep reads by id although their rows do not move."""
+        each = scan.kind == "sweep" and self.resource.details == "always"
+        return msgspec.structs.replace(context, each=each, spots=await self.spots.of(scan))
 
     async def _read_ahead(self, scan: Scan, state: str | None) -> Ahead:
         """The pages that come next: what an earlier step read and left, else read from TrackerRMS.
@@ -209,6 +220,8 @@ class Walk:
             await cursors.forget_lag(tx, self._id, self.resource.name)
         await doors.rows.times.forget(self.resource)
         self._went_back = False
+        if flaw is None:
+            await self.spots.settle(seen)
         await self.states.end_scan()
         self.unclaimed.note(applied)
         await self.unclaimed.find()
@@ -227,7 +240,8 @@ class Walk:
         """What pages came to, as ``Rows.observe`` says, with what lacks of late what others lack too
         marked."""
         batch = await self.doors.rows.observe(context, pages, most)
-        sifted = await self.doors.shape.sift(context.resource, context.state, batch.observations)
+        news = await self.spots.sift(batch.observations)
+        sifted = await self.doors.shape.sift(context.resource, context.state, news)
         true = await self._without_late_ones(context, sifted)
         vouched = await self.doors.vouching.sift(context, true)
         return msgspec.structs.replace(batch, observations=vouched)
@@ -273,6 +287,7 @@ class Walk:
         for other, newer in self.newer.items():
             if other != reader:
                 newer |= found
+        self.spots.note_active(found)
 
     async def commit(
         self,

@@ -12,6 +12,7 @@ from bridge.tracker.assumptions import Assumption, By, Theme
 
 _BY: Mapping[By, str] = {
     "reading": "reading",
+    "running": "running",
     "asking": "`check`",
     "writing": "`check --write`",
 }

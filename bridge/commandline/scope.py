@@ -149,7 +149,7 @@ def _of_profile(integration: IntegrationConfig, found: profiles.Finding) -> Find
         lines = profile.answer_lines(found)
         cure = lines or (found.key and f"set integrations.{integration.id}.tracker.{found.key}")
         reason = f"{reason}; {cure}" if cure else reason
-        if assumptions.listed()[found.assumption].by != "reading":
+        if assumptions.listed()[found.assumption].by in ("asking", "writing"):
             result = "warning"  # the action's own line says what it comes to
     return Finding(
         integration=integration.id, kind="profile", name=found.assumption, result=result, reason=reason

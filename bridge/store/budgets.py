@@ -349,6 +349,19 @@ async def usage(db: Database, integration_id: str) -> Usage | None:
     return Usage(**dict(row))
 
 
+async def spare(db: Database, integration_id: str, seconds: float) -> int:
+    """How many requests polls may send in so many seconds, one at least; 0 during a pause or while commands
+    wait."""
+    row = await db.fetchrow(
+        "SELECT requests_per_minute, greatest(paused_until, command_waits_until) > clock_timestamp() "
+        "FROM budgets WHERE integration_id = $1",
+        integration_id,
+    )
+    if row is None or row[1]:
+        return 0
+    return max(1, math.floor(seconds / Terms(requests=row[0]).poll_spacing_seconds))
+
+
 async def paused_seconds(db: Database, integration_id: str) -> float:
     """For how long nothing is granted yet; 0 where there is no pause."""
     seconds: float | None = await db.fetchval(

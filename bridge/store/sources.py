@@ -3,6 +3,7 @@
 An unchanged scan reads this table and writes nothing to it.
 """
 
+import random
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -216,6 +217,41 @@ async def some_live(
         count,
     )
     return [r[0] for r in rows]
+
+
+async def newest(db: Database, integration_id: str, resource: str, count: int) -> list[int]:
+    """The rows with the highest ids, made last most likely, whose content was accepted."""
+    rows = await db.fetch(
+        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "AND fingerprint IS NOT NULL ORDER BY row_id DESC LIMIT $3",
+        integration_id,
+        resource,
+        count,
+    )
+    return [r[0] for r in rows]
+
+
+_AT_RANDOM = """
+SELECT DISTINCT s.row_id FROM unnest($3::bigint[]) AS k (least)
+CROSS JOIN LATERAL (
+    SELECT row_id FROM sources
+    WHERE integration_id = $1 AND resource = $2 AND row_id >= k.least AND NOT gone
+      AND fingerprint IS NOT NULL
+    ORDER BY row_id LIMIT 1) AS s
+"""
+
+
+async def at_random(db: Database, integration_id: str, resource: str, count: int) -> list[int]:
+    """Up to ``count`` rows whose content was accepted, by random ids between the lowest and the highest."""
+    ends = await db.fetchrow(
+        "SELECT min(row_id), max(row_id) FROM sources WHERE integration_id = $1 AND resource = $2",
+        integration_id,
+        resource,
+    )
+    if ends is None or ends[0] is None:
+        return []
+    least = [random.randint(ends[0], ends[1]) for _ in range(count)]  # noqa: S311 (no secret)
+    return [r[0] for r in await db.fetch(_AT_RANDOM, integration_id, resource, least)]
 
 
 # A count is negative while a read is under way. Still negative at the next one's beginning: that read was

@@ -14,11 +14,12 @@ from bridge.tracker.shapes import Action, Fields, Resource, ResourceName, Resour
 from contracts.profiles import Finding
 
 Theme = Literal["reading", "paging", "values", "fields", "absence", "writing", "tokens"]
-By = Literal["reading", "asking", "writing"]
-"""What judges: a look at the account, which a first load takes too; ``bridge check`` besides, which asks what
-is there; or ``bridge check --write``, which tries it."""
+By = Literal["reading", "running", "asking", "writing"]
+"""What judges: a look at the account, which a first load takes too; sweeps, while the bridge runs; ``bridge
+check``, which asks what is there; or ``bridge check --write``, which tries it."""
 NOT_TRIED: Mapping[By, str] = {
     "reading": "nothing in the account tells",
+    "running": "no look tells: each sweep reads a few records whose rows did not move",
     "asking": "not asked: bridge check",
     "writing": "not tried: bridge check --write",
 }
@@ -41,6 +42,14 @@ def of(table: Resources) -> tuple[Assumption, ...]:
     """Return every assumption that the table makes, theme by theme."""
     return (
         *(one for resource in table.resources.values() for one in _reading(resource)),
+        Assumption(
+            name="saves",
+            theme="reading",
+            says="whatever is saved of a job or a candidate moves its row, or its last update",
+            sure="guess",
+            keys=("details.candidates", "details.jobs"),
+            by="running",
+        ),
         *_paging(table),
         *_values(table),
         *_fields(table),

@@ -31,7 +31,7 @@ _PATIENCE = "`bridge status` says «asks for patience»"
 OTHERWISE: Mapping[str, str] = {
     "account_change": "`bridge check` and `bridge status` say «opens another account»",
     "deleted.<list>": "the remarks `unlisted_records` and `deleted_flags`",
-    "details.<list>": "no look can tell: a value that only the by-id record has changes, and no event comes",
+    "details.<list>": "the remark `unshown_changes`",
     "job_code_prefix": "nothing is assumed: it is how you want `job_code` to look",
     "maps.employment_type": _PASSES,
     "maps.job_status": "a status that no map knows says nothing: the list that the job is in does",

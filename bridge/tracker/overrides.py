@@ -46,7 +46,7 @@ candidates = "resources"
 [integrations.tracker.fields.job]   # a path, or several, the first that is not blank counts; [] = none;
                                     # "owner" is one of a job's owners, "document" one of a candidate's
 description = ["row:opportunityDescription", "detail:advertDetails.description"]
-[integrations.tracker.details]      # jobs, candidates, applications = "moved" | "never" | "always"
+[integrations.tracker.details]      # jobs, candidates, applications = "moved" | "never" | "always" (swept)
 [integrations.tracker.volatile]     # row keys that move by themselves
 jobs = ["publishViewCount"]
 [integrations.tracker.writes.candidate]   # every place a value is written to; [] = none

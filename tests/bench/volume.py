@@ -36,6 +36,7 @@ from bridge.commandline import session
 from bridge.config import Config
 from bridge.relay import Relay
 from bridge.store import leases, outbox, scans
+from bridge.store.budgets import Budget, Terms
 from bridge.tracker import resources
 from bridge.tracker.by_id import Detail
 from bridge.tracker.normalise import Normaliser
@@ -127,12 +128,19 @@ async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> 
         prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
         guard=guard,
         calls=lambda: 0,
+        judge=_unjudged,
     )
+    # A sweep looks at a few records by id where the budget allows it.
+    await Budget(installed.db, "bench", Terms(requests=600)).acquire("poll")
     table = client.settings["candidates"]
     pace = Pace(page_batch=page_batch, first_pages=page_batch, overlap_seconds=120, silent=False)
     key = installed.keys.hasher.salt(b"bench")
     context = Context(resource=table, state=None, key=key, statuses={})
     return Walk(doors, pace, table), lambda _: context, lease
+
+
+async def _unjudged(_: object) -> None:
+    return None
 
 
 async def scan(installed: app.Installation, walk: Walk, context: Any, kind: scans.ScanKind) -> None:

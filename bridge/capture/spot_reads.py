@@ -1,0 +1,222 @@
+"""Spot reads: a sweep reads a few records by id although their rows did not move.
+
+Some accounts save a change, of tags say, without moving the record's row or its last update. Polls and sweeps
+never see it there. So each sweep looks at a few: those that people work on most likely, and some at random.
+What has changed is published as any other change, and a person is told what to set to find all of it.
+
+A list that is merely late looks the same where the by-id record does not tell its own last update, or tells a
+later one. There a change is published once the list was never seen to be that late, and remarked on once no
+list can be.
+"""
+
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import msgspec
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from bridge.capture import versions
+from bridge.capture.changes import Applied, Changes
+from bridge.capture.observations import Observation
+from bridge.store import budgets, cursors, remarks, sources
+from bridge.store.database import Database, Tx
+from bridge.store.scans import Scan
+from bridge.tracker.families import Family
+from bridge.tracker.shapes import Resource
+from contracts.profiles import Finding
+
+Judge = Callable[[Sequence[Finding]], Awaitable[object]]
+"""Puts findings that were made while reading into the account's profile."""
+UNSHOWN = "unshown_changes"
+MOST = 5
+"""By-id reads of a sweep."""
+_SECONDS = 2.0
+"""The most of a sweep's time that they may take at the budget, but for one."""
+_ACTIVE = 100
+_ACTIVE_SHARE = 0.6
+
+
+class _Doubt(Struct, kw_only=True):
+    """A change that the row may show yet: the row's fingerprint, when it was met, what changed once that is
+    published."""
+
+    fingerprint: bytes | None
+    met_at: float
+    published: tuple[str, ...] = ()
+
+
+class SpotReads:
+    """The spot reads of one resource of one integration. In memory: a restart begins anew.
+
+    ``clock`` never jumps.
+    """
+
+    def __init__(
+        self,
+        integration_id: str,
+        db: Database,
+        changes: Changes,
+        judge: Judge,
+        resource: Resource,
+        overlap_seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._id = integration_id
+        self._db = db
+        self._changes = changes
+        self._judge = judge
+        self._resource = resource
+        self._overlap_seconds = overlap_seconds
+        self._clock = clock
+        self._reads = resource.by_id is not None and resource.details == "moved"
+        self._scan_id: int | None = None
+        self._left: frozenset[int] = frozenset()
+        """Those of the sweep under way that no page has shown yet."""
+        self._lag = 0.0
+        """How late the list may be, as far as that was seen."""
+        self._active: deque[int] = deque(maxlen=_ACTIVE)
+        self._looked_at = BitMap64()
+        self._doubts: dict[int, _Doubt] = {}
+
+    async def forget_cured(self) -> None:
+        """Forget the remark where records are read otherwise than when their rows move."""
+        if not self._reads and self._resource.by_id is not None:
+            await remarks.clear(self._db, self._id, self._resource.name, UNSHOWN)
+
+    def note_active(self, row_ids: Iterable[int]) -> None:
+        """Remember records that changed: people work on them."""
+        if self._reads:
+            self._active.extend(row_ids)
+
+    async def of(self, scan: Scan) -> frozenset[int]:
+        """The rows to look at in what is left of a sweep; none of another scan, which reads all of them."""
+        if not self._reads or scan.kind != "sweep":
+            return frozenset()
+        if self._scan_id != scan.id:
+            self._left = await self._chosen()
+            self._scan_id = scan.id
+        return self._left
+
+    def pass_over(self, seen: BitMap64) -> None:
+        """These rows were on the pages just read: they are looked at once."""
+        self._left = frozenset(row_id for row_id in self._left if row_id not in seen)
+
+    async def sift(self, observations: Sequence[Observation]) -> list[Observation]:
+        """The observations without the spot reads that found all as stored, or what is in doubt yet; of the
+        others with what changed."""
+        families = [o.found for o in observations if o.still and isinstance(o.found, Family)]
+        if not families:
+            return list(observations)
+        changed = await self._changes.differing(self._db, families)
+        sifted = []
+        for one in observations:
+            if not one.still or not isinstance(one.found, Family):
+                sifted.append(one)
+            elif (words := changed.get(one.source.row_id)) is None:
+                self._settled(one.source.row_id)
+            elif one.still == "in_time" or self._outlived(one):
+                sifted.append(msgspec.structs.replace(one, unshown=words))
+        return sifted
+
+    async def tell(self, tx: Tx, observations: Sequence[Observation], applied: Applied) -> Finding | None:
+        """Remark on what these observations changed and their rows don't show, in the transaction that
+        publishes it; returns what that says of the account.
+
+        What a command wrote is read anyway, and says nothing of what people save.
+        """
+        found = [o for o in observations if o.unshown and not o.missing]
+        if not found or applied.held:
+            return None
+        others = (await self._changes.by_command(tx, found)).get(None, ())
+        for one in others:
+            if one.source.row_id in self._doubts:
+                self._doubts[one.source.row_id].published = one.unshown
+        return await self._remark(tx, [(o.source.row_id, o.unshown) for o in others if o.still == "in_time"])
+
+    async def settle(self, seen: BitMap64) -> None:
+        """At the end of a complete sweep, which saw these rows: remark on changes that no row shows although
+        every list would by now."""
+        longest = versions.LONGEST_LAG.total_seconds()
+        due = {i: d for i, d in self._doubts.items() if d.published and self._clock() - d.met_at > longest}
+        if not due:
+            return
+        async with self._db.transaction() as tx:
+            known = await sources.known(tx, self._id, self._resource.name, list(due))
+            still = [
+                i for i in due if i in seen and i in known and known[i].fingerprint == due[i].fingerprint
+            ]
+            finding = await self._remark(tx, [(row_id, due[row_id].published) for row_id in still])
+        for row_id in due:
+            del self._doubts[row_id]
+        if finding is not None:
+            await self._judge([finding])
+
+    async def _chosen(self) -> frozenset[int]:
+        db, name = self._db, self._resource.name
+        most = min(MOST, await budgets.spare(db, self._id, _SECONDS))
+        if not most:
+            return frozenset()
+        cursor = await cursors.load(db, self._id, name)
+        self._lag = max(cursor.longest_lag_seconds, self._overlap_seconds) * versions.LAG_MARGIN
+        due = (await self._due())[:most]
+        newest = await sources.newest(db, self._id, name, _ACTIVE)
+        count = sum(random.random() < _ACTIVE_SHARE for _ in range(most - len(due)))  # noqa: S311 (no secret)
+        active = self._fresh(dict.fromkeys([*self._active, *newest]), count)
+        others = await sources.at_random(db, self._id, name, most - len(due) - len(active))
+        self._looked_at |= BitMap64(active)
+        return frozenset((*due, *active, *others))
+
+    async def _due(self) -> list[int]:
+        """The rows in doubt that are to be looked at again. Those that have moved since are none."""
+        if not self._doubts:
+            return []
+        known = await sources.known(self._db, self._id, self._resource.name, list(self._doubts))
+        stored = {row_id: source.fingerprint for row_id, source in known.items()}
+        self._doubts = {i: d for i, d in self._doubts.items() if stored.get(i) == d.fingerprint}
+        now = self._clock()
+        return [i for i, d in self._doubts.items() if not d.published and now - d.met_at > self._lag]
+
+    def _fresh(self, row_ids: Iterable[int], count: int) -> list[int]:
+        """Some of them, of those that were not looked at before while there are enough."""
+        these = list(row_ids)
+        fresh = [row_id for row_id in these if row_id not in self._looked_at]
+        if len(fresh) < count:
+            self._looked_at -= BitMap64(these)
+            fresh = these
+        return random.sample(fresh, min(count, len(fresh)))
+
+    def _settled(self, row_id: int) -> None:
+        """A record is as stored: what was in doubt before was taken back."""
+        doubt = self._doubts.get(row_id)
+        if doubt is not None and not doubt.published:
+            del self._doubts[row_id]
+
+    def _outlived(self, one: Observation) -> bool:
+        """Whether the list was never seen to be as late as this change would make it."""
+        now, fingerprint = self._clock(), one.source.fingerprint
+        doubt = self._doubts.get(one.source.row_id)
+        if doubt is None or doubt.fingerprint != fingerprint:
+            self._doubts[one.source.row_id] = _Doubt(fingerprint=fingerprint, met_at=now)
+            return False
+        return bool(doubt.published) or now - doubt.met_at > self._lag
+
+    async def _remark(self, tx: Tx, found: Sequence[tuple[int, tuple[str, ...]]]) -> Finding | None:
+        told = [(row_id, words) for row_id, words in found if words]
+        if not told:
+            return None
+        name, (row_id, words) = self._resource.name, told[0]
+        said = (
+            f"{self._resource.entity} {row_id} changed ({', '.join(words)}), and neither its row nor its "
+            "last update moved"
+        )
+        cure = f'set details.{name} = "always" under [integrations.tracker]'
+        text = f"{said}: changes of that kind are found late, a few at each sweep; {cure}"
+        await remarks.note(tx, self._id, name, UNSHOWN, text, len(told))
+        return Finding(
+            assumption="saves", verdict="refuted", evidence=said, key=f"details.{name}",
+            value="always",
+        )  # fmt: skip
