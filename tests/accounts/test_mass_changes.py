@@ -9,7 +9,7 @@ from bridge.simulator.world import World
 from bridge.store import holds, overview
 from bridge.store.database import Database
 from bridge.store.holds import Hold
-from tests.accounts.rewriting import STATUSES, rewriting
+from tests.accounts.rewriting import CANDIDATE, STATUSES, rewriting
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
@@ -109,6 +109,47 @@ async def _nothing_waits(db: Database) -> bool:
 async def _has_user(bridge: Installation, surname: str) -> bool:
     bridge.check()
     return any(r["last_name"] == surname for r in (await bridge.read()).state["user"].values())
+
+
+async def test_losses_that_were_news_before_they_were_too_many_come_back_too(
+    install: Install, db: Database
+) -> None:
+    def lost(record: dict[str, Any]) -> None:
+        if record["surname"] == "Lost":
+            record["contactDetails"] = None
+
+    async with rewriting() as proxy:
+        made = await install(
+            world=World(seed=5, candidates=40, jobs=4, applications=4, users=3, index_lag_seconds=0),
+            options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
+            capture={"poll_seconds": 0.1, "sweep_minutes": 0.01, "loss_limit_percent": 10},
+            integration={"base_url": proxy.url},
+        )
+        proxy.target = made.simulator.url
+        made.start()
+        await made.agree()
+        proxy.rules[CANDIDATE] = lost
+        ids = sorted(made.server.world.live["resource"].ids())
+        for record_id in ids[:3]:
+            made.server.world.change("update", "resource", record_id, surname="Lost")
+        await until(lambda: _are_kept(db, ids[:3]))
+        assert await holds.waiting(db, INTEGRATION) == []
+        for record_id in ids[3:15]:
+            made.server.world.change("update", "resource", record_id, surname="Lost")
+        await _held(db, "candidates", "emptied_field", "candidate.email_addresses")
+        proxy.rules.clear()
+        await made.agree()
+        await until(lambda: _nothing_waits(db))
+        await made.stop()
+
+
+async def _are_kept(db: Database, row_ids: list[int]) -> bool:
+    """Whether the rows are known so well that they are read no more until they move."""
+    query = (
+        "SELECT count(*) FROM sources WHERE resource = 'candidates' AND row_id = ANY($1::bigint[]) "
+        "AND fingerprint IS NOT NULL AND version > now() - interval '1 hour'"
+    )
+    return int(await db.fetchval(query, row_ids)) == len(row_ids)
 
 
 async def test_statuses_that_lose_their_group_change_no_application(install: Install, db: Database) -> None:
