@@ -125,7 +125,7 @@ async def test_losses_that_were_news_before_they_were_too_many_come_back_too(
             capture={"poll_seconds": 0.1, "sweep_minutes": 0.01, "loss_limit_percent": 10},
             integration={"base_url": proxy.url},
         )
-        proxy.target = made.simulator.url
+        proxy.upstream = made.simulator.url
         made.start()
         await made.agree()
         proxy.rules[CANDIDATE] = lost

@@ -93,11 +93,21 @@ async def proxy() -> AsyncIterator[Rewriting]:
 @pytest.fixture
 async def bridge(install: Install, proxy: Rewriting) -> Installation:
     """A bridge that has read its account through the proxy; no percentage limits what it believes."""
+    return await _reading(install, proxy, sweep_minutes=0.01)
+
+
+@pytest.fixture
+async def unswept(install: Install, proxy: Rewriting) -> Installation:
+    """The same, where no sweep looks at records whose rows stand still."""
+    return await _reading(install, proxy, sweep_minutes=1_000)
+
+
+async def _reading(install: Install, proxy: Rewriting, *, sweep_minutes: float) -> Installation:
     made = await install(
         # Too few of each for a key to be one that nearly all have.
         world=World(seed=5, candidates=16, jobs=12, applications=14, users=5, index_lag_seconds=0),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
-        capture={"poll_seconds": 0.1, "sweep_minutes": 0.01},
+        capture={"poll_seconds": 0.1, "sweep_minutes": sweep_minutes},
         integration={"base_url": proxy.url},
     )
     proxy.upstream = made.simulator.url
@@ -130,8 +140,9 @@ async def test_what_no_record_has_any_more_is_held_from_the_first_on_and_heals(
 
 
 async def test_what_one_record_loses_is_news_at_the_cost_of_one_call(
-    bridge: Installation, proxy: Rewriting, db: Database
+    unswept: Installation, proxy: Rewriting, db: Database
 ) -> None:
+    bridge = unswept
     world = bridge.server.world
     people = world.live["resource"]
     one = next(n for n in sorted(people.ids()) if (people.get(n) or {})["tagText"])
@@ -177,13 +188,14 @@ async def test_what_is_truly_gone_of_one_is_published_when_the_others_have_it_ag
     ids=["contact", "tags", "section"],
 )
 async def test_what_had_nothing_to_lose_is_read_again_when_the_others_have_it_again(
-    bridge: Installation,
+    unswept: Installation,
     proxy: Rewriting,
     db: Database,
     rules: dict[str, Callable[[Record], None]],
     keys: set[str],
     later: dict[str, Any],
 ) -> None:
+    bridge = unswept
     world, field = bridge.server.world, next(iter(later))
     people = world.live["resource"]
     rich = next(n for n in sorted(people.ids()) if (people.get(n) or {}).get(field))
