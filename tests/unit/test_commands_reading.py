@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
+from bridge.commandline import sending
 from bridge.commands import failures, intake, person
 from bridge.commands.failures import Code, Failed, Undetermined
 from bridge.commands.intake import Accepted, Denied
@@ -63,8 +64,10 @@ def test_what_names_an_application_is_in_order_with_the_others_of_it() -> None:
         if "application_id" in struct.__struct_fields__:
             found = read(kind, dict.fromkeys(struct.__struct_fields__, "remote:17") | {"remote_fields": None})
             assert intake.subject("acme", found.input) == moving("remote:17"), (
-                f"{kind}: add it to subject() in bridge/commands/intake.py, and to _key() in "
-                "bridge/commandline/sending.py"
+                f"{kind}: add it to subject() in bridge/commands/intake.py"
+            )
+            assert sending._key(found.command, found.input) == b"remote:17", (
+                f"{kind}: add it to _key() in bridge/commandline/sending.py"
             )
 
 
