@@ -153,14 +153,17 @@ class _Page:
         optional = set(schema["properties"]) - set(schema.get("required", ()))
         for name, given in schema["properties"].items():
             field = {**given, **(replaced or {}).get(name, {})}
-            meaning = (links or {}).get(name) or field.get("description") or self._described(field)
+            meaning = (links or {}).get(name) or field.get("description") or self._described(name, field)
             kind = "object" if links and name in links else self._type(field)
             rows.append(
                 (f"`{name}`", kind + (" · may be left out" if name in optional else ""), _sentence(meaning))
             )
         yield from _table(("field", "type", "meaning"), rows)
 
-    def _described(self, field: Schema) -> str:
+    def _described(self, name: str, field: Schema) -> str:
+        """Return what the named schema says. Raises ``LookupError`` where a field has no meaning at all."""
+        if _name(field) not in self._schemas:
+            raise LookupError(f"contracts/meanings.py: say what the field {name} means")
         return str(self._schemas[_name(field)].get("description", "")).partition("\n\n")[0]
 
     def _type(self, field: Schema) -> str:

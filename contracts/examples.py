@@ -232,6 +232,8 @@ _ASKED: dict[commands.CommandType, tuple[str, str, dict[str, Any]]] = {
 
 def of_command(kind: commands.CommandType) -> Example:
     """A command as a caller would write it: what may be left out is, and no headers."""
+    if kind not in _ASKED:
+        raise LookupError(f"contracts/examples.py: give an example of {kind} in _ASKED")
     command_id, key, data = _ASKED[kind]
     envelope = {"specversion": "1.0", "id": command_id, "source": "agency-app", "type": kind}
     value = msgspec.json.encode({**envelope, "integrationid": INTEGRATION, "data": data})

@@ -97,7 +97,10 @@ MEANINGS = {
 
 
 def table() -> str:
-    """The table in Markdown: key, kind, default, meaning."""
+    """The table in Markdown: key, kind, default, meaning. ``LookupError``: a key without a meaning."""
+    missing = [key for key, _, _ in settings() if key not in MEANINGS]
+    if missing:
+        raise LookupError(f"bridge/commandline/reference.py: say in MEANINGS what these are: {missing}")
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for key, kind, default in settings():
         lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")

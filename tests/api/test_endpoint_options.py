@@ -3,6 +3,7 @@
 Driven by the fields of the structs: an option without a sample value below fails.
 """
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,14 @@ def test_every_option_has_a_sample_that_is_not_its_default(kind: type[Struct]) -
             assert SAMPLES[field.name] != field.default, f"{where}: the sample is the default; take another"
     unknown = SAMPLES.keys() - set(NewEndpoint.__struct_fields__)
     assert unknown == set(), f"NewEndpoint has no {unknown}; take them out of SAMPLES"
+
+
+def test_every_option_has_a_column() -> None:
+    for name in Endpoint.__struct_fields__:
+        assert re.search(rf"\b{name}\b", endpoints._COLUMNS), (
+            f"{name}: write a migration that adds the column, and name it in bridge/store/endpoints.py: in "
+            "_COLUMNS and in create()"
+        )
 
 
 def test_every_option_can_be_seen_again() -> None:

@@ -161,7 +161,7 @@ def test_a_wrong_input_is_refused_by_all(kind: str, part: dict[str, Any]) -> Non
 
 
 def test_every_command_has_an_example_here() -> None:
-    assert set(EXAMPLES) == set(commands.INPUTS)
+    assert set(EXAMPLES) == set(commands.INPUTS), "add an input of each command to EXAMPLES, in this file"
 
 
 OUTCOMES = [

@@ -189,7 +189,7 @@ def test_every_field_has_its_type(subtests: pytest.Subtests) -> None:
             hints = get_type_hints(STRUCTS[model], include_extras=True)
             found = {name: bare(kind) for name, kind in hints.items()}
             expected = {name: bare(kind) for name, kind in (EVERY | TYPES[model]).items()}
-            assert found == expected
+            assert found == expected, f"{model}: write the type of each field into TYPES, in this file"
 
 
 def test_every_id_of_ours_has_the_form_of_one(subtests: pytest.Subtests) -> None:
@@ -204,7 +204,7 @@ def test_every_id_of_ours_has_the_form_of_one(subtests: pytest.Subtests) -> None
 def test_parts_have_their_fields(subtests: pytest.Subtests) -> None:
     for struct, names in NESTED.items():
         with subtests.test(struct.__name__):
-            assert set(struct.__struct_fields__) == names
+            assert set(struct.__struct_fields__) == names, "write its fields into NESTED, in this file"
 
 
 def test_there_are_twelve_models() -> None:

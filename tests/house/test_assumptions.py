@@ -70,8 +70,12 @@ def test_the_keys_are_all_seen() -> None:
 def test_every_key_stands_with_its_default_and_its_symptom() -> None:
     told = rows()
     wanted = {key: corrections.pattern_of(key) for key in keys()}
-    assert [key for key, pattern in wanted.items() if pattern not in told] == []
-    assert set(corrections.PATTERNS) == set(wanted.values())
+    assert [key for key, pattern in wanted.items() if pattern not in told] == [], (
+        "docs/assumptions.md, Corrections: add a row for each of these keys of bridge/tracker/overrides.py"
+    )
+    assert set(corrections.PATTERNS) == set(wanted.values()), (
+        "bridge/tracker/corrections.py: correct PATTERNS"
+    )
     assert {key for key in told if not key.startswith(("integrations.", "capture."))} == set(wanted.values())
     assert [key for key, cells in told.items() if len(cells) != 3 or not all(cells)] == []
 

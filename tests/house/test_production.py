@@ -14,7 +14,7 @@ from bridge.store.budgets import Terms
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 _, _, AFTER = README.partition("\n## Running in production\n")
 SECTION = AFTER.partition("\n## ")[0]
 LEFT_A_MINUTE = 510
@@ -54,10 +54,13 @@ def test_every_command_that_is_named_exists() -> None:
         path = list(words)
         while isinstance(command, TyperGroup) and path and not path[0].startswith("-"):
             found = command.commands.get(path.pop(0).rstrip(","))
-            assert found is not None, words
+            assert found is not None, (
+                f"README.md shows `bridge {shlex.join(words)}`, and there is no such command"
+            )
             command = found
         known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in path if re.fullmatch(r"--[a-z-]+", word)} <= known | {"--help"}, words
+        unknown = {word for word in path if re.fullmatch(r"--[a-z-]+", word)} - known - {"--help"}
+        assert not unknown, f"README.md shows `bridge {shlex.join(words)}`, which has no {unknown}"
 
 
 def broken_links(page: Path) -> list[str]:

@@ -22,6 +22,7 @@ EXAMPLES = [msgspec.json.decode(block) for block in re.findall(r"^```json\n(.*?)
 COMMANDS = [example for example in EXAMPLES if example["type"] in INPUTS]
 RESULTS = [example for example in EXAMPLES if example["type"].rpartition(".")[0] in INPUTS]
 LINES = re.findall(r"^(\S+)\t(\{.*\})$", TEXT, re.M)
+MOST_SETTINGS = 66
 SENT = [shlex.split(line) for line in TEXT.splitlines() if line.startswith("bridge send ")]
 
 
@@ -37,7 +38,10 @@ def settings() -> list[str]:
 
 def test_every_setting_is_in_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
-    assert [key for key in settings() if not re.search(rf"\b{key.rpartition('.')[2]}\b", text)] == []
+    missing = [key for key in settings() if not re.search(rf"\b{key.rpartition('.')[2]}\b", text)]
+    assert missing == [], (
+        "say in bridge/commandline/reference.py what these keys mean, then run make generate"
+    )
 
 
 def test_the_settings_are_all_seen() -> None:
@@ -45,7 +49,10 @@ def test_the_settings_are_all_seen() -> None:
 
 
 def test_there_are_no_more_settings_than_a_person_can_keep_apart() -> None:
-    assert len([key for key in settings() if "." in key]) < 66
+    count = len([key for key in settings() if "." in key])
+    assert count < MOST_SETTINGS, (
+        f"{count} keys, and {MOST_SETTINGS} are too many: make a constant of what no operator sets"
+    )
 
 
 # --- commands ---------------------------------------------------------------------------------------------
@@ -62,10 +69,13 @@ def test_there_is_an_example_of_every_command_in_each_way_to_publish_one() -> No
     (python,) = [
         b for b in re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S) if "AIOKafkaProducer" in b
     ]
-    assert [example["type"] for example in COMMANDS] == list(INPUTS)
-    assert [msgspec.json.decode(value)["type"] for _, value in LINES] == list(INPUTS)
-    assert [words[2] for words in SENT] == list(INPUTS)
-    assert set(re.findall(r'await run\("([\w.]+)"', python)) == set(INPUTS)
+    wanted = "show every command once, in the order of contracts.commands.INPUTS"
+    assert [example["type"] for example in COMMANDS] == list(INPUTS), f"README.md, blocks of JSON: {wanted}"
+    lines = [msgspec.json.decode(value)["type"] for _, value in LINES]
+    assert lines == list(INPUTS), f"README.md, lines for kafka-console-producer: {wanted}"
+    assert [words[2] for words in SENT] == list(INPUTS), f"README.md, bridge send: {wanted}"
+    run = set(re.findall(r'await run\("([\w.]+)"', python))
+    assert run == set(INPUTS), "README.md, Publishing: let the Python example run every command"
 
 
 def test_an_example_is_a_command_and_every_key_in_it_is_read(subtests: pytest.Subtests) -> None:
@@ -115,14 +125,16 @@ def test_the_example_of_a_result_is_one() -> None:
 
 def test_every_error_code_is_explained() -> None:
     table = rows("code")
-    assert [row[0].strip("`") for row in table] == list(get_args(Code))
+    assert [row[0].strip("`") for row in table] == list(get_args(Code)), (
+        "README.md, Results: a row for each code of bridge/commands/failures.py, in its order"
+    )
     assert {len(row) for row in table} == {4}
     assert {row[2] for row in table} == {"yes", "no"}
 
 
 def test_every_step_is_told_with_the_call_that_carries_it_out() -> None:
     told = {name: row[1] for row in rows("step") for name in re.findall(r"`(\w+)`", row[0])}
-    assert set(told) == set(resources.DEFAULT.actions)
+    assert set(told) == set(resources.DEFAULT.actions), "README.md, Credentials: a row for each step"
     for name, action in resources.DEFAULT.actions.items():
         assert action.via == "widget"
         assert action.widget is not None
@@ -153,4 +165,6 @@ def test_an_alert_asks_for_metrics_and_labels_that_there_are(subtests: pytest.Su
 
 def test_every_metric_is_said_to_be_good_for_something() -> None:
     told = set(re.findall(r"bridge_\w+", " ".join(cell for row in rows("question") for cell in row)))
-    assert {re.sub("_count$", "", name) for name in told} == {*METRICS}
+    told = {re.sub("_count$", "", name) for name in told}
+    assert METRICS.keys() - told == set(), 'README.md, "What they are good for": say it of these metrics too'
+    assert told - METRICS.keys() == set(), 'README.md, "What they are good for": there are no such metrics'

@@ -70,9 +70,14 @@ def test_what_can_only_be_given_at_creation_says_so() -> None:
 def test_the_options_are_those_of_the_command_line() -> None:
     named = {word for row in table().values() for word in re.findall("`(--[a-z-]+)", row["option"])}
     create, update = (declared.options(subscribing.app, name) for name in ("create", "update"))
-    assert named == (create | {"--url"}) - {"--json"}
+    given = (create | {"--url"}) - {"--json"}
+    assert (given - named, named - given) == (set(), set()), (
+        "README.md, options of endpoints: add the words that are missing, delete the surplus"
+    )
     (sentence,) = re.findall(r"`bridge endpoints update` takes back with (.*?)\.\n", TEXT, re.S)
-    assert set(re.findall("`(--[a-z-]+)", sentence)) == update - create - {"--url"}
+    assert set(re.findall("`(--[a-z-]+)", sentence)) == update - create - {"--url"}, (
+        'README.md, "`bridge endpoints update` takes back with": name what only an update takes'
+    )
 
 
 def test_the_example_of_an_event_about_an_endpoint_is_one_and_shows_every_field() -> None:

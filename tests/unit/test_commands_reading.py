@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
+from bridge.commandline import sending
 from bridge.commands import failures, intake, person
 from bridge.commands.failures import Code, Failed, Undetermined
 from bridge.commands.intake import Accepted, Denied
@@ -19,7 +20,7 @@ from bridge.tracker.problems import (
     Unreachable,
     WrongHost,
 )
-from contracts.commands import CreateCandidate
+from contracts.commands import INPUTS, CreateCandidate
 from tests.commanding import envelope
 from tests.commanding import person as somebody
 
@@ -50,6 +51,24 @@ def test_a_person_is_one_subject_however_the_address_is_written(address: str) ->
     made = {"candidate": somebody(email_address=address), "application": {"job_id": "remote:1"}}
     found = read("candidate.create", made)
     assert intake.subject("acme", found.input) == "address:ada1@example.org"
+
+
+def test_the_stage_knows_every_command() -> None:
+    assert set(get_args(intake.Input)) == set(INPUTS.values()), (
+        "add the input to Input in bridge/commands/intake.py; make check then names the match that lacks it"
+    )
+
+
+def test_what_names_an_application_is_in_order_with_the_others_of_it() -> None:
+    for kind, struct in INPUTS.items():
+        if "application_id" in struct.__struct_fields__:
+            found = read(kind, dict.fromkeys(struct.__struct_fields__, "remote:17") | {"remote_fields": None})
+            assert intake.subject("acme", found.input) == moving("remote:17"), (
+                f"{kind}: add it to subject() in bridge/commands/intake.py"
+            )
+            assert sending._key(found.command, found.input) == b"remote:17", (
+                f"{kind}: add it to _key() in bridge/commandline/sending.py"
+            )
 
 
 def test_passthrough_has_no_subject() -> None:

@@ -296,7 +296,8 @@ def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
-    assert {key for key, _, _ in reference.settings()} == reference.MEANINGS.keys()
+    keys = {key for key, _, _ in reference.settings()}
+    assert keys == reference.MEANINGS.keys(), "bridge/commandline/reference.py: one meaning for each key"
 
 
 def test_a_list_is_set_by_a_variable_with_commas(tmp_path: Path) -> None:
