@@ -21,7 +21,7 @@ from pyroaring import BitMap64
 from bridge.capture import versions
 from bridge.capture.changes import Applied, Changes
 from bridge.capture.observations import Observation
-from bridge.store import budgets, cursors, remarks, sources
+from bridge.store import budgets, cursors, holds, remarks, sources
 from bridge.store.database import Database, Tx
 from bridge.store.scans import Scan
 from bridge.tracker.families import Family
@@ -78,6 +78,8 @@ class SpotReads:
         """Those of the sweep under way that no page has shown yet."""
         self._lag = 0.0
         """How late the list may be, as far as that was seen."""
+        self._mass_change = False
+        """Whether all records change in some way just now, which may be what a spot read has found."""
         self._active: deque[int] = deque(maxlen=_ACTIVE)
         self._looked_at = BitMap64()
         self._doubts: dict[int, _Doubt] = {}
@@ -129,7 +131,7 @@ class SpotReads:
         What a command wrote is read anyway, and says nothing of what people save.
         """
         found = [o for o in observations if o.unshown and not o.missing]
-        if not found or applied.held:
+        if not found or applied.held or self._mass_change:
             return None
         others = (await self._changes.by_command(tx, found)).get(None, ())
         for one in others:
@@ -157,8 +159,11 @@ class SpotReads:
 
     async def _chosen(self) -> frozenset[int]:
         db, name = self._db, self._resource.name
+        held = await holds.of_resource(db, self._id, name)
+        self._mass_change = bool(held)
         most = min(MOST, await budgets.spare(db, self._id, _SECONDS))
-        if not most:
+        if not most or any(one.state != "done" for one in held):
+            # More of what is held would only be read again at each sweep.
             return frozenset()
         cursor = await cursors.load(db, self._id, name)
         self._lag = max(cursor.longest_lag_seconds, self._overlap_seconds) * versions.LAG_MARGIN

@@ -92,12 +92,17 @@ async def proxy() -> AsyncIterator[Rewriting]:
 
 @pytest.fixture
 async def bridge(install: Install, proxy: Rewriting) -> Installation:
+    """A bridge that sweeps all the time."""
+    return await _loaded(install, proxy, sweep_minutes=0.01)
+
+
+async def _loaded(install: Install, proxy: Rewriting, *, sweep_minutes: float) -> Installation:
     """A bridge that has read its account through the proxy; no percentage limits what it believes."""
     made = await install(
         # Too few of each for a key to be one that nearly all have.
         world=World(seed=5, candidates=16, jobs=12, applications=14, users=5, index_lag_seconds=0),
         options=Options(rate_limit_per_minute=0, index_lag_seconds=0, empty_body_rate=0),
-        capture={"poll_seconds": 0.1, "sweep_minutes": 0.01},
+        capture={"poll_seconds": 0.1, "sweep_minutes": sweep_minutes},
         integration={"base_url": proxy.url},
     )
     proxy.target = made.simulator.url
@@ -130,8 +135,9 @@ async def test_what_no_record_has_any_more_is_held_from_the_first_on_and_heals(
 
 
 async def test_what_one_record_loses_is_news_at_the_cost_of_one_call(
-    bridge: Installation, proxy: Rewriting, db: Database
+    install: Install, proxy: Rewriting, db: Database
 ) -> None:
+    bridge = await _loaded(install, proxy, sweep_minutes=60.0)
     world = bridge.server.world
     people = world.live["resource"]
     one = next(n for n in sorted(people.ids()) if (people.get(n) or {})["tagText"])

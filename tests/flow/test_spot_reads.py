@@ -152,8 +152,19 @@ async def test_a_doubt_is_published_after_the_lists_lag_and_told_after_a_day(
     assert len(watched.findings) == (0 if moves else 1)
 
 
-async def test_what_is_held_for_a_person_is_not_told(watched: Watched) -> None:
+async def test_what_is_held_for_a_person_is_not_told_nor_looked_for(watched: Watched) -> None:
     (kept,) = await watched.spots.sift([seen(5, "Chef", "in_time")])
     async with watched.db.transaction() as tx:
         assert await watched.spots.tell(tx, [kept], Applied(events={}, held=1)) is None
+    assert await watched.said() == []
+    query = (
+        "INSERT INTO holds (integration_id, resource, kind, key, row_ids, row_count, known_count, evidence) "
+        "VALUES ('acme', 'candidates', 'missing_key', 'detail:tagText', $1, 1, 40, 'gone')"
+    )
+    await watched.db.execute(query, BitMap64([5]).serialize())
+    assert not await watched.spots.of(await watched.sweep())
+    # What a person approved is looked at, and may be what a look finds.
+    await watched.db.execute("UPDATE holds SET state = 'done', decided_at = now()")
+    assert await watched.spots.of(await watched.sweep())
+    await watched.look(seen(6, "Chef", "in_time"))
     assert await watched.said() == []
