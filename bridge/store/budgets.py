@@ -33,7 +33,7 @@ _MARGIN = 0.01
 _RESERVE = 0.10
 _POLL_SHARE = 0.50
 # Of the polls' share, so much is kept free for the next of them, however much they had lately.
-_KEPT_FREE = 0.025
+_KEPT_FREE = 0.02
 _CHUNK_SECONDS = 0.1
 _BURST_SECONDS = 1.0
 _LONGEST_SLEEP_SECONDS = 2.0

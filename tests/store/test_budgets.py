@@ -114,7 +114,7 @@ def test_a_command_waits_only_at_the_limit_and_no_longer_than_needed() -> None:
 def test_while_a_command_waits_no_poll_is_granted_beyond_the_share_of_polls() -> None:
     terms = Terms(requests=600)
     state = State(
-        now=1000.0, used=200, polls=200, frees_at=1030.0, poll_due_at=999.9, command_waits_until=1001.0
+        now=1000.0, used=200, polls=200, frees_at=1030.0, poll_due_at=999.95, command_waits_until=1001.0
     )
     assert decide(terms, state, "poll", 1).granted == 0
     assert decide(terms, state, "command", 1).granted == 1
