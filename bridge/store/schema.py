@@ -35,6 +35,7 @@ _TABLES = """
 SELECT to_regclass('schema_migrations') IS NOT NULL AS ours,
        to_regclass('alembic_version') IS NOT NULL AS development
 """
+_START_EMPTY = "start with an empty database (of the embedded PostgreSQL: an empty data_dir)"
 
 
 class Migration(Struct, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ async def _applied(connection: "asyncpg.Connection", url: str) -> dict[int, str]
     if tables["development"]:
         raise EnvironmentFault(
             f"store.url: the schema at {shown(url)} is of a development version of the bridge (it has a "
-            "table alembic_version) and can't be brought up to date: start with an empty database"
+            f"table alembic_version) and can't be brought up to date: {_START_EMPTY}"
         )
     if not tables["ours"]:
         return {}
@@ -128,8 +129,7 @@ def _check_applied(url: str, known: Sequence[Migration], applied: Mapping[int, s
         if applied.get(migration.number, migration.sha256) != migration.sha256:
             raise EnvironmentFault(
                 f"store.url: the schema at {shown(url)} was made by another text of the migration "
-                f"{migration.name} than this bridge has: install the bridge that made it, or start with an "
-                "empty database"
+                f"{migration.name} than this bridge has: install the bridge that made it, or {_START_EMPTY}"
             )
 
 
