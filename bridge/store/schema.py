@@ -1,91 +1,140 @@
 """The schema that this version was written for, and how to bring a database to it.
 
-Alembic writes the SQL of the migrations; asyncpg runs it, so that there is one driver and one reading of
-``store.url``. Alembic is imported only where something is missing: it would be a third of every start.
+The files of ``migrations`` are SQL, numbered from 0001 without a gap and applied in that order. The table
+``schema_migrations`` keeps which were applied, with the digest of each text. A file that was released never
+changes again, its comments included: what comes later is a new file.
+
+All that is missing is applied in one transaction. A statement that PostgreSQL refuses in a transaction, such
+as ``CREATE INDEX CONCURRENTLY``, can't be part of a migration.
 """
 
-import io
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
+from msgspec import Struct
 
 from bridge.errors import EnvironmentFault
 from bridge.store.failures import shown, translated
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as no other program on the database locks the same one.
 _ADVISORY_LOCK = 0x7472_6D73
 
+_APPLIED_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+_NOTE_APPLIED = "INSERT INTO schema_migrations (number, name, sha256) VALUES ($1, $2, $3)"
+_TABLES = """
+SELECT to_regclass('schema_migrations') IS NOT NULL AS ours,
+       to_regclass('alembic_version') IS NOT NULL AS development
+"""
+_START_EMPTY = "start with an empty database (of the embedded PostgreSQL: an empty data_dir)"
 
-async def migrate(url: str) -> list[str]:
+
+class Migration(Struct, frozen=True, kw_only=True):
+    """One file: ``0002_more.sql`` has the number 2 and the name ``0002_more``."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def revision(self) -> str:
+        """Return the number as the name begins with it."""
+        return f"{self.number:04}"
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of the text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+async def migrate(url: str, directory: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, in one transaction; return the revisions applied, oldest first.
 
     Processes that do it at once wait for one another. Raises ``EnvironmentFault`` when the schema is newer
-    than this version, and the errors of ``Database``.
+    than this version, or was made by something else than its migrations, and the errors of ``Database``.
     """
     with translated(url):
         connection = await asyncpg.connect(url, timeout=10)
         try:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
-                current = await _current(connection)
-                missing = _missing(url, current)
+                missing = await _missing(connection, url, directory)
                 if missing:
-                    await connection.execute(_upgrade_sql(current))
-                return missing
+                    await _apply(connection, missing)
+                return [migration.revision for migration in missing]
         finally:
             await connection.close()
 
 
-async def pending(url: str) -> list[str]:
+async def pending(url: str, directory: Path = MIGRATIONS) -> list[str]:
     """Return the revisions that ``migrate`` would apply, oldest first. Raises as ``migrate`` does."""
     with translated(url):
         connection = await asyncpg.connect(url, timeout=10)
         try:
-            return _missing(url, await _current(connection))
+            return [migration.revision for migration in await _missing(connection, url, directory)]
         finally:
             await connection.close()
 
 
-def revisions() -> list[str]:
+def revisions(directory: Path = MIGRATIONS) -> list[str]:
     """Return every revision, oldest first: the numbers that the files of the migrations begin with."""
-    return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return [migration.revision for migration in _load(directory)]
 
 
-async def _current(connection: "asyncpg.Connection") -> str | None:
-    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
-        return None
-    version: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-    return version
+def _load(directory: Path) -> list[Migration]:
+    return [
+        Migration(number=int(path.stem[:4]), name=path.stem, sql=path.read_text(encoding="utf-8"))
+        for path in sorted(directory.glob("[0-9]*.sql"))
+    ]
 
 
-def _missing(url: str, current: str | None) -> list[str]:
-    known = revisions()
-    if current is not None and current not in known:
+async def _missing(connection: "asyncpg.Connection", url: str, directory: Path) -> list[Migration]:
+    known = _load(directory)
+    applied = await _applied(connection, url)
+    _check_applied(url, known, applied)
+    return [migration for migration in known if migration.number not in applied]
+
+
+async def _applied(connection: "asyncpg.Connection", url: str) -> dict[int, str]:
+    """Return the digest of each migration that was applied, by number."""
+    tables = await connection.fetchrow(_TABLES)
+    if tables["development"]:
         raise EnvironmentFault(
-            f"store.url: the schema at {shown(url)} is of a newer bridge (revision {current}): "
+            f"store.url: the schema at {shown(url)} is of a development version of the bridge (it has a "
+            f"table alembic_version) and can't be brought up to date: {_START_EMPTY}"
+        )
+    if not tables["ours"]:
+        return {}
+    rows = await connection.fetch("SELECT number, sha256 FROM schema_migrations")
+    return {row["number"]: row["sha256"] for row in rows}
+
+
+def _check_applied(url: str, known: Sequence[Migration], applied: Mapping[int, str]) -> None:
+    newest = max(applied, default=0)
+    if newest > len(known):
+        raise EnvironmentFault(
+            f"store.url: the schema at {shown(url)} is of a newer bridge (revision {newest:04}): "
             "install that version, or a later one"
         )
-    return known if current is None else known[known.index(current) + 1 :]
+    for migration in known:
+        if applied.get(migration.number, migration.sha256) != migration.sha256:
+            raise EnvironmentFault(
+                f"store.url: the schema at {shown(url)} was made by another text of the migration "
+                f"{migration.name} than this bridge has: install the bridge that made it, or {_START_EMPTY}"
+            )
 
 
-def _upgrade_sql(current: str | None) -> str:
-    """Return the SQL of every migration after ``current``, as Alembic's offline mode writes it."""
-    from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory(str(_MIGRATIONS))
-    sql = io.StringIO()
-    config = Config(output_buffer=sql)
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    with EnvironmentContext(
-        config,
-        scripts,
-        fn=lambda revision, _: scripts._upgrade_revs("head", revision),
-        as_sql=True,
-        starting_rev=current,
-        destination_rev="head",
-    ):
-        scripts.run_env()
-    return sql.getvalue()
+async def _apply(connection: "asyncpg.Connection", missing: Sequence[Migration]) -> None:
+    await connection.execute(_APPLIED_TABLE)
+    for migration in missing:
+        await connection.execute(migration.sql)
+        await connection.execute(_NOTE_APPLIED, migration.number, migration.name, migration.sha256)

@@ -35,8 +35,7 @@ def test_the_wheel_holds_what_is_no_module_too(built: Built, source_files: list[
         "contracts/asyncapi.json",
     } <= names
     assert "contracts/schema/candidate.event.v1.json" in names
-    assert "bridge/store/migrations/versions/0001_foundation.py" in names
-    assert "bridge/store/migrations/script.py.mako" in names
+    assert "bridge/store/migrations/0001_initial.sql" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
