@@ -80,3 +80,6 @@ async def test_a_plan_made_for_an_empty_table_is_not_kept_while_a_first_load_fil
     async with db.transaction() as tx:
         plan = await tx.fetch(f"EXPLAIN {snapshots._IN_USE}", "acme", ["tag:PHP"])
         assert any("snapshots_by_shared" in line[0] for line in plan), plan
+    # The database is used again, and must know nothing of the table then.
+    await db.execute("TRUNCATE snapshots")
+    await db.execute("DELETE FROM pg_statistic WHERE starelid = 'snapshots'::regclass")

@@ -208,10 +208,9 @@ CREATE INDEX hints_by_integration ON hints (integration_id, position);
 -- What is not published on the bridge's own word and waits for a person, such as disappearances too many to
 -- believe. row_ids is a roaring bitmap; what key names depends on the kind.
 -- unseen: decided or healed since, and no poller has noticed. told: the state that operational endpoints were
--- told last. The key and the sequence keep the name that the table had first.
+-- told last.
 CREATE TABLE holds (
-    id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME held_deletions_id_seq)
-        CONSTRAINT held_deletions_pkey PRIMARY KEY,
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     integration_id text NOT NULL,
     resource text NOT NULL,
     kind text NOT NULL CHECK (kind IN ('deletions', 'derived_deletions', 'emptied_field', 'missing_key')),
