@@ -8,7 +8,11 @@ from bridge.tracker import answers
 from bridge.tracker.reading import Record
 from bridge.tracker.shapes import Resource
 
-_ORDINARY = {"jobs": frozenset({"active"}), "applications": frozenset({"activerecord"})}
+_ORDINARY = {
+    "users": frozenset({"active"}),
+    "jobs": frozenset({"active"}),
+    "applications": frozenset({"activerecord"}),
+}
 """Keys that TrackerRMS is known to have there, with ``n`` in many a record that is not deleted."""
 _REMEMBERED = 1000
 
