@@ -82,6 +82,10 @@ async def _trouble(db: Database, resource: str) -> str:
     return found[0]
 
 
+async def _is_well(db: Database, resource: str) -> bool:
+    return not (await cursors.load(db, INTEGRATION, resource)).error
+
+
 async def test_no_form_of_it_is_published_and_each_heals_by_itself(
     bridge: Installation, proxy: Proxy, db: Database
 ) -> None:
@@ -103,6 +107,8 @@ async def test_no_form_of_it_is_published_and_each_heals_by_itself(
         before = after.types.copy()
         assert {after.types["candidate.updated"], after.types["job.updated"]} == {changed + 1}, name
         assert not any(kind.endswith(".deleted") for kind in after.types), name
+        for resource in ("candidates", "jobs"):
+            await until(partial(_is_well, db, resource))
     assert await parked.listed(db, INTEGRATION) == []
 
 

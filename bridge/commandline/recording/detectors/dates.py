@@ -144,7 +144,8 @@ def _times(record: Record) -> Iterable[tuple[str, Any]]:
 
 def server_clock(seen: Seen) -> str | None:
     """By records that were updated days from now."""
-    latest = max((at for at in map(_instant, _updates(seen)) if at is not None), default=None)
+    clear = (value for value in _updates(seen) if not _may_be_two_days(value))
+    latest = max((at for at in map(_instant, clear) if at is not None), default=None)
     if latest is None:
         return None
     ahead = latest - datetime.now(UTC)
@@ -184,6 +185,10 @@ def _update(record: Record) -> Any:
 def _instant(value: Any) -> datetime | None:
     written = written_of(value)
     return None if written is None else written.digits.replace(tzinfo=written.zone or UTC)
+
+
+def _may_be_two_days(value: Any) -> bool:
+    return {"month-first", "day-first"} <= date_formats.formats_that_fit([value])
 
 
 def written_of(value: Any) -> Written | None:
