@@ -148,6 +148,7 @@ class Poller:
         now = time.monotonic()
         for name, resource in self._resources.items():
             await self._walks[name].spots.forget_cured()
+            await self._doors.rows.soft_deletes.forget_answered(resource)
             running = await scans.running(self._doors.db, self._doors.integration_id, name)
             last = await scans.last_finished_age(self._doors.db, self._doors.integration_id, name)
             age = last if running is None else await scans.age_seconds(self._doors.db, running.id)

@@ -102,7 +102,7 @@ class Rows:
         self._parallel_reads = parallel_reads
         self._rereads = Rereads()
         self._flagged: dict[str, BitMap64] = {}
-        self._soft_deletes = SoftDeletes(integration_id, db)
+        self.soft_deletes = SoftDeletes(integration_id, db)
         self.keys: dict[str, Keys] = {
             name: Keys(resource) for name, resource in client.settings.resources.items()
         }
@@ -162,7 +162,7 @@ class Rows:
         absent: list[int] = []
         for row_id in suspects:
             record = rows[row_id].decode()
-            self._soft_deletes.look(context.resource, record)
+            self.soft_deletes.look(context.resource, record)
             full = fingerprints.fingerprint(record, keys[row_id], context.resource.volatile)
             rests = None if context.reread else self._rereads.rests(name, row_id, full)
             if self._is_flagged(context.resource, row_id, record) or rests:
@@ -171,7 +171,7 @@ class Rows:
                 one = self._moved_row(context, rows[row_id], record, quick[row_id], full, known.get(row_id))
                 moved += [] if one is None else [one]
         await self.times.remark(context.resource, moved)
-        await self._soft_deletes.remark(context.resource)
+        await self.soft_deletes.remark(context.resource)
         now, reread = self.server_now(), context.reread
         return await self.times.believable(context.resource, moved, now, reread=reread), absent
 
@@ -313,7 +313,7 @@ class Rows:
             if isinstance(answer, Gone):
                 return answer
             detail = answer.record
-            self._soft_deletes.look(resource, detail)
+            self.soft_deletes.look(resource, detail)
         if moved.older:
             return await self._older(context, moved, detail)
         if await self._is_contested(context, moved, detail):

@@ -42,15 +42,18 @@ class SoftDeletes:
             said = {key: value for key, value in record.items() if answers.plain(key) not in ordinary}
             self._found.setdefault(resource.name, Counter()).update(answers.soft_flags(said))
 
-    async def remark(self, resource: Resource) -> None:
-        """Say what was counted since, or that a setting has answered it."""
-        code, found = answers.DELETED_FLAGS, self._found.pop(resource.name, None)
+    async def forget_answered(self, resource: Resource) -> None:
+        """Forget the remark where a setting has answered it."""
         if resource.deleted is not None:
-            await remarks.clear(self._db, self._id, resource.name, code)
-        elif found:
+            await remarks.clear(self._db, self._id, resource.name, answers.DELETED_FLAGS)
+
+    async def remark(self, resource: Resource) -> None:
+        """Say what was counted since."""
+        found = self._found.pop(resource.name, None)
+        if found:
             rule, count = found.most_common(1)[0]
             text = (
                 f"records that are listed say {rule}, and are published as they are. If that means deleted, "
                 f'set in [integrations.tracker.deleted] {resource.name} = "{rule}", else {resource.name} = []'
             )
-            await remarks.note(self._db, self._id, resource.name, code, text, count)
+            await remarks.note(self._db, self._id, resource.name, answers.DELETED_FLAGS, text, count)

@@ -87,7 +87,7 @@ def scrub_tree(value: Any, depth: int = 0) -> Any:
 
 def trimmed(value: str) -> str | None:
     """Text that is not blank, without invisible characters at its ends."""
-    text = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+    text = scrub(value)
     # Most text has nothing to cut off.
     whole = "!" <= text[0] <= "~" and "!" <= text[-1] <= "~"
     return text if whole else text.strip(INVISIBLE) or None

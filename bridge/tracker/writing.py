@@ -156,12 +156,11 @@ async def attach_document(
 ) -> Written:
     """A file of a candidate; ``document_type`` is TrackerRMS's word, such as ``general`` or ``resume``."""
     action = client.settings.actions["attach_document"]
-    number = placing.record_id("candidate", candidate)
     if action.via == "widget":
         file = {
             "filename": filename,
             "recordType": "R",
-            "recordId": number,
+            "recordId": placing.record_id("candidate", candidate),
             "documentType": document_type,
             "primary": "n",
             "data": content_base64,
