@@ -13,7 +13,8 @@ from bridge.capture.changes import Applied
 from bridge.capture.list_read import ListRead
 from bridge.capture.parts import in_parts, without
 from bridge.capture.rows import Batch, Context
-from bridge.capture.walk import LAG_MARGIN, LONGEST_OVERLAP, Walk, lag_of
+from bridge.capture.versions import LAG_MARGIN
+from bridge.capture.walk import LONGEST_OVERLAP, Walk, lag_of
 from bridge.store import cursors, leases
 from bridge.store.cursors import Cursor
 from bridge.tracker.pages import Page

@@ -44,7 +44,6 @@ CAUSES: dict[scans.ScanKind, Cause] = {
     "republish": "resync",
 }
 LONGEST_OVERLAP = 24 * 3600.0
-LAG_MARGIN = 1.25
 _LONG_STEP_SECONDS = 2.0
 _FIRST_COUNT = 1_000
 _FEWEST_READS, _FIRST_READS, _MOST_READS = 5, 20, 500
