@@ -24,10 +24,10 @@ generate: $(STAMP) ## Write the schemas, documents, tables and chart files that 
 	$(BIN)/python -m contracts.schemas
 	$(BIN)/python -m contracts.asyncapi
 	$(BIN)/python -m bridge.api.openapi
-	$(BIN)/python -m bridge.commandline.reference
-	$(BIN)/python -m bridge.commandline.dialect_table
-	$(BIN)/python -m bridge.commandline.assumption_table
-	$(BIN)/python -m bridge.commandline.chart
+	$(BIN)/python -m bridge.cli.reference
+	$(BIN)/python -m bridge.cli.dialect_table
+	$(BIN)/python -m bridge.cli.assumption_table
+	$(BIN)/python -m bridge.cli.chart
 
 demo: $(STAMP) ## Run the bridge against a simulated account; ARGS=--keep leaves it running
 	$(BIN)/bridge demo $(ARGS)

@@ -1,6 +1,6 @@
 """``bridge``, also as ``python -m bridge``."""
 
-from bridge.commandline.program import app
+from bridge.cli.program import app
 
 
 def main() -> None:

@@ -12,12 +12,12 @@ import structlog
 from msgspec import Struct
 
 from bridge import embedded, kafka, metrics, monitoring, sealing, supervisor
-from bridge.api.calls import Parts as ApiParts
+from bridge.api.calls import ApiDependencies as ApiParts
 from bridge.api.stage import Api
 from bridge.capture import first_contact
-from bridge.capture.known_account import Known
-from bridge.capture.stage import Capture, Keys, followed, models_of
-from bridge.commands.stage import Commands, Parts
+from bridge.capture.known_account import StoredAccount
+from bridge.capture.stage import Capture, InstallationKeys, models_of, resources_of_models
+from bridge.commands.stage import CommandDependencies, CommandStage
 from bridge.config import Config, IntegrationConfig, Secret
 from bridge.credentials import Lane
 from bridge.errors import EnvironmentFault, Transient
@@ -29,20 +29,20 @@ from bridge.outbound import Outbound, targets
 from bridge.relay import Relay
 from bridge.sealing import Sealer
 from bridge.store import installation, schema
-from bridge.store.api_tokens import Tokens
-from bridge.store.budgets import Budget, Terms
+from bridge.store.api_tokens import ApiTokens
+from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from bridge.store.tokens import Vault
 from bridge.supervisor import Stage
 from bridge.tracker import resources as tracker_resources
 from bridge.tracker import sharing
-from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
-from bridge.tracker.normalise import Normaliser
-from bridge.tracker.shapes import Resource, ResourceName
-from bridge.tracker.wire import Observe
-from bridge.webhooks.stage import Parts as WebhookParts
-from bridge.webhooks.stage import Webhooks
+from bridge.tracker.http import Observe
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.retry_policy import RetryPolicy
+from bridge.tracker.schema import Resource, ResourceName
+from bridge.webhooks.stage import WebhookDependencies as WebhookParts
+from bridge.webhooks.stage import WebhookStage
 from contracts import topics
 
 _log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ Role = Literal["poller", "relay", "commands", "webhooks", "api"]
 ROLES: tuple[Role, ...] = ("poller", "relay", "commands", "webhooks", "api")
 # A command has its own patience: what fails for now is tried again by the command stage, which says so.
 _NO_LIMIT = 0
-_COMMAND_PATIENCE = Patience(attempts=2, attempt_seconds=60.0, deadline_seconds=60.0)
+_COMMAND_PATIENCE = RetryPolicy(attempts=2, attempt_seconds=60.0, deadline_seconds=60.0)
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -59,11 +59,11 @@ class Installation(Struct, frozen=True, kw_only=True):
 
     config: Config
     db: Database
-    keys: Keys
+    keys: InstallationKeys
 
 
 @contextlib.contextmanager
-def grounded(config: Config, *, need_kafka: bool = True) -> Iterator[Config]:
+def with_servers(config: Config, *, need_kafka: bool = True) -> Iterator[Config]:
     """The configuration with every address filled in: embedded servers are started for those left out.
 
     Blocks for about a second; enter from the main thread, before the event loop runs.
@@ -140,7 +140,7 @@ def _told_address(data_dir: Path) -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def opened(config: Config, *, migrate: bool = True) -> AsyncIterator[Installation]:
+async def open_installation(config: Config, *, migrate: bool = True) -> AsyncIterator[Installation]:
     """The installation, its schema brought up to date first unless told otherwise."""
     url = store_url(config)
     if migrate:
@@ -151,7 +151,7 @@ async def opened(config: Config, *, migrate: bool = True) -> AsyncIterator[Insta
     async with await Database.open(url, config.store.pool_size) as db:
         async with db.transaction() as tx:
             hasher = Hasher(await installation.hash_key(tx, sealer))
-        yield Installation(config=config, db=db, keys=Keys(hasher=hasher, sealer=sealer))
+        yield Installation(config=config, db=db, keys=InstallationKeys(hasher=hasher, sealer=sealer))
 
 
 def store_url(config: Config) -> str:
@@ -166,12 +166,12 @@ async def client(
     installed: Installation,
     integration: IntegrationConfig,
     meter: Meter | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     lane: Lane = "poll",
     observe: Observe | None = None,
 ) -> AsyncIterator[Client]:
     """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
-    settings = await first_contact.settings(installed.db, integration)
+    settings = await first_contact.effective_settings(installed.db, integration)
     normaliser = Normaliser(integration.id, settings, integration.time_zone)
     made = Client(
         integration,
@@ -180,11 +180,11 @@ async def client(
         settings=settings,
         patience=patience,
         lane=lane,
-        known=Known(installed.db, integration.id, installed.keys.hasher, normaliser),
+        known=StoredAccount(installed.db, integration.id, installed.keys.hasher, normaliser),
         observe=observe,
     )
     # The poller sees for itself when the profile changes: what it has read depends on it.
-    follows = first_contact.followed if lane == "command" else _as_it_is
+    follows = first_contact.following_profile if lane == "command" else _as_it_is
     async with made, follows(installed.db, integration, made):
         yield made
 
@@ -193,15 +193,17 @@ def _as_it_is(*_: object) -> contextlib.AbstractAsyncContextManager[None]:
     return contextlib.nullcontext()
 
 
-def budget(installed: Installation, integration: IntegrationConfig) -> Budget:
+def budget(installed: Installation, integration: IntegrationConfig) -> StoredBudget:
     """The integration's request budget, shared through the store."""
-    return Budget(installed.db, integration.id, Terms(requests=integration.requests_per_minute))
+    return StoredBudget(installed.db, integration.id, BudgetRules(requests=integration.requests_per_minute))
 
 
-def resources(integration: IntegrationConfig) -> dict[ResourceName, Resource]:
+def resources_of_integration(integration: IntegrationConfig) -> dict[ResourceName, Resource]:
     """The TrackerRMS resources that the integration's models are read from."""
-    settings = tracker_resources.configure(integration.tracker, first_contact.tracker_key(integration))
-    return followed(settings, models_of(integration))
+    settings = tracker_resources.configure_resources(
+        integration.tracker, first_contact.tracker_key(integration)
+    )
+    return resources_of_models(settings, models_of(integration))
 
 
 async def make_topics(config: Config) -> int:
@@ -216,7 +218,7 @@ async def make_topics(config: Config) -> int:
     return min([config.kafka.max_message_bytes, *limits.values()])
 
 
-async def run(
+async def run_roles(
     config: Config,
     only: Collection[Role] = ROLES,
     *,
@@ -228,7 +230,7 @@ async def run(
     """
     for one, others in sharing.shared(config.integrations).items():
         _log.warning("credential.shared", integration=one, shared_with=others, advice=sharing.ADVICE)
-    async with opened(config) as installed, kafka.Producer(config.kafka) as producer:
+    async with open_installation(config) as installed, kafka.Producer(config.kafka) as producer:
         try:
             max_message_bytes = await make_topics(config)
         except Transient as problem:
@@ -240,13 +242,13 @@ async def run(
             **stages(installed, producer, only, max_message_bytes, roster),
             "monitoring": monitoring_of(installed, roster).run,
         }
-        return await supervisor.run(made, roster=roster, signals=signals)
+        return await supervisor.supervise(made, roster=roster, signals=signals)
 
 
 def monitoring_of(installed: Installation, roster: Roster) -> Monitoring:
     """Health and metrics, which every process serves, whatever its roles."""
     config = installed.config
-    parts = monitoring.Parts(
+    parts = monitoring.MonitoringDependencies(
         db=installed.db,
         roster=roster,
         integrations=tuple(one.id for one in config.integrations),
@@ -269,7 +271,7 @@ def stages(
         made["relay"] = Relay(installed.db, producer, config.relay).run
     if "poller" in only:
         for integration in config.integrations:
-            metrics.begin(integration.id, resources(integration))
+            metrics.start_series(integration.id, resources_of_integration(integration))
             made[f"poller:{integration.id}"] = _capture(installed, integration, max_message_bytes).run
     if "commands" in only and config.integrations:
         made["commands"] = _commands(installed, max_message_bytes).run
@@ -286,19 +288,19 @@ def api_parts(installed: Installation, roster: Roster | None = None) -> ApiParts
     return ApiParts(
         db=installed.db,
         sealer=installed.keys.sealer,
-        tokens=Tokens(installed.db, installed.keys.sealer),
-        judge=lambda url: targets.parse(url, rules),
+        tokens=ApiTokens(installed.db, installed.keys.sealer),
+        judge=lambda url: targets.parse_target(url, rules),
         integrations=tuple(one.id for one in installed.config.integrations),
         roster=roster or Roster(),
     )
 
 
-def _webhooks(installed: Installation) -> Webhooks:
+def _webhooks(installed: Installation) -> WebhookStage:
     config = installed.config
     # Each endpoint has a window of its own: a host that many share must not be a queue in which one that
     # hangs holds up the others.
     outbound = msgspec.structs.replace(config.outbound, connections=_NO_LIMIT, connections_per_host=_NO_LIMIT)
-    return Webhooks(
+    return WebhookStage(
         WebhookParts(
             db=installed.db,
             sealer=installed.keys.sealer,
@@ -309,10 +311,10 @@ def _webhooks(installed: Installation) -> Webhooks:
     )
 
 
-def _commands(installed: Installation, max_message_bytes: int) -> Commands:
+def _commands(installed: Installation, max_message_bytes: int) -> CommandStage:
     config = installed.config
-    return Commands(
-        Parts(
+    return CommandStage(
+        CommandDependencies(
             db=installed.db,
             hasher=installed.keys.hasher,
             sealer=installed.keys.sealer,

@@ -210,7 +210,7 @@ class Config(_Slice, frozen=True, kw_only=True):
         raise ConfigError(f"integrations: no integration has the id {integration_id!r} ({known})")
 
 
-def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """The configuration of ``path`` (default ``bridge.toml`` where it exists), overlaid with ``BRIDGE_*``.
 
     Raises ``ConfigError`` for a file that can't be read, an unknown key or a bad value.
@@ -218,10 +218,10 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     environ = os.environ if environ is None else environ
     raw = _read(path)
     overlay(raw, environ, _SLICES, IntegrationConfig)
-    return parse(raw)
+    return parse_config(raw)
 
 
-def parse(raw: Mapping[str, Any]) -> Config:
+def parse_config(raw: Mapping[str, Any]) -> Config:
     """The configuration a plain mapping spells, checked."""
     try:
         config = msgspec.convert(raw, Config, strict=False, dec_hook=_decode_secret)

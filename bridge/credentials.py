@@ -19,7 +19,7 @@ flow: ContextVar[str] = ContextVar("flow", default="")
 """Whose requests these are: within a lane, the flows take turns, however many requests each has waiting."""
 
 
-class Token(Struct, frozen=True, kw_only=True):
+class TrackerToken(Struct, frozen=True, kw_only=True):
     """A JWT that TrackerRMS exchanged for the bearer token; one lives at a time per account."""
 
     jwt: Secret
@@ -42,14 +42,14 @@ class TokenVault(Protocol):
     def origin(self, *parts: str) -> bytes:
         """16 bytes that stand for a credential and its host, keyed by the installation's key."""
 
-    async def load(self) -> Token | None:
+    async def load(self) -> TrackerToken | None:
         """The newest token, expired or not, whatever credential it came from; ``None`` before the first
         exchange."""
 
     def exchange_turn(self) -> AbstractAsyncContextManager[None]:
         """Wait until this process alone may exchange. ``LeaseLost`` on ``save`` if the turn ran out."""
 
-    async def save(self, token: Token) -> None:
+    async def save(self, token: TrackerToken) -> None:
         """Replace the token. ``generation`` must be greater than the stored one, or it is refused."""
 
     async def load_refresh_token(self, origin: bytes) -> Secret | None:
@@ -59,7 +59,7 @@ class TokenVault(Protocol):
         """Replace the OAuth2 refresh token."""
 
 
-class Budget(Protocol):
+class RequestBudget(Protocol):
     """One integration's requests per minute, shared by every process."""
 
     async def acquire(self, lane: Lane) -> None:

@@ -5,7 +5,7 @@ where that very update led to the event: an old record that is read otherwise no
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import get_args
 
@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from bridge import metrics
+from bridge.clock import utc_now
 from contracts.entities import Utc
 from contracts.events import Cause
 
@@ -41,9 +42,9 @@ class _Event(Struct, frozen=True, kw_only=True, gc=False):
 _event = msgspec.json.Decoder(_Event)
 
 
-def note(values: Sequence[bytes | None]) -> None:
+def observe_acknowledged(values: Sequence[bytes | None]) -> None:
     """The broker has just acknowledged these messages."""
-    now = datetime.now(UTC)
+    now = utc_now()
     for value in islice(values, _MOST_LOOKED_AT):
         found = None if value is None else changed_at(value)
         if found is not None:

@@ -72,7 +72,7 @@ class Hasher:
         return blake2b(data, key=self._key, digest_size=RECORD_BYTES, person=purpose).digest()
 
 
-def changed_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
+def differing_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
     """The fields whose hashes differ, in the model's order; ``before`` and ``after`` as in ``RecordHash``.
 
     Where the model itself has changed shape between the two, places say nothing: then what holds something

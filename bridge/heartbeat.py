@@ -11,8 +11,8 @@ from contextvars import ContextVar
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
-State = Literal["starting", "running", "standing by", "backing off", "ended"]
-Standing = Literal["held", "stood by for"]
+StageState = Literal["starting", "running", "standing by", "backing off", "ended"]
+LeaseState = Literal["held", "stood by for"]
 # A loop goes round every few seconds. The longest steps, with every call at its longest and tried again,
 # take minutes; no outage makes them longer than this. It is the last resort: who watches ends what is stuck.
 SILENT_SECONDS = 1800.0
@@ -24,12 +24,12 @@ class Pulse:
     ``leases``, those that it holds or stands by for."""
 
     def __init__(self) -> None:
-        self.state: State = "starting"
+        self.state: StageState = "starting"
         self.reason = ""
-        self.leases: dict[str, Standing] = {}
+        self.leases: dict[str, LeaseState] = {}
         self._beat_at = time.monotonic()
 
-    def say(self, state: State, reason: str = "") -> None:
+    def say(self, state: StageState, reason: str = "") -> None:
         """What it does now; a sign of life as well."""
         self.state, self.reason = state, reason
         if state in ("backing off", "ended"):
@@ -87,7 +87,7 @@ async def beating(work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-def stand_by(lease: str) -> None:
+def note_standby(lease: str) -> None:
     """The stage that runs here is well, and waits for its turn."""
     pulse = _own.get()
     if pulse is not None:
@@ -95,14 +95,14 @@ def stand_by(lease: str) -> None:
         pulse.leases[lease] = "stood by for"
 
 
-def hold(lease: str) -> None:
-    """The stage that runs here holds this lease, until ``let_go``."""
+def note_lease_held(lease: str) -> None:
+    """The stage that runs here holds this lease, until ``note_lease_released``."""
     pulse = _own.get()
     if pulse is not None:
         pulse.leases[lease] = "held"
 
 
-def let_go(lease: str) -> None:
+def note_lease_released(lease: str) -> None:
     """It does not hold it, or stand by for it, any more."""
     pulse = _own.get()
     if pulse is not None:

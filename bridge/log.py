@@ -25,7 +25,7 @@ _LEVELS = {
 }
 
 
-def configure(config: LogConfig) -> None:
+def configure_logging(config: LogConfig) -> None:
     """Set up structlog, and the standard library's logging of the libraries, for this process.
 
     Calling it again replaces the earlier set-up. Libraries are heard from ``warning`` on, aiokafka

@@ -2,7 +2,7 @@
 
 from contextvars import ContextVar
 
-from bridge.credentials import Budget, Lane, flow
+from bridge.credentials import Lane, RequestBudget, flow
 
 
 class _Count:
@@ -22,9 +22,9 @@ def begin_work(name: str) -> None:
 
 
 class Meter:
-    """A ``Budget`` that counts: ``spent`` is how many requests this process was granted through it."""
+    """A ``RequestBudget`` that counts: ``spent`` is how many requests this process was granted through it."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: RequestBudget) -> None:
         self._budget = budget
         self.spent = 0
 

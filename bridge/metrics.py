@@ -112,7 +112,7 @@ for _type in INPUTS:
         COMMANDS.labels(_type, _outcome)
 
 
-def begin(integration: str, resources: Iterable[str]) -> None:
+def start_series(integration: str, resources: Iterable[str]) -> None:
     """Show an account's series from the start: one that was never read must be seen not to be read."""
     for resource in resources:
         POLL_SECONDS.labels(integration, resource)
@@ -132,7 +132,7 @@ def show_breakers(states: Iterable[str]) -> None:
         BREAKERS.labels(state).set(tally[state])
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class LiveGauge(Struct, frozen=True, kw_only=True):
     """A gauge that is read when somebody asks."""
 
     name: str
@@ -140,81 +140,81 @@ class Reading(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
-STAGE_SILENT = Reading(
+STAGE_SILENT = LiveGauge(
     name="bridge_stage_silent_seconds", meaning="Since a stage's last sign of life.", labels=("stage",)
 )
-SCRAPE_FAILED = Reading(
+SCRAPE_FAILED = LiveGauge(
     name="bridge_store_scrape_failed", meaning="1 when the store could not be read for this answer."
 )
-OUTBOX_ROWS = Reading(name="bridge_outbox_rows", meaning="Messages that wait for Kafka; counts to 10,000.")
-OUTBOX_OLDEST = Reading(
+OUTBOX_ROWS = LiveGauge(name="bridge_outbox_rows", meaning="Messages that wait for Kafka; counts to 10,000.")
+OUTBOX_OLDEST = LiveGauge(
     name="bridge_outbox_oldest_seconds", meaning="How long the first of them has waited; 0 when none does."
 )
-SCAN_AGE = Reading(
+SCAN_AGE = LiveGauge(
     name="bridge_scan_age_seconds",
     meaning="Since the end of the last complete scan.",
     labels=("integration", "resource"),
 )
-BUDGET_USED = Reading(
+BUDGET_USED = LiveGauge(
     name="bridge_budget_used_requests", meaning="Granted in the last minute.", labels=("integration",)
 )
-BUDGET_LEFT = Reading(
+BUDGET_LEFT = LiveGauge(
     name="bridge_budget_left_requests", meaning="Left of a minute's budget.", labels=("integration",)
 )
-ACCOUNT_UP = Reading(
+ACCOUNT_UP = LiveGauge(
     name="bridge_account_up",
     meaning="1 while every resource's last poll succeeded; 0 while one fails, or none has succeeded yet.",
     labels=("integration",),
 )
-ACCOUNT_PAUSED = Reading(
+ACCOUNT_PAUSED = LiveGauge(
     name="bridge_account_paused_seconds",
     meaning="Until the account is called again, after TrackerRMS asked for patience; 0 while it is called.",
     labels=("integration",),
 )
-PARKED = Reading(
+PARKED = LiveGauge(
     name="bridge_records_parked",
     meaning="Records that could not be processed and wait to become readable; counts to 10,000.",
     labels=("integration", "resource"),
 )
-HOLDS = Reading(
+HOLDS = LiveGauge(
     name="bridge_holds",
     meaning="Holds that wait for a person, or were approved and are not done, by kind: `deletions`, "
     "`derived_deletions`, `emptied_field` or `missing_key`.",
     labels=("integration", "resource", "kind"),
 )
-UNLISTED = Reading(
+UNLISTED = LiveGauge(
     name="bridge_unlisted_records",
     meaning="Records that are in no list and are read by id all the same: kept, and not seen to change.",
     labels=("integration", "resource"),
 )
 NOTHING = "none"
 """The label of a series that is 0: there is nothing to tell of that resource, and it is known."""
-REMARKS = Reading(
+REMARKS = LiveGauge(
     name="bridge_account_remarks",
     meaning="How often the account's answers looked wrong in a way that is no failure, and still do: "
     "`bridge status` has the text and what to set. The code `none` is 0.",
     labels=("integration", "resource", "code"),
 )
-GAPS = Reading(
+GAPS = LiveGauge(
     name="bridge_gap_records",
     meaning="Records with a value in this field that can't be read without a guess, and is left out; counts "
     "to 10,000. `bridge status` says why. The field `none` is 0.",
     labels=("integration", "resource", "field"),
 )
-OWED = Reading(
+OWED = LiveGauge(
     name="bridge_deliveries_owed", meaning="Deliveries that are owed and not given up; counts to 10,000."
 )
-OWED_OLDEST = Reading(
+OWED_OLDEST = LiveGauge(
     name="bridge_deliveries_owed_oldest_seconds",
     meaning="Since the oldest of them was to be delivered first; 0 when none is owed.",
 )
-LEASE_HOLDERS = Reading(
+LEASE_HOLDERS = LiveGauge(
     name="bridge_lease_holders",
     meaning="Processes that hold a lease of this role now: 1 or 0 of a poller and the relay; of commands and "
     "webhooks as many as work.",
     labels=("role", "integration"),
 )
-TOKEN_EXPIRES = Reading(
+TOKEN_EXPIRES = LiveGauge(
     name="bridge_token_expires_seconds",
     meaning="Until TrackerRMS's JWT expires, which is exchanged anew an hour before; below 0 once it has, 0 "
     "before the first exchange, `+Inf` where TrackerRMS does not say. Nothing tells when a bearer token or a "
@@ -252,16 +252,16 @@ def documented() -> list[tuple[str, str, tuple[str, ...], str]]:
     return found + [(one.name, "gauge", one.labels, one.meaning) for one in READ]
 
 
-class Sample(Struct, frozen=True, kw_only=True):
+class GaugeSample(Struct, frozen=True, kw_only=True):
     """One value of a gauge, with its labels' values in their order."""
 
-    of: Reading
+    of: LiveGauge
     value: float
     labels: tuple[str, ...] = ()
 
 
 class _Samples(Collector):
-    def __init__(self, samples: Iterable[Sample]) -> None:
+    def __init__(self, samples: Iterable[GaugeSample]) -> None:
         self._samples = samples
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -272,7 +272,7 @@ class _Samples(Collector):
         return families.values()
 
 
-def exposition(samples: Iterable[Sample]) -> bytes:
+def exposition(samples: Iterable[GaugeSample]) -> bytes:
     """What ``/metrics`` answers: what was counted, and ``samples``."""
     # A registry of this answer's own: no value of another bridge, or of a minute ago, is left over.
     asked = CollectorRegistry()

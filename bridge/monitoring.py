@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Generic, TypeVar, get_args
 
 import msgspec
@@ -13,13 +12,14 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bridge import inbound, metrics, supervisor
+from bridge.clock import utc_now
 from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
 from bridge.heartbeat import SILENT_SECONDS, Roster
-from bridge.metrics import Sample
-from bridge.store import budgets, gaps, holds, outbox, overview, owed, parked, remarks, tokens, unlisted
+from bridge.metrics import GaugeSample
+from bridge.store import budgets, gaps, holds, outbox, overview, parked, pending, remarks, tokens, unlisted
 from bridge.store.database import Database
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.schema import ResourceName
 
 _log = structlog.get_logger(__name__)
 _ANSWER_SECONDS = 2.0
@@ -28,7 +28,7 @@ _REMEMBERED_SECONDS = 5.0
 T = TypeVar("T")
 
 
-class Parts(Struct, frozen=True, kw_only=True):
+class MonitoringDependencies(Struct, frozen=True, kw_only=True):
     """What the stage is built from. ``reach_kafka`` raises ``BridgeError`` while the broker is away."""
 
     db: Database
@@ -58,7 +58,7 @@ class Monitoring:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: MonitoringDependencies,
         config: MonitoringConfig,
         silent_seconds: float = SILENT_SECONDS,
         remembered_seconds: float = _REMEMBERED_SECONDS,
@@ -131,7 +131,7 @@ class Monitoring:
         except (BridgeError, TimeoutError):
             return None
 
-    async def _ask_store(self) -> list[Sample] | None:
+    async def _ask_store(self) -> list[GaugeSample] | None:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await stored(self._parts.db, self._parts.integrations)
@@ -140,11 +140,11 @@ class Monitoring:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         samples = [
-            Sample(of=metrics.STAGE_SILENT, value=pulse.silent_seconds, labels=(name,))
+            GaugeSample(of=metrics.STAGE_SILENT, value=pulse.silent_seconds, labels=(name,))
             for name, pulse in self._parts.roster.pulses.items()
         ]
         found = await self._stored()
-        samples.append(Sample(of=metrics.SCRAPE_FAILED, value=float(found is None)))
+        samples.append(GaugeSample(of=metrics.SCRAPE_FAILED, value=float(found is None)))
         return web.Response(
             body=metrics.exposition(samples + (found or [])), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
@@ -167,76 +167,78 @@ class _Remembered(Generic[T]):
             return self._said[1]
 
 
-async def stored(db: Database, integrations: tuple[str, ...]) -> list[Sample]:
+async def stored(db: Database, integrations: tuple[str, ...]) -> list[GaugeSample]:
     """What the store knows. Each query reads a few rows by an index, however many there are."""
-    rows, oldest = await outbox.head(db)
-    owed_rows, owed_oldest = await owed.head(db)
+    rows, oldest = await outbox.outbox_head(db)
+    owed_rows, owed_oldest = await pending.pending_head(db)
     found = [
-        Sample(of=metrics.OUTBOX_ROWS, value=rows),
-        Sample(of=metrics.OUTBOX_OLDEST, value=oldest),
-        Sample(of=metrics.OWED, value=owed_rows),
-        Sample(of=metrics.OWED_OLDEST, value=owed_oldest),
-        *holders(await overview.holders(db), integrations),
+        GaugeSample(of=metrics.OUTBOX_ROWS, value=rows),
+        GaugeSample(of=metrics.OUTBOX_OLDEST, value=oldest),
+        GaugeSample(of=metrics.OWED, value=owed_rows),
+        GaugeSample(of=metrics.OWED_OLDEST, value=owed_oldest),
+        *count_lease_holders(await overview.lease_holders(db), integrations),
     ]
     for integration in integrations:
         found += await _of_integration(db, integration)
     return found
 
 
-async def _of_integration(db: Database, integration: str) -> list[Sample]:
-    found: list[Sample] = []
+async def _of_integration(db: Database, integration: str) -> list[GaugeSample]:
+    found: list[GaugeSample] = []
     for resource, at in (await overview.proved_at(db, integration)).items():
-        age = (datetime.now(UTC) - at).total_seconds()
-        found.append(Sample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
+        age = (utc_now() - at).total_seconds()
+        found.append(GaugeSample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
     # 0 of each kind, or a rule could not tell that nothing is held from nothing is known.
     names = get_args(ResourceName)
     waiting = Counter({(integration, name, kind): 0 for name in names for kind in holds.KINDS})
     waiting.update(
         (integration, one.resource, one.kind)
-        for one in await holds.waiting(db, integration)
+        for one in await holds.load_waiting_holds(db, integration)
         if one.state != "discarded"
     )
-    found += [Sample(of=metrics.HOLDS, value=count, labels=labels) for labels, count in waiting.items()]
-    hidden = dict.fromkeys(names, 0) | await unlisted.counts(db, integration)
-    found += [Sample(of=metrics.UNLISTED, value=n, labels=(integration, name)) for name, n in hidden.items()]
+    found += [GaugeSample(of=metrics.HOLDS, value=count, labels=labels) for labels, count in waiting.items()]
+    hidden = dict.fromkeys(names, 0) | await unlisted.count_unlisted(db, integration)
+    found += [
+        GaugeSample(of=metrics.UNLISTED, value=n, labels=(integration, name)) for name, n in hidden.items()
+    ]
     for name in names:
         labels = (integration, name, metrics.NOTHING)
-        found += [Sample(of=of, value=0, labels=labels) for of in (metrics.REMARKS, metrics.GAPS)]
-    for remark in await remarks.of(db, integration):
+        found += [GaugeSample(of=of, value=0, labels=labels) for of in (metrics.REMARKS, metrics.GAPS)]
+    for remark in await remarks.load_remarks(db, integration):
         labels = (integration, remark.resource, remark.code)
-        found.append(Sample(of=metrics.REMARKS, value=remark.count, labels=labels))
-    for gap in await gaps.counts(db, integration):
+        found.append(GaugeSample(of=metrics.REMARKS, value=remark.count, labels=labels))
+    for gap in await gaps.count_gaps(db, integration):
         labels = (integration, gap.resource, gap.field)
-        found.append(Sample(of=metrics.GAPS, value=gap.records, labels=labels))
+        found.append(GaugeSample(of=metrics.GAPS, value=gap.records, labels=labels))
     found += await _account(db, integration)
     usage = await budgets.usage(db, integration)
     if usage is not None:
         left = max(0, usage.requests_per_minute - usage.used)
-        found.append(Sample(of=metrics.BUDGET_USED, value=usage.used, labels=(integration,)))
-        found.append(Sample(of=metrics.BUDGET_LEFT, value=left, labels=(integration,)))
+        found.append(GaugeSample(of=metrics.BUDGET_USED, value=usage.used, labels=(integration,)))
+        found.append(GaugeSample(of=metrics.BUDGET_LEFT, value=left, labels=(integration,)))
     return found
 
 
-async def _account(db: Database, integration: str) -> list[Sample]:
+async def _account(db: Database, integration: str) -> list[GaugeSample]:
     """Whether the account can be read. An account that never worked has each of these too."""
     polls = (await overview.polls(db, integration)).values()
     up = any(one.polled_at for one in polls) and not any(one.error for one in polls)
-    parked_now = await parked.counted(db, integration)
+    parked_now = await parked.count_parked(db, integration)
     samples = [
         (metrics.ACCOUNT_UP, float(up)),
         (metrics.ACCOUNT_PAUSED, await budgets.paused_seconds(db, integration)),
         (metrics.TOKEN_EXPIRES, await tokens.expires_in(db, integration) or 0.0),
     ]
     return [
-        *(Sample(of=reading, value=value, labels=(integration,)) for reading, value in samples),
+        *(GaugeSample(of=reading, value=value, labels=(integration,)) for reading, value in samples),
         *(
-            Sample(of=metrics.PARKED, value=parked_now.get(name, 0), labels=(integration, name))
+            GaugeSample(of=metrics.PARKED, value=parked_now.get(name, 0), labels=(integration, name))
             for name in get_args(ResourceName)
         ),
     ]
 
 
-def holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[Sample]:
+def count_lease_holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[GaugeSample]:
     """How many hold the leases of each role; a lease that nobody holds is told too, or no alert could see it.
 
     Names of other integrations, and of processes, are no labels: they come and go without end.
@@ -245,7 +247,7 @@ def holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[Samp
     found = [(role, "", roles[role]) for role in ("relay", "commands", "webhooks")]
     found += [("poller", one, int(f"poller:{one}" in held)) for one in integrations]
     return [
-        Sample(of=metrics.LEASE_HOLDERS, value=count, labels=(role, integration))
+        GaugeSample(of=metrics.LEASE_HOLDERS, value=count, labels=(role, integration))
         for role, integration, count in found
     ]
 

@@ -12,12 +12,12 @@ transaction, whose fencing also stops what a paused relay had already handed to 
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 
 from bridge import freshness, heartbeat, metrics, supervisor
+from bridge.clock import utc_now
 from bridge.config import RelayConfig
 from bridge.errors import LeaseLost, Transient
 from bridge.kafka import Message, MessageTooLarge
@@ -62,14 +62,14 @@ class Relay:
     async def run(self, stop: asyncio.Event) -> None:
         """Stand by for the lease, then relay until ``stop``. Raises ``LeaseLost`` when another took over,
         and ``Transient`` when the store is away while it stands by."""
-        lease = await leases.stand_by(
+        lease = await leases.wait_for_lease(
             self.db, LEASE, self._holder, self.lease_seconds, stop, look_seconds=self.lease_seconds / 5
         )
         if lease is None:
             return
         async with (
-            leases.Held(self.db, lease, self.lease_seconds) as held,
-            outbox.listening(self.db) as wakeup,
+            leases.LeaseKeeper(self.db, lease, self.lease_seconds) as held,
+            outbox.listen_for_commits(self.db) as wakeup,
         ):
             _log.info("relay.took_over", holder=lease.holder, token=lease.token)
             stopped = asyncio.create_task(stop.wait(), name="relay stop")
@@ -83,7 +83,7 @@ class Relay:
 class _Watch:
     """One relay's time at work, under one lease."""
 
-    def __init__(self, relay: Relay, held: leases.Held, wakeup: Wakeup) -> None:
+    def __init__(self, relay: Relay, held: leases.LeaseKeeper, wakeup: Wakeup) -> None:
         self._relay = relay
         self._held = held
         self._wakeup = wakeup
@@ -181,7 +181,7 @@ class _Watch:
     async def _take(self, in_flight: list[int]) -> list[StoredRow]:
         now = time.monotonic()
         shards = [shard for shard in outbox.SHARDS if self._refused.get(shard, now) <= now]
-        return await outbox.take(self._relay.db, shards, self._relay.config.batch_size, in_flight)
+        return await outbox.take_rows(self._relay.db, shards, self._relay.config.batch_size, in_flight)
 
     async def _drop_prefetched(self) -> None:
         prefetched, self._next = self._next, None
@@ -218,10 +218,10 @@ class _Watch:
         self._failures = 0
 
     def _log_batch(self, sent: list[StoredRow], seconds: float) -> None:
-        oldest = datetime.now(UTC) - min(row.created_at for row in sent)
+        oldest = utc_now() - min(row.created_at for row in sent)
         metrics.RELAY_PUBLISHED.inc(len(sent))
         metrics.RELAY_BATCH.observe(seconds)
-        freshness.note([row.value for row in sent])
+        freshness.observe_acknowledged([row.value for row in sent])
         _log.info(
             "relay.batch_published",
             rows=len(sent),

@@ -9,7 +9,7 @@ LONGEST_PAUSE_SECONDS = 3600.0
 _NUMBER = re.compile(r"[0-9]{1,300}(\.[0-9]{0,300})?")
 
 
-def retry_after(
+def parse_retry_after(
     headers: Mapping[str, str], now: datetime, longest_seconds: float = LONGEST_PAUSE_SECONDS
 ) -> float | None:
     """Seconds that ``Retry-After`` asks for, as a number or an HTTP date; ``None`` where it says nothing."""

@@ -34,7 +34,7 @@ _BEAT_SECONDS = 10.0
 _random = random.SystemRandom()
 
 
-async def run(
+async def supervise(
     stages: Mapping[str, Stage],
     *,
     stop: asyncio.Event | None = None,

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from contracts import codec, commands, dead_letters, events, meanings
+from contracts import codec, commands, dead_letters, descriptions, events
 from contracts.entities import STRUCTS, Model
 
 DIRECTORY = Path(__file__).parent / "schema"
@@ -81,7 +81,7 @@ def _written(schema: dict[str, Any], title: str) -> dict[str, Any]:
 
 def _titled(schema: dict[str, Any], title: str) -> dict[str, Any]:
     for name, definition in schema["$defs"].items():
-        meanings.describe(name, definition)
+        descriptions.describe(name, definition)
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
     return {"$schema": DIALECT, "title": title, **schema}

@@ -112,8 +112,8 @@ class Installation:
         await self._stack.aclose()
 
     def start(self, run: Coroutine[Any, Any, int] | None = None) -> None:
-        """Start the stages of its roles in this process; ``run`` stands in for ``app.run``."""
-        running = run or app.run(self.settings, self.roles, signals=())
+        """Start the stages of its roles in this process; ``run`` stands in for ``app.run_roles``."""
+        running = run or app.run_roles(self.settings, self.roles, signals=())
         self._running = asyncio.create_task(running, name="bridge")
 
     async def stop(self) -> None:
@@ -174,11 +174,11 @@ async def installed(
     data_dir: str,
 ) -> AsyncIterator[Installation]:
     """A simulator, and a bridge that is configured for it and not started yet."""
-    running = await server.start(
+    running = await server.start_server(
         world or World(seed=7, candidates=60, jobs=20, applications=80, users=12, index_lag_seconds=0.3),
         options=options or Options(rate_limit_per_minute=0, index_lag_seconds=0.3),
     )
-    settings = config.parse(
+    settings = config.parse_config(
         {
             "data_dir": data_dir,
             "store": {"url": store_url},

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from bridge.kafka import Record
+from bridge.kafka import ConsumedRecord
 from contracts import codec, ids
 from contracts.entities import STRUCTS, UNHASHED, Model
 
@@ -47,13 +47,13 @@ class Topics:
         self.sent: dict[str, tuple[str, str, int]] = {}
         """Event id → (type, entity id, Kafka's timestamp in ms)."""
 
-    def read(self, records: Iterable[Record]) -> None:
+    def read(self, records: Iterable[ConsumedRecord]) -> None:
         """Take records in the order of their partitions."""
         for record in records:
             if record.value is not None:
                 self._event(record)
 
-    def _event(self, record: Record) -> None:
+    def _event(self, record: ConsumedRecord) -> None:
         value = record.value or b""
         codec.decode_event(value)
         event = orjson.loads(value)

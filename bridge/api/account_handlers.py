@@ -1,12 +1,12 @@
 """What can be asked about accounts. Operations of the API, as in ``endpoint_handlers``."""
 
-from bridge.api import problems
-from bridge.api.calls import Answer, Call
+from bridge.api import errors
+from bridge.api.calls import ApiCall, ApiResponse
 from bridge.store import profiles
 from contracts.profiles import AccountProfile
 
 
-async def get_profile(call: Call) -> Answer[AccountProfile]:
+async def get_profile(call: ApiCall) -> ApiResponse[AccountProfile]:
     """Look at an account's profile
 
     What was found out about the account's API, with the evidence for each finding: what is as assumed, what
@@ -14,9 +14,9 @@ async def get_profile(call: Call) -> Answer[AccountProfile]:
     """
     account = call.path["account_id"]
     if call.owner is None and account in call.parts.integrations:
-        known = await profiles.load(call.parts.db, account)
+        known = await profiles.load_profile(call.parts.db, account)
         if known is not None:
-            return Answer(value=known.profile)
-    raise problems.Refused(
+            return ApiResponse(value=known.profile)
+    raise errors.RequestRefused(
         404, "no such account, or none that this token may see, or its profile is not learned yet"
     )

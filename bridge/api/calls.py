@@ -8,31 +8,31 @@ from msgspec import Struct, field
 from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.outbound import Target, Unusable
 from bridge.sealing import Sealer
-from bridge.store.api_tokens import Token, Tokens
+from bridge.store.api_tokens import ApiToken, ApiTokens
 from bridge.store.database import Database
 
 V = TypeVar("V")
 
 
-class Parts(Struct, frozen=True, kw_only=True):
+class ApiDependencies(Struct, frozen=True, kw_only=True):
     """What the API stands on. ``judge`` says whether a URL may be called; ``integrations`` are the known ids,
     none where it is not known which there are; ``roster`` has the process's stages, of
     which one that is silent for so long is stuck."""
 
     db: Database
     sealer: Sealer
-    tokens: Tokens
+    tokens: ApiTokens
     judge: Callable[[str], Target | Unusable]
     integrations: tuple[str, ...] = ()
     roster: Roster = field(default_factory=Roster)
     silent_seconds: float = SILENT_SECONDS
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class ApiCall(Struct, frozen=True, kw_only=True):
     """A request that was admitted. ``raw`` is the body as it came."""
 
-    parts: Parts
-    token: Token
+    parts: ApiDependencies
+    token: ApiToken
     path: Mapping[str, str]
     raw: bytes = b""
     idempotency_key: str | None = None
@@ -43,7 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
         return self.token.owner
 
 
-class Answer(Struct, Generic[V], frozen=True, kw_only=True):
+class ApiResponse(Struct, Generic[V], frozen=True, kw_only=True):
     """What the client gets: ``value`` as JSON, where it is not ``None``."""
 
     value: V

@@ -3,18 +3,18 @@
 import base64
 import binascii
 
-from bridge.api import problems
+from bridge.api import errors
 from contracts.webhooks import FieldFault
 
 
-def written(position: int | None) -> str | None:
+def encode_cursor(position: int | None) -> str | None:
     """The cursor of a position in a list."""
     if position is None:
         return None
     return base64.urlsafe_b64encode(f"e{position}".encode()).decode("ascii").rstrip("=")
 
 
-def read(cursor: str | None) -> int | None:
+def decode_cursor(cursor: str | None) -> int | None:
     """The position of a cursor. Raises ``Refused`` with 422 for one that is none of ours."""
     if cursor is None:
         return None
@@ -28,7 +28,7 @@ def read(cursor: str | None) -> int | None:
     return int(digits)
 
 
-def refused() -> problems.Refused:
+def refused() -> errors.RequestRefused:
     """The cursor is none of ours."""
     fault = FieldFault(field="cursor", detail="give next_cursor of the page before, unchanged")
-    return problems.invalid([fault])
+    return errors.invalid([fault])

@@ -13,7 +13,7 @@ from contracts import codec
 from contracts.entities import STRUCTS
 from contracts.webhooks import Endpoint, EndpointChange, FieldFault, NewEndpoint
 
-Judge: TypeAlias = Callable[[str], Target | Unusable]
+CheckUrl: TypeAlias = Callable[[str], Target | Unusable]
 
 _MOST_HEADER_CHARACTERS = 8_000
 # Ours, or the connection's: a subscriber's own would break the delivery or its signature.
@@ -43,7 +43,7 @@ _ALLOW = {
 }
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class RequestedEndpoint(Struct, frozen=True, kw_only=True):
     """An endpoint as it is to be; ``url`` and ``headers`` where they are new."""
 
     event_types: tuple[str, ...]
@@ -54,9 +54,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-def created(new: NewEndpoint) -> Wanted:
+def new_endpoint(new: NewEndpoint) -> RequestedEndpoint:
     """What a creation wants."""
-    return Wanted(
+    return RequestedEndpoint(
         event_types=new.event_types,
         changed_fields=new.changed_fields,
         operational=new.operational,
@@ -66,9 +66,9 @@ def created(new: NewEndpoint) -> Wanted:
     )
 
 
-def changed(before: Endpoint, change: EndpointChange) -> Wanted:
+def changed_endpoint(before: Endpoint, change: EndpointChange) -> RequestedEndpoint:
     """What a change wants, where it leaves the rest as it is."""
-    return Wanted(
+    return RequestedEndpoint(
         event_types=before.event_types if change.event_types is UNSET else change.event_types,
         changed_fields=before.changed_fields if change.changed_fields is UNSET else change.changed_fields,
         operational=before.operational if change.operational is UNSET else change.operational,
@@ -78,7 +78,7 @@ def changed(before: Endpoint, change: EndpointChange) -> Wanted:
     )
 
 
-def faults(wanted: Wanted, judge: Judge, integrations: Collection[str]) -> list[FieldFault]:
+def faults(wanted: RequestedEndpoint, judge: CheckUrl, integrations: Collection[str]) -> list[FieldFault]:
     """What is wrong with it, and what to do; ``integrations`` are the known ids, empty: not known."""
     found = [_url(wanted.url, judge)] if wanted.url is not None else []
     found += [*_types(wanted), *_fields(wanted), *_headers(wanted.headers)]
@@ -87,7 +87,7 @@ def faults(wanted: Wanted, judge: Judge, integrations: Collection[str]) -> list[
     return [one for one in found if one is not None]
 
 
-def _url(url: str, judge: Judge) -> FieldFault | None:
+def _url(url: str, judge: CheckUrl) -> FieldFault | None:
     match judge(url):
         case Unusable(kind=kind, reason=reason):
             return _fault("url", reason + _ALLOW[kind])
@@ -95,7 +95,7 @@ def _url(url: str, judge: Judge) -> FieldFault | None:
             return None
 
 
-def _types(wanted: Wanted) -> Iterator[FieldFault]:
+def _types(wanted: RequestedEndpoint) -> Iterator[FieldFault]:
     for pattern in wanted.event_types:
         operational = pattern.startswith(("endpoint.", "hold."))
         if wanted.operational and not operational and pattern != "*":
@@ -107,7 +107,7 @@ def _types(wanted: Wanted) -> Iterator[FieldFault]:
             yield _fault("event_types", f"{pattern}: only an endpoint with operational = true gets it")
 
 
-def _fields(wanted: Wanted) -> Iterator[FieldFault]:
+def _fields(wanted: RequestedEndpoint) -> Iterator[FieldFault]:
     if not wanted.changed_fields:
         return
     known: set[str] = set()

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from bridge.api.calls import Answer, Parts
+from bridge.api.calls import ApiDependencies, ApiResponse
 
 _STORE_SECONDS = 2.0
 
@@ -19,19 +19,19 @@ class Health(Struct, frozen=True, kw_only=True):
     status: Literal["ok", "unavailable"]
 
 
-async def livez(parts: Parts) -> Answer[Health]:
+async def livez(parts: ApiDependencies) -> ApiResponse[Health]:
     """Whether the process lives
 
     503 while one of its stages gives no sign of life.
     """
     stuck = parts.roster.stuck(parts.silent_seconds)
-    return Answer(value=Health(status="unavailable" if stuck else "ok"))
+    return ApiResponse(value=Health(status="unavailable" if stuck else "ok"))
 
 
-async def readyz(parts: Parts) -> Answer[Health]:
+async def readyz(parts: ApiDependencies) -> ApiResponse[Health]:
     """Whether the API can work
 
     503 while PostgreSQL does not answer.
     """
     ready = await parts.db.answers(_STORE_SECONDS)
-    return Answer(value=Health(status="ok" if ready else "unavailable"))
+    return ApiResponse(value=Health(status="ok" if ready else "unavailable"))

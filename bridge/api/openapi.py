@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.api import problems
+from bridge.api import errors
 from bridge.api.health import Health, livez, readyz
 from bridge.api.operations import IDS, NAME_PATTERN, OPERATIONS, Operation
 from contracts import ids, webhooks
@@ -20,7 +20,7 @@ from contracts import ids, webhooks
 FILE = Path(__file__).parents[2] / "contracts" / "openapi.json"
 _TEMPLATE = "#/components/schemas/{name}"
 _REQUESTS = (webhooks.NewEndpoint, webhooks.EndpointChange, webhooks.Rotation, webhooks.NewRecovery)
-_JSON, _PROBLEM = "application/json", problems.CONTENT_TYPE
+_JSON, _PROBLEM = "application/json", errors.CONTENT_TYPE
 _RETRY_AFTER = {
     "Retry-After": {
         "description": "Seconds to wait.",
@@ -73,7 +73,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def render(made: dict[str, Any]) -> str:
+def render_openapi(made: dict[str, Any]) -> str:
     """The document as it stands in its file."""
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
@@ -116,7 +116,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 def _refusal(status: int) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "description": f"{problems.TITLES[status]}.",
+        "description": f"{errors.TITLES[status]}.",
         "content": {_PROBLEM: {"schema": _reference(webhooks.Problem)}},
     }
     if status in (429, 503):
@@ -208,10 +208,10 @@ def _reference(kind: type[Struct]) -> dict[str, str]:
     return {"$ref": _TEMPLATE.format(name=kind.__name__)}
 
 
-def write() -> None:
+def write_openapi() -> None:
     """Write the file."""
-    FILE.write_text(render(document()), encoding="utf-8")
+    FILE.write_text(render_openapi(document()), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write()
+    write_openapi()

@@ -14,9 +14,9 @@ from msgspec import Struct
 from bridge.api import account_handlers as a
 from bridge.api import delivery_handlers as d
 from bridge.api import endpoint_handlers as e
-from bridge.api.calls import Answer
+from bridge.api.calls import ApiResponse
 
-Handler: typing.TypeAlias = Callable[..., Awaitable[Answer[Any]]]
+Handler: typing.TypeAlias = Callable[..., Awaitable[ApiResponse[Any]]]
 
 ENDPOINTS, ENDPOINT = "/v1/endpoints", "/v1/endpoints/{endpoint_id}"
 ACCOUNT_PROFILE = "/v1/accounts/{account_id}/profile"

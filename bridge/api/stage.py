@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import structlog
 
 from bridge import inbound, supervisor
-from bridge.api.calls import Parts
-from bridge.api.serving import application
+from bridge.api.calls import ApiDependencies
+from bridge.api.server import build_application
 from bridge.config import ApiConfig
 
 _log = structlog.get_logger(__name__)
@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 class Api:
     """The HTTP API on one address."""
 
-    def __init__(self, parts: Parts, config: ApiConfig) -> None:
+    def __init__(self, parts: ApiDependencies, config: ApiConfig) -> None:
         self._parts = parts
         self._config = config
 
@@ -30,6 +30,6 @@ class Api:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """It answers while the block lasts; gives its URL. Raises as ``run`` does."""
-        made = application(self._parts, self._config.requests_per_minute)
+        made = build_application(self._parts, self._config.requests_per_minute)
         async with inbound.serving(made, "api", self._config.host, self._config.port) as url:
             yield url

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from bridge.hashing import Hasher
 from bridge.store.attempts import ADDING, CREATING
-from bridge.store.underway import Doing, Told
-from bridge.tracker.families import Family, Ids
+from bridge.store.in_progress import CommandInProgress, ReadByCommand
+from bridge.tracker.entity_set import EntitySet, Ids
 from contracts.entities import Application, Candidate, Model
 
 TOUCHED = frozenset({"candidates", "applications"})
@@ -21,14 +21,18 @@ class Attribution:
     """The commands of one moment, ready to be asked about many records."""
 
     def __init__(
-        self, integration_id: str, hasher: Hasher, doing: Iterable[Doing], told: Iterable[Told]
+        self,
+        integration_id: str,
+        hasher: Hasher,
+        doing: Iterable[CommandInProgress],
+        told: Iterable[ReadByCommand],
     ) -> None:
         self._hasher = hasher
         self._ids = Ids(integration_id=integration_id)
         self._touched: dict[tuple[str, str], str] = {(t.resource, str(t.row_id)): t.command_id for t in told}
         self._made_at: dict[str, str] = {}
         self._made_for: dict[_Pair, str] = {}
-        self._set: dict[str, list[Doing]] = {}
+        self._set: dict[str, list[CommandInProgress]] = {}
         for one in doing:
             self._expect(one)
 
@@ -36,7 +40,7 @@ class Attribution:
         """Whether there is any command to ask about."""
         return bool(self._touched or self._made_at or self._made_for or self._set)
 
-    def of(self, family: Family) -> str | None:
+    def of(self, family: EntitySet) -> str | None:
         """The id of the command whose doing this record's latest state is; ``None`` where it is none's."""
         for member in family.members:
             match member.record:
@@ -49,7 +53,7 @@ class Attribution:
             return found or self._touched.get((family.resource, family.remote_id))
         return None
 
-    def _expect(self, one: Doing) -> None:
+    def _expect(self, one: CommandInProgress) -> None:
         progress = one.progress
         if one.subject.startswith("application:"):
             self._set.setdefault(one.subject.removeprefix("application:"), []).append(one)

@@ -9,47 +9,47 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from bridge import metrics
-from bridge.capture.changes import Applied, Changes
+from bridge.capture.change_writer import ChangeWriter, WriteSummary
+from bridge.capture.loss_checks import LossChecks
 from bridge.capture.paging import Pages
-from bridge.capture.proof import Guard, Prover, Verdict
-from bridge.capture.rows import Rows
-from bridge.capture.shape import Shape
-from bridge.capture.spot_reads import Judge
+from bridge.capture.proof import DeletionVerdict, Guard, Prover
+from bridge.capture.record_reader import RecordReader
+from bridge.capture.shape_checks import ShapeChecks
+from bridge.capture.spot_reads import StoreFindings
 from bridge.capture.unlisted import Unlisted
-from bridge.capture.vouching import Vouching
-from bridge.store import holds, leases, sources
+from bridge.store import holds, leases, row_states
 from bridge.store.database import Database
 from bridge.store.leases import Lease
 from bridge.store.scans import Scan
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _log = structlog.get_logger(__name__)
 _DELETED_AT_ONCE = 500
 _CONTROLS = 5
 
 
-class Doors(Struct, frozen=True, kw_only=True):
+class CaptureContext(Struct, frozen=True, kw_only=True):
     """What a walk uses of one integration."""
 
     integration_id: str
     db: Database
     lease: Lease
     pages: Pages
-    rows: Rows
-    shape: Shape
-    vouching: Vouching
-    changes: Changes
+    rows: RecordReader
+    shape: ShapeChecks
+    vouching: LossChecks
+    changes: ChangeWriter
     prover: Prover
     guard: Guard
     calls: Callable[[], int]
     """Requests sent so far."""
-    judge: Judge
+    judge: StoreFindings
 
 
 class Deletion:
     """The deletions of one resource of one integration."""
 
-    def __init__(self, doors: Doors, resource: Resource) -> None:
+    def __init__(self, doors: CaptureContext, resource: Resource) -> None:
         self._doors = doors
         self._resource = resource
         self._id = doors.integration_id
@@ -57,26 +57,26 @@ class Deletion:
         metrics.MERGED.labels(self._id, resource.name)
         self._unlisted = Unlisted(doors.db, doors.lease, doors.integration_id, resource)
 
-    async def of_scan(self, scan: Scan, seen: BitMap64) -> tuple[Applied, str | None]:
+    async def of_scan(self, scan: Scan, seen: BitMap64) -> tuple[WriteSummary, str | None]:
         """Delete what a complete scan did not see and by-id reads prove gone; or say why not."""
         doors, name = self._doors, self._resource.name
         missing = BitMap64()
-        async for row_ids in sources.live_before(doors.db, self._id, name, scan.started_at):
+        async for row_ids in row_states.live_before(doors.db, self._id, name, scan.started_at):
             missing |= BitMap64(row_ids) - seen
-        known = await sources.count_live(doors.db, self._id, name)
+        known = await row_states.count_live_rows(doors.db, self._id, name)
         asked = missing - await self._unlisted.resting(missing)
         if not asked:
             await self._withdraw()
-            await self._unlisted.note(Verdict(), missing)
-            return Applied(events={}), None
+            await self._unlisted.note(DeletionVerdict(), missing)
+            return WriteSummary(events={}), None
         if await self._waits_already(asked, known):
             await self._hold(asked, known)
-            return Applied(events={}), None
+            return WriteSummary(events={}), None
         flagged = frozenset(doors.rows.flagged(name))
         verdict = await doors.prover.prove(self._resource, list(asked), _some(seen), known, flagged=flagged)
         if verdict.held:
             await self._hold(asked, known)
-            return Applied(events={}), None
+            return WriteSummary(events={}), None
         if verdict.flaw is None:
             await self._withdraw()
         self._tell_merged(verdict)
@@ -84,7 +84,7 @@ class Deletion:
         await self._unlisted.note(verdict, missing)
         return deleted, verdict.flaw
 
-    def _tell_merged(self, verdict: Verdict) -> None:
+    def _tell_merged(self, verdict: DeletionVerdict) -> None:
         """Say which records are answered with another: they were merged into it, most likely."""
         name = self._resource.name
         metrics.MERGED.labels(self._id, name).inc(len(verdict.merged))
@@ -94,32 +94,32 @@ class Deletion:
     async def begin_whole_read(self) -> None:
         """Call before the first page: a read that never gets to ``of_whole_read`` ends the row of misses."""
         async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-            await sources.begin_whole_read(tx, self._id, self._resource.name)
+            await row_states.begin_whole_read(tx, self._id, self._resource.name)
 
-    async def of_whole_read(self, seen: BitMap64) -> Applied:
+    async def of_whole_read(self, seen: BitMap64) -> WriteSummary:
         """Delete what two complete reads in a row did not see, of a resource that has no by-id read."""
         doors, name = self._doors, self._resource.name
         known_ids = BitMap64()
-        async for row_ids in sources.live(doors.db, self._id, name):
+        async for row_ids in row_states.live(doors.db, self._id, name):
             known_ids |= BitMap64(row_ids)
         async with leases.fenced(doors.db, doors.lease) as tx:
-            twice = await sources.mark_missed(tx, self._id, name, list(known_ids - seen))
+            twice = await row_states.mark_missed(tx, self._id, name, list(known_ids - seen))
         if not twice:
             await self._withdraw()
-            return Applied(events={})
+            return WriteSummary(events={})
         if doors.guard.holds(len(twice), len(known_ids)):
             await self._hold(BitMap64(twice), len(known_ids))
-            return Applied(events={})
+            return WriteSummary(events={})
         await self._withdraw()
         return await self._delete(twice)
 
-    async def carry_out(self, held: holds.Hold) -> Applied:
+    async def carry_out(self, held: holds.Hold) -> WriteSummary:
         """Delete what a person approved, as far as it is still gone."""
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
         row_ids: Sequence[int] = list(await holds.row_ids(doors.db, held.id))
         if self._resource.by_id is not None:
-            controls = await sources.some_live(doors.db, self._id, name, row_ids, _CONTROLS)
+            controls = await row_states.some_live(doors.db, self._id, name, row_ids, _CONTROLS)
             verdict = await doors.prover.prove(
                 self._resource,
                 row_ids,
@@ -131,14 +131,14 @@ class Deletion:
             if verdict.flaw is not None:
                 _log.error("deletions.not_proved", integration=self._id, resource=name, why=verdict.flaw)
                 await holds.reopen(doors.db, held.id)
-                return Applied(events={})
+                return WriteSummary(events={})
             self._tell_merged(verdict)
             row_ids = verdict.gone
         else:
-            row_ids = await sources.missed(doors.db, self._id, name, row_ids)
+            row_ids = await row_states.missed(doors.db, self._id, name, row_ids)
         applied = await self._delete(row_ids)
         async with leases.fenced(doors.db, doors.lease) as tx:
-            await holds.finish(tx, held.id)
+            await holds.finish_hold(tx, held.id)
         _log.info(
             "deletions.carried_out",
             integration=self._id,
@@ -155,12 +155,12 @@ class Deletion:
         """Whether so many are missing, and a hold waits: proving them again would only spend the budget."""
         if not self._doors.guard.holds(len(missing), known):
             return False
-        waiting = await holds.waiting(self._doors.db, self._id, "deletions")
+        waiting = await holds.load_waiting_holds(self._doors.db, self._id, "deletions")
         return any(held.resource == self._resource.name for held in waiting)
 
-    async def _delete(self, row_ids: Sequence[int]) -> Applied:
+    async def _delete(self, row_ids: Sequence[int]) -> WriteSummary:
         doors = self._doors
-        total = Applied(events={})
+        total = WriteSummary(events={})
         for start in range(0, len(row_ids), _DELETED_AT_ONCE):
             part = row_ids[start : start + _DELETED_AT_ONCE]
             async with leases.fenced(doors.db, doors.lease) as tx:
@@ -170,7 +170,7 @@ class Deletion:
     async def _hold(self, missing: BitMap64, known: int) -> None:
         doors, name = self._doors, self._resource.name
         async with leases.fenced(doors.db, doors.lease) as tx:
-            held_id = await holds.hold(tx, self._id, name, missing, known)
+            held_id = await holds.replace_hold(tx, self._id, name, missing, known)
         _log.error(
             "hold.opened",
             integration=self._id,

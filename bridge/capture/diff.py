@@ -10,17 +10,17 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from bridge.hashing import Hasher, changed_fields
-from bridge.store.records import Snapshot
-from bridge.tracker.families import Family, Member
+from bridge.hashing import Hasher, differing_fields
+from bridge.store.stored_records import Snapshot
+from bridge.tracker.entity_set import EntityMember, EntitySet
 from contracts.entities import STRUCTS, Entity, Model
 from contracts.events import Operation
 
-Key = tuple[Model, str]
+EntityKey = tuple[Model, str]
 SHARED = frozenset({Model.TAG, Model.ROLE})
 
 
-class Decision(Struct, frozen=True, kw_only=True, gc=False):
+class EntityChange(Struct, frozen=True, kw_only=True, gc=False):
     """One entity's change: what to publish (``operation``) and the snapshot that says it was.
 
     ``record`` is ``None`` in a deletion. ``operation`` is ``None`` where only the snapshot is brought up to
@@ -74,11 +74,11 @@ class Differ:
         self._republish = republish
 
     def families(
-        self, families: Iterable[Family], stored: Mapping[Key, Snapshot], live: Iterable[Snapshot]
-    ) -> list[Decision]:
+        self, families: Iterable[EntitySet], stored: Mapping[EntityKey, Snapshot], live: Iterable[Snapshot]
+    ) -> list[EntityChange]:
         """What the families' own entities came to. ``live`` is what their records yielded until now."""
-        decisions: list[Decision] = []
-        yielded: set[Key] = set()
+        decisions: list[EntityChange] = []
+        yielded: set[EntityKey] = set()
         withheld: set[tuple[str, Model]] = set()
         for family in families:
             parent = parent_of(family.resource, family.remote_id)
@@ -102,13 +102,13 @@ class Differ:
 
     def shared(
         self,
-        members: Iterable[Member],
-        touched: Sequence[Key],
-        stored: Mapping[Key, Snapshot],
-        in_use: Callable[[Key], bool],
-    ) -> list[Decision]:
+        members: Iterable[EntityMember],
+        touched: Sequence[EntityKey],
+        stored: Mapping[EntityKey, Snapshot],
+        in_use: Callable[[EntityKey], bool],
+    ) -> list[EntityChange]:
         """What became of the tags and roles that families yielded or let go of (``touched``)."""
-        best: dict[Key, Member] = {}
+        best: dict[EntityKey, EntityMember] = {}
         for member in members:
             key = (member.model, member.remote_id)
             if key not in best or best[key].provisional:
@@ -116,7 +116,7 @@ class Differ:
         decisions = []
         for key in touched:
             snapshot = stored.get(key)
-            decision: Decision | None = None
+            decision: EntityChange | None = None
             if key in best and in_use(key):
                 decision = self._compare(best[key], "", snapshot)
             elif snapshot is not None and not snapshot.deleted and not in_use(key):
@@ -125,14 +125,14 @@ class Differ:
                 decisions.append(decision)
         return decisions
 
-    def deleted(self, snapshot: Snapshot) -> Decision:
+    def deleted(self, snapshot: Snapshot) -> EntityChange:
         """The entity is gone; its version number stays, for the day it comes back."""
         after = _replace(
             snapshot, sequence=snapshot.sequence + 1, deleted=True, changed_at=self._now, last=None
         )
-        return Decision(operation="deleted", snapshot=after, before=snapshot, record=None)
+        return EntityChange(operation="deleted", snapshot=after, before=snapshot, record=None)
 
-    def _compare(self, member: Member, parent: str, before: Snapshot | None) -> Decision | None:
+    def _compare(self, member: EntityMember, parent: str, before: Snapshot | None) -> EntityChange | None:
         hashes = self._hasher.record(member.record)
         after = Snapshot(
             model=member.model,
@@ -145,21 +145,21 @@ class Differ:
             changed_at=self._now,
         )
         if before is None or before.deleted or self._is_due_again(member, before, hashes.record):
-            return Decision(operation="created", snapshot=after, before=before, record=member.record)
+            return EntityChange(operation="created", snapshot=after, before=before, record=member.record)
         if before.hash == hashes.record:
             # Moved to another parent: no change to publish, but the snapshot must follow.
             if before.parent == parent:
                 return None
             moved = _replace(before, parent=parent)
-            return Decision(operation=None, snapshot=moved, before=before, record=member.record)
+            return EntityChange(operation=None, snapshot=moved, before=before, record=member.record)
         if member.provisional:
             return None
-        changed = changed_fields(STRUCTS[member.model], before.fields, hashes.fields)
-        return Decision(
+        changed = differing_fields(STRUCTS[member.model], before.fields, hashes.fields)
+        return EntityChange(
             operation="updated", snapshot=after, before=before, record=member.record, changed_fields=changed
         )
 
-    def _is_due_again(self, member: Member, before: Snapshot, record_hash: bytes) -> bool:
+    def _is_due_again(self, member: EntityMember, before: Snapshot, record_hash: bytes) -> bool:
         if self._republish is None or before.changed_at >= self._republish:
             return False
         return not member.provisional or before.hash == record_hash

@@ -8,15 +8,14 @@ nearly all had is believed only when other records, read after it, still have it
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct
 
-from bridge.store.records import KeyCount
+from bridge.json_types import JsonObject
+from bridge.store.stored_records import KeyCount
 from bridge.tracker import layouts
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
-Record = Mapping[str, Any]
 _FEWEST, _NEARLY_ALL = 20, 0.95
 """Of so many records, so large a share makes a key one that nearly all have."""
 _MOST_LATELY = 0.8
@@ -33,7 +32,7 @@ _NOT_PUBLISHED = {
 
 
 class Look(Struct, frozen=True, kw_only=True, gc=False):
-    """What one record shows, as bits of ``Keys``: which keys could be there, and which of them are."""
+    """What one record shows, as bits of ``MappedKeys``: which keys could be there, and which of them are."""
 
     asked: int
     present: int
@@ -49,7 +48,7 @@ _Place = tuple[str, tuple[str, ...]]
 _REMEMBERED = 1000
 
 
-class Keys:
+class MappedKeys:
     """The keys that a resource's fields are read from, those on the way to them among them.
 
     Their names say the record they stand in: ``row:jobTitle``, ``detail:contactDetails.email``. A key in two
@@ -67,14 +66,14 @@ class Keys:
                 for source in ("row", "detail") if read.source == "any" else (read.source,):
                     for length in range(1, len(read.path) + 1):
                         path = read.path[:length]
-                        keys.setdefault((source, *map(layouts.same, path)), []).append((source, path))
+                        keys.setdefault((source, *map(layouts.compared_key, path)), []).append((source, path))
         # The same name whatever case the account is read in.
         self.names = tuple(max(map(_name, spelled), key=_is_camel) for spelled in keys.values())
         self._bits = {place: 1 << n for n, spelled in enumerate(keys.values()) for place in spelled}
         self._row = self._level("row", ()) or _Level(())
         self._detail = self._level("detail", ()) or _Level(())
 
-    def look(self, row: Record | None, detail: Record | None) -> Look:
+    def look(self, row: JsonObject | None, detail: JsonObject | None) -> Look:
         """What a record shows, of its list row and its by-id record."""
         asked, present = (0, 0) if row is None else self._row.look(row)
         if detail is not None:
@@ -129,7 +128,7 @@ class _Level:
         self._asked = together(bit for _, bit, _ in keys)
         self._seen: dict[tuple[str, ...], tuple[int, tuple[tuple[str, _Level], ...]]] = {}
 
-    def look(self, record: Record) -> tuple[int, int]:
+    def look(self, record: JsonObject) -> tuple[int, int]:
         """The keys that could be in the record, and those that are."""
         names = tuple(record)
         known = self._seen.get(names)
@@ -181,28 +180,28 @@ def _nearly_always(count: KeyCount) -> bool:
     )
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class KeyVerdict(Struct, frozen=True, kw_only=True):
     """Whether a key is gone from the account. ``None``: too few other records could be read to tell."""
 
     gone: bool | None
     evidence: str = ""
 
 
-def verdict(name: str, count: KeyCount, lacking: int, controls: Sequence[bool]) -> Verdict:
+def verdict(name: str, count: KeyCount, lacking: int, controls: Sequence[bool]) -> KeyVerdict:
     """Whether the key is gone, where ``lacking`` records came without it and others were read after them.
 
     Of a short list there may be no others: then those that came without it are enough.
     """
     have = sum(controls)
     if len(controls) >= _FEWEST_CONTROLS and have >= len(controls) * _STILL_THERE:
-        return Verdict(gone=False)
+        return KeyVerdict(gone=False)
     if len(controls) - have + lacking < _FEWEST_LACKING:
-        return Verdict(gone=None)
+        return KeyVerdict(gone=None)
     source, _, key = name.partition(":")
     share = count.present * 100 // count.total
     by = "read by id" if source == "detail" else "of its list"
     few = f"{have}" if have else "none"
-    return Verdict(
+    return KeyVerdict(
         gone=True,
         evidence=f"`{key}` was in {share} % of {count.total:,} records {by} and is in {few} of the last "
         f"{len(controls) + lacking}",

@@ -9,15 +9,16 @@ from typing import Any
 import msgspec
 import structlog
 
+from bridge.clock import utc_now
 from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Throttled, Transient
 from bridge.store import cursors, profiles
 from bridge.store.database import Database
 from bridge.tracker import assumptions, hosts, profile, resources
-from bridge.tracker.client import Client, utc_now
-from bridge.tracker.learning import Learned, Learner
-from bridge.tracker.problems import AccountFault, Unreachable
-from bridge.tracker.shapes import ResourceName, Resources
+from bridge.tracker.client import Client
+from bridge.tracker.errors import AccountFault, Unreachable
+from bridge.tracker.profile_learning import Learned, Learner
+from bridge.tracker.schema import ResourceName, Resources
 from contracts.profiles import AccountProfile, Finding
 
 _log = structlog.get_logger(__name__)
@@ -33,16 +34,20 @@ async def learned(db: Database, integration: IntegrationConfig) -> dict[str, Any
     """Return the settings that were learned of an account; none where it is read by configuration only."""
     if not integration.learn:
         return {}
-    known = await profiles.load(db, integration.id, host=hosts.of(integration).where)
+    known = await profiles.load_profile(db, integration.id, host=hosts.hosts_of(integration).where)
     return {} if known is None else profile.learned_settings(known.profile)
 
 
-async def settings(db: Database, integration: IntegrationConfig) -> Resources:
+async def effective_settings(db: Database, integration: IntegrationConfig) -> Resources:
     """Return how the account is read: by what was learned of it, and by the operator's keys before that."""
-    return resources.configure(integration.tracker, tracker_key(integration), await learned(db, integration))
+    return resources.configure_resources(
+        integration.tracker, tracker_key(integration), await learned(db, integration)
+    )
 
 
-async def changed(db: Database, integration: IntegrationConfig, known: Mapping[str, Any]) -> None:
+async def wait_for_new_profile(
+    db: Database, integration: IntegrationConfig, known: Mapping[str, Any]
+) -> None:
     """Return when what was learned of the account is no longer ``known``: a check learned it again."""
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
@@ -51,16 +56,18 @@ async def changed(db: Database, integration: IntegrationConfig, known: Mapping[s
 
 
 @contextlib.asynccontextmanager
-async def followed(db: Database, integration: IntegrationConfig, client: Client) -> AsyncIterator[None]:
+async def following_profile(
+    db: Database, integration: IntegrationConfig, client: Client
+) -> AsyncIterator[None]:
     """Let ``client`` read by what is learned of the account while the block lasts."""
 
     async def follow() -> None:
         known = await learned(db, integration)
         while True:
             try:
-                await changed(db, integration, known)
+                await wait_for_new_profile(db, integration, known)
                 known = await learned(db, integration)
-                client.adopt(await settings(db, integration))
+                client.adopt(await effective_settings(db, integration))
             except Transient:
                 # The store is away, which its users tell.
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -75,11 +82,11 @@ async def followed(db: Database, integration: IntegrationConfig, client: Client)
 
 def basis(integration: IntegrationConfig) -> bytes:
     """Return a digest of the configuration that an account is learned with."""
-    given = [hosts.of(integration).where, integration.time_zone, integration.tracker, integration.learn]
+    given = [hosts.hosts_of(integration).where, integration.time_zone, integration.tracker, integration.learn]
     return blake2b(msgspec.json.encode(given, order="sorted"), digest_size=16).digest()
 
 
-async def learn(
+async def learn_profile(
     db: Database, integration: IntegrationConfig, client: Client, names: Collection[ResourceName]
 ) -> Learned:
     """Learn the profile of an account and store it; ``client`` reads by it afterwards.
@@ -110,7 +117,7 @@ async def unlearned(
     """Return the resources that have not been learned with this configuration."""
     if not integration.learn:
         return []
-    known = await profiles.load(db, integration.id)
+    known = await profiles.load_profile(db, integration.id)
     if known is None or known.basis != basis(integration):
         return list(names)
     return [name for name in names if name not in known.profile.resources]
@@ -121,7 +128,9 @@ async def try_to_learn(
 ) -> list[ResourceName]:
     """Learn these resources; return those that could not be, whose status says why."""
     try:
-        failures: dict[ResourceName, BridgeError] = {**(await learn(db, integration, client, names)).failures}
+        failures: dict[ResourceName, BridgeError] = {
+            **(await learn_profile(db, integration, client, names)).failures
+        }
     except (AccountFault, Throttled, Unreachable) as error:
         failures = dict.fromkeys(names, error)
     for name, failure in failures.items():
@@ -136,23 +145,23 @@ async def try_to_learn(
 
 async def _earlier(db: Database, integration: IntegrationConfig) -> AccountProfile | None:
     """What was learned with the same configuration."""
-    known = await profiles.load(db, integration.id, host=hosts.of(integration).where)
+    known = await profiles.load_profile(db, integration.id, host=hosts.hosts_of(integration).where)
     return known.profile if known is not None and known.basis == basis(integration) else None
 
 
-async def judge(
+async def store_findings(
     db: Database, integration: IntegrationConfig, findings: Iterable[Finding]
 ) -> AccountProfile | None:
     """Store findings that were made beside learning, and return the whole profile.
 
     ``None`` before the account is learned.
     """
-    host = hosts.of(integration).where
-    known = await profiles.load(db, integration.id, host=host)
+    host = hosts.hosts_of(integration).where
+    known = await profiles.load_profile(db, integration.id, host=host)
     if known is None:
         return None
-    whole = profile.judged(known.profile, findings)
-    await profiles.save(db, integration.id, whole, host=host, basis=known.basis)
+    whole = profile.with_findings(known.profile, findings)
+    await profiles.save_profile(db, integration.id, whole, host=host, basis=known.basis)
     return whole
 
 
@@ -163,7 +172,7 @@ async def _save(
     found: Learned,
     earlier: AccountProfile | None,
 ) -> AccountProfile:
-    host, mark = hosts.of(integration).where, basis(integration)
+    host, mark = hosts.hosts_of(integration).where, basis(integration)
     merged = profile.merged(earlier, found.profile)
     whole = msgspec.structs.replace(
         merged,
@@ -171,5 +180,5 @@ async def _save(
             merged.findings, names, {name: str(error) for name, error in found.failures.items()}
         ),
     )
-    await profiles.save(db, integration.id, whole, host=host, basis=mark)
+    await profiles.save_profile(db, integration.id, whole, host=host, basis=mark)
     return whole

@@ -19,9 +19,9 @@ _LOST_BEFORE = timedelta(hours=2)
 """Losses of so long are counted together before they are too many; the first of them were accepted."""
 
 
-async def heal(tx: Tx, hold: Hold) -> None:
+async def heal_hold(tx: Tx, hold: Hold) -> None:
     """End a hold, and have read again what was accepted meanwhile without what its records lacked."""
-    await holds.heal(tx, hold.id)
+    await holds.end_hold(tx, hold.id)
     await tell_healed(tx, hold)
 
 

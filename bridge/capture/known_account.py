@@ -9,11 +9,11 @@ from typing import Any
 
 from bridge.credentials import Recognised
 from bridge.errors import Permanent
-from bridge.hashing import Hasher, changed_fields
+from bridge.hashing import Hasher, differing_fields
 from bridge.store import snapshots, tokens
 from bridge.store.database import Database
-from bridge.tracker.families import Family
-from bridge.tracker.normalise import Normaliser
+from bridge.tracker.entity_set import EntitySet
+from bridge.tracker.normalize import Normaliser
 from contracts.entities import STRUCTS, Model
 
 # What no two accounts have alike, and what hardly ever changes.
@@ -23,7 +23,7 @@ _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
 }
 
 
-class Known:
+class StoredAccount:
     """Fulfils ``bridge.credentials.KnownAccount`` by the store's snapshots."""
 
     def __init__(self, db: Database, integration_id: str, hasher: Hasher, normaliser: Normaliser) -> None:
@@ -54,13 +54,13 @@ class Known:
                 continue
             known += 1
             fields = self._hasher.record(record).fields
-            same += bool(told - set(changed_fields(STRUCTS[model], snapshot.fields, fields)))
+            same += bool(told - set(differing_fields(STRUCTS[model], snapshot.fields, fields)))
         stored = await snapshots.count_some(self._db, self._integration_id, model)
         return Recognised(same_id=known, same=same, stored=stored)
 
     def _members(self, resource: str, row: Mapping[str, Any], model: Model) -> list[Any]:
         try:
-            family: Family = (
+            family: EntitySet = (
                 self._normaliser.job(dict(row), None, None)
                 if resource == "jobs"
                 else self._normaliser.user(dict(row))

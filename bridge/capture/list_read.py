@@ -12,7 +12,7 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from bridge.tracker.pages import Page
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _MOST_ID = 2**63 - 1
 _MOST_SHIFTED = 20

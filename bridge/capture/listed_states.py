@@ -9,18 +9,18 @@ from datetime import timedelta
 
 import msgspec
 
-from bridge.capture.observations import Moved
-from bridge.store.records import BY_RECORD, Source
+from bridge.capture.observations import ChangedRow
+from bridge.store.stored_records import BY_RECORD, RowState
 from bridge.tracker.client import Client
-from bridge.tracker.problems import Refused, Unreadable
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.errors import Refused, Unreadable
+from bridge.tracker.schema import ResourceName
 
 _LOOK_BACK = timedelta(minutes=2)
 _MOST_PAGES = 10
 """A job that so many pages did not show may stand further behind: it counts as one of both lists."""
 
 
-def of_row(listed: str | None, before: Source | None, *, later: bool, reread: bool) -> str | None:
+def of_row(listed: str | None, before: RowState | None, *, later: bool, reread: bool) -> str | None:
     """Return the state that a row's list says, or ``BY_RECORD`` where another list says another of the same
     version.
 
@@ -37,12 +37,12 @@ def of_row(listed: str | None, before: Source | None, *, later: bool, reread: bo
     return listed if later else BY_RECORD
 
 
-def of_moved(listed: str | None, moved: Moved | None) -> str | None:
+def of_moved(listed: str | None, moved: ChangedRow | None) -> str | None:
     """Return the state to read a record by; ``None``: its own record says it."""
     return None if moved is not None and moved.contested else listed
 
 
-def others(states: Sequence[str | None], moved: Moved, *, loaded: bool) -> tuple[str, ...]:
+def others(states: Sequence[str | None], moved: ChangedRow, *, loaded: bool) -> tuple[str, ...]:
     """Return the states whose lists could contradict what a row's list says; none where that is no news.
 
     ``loaded``: the first load is over; what it meets is compared as the lists after it are read.
@@ -56,13 +56,13 @@ def others(states: Sequence[str | None], moved: Moved, *, loaded: bool) -> tuple
     return () if known.state in (None, said) else (str(known.state),)
 
 
-def contested(moved: Moved) -> Moved:
+def contested(moved: ChangedRow) -> ChangedRow:
     """Return the row as one that stands in the lists of two states."""
     source = msgspec.structs.replace(moved.source, state=BY_RECORD)
     return msgspec.structs.replace(moved, source=source, contested=True)
 
 
-async def have(client: Client, resource: ResourceName, states: Iterable[str], moved: Moved) -> bool:
+async def have(client: Client, resource: ResourceName, states: Iterable[str], moved: ChangedRow) -> bool:
     """Return whether the list of one of these states has a row too.
 
     Raises what the client raises for the account as a whole.
@@ -76,7 +76,7 @@ async def have(client: Client, resource: ResourceName, states: Iterable[str], mo
     return False
 
 
-async def _has(client: Client, resource: ResourceName, state: str, moved: Moved) -> bool:
+async def _has(client: Client, resource: ResourceName, state: str, moved: ChangedRow) -> bool:
     since = None if moved.latest is None else moved.latest - _LOOK_BACK
     for number in range(1, _MOST_PAGES + 1):
         page = await client.pages(resource, state=state, updated_after=since, number=number)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from bridge.capture.diff import SHARED, Decision
+from bridge.capture.diff import SHARED, EntityChange
 from bridge.hashing import emptied_fields, is_filled
-from bridge.store.records import LossCount, Snapshot
+from bridge.store.stored_records import LossCount, Snapshot
 from contracts.entities import STRUCTS, Model
 
 _LATELY, _FEWEST, _SHARE = 8, 6, 0.75
@@ -29,7 +29,7 @@ class Losses(Struct, frozen=True, kw_only=True):
     kept: Parents
 
 
-def of(decisions: Sequence[Decision], live: Iterable[Snapshot], known: Iterable[str]) -> Losses:
+def losses_of(decisions: Sequence[EntityChange], live: Iterable[Snapshot], known: Iterable[str]) -> Losses:
     """The losses among the decisions on records, whose entities until now were ``live``.
 
     ``known``: the losses that others are already counted for; what records keep is told of those too.
@@ -71,7 +71,7 @@ def is_sudden(before: LossCount, lost: int, kept: int) -> bool:
     return lately.lately >= _FEWEST and lately.bits.bit_count() >= max(_FEWEST, lately.lately * _SHARE)
 
 
-def counted(before: LossCount, hour: int, lost: int, kept: int) -> LossCount:
+def add_accepted(before: LossCount, hour: int, lost: int, kept: int) -> LossCount:
     """The count with what was accepted."""
     now = _plus(before, lost, kept)
     same = before.hour == hour

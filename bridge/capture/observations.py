@@ -6,11 +6,11 @@ from typing import Literal
 from msgspec import Struct
 
 from bridge.capture.drift import Look
-from bridge.store.holds import Kind
-from bridge.store.records import Source
-from bridge.tracker.families import Family
+from bridge.json_types import JsonObject
+from bridge.store.holds import HoldKind
+from bridge.store.stored_records import RowState
+from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.pages import Row
-from bridge.tracker.reading import Record
 
 WHOLE = frozenset({"candidates", "applications"})
 """The resources whose by-id record says all that a list's row says; a job's lacks half of it."""
@@ -20,7 +20,7 @@ Still = Literal["in_time", "doubtful"]
 """Of a row that did not move: whether it has the last update that its by-id record has, or may be late."""
 
 
-class Moved(Struct, frozen=True, kw_only=True, gc=False):
+class ChangedRow(Struct, frozen=True, kw_only=True, gc=False):
     """A row to read: the source it will become, and whether the list alone can not be trusted with it.
 
     ``fingerprint`` is the row's, whether or not the source may keep it. ``known``: what is stored of it.
@@ -30,13 +30,13 @@ class Moved(Struct, frozen=True, kw_only=True, gc=False):
     """
 
     row: Row
-    record: Record
-    source: Source
+    record: JsonObject
+    source: RowState
     fingerprint: bytes
     latest: datetime | None
     doubtful: bool
     news: bool
-    known: Source | None = None
+    known: RowState | None = None
     older: bool = False
     ahead: bool = False
     spot: bool = False
@@ -57,7 +57,7 @@ class Missing(Struct, frozen=True, kw_only=True, gc=False):
     ``kind`` and ``key`` are those of the hold that it is for.
     """
 
-    kind: Kind = "missing_key"
+    kind: HoldKind = "missing_key"
     key: str
     evidence: str
 
@@ -74,9 +74,9 @@ class Observation(Struct, frozen=True, kw_only=True, gc=False):
     move; ``unshown``: what of it changed all the same, fields and models.
     """
 
-    source: Source
+    source: RowState
     latest: datetime | None
-    found: Family | Trouble
+    found: EntitySet | Trouble
     news: bool = True
     live: bool = False
     look: Look | None = None

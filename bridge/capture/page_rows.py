@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from bridge.capture.observations import Trouble
 from bridge.tracker.pages import Page, Row
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _MAX_ROW_ID = 2**63 - 1
 

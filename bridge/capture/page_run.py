@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from bridge.capture.list_read import ListRead
 from bridge.tracker.pages import Page
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _TRIES_AGAIN = 3
 

@@ -15,13 +15,13 @@ from pyroaring import BitMap64
 from bridge.capture.list_read import ListRead, Paging, usual
 from bridge.capture.page_run import PageRun, Run
 from bridge.errors import Permanent
-from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.by_id import Detail, RecordGone
 from bridge.tracker.client import Client
+from bridge.tracker.errors import NoContent, OtherRecord, Refused, Unreadable
+from bridge.tracker.field_reader import FieldReader
 from bridge.tracker.pages import Page
 from bridge.tracker.paging_facts import BEYOND
-from bridge.tracker.problems import NoContent, OtherRecord, Refused, Unreadable
-from bridge.tracker.reading import Reader
-from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.schema import Resource, ResourceName
 
 _TRIES = 4
 _SIZES_KEPT = 50
@@ -114,10 +114,10 @@ class Pages:
         """Whether the record that an application names in ``field`` is read by id. Raises as ``detail``."""
         table = self._client.settings["applications"]
         found = await detail(self._client, "applications", application)
-        if isinstance(found, Gone):
+        if isinstance(found, RecordGone):
             return False
         try:
-            remote_id = Reader(table.entity, table.fields, None, found.record).reference(field)
+            remote_id = FieldReader(table.entity, table.fields, None, found.record).reference(field)
         except Permanent:
             return False
         return remote_id is not None and isinstance(await detail(self._client, name, remote_id), Detail)
@@ -226,7 +226,7 @@ async def any_answers(client: Client, resource: ResourceName, row_ids: Iterable[
     return False
 
 
-async def detail(client: Client, resource: ResourceName, remote_id: str) -> Detail | Gone:
+async def detail(client: Client, resource: ResourceName, remote_id: str) -> Detail | RecordGone:
     """A record by id; asked again where the answer is a success with nothing in it.
 
     Raises ``Unreadable`` when that goes on, ``OtherRecord`` at once, and the client's other errors.

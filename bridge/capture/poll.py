@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bridge.capture.changes import Applied
+from bridge.capture.change_writer import WriteSummary
 from bridge.capture.list_read import ListRead
-from bridge.capture.parts import in_parts, without
-from bridge.capture.rows import Batch, Context
+from bridge.capture.page_parts import in_parts, parts_without
+from bridge.capture.record_reader import Batch, Context
+from bridge.capture.resource_reader import LONGEST_OVERLAP, ResourceReader, lag_of
 from bridge.capture.versions import LAG_MARGIN
-from bridge.capture.walk import LONGEST_OVERLAP, Walk, lag_of
 from bridge.store import cursors, leases
-from bridge.store.cursors import Cursor
+from bridge.store.cursors import PollCursor
 from bridge.tracker.pages import Page
 
 _STEP_SECONDS = 1.0
@@ -28,7 +28,7 @@ _LONGEST_REREAD = timedelta(hours=1)
 class _Poll:
     """A poll under way: which list is read, how far, and what came of it."""
 
-    def __init__(self, cursor: Cursor, since: datetime | None, *, loaded: bool) -> None:
+    def __init__(self, cursor: PollCursor, since: datetime | None, *, loaded: bool) -> None:
         self.cursor = cursor
         self.loaded = loaded
         self.since = since
@@ -40,7 +40,7 @@ class _Poll:
         self.ahead: list[Page] = []
         self.list_ended = False
         self.lag = 0.0
-        self.total = Applied(events={})
+        self.total = WriteSummary(events={})
         self.pages = 0
         self.contested = 0
         self.calls = 0
@@ -48,18 +48,18 @@ class _Poll:
         self.broken: str | None = None
 
 
-class Polls:
+class PollReader:
     """The polls of one resource of one integration, one after the other."""
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, walk: ResourceReader) -> None:
         self._walk = walk
         self._doors = walk.doors
         self._resource = walk.resource
         self._poll: _Poll | None = None
 
     async def step(
-        self, context: Callable[[str | None], Context], cursor: Cursor, *, loaded: bool
-    ) -> Applied | None:
+        self, context: Callable[[str | None], Context], cursor: PollCursor, *, loaded: bool
+    ) -> WriteSummary | None:
         """Read on in the poll under way, or begin one since the cursor; ``None`` while it is not over.
 
         Returns what changed in all of it. ``loaded``: the first load is over; before, nobody knows what
@@ -88,7 +88,7 @@ class Polls:
         state = self._resource.states[poll.segment]
         if not poll.ahead:
             await self._ask(poll, state)
-        poll.ahead, _ = without(poll.ahead, self._walk.newer["poll"])
+        poll.ahead, _ = parts_without(poll.ahead, self._walk.newer["poll"])
         asked = time.monotonic()
         batch = await self._walk.observe(context(state), poll.ahead, self._walk.reads_at_once)
         # By when the poll began: how long it takes is no fault of the index.
@@ -125,7 +125,7 @@ class Polls:
         poll.segment, poll.number, poll.read, poll.list_ended = poll.segment + 1, 1, None, False
         return True
 
-    async def _finish(self, poll: _Poll, cursor: Cursor) -> Applied:
+    async def _finish(self, poll: _Poll, cursor: PollCursor) -> WriteSummary:
         doors, name = self._doors, self._resource.name
         await self._walk.states.note_contested(poll.contested)
         if poll.loaded and poll.flaw is None:
@@ -133,7 +133,7 @@ class Polls:
             lag = max(poll.lag, cursor.index_lag_seconds)
             late = max(self._walk.pace.overlap_seconds, lag * LAG_MARGIN)
             poll.total = poll.total.plus(await self._walk.unclaimed.settle(poll.began, late))
-        await cursors.advance(
+        await cursors.advance_cursor(
             doors.db,
             doors.integration_id,
             name,
@@ -161,7 +161,7 @@ def _reads(batch: Batch) -> int:
     return len(batch.observations) + batch.ghosts
 
 
-def _since(cursor: Cursor, overlap_seconds: float) -> datetime | None:
+def _since(cursor: PollCursor, overlap_seconds: float) -> datetime | None:
     if cursor.polled_until is None:
         return None
     # A quarter more than the index was ever seen to be late.

@@ -21,24 +21,24 @@ from msgspec import Struct
 
 from bridge import heartbeat, metering, metrics
 from bridge.capture import schedule
-from bridge.capture.deletion import Doors
-from bridge.capture.hinted import Hinted
+from bridge.capture.deletion import CaptureContext
 from bridge.capture.observations import WHOLE
-from bridge.capture.poll import Polls
-from bridge.capture.rows import Context
-from bridge.capture.schedule import Standing, Task
+from bridge.capture.poll import PollReader
+from bridge.capture.read_requests import ReadRequests
+from bridge.capture.record_reader import Context
+from bridge.capture.resource_reader import ReadPace, ResourceReader
+from bridge.capture.schedule import ResourceState, Task
 from bridge.capture.status_list import PlacementStatuses
-from bridge.capture.walk import Pace, Walk
 from bridge.capture.whole_read import WholeReads
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
-from bridge.store import cursors, habits, hints, holds, leases, outbox, scans, snapshots
+from bridge.store import cursors, habits, holds, leases, outbox, read_requests, scans, snapshots
 from bridge.store.holds import Hold
-from bridge.store.leases import Held
+from bridge.store.leases import LeaseKeeper
 from bridge.store.outbox import Wakeup
 from bridge.store.scans import Scan
-from bridge.tracker.normalise import Normaliser
-from bridge.tracker.problems import AccountFault, Unreachable
-from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.errors import AccountFault, Unreachable
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.schema import Resource, ResourceName
 
 _log = structlog.get_logger(__name__)
 # Users and statuses change seldom and are read whole.
@@ -65,12 +65,12 @@ class Poller:
 
     def __init__(
         self,
-        doors: Doors,
-        hinted: Hinted,
-        held: Held,
+        doors: CaptureContext,
+        hinted: ReadRequests,
+        held: LeaseKeeper,
         normaliser: Normaliser,
         resources: dict[ResourceName, Resource],
-        pace: Pace,
+        pace: ReadPace,
         rhythm: Rhythm,
         salt: Salt,
     ) -> None:
@@ -84,10 +84,12 @@ class Poller:
         self._resources: dict[str, Resource] = dict(resources.items())
         self._rhythm = rhythm
         self._salt = salt
-        self._walks = {name: Walk(doors, pace, resource) for name, resource in self._resources.items()}
-        self._polls = {name: Polls(walk) for name, walk in self._walks.items()}
+        self._walks = {
+            name: ResourceReader(doors, pace, resource) for name, resource in self._resources.items()
+        }
+        self._polls = {name: PollReader(walk) for name, walk in self._walks.items()}
         self._whole_reads = {name: WholeReads(walk) for name, walk in self._walks.items()}
-        self._standings: dict[str, Standing] = {}
+        self._standings: dict[str, ResourceState] = {}
         self._backoffs: dict[str, float] = {}
         self._statuses = PlacementStatuses(doors, normaliser.settings)
         self._statuses_digest = b""
@@ -97,7 +99,7 @@ class Poller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until ``stop``. Raises ``LeaseLost``, and ``Transient`` when the store can't be reached."""
-        async with outbox.listening(self._doors.db, hints.CHANNEL) as wakeup:
+        async with outbox.listen_for_commits(self._doors.db, read_requests.CHANNEL) as wakeup:
             stopped = asyncio.create_task(stop.wait(), name="poller stop")
             stopped.add_done_callback(wakeup.notify)
             try:
@@ -152,7 +154,7 @@ class Poller:
             running = await scans.running(self._doors.db, self._doors.integration_id, name)
             last = await scans.last_finished_age(self._doors.db, self._doors.integration_id, name)
             age = last if running is None else await scans.age_seconds(self._doors.db, running.id)
-            self._standings[name] = Standing(
+            self._standings[name] = ResourceState(
                 incremental=resource.updated_after,
                 waits=name == "applications" and "statuses" in self._resources,
                 loaded=last is not None,
@@ -168,9 +170,9 @@ class Poller:
         db, integration_id = self._doors.db, self._doors.integration_id
         # What a step is doing meanwhile may make old what is read here.
         idle = [name for name, standing in self._standings.items() if standing.doing is None]
-        self._held_back = await holds.waiting(db, integration_id)
+        self._held_back = await holds.load_waiting_holds(db, integration_id)
         running = await scans.all_running(db, integration_id)
-        hinted = await hints.resources(db, integration_id)
+        hinted = await read_requests.requested_resources(db, integration_id)
         approved = {h.resource for h in self._held_back if h.state == "approved" and h.kind == "deletions"}
         for name in hinted - self._standings.keys():
             await self._hinted.follow(name, lambda _: None)
@@ -197,8 +199,8 @@ class Poller:
             ended = await holds.take_unseen(tx, self._doors.integration_id, idle)
             believed = [one for one in ended if one.state == "approved" and one.kind != "deletions"]
             for hold in believed:
-                await habits.forget(tx, hold.integration_id, hold.resource, hold.key)
-                await holds.finish(tx, hold.id)
+                await habits.forget_key(tx, hold.integration_id, hold.resource, hold.key)
+                await holds.finish_hold(tx, hold.id)
         for hold in ended:
             if hold.state in ("approved", "discarded"):
                 self._doors.shape.forget(hold.resource, hold.key)
@@ -318,7 +320,7 @@ class Poller:
         standing, resource = self._standings[name], self._resources[name]
         await self._doors.shape.look_again(resource, resource.states[0], self._held_back)
         await self._doors.vouching.look_again(self._context(name, resource.states[0]), self._held_back)
-        cursor = await cursors.load(self._doors.db, self._doors.integration_id, name)
+        cursor = await cursors.load_cursor(self._doors.db, self._doors.integration_id, name)
         started = time.monotonic()
         if not standing.incremental:
             await self._read_whole(name, first=cursor.polled_at is None)
@@ -328,7 +330,7 @@ class Poller:
         self._check_statuses(name)
         if cursor.polled_until is None:
             # The first load takes hours; what changes meanwhile must not wait for its end.
-            await cursors.begin(
+            await cursors.start_cursor(
                 self._doors.db, self._doors.integration_id, name, self._doors.rows.server_now()
             )
         else:
@@ -406,7 +408,7 @@ class Poller:
         self._check_statuses(name)
         scan = await scans.running(db, integration_id, name)
         if scan is None:
-            scan = await scans.start(db, integration_id, name, "sweep" if standing.loaded else "initial")
+            scan = await scans.start_scan(db, integration_id, name, "sweep" if standing.loaded else "initial")
             standing.sweep_due_at = time.monotonic() + self._rhythm.sweep_seconds
         standing.scanning = True
         scan = await self._read_by_one_setting(scan)
@@ -454,7 +456,7 @@ class Poller:
                 flaw = await self._read_whole(name, first=False)
                 if flaw is not None:
                     raise Transient(f"approved deletions wait for two complete reads: {flaw}")
-        for held in await holds.waiting(self._doors.db, self._doors.integration_id, "deletions"):
+        for held in await holds.load_waiting_holds(self._doors.db, self._doors.integration_id, "deletions"):
             if held.resource == name and held.state == "approved":
                 walk = self._walks[name]
                 walk.unclaimed.note(await walk.deletion.carry_out(held))

@@ -18,10 +18,10 @@ from bridge.capture import paging
 from bridge.config import CaptureConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
 from bridge.tracker import answers
-from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.by_id import Detail, RecordGone
 from bridge.tracker.client import Client
-from bridge.tracker.problems import OtherRecord, Unreachable
-from bridge.tracker.shapes import DeletedRule, Resource, is_absence_status
+from bridge.tracker.errors import OtherRecord, Unreachable
+from bridge.tracker.schema import DeletedRule, Resource, is_absence_status
 
 # Below this many, a percentage says nothing: three of ten users may well go on one day. All of three may not.
 _FEWEST_HELD = 5
@@ -54,7 +54,7 @@ class Guard(Struct, frozen=True, kw_only=True):
         return everything or (gone >= _FEWEST_HELD and gone > known * self.percent / 100)
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class DeletionVerdict(Struct, frozen=True, kw_only=True):
     """What by-id reads said of records that a scan did not see.
 
     ``gone`` is proved. ``flaw`` says why not all that is gone could be; ``held``, that there are too many.
@@ -82,9 +82,9 @@ class _Reads:
         self._deleted = deleted
         self._flagged = flagged
 
-    def take(self, row_id: int, answer: Detail | Gone | OtherRecord) -> bool:
+    def take(self, row_id: int, answer: Detail | RecordGone | OtherRecord) -> bool:
         """Note one answer; return whether it says that the record is not there."""
-        if isinstance(answer, Gone):
+        if isinstance(answer, RecordGone):
             self.doubtful = self.doubtful or not answer.sure
             return self.merged.pop(row_id, None) is None
         if isinstance(answer, OtherRecord):
@@ -120,7 +120,7 @@ class Prover:
         *,
         approved: bool = False,
         flagged: Set[int] = frozenset(),
-    ) -> Verdict:
+    ) -> DeletionVerdict:
         """Which of ``missing`` are gone. ``controls`` are records that exist; ``known``, how many did.
 
         ``approved``: a person has already said yes to however many. Where no record is left to be a control
@@ -134,7 +134,7 @@ class Prover:
             resource, missing, present, known, reads, approved=approved
         )
         if held or (suspects and not present and not approved):
-            return Verdict(held=True)
+            return DeletionVerdict(held=True)
         left = 1 if approved else _CONFIRMATIONS
         if reads.doubtful:
             # Trouble is answered so as well.
@@ -143,11 +143,11 @@ class Prover:
             # Between any two reads of each stands one that answered: no burst of wrong answers spans that.
             if present and not await paging.any_answers(self._client, resource.name, present):
                 said = f"{resource.name} that exist are answered as gone by id too"
-                return Verdict(flaw=f"{said}: set paths.{resource.name}_by_id, or correct absence")
+                return DeletionVerdict(flaw=f"{said}: set paths.{resource.name}_by_id, or correct absence")
             await asyncio.sleep(self._confirm_seconds)
             suspects = await self._gone(resource, suspects, present, reads)
             left -= 1
-        return Verdict(
+        return DeletionVerdict(
             gone=tuple(suspects),
             flaw=flaw or _unread(resource, reads),
             unlisted=tuple(sorted(reads.unlisted)),

@@ -16,11 +16,11 @@ from msgspec import Struct
 ORDER = ("statuses", "users", "jobs", "candidates", "applications")
 
 Background = Literal["load", "sweep", "delete"]
-Work = Literal["hints", "poll"] | Background
+WorkKind = Literal["hints", "poll"] | Background
 _BACKGROUND = ("load", "sweep", "delete")
 
 
-class Standing(Struct, kw_only=True):
+class ResourceState(Struct, kw_only=True):
     """Where one resource stands; times are seconds of a clock that never jumps.
 
     ``loaded``: its first load is complete. ``scanning``: a scan of it is under way. ``hinted``: somebody
@@ -40,18 +40,18 @@ class Standing(Struct, kw_only=True):
     hints_blocked_until: float = 0.0
     background_blocked_until: float = 0.0
     approved: bool = False
-    doing: Work | None = None
-    did: Work | None = None
+    doing: WorkKind | None = None
+    did: WorkKind | None = None
 
 
 class Task(Struct, frozen=True, kw_only=True):
     """The next step of one resource."""
 
-    work: Work
+    work: WorkKind
     resource: str
 
 
-def due(standings: Mapping[str, Standing], now: float) -> list[Task]:
+def due(standings: Mapping[str, ResourceState], now: float) -> list[Task]:
     """The steps that may begin at ``now``, one of each resource at most."""
     background = _background(standings, now)
     found = []
@@ -63,7 +63,7 @@ def due(standings: Mapping[str, Standing], now: float) -> list[Task]:
     return found
 
 
-def idle_seconds(standings: Mapping[str, Standing], now: float) -> float:
+def idle_seconds(standings: Mapping[str, ResourceState], now: float) -> float:
     """For how long nothing becomes due by itself."""
     moments = []
     busy = any(standing.doing is not None for standing in standings.values())
@@ -82,9 +82,9 @@ def idle_seconds(standings: Mapping[str, Standing], now: float) -> float:
     return max(0.0, min(moments, default=now + 1.0) - now)
 
 
-def _turn(standing: Standing, now: float, background: Background | None) -> Work | None:
+def _turn(standing: ResourceState, now: float, background: Background | None) -> WorkKind | None:
     """Whose turn it is: of what is due, what comes after the last step's kind."""
-    turns: list[Work] = []
+    turns: list[WorkKind] = []
     if standing.hinted and standing.hints_blocked_until <= now:
         turns.append("hints")
     if standing.blocked_until <= now and _poll_due_at(standing, now) <= now:
@@ -97,11 +97,11 @@ def _turn(standing: Standing, now: float, background: Background | None) -> Work
     return next((work for work in turns if _rank(work) > last), turns[0])
 
 
-def _rank(work: Work) -> int:
+def _rank(work: WorkKind) -> int:
     return {"hints": 0, "poll": 1}.get(work, 2)
 
 
-def _background(standings: Mapping[str, Standing], now: float) -> Mapping[str, Background]:
+def _background(standings: Mapping[str, ResourceState], now: float) -> Mapping[str, Background]:
     """The one resource whose background may go on, and how, unless that of one is under way."""
     known = _known(standings)
     if any(standings[name].doing in _BACKGROUND for name in known):
@@ -118,20 +118,20 @@ def _background(standings: Mapping[str, Standing], now: float) -> Mapping[str, B
     return {}
 
 
-def _known(standings: Mapping[str, Standing]) -> list[str]:
+def _known(standings: Mapping[str, ResourceState]) -> list[str]:
     return [name for name in ORDER if name in standings]
 
 
-def _poll_due_at(standing: Standing, now: float) -> float:
+def _poll_due_at(standing: ResourceState, now: float) -> float:
     """When to poll next; what is read whole at each poll is scanned by polling it."""
     return now if standing.scanning and not standing.incremental else standing.poll_due_at
 
 
-def _needs_load(standing: Standing) -> bool:
+def _needs_load(standing: ResourceState) -> bool:
     return standing.incremental and not standing.loaded
 
 
-def _sweeps(standings: Mapping[str, Standing], names: Sequence[str], now: float) -> list[str]:
+def _sweeps(standings: Mapping[str, ResourceState], names: Sequence[str], now: float) -> list[str]:
     """The sweep under way, else the one longest due."""
     whole = [n for n in names if standings[n].incremental and standings[n].loaded]
     under_way = [n for n in whole if standings[n].scanning]

@@ -2,11 +2,11 @@
 
 from collections import Counter
 
+from bridge.json_types import JsonObject
 from bridge.store import remarks
 from bridge.store.database import Database
 from bridge.tracker import answers
-from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _ORDINARY = {
     "users": frozenset({"active"}),
@@ -27,7 +27,7 @@ class SoftDeletes:
         self._telling: dict[tuple[str, ...], bool] = {}
         """Whether any of a record's keys may tell: records of one kind have the same ones."""
 
-    def look(self, resource: Resource, record: Record) -> None:
+    def look(self, resource: Resource, record: JsonObject) -> None:
         """Count what a record says."""
         if resource.deleted is not None:
             return
@@ -39,7 +39,7 @@ class SoftDeletes:
             telling = self._telling[names] = any(answers.may_say_deleted(name) for name in names)
         if telling:
             ordinary = _ORDINARY.get(resource.name, frozenset())
-            said = {key: value for key, value in record.items() if answers.plain(key) not in ordinary}
+            said = {key: value for key, value in record.items() if answers.plain_key(key) not in ordinary}
             self._found.setdefault(resource.name, Counter()).update(answers.soft_flags(said))
 
     async def forget_answered(self, resource: Resource) -> None:
@@ -56,4 +56,4 @@ class SoftDeletes:
                 f"records that are listed say {rule}, and are published as they are. If that means deleted, "
                 f'set in [integrations.tracker.deleted] {resource.name} = "{rule}", else {resource.name} = []'
             )
-            await remarks.note(self._db, self._id, resource.name, answers.DELETED_FLAGS, text, count)
+            await remarks.add_remark(self._db, self._id, resource.name, answers.DELETED_FLAGS, text, count)

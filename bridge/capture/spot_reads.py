@@ -19,16 +19,16 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from bridge.capture import versions
-from bridge.capture.changes import Applied, Changes
+from bridge.capture.change_writer import ChangeWriter, WriteSummary
 from bridge.capture.observations import Observation
-from bridge.store import budgets, cursors, holds, remarks, sources
+from bridge.store import budgets, cursors, holds, remarks, row_states
 from bridge.store.database import Database, Tx
 from bridge.store.scans import Scan
-from bridge.tracker.families import Family
-from bridge.tracker.shapes import Resource
+from bridge.tracker.entity_set import EntitySet
+from bridge.tracker.schema import Resource
 from contracts.profiles import Finding
 
-Judge = Callable[[Sequence[Finding]], Awaitable[object]]
+StoreFindings = Callable[[Sequence[Finding]], Awaitable[object]]
 """Puts findings that were made while reading into the account's profile."""
 UNSHOWN = "unshown_changes"
 MOST = 5
@@ -58,8 +58,8 @@ class SpotReads:
         self,
         integration_id: str,
         db: Database,
-        changes: Changes,
-        judge: Judge,
+        changes: ChangeWriter,
+        judge: StoreFindings,
         resource: Resource,
         overlap_seconds: float,
         *,
@@ -110,13 +110,13 @@ class SpotReads:
     async def sift(self, observations: Sequence[Observation]) -> list[Observation]:
         """The observations without the spot reads that found all as stored, or what is in doubt yet; of the
         others with what changed."""
-        families = [o.found for o in observations if o.still and isinstance(o.found, Family)]
+        families = [o.found for o in observations if o.still and isinstance(o.found, EntitySet)]
         if not families:
             return list(observations)
         changed = await self._changes.differing(self._db, families)
         sifted = []
         for one in observations:
-            if not one.still or not isinstance(one.found, Family):
+            if not one.still or not isinstance(one.found, EntitySet):
                 sifted.append(one)
             elif (words := changed.get(one.source.row_id)) is None:
                 self._settled(one.source.row_id)
@@ -124,7 +124,9 @@ class SpotReads:
                 sifted.append(msgspec.structs.replace(one, unshown=words))
         return sifted
 
-    async def tell(self, tx: Tx, observations: Sequence[Observation], applied: Applied) -> Finding | None:
+    async def tell(
+        self, tx: Tx, observations: Sequence[Observation], applied: WriteSummary
+    ) -> Finding | None:
         """Remark on what these observations changed and their rows don't show, in the transaction that
         publishes it; returns what that says of the account.
 
@@ -147,7 +149,7 @@ class SpotReads:
         if not due:
             return
         async with self._db.transaction() as tx:
-            known = await sources.known(tx, self._id, self._resource.name, list(due))
+            known = await row_states.known(tx, self._id, self._resource.name, list(due))
             still = [
                 i for i in due if i in seen and i in known and known[i].fingerprint == due[i].fingerprint
             ]
@@ -165,13 +167,13 @@ class SpotReads:
         if not most or any(one.state != "done" for one in held):
             # More of what is held would only be read again at each sweep.
             return frozenset()
-        cursor = await cursors.load(db, self._id, name)
+        cursor = await cursors.load_cursor(db, self._id, name)
         self._lag = max(cursor.longest_lag_seconds, self._overlap_seconds) * versions.LAG_MARGIN
         due = (await self._due())[:most]
-        newest = await sources.newest(db, self._id, name, _ACTIVE)
+        newest = await row_states.newest_rows(db, self._id, name, _ACTIVE)
         count = sum(random.random() < _ACTIVE_SHARE for _ in range(most - len(due)))  # noqa: S311 (no secret)
         active = self._fresh(dict.fromkeys([*self._active, *newest]), count)
-        others = await sources.at_random(db, self._id, name, most - len(due) - len(active))
+        others = await row_states.at_random(db, self._id, name, most - len(due) - len(active))
         self._looked_at |= BitMap64(active)
         return frozenset((*due, *active, *others))
 
@@ -179,7 +181,7 @@ class SpotReads:
         """The rows in doubt that are to be looked at again. Those that have moved since are none."""
         if not self._doubts:
             return []
-        known = await sources.known(self._db, self._id, self._resource.name, list(self._doubts))
+        known = await row_states.known(self._db, self._id, self._resource.name, list(self._doubts))
         stored = {row_id: source.fingerprint for row_id, source in known.items()}
         self._doubts = {i: d for i, d in self._doubts.items() if stored.get(i) == d.fingerprint}
         now = self._clock()
@@ -220,7 +222,7 @@ class SpotReads:
         )
         cure = f'set details.{name} = "always" under [integrations.tracker]'
         text = f"{said}: changes of that kind are found late, a few at each sweep; {cure}"
-        await remarks.note(tx, self._id, name, UNSHOWN, text, len(told))
+        await remarks.add_remark(tx, self._id, name, UNSHOWN, text, len(told))
         return Finding(
             assumption="saves", verdict="refuted", evidence=said, key=f"details.{name}",
             value="always",

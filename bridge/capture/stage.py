@@ -11,18 +11,18 @@ import structlog
 from msgspec import Struct
 
 from bridge.capture import first_contact
-from bridge.capture.byid import ById
-from bridge.capture.changes import Changes
-from bridge.capture.deletion import Doors
-from bridge.capture.hinted import Hinted
+from bridge.capture.by_id_reader import ByIdReader
+from bridge.capture.change_writer import ChangeWriter
+from bridge.capture.deletion import CaptureContext
+from bridge.capture.event_builder import EventBuilder, Identity
+from bridge.capture.loss_checks import LossChecks
 from bridge.capture.paging import Pages
 from bridge.capture.poller import Poller, Rhythm
 from bridge.capture.proof import Guard, Prover
-from bridge.capture.publishing import Identity, Publisher
-from bridge.capture.rows import Rows
-from bridge.capture.shape import Shape
-from bridge.capture.vouching import Vouching
-from bridge.capture.walk import Pace
+from bridge.capture.read_requests import ReadRequests
+from bridge.capture.record_reader import RecordReader
+from bridge.capture.resource_reader import ReadPace
+from bridge.capture.shape_checks import ShapeChecks
 from bridge.config import CaptureConfig, IntegrationConfig
 from bridge.hashing import Hasher
 from bridge.metering import Meter
@@ -30,8 +30,8 @@ from bridge.sealing import Sealer
 from bridge.store import leases
 from bridge.store.database import Database
 from bridge.tracker.client import Client
-from bridge.tracker.normalise import Normaliser
-from bridge.tracker.shapes import Resource, ResourceName, Resources
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.schema import Resource, ResourceName, Resources
 from contracts.entities import Model
 
 _log = structlog.get_logger(__name__)
@@ -41,10 +41,10 @@ _FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 0.5, 300.0
 # Raise it when the normaliser reads a record differently: every row is then read anew, once.
 _READING = b"3"
 
-Connect = Callable[[], AbstractAsyncContextManager[Client]]
+ConnectClient = Callable[[], AbstractAsyncContextManager[Client]]
 
 
-class Keys(Struct, frozen=True, kw_only=True):
+class InstallationKeys(Struct, frozen=True, kw_only=True):
     """The installation's secrets: what hashes are keyed and kept values sealed with."""
 
     hasher: Hasher
@@ -59,13 +59,13 @@ class Capture:
         db: Database,
         integration: IntegrationConfig,
         config: CaptureConfig,
-        keys: Keys,
+        keys: InstallationKeys,
         *,
         topic_prefix: str,
         compacted: bool,
         max_message_bytes: int,
         meter: Meter,
-        connect: Connect,
+        connect: ConnectClient,
     ) -> None:
         self._db = db
         self._integration = integration
@@ -84,7 +84,7 @@ class Capture:
 
         Raises ``LeaseLost`` when another process took over, ``Transient`` when the store can't be reached.
         """
-        lease = await leases.stand_by(
+        lease = await leases.wait_for_lease(
             self._db,
             f"poller:{self._integration.id}",
             self._holder,
@@ -94,21 +94,21 @@ class Capture:
         )
         if lease is None:
             return
-        async with leases.Held(self._db, lease, _LEASE_SECONDS) as held, self._connect() as client:
+        async with leases.LeaseKeeper(self._db, lease, _LEASE_SECONDS) as held, self._connect() as client:
             _log.info("capture.took_over", integration=self._integration.id, token=lease.token)
             await self._poll(held, client, stop)
 
-    async def _poll(self, held: leases.Held, client: Client, stop: asyncio.Event) -> None:
+    async def _poll(self, held: leases.LeaseKeeper, client: Client, stop: asyncio.Event) -> None:
         """Poll what has been learned of the account, and look again at what could not be."""
         db, integration = self._db, self._integration
-        names = followed(client.settings, models_of(integration))
+        names = resources_of_models(client.settings, models_of(integration))
         patience = _FIRST_PATIENCE_SECONDS
         while not stop.is_set():
             unlearned = await first_contact.unlearned(db, integration, names)
             if unlearned:
                 unlearned = await first_contact.try_to_learn(db, integration, client, unlearned)
             learned = await first_contact.learned(db, integration)
-            client.adopt(await first_contact.settings(db, integration))
+            client.adopt(await first_contact.effective_settings(db, integration))
             patience = min(2 * patience, _LONGEST_PATIENCE_SECONDS) if unlearned else _FIRST_PATIENCE_SECONDS
             poller = self._poller(held, client, learned, without=unlearned)
             await self._run(poller, learned, patience if unlearned else None, stop)
@@ -120,7 +120,9 @@ class Capture:
         enough = asyncio.Event()
         watches = [
             asyncio.create_task(stop.wait(), name="poller stop"),
-            asyncio.create_task(first_contact.changed(self._db, self._integration, learned), name="profile"),
+            asyncio.create_task(
+                first_contact.wait_for_new_profile(self._db, self._integration, learned), name="profile"
+            ),
         ]
         if seconds is not None:
             watches.append(asyncio.create_task(asyncio.sleep(seconds), name="learn again"))
@@ -138,7 +140,7 @@ class Capture:
 
     def _poller(
         self,
-        held: leases.Held,
+        held: leases.LeaseKeeper,
         client: Client,
         learned: Mapping[str, Any],
         *,
@@ -150,14 +152,14 @@ class Capture:
         )
         guard = Guard.of(config)
         models = models_of(integration)
-        publisher = Publisher(
+        publisher = EventBuilder(
             self._identity,
             self._keys.sealer,
             keep_values=integration.keep_previous,
             max_message_bytes=self._max_message_bytes,
         )
         pages = Pages(client, at_once=config.parallel_reads)
-        rows = Rows(
+        rows = RecordReader(
             integration.id,
             self._db,
             client,
@@ -166,15 +168,17 @@ class Capture:
             overlap_seconds=config.overlap_seconds,
         )
         losses = Guard(count=config.deletion_limit_count, percent=config.loss_limit_percent)
-        changes = Changes(self._identity, self._keys.hasher, publisher, models, keys=rows.keys, limits=losses)
-        doors = Doors(
+        changes = ChangeWriter(
+            self._identity, self._keys.hasher, publisher, models, keys=rows.keys, limits=losses
+        )
+        doors = CaptureContext(
             integration_id=integration.id,
             db=self._db,
             lease=held.lease,
             pages=pages,
             rows=rows,
-            shape=Shape(integration.id, self._db, client, pages),
-            vouching=Vouching(
+            shape=ShapeChecks(integration.id, self._db, client, pages),
+            vouching=LossChecks(
                 integration.id, self._db, client, pages, normaliser, changes, losses, rows.keys
             ),
             changes=changes,
@@ -186,10 +190,10 @@ class Capture:
             ),
             guard=guard,
             calls=lambda: self._meter.here,
-            judge=partial(first_contact.judge, self._db, integration),
+            judge=partial(first_contact.store_findings, self._db, integration),
         )
-        by_id = ById(client, normaliser, parallel_reads=config.parallel_reads)
-        pace = Pace(
+        by_id = ByIdReader(client, normaliser, parallel_reads=config.parallel_reads)
+        pace = ReadPace(
             page_batch=config.page_batch,
             first_pages=min(config.parallel_reads, config.page_batch),
             overlap_seconds=config.overlap_seconds,
@@ -201,10 +205,14 @@ class Capture:
         )
         return Poller(
             doors,
-            Hinted(doors, by_id),
+            ReadRequests(doors, by_id),
             held,
             normaliser,
-            {name: r for name, r in followed(client.settings, models).items() if name not in without},
+            {
+                name: r
+                for name, r in resources_of_models(client.settings, models).items()
+                if name not in without
+            },
             pace,
             rhythm,
             lambda *parts: self._keys.hasher.salt(_READING, reading, *parts),
@@ -216,7 +224,7 @@ def models_of(integration: IntegrationConfig) -> frozenset[Model]:
     return frozenset(Model if integration.models is None else integration.models)
 
 
-def followed(settings: Resources, models: frozenset[Model]) -> dict[ResourceName, Resource]:
+def resources_of_models(settings: Resources, models: frozenset[Model]) -> dict[ResourceName, Resource]:
     """The resources to read for these models; applications need the statuses too."""
     chosen = {name: r for name, r in settings.resources.items() if models.intersection(r.models)}
     if "applications" in chosen:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from bridge.capture.deletion import Doors
-from bridge.store import remarks, scans, sources
+from bridge.capture.deletion import CaptureContext
+from bridge.store import remarks, row_states, scans
 from bridge.store.database import Tx
 from bridge.store.scans import Scan
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _CONTESTED, _EMPTY = "jobs_in_two_states", "jobs_state_finds_nothing"
 # With fewer jobs than this, a state without one is nothing to wonder at.
@@ -16,7 +16,7 @@ _MANY = 20
 class StateLists:
     """The lists of one resource that has states; of any other, nothing is noted."""
 
-    def __init__(self, doors: Doors, resource: Resource) -> None:
+    def __init__(self, doors: CaptureContext, resource: Resource) -> None:
         self._doors = doors
         self._id = doors.integration_id
         self._resource = resource
@@ -36,7 +36,7 @@ class StateLists:
     async def in_one_list(self, scan: Scan) -> Mapping[str, Sequence[int]]:
         """Return, by state, the contested records that a complete scan met in the list of that one alone."""
         db, found = self._doors.db, dict[str, list[int]]()
-        contested = await sources.by_record(db, self._id, self._resource.name) if self._words else []
+        contested = await row_states.by_record(db, self._id, self._resource.name) if self._words else []
         if not contested:
             return found
         seen = [await scans.seen_in(db, scan.id, place) for place in range(len(self._resource.states))]
@@ -49,7 +49,7 @@ class StateLists:
     async def settle(self, tx: Tx, found: Mapping[str, Sequence[int]]) -> None:
         """Go by the lists again, of what ``in_one_list`` found: the next sight of the rows reads them."""
         for state, row_ids in found.items():
-            await sources.settle(tx, self._id, self._resource.name, state, row_ids)
+            await row_states.settle_states(tx, self._id, self._resource.name, state, row_ids)
 
     async def end_scan(self) -> None:
         """Say what a complete scan found of the words, or that nothing is wrong with them."""
@@ -63,7 +63,7 @@ class StateLists:
         await self._note_empty()
 
     async def _count_contested(self) -> int:
-        return await sources.count_by_record(self._doors.db, self._id, self._resource.name)
+        return await row_states.count_by_record(self._doors.db, self._id, self._resource.name)
 
     async def _note_contested(self, seen: int, records: int) -> None:
         text = (
@@ -71,7 +71,7 @@ class StateLists:
             "Correct the words of states (open, won, closed), or set maps.job_status; a sweep that meets a "
             "job in one list goes by that list again"
         )
-        await remarks.note(self._doors.db, self._id, self._resource.name, _CONTESTED, text, seen)
+        await remarks.add_remark(self._doors.db, self._id, self._resource.name, _CONTESTED, text, seen)
 
     async def _note_empty(self) -> None:
         counted = {state: self._rows.pop(state) for state in self._resource.states if state in self._rows}
@@ -83,6 +83,6 @@ class StateLists:
                 f"no job is in the list of {' and of '.join(empty)}, and {sum(counted.values())} are in the "
                 f"others: if there are such, set states.{empty[0]} to the account's word"
             )
-            await remarks.note(self._doors.db, self._id, self._resource.name, _EMPTY, text)
+            await remarks.add_remark(self._doors.db, self._id, self._resource.name, _EMPTY, text)
         else:
             await remarks.clear(self._doors.db, self._id, self._resource.name, _EMPTY)

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from bridge.capture.deletion import Doors
+from bridge.capture.deletion import CaptureContext
 from bridge.errors import Transient
-from bridge.store import leases, remarks, sources, status_lists
+from bridge.json_types import JsonObject
+from bridge.store import leases, remarks, row_states, status_lists
 from bridge.tracker import statuses
-from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Resources
+from bridge.tracker.schema import Resources
 from bridge.tracker.statuses import CODES, UNSETTLED, Problem, Status, StatusList
 
 _ORDER = "statuses_in_changing_order"
@@ -22,7 +22,7 @@ _ORDER = "statuses_in_changing_order"
 class PlacementStatuses:
     """One integration's statuses: ``table`` by id, ``places`` in the agreed order; empty at first."""
 
-    def __init__(self, doors: Doors, settings: Resources) -> None:
+    def __init__(self, doors: CaptureContext, settings: Resources) -> None:
         self._doors = doors
         self._id = doors.integration_id
         self._settings = settings
@@ -39,13 +39,13 @@ class PlacementStatuses:
         self._named |= new
         return bool(new)
 
-    async def weigh(self, rows: Sequence[Record], *, accept: bool) -> None:
+    async def weigh(self, rows: Sequence[JsonObject], *, accept: bool) -> None:
         """Take up the order of the list just read; ``learn`` goes by the rest of it, ``keep`` does not.
 
         ``accept``: whatever it looks like, for a person asked for it. Raises ``Transient`` where the list
         before made sense and this one does not.
         """
-        self._saved = await status_lists.load(self._doors.db, self._id)
+        self._saved = await status_lists.load_status_list(self._doors.db, self._id)
         before = self._before()
         self._problems = statuses.status_problems(rows, self._settings)
         fatal = [problem for problem in self._problems if problem.fatal]
@@ -56,9 +56,9 @@ class PlacementStatuses:
                 f"{fatal[0].text}. It was otherwise before: applications go on by the list of then; if it is "
                 "right as it is: bridge resync --resource statuses"
             )
-        found = statuses.table(rows, self._settings)
+        found = statuses.parse_statuses(rows, self._settings)
         kept = {} if before is None or accept else await self._not_gone(before, found)
-        self._weighed = statuses.learn(before, found, self._named, kept)
+        self._weighed = statuses.merge_statuses(before, found, self._named, kept)
         self.places = self._weighed.places()
 
     async def learn(self) -> None:
@@ -66,7 +66,7 @@ class PlacementStatuses:
         content = msgspec.json.encode(self._weighed)
         if content != self._saved:
             async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-                await status_lists.save(tx, self._id, content)
+                await status_lists.save_status_list(tx, self._id, content)
         self._use(self._weighed)
         await self._note(self._problems, self._weighed)
 
@@ -81,7 +81,7 @@ class PlacementStatuses:
     async def _not_gone(self, before: StatusList, found: Mapping[str, Status]) -> dict[str, Status]:
         """What this read lacks and nobody knows to be gone: that takes two reads, and a person for many."""
         live: set[str] = set()
-        async for row_ids in sources.live(self._doors.db, self._id, "statuses"):
+        async for row_ids in row_states.live(self._doors.db, self._id, "statuses"):
             live.update(map(str, row_ids))
         missing = before.statuses.keys() - found.keys()
         return {i: before.statuses[i] for i in before.order if i in missing and i in live}
@@ -100,7 +100,7 @@ class PlacementStatuses:
                 "order of before, until enough reads in a row agree on another"
             )
         for code, text in texts.items():
-            await remarks.note(self._doors.db, self._id, "statuses", code, text)
+            await remarks.add_remark(self._doors.db, self._id, "statuses", code, text)
         settled = {_ORDER} if known.unrest == 0 else set()
         over = (set(CODES) | settled) - texts.keys()
         await remarks.clear(self._doors.db, self._id, "statuses", *sorted(over))

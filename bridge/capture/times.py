@@ -11,15 +11,15 @@ import msgspec
 import structlog
 
 from bridge.capture import versions
-from bridge.capture.drift import Keys
-from bridge.capture.observations import WHOLE, Moved, Observation
+from bridge.capture.drift import MappedKeys
+from bridge.capture.observations import WHOLE, ChangedRow, Observation
+from bridge.json_types import JsonObject
 from bridge.store import cursors, remarks
 from bridge.store.database import Database
-from bridge.store.records import Source
-from bridge.tracker.families import Family
-from bridge.tracker.normalise import Normaliser
-from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Resource
+from bridge.store.stored_records import RowState
+from bridge.tracker.entity_set import EntitySet
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.schema import Resource
 from contracts.entities import Job, Model
 
 _log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ TOLD_BY_ID = frozenset({"name", "employment_type", "category", "location"})
 _COMPARED = ("name", "employment_type", "category", "salary_amount_from", "salary_amount_to", "salary_period")
 
 
-class Times:
+class RecordTimes:
     """The times of one integration's records."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Times:
         integration_id: str,
         db: Database,
         normaliser: Normaliser,
-        keys: Mapping[str, Keys],
+        keys: Mapping[str, MappedKeys],
         overlap_seconds: float,
     ) -> None:
         self._id = integration_id
@@ -47,7 +47,7 @@ class Times:
         self._overlap_seconds = overlap_seconds
         self._noted: dict[str, set[str]] = {}
 
-    async def remark(self, resource: Resource, moved: Sequence[Moved]) -> None:
+    async def remark(self, resource: Resource, moved: Sequence[ChangedRow]) -> None:
         """Say which rows have a time in the future, and how many were dated under another time zone."""
         ahead = [one for one in moved if one.ahead]
         if ahead:
@@ -65,8 +65,8 @@ class Times:
             _log.info("records.redated", integration=self._id, resource=resource.name, records=redated)
 
     async def believable(
-        self, resource: Resource, moved: Sequence[Moved], now: datetime, *, reread: bool
-    ) -> list[Moved]:
+        self, resource: Resource, moved: Sequence[ChangedRow], now: datetime, *, reread: bool
+    ) -> list[ChangedRow]:
         """Without the rows that a late index may show: those that are older than what is stored and young.
 
         ``reread``: a resync, which asks the records that can tell.
@@ -74,7 +74,7 @@ class Times:
         if (reread and resource.name in WHOLE) or not any(one.older for one in moved):
             # What tells its time by id needs no index.
             return list(moved)
-        cursor = await cursors.load(self._db, self._id, resource.name)
+        cursor = await cursors.load_cursor(self._db, self._id, resource.name)
         lag = max(cursor.longest_lag_seconds, self._overlap_seconds)
         return [
             one
@@ -85,10 +85,10 @@ class Times:
     async def by_id(
         self,
         resource: Resource,
-        moved: Moved,
-        detail: Record,
+        moved: ChangedRow,
+        detail: JsonObject,
         version: tuple[datetime, datetime] | None,
-        family: Family,
+        family: EntitySet,
     ) -> Observation:
         """An older row's record as it is now, told by id alone; the row may be late all the same."""
         row, known = moved.source, moved.known
@@ -110,7 +110,7 @@ class Times:
             look=self._keys[resource.name].look(None, detail),
         )
 
-    def is_old(self, moved: Moved, now: datetime) -> bool:
+    def is_old(self, moved: ChangedRow, now: datetime) -> bool:
         """Whether an older row is taken although no by-id record tells its time: no index is that late."""
         longest = versions.LONGEST_LAG.total_seconds()
         return moved.known is not None and versions.outlived(moved.known, longest, now)
@@ -144,10 +144,10 @@ class Times:
 
     async def _note(self, resource: Resource, code: str, text: str, count: int) -> None:
         self._noted.setdefault(resource.name, set()).add(code)
-        await remarks.note(self._db, self._id, resource.name, code, text, count)
+        await remarks.add_remark(self._db, self._id, resource.name, code, text, count)
 
 
-def agree(row: Family, detail: Family) -> bool:
+def agree(row: EntitySet, detail: EntitySet) -> bool:
     """Whether a job's row and its by-id record say the same, where both say something."""
     one, other = _job(row), _job(detail)
     pairs = [(getattr(one, name), getattr(other, name)) for name in _COMPARED]
@@ -162,12 +162,12 @@ def agree(row: Family, detail: Family) -> bool:
     )
 
 
-def _job(family: Family) -> Job:
+def _job(family: EntitySet) -> Job:
     (member,) = family.of(Model.JOB)
     if not isinstance(member.record, Job):
         raise TypeError("a job's family has a job")
     return member.record
 
 
-def _is_before(latest: datetime, known: Source) -> bool:
+def _is_before(latest: datetime, known: RowState) -> bool:
     return known.version is not None and latest < known.version

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import structlog
 from pyroaring import BitMap64
 
-from bridge.capture.proof import Verdict
+from bridge.capture.proof import DeletionVerdict
 from bridge.store import leases, remarks, unlisted
 from bridge.store.database import Database
 from bridge.store.leases import Lease
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _log = structlog.get_logger(__name__)
 UNLISTED = "unlisted_records"
@@ -31,7 +31,7 @@ class Unlisted:
 
     async def resting(self, missing: BitMap64) -> BitMap64:
         """Those of ``missing`` that were found to exist and need not be read at this sweep."""
-        known = missing & BitMap64(await unlisted.of(self._db, self._id, self._resource.name))
+        known = missing & BitMap64(await unlisted.load_unlisted(self._db, self._id, self._resource.name))
         # Those that were not looked at for the longest time go first.
         due = sorted((row_id for row_id in known if self._count_down(row_id) <= 0), key=self._overdue)
         return known - BitMap64(due[:_LOOKED_AT])
@@ -43,10 +43,10 @@ class Unlisted:
     def _overdue(self, row_id: int) -> int:
         return self._left[row_id]
 
-    async def note(self, verdict: Verdict, missing: BitMap64) -> None:
+    async def note(self, verdict: DeletionVerdict, missing: BitMap64) -> None:
         """Remember what this sweep found, and say so; ``missing`` is all that it did not see."""
         name = self._resource.name
-        known = BitMap64(await unlisted.of(self._db, self._id, name))
+        known = BitMap64(await unlisted.load_unlisted(self._db, self._id, name))
         found, gone = BitMap64(verdict.unlisted), BitMap64(verdict.gone)
         over = (known - missing) | (known & gone)
         for row_id in found:
@@ -62,9 +62,11 @@ class Unlisted:
         if not known and not found:
             return
         async with leases.fenced(self._db, self._lease) as tx:
-            await unlisted.change(tx, self._id, name, found=list(found), over=list(over))
+            await unlisted.update_unlisted(tx, self._id, name, found=list(found), over=list(over))
             if found & known:
-                await remarks.note(tx, self._id, name, UNLISTED, self._remark(len(settled), verdict.soft))
+                await remarks.add_remark(
+                    tx, self._id, name, UNLISTED, self._remark(len(settled), verdict.soft)
+                )
             if not settled:
                 await remarks.clear(tx, self._id, name, UNLISTED)
         if found or over:

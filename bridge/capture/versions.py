@@ -7,7 +7,7 @@ freeze a record.
 
 from datetime import datetime, timedelta
 
-from bridge.store.records import Source
+from bridge.store.stored_records import RowState
 
 SKEW = timedelta(minutes=5)
 """What lies further ahead of TrackerRMS's own clock is no time of an update."""
@@ -16,14 +16,14 @@ LONGEST_LAG = timedelta(hours=24)
 _SECOND = timedelta(seconds=1)
 
 
-def is_comparable(stored: Source, dating: int | None, now: datetime) -> bool:
+def is_comparable(stored: RowState, dating: int | None, now: datetime) -> bool:
     """Whether the stored version says anything of what is older: it was made the same way, and has come."""
     if stored.gone or stored.version is None:
         return False
     return stored.dating in (None, dating) and stored.version <= now + SKEW
 
 
-def is_older(stored: Source, latest: datetime | None, dating: int | None, now: datetime) -> bool:
+def is_older(stored: RowState, latest: datetime | None, dating: int | None, now: datetime) -> bool:
     """Whether what may mean ``latest`` at most is older than what is stored."""
     if latest is None or stored.version is None or not is_comparable(stored, dating, now):
         return False
@@ -31,7 +31,7 @@ def is_older(stored: Source, latest: datetime | None, dating: int | None, now: d
 
 
 def is_later(
-    stored: Source, version: tuple[datetime, datetime] | None, dating: int | None, now: datetime
+    stored: RowState, version: tuple[datetime, datetime] | None, dating: int | None, now: datetime
 ) -> bool:
     """Whether a version, by the earliest moment that it may mean, is newer than what is stored."""
     if version is None or stored.gone:
@@ -51,7 +51,7 @@ def kept(version: datetime, now: datetime) -> datetime:
     return now.replace(microsecond=0) - _SECOND if is_ahead(version, now) else version
 
 
-def outlived(stored: Source, lag_seconds: float, now: datetime) -> bool:
+def outlived(stored: RowState, lag_seconds: float, now: datetime) -> bool:
     """Whether the stored version is so old that every index has to show it by now.
 
     ``lag_seconds``: how late the index ever was. What a list still shows as older then has gone back.

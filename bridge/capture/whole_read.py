@@ -8,15 +8,15 @@ import time
 
 from pyroaring import BitMap64
 
-from bridge.capture.caps import Capped, remark_cap
-from bridge.capture.changes import Applied
+from bridge.capture.change_writer import WriteSummary
+from bridge.capture.list_caps import ListCaps, remark_cap
 from bridge.capture.list_read import ListRead
 from bridge.capture.page_run import Run
-from bridge.capture.rows import Context
-from bridge.capture.walk import CAUSES, Walk
-from bridge.store import cursors, leases, parked, remarks, scans, sources
-from bridge.store.scans import Progress, Scan
-from bridge.tracker.client import utc_now
+from bridge.capture.record_reader import Context
+from bridge.capture.resource_reader import CAUSES, ResourceReader
+from bridge.clock import utc_now
+from bridge.store import cursors, leases, parked, remarks, row_states, scans
+from bridge.store.scans import Scan, ScanProgress
 from contracts.events import Cause
 
 _LOOK_BEFORE_EVERY = 60
@@ -26,7 +26,7 @@ _FLAWED = "flawed_list"
 class WholeReads:
     """The whole reads of one resource of one integration, one after the other."""
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, walk: ResourceReader) -> None:
         self._walk = walk
         self._doors = walk.doors
         self._resource = walk.resource
@@ -34,11 +34,11 @@ class WholeReads:
         self._reads = 0
         self._flawed = 0
         self._before_first: str | None = None
-        self._capped = Capped()
+        self._capped = ListCaps()
 
     async def read(
         self, context: Context, *, first: bool, scan: Scan | None = None
-    ) -> tuple[Applied, str | None]:
+    ) -> tuple[WriteSummary, str | None]:
         """Read the list in full. ``scan``: the resync it is.
 
         Returns what changed, and why the read can't prove an absence; ``None`` where it can.
@@ -46,7 +46,7 @@ class WholeReads:
         doors, name = self._doors, self._resource.name
         started, calls = time.monotonic(), doors.calls()
         number, done, flaw = 1, False, None
-        seen, total, duplicates, ghosts = BitMap64(), Applied(events={}), 0, 0
+        seen, total, duplicates, ghosts = BitMap64(), WriteSummary(events={}), 0, 0
         run: Run | None = None
         listing = doors.pages.begin(self._resource, before=await self._known())
         cause: Cause = "initial" if first else "poll" if scan is None else CAUSES[scan.kind]
@@ -76,7 +76,7 @@ class WholeReads:
             total = total.plus(await self._walk.unclaimed.settle(started, 0.0))
             async with doors.db.transaction() as tx:
                 await parked.release_nameless(tx, self._id, name, None)
-        await cursors.advance(
+        await cursors.advance_cursor(
             doors.db,
             self._id,
             name,
@@ -99,9 +99,9 @@ class WholeReads:
         return total, flaw
 
     async def _finish_whole(
-        self, scan: Scan, seen: BitMap64, pages: int, applied: Applied, flaw: str | None
+        self, scan: Scan, seen: BitMap64, pages: int, applied: WriteSummary, flaw: str | None
     ) -> None:
-        progress = Progress(
+        progress = ScanProgress(
             segment=0,
             first_page=1,
             last_page=pages,
@@ -116,11 +116,11 @@ class WholeReads:
             flaw=flaw,
         )
         async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-            await scans.advance(tx, scan.id, progress)
-            await scans.finish(tx, scan, flaw)
+            await scans.advance_scan(tx, scan.id, progress)
+            await scans.finish_scan(tx, scan, flaw)
 
     async def _known(self) -> int:
-        return await sources.count_live(self._doors.db, self._id, self._resource.name)
+        return await row_states.count_live_rows(self._doors.db, self._id, self._resource.name)
 
     async def _doubts(self, listing: ListRead) -> str | None:
         """Why a read that came to its end well may lack rows all the same."""
@@ -141,6 +141,6 @@ class WholeReads:
         if flaw is None:
             await remarks.clear(db, self._id, name, _FLAWED)
         elif broken or self._before_first is not None or self._flawed > 1:
-            await remarks.note(db, self._id, name, _FLAWED, f"proves no deletion: {flaw}")
+            await remarks.add_remark(db, self._id, name, _FLAWED, f"proves no deletion: {flaw}")
         if broken and flaw is not None:
             await cursors.fail(db, self._id, name, f"the list can't be read to its end: {flaw}")

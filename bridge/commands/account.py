@@ -5,16 +5,16 @@ from collections.abc import Callable, Collection
 
 from msgspec import Struct
 
-from bridge.commands.failures import Failed, input_invalid
+from bridge.commands.errors import Failed, input_invalid
 from bridge.config import CommandsConfig, IntegrationConfig
 from bridge.hashing import Hasher
 from bridge.outbound import Outbound
 from bridge.store import cursors, lookups, scans
 from bridge.store.database import Database
-from bridge.tracker import finding
+from bridge.tracker import record_lookups
 from bridge.tracker.client import Client
-from bridge.tracker.finding import StatusFound
-from bridge.tracker.normalise import Normaliser
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.record_lookups import StatusFound
 from bridge.tracker.statuses import Status, Statuses
 from contracts import ids
 from contracts.entities import Model
@@ -33,7 +33,7 @@ _LAG_MARGIN = 1.25
 _LONGEST_ID = 18
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class CommandTerms(Struct, frozen=True, kw_only=True):
     """What an account's commands are carried out with."""
 
     integration: IntegrationConfig
@@ -47,7 +47,7 @@ class Account:
 
     def __init__(
         self,
-        terms: Terms,
+        terms: CommandTerms,
         db: Database,
         client: Client,
         outbound: Outbound,
@@ -79,7 +79,7 @@ class Account:
         return digits
 
     async def _looked_up(self, model: Model, known: str, where: str) -> str:
-        found = await lookups.named(self.db, self.id, known)
+        found = await lookups.find_remote_id(self.db, self.id, known)
         if found is not None and found[0] is model:
             return found[1]
         if found is not None:
@@ -100,12 +100,12 @@ class Account:
         """Whether all records of a resource have been read once."""
         return await scans.last_finished_age(self.db, self.id, resource) is not None or (
             resource in ("users", "statuses")
-            and (await cursors.load(self.db, self.id, resource)).polled_at is not None
+            and (await cursors.load_cursor(self.db, self.id, resource)).polled_at is not None
         )
 
     async def readback_seconds(self, resource: str) -> float:
         """For how long a list may hide what was just written."""
-        lag = (await cursors.load(self.db, self.id, resource)).index_lag_seconds
+        lag = (await cursors.load_cursor(self.db, self.id, resource)).index_lag_seconds
         return max(self.terms.config.readback_seconds, lag * _LAG_MARGIN)
 
     async def statuses(self, wanted: Collection[str] = ()) -> dict[str, StatusFound]:
@@ -113,7 +113,7 @@ class Account:
         age = self._timer() - self._statuses_at
         missing = any(status not in self._statuses for status in wanted)
         if age > _STATUSES_SECONDS or (missing and age > _ASKED_AGAIN_SECONDS):
-            found = await finding.placement_statuses(self.client)
+            found = await record_lookups.placement_statuses(self.client)
             self._statuses = {status.remote_id: status for status in found}
             self._statuses_at = self._timer()
         return self._statuses

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from msgspec import Struct
 
-from bridge.commands.failures import Failed, input_invalid
+from bridge.commands.errors import Failed, input_invalid
 from bridge.errors import Permanent, Throttled, Transient
 from bridge.outbound import Outbound
 from contracts.commands import Attachment, PartFile

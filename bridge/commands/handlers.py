@@ -4,15 +4,15 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from bridge.commands import creating, moving, passing
+from bridge.commands import create, passthrough, stages
 from bridge.commands.account import Account
-from bridge.commands.failures import Failed, Undetermined
-from bridge.commands.intake import Input
-from bridge.commands.ledger import Ledger, Place, line
+from bridge.commands.completion import CommandLedger, Place, format_step
+from bridge.commands.decoding import Input
+from bridge.commands.errors import Failed, Undetermined
 from bridge.commands.results import Done
-from bridge.store.attempts import Progress
-from bridge.store.hints import Hint
-from bridge.tracker.problems import EffectUnknown
+from bridge.store.attempts import AttemptProgress
+from bridge.store.read_requests import ReadRequest
+from bridge.tracker.errors import EffectUnknown
 from contracts.commands import CreateApplication, CreateCandidate, MoveToStage, Passthrough, Reject
 
 SENDING = "passthrough"
@@ -23,11 +23,11 @@ class Handled(Struct, frozen=True, kw_only=True):
     """What came of a command: its answer, the records to read at once, its attempt where it had one."""
 
     done: Done
-    hints: tuple[Hint, ...] = ()
-    attempt: tuple[Place, Progress] | None = None
+    hints: tuple[ReadRequest, ...] = ()
+    attempt: tuple[Place, AttemptProgress] | None = None
 
 
-async def handle(account: Account, ledger: Ledger, data: Input, *, sent: bool) -> Handled:
+async def handle_command(account: Account, ledger: CommandLedger, data: Input, *, sent: bool) -> Handled:
     """Carry a command out. ``sent``: an earlier run of it stopped at ``SENDING``.
 
     Raises ``Failed`` and the errors of ``failures.TROUBLE``; those that are retryable leave things so that
@@ -36,7 +36,7 @@ async def handle(account: Account, ledger: Ledger, data: Input, *, sent: bool) -
     command_id = ledger.key.command_id
     match data:
         case CreateCandidate() | CreateApplication():
-            created = await creating.create(account, ledger, data)
+            created = await create.create_candidate_or_application(account, ledger, data)
             return Handled(
                 done=created.done,
                 hints=(
@@ -46,10 +46,10 @@ async def handle(account: Account, ledger: Ledger, data: Input, *, sent: bool) -
                 attempt=(created.place, created.progress),
             )
         case MoveToStage():
-            application, done = await moving.move(account, data)
+            application, done = await stages.move_application(account, data)
             return Handled(done=done, hints=(_hint(account, "applications", application, command_id),))
         case Reject():
-            application, done = await moving.reject(account, data)
+            application, done = await stages.reject_application(account, data)
             return Handled(done=done, hints=(_hint(account, "applications", application, command_id),))
         case Passthrough():
             return Handled(done=await _passthrough(account, ledger, data, sent=sent))
@@ -57,17 +57,17 @@ async def handle(account: Account, ledger: Ledger, data: Input, *, sent: bool) -
             assert_never(unreachable)
 
 
-async def _passthrough(account: Account, ledger: Ledger, data: Passthrough, *, sent: bool) -> Done:
+async def _passthrough(account: Account, ledger: CommandLedger, data: Passthrough, *, sent: bool) -> Done:
     """A call that changes something goes out once: nobody but the caller knows how to look for its effect."""
-    if data.method in passing.READS:
-        return await passing.request(account, data)
+    if data.method in passthrough.READS:
+        return await passthrough.pass_request_through(account, data)
     if sent:
         raise NeverKnown(
             f"{data.method} may have been sent before the bridge stopped; look whether it took effect"
         )
-    await ledger.note(SENDING, [line(SENDING, f"{data.method}: about to be sent")])
+    await ledger.note(SENDING, [format_step(SENDING, f"{data.method}: about to be sent")])
     try:
-        return await passing.request(account, data)
+        return await passthrough.pass_request_through(account, data)
     except EffectUnknown as error:
         raise NeverKnown(f"{error}; look whether it took effect") from error
 
@@ -79,8 +79,8 @@ class NeverKnown(Undetermined):
         Failed.__init__(self, "REMOTE.UNKNOWN_HTTP_ERROR", message)
 
 
-def _hint(account: Account, resource: str, remote_id: str, command_id: str) -> Hint:
-    return Hint(
+def _hint(account: Account, resource: str, remote_id: str, command_id: str) -> ReadRequest:
+    return ReadRequest(
         integration_id=account.id,
         resource=resource,
         row_id=int(remote_id),

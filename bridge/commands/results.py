@@ -1,11 +1,12 @@
 """Results: the envelope, and the data as Kombo shapes its answers. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from bridge.clock import utc_now, whole_milliseconds
 from bridge.store.outbox import OutboxRow
 from contracts import codec, commands, events, ids, topics
 from contracts.commands import Failure, Notice
@@ -19,7 +20,7 @@ class Done(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class Stage(Struct, frozen=True, kw_only=True):
+class ApplicationStageResult(Struct, frozen=True, kw_only=True):
     """Where an application stands, as Kombo tells it; ``index`` is the stage's place among all."""
 
     id: str
@@ -36,7 +37,7 @@ class JobName(Struct, frozen=True, kw_only=True):
     remote_id: str
 
 
-def envelope(
+def build_envelope(
     integration_id: str,
     command_id: str,
     kind: str,
@@ -48,14 +49,14 @@ def envelope(
     now: datetime | None = None,
 ) -> commands.Result:
     """A command's result; ``variant`` as in ``ids.result_id``."""
-    moment = now or datetime.now(UTC)
+    moment = now or utc_now()
     warnings = done.warnings if done else ()
     return commands.Result(
         id=ids.result_id(integration_id, command_id, variant),
         source=f"trackerrms/{integration_id}",
         type=f"{kind}.{ending}",
         subject=command_id,
-        time=moment.replace(microsecond=moment.microsecond // 1000 * 1000),
+        time=whole_milliseconds(moment),
         dataschema=commands.DATA_SCHEMA,
         integrationid=integration_id,
         data=commands.Outcome(
@@ -90,7 +91,7 @@ def candidate_created(
     candidate: Candidate,
     tags: Sequence[Tag],
     application: Application,
-    stage: Stage | None,
+    stage: ApplicationStageResult | None,
     job: JobName,
     now: datetime,
 ) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def application_created(
     candidate: Candidate,
     tags: Sequence[Tag],
     application: Application,
-    stage: Stage | None,
+    stage: ApplicationStageResult | None,
     job: JobName,
     now: datetime,
 ) -> dict[str, Any]:

@@ -10,17 +10,17 @@ import structlog
 from msgspec import Struct
 
 from bridge import metrics, supervisor
-from bridge.commands import failures, handlers, results
+from bridge.commands import errors, handlers, results
 from bridge.commands.account import Account
-from bridge.commands.failures import Failed, Undetermined
+from bridge.commands.completion import CommandLedger, CompletionWriter, End, format_step
+from bridge.commands.decoding import Input
+from bridge.commands.errors import Failed, Undetermined
 from bridge.commands.handlers import Handled, NeverKnown
-from bridge.commands.intake import Input
-from bridge.commands.ledger import End, Finisher, Ledger, line
 from bridge.commands.results import Done
 from bridge.errors import BridgeError, LeaseLost
 from bridge.sealing import Sealer
 from bridge.store import commands, leases, outbox
-from bridge.store.commands import Ending, Key, Standing
+from bridge.store.commands import CommandClaim, CommandKey, Ending
 from bridge.store.database import Database
 from bridge.store.leases import Lease
 from contracts.commands import Failure
@@ -34,11 +34,11 @@ _BUSY_SECONDS = 0.2
 _AROUND_BYTES = 1024
 
 
-class Work(Struct, frozen=True, kw_only=True):
+class TakenCommand(Struct, frozen=True, kw_only=True):
     """A command taken from Kafka. ``new``: it was not in the ledger before; ``subject``: what it writes for,
     no address in it; ``taken_at``: by a clock that never jumps."""
 
-    key: Key
+    key: CommandKey
     type: str
     content: bytes
     input: Input
@@ -61,7 +61,7 @@ class Runner:
         account: Account,
         db: Database,
         lease: Lease,
-        finisher: Finisher,
+        finisher: CompletionWriter,
         sealer: Sealer,
         stop: asyncio.Event,
     ) -> None:
@@ -73,7 +73,7 @@ class Runner:
         self._stop = stop
         self._slots = asyncio.Semaphore(account.terms.config.in_flight)
 
-    async def carry_out(self, work: Work) -> None:
+    async def carry_out(self, work: TakenCommand) -> None:
         """Return when the command has its one result. Raises ``Stopping``; ``LeaseLost`` and ``Transient``
         when the ledger can't be written."""
         began_at, tries, sent = work.taken_at, 0, False
@@ -87,14 +87,14 @@ class Runner:
         await self._claim(work)
         await self._try_until(work, began_at + self._account.terms.config.deadline_seconds, tries, sent)
 
-    async def _try_until(self, work: Work, deadline: float, tries: int, sent: bool) -> None:
-        ledger = Ledger(self._db, self._lease, work.key)
+    async def _try_until(self, work: TakenCommand, deadline: float, tries: int, sent: bool) -> None:
+        ledger = CommandLedger(self._db, self._lease, work.key)
         while True:
             tries += 1
             try:
                 handled = await self._attempt(work, ledger, sent=sent)
-            except failures.TROUBLE as error:
-                failed = failures.of(error)
+            except errors.TROUBLE as error:
+                failed = errors.failure_of(error)
                 pause = self._pause_after(failed, tries, deadline)
                 if pause is None:
                     left = Handled(done=Done(result=None), hints=ledger.hints())
@@ -107,14 +107,14 @@ class Runner:
                 await self._end(work, "succeeded", tries, handled)
                 return
 
-    async def _attempt(self, work: Work, ledger: Ledger, *, sent: bool) -> Handled:
+    async def _attempt(self, work: TakenCommand, ledger: CommandLedger, *, sent: bool) -> Handled:
         if self._stop.is_set():
             raise Stopping
         async with self._slots:
             if self._stop.is_set():
                 raise Stopping
             try:
-                return await handlers.handle(self._account, ledger, work.input, sent=sent)
+                return await handlers.handle_command(self._account, ledger, work.input, sent=sent)
             except BridgeError:
                 raise
             except Exception as error:
@@ -127,12 +127,12 @@ class Runner:
 
     # --- whose it is ---
 
-    async def _take(self, work: Work) -> Standing:
+    async def _take(self, work: TakenCommand) -> CommandClaim:
         """How a command that was in the ledger already stands, once no other process carries it out."""
         while True:
             async with self._db.transaction() as tx:
                 await leases.assert_held(tx, self._lease)
-                standing = await commands.take(tx, self._lease.name, work.key, work.content)
+                standing = await commands.take_command(tx, self._lease.name, work.key, work.content)
             if standing is None:
                 raise LeaseLost(f"command {work.key.command_id} was pruned while it was read")
             if standing.content != work.content or standing.ours or standing.result is not None:
@@ -140,11 +140,11 @@ class Runner:
             if await supervisor.pause(self._stop, _BUSY_SECONDS):
                 raise Stopping
 
-    async def _claim(self, work: Work) -> None:
+    async def _claim(self, work: TakenCommand) -> None:
         """Commands of one person are carried out by one process at a time."""
         if work.subject is None or not work.subject.startswith("address:"):
             return
-        ledger = Ledger(self._db, self._lease, work.key)
+        ledger = CommandLedger(self._db, self._lease, work.key)
         while not await ledger.claim(work.subject):
             if await supervisor.pause(self._stop, _BUSY_SECONDS):
                 raise Stopping
@@ -159,9 +159,9 @@ class Runner:
         pause = doubling if failed.retry_after_seconds is None else failed.retry_after_seconds
         return pause if time.monotonic() + pause < deadline else None
 
-    async def _wait(self, work: Work, failure: Failure, tries: int, seconds: float) -> None:
-        ledger = Ledger(self._db, self._lease, work.key)
-        await ledger.note("waiting", [line("failed", f"{failure.code}: {failure.message}")], tries)
+    async def _wait(self, work: TakenCommand, failure: Failure, tries: int, seconds: float) -> None:
+        ledger = CommandLedger(self._db, self._lease, work.key)
+        await ledger.note("waiting", [format_step("failed", f"{failure.code}: {failure.message}")], tries)
         _log.info(
             "command.delayed",
             integration=self._account.id,
@@ -178,7 +178,7 @@ class Runner:
 
     async def _end(
         self,
-        work: Work,
+        work: TakenCommand,
         ending: commands.Final,
         tries: int,
         handled: Handled,
@@ -197,7 +197,7 @@ class Runner:
                     state=ending,
                     error_code=failure.code if failure else None,
                     result=self._sealer.seal(PURPOSE, row.value or b""),
-                    history=[line(ending, what)],
+                    history=[format_step(ending, what)],
                     tries=tries,
                 ),
                 row=row,
@@ -219,15 +219,15 @@ class Runner:
         )
 
     def _row(
-        self, work: Work, ending: commands.Final, done: Done, failure: Failure | None
+        self, work: TakenCommand, ending: commands.Final, done: Done, failure: Failure | None
     ) -> outbox.OutboxRow:
         key = work.key
-        result = results.envelope(
+        result = results.build_envelope(
             key.integration_id, key.command_id, work.type, ending, done=done, failure=failure
         )
         return results.row(self._account.terms.topic_prefix, result)
 
-    async def _answer_again(self, work: Work, standing: Standing) -> None:
+    async def _answer_again(self, work: TakenCommand, standing: CommandClaim) -> None:
         """The command has ended before: the caller asks again, reuses its id, or Kafka gave it us twice."""
         if standing.content != work.content:
             await self._refuse_reuse(work)
@@ -244,12 +244,12 @@ class Runner:
             )
             await self._publish([row])
 
-    async def _refuse_reuse(self, work: Work) -> None:
-        failure = failures.failure(
+    async def _refuse_reuse(self, work: TakenCommand) -> None:
+        failure = errors.failure_of_code(
             "PLATFORM.INPUT_INVALID",
             "id: a command with this id and another content came before; give each command an id of its own",
         )
-        result = results.envelope(
+        result = results.build_envelope(
             work.key.integration_id,
             work.key.command_id,
             work.type,

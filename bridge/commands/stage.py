@@ -16,20 +16,20 @@ import structlog
 from msgspec import Struct
 
 from bridge import heartbeat, kafka
-from bridge.commands import intake, results
-from bridge.commands.account import Account, Terms
-from bridge.commands.intake import Accepted, Denied
-from bridge.commands.lanes import Lanes
-from bridge.commands.ledger import Finisher
-from bridge.commands.runner import Runner, Stopping, Work
+from bridge.commands import decoding, results
+from bridge.commands.account import Account, CommandTerms
+from bridge.commands.completion import CompletionWriter
+from bridge.commands.decoding import DecodedCommand, InvalidCommand
+from bridge.commands.keyed_executor import KeyedExecutor
+from bridge.commands.runner import Runner, Stopping, TakenCommand
 from bridge.config import CommandsConfig, IntegrationConfig, KafkaConfig
 from bridge.errors import LeaseLost
 from bridge.hashing import Hasher
-from bridge.kafka import Offsets, Record, Where
+from bridge.kafka import ConsumedRecord, Offsets, Where
 from bridge.outbound import Outbound
 from bridge.sealing import Sealer
 from bridge.store import commands, leases, outbox
-from bridge.store.commands import Entry, Key
+from bridge.store.commands import CommandKey, NewCommand
 from bridge.store.database import Database, Tx
 from bridge.store.leases import Lease
 from bridge.store.outbox import OutboxRow
@@ -47,10 +47,10 @@ _MOST_WAITING = 1_000
 _MOST_WAITING_BYTES = 128 * 1024 * 1024
 _LARGE_BYTES = 256 * 1024
 
-Connect = Callable[[IntegrationConfig], AbstractAsyncContextManager[Client]]
+ConnectIntegration = Callable[[IntegrationConfig], AbstractAsyncContextManager[Client]]
 
 
-class Parts(Struct, frozen=True, kw_only=True):
+class CommandDependencies(Struct, frozen=True, kw_only=True):
     """What the stage is built from."""
 
     db: Database
@@ -60,14 +60,14 @@ class Parts(Struct, frozen=True, kw_only=True):
     config: CommandsConfig
     integrations: tuple[IntegrationConfig, ...]
     max_message_bytes: int
-    connect: Connect
+    connect: ConnectIntegration
     outbound: Callable[[], AbstractAsyncContextManager[Outbound]]
 
 
-class Commands:
+class CommandStage:
     """The stage; ``run`` is what the supervisor calls."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: CommandDependencies) -> None:
         self._parts = parts
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -81,8 +81,8 @@ class Commands:
         if lease is None:
             raise AssertionError("a lease of a name nobody has is free")
         async with contextlib.AsyncExitStack() as stack:
-            held = await stack.enter_async_context(leases.Held(parts.db, lease, _LEASE_SECONDS))
-            finisher = await stack.enter_async_context(Finisher(parts.db, lease))
+            held = await stack.enter_async_context(leases.LeaseKeeper(parts.db, lease, _LEASE_SECONDS))
+            finisher = await stack.enter_async_context(CompletionWriter(parts.db, lease))
             outbound = await stack.enter_async_context(parts.outbound())
             runners = {
                 integration.id: await self._runner(stack, integration, lease, finisher, outbound, stop)
@@ -97,13 +97,13 @@ class Commands:
         stack: contextlib.AsyncExitStack,
         integration: IntegrationConfig,
         lease: Lease,
-        finisher: Finisher,
+        finisher: CompletionWriter,
         outbound: Outbound,
         stop: asyncio.Event,
     ) -> Runner:
         parts = self._parts
         client = await stack.enter_async_context(parts.connect(integration))
-        terms = Terms(
+        terms = CommandTerms(
             integration=integration,
             config=parts.config,
             topic_prefix=parts.kafka.topic_prefix,
@@ -117,14 +117,18 @@ class _Watch:
     """One run of the stage: what it has read and not finished yet."""
 
     def __init__(
-        self, parts: Parts, held: leases.Held, runners: Mapping[str, Runner], stop: asyncio.Event
+        self,
+        parts: CommandDependencies,
+        held: leases.LeaseKeeper,
+        runners: Mapping[str, Runner],
+        stop: asyncio.Event,
     ) -> None:
         self._parts = parts
         self._held = held
         self._runners = runners
         self._stop = stop
         self._offsets = Offsets()
-        self._lanes: Lanes[tuple[Record, Work]] = Lanes(self._carry_out)
+        self._lanes: KeyedExecutor[tuple[ConsumedRecord, TakenCommand]] = KeyedExecutor(self._carry_out)
         self._waiting = 0
         self._waiting_bytes = 0
         self._committed_at = time.monotonic()
@@ -181,12 +185,12 @@ class _Watch:
         if time.monotonic() - self._pruned_at < _PRUNE_SECONDS:
             return
         self._pruned_at = time.monotonic()
-        await commands.prune(self._parts.db, self._parts.config.retention_days)
+        await commands.prune_commands(self._parts.db, self._parts.config.retention_days)
         await commands.forget_dead_leases(self._parts.db)
 
     # --- admitting messages ---
 
-    async def _admit(self, records: Sequence[Record]) -> None:
+    async def _admit(self, records: Sequence[ConsumedRecord]) -> None:
         """Enter the commands among ``records`` into the ledger, report the rest, and set all on their way."""
         if not records:
             return
@@ -196,9 +200,9 @@ class _Watch:
         accepted = [
             (record, found, self._entry(record, found))
             for record, found in read
-            if isinstance(found, Accepted)
+            if isinstance(found, DecodedCommand)
         ]
-        denied = [(record, found) for record, found in read if isinstance(found, Denied)]
+        denied = [(record, found) for record, found in read if isinstance(found, InvalidCommand)]
         entries = {entry.key: entry for _, _, entry in reversed(accepted)}
         async with self._parts.db.transaction() as tx:
             await leases.assert_held(tx, self._held.lease)
@@ -211,30 +215,30 @@ class _Watch:
             # Of two messages with one id the first is the command, the other asks again.
             new.discard(entry.key)
 
-    async def _read(self, record: Record) -> Accepted | Denied:
+    async def _read(self, record: ConsumedRecord) -> DecodedCommand | InvalidCommand:
         if record.value is not None and len(record.value) > _LARGE_BYTES:
-            return await asyncio.to_thread(intake.read, record.value, self._runners)
-        return intake.read(record.value, self._runners)
+            return await asyncio.to_thread(decoding.decode_command, record.value, self._runners)
+        return decoding.decode_command(record.value, self._runners)
 
-    def _entry(self, record: Record, found: Accepted) -> Entry:
-        key = Key(integration_id=found.command.integrationid, command_id=found.command.id)
-        return Entry(
+    def _entry(self, record: ConsumedRecord, found: DecodedCommand) -> NewCommand:
+        key = CommandKey(integration_id=found.command.integrationid, command_id=found.command.id)
+        return NewCommand(
             key=key,
             type=found.command.type,
             content=self._parts.hasher.content(found.command.type, found.canonical),
             position=_position(record),
             subject=self._subject(key.integration_id, found.input),
-            target=intake.target(key.integration_id, found.input),
+            target=decoding.target(key.integration_id, found.input),
         )
 
-    def _subject(self, integration_id: str, data: intake.Input) -> str | None:
-        subject = intake.subject(integration_id, data)
+    def _subject(self, integration_id: str, data: decoding.Input) -> str | None:
+        subject = decoding.subject(integration_id, data)
         if subject is not None and subject.startswith("address:"):
             return f"address:{self._parts.hasher.address(subject.removeprefix('address:')).hex()}"
         return subject
 
-    def _start(self, record: Record, found: Accepted, entry: Entry, *, new: bool) -> None:
-        work = Work(
+    def _start(self, record: ConsumedRecord, found: DecodedCommand, entry: NewCommand, *, new: bool) -> None:
+        work = TakenCommand(
             key=entry.key,
             type=entry.type,
             content=entry.content,
@@ -250,7 +254,7 @@ class _Watch:
         lane = entry.subject or f"command:{entry.key.command_id}"
         self._lanes.add((entry.key.integration_id, lane), (record, work))
 
-    async def _carry_out(self, item: tuple[Record, Work]) -> None:
+    async def _carry_out(self, item: tuple[ConsumedRecord, TakenCommand]) -> None:
         record, work = item
         try:
             await self._runners[work.key.integration_id].carry_out(work)
@@ -262,13 +266,13 @@ class _Watch:
 
     # --- what is no command ---
 
-    async def _report(self, tx: Tx, denied: Sequence[tuple[Record, Denied]]) -> None:
+    async def _report(self, tx: Tx, denied: Sequence[tuple[ConsumedRecord, InvalidCommand]]) -> None:
         """A dead letter for each message that is no command, and a result where its id can be read."""
         rows: list[OutboxRow] = []
         for record, found in denied:
             rows.append(self._dead_letter(record, found))
             if found.command_id is not None:
-                result = results.envelope(
+                result = results.build_envelope(
                     found.integration_id,
                     found.command_id,
                     found.type,
@@ -286,7 +290,7 @@ class _Watch:
             )
         await outbox.append(tx, rows)
 
-    def _dead_letter(self, record: Record, found: Denied) -> OutboxRow:
+    def _dead_letter(self, record: ConsumedRecord, found: InvalidCommand) -> OutboxRow:
         position = _position(record)
         letter = dead_letters.DeadLetter(
             id=ids.dead_letter_id(found.integration_id, position, "command.refused", ""),
@@ -310,6 +314,6 @@ class _Watch:
         )
 
 
-def _position(record: Record) -> str:
+def _position(record: ConsumedRecord) -> str:
     """Where a message stands on Kafka: ``topic/partition/offset``."""
     return f"{record.topic}/{record.partition}/{record.offset}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from bridge.demo.watching import Asked, Expectation, Seen
+from bridge.demo.watcher import Asked, Expectation, SeenEvent
 from contracts.entities import Model
 
 
@@ -16,7 +16,7 @@ class Load(Struct, frozen=True, kw_only=True):
     calls: int
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class DemoOutcome(Struct, frozen=True, kw_only=True):
     """All of it. ``differences``: by model, what is not on Kafka as it is in TrackerRMS; ``unasked``: events
     that nothing called for; ``broken``: versions out of order; ``asked``: the commands; ``delivered``: when
     each event's webhook was verified; ``refused``: webhooks that did not verify."""
@@ -34,13 +34,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
     calls: int
 
     @property
-    def arrived(self) -> list[tuple[float, Seen]]:
+    def arrived(self) -> list[tuple[float, SeenEvent]]:
         """The events that changes and commands led to, each with the moment of what it answers."""
         told = [*self.expectations, *(one.events for one in self.asked if one.events is not None)]
         return [(one.made_at, event) for one in told for event in one.arrived]
 
     @property
-    def undelivered(self) -> list[Seen]:
+    def undelivered(self) -> list[SeenEvent]:
         """Those of them whose webhook did not come."""
         return [event for _, event in self.arrived if event.id not in self.delivered]
 

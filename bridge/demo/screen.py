@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.config import Config
-from bridge.demo import story
-from bridge.demo.outcome import Load, Outcome
-from bridge.demo.receiving import Receiver
-from bridge.demo.watching import Asked, Expectation, Seen, Watch
-from bridge.store.budgets import Terms
+from bridge.demo import scenario
+from bridge.demo.outcome import DemoOutcome, Load
+from bridge.demo.receiver import Receiver
+from bridge.demo.watcher import Asked, Expectation, SeenEvent, Watch
+from bridge.store.budgets import BudgetRules
 from contracts.entities import Model
 
 _PLAIN_WIDTH = 128
@@ -27,7 +27,7 @@ _COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
 _ENDINGS = {"succeeded": "green", "failed": "red"}
 _BAR = 40
 _NARROW_COLUMNS = 7 + 9 + 9 + 5
-_ALLOWED = Terms(requests=600)
+_ALLOWED = BudgetRules(requests=600)
 
 
 class Screen:
@@ -42,7 +42,9 @@ class Screen:
 
     def introduce(self, config: Config, url: str) -> None:
         """What runs where."""
-        world = f"{story.CANDIDATES} candidates, {story.JOBS} jobs, {story.APPLICATIONS} applications"
+        world = (
+            f"{scenario.CANDIDATES} candidates, {scenario.JOBS} jobs, {scenario.APPLICATIONS} applications"
+        )
         grid = Table.grid(padding=(0, 2))
         grid.add_row("  TrackerRMS", url, f"[dim]simulated over HTTP: {world}[/]")
         grid.add_row("  PostgreSQL", "embedded", "[dim]a real server, in a directory of its own[/]")
@@ -124,7 +126,7 @@ class Screen:
             self._print(self._row(says, f"[red]{kind} did not arrive[/]", f"{subject} ×{count}"))
             says = ""
 
-    def _delivered(self, events: list[Seen], made_at: float) -> str:
+    def _delivered(self, events: list[SeenEvent], made_at: float) -> str:
         verified = self._receiver.verified if self._receiver is not None else {}
         at = [verified.get(event.id) for event in events]
         came = [moment for moment in at if moment is not None]
@@ -132,7 +134,7 @@ class Screen:
             return "[red]missing[/]"
         return f"[green]{(max(came) - made_at) * 1000:,.0f} ms[/]"
 
-    def summarise(self, outcome: Outcome) -> None:
+    def summarise(self, outcome: DemoOutcome) -> None:
         """What it came to."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         table.add_column("Model")
@@ -172,7 +174,7 @@ class Screen:
             self._console.print(f"  {line}", soft_wrap=True)  # to be copied: not folded
         self._print("[dim]Ctrl-C ends it.[/]")
 
-    def _verdict(self, outcome: Outcome) -> list[str]:
+    def _verdict(self, outcome: DemoOutcome) -> list[str]:
         delays = [
             event.at - one.made_at
             for one in outcome.expectations
@@ -259,9 +261,9 @@ def _median(seconds: list[float]) -> str:
     return f"{statistics.median(seconds) * 1000:,.0f} ms" if seconds else "none"
 
 
-def _grouped(events: list[Seen]) -> list[list[Seen]]:
+def _grouped(events: list[SeenEvent]) -> list[list[SeenEvent]]:
     """Alike events together: the same type, fields and cause."""
-    groups: dict[tuple[str, tuple[str, ...], str], list[Seen]] = defaultdict(list)
+    groups: dict[tuple[str, tuple[str, ...], str], list[SeenEvent]] = defaultdict(list)
     for event in sorted(events, key=lambda e: e.at):
         groups[event.type, event.changed_fields, event.cause].append(event)
     return list(groups.values())

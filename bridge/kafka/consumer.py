@@ -19,7 +19,7 @@ _PAUSE_AFTER_SECONDS = 30.0
 _HELD_SECONDS = 0.02
 
 
-class Record(Struct, frozen=True, kw_only=True, gc=False):
+class ConsumedRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One record read. ``timestamp_ms`` counts from 1970 in UTC; ``value`` None is a tombstone."""
 
     topic: str
@@ -88,7 +88,7 @@ class Consumer:
     ) -> None:
         await _stop(self._client)
 
-    async def getmany(self, timeout_seconds: float, max_records: int | None = None) -> list[Record]:
+    async def getmany(self, timeout_seconds: float, max_records: int | None = None) -> list[ConsumedRecord]:
         """What has arrived, waiting up to ``timeout_seconds`` for the first of it; in order per partition."""
         if self._held_since is not None:
             if time.monotonic() - self._held_since < _PAUSE_AFTER_SECONDS:
@@ -139,10 +139,10 @@ class Consumer:
             raise connection.translate(self._config, error, "reading end offsets") from error
         return {(where.topic, where.partition): offset for where, offset in ends.items()}
 
-    async def read_to_end(self) -> list[Record]:
+    async def read_to_end(self) -> list[ConsumedRecord]:
         """Everything from the current position to the end as it is now."""
         ends = await self.end_offsets()
-        records: list[Record] = []
+        records: list[ConsumedRecord] = []
         try:
             records += await self._read_up_to(ends)
             # Tansu counts one record of the last batch towards the end; what it says on a fetch is right.
@@ -154,8 +154,8 @@ class Consumer:
             raise connection.translate(self._config, error, "reading") from error
         return [record for record in records if record.offset < ends[record.topic, record.partition]]
 
-    async def _read_up_to(self, ends: Mapping[tuple[str, int], int]) -> list[Record]:
-        records: list[Record] = []
+    async def _read_up_to(self, ends: Mapping[tuple[str, int], int]) -> list[ConsumedRecord]:
+        records: list[ConsumedRecord] = []
         while await self._is_behind(ends):
             records += await self.getmany(0.2)
         return records
@@ -193,9 +193,9 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing to do: reading begins at what the group committed."""
 
 
-def record_of(raw: Any) -> Record:
+def record_of(raw: Any) -> ConsumedRecord:
     """One of ours for one of aiokafka's."""
-    return Record(
+    return ConsumedRecord(
         topic=raw.topic,
         partition=raw.partition,
         offset=raw.offset,

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bridge.config import KafkaConfig
 from bridge.kafka import connection
-from bridge.kafka.consumer import Record, record_of
+from bridge.kafka.consumer import ConsumedRecord, record_of
 
 _WAIT_SECONDS = 0.5
 _SILENCE_SECONDS = 10.0
@@ -51,7 +51,7 @@ class Replay:
     ) -> None:
         await self._client.stop()
 
-    async def at(self, topic: str, partition: int, offset: int) -> Record | None:
+    async def at(self, topic: str, partition: int, offset: int) -> ConsumedRecord | None:
         """The record at that place; ``None`` where Kafka has it no more."""
         where = TopicPartition(topic, partition)
         try:
@@ -68,7 +68,7 @@ class Replay:
 
     async def between(
         self, topics: Collection[str], since: datetime, until: datetime
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncIterator[list[ConsumedRecord]]:
         """Every record of ``topics`` with a timestamp in that time, in batches, in order per partition."""
         try:
             ends = await self._begin(topics, since, until)

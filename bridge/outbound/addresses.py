@@ -103,7 +103,7 @@ def networks(texts: Iterable[str]) -> Networks:
     return tuple(ip_network(text) for text in texts)
 
 
-def refusal(address: Address, allowed: Networks = ()) -> str | None:
+def address_refusal(address: Address, allowed: Networks = ()) -> str | None:
     """Why ``address`` is refused (its class: ``loopback``, ``private`` …); ``None`` if it may be called."""
     if address in _METADATA:
         return "cloud metadata"
@@ -112,7 +112,7 @@ def refusal(address: Address, allowed: Networks = ()) -> str | None:
     if not any(address in network for network in allowed):
         return _listed(address) or _reserved(address)
     carried = _carried(address)
-    return refusal(carried, allowed) if carried is not None else None
+    return address_refusal(carried, allowed) if carried is not None else None
 
 
 def _listed(address: Address) -> str | None:

@@ -11,7 +11,7 @@ import aiohttp
 _MOST_MEMBERS = 1000
 
 
-class Unreadable(Exception):
+class BodyUnreadable(Exception):
     """The body is not what its headers say, or in an encoding that was not asked for."""
 
 
@@ -19,7 +19,7 @@ class Decoder(Protocol):
     """Undoes a content encoding."""
 
     def feed(self, chunk: bytes, room: int) -> bytes:
-        """At most ``room`` (from 1) more bytes. Raises ``Unreadable`` for what is not so encoded."""
+        """At most ``room`` (from 1) more bytes. Raises ``BodyUnreadable`` for what is not so encoded."""
 
     def is_whole(self) -> bool:
         """Whether the encoding's own end has come."""
@@ -48,14 +48,14 @@ class _Inflating:
             try:
                 unfolded += self._stream.decompress(chunk, room - len(unfolded))
             except zlib.error as error:
-                raise Unreadable("the body is not compressed as its headers say") from error
+                raise BodyUnreadable("the body is not compressed as its headers say") from error
             chunk = self._stream.unused_data
         return unfolded
 
     def _next_member(self) -> None:
         # Each copies what is left of the chunk: thousands of empty ones would hold up everybody else.
         if self._members == _MOST_MEMBERS:
-            raise Unreadable(f"the body is compressed in over {_MOST_MEMBERS} pieces")
+            raise BodyUnreadable(f"the body is compressed in over {_MOST_MEMBERS} pieces")
         self._members += 1
         self._stream = _inflater()
 
@@ -68,21 +68,21 @@ def _inflater() -> "zlib._Decompress":
 
 
 def decoder(encoding: str | None) -> Decoder:
-    """The decoder for a ``Content-Encoding``. Raises ``Unreadable`` for one that is not known here."""
+    """The decoder for a ``Content-Encoding``. Raises ``BodyUnreadable`` for one that is not known here."""
     match (encoding or "").strip().lower():
         case "" | "identity":
             return _Plain()
         case "gzip" | "x-gzip" | "deflate":
             return _Inflating()
         case _:
-            raise Unreadable("the body is in an encoding that was not asked for")
+            raise BodyUnreadable("the body is in an encoding that was not asked for")
 
 
-async def read(response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int) -> bool:
+async def read_body(response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int) -> bool:
     """Read the body, decoded, into ``kept``; whether that was all of it, or it was cut at ``max_bytes``.
 
-    Raises ``Unreadable``, and what aiohttp raises; ``kept`` then holds what had come. An endless stream that
-    decodes to nothing is cut too.
+    Raises ``BodyUnreadable``, and what aiohttp raises; ``kept`` then holds what had come. An endless stream
+    that decodes to nothing is cut too.
     """
     decode = decoder(response.headers.get("Content-Encoding"))
     raw = 0
@@ -93,5 +93,5 @@ async def read(response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int
             del kept[max_bytes:]
             return False
     if not decode.is_whole():
-        raise Unreadable("the compressed body broke off")
+        raise BodyUnreadable("the compressed body broke off")
     return True

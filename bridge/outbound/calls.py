@@ -1,4 +1,4 @@
-"""One request to a target: its headers come back, or a ``Failure``, then its body, all before one deadline.
+"""One request to a target: its headers come back, or a ``CallFailure``, then its body, before one deadline.
 
 The deadline is an ``asyncio.Timeout`` around everything: the queue for a connection, the name, TLS, the
 headers and the body. aiohttp's ``total`` is rounded up to whole seconds, and its others begin anew with each
@@ -17,26 +17,26 @@ import aiohttp
 from msgspec import Struct
 
 from bridge.outbound import bodies
-from bridge.outbound.bodies import Unreadable
+from bridge.outbound.bodies import BodyUnreadable
 from bridge.outbound.connector import NotPublic
 from bridge.outbound.deadlines import Deadlines
-from bridge.outbound.problems import Kind
-from bridge.outbound.progress import Progress, Step, under_way
+from bridge.outbound.errors import CallErrorKind
+from bridge.outbound.progress import RequestProgress, RequestStep, under_way
 from bridge.outbound.targets import Target
 
-_FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, Unreadable)
+_FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, BodyUnreadable)
 _ASKED = {"Accept-Encoding": "identity", "User-Agent": "trackerrms-bridge"}
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class CallFailure(Struct, frozen=True, kw_only=True):
     """No answer. ``reason`` is for people and names the scheme, host and port at most."""
 
-    kind: Kind
+    kind: CallErrorKind
     reason: str
     elapsed_ms: int
 
 
-class Call:
+class OutboundCall:
     """One request, from now until ``deadline_seconds`` from now."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Call:
         self._deadlines = deadlines
         self._ends_at = deadlines.after(deadline_seconds)
         self._started = time.monotonic()
-        self._progress = Progress()
+        self._progress = RequestProgress()
 
     @property
     def elapsed_ms(self) -> int:
@@ -61,7 +61,7 @@ class Call:
 
     async def begin(
         self, method: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> aiohttp.ClientResponse | Failure:
+    ) -> aiohttp.ClientResponse | CallFailure:
         """Send it and wait for the answer's headers. The response is the caller's to close."""
         timeout, ending = asyncio.timeout(None), self._deadlines.at(self._ends_at)
         try:
@@ -73,16 +73,18 @@ class Call:
         finally:
             ending.discard(timeout)
 
-    async def read(self, response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int) -> bool | Failure:
+    async def read(
+        self, response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int
+    ) -> bool | CallFailure:
         """Read the body into ``kept``: whether all of it, or it was cut at ``max_bytes``."""
         if response.content.at_eof():
             return True
-        self._progress.step = Step.READING
+        self._progress.step = RequestStep.READING
         timeout, ending = asyncio.timeout(None), self._deadlines.at(self._ends_at)
         try:
             async with timeout:
                 ending.add(timeout)
-                return await bodies.read(response, kept, max_bytes)
+                return await bodies.read_body(response, kept, max_bytes)
         except _FOREIGN as error:
             return self._failure(error)
         finally:
@@ -111,15 +113,15 @@ class Call:
             allow_redirects=False,
         )
 
-    def _failure(self, error: BaseException) -> Failure:
+    def _failure(self, error: BaseException) -> CallFailure:
         kind, what = explained(error)
         if kind == "timeout":
             what = f"not done within {self._deadline_seconds:g} s: ended while {self._progress.step.value}"
-            kind = "busy" if self._progress.step is Step.QUEUED else kind
-        return Failure(kind=kind, reason=f"{self._target.where}: {what}", elapsed_ms=self.elapsed_ms)
+            kind = "busy" if self._progress.step is RequestStep.QUEUED else kind
+        return CallFailure(kind=kind, reason=f"{self._target.where}: {what}", elapsed_ms=self.elapsed_ms)
 
 
-def explained(error: BaseException) -> tuple[Kind, str]:
+def explained(error: BaseException) -> tuple[CallErrorKind, str]:
     """What a foreign exception means, and in words that hold nothing of the URL."""
     match error:
         case TimeoutError():
@@ -132,7 +134,7 @@ def explained(error: BaseException) -> tuple[Kind, str]:
             return "tls_error", f"no secure connection ({_tls(error)})"
         case aiohttp.InvalidURL():
             return "bad_url", "the URL can't be called"
-        case aiohttp.ClientResponseError() | Unreadable():
+        case aiohttp.ClientResponseError() | BodyUnreadable():
             return "protocol_error", "what it answers is not HTTP/1.1 as it should be"
         case aiohttp.ClientPayloadError():
             return "connection_reset", "its answer broke off"
@@ -144,7 +146,7 @@ def explained(error: BaseException) -> tuple[Kind, str]:
             return "protocol_error", f"the exchange failed ({type(error).__name__})"
 
 
-def _by_number(number: int | None) -> tuple[Kind, str]:
+def _by_number(number: int | None) -> tuple[CallErrorKind, str]:
     if number == errno.ECONNREFUSED:
         return "connection_refused", "it refuses connections"
     if number in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED):

@@ -15,11 +15,11 @@ import aiohttp
 
 from bridge.config import OutboundConfig
 from bridge.outbound import connector, downloads, posts, targets
-from bridge.outbound.calls import Call, Failure
-from bridge.outbound.connector import Lookup, SystemLookup
+from bridge.outbound.calls import CallFailure, OutboundCall
+from bridge.outbound.connector import ResolveHost, SystemLookup
 from bridge.outbound.deadlines import Deadlines
 from bridge.outbound.downloads import Downloaded
-from bridge.outbound.posts import Answer
+from bridge.outbound.posts import PostResponse
 from bridge.outbound.targets import Target, Unusable
 
 _URLS_REMEMBERED = 4_096
@@ -32,14 +32,14 @@ class Outbound:
     """
 
     def __init__(
-        self, config: OutboundConfig, *, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None
+        self, config: OutboundConfig, *, lookup: ResolveHost | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._config = config
         self._rules = targets.rules(config)
         # Subscribers' URLs are the same with each delivery, and what is judged of one never changes.
-        self._judged = lru_cache(_URLS_REMEMBERED)(partial(targets.parse, given=self._rules))
+        self._judged = lru_cache(_URLS_REMEMBERED)(partial(targets.parse_target, given=self._rules))
         self._system = SystemLookup()
-        self._lookup: Lookup = lookup or self._system
+        self._lookup: ResolveHost = lookup or self._system
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
         self._deadlines: Deadlines | None = None
@@ -85,7 +85,7 @@ class Outbound:
         *,
         timeout_seconds: float,
         max_response_bytes: int,
-    ) -> Answer | Failure:
+    ) -> PostResponse | CallFailure:
         """Post ``body`` and say what came of it; raises nothing for what the other side does.
 
         A kept-alive connection that proves to be closed is replaced once, at once, so the same request may
@@ -93,10 +93,10 @@ class Outbound:
         """
         target = self.judge(url)
         if isinstance(target, Unusable):
-            return Failure(kind=target.kind, reason=target.reason, elapsed_ms=0)
-        return await posts.send(self._call(target, timeout_seconds), body, headers, max_response_bytes)
+            return CallFailure(kind=target.kind, reason=target.reason, elapsed_ms=0)
+        return await posts.post(self._call(target, timeout_seconds), body, headers, max_response_bytes)
 
-    def _call(self, target: Target, deadline_seconds: float) -> Call:
+    def _call(self, target: Target, deadline_seconds: float) -> OutboundCall:
         if self._session is None or self._deadlines is None:
             raise RuntimeError("Outbound is used outside of its context")
-        return Call(self._session, target, deadline_seconds, self._deadlines)
+        return OutboundCall(self._session, target, deadline_seconds, self._deadlines)

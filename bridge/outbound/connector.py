@@ -23,7 +23,7 @@ from bridge.outbound import addresses
 from bridge.outbound.addresses import Networks
 from bridge.outbound.progress import under_way
 
-Lookup = Callable[[str], Awaitable[Sequence[str]]]
+ResolveHost = Callable[[str], Awaitable[Sequence[str]]]
 """From a name to its addresses as text, in the order to try them. Raises ``OSError`` where it has none."""
 
 _LOOKUP_THREADS = 16
@@ -68,7 +68,7 @@ def _getaddrinfo(host: str) -> list[str]:
 class CheckedResolver(AbstractResolver):
     """Of a name's addresses, those that may be called; ``NotPublic`` where there are only others."""
 
-    def __init__(self, lookup: Lookup, allowed: Networks) -> None:
+    def __init__(self, lookup: ResolveHost, allowed: Networks) -> None:
         self._lookup = lookup
         self._allowed = allowed
 
@@ -77,7 +77,7 @@ class CheckedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """The good addresses of ``host``. Raises ``OSError`` where it has none at all."""
         found = await self._lookup(host)
-        reasons = {text: refusal(text, self._allowed) for text in found}
+        reasons = {text: text_address_refusal(text, self._allowed) for text in found}
         good = [text for text, reason in reasons.items() if reason is None]
         if not good:
             raise NotPublic(next(iter(reasons.values()), None) or "no address")
@@ -93,10 +93,10 @@ def _resolved(host: str, port: int, text: str) -> ResolveResult:
     return ResolveResult(hostname=host, host=text, port=port, family=family, proto=0, flags=flags)
 
 
-def refusal(text: str, allowed: Networks) -> str | None:
+def text_address_refusal(text: str, allowed: Networks) -> str | None:
     """Why the address spelled ``text`` is refused; what is no address in plain notation is refused too."""
     try:
-        return addresses.refusal(ip_address(text), allowed)
+        return addresses.address_refusal(ip_address(text), allowed)
     except ValueError:
         return "not an address"
 
@@ -104,7 +104,7 @@ def refusal(text: str, allowed: Networks) -> str | None:
 def _sockets(allowed: Networks) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
     def make(info: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
-        reason = refusal(str(address[0]), allowed)
+        reason = text_address_refusal(str(address[0]), allowed)
         if reason is not None:
             raise NotPublic(reason)
         return socket.socket(family, kind, protocol)
@@ -124,7 +124,7 @@ class _Pool(aiohttp.TCPConnector):
 
 
 def make(
-    config: OutboundConfig, lookup: Lookup, allowed: Networks, tls: ssl.SSLContext
+    config: OutboundConfig, lookup: ResolveHost, allowed: Networks, tls: ssl.SSLContext
 ) -> aiohttp.TCPConnector:
     """A pool of guarded connections; each request that takes one tells its ``Progress``."""
     return _Pool(

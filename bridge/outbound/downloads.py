@@ -1,26 +1,26 @@
 """A GET of what somebody named in a command: the whole content, or an error that says what to do."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import aiohttp
 from msgspec import Struct
 
+from bridge.clock import utc_now
 from bridge.errors import BridgeError, Throttled
-from bridge.outbound.calls import Call, Failure
-from bridge.outbound.problems import (
+from bridge.outbound.calls import CallFailure, OutboundCall
+from bridge.outbound.errors import (
     AddressRefused,
     BadUrl,
+    BodyTooLarge,
+    CallErrorKind,
+    CallRefused,
+    HostUnreachable,
     HttpsRequired,
-    Kind,
     Redirected,
-    Refused,
-    TooLarge,
-    Unreachable,
     Unwell,
 )
 from bridge.outbound.targets import Target, Unusable
-from bridge.retry import retry_after
+from bridge.retry import parse_retry_after
 
 _PAUSE_UNASKED_SECONDS = 60.0
 _NOT_NOW = (408, 425)
@@ -40,25 +40,27 @@ def usable(judged: Target | Unusable) -> Target:
     return judged
 
 
-async def fetch(call: Call, where: str, max_bytes: int) -> Downloaded:
+async def fetch(call: OutboundCall, where: str, max_bytes: int) -> Downloaded:
     """Read it to its end. Raises what ``Outbound.download`` names."""
     begun = await call.begin("GET", {})
-    if isinstance(begun, Failure):
+    if isinstance(begun, CallFailure):
         raise error(begun.kind, begun.reason)
     async with begun as response:
         _accept(response.status, response.headers, where)
         return await _content(call, response, where, max_bytes)
 
 
-async def _content(call: Call, response: aiohttp.ClientResponse, where: str, max_bytes: int) -> Downloaded:
+async def _content(
+    call: OutboundCall, response: aiohttp.ClientResponse, where: str, max_bytes: int
+) -> Downloaded:
     kept = bytearray()
-    complete: bool | Failure = False
+    complete: bool | CallFailure = False
     if (response.content_length or 0) <= max_bytes:
         complete = await call.read(response, kept, max_bytes)
-    if isinstance(complete, Failure):
+    if isinstance(complete, CallFailure):
         raise error(complete.kind, complete.reason)
     if not complete:
-        raise TooLarge(f"{where}: the content is over {max_bytes:,} bytes")
+        raise BodyTooLarge(f"{where}: the content is over {max_bytes:,} bytes")
     return Downloaded(content_type=response.headers.get("Content-Type"), body=bytes(kept))
 
 
@@ -67,16 +69,16 @@ def _accept(status: int, headers: Mapping[str, str], where: str) -> None:
     if 200 <= status < 300:
         return
     if status == 429:
-        asked = retry_after(headers, datetime.now(UTC))
+        asked = parse_retry_after(headers, utc_now())
         raise Throttled(said, _PAUSE_UNASKED_SECONDS if asked is None else asked)
     if status >= 500 or status in _NOT_NOW:
         raise Unwell(said, status)
     if 300 <= status < 400:
         raise Redirected(f"{said}: redirects are not followed; give the address itself", status)
-    raise Refused(f"{said}; check that the URL is right and has not expired", status)
+    raise CallRefused(f"{said}; check that the URL is right and has not expired", status)
 
 
-def error(kind: Kind, reason: str) -> BridgeError:
+def error(kind: CallErrorKind, reason: str) -> BridgeError:
     """The error that a failure is to whoever needs the content."""
     match kind:
         case "bad_url":
@@ -86,4 +88,4 @@ def error(kind: Kind, reason: str) -> BridgeError:
         case "address_refused":
             return AddressRefused(f"{reason}; outbound.allow_networks can allow a network")
         case _:
-            return Unreachable(reason, kind)
+            return HostUnreachable(reason, kind)

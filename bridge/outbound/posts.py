@@ -1,15 +1,15 @@
-"""A POST to a subscriber: whatever comes of it is a value, an ``Answer`` or a ``Failure``."""
+"""A POST to a subscriber: whatever comes of it is a value, an ``PostResponse`` or a ``CallFailure``."""
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 
 import aiohttp
 from msgspec import Struct
 
-from bridge.outbound.calls import Call, Failure
-from bridge.retry import retry_after
+from bridge.clock import utc_now
+from bridge.outbound.calls import CallFailure, OutboundCall
+from bridge.retry import parse_retry_after
 
 # A subscriber that asks for patience is given it: never less than it asked for, up to a month.
 _LONGEST_PAUSE_SECONDS = 31 * 24 * 3600.0
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class PostResponse(Struct, frozen=True, kw_only=True):
     """The other side's answer, a redirect too; the status decides what it means.
 
     ``body`` is decoded and cut at the limit. ``complete`` is false where it was cut, broke off or was still
@@ -31,15 +31,15 @@ class Answer(Struct, frozen=True, kw_only=True):
     elapsed_ms: int
 
 
-async def send(
-    call: Call, body: bytes, headers: Mapping[str, str], max_response_bytes: int
-) -> Answer | Failure:
+async def post(
+    call: OutboundCall, body: bytes, headers: Mapping[str, str], max_response_bytes: int
+) -> PostResponse | CallFailure:
     """Post ``body`` as it is, and read at most ``max_response_bytes`` of the answer."""
     # A subscriber's names are the same each time; its values are looked through all at once.
     if not (_are_names(tuple(headers)) and _VALUE.fullmatch("".join(headers.values()))):
-        return Failure(kind="bad_header", reason="a header can't be sent as it is written", elapsed_ms=0)
+        return CallFailure(kind="bad_header", reason="a header can't be sent as it is written", elapsed_ms=0)
     begun = await call.begin("POST", headers, body)
-    if isinstance(begun, Failure):
+    if isinstance(begun, CallFailure):
         return begun
     async with begun as response:
         return await _answer(call, response, max_response_bytes)
@@ -50,13 +50,13 @@ def _are_names(names: tuple[str, ...]) -> bool:
     return all(_NAME.fullmatch(name) for name in names)
 
 
-async def _answer(call: Call, response: aiohttp.ClientResponse, max_bytes: int) -> Answer:
+async def _answer(call: OutboundCall, response: aiohttp.ClientResponse, max_bytes: int) -> PostResponse:
     kept = bytearray()
     complete = await call.read(response, kept, max_bytes)
     asked = None
     if "Retry-After" in response.headers:
-        asked = retry_after(response.headers, datetime.now(UTC), _LONGEST_PAUSE_SECONDS)
-    return Answer(
+        asked = parse_retry_after(response.headers, utc_now(), _LONGEST_PAUSE_SECONDS)
+    return PostResponse(
         status=response.status,
         retry_after_seconds=asked,
         body=bytes(kept[:max_bytes]),

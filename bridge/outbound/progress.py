@@ -6,7 +6,7 @@ from enum import Enum
 from aiohttp.tracing import Trace
 
 
-class Step(Enum):
+class RequestStep(Enum):
     """What a request waits for, in words that follow «while»."""
 
     STARTING = "it was prepared"
@@ -17,7 +17,7 @@ class Step(Enum):
     READING = "its answer was read"
 
 
-class Progress(Trace):
+class RequestProgress(Trace):
     """The step of one request, and whether its connection had been used before.
 
     The connector alone is given it as a trace. aiohttp's own way there, a ``TraceConfig``, also builds and
@@ -26,36 +26,36 @@ class Progress(Trace):
 
     def __init__(self) -> None:
         # Not the base's: there is no configuration that signals would be sent to.
-        self.step = Step.STARTING
+        self.step = RequestStep.STARTING
         self.reused = False
 
     async def send_connection_queued_start(self) -> None:
         """All connections are in use."""
-        self.step = Step.QUEUED
+        self.step = RequestStep.QUEUED
 
     async def send_connection_queued_end(self) -> None:
         """One is free."""
-        self.step = Step.CONNECTING
+        self.step = RequestStep.CONNECTING
 
     async def send_connection_create_start(self) -> None:
         """A new one is made."""
-        self.step, self.reused = Step.CONNECTING, False
+        self.step, self.reused = RequestStep.CONNECTING, False
 
     async def send_connection_create_end(self) -> None:
         """It stands."""
-        self.step = Step.ANSWER
+        self.step = RequestStep.ANSWER
 
     async def send_connection_reuseconn(self) -> None:
         """One that was kept alive is taken."""
-        self.step, self.reused = Step.ANSWER, True
+        self.step, self.reused = RequestStep.ANSWER, True
 
     async def send_dns_resolvehost_start(self, host: str) -> None:
         """The name is looked up."""
-        self.step = Step.LOOKUP
+        self.step = RequestStep.LOOKUP
 
     async def send_dns_resolvehost_end(self, host: str) -> None:
         """It has addresses."""
-        self.step = Step.CONNECTING
+        self.step = RequestStep.CONNECTING
 
     async def send_dns_cache_hit(self, host: str) -> None:
         """They are remembered."""
@@ -64,5 +64,5 @@ class Progress(Trace):
         """They are not."""
 
 
-under_way: ContextVar[Progress] = ContextVar("under_way")
+under_way: ContextVar[RequestProgress] = ContextVar("under_way")
 """Of the request that the current task makes."""

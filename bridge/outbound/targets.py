@@ -52,7 +52,7 @@ def rules(config: OutboundConfig) -> Rules:
     return Rules(allowed=addresses.networks(config.allow_networks), allow_http=config.allow_http)
 
 
-def parse(url: str, given: Rules) -> Target | Unusable:
+def parse_target(url: str, given: Rules) -> Target | Unusable:
     """The target that ``url`` names. A name is not looked up: its addresses are judged when it is called."""
     if len(url) > LONGEST_URL:
         return _bad(f"it is longer than {LONGEST_URL} characters")
@@ -83,7 +83,7 @@ def _host(parts: SplitResult, port: int | None, given: Rules) -> Target | Unusab
     if host is None:
         return _bad("it names no host")
     address = addresses.literal(host)
-    refused = addresses.refusal(address, given.allowed) if address is not None else None
+    refused = addresses.address_refusal(address, given.allowed) if address is not None else None
     if refused:
         return Unusable(kind="address_refused", reason=f"its host is no public address ({refused})")
     if addresses.is_numeric(host) and str(address) != host:

@@ -7,7 +7,7 @@ from typing import Any
 _WINDOW_SECONDS = 60.0
 
 
-class Limiter:
+class CallLimiter:
     """At most ``per_minute`` admitted requests in any 60 seconds; 0 admits all.
 
     A refused request doesn't count (assumed).

@@ -12,16 +12,16 @@ import msgspec
 from bridge.simulator import jsontext
 from bridge.simulator.calls import Calls
 from bridge.simulator.fields import BadField
-from bridge.simulator.routing import Call, Invalid, Reply, problem, reply
+from bridge.simulator.routing import Invalid, Reply, SimulatedCall, json_reply, problem
 from bridge.simulator.site import Site
 from bridge.simulator.truth import MODELS
-from bridge.simulator.world import Refused, UnknownRecord
+from bridge.simulator.world import ChangeRefused, UnknownRecord
 
 _LINES_AT_A_TIME = 500
 _MOST_CHANGES = 10_000
 
 
-def truth_lines(site: Site, call: Call) -> Iterator[bytes]:
+def truth_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
     """One JSON line per record of ``?model=`` that exists now, some hundred at a time. Raises Invalid."""
     model = call.query.get("model", "")
     if model not in MODELS:
@@ -31,7 +31,7 @@ def truth_lines(site: Site, call: Call) -> Iterator[bytes]:
     )
 
 
-def journal_lines(site: Site, call: Call) -> Iterator[bytes]:
+def journal_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
     """One JSON line per change of a unified record numbered above ``?after=``. Raises Invalid."""
     after = call.query.get("after", "0")
     if not after.isdigit():
@@ -39,7 +39,7 @@ def journal_lines(site: Site, call: Call) -> Iterator[bytes]:
     return _batches(iter(site.world.journal.after(int(after))))
 
 
-def document_lines(site: Site, call: Call) -> Iterator[bytes]:
+def document_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
     """One JSON line per document that was attached, whether or not its candidate is still there."""
     return _batches(
         {
@@ -57,13 +57,13 @@ def _measured(content: str) -> dict[str, Any]:
     return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-async def show_record(site: Site, call: Call) -> Reply:
+async def show_record(site: Site, call: SimulatedCall) -> Reply:
     """``?entity=&id=``: a record as it is kept, flat, under the simulator's own names; 404 for none."""
     entity, record_id = call.query.get("entity", ""), call.query.get("id", "")
     if entity not in site.world.live or not (record_id.isascii() and record_id.isdigit()):
         raise Invalid(f"entity must be one of {', '.join(site.world.live)}, id a whole number")
     record = site.world.live[entity].get(int(record_id))
-    return problem(404, f"{entity} {record_id} doesn't exist") if record is None else reply(record)
+    return problem(404, f"{entity} {record_id} doesn't exist") if record is None else json_reply(record)
 
 
 def _batches(lines: Iterator[Any]) -> Iterator[bytes]:
@@ -71,7 +71,7 @@ def _batches(lines: Iterator[Any]) -> Iterator[bytes]:
         yield b"".join(jsontext.encode(line) + b"\n" for line in batch)
 
 
-async def change(site: Site, call: Call) -> Reply:
+async def post_change(site: Site, call: SimulatedCall) -> Reply:
     """Carry out one change, or serve a wrong shape (``raw``); 404 and 409 as the world says."""
     body = call.object()
     op, entity, record_id = body.pop("op", "update"), body.pop("entity", None), body.pop("id", None)
@@ -82,11 +82,11 @@ async def change(site: Site, call: Call) -> Reply:
             if str(entity) not in site.world.live or record_id is None or not _is_raw(body["raw"]):
                 raise Invalid("raw must be an object or null, and needs an entity with rows and an id")
             site.world.set_raw(str(entity), record_id, body["raw"])
-            return reply({"id": record_id})
-        return reply({"id": site.world.change(op, str(entity), record_id, **body)})
+            return json_reply({"id": record_id})
+        return json_reply({"id": site.world.change(op, str(entity), record_id, **body)})
     except UnknownRecord as error:
         return problem(404, str(error))
-    except Refused as error:
+    except ChangeRefused as error:
         return problem(409, str(error))
     except (BadField, ValueError) as error:
         raise Invalid(str(error)) from error
@@ -96,75 +96,75 @@ def _is_raw(value: Any) -> bool:
     return value is None or isinstance(value, dict)
 
 
-async def plan_fault(site: Site, call: Call) -> Reply:
+async def plan_fault(site: Site, call: SimulatedCall) -> Reply:
     """Plan a fault."""
     try:
         site.faults.plan(call.json())
     except msgspec.ValidationError as error:
         raise Invalid(str(error)) from error
-    return reply(site.faults.describe(), 201)
+    return json_reply(site.faults.describe(), 201)
 
 
-async def list_faults(site: Site, call: Call) -> Reply:
+async def list_faults(site: Site, call: SimulatedCall) -> Reply:
     """The planned faults and how often each matched."""
-    return reply(site.faults.describe())
+    return json_reply(site.faults.describe())
 
 
-async def clear_faults(site: Site, call: Call) -> Reply:
+async def clear_faults(site: Site, call: SimulatedCall) -> Reply:
     """Forget all faults."""
     site.faults.clear()
     return Reply(status=204)
 
 
-async def list_quirks(site: Site, call: Call) -> Reply:
+async def list_quirks(site: Site, call: SimulatedCall) -> Reply:
     """Every quirk: on or off, and what it means."""
-    return reply(site.quirks.describe())
+    return json_reply(site.quirks.describe())
 
 
-async def set_quirks(site: Site, call: Call) -> Reply:
+async def set_quirks(site: Site, call: SimulatedCall) -> Reply:
     """Switch quirks by name."""
     try:
         site.quirks.set(call.object())
     except ValueError as error:
         raise Invalid(str(error)) from error
     site.follow_quirks()
-    return reply(site.quirks.describe())
+    return json_reply(site.quirks.describe())
 
 
-async def show_dialect(site: Site, call: Call) -> Reply:
+async def show_dialect(site: Site, call: SimulatedCall) -> Reply:
     """Every switch of the dialect: its value now, its default, its meaning and all its values."""
-    return reply(site.dialect.describe())
+    return json_reply(site.dialect.describe())
 
 
-async def set_dialect(site: Site, call: Call) -> Reply:
+async def set_dialect(site: Site, call: SimulatedCall) -> Reply:
     """``{"switch": "value"}``: set some switches; ``null`` sets the default. Returns those not at theirs."""
     try:
         site.dialect.set(call.object())
     except ValueError as error:
         raise Invalid(str(error)) from error
     site.follow_dialect()
-    return reply(site.dialect.spoken())
+    return json_reply(site.dialect.spoken())
 
 
-async def reset_dialect(site: Site, call: Call) -> Reply:
+async def reset_dialect(site: Site, call: SimulatedCall) -> Reply:
     """Set every switch to its default."""
     site.dialect.reset()
     site.follow_dialect()
     return Reply(status=204)
 
 
-async def list_calls(site: Site, call: Call) -> Reply:
+async def list_calls(site: Site, call: SimulatedCall) -> Reply:
     """Requests received, by path and minute."""
-    return reply(site.calls.report())
+    return json_reply(site.calls.report())
 
 
-async def forget_calls(site: Site, call: Call) -> Reply:
+async def forget_calls(site: Site, call: SimulatedCall) -> Reply:
     """Begin counting anew; the limiter goes on."""
     site.calls = Calls()
     return Reply(status=204)
 
 
-async def set_index(site: Site, call: Call) -> Reply:
+async def set_index(site: Site, call: SimulatedCall) -> Reply:
     """``{"lag_seconds": s}`` sets how far search is behind; ``{"flush": true}`` brings it up to date once."""
     body = call.object()
     lag = body.get("lag_seconds")
@@ -178,21 +178,21 @@ async def set_index(site: Site, call: Call) -> Reply:
     return await show_index(site, call)
 
 
-async def show_index(site: Site, call: Call) -> Reply:
+async def show_index(site: Site, call: SimulatedCall) -> Reply:
     """How far search is behind."""
-    return reply({"lag_seconds": site.world.index.lag_seconds, "pending": site.world.index.pending})
+    return json_reply({"lag_seconds": site.world.index.lag_seconds, "pending": site.world.index.pending})
 
 
-async def set_pace(site: Site, call: Call) -> Reply:
+async def set_pace(site: Site, call: SimulatedCall) -> Reply:
     """``{"changes_per_minute": n}``: how much changes by itself from now on."""
     per_minute = call.object().get("changes_per_minute")
     if not isinstance(per_minute, int | float) or per_minute < 0:
         raise Invalid("changes_per_minute must be a number from 0")
     site.pace.set(per_minute)
-    return reply({"changes_per_minute": site.pace.per_minute})
+    return json_reply({"changes_per_minute": site.pace.per_minute})
 
 
-async def change_at_random(site: Site, call: Call) -> Reply:
+async def change_at_random(site: Site, call: SimulatedCall) -> Reply:
     """``{"changes": n, "seed": s}``: so many random changes at once, the same for the same seed and world."""
     body = call.object()
     changes, seed = body.get("changes", 1), body.get("seed", 0)
@@ -201,27 +201,27 @@ async def change_at_random(site: Site, call: Call) -> Reply:
     rng = Random(seed)  # noqa: S311 — test data
     for _ in range(changes):
         site.world.random_change(rng)
-    return reply({"changes": changes, "journal": len(site.world.journal)})
+    return json_reply({"changes": changes, "journal": len(site.world.journal)})
 
 
-async def revoke_tokens(site: Site, call: Call) -> Reply:
+async def revoke_tokens(site: Site, call: SimulatedCall) -> Reply:
     """End every JWT."""
     site.tokens.revoke_jwts()
     return Reply(status=204)
 
 
-async def about(site: Site, call: Call) -> Reply:
+async def about(site: Site, call: SimulatedCall) -> Reply:
     """How many records there are, and how far the journal is."""
     counts = {entity: len(table) for entity, table in site.world.live.items()}
-    return reply(
+    return json_reply(
         {"records": counts, "statuses": len(site.world.statuses), "journal": len(site.world.journal)}
     )
 
 
-CONTROLS: dict[tuple[str, str], Callable[[Site, Call], Awaitable[Reply]]] = {
+CONTROLS: dict[tuple[str, str], Callable[[Site, SimulatedCall], Awaitable[Reply]]] = {
     ("GET", "/__about"): about,
     ("GET", "/__records"): show_record,
-    ("POST", "/__change"): change,
+    ("POST", "/__change"): post_change,
     ("POST", "/__faults"): plan_fault,
     ("GET", "/__faults"): list_faults,
     ("DELETE", "/__faults"): clear_faults,
@@ -239,7 +239,7 @@ CONTROLS: dict[tuple[str, str], Callable[[Site, Call], Awaitable[Reply]]] = {
     ("POST", "/__revoke"): revoke_tokens,
 }
 
-STREAMS: dict[tuple[str, str], Callable[[Site, Call], Iterator[bytes]]] = {
+STREAMS: dict[tuple[str, str], Callable[[Site, SimulatedCall], Iterator[bytes]]] = {
     ("GET", "/__truth"): truth_lines,
     ("GET", "/__journal"): journal_lines,
     ("GET", "/__documents"): document_lines,

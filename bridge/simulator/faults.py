@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 PageKind = Literal["repeat_page", "shift_page", "short_page", "stale"]
-Kind = Literal["status", "hang", "cut", "empty_body", "bad_json"] | PageKind
+FaultKind = Literal["status", "hang", "cut", "empty_body", "bad_json"] | PageKind
 
 #: Faults that change what a search answers; the others work on any request.
 PAGE_KINDS = get_args(PageKind)
@@ -29,7 +29,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     path: str
-    kind: Kind
+    kind: FaultKind
     method: str | None = None
     status: Annotated[int, Meta(ge=100, le=599)] = 500
     retry_after: float | None = None

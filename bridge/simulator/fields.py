@@ -7,7 +7,8 @@ values of the wrong kind raise BadField; wrong shapes on purpose are ``raw`` (se
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.simulator.generate import OWNER_SLOTS, Record, blank_owner_slots
+from bridge.json_types import MutableObject
+from bridge.simulator.generate import OWNER_SLOTS, blank_owner_slots
 from bridge.simulator.pools import DEPARTMENTS, OPPORTUNITY_STATUSES, WORK_TYPES
 
 
@@ -107,10 +108,12 @@ _NESTED: dict[str, dict[str, dict[str, str]]] = {
 }
 
 
-def blank(entity: str) -> Record:
+def blank(entity: str) -> MutableObject:
     """A record of which nothing is known."""
     empty: dict[str, Any] = {_TEXT: "", _NUMBER: None, _FLAG: False}
-    record: Record = {name: [] if kind == _LIST else empty[kind] for name, kind in SCHEMA[entity].items()}
+    record: MutableObject = {
+        name: [] if kind == _LIST else empty[kind] for name, kind in SCHEMA[entity].items()
+    }
     if entity == "resource":
         record.update(statusId=1, availableForWork=True)
     elif entity == "opportunity":
@@ -125,9 +128,9 @@ def blank(entity: str) -> Record:
     return record
 
 
-def accept(entity: str, given: Mapping[str, Any]) -> Record:
+def accept(entity: str, given: Mapping[str, Any]) -> MutableObject:
     """The simulator's own fields that ``given`` sets. Raises BadField."""
-    found: Record = {}
+    found: MutableObject = {}
     for name, value in given.items():
         nested = _NESTED.get(entity, {}).get(name)
         if nested is not None and isinstance(value, Mapping):
@@ -150,7 +153,7 @@ def accept(entity: str, given: Mapping[str, Any]) -> Record:
     return found
 
 
-def _take(entity: str, found: Record, values: Mapping[str, Any]) -> None:
+def _take(entity: str, found: MutableObject, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         kind = SCHEMA[entity].get(name)
         if kind is None:
@@ -196,7 +199,7 @@ def known_parts(entity: str, name: str, value: Any) -> Any:
     return {key: part for key, part in value.items() if key in _NESTED[entity][name]}
 
 
-def _owners(value: Any) -> Record:
+def _owners(value: Any) -> MutableObject:
     if not isinstance(value, list) or len(value) > len(OWNER_SLOTS):
         raise BadField("owners must be a list of at most five")
     found = blank_owner_slots()
@@ -214,7 +217,7 @@ def _work_types(value: Any) -> list[int]:
     return [known for known in ids if isinstance(known, int) and 1 <= known <= len(WORK_TYPES)]
 
 
-def _check_references(entity: str, found: Record) -> None:
+def _check_references(entity: str, found: MutableObject) -> None:
     if entity != "opportunity":
         return
     if found.get("opportunityStatusId", 1) not in OPPORTUNITY_STATUSES:

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from bridge.json_types import MutableObject
 from bridge.simulator.pools import Pools, slug
-
-Record = dict[str, Any]
 
 #: The parts of a table that can be searched on their own; "" is all of it.
 EVERYTHING = ""
@@ -69,7 +68,7 @@ class Base(Protocol):
     shuffle: Shuffle
     parts: tuple[str, ...]
 
-    def record(self, index: int) -> Record:
+    def record(self, index: int) -> MutableObject:
         """The record at a position."""
 
     def part(self, rank: int) -> str:
@@ -85,7 +84,7 @@ def draws(seed: int, kind: str, index: int) -> tuple[int, ...]:
     return struct.unpack("<16I", hashlib.blake2b(key, digest_size=64).digest())
 
 
-def email(first: str, last: str, index: int, draw: int) -> str:
+def generate_email(first: str, last: str, index: int, draw: int) -> str:
     """An address that names its record's position, so that it can be found again without an index."""
     odd = draw % 100
     if odd < 4:
@@ -114,7 +113,7 @@ class Entity:
         """The last update, local digits."""
         return self.timeline.updated(rank).isoformat()
 
-    def times(self, index: int, rank: int) -> Record:
+    def times(self, index: int, rank: int) -> MutableObject:
         """The two times every record carries."""
         updated = self.timeline.updated(rank)
         created = self.timeline.created(index, updated)
@@ -126,7 +125,7 @@ def pick(pool: Any, draw: int) -> Any:
     return pool[draw % len(pool)]
 
 
-def blank_owner_slots() -> Record:
+def blank_owner_slots() -> MutableObject:
     """Five owner slots without an owner."""
     return {key: None for slot in OWNER_SLOTS for key in slot}
 
@@ -142,7 +141,7 @@ OWNER_SLOTS = (
 Slots = tuple[tuple[int, int | None], ...]
 
 
-def owner_slots(slots: Slots, users: list[int], rank: int) -> Mapping[str, int | None]:
+def generate_owner_slots(slots: Slots, users: list[int], rank: int) -> Mapping[str, int | None]:
     """Owner fields from a pattern of (which user, role id)."""
     record = blank_owner_slots()
     for (owner, role, percent), (offset, role_id) in zip(OWNER_SLOTS, slots, strict=False):

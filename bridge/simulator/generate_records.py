@@ -4,7 +4,16 @@ import math
 from datetime import datetime
 from typing import Any
 
-from bridge.simulator.generate import Entity, Record, Shuffle, Slots, draws, email, owner_slots, pick
+from bridge.json_types import MutableObject
+from bridge.simulator.generate import (
+    Entity,
+    Shuffle,
+    Slots,
+    draws,
+    generate_email,
+    generate_owner_slots,
+    pick,
+)
 from bridge.simulator.pools import (
     COUNTRIES,
     CURRENCIES,
@@ -49,7 +58,7 @@ PLACEMENT_PATTERN = (2, 3, 4, 10, 2, 5, 1, 3, 11, 6, 2, 8, 4, 12, 3, 9, 7, 10, 2
 class Users(Entity):
     """Employees of the agency."""
 
-    def record(self, index: int) -> Record:
+    def record(self, index: int) -> MutableObject:
         """The record at a position."""
         d = draws(self.seed, "user", index)
         first, last = pick(self.pools.first_names, d[0]), pick(self.pools.surnames, d[1])
@@ -65,14 +74,14 @@ class Users(Entity):
         }
 
 
-class Resources(Entity):
+class GeneratedResources(Entity):
     """Candidates. Tags follow from the rank, so that they can be counted."""
 
-    def record(self, index: int) -> Record:
+    def record(self, index: int) -> MutableObject:
         """The record at a position."""
         return self.content(index, self.shuffle.rank(index))
 
-    def content(self, index: int, rank: int) -> Record:
+    def content(self, index: int, rank: int) -> MutableObject:
         """A believable candidate; ``index`` may lie beyond the base."""
         d = draws(self.seed, "resource", index)
         first, last = pick(self.pools.first_names, d[0]), pick(self.pools.surnames, d[1])
@@ -103,8 +112,8 @@ class Resources(Entity):
         }
 
     @staticmethod
-    def _contact(first: str, last: str, index: int, d: tuple[int, ...]) -> Record:
-        address = email(first, last, index, d[11])
+    def _contact(first: str, last: str, index: int, d: tuple[int, ...]) -> MutableObject:
+        address = generate_email(first, last, index, d[11])
         return {
             "email": address,
             "email2": f"{slug(last)}.{index}@work.example" if d[11] % 17 == 0 else "",
@@ -115,7 +124,7 @@ class Resources(Entity):
             else "",
         }
 
-    def _address(self, d: tuple[int, ...]) -> Record:
+    def _address(self, d: tuple[int, ...]) -> MutableObject:
         if d[13] % 11 == 0:
             return dict.fromkeys(
                 ("addressLine1", "addressLine2", "town", "county", "postcode", "country"), ""
@@ -146,11 +155,11 @@ class Opportunities(Entity):
     def part(self, rank: int) -> str:
         return OPPORTUNITY_STATUSES[OPPORTUNITY_PATTERN[rank % len(OPPORTUNITY_PATTERN)]][1]
 
-    def record(self, index: int) -> Record:
+    def record(self, index: int) -> MutableObject:
         """The record at a position."""
         return self.content(index, self.shuffle.rank(index))
 
-    def content(self, index: int, rank: int) -> Record:
+    def content(self, index: int, rank: int) -> MutableObject:
         """A believable job; ``index`` may lie beyond the base."""
         d = draws(self.seed, "opportunity", index)
         times = self.times(index, rank)
@@ -177,12 +186,12 @@ class Opportunities(Entity):
             if d[7] % 3
             else "",
             "currencyCode": pick(CURRENCIES, d[8]),
-            **owner_slots(OWNER_PATTERNS[rank % len(OWNER_PATTERNS)], self._users, rank),
+            **generate_owner_slots(OWNER_PATTERNS[rank % len(OWNER_PATTERNS)], self._users, rank),
             **self._advert(index, title, d, times),
             **times,
         }
 
-    def _advert(self, index: int, title: str, d: tuple[int, ...], times: Record) -> Record:
+    def _advert(self, index: int, title: str, d: tuple[int, ...], times: MutableObject) -> MutableObject:
         status = pick(_PUBLISHED, d[9])
         amount = 20000 + d[10] % 80 * 1000
         return {
@@ -202,7 +211,7 @@ class Opportunities(Entity):
         }
 
 
-def _history(status: int, at: str, draw: int) -> Record:
+def _history(status: int, at: str, draw: int) -> MutableObject:
     """When a job was won, filled or closed: nothing while it is open."""
     state = OPPORTUNITY_STATUSES[status][1]
     return {
@@ -249,7 +258,7 @@ class Placements(Entity):
         """The status of the placement of this rank."""
         return PLACEMENT_PATTERN[rank % len(PLACEMENT_PATTERN)]
 
-    def record(self, index: int) -> Record:
+    def record(self, index: int) -> MutableObject:
         """The record at a position."""
         rank = self.shuffle.rank(index)
         d = draws(self.seed, "placement", index)

@@ -3,18 +3,19 @@
 from collections import deque
 from collections.abc import Callable
 
-from bridge.simulator.generate import EVERYTHING, Base, Record
-from bridge.simulator.tables import Table
+from bridge.json_types import MutableObject
+from bridge.simulator.generate import EVERYTHING, Base
+from bridge.simulator.tables import RecordTable
 
 
 class SearchIndex:
     """One table per entity, each change applied ``lag_seconds`` after it was made (by ``timer``)."""
 
     def __init__(self, bases: dict[str, Base], lag_seconds: float, timer: Callable[[], float]) -> None:
-        self._tables = {entity: Table(base) for entity, base in bases.items()}
+        self._tables = {entity: RecordTable(base) for entity, base in bases.items()}
         self._lag_seconds = lag_seconds
         self._timer = timer
-        self._pending: deque[tuple[float, str, int, Record | None, str]] = deque()
+        self._pending: deque[tuple[float, str, int, MutableObject | None, str]] = deque()
 
     @property
     def lag_seconds(self) -> float:
@@ -33,7 +34,7 @@ class SearchIndex:
         if seconds <= 0:
             self.flush()
 
-    def put(self, entity: str, record_id: int, record: Record | None, part: str = EVERYTHING) -> None:
+    def put(self, entity: str, record_id: int, record: MutableObject | None, part: str = EVERYTHING) -> None:
         """Take note of a change."""
         self._pending.append((self._timer() + self._lag_seconds, entity, record_id, record, part))
         if self._lag_seconds <= 0:
@@ -44,7 +45,7 @@ class SearchIndex:
         while self._pending:
             self._apply()
 
-    def table(self, entity: str) -> Table:
+    def table(self, entity: str) -> RecordTable:
         """The entity as search sees it now."""
         self._catch_up()
         return self._tables[entity]

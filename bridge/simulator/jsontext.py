@@ -14,7 +14,7 @@ def encode(value: Any) -> bytes:
         return json.dumps(value).encode("ascii")
 
 
-def decode(body: bytes) -> Any:
+def decode_json(body: bytes) -> Any:
     """The value of ``body``. Raises ValueError."""
     try:
         return orjson.loads(body)

@@ -4,17 +4,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from bridge.simulator.generate import Record
-from bridge.simulator.generate_records import FIRST_IDS, Placements, Resources
-from bridge.simulator.tables import Table
+from bridge.json_types import MutableObject
+from bridge.simulator.generate_records import FIRST_IDS, GeneratedResources, Placements
+from bridge.simulator.tables import RecordTable
 
 _PARENTS = {"opportunity": "opportunityId", "resource": "resourceId"}
 
 
-class Lookup:
+class RecordLookup:
     """Base records are found by arithmetic, changed ones by small indexes."""
 
-    def __init__(self, live: dict[str, Table], resources: Resources, placements: Placements) -> None:
+    def __init__(
+        self, live: dict[str, RecordTable], resources: GeneratedResources, placements: Placements
+    ) -> None:
         self._live, self._resources, self._placements = live, resources, placements
         self._created: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._addresses: dict[str, set[int]] = defaultdict(set)
@@ -38,7 +40,7 @@ class Lookup:
                 return placement
         return None
 
-    def placement_changed(self, placement_id: int, record: Record | None) -> None:
+    def placement_changed(self, placement_id: int, record: MutableObject | None) -> None:
         """Take note of a placement that was made after the start."""
         if record is not None and placement_id >= self._placements.first_id + self._placements.count:
             for parent, key in _PARENTS.items():
@@ -54,7 +56,9 @@ class Lookup:
             if record["opportunityResourceStatusId"] == status_id:
                 yield placement_id
 
-    def resource_changed(self, resource_id: int, old: Record | None, new: Record | None) -> None:
+    def resource_changed(
+        self, resource_id: int, old: MutableObject | None, new: MutableObject | None
+    ) -> None:
         """Take note of a candidate's addresses."""
         for address in _addresses(old):
             self._addresses[address].discard(resource_id)
@@ -73,7 +77,7 @@ class Lookup:
         return sorted(n for n in found if n < 2**32 and wanted in _addresses(self._live["resource"].get(n)))
 
 
-def _addresses(record: Record | None) -> set[str]:
+def _addresses(record: MutableObject | None) -> set[str]:
     if record is None:
         return set()
     values = (record[key] for key in ("email", "email2", "linkedin", "mobilePhone", "telephone"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from bridge.simulator.recording import Shapes
+from bridge.simulator.recording import ListSkeletons
 
 BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 — not a secret: the simulator's own default
 REFRESH_TOKEN = "simulator-refresh-token"  # noqa: S105
@@ -42,4 +42,4 @@ class Options(Struct, frozen=True, kw_only=True):
     access_token_seconds: float = 3600
     quirks_off: tuple[str, ...] = ()
     dialect: Mapping[str, str] = {}
-    shapes: Shapes = {}
+    shapes: ListSkeletons = {}

@@ -6,7 +6,7 @@ from contextlib import suppress
 from random import Random
 
 
-class Pace:
+class ChangePace:
     """Makes a change ``per_minute`` times a minute, at random moments; 0 makes none."""
 
     def __init__(self, change: Callable[[Random], None], rng: Random, per_minute: float) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Protocol
 
+from bridge.json_types import MutableObject
 from bridge.simulator import pools
-from bridge.simulator.generate import OWNER_SLOTS, Record
-from bridge.simulator.generate_records import Opportunities, Resources
-from bridge.simulator.lookup import Lookup
-from bridge.simulator.tables import Table
+from bridge.simulator.generate import OWNER_SLOTS
+from bridge.simulator.generate_records import GeneratedResources, Opportunities
+from bridge.simulator.lookup import RecordLookup
+from bridge.simulator.tables import RecordTable
 
 _CREATED_ONLY = {"creationDate", "lastUpdatedDateTime", "opportunityId", "resourceId"}
 _OPEN = (1, 2, 3, 4, 5)
@@ -21,12 +22,12 @@ _RENAMES_UP_TO = 50_000
 class Changeable(Protocol):
     """What random change needs of a world."""
 
-    live: dict[str, Table]
-    statuses: dict[int, Record]
-    resources: Resources
+    live: dict[str, RecordTable]
+    statuses: dict[int, MutableObject]
+    resources: GeneratedResources
     opportunities: Opportunities
     pools: pools.Pools
-    lookup: Lookup
+    lookup: RecordLookup
 
     def change(self, op: str, entity: str, record_id: int | None = None, /, **given: Any) -> int:
         """Carry out one change."""

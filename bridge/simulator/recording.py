@@ -38,7 +38,7 @@ from msgspec import Meta, Struct
 
 from bridge.simulator.dialects import DIALECTS, Dialect
 
-Kind = Literal["object", "list", "text", "number", "flag", "null"]
+ValueKind = Literal["object", "list", "text", "number", "flag", "null"]
 ListName = Literal["jobs", "candidates", "applications", "users", "statuses"]
 
 _MOST = 1 << 32
@@ -48,7 +48,7 @@ _ITEMS = "[]"
 class Skeleton(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one value: see the module."""
 
-    types: tuple[Kind, ...]
+    types: tuple[ValueKind, ...]
     keys: Mapping[str, "Skeleton"] = {}
     items: "Skeleton | None" = None
     length: Annotated[int, Meta(ge=0, le=100_000)] = 0
@@ -63,8 +63,8 @@ class Skeletons(Struct, frozen=True, kw_only=True, omit_defaults=True):
     record: Skeleton | None = None
 
 
-Shapes = Mapping[ListName, Skeletons]
-Known = Mapping[str, "Known"]
+ListSkeletons = Mapping[ListName, Skeletons]
+KnownKeys = Mapping[str, "KnownKeys"]
 """The keys that the simulator gives the records of a list, with those inside; ``[]`` for elements."""
 
 
@@ -73,7 +73,7 @@ class Recording(Struct, frozen=True, kw_only=True):
 
     version: Literal[1]
     dialect: Mapping[str, str] = {}
-    shapes: Shapes = {}
+    shapes: ListSkeletons = {}
 
 
 def read_recording(path: Path) -> Recording:
@@ -86,12 +86,12 @@ def read_recording(path: Path) -> Recording:
     return recording
 
 
-def fitted(skeleton: Skeleton | None, value: Any, record_id: int, known: Known | None = None) -> Any:
+def fitted(skeleton: Skeleton | None, value: Any, record_id: int, known: KnownKeys | None = None) -> Any:
     """Return a value with exactly the keys of its skeleton. ``known``: those that such records can have."""
     return value if skeleton is None else _fitted(skeleton, value, record_id, "", known or {})
 
 
-def _fitted(skeleton: Skeleton, value: Any, record_id: int, place: str, known: Known) -> Any:
+def _fitted(skeleton: Skeleton, value: Any, record_id: int, place: str, known: KnownKeys) -> Any:
     if isinstance(value, dict) and "object" in skeleton.types:
         return {
             key: _fitted(part, value[key], record_id, f"{place}.{key}", known.get(key, {}))
@@ -110,7 +110,7 @@ def _fitted(skeleton: Skeleton, value: Any, record_id: int, place: str, known: K
     return _made_up(skeleton)
 
 
-def known_keys(values: Iterable[Any]) -> Known:
+def known_keys(values: Iterable[Any]) -> KnownKeys:
     """Return the keys that some values have, at any depth."""
     found: dict[str, list[Any]] = {}
     for value in values:
@@ -122,8 +122,8 @@ def known_keys(values: Iterable[Any]) -> Known:
     return {key: known_keys(parts) for key, parts in found.items()}
 
 
-def _type(value: Any) -> Kind:
-    kinds: tuple[tuple[type | tuple[type, ...], Kind], ...] = (
+def _type(value: Any) -> ValueKind:
+    kinds: tuple[tuple[type | tuple[type, ...], ValueKind], ...] = (
         (bool, "flag"),
         ((int, float), "number"),
         (str, "text"),
@@ -135,14 +135,14 @@ def _type(value: Any) -> Kind:
 
 def _made_up(skeleton: Skeleton) -> Any:
     """Return something of the first type that says anything."""
-    kind: Kind = next((kind for kind in skeleton.types if kind != "null"), "null")
+    kind: ValueKind = next((kind for kind in skeleton.types if kind != "null"), "null")
     match kind:
         case "object":
             return {key: _made_up(part) for key, part in skeleton.keys.items()}
         case "text":
             return "x" * skeleton.length
         case _:
-            empty: dict[Kind, Any] = {"list": [], "number": 0, "flag": False}
+            empty: dict[ValueKind, Any] = {"list": [], "number": 0, "flag": False}
             return empty.get(kind)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import aiohttp
 import msgspec
 
-Record = dict[str, Any]
+from bridge.json_types import MutableObject
 
 
 class Remote:
@@ -40,26 +40,26 @@ class Remote:
         if record_id is not None:
             body["id"] = record_id
         async with self._open.post("/__change", json=body) as answer:
-            found: Record = await answer.json()
+            found: MutableObject = await answer.json()
         return int(found["id"])
 
-    async def truth(self, model: str) -> dict[str, Record]:
+    async def truth(self, model: str) -> dict[str, MutableObject]:
         """The unified records of a model that exist now, by remote id."""
         lines = await self._lines("/__truth", {"model": model})
         return {line["remote_id"]: line["record"] for line in lines}
 
-    async def journal(self, after: int) -> list[Record]:
+    async def journal(self, after: int) -> list[MutableObject]:
         """The changes numbered above ``after``: ``{"n","at","op","model","remote_id"}``."""
         return await self._lines("/__journal", {"after": str(after)})
 
-    async def record(self, entity: str, record_id: int | str) -> Record:
+    async def record(self, entity: str, record_id: int | str) -> MutableObject:
         """A record as the simulator keeps it, under its own names."""
         params = {"entity": entity, "id": str(record_id)}
         async with self._open.get("/__records", params=params) as answer:
-            found: Record = await answer.json()
+            found: MutableObject = await answer.json()
         return found
 
-    async def documents(self) -> list[Record]:
+    async def documents(self) -> list[MutableObject]:
         """What was attached: ``{"candidate","documentId","filename","documentType","size","sha256"}``."""
         return await self._lines("/__documents", {})
 
@@ -67,7 +67,7 @@ class Remote:
         """Switch a quirk."""
         await self._open.post("/__quirks", json={name: on})
 
-    async def dialect(self, values: Record) -> None:
+    async def dialect(self, values: MutableObject) -> None:
         """Set switches of the dialect by name."""
         await self._open.post("/__dialect", json=values)
 
@@ -75,12 +75,12 @@ class Remote:
         """Plan a fault."""
         await self._open.post("/__faults", json={"path": path, "kind": kind, **more})
 
-    async def calls(self) -> Record:
+    async def calls(self) -> MutableObject:
         """Requests received so far: ``{"total","max_in_60_seconds","by_status","by_path"}``."""
         async with self._open.get("/__calls") as answer:
-            found: Record = await answer.json()
+            found: MutableObject = await answer.json()
         return found
 
-    async def _lines(self, path: str, params: dict[str, str]) -> list[Record]:
+    async def _lines(self, path: str, params: dict[str, str]) -> list[MutableObject]:
         async with self._open.get(path, params=params) as answer:
             return [msgspec.json.decode(line) for line in (await answer.read()).splitlines()]

@@ -7,19 +7,19 @@ from urllib.parse import parse_qs, urlsplit
 from bridge.simulator import pools, search
 from bridge.simulator.dialects import absence, paths, statuses, tokens
 from bridge.simulator.dialects.values import with_ids
-from bridge.simulator.routing import Call, Invalid, Reply, Route, problem, reply, said
+from bridge.simulator.routing import Invalid, Reply, Route, SimulatedCall, json_reply, problem, said
 from bridge.simulator.site import Site
 from bridge.simulator.tokens import OldJwts
 from bridge.simulator.webhooks import ACTIONS, RECORD_TYPES
 
 
-async def exchange_token(site: Site, call: Call) -> Reply:
+async def exchange_token(site: Site, call: SimulatedCall) -> Reply:
     """Seen: bearer token in, JWT and its expiration out; 401 for any other token."""
     dialect = site.dialect
     bearer = tokens.bearer_given(dialect, call.object(), call.headers.get("Authorization", ""))
     issued = site.tokens.exchange(bearer, _old_jwts(site))
     if issued is None:
-        refused = tokens.exchange_refused(dialect)
+        refused = tokens.refuse_exchange(dialect)
         return problem(401, "Unauthorized") if refused is None else said(refused)
     jwt, expires_at = issued
     now = site.world.clock()
@@ -34,28 +34,32 @@ def _old_jwts(site: Site) -> OldJwts:
     return "ended" if how == "ended" and site.quirks["one_live_jwt"] else "kept"
 
 
-async def refresh_token(site: Site, call: Call) -> Reply:
+async def refresh_token(site: Site, call: SimulatedCall) -> Reply:
     """OAuth2 on the older host: form-encoded; the refresh token rotates. Error bodies are assumed."""
     form = {key: values[0] for key, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "refresh_token":
-        return reply({"error": "unsupported_grant_type"}, 400)
+        return json_reply({"error": "unsupported_grant_type"}, 400)
     given = (form.get(key, "") for key in ("client_id", "client_secret", "refresh_token"))
     issued = site.tokens.refresh(*given)
     if issued is None:
-        return reply({"error": "invalid_grant"}, 400)
+        return json_reply({"error": "invalid_grant"}, 400)
     access, successor = issued
     life = int(site.options.access_token_seconds)
-    return reply(
+    return json_reply(
         {"access_token": access, "token_type": "bearer", "expires_in": life, "refresh_token": successor}
     )
 
 
-async def by_id(site: Site, call: Call, entity: str) -> Reply:
+async def answer_by_id(site: Site, call: SimulatedCall, entity: str) -> Reply:
     """One record, live."""
     record_id = call.ids[0]
     record = site.world.live[entity].get(record_id)
     if site.dialect.plain:
-        return unknown(site) if record is None else reply(site.speech.record(entity, record_id, record))
+        return (
+            answer_unknown_id(site)
+            if record is None
+            else json_reply(site.speech.record(entity, record_id, record))
+        )
     if record is None and absence.keeps_deleted(site.dialect):
         record = site.world.deleted_record(entity, record_id)
     if record is None:
@@ -63,19 +67,19 @@ async def by_id(site: Site, call: Call, entity: str) -> Reply:
     if entity == "resource" and site.dialect["saves"] == "views_too" and record_id in site.world.live[entity]:
         record = site.world.live[entity].get(site.world.change("update", entity, record_id)) or record
     if absence.answers_another(site.dialect, entity):
-        return reply(_another(site, entity, record_id))
+        return json_reply(_another(site, entity, record_id))
     shown = site.speech.record(entity, record_id, record)
     instead = absence.instead(site.dialect, entity, record_id, shown)
-    return reply(shown) if instead is None else said(instead)
+    return json_reply(shown) if instead is None else said(instead)
 
 
 def _not_there(site: Site, entity: str, record_id: int) -> Reply:
     """The answer for an id that is not there, or that another record has taken over."""
     if site.dialect["deletions"] == "merged" and (entity, record_id) in site.world.deleted():
-        return reply(_another(site, entity, record_id))
+        return json_reply(_another(site, entity, record_id))
     answer = absence.not_there(site.dialect, _any_record(site, entity), "id", record_id)
     if answer is None:
-        return unknown(site)
+        return answer_unknown_id(site)
     return said(answer, {"Location": "/Error.aspx?code=404"} if answer[0] == 302 else {})
 
 
@@ -93,12 +97,12 @@ def _another(site: Site, entity: str, record_id: int) -> Any:
     return None if other is None or record is None else site.speech.record(entity, other, record)
 
 
-def unknown(site: Site) -> Reply:
+def answer_unknown_id(site: Site) -> Reply:
     """The answer for an id that isn't there."""
     return Reply(status=204) if site.quirks["no_content_for_unknown"] else problem(404, "Not Found")
 
 
-async def metadata(site: Site, call: Call) -> Reply:
+async def metadata(site: Site, call: SimulatedCall) -> Reply:
     """Placement statuses in order: the key was seen, path and shape are guesses. Always live."""
     shown = [
         site.speech.status(number, one)
@@ -110,15 +114,15 @@ async def metadata(site: Site, call: Call) -> Reply:
     others: dict[str, Any] = {"opportunityStatuses": jobs}
     if site.dialect["users_path"] == "metadata":
         others["users"] = search.every_user(site)
-    return reply(with_ids(site.dialect, statuses.status_answer(site.dialect, shown, others)))
+    return json_reply(with_ids(site.dialect, statuses.status_answer(site.dialect, shown, others)))
 
 
-async def skills(site: Site, call: Call) -> Reply:
+async def skills(site: Site, call: SimulatedCall) -> Reply:
     """Skills of an area; one area's list is every area's here, and paging is ignored."""
-    return reply({"skills": [{"skillId": n, "skillName": name} for n, name in site.world.pools.skills]})
+    return json_reply({"skills": [{"skillId": n, "skillName": name} for n, name in site.world.pools.skills]})
 
 
-async def add_webhook(site: Site, call: Call) -> Reply:
+async def add_webhook(site: Site, call: SimulatedCall) -> Reply:
     """One action on one type of record for each registration; the reply is assumed."""
     body = call.object()
     url, action, record_type = body.get("url"), body.get("action"), body.get("recordType")
@@ -126,17 +130,19 @@ async def add_webhook(site: Site, call: Call) -> Reply:
         raise Invalid("url must be an address")
     if action not in ACTIONS or record_type not in RECORD_TYPES.values():
         raise Invalid("unknown action or recordType")
-    return reply({"id": site.webhooks.register(url, str(action), str(record_type)), "success": True}, 201)
+    return json_reply(
+        {"id": site.webhooks.register(url, str(action), str(record_type)), "success": True}, 201
+    )
 
 
-async def list_webhooks(site: Site, call: Call) -> Reply:
+async def list_webhooks(site: Site, call: SimulatedCall) -> Reply:
     """What is registered."""
-    return reply(site.webhooks.registered)
+    return json_reply(site.webhooks.registered)
 
 
-async def webhook_actions(site: Site, call: Call) -> Reply:
+async def webhook_actions(site: Site, call: SimulatedCall) -> Reply:
     """The actions there are; the shape is assumed."""
-    return reply(list(ACTIONS))
+    return json_reply(list(ACTIONS))
 
 
 _PATHS = {
@@ -147,7 +153,7 @@ _PATHS = {
 }
 
 
-def routes() -> list[Route]:
+def read_routes() -> list[Route]:
     """The table of reading endpoints."""
     found: list[Route] = [
         Route(method="POST", pattern="/api/Auth/ExchangeToken", handler=exchange_token, open=True),
@@ -166,6 +172,11 @@ def routes() -> list[Route]:
             found.append(Route(method="POST", pattern=f"{path}/{name}", handler=bound, read=True))
         if entity != "user":  # no by-id read of users is known
             found.append(
-                Route(method="GET", pattern=path + "/{id}", handler=partial(by_id, entity=entity), read=True)
+                Route(
+                    method="GET",
+                    pattern=path + "/{id}",
+                    handler=partial(answer_by_id, entity=entity),
+                    read=True,
+                )
             )
     return found

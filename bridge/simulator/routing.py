@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bridge.simulator.site import Site
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class SimulatedCall(Struct, frozen=True, kw_only=True):
     """One request: ``ids`` are the numbers in its path, ``fault`` what shall go wrong."""
 
     method: str
@@ -28,7 +28,7 @@ class Call(Struct, frozen=True, kw_only=True):
     def json(self) -> Any:
         """The body's value; raises Invalid when it is no JSON."""
         try:
-            return jsontext.decode(self.body)
+            return jsontext.decode_json(self.body)
         except ValueError as error:
             raise Invalid("the body is not JSON") from error
 
@@ -53,10 +53,10 @@ class Invalid(Exception):
     """The request can't be understood: 400."""
 
 
-Handler = Callable[["Site", Call], Awaitable[Reply]]
+Handler = Callable[["Site", SimulatedCall], Awaitable[Reply]]
 
 
-def reply(value: Any, status: int = 200) -> Reply:
+def json_reply(value: Any, status: int = 200) -> Reply:
     """``value`` as JSON."""
     return Reply(status=status, body=jsontext.encode(value))
 

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from bridge.json_types import MutableObject
 from bridge.simulator.dialects import Dialect, absence, filters, lists
-from bridge.simulator.generate import EVERYTHING, Record
+from bridge.simulator.generate import EVERYTHING
 from bridge.simulator.local_time import search_key
-from bridge.simulator.routing import Call, Invalid, Reply, problem, reply
+from bridge.simulator.routing import Invalid, Reply, SimulatedCall, json_reply, problem
 from bridge.simulator.site import Site
 
 #: Rows key of PagedSearch (guesses, but for ``opportunities``).
@@ -34,12 +35,12 @@ class Query(Struct, frozen=True, kw_only=True):
     oldest_first: bool = False
 
 
-async def paged(site: Site, call: Call, entity: str) -> Reply:
+async def paged(site: Site, call: SimulatedCall, entity: str) -> Reply:
     """``PagedSearch``: an envelope around one page."""
     query = read_query(site, call, entity)
     if not site.dialect.plain:
-        return _in_dialect(site, call, entity, query, lists.envelope)
-    rows, total = find(site, call, entity, query)
+        return _in_dialect(site, call, entity, query, lists.shape_envelope)
+    rows, total = find_rows(site, call, entity, query)
     pages = -(-total // query.size)
     envelope = {
         ROWS_KEYS[entity]: rows,
@@ -49,21 +50,21 @@ async def paged(site: Site, call: Call, entity: str) -> Reply:
         "pageSize": query.size,
         "hasNextPage": query.page < pages,
     }
-    return reply(envelope)
+    return json_reply(envelope)
 
 
-async def bare(site: Site, call: Call, entity: str) -> Reply:
+async def bare(site: Site, call: SimulatedCall, entity: str) -> Reply:
     """``Search``: the same page as a bare array."""
     query = read_query(site, call, entity)
     if not site.dialect.plain:
         return _in_dialect(site, call, entity, query, lambda _, page: page.rows)
-    return reply(find(site, call, entity, query)[0])
+    return json_reply(find_rows(site, call, entity, query)[0])
 
 
-async def all_users(site: Site, call: Call, under: str | None) -> Reply:
+async def all_users(site: Site, call: SimulatedCall, under: str | None) -> Reply:
     """Every user in one answer, bare or under a key (assumed; only a dialect opens it)."""
     rows = every_user(site)
-    return reply({under: rows} if under else rows)
+    return json_reply({under: rows} if under else rows)
 
 
 def every_user(site: Site) -> list[Any]:
@@ -75,25 +76,29 @@ def every_user(site: Site) -> list[Any]:
 
 
 def _in_dialect(
-    site: Site, call: Call, entity: str, query: Query, form: Callable[[Dialect, lists.Page], Any]
+    site: Site,
+    call: SimulatedCall,
+    entity: str,
+    query: Query,
+    form: Callable[[Dialect, lists.EnvelopePage], Any],
 ) -> Reply:
     dialect = site.dialect
     _, total = _ids(site, entity, query, 0)
     page = 1 if lists.is_unpaged(dialect, entity) else query.page
     asked = query.size
-    size = lists.page_size(dialect, entity, site.options.page_size, asked, total)
+    size = lists.page_size_of(dialect, entity, site.options.page_size, asked, total)
     pages = -(-total // size)
     if page > max(1, pages) and dialect["past_end"].isdigit():
         status = int(dialect["past_end"])
         return Reply(status=204) if status == 204 else problem(status, "No such page")
     shown = msgspec.structs.replace(query, page=lists.shown_page(dialect, page, pages), size=size)
-    rows, total = find(site, call, entity, shown)
-    made = lists.Page(entity, lists.shortened(dialect, entity, rows), total, page, size)
+    rows, total = find_rows(site, call, entity, shown)
+    made = lists.EnvelopePage(entity, lists.shortened(dialect, entity, rows), total, page, size)
     made.asked_size, made.unfiltered = asked, len(site.world.index.table(entity))
-    return reply(form(dialect, made))
+    return json_reply(form(dialect, made))
 
 
-def read_query(site: Site, call: Call, entity: str) -> Query:
+def read_query(site: Site, call: SimulatedCall, entity: str) -> Query:
     """The query of a request's body. Unknown keys change nothing; raises Invalid for a bad page or date."""
     body = call.object()
     page, size = lists.asked_page(site.dialect, body), body.get("pageSize") or site.options.page_size
@@ -147,7 +152,7 @@ def _after(site: Site, body: dict[str, Any], entity: str) -> str | None:
         raise Invalid(str(error)) from error
 
 
-def find(site: Site, call: Call, entity: str, query: Query) -> tuple[list[Any], int]:
+def find_rows(site: Site, call: SimulatedCall, entity: str, query: Query) -> tuple[list[Any], int]:
     """Rows of one page and how many there are in all, with this request's fault."""
     fault = call.fault
     kind = fault.kind if fault else None
@@ -163,7 +168,7 @@ def find(site: Site, call: Call, entity: str, query: Query) -> tuple[list[Any], 
     return rows, total
 
 
-def _version(site: Site, entity: str, record_id: int) -> Record | None:
+def _version(site: Site, entity: str, record_id: int) -> MutableObject | None:
     record = site.world.index.table(entity).get(record_id)
     if record is None and absence.lists_deleted(site.dialect):
         return site.world.deleted_record(entity, record_id)
@@ -206,14 +211,16 @@ def _deleted_ids(site: Site, entity: str, query: Query) -> Iterator[int]:
             yield record_id
 
 
-def _words(record: Record | None) -> str:
+def _words(record: MutableObject | None) -> str:
     keys = ("firstName", "surname", "jobTitle", "email", "opportunityName", "clientName")
     return " ".join(str(record[key]) for key in keys if record and record.get(key)).lower()
 
 
-def _stale(site: Site, entity: str, page: dict[int, Record | None], query: Query) -> dict[int, Record | None]:
+def _stale(
+    site: Site, entity: str, page: dict[int, MutableObject | None], query: Query
+) -> dict[int, MutableObject | None]:
     """The page before the latest changes: old versions, new records missing, deleted ones still there."""
-    earlier: dict[int, Record | None] = {}
+    earlier: dict[int, MutableObject | None] = {}
     for changed, record_id, old in list(site.world.recent)[-_STALE_CHANGES:]:
         if changed == entity:
             earlier.setdefault(record_id, old)

@@ -11,7 +11,7 @@ from bridge.simulator.dialects import paths, tokens, wire
 from bridge.simulator.faults import PAGE_KINDS, Fault
 from bridge.simulator.fields import BadField
 from bridge.simulator.options import Options
-from bridge.simulator.routing import Call, Invalid, Reply, Router, problem, said
+from bridge.simulator.routing import Invalid, Reply, Router, SimulatedCall, problem, said
 from bridge.simulator.site import Site
 from bridge.simulator.world import World
 
@@ -25,7 +25,9 @@ class Server:
     def __init__(self, site: Site) -> None:
         self.site, self.world = site, site.world
         self.url = ""
-        self._router = Router([*rest_routes.routes(), *write_routes.routes(), *widget_routes.routes()])
+        self._router = Router(
+            [*rest_routes.read_routes(), *write_routes.write_routes(), *widget_routes.widget_routes()]
+        )
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -51,7 +53,7 @@ class Server:
         await self.site.pace.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        call = Call(
+        call = SimulatedCall(
             method=request.method,
             path=request.path,
             query=request.query,
@@ -75,10 +77,10 @@ class Server:
         headers = {"Retry-After": str(int(wait_seconds) + 1)} if site.options.send_retry_after else {}
         if not site.dialect.any_set("throttled", "retry_after"):
             return problem(429, "Too Many Requests", headers)
-        answer, more = tokens.throttled(site.dialect, wait_seconds, site.world.clock())
+        answer, more = tokens.answer_throttled(site.dialect, wait_seconds, site.world.clock())
         return said(answer, {**headers, **more})
 
-    async def _answer(self, call: Call, fault: Fault | None) -> Reply:
+    async def _answer(self, call: SimulatedCall, fault: Fault | None) -> Reply:
         site = self.site
         path, closed = paths.resolve(site.dialect, call.method, call.path)
         if closed:
@@ -92,7 +94,7 @@ class Server:
         scheme, _, jwt = call.headers.get("Authorization", "").partition(" ")
         if not route.open and (scheme.lower() != "bearer" or not site.tokens.is_live(jwt)):
             return self._not_authorised()
-        whole = Call(
+        whole = SimulatedCall(
             method=call.method,
             path=call.path,
             query=call.query,
@@ -115,7 +117,7 @@ class Server:
             return problem(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
         return said(answer, {"Location": "/Login.aspx"} if answer[0] == 302 else {})
 
-    async def _fail(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+    async def _fail(self, request: web.Request, call: SimulatedCall, fault: Fault) -> web.StreamResponse:
         carried_out = fault.effect or fault.kind in ("cut", "empty_body", "bad_json")
         answer = await self._answer(call, None) if carried_out else Reply()
         match fault.kind:
@@ -148,11 +150,11 @@ class Server:
     def _send(self, answer: Reply) -> web.Response:
         self.site.calls.answered(answer.status)
         if answer.body and not answer.content_type and not wire.is_plain(self.site.dialect):
-            body, kind = wire.written(self.site.dialect, answer.body)
+            body, kind = wire.encode_body(self.site.dialect, answer.body)
             return _response(msgspec.structs.replace(answer, body=body, content_type=kind))
         return _response(answer)
 
-    async def _control(self, request: web.Request, call: Call) -> web.StreamResponse:
+    async def _control(self, request: web.Request, call: SimulatedCall) -> web.StreamResponse:
         key = (call.method, call.path.lower())
         try:
             if key in STREAMS:
@@ -163,7 +165,7 @@ class Server:
             return _response(problem(400, str(error)))
         return _response(problem(404, "no such control"))
 
-    async def _stream(self, request: web.Request, call: Call) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, call: SimulatedCall) -> web.StreamResponse:
         batches = STREAMS[call.method, call.path.lower()](self.site, call)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
@@ -180,7 +182,7 @@ def _response(answer: Reply) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
-async def start(
+async def start_server(
     world: World, host: str = "127.0.0.1", port: int = 0, options: Options | None = None
 ) -> Server:
     """Serve ``world`` over HTTP until ``close()``. Raises OSError when the port is taken."""

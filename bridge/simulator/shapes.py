@@ -6,7 +6,8 @@ Names marked as guesses there are guesses here too.
 from collections.abc import Callable
 from typing import Any
 
-from bridge.simulator.generate import OWNER_SLOTS, Record
+from bridge.json_types import MutableObject
+from bridge.simulator.generate import OWNER_SLOTS
 from bridge.simulator.pools import OPPORTUNITY_STATUSES, RESOURCE_STATUSES, ROLES, WORK_TYPES
 from bridge.simulator.quirks import Quirks
 from bridge.simulator.truth import amount
@@ -35,26 +36,26 @@ _JOB_ROW = (
 )
 
 
-class Shapes:
+class RecordShapes:
     """Rows and by-id records of a world, under the quirks that are on."""
 
     def __init__(self, world: World, quirks: Quirks) -> None:
         self._world, self._quirks = world, quirks
         self._moves = 0
-        self._rows: dict[str, Callable[[int, Record], Record]] = {
+        self._rows: dict[str, Callable[[int, MutableObject], MutableObject]] = {
             "user": self._user,
             "resource": self._resource_row,
             "opportunity": self._opportunity_row,
             "opportunity_resource": self._placement,
         }
-        self._details: dict[str, Callable[[int, Record], Record]] = {
+        self._details: dict[str, Callable[[int, MutableObject], MutableObject]] = {
             "user": self._user,
             "resource": self._resource,
             "opportunity": self._opportunity,
             "opportunity_resource": lambda n, record: {**self._placement(n, record), "customFields": []},
         }
 
-    def row(self, entity: str, record_id: int, record: Record) -> Any:
+    def row(self, entity: str, record_id: int, record: MutableObject) -> Any:
         """The record as a list shows it."""
         raw = self._world.raw.get((entity, record_id), {})
         if "row" in raw:
@@ -62,12 +63,12 @@ class Shapes:
         made = self._rows if self._quirks["flat_lists"] or entity == "user" else self._details
         return made[entity](record_id, self._timed(record))
 
-    def detail(self, entity: str, record_id: int, record: Record) -> Any:
+    def detail(self, entity: str, record_id: int, record: MutableObject) -> Any:
         """The record as a by-id read shows it."""
         raw = self._world.raw.get((entity, record_id), {})
         return raw["detail"] if "detail" in raw else self._details[entity](record_id, self._timed(record))
 
-    def _timed(self, record: Record) -> Record:
+    def _timed(self, record: MutableObject) -> MutableObject:
         if self._quirks["local_times"]:
             return record
         utc = {key: self._world.local.utc(record[key]) for key in _TIMES if key in record}
@@ -76,11 +77,11 @@ class Shapes:
     def _flag(self, value: bool) -> str | bool:
         return ("y" if value else "n") if self._quirks["yes_no_in_lists"] else value
 
-    def _user(self, user_id: int, record: Record) -> Record:
+    def _user(self, user_id: int, record: MutableObject) -> MutableObject:
         found = {key: record[key] for key in ("firstName", "surname", "email")}
         return {"userId": user_id, **found, "active": self._flag(record["active"])}
 
-    def _resource_row(self, resource_id: int, record: Record) -> Record:
+    def _resource_row(self, resource_id: int, record: MutableObject) -> MutableObject:
         return {
             "resourceId": resource_id,
             "displayAs": display(record),
@@ -93,7 +94,7 @@ class Shapes:
             "quickSkills": _skills(record),
         }
 
-    def _resource(self, resource_id: int, record: Record) -> Record:
+    def _resource(self, resource_id: int, record: MutableObject) -> MutableObject:
         as_they_are = (
             *("firstName", "surname", "jobTitle", "source", "tagText", "note", "availableForWork"),
             *("currentSalaryNum", "desiredSalaryNum", "desiredSalary", "noticePeriod"),
@@ -114,7 +115,7 @@ class Shapes:
             "owner": _named(record["ownerId"], display(owner)) if owner else None,
         }
 
-    def _opportunity_row(self, job_id: int, record: Record) -> Record:
+    def _opportunity_row(self, job_id: int, record: MutableObject) -> MutableObject:
         return {
             "opportunityId": job_id,
             **{key: record[key] for key in _JOB_ROW},
@@ -123,7 +124,7 @@ class Shapes:
             **self._counters(job_id),
         }
 
-    def _counters(self, job_id: int) -> Record:
+    def _counters(self, job_id: int) -> MutableObject:
         if self._quirks["moving_counters"]:
             self._moves += 1
         moved = self._moves // (1 + job_id % 7)
@@ -133,7 +134,7 @@ class Shapes:
             "countShortlisted": len(self._world.lookup.placements("opportunity", job_id)),
         }
 
-    def _opportunity(self, job_id: int, record: Record) -> Record:
+    def _opportunity(self, job_id: int, record: MutableObject) -> MutableObject:
         status = record["opportunityStatusId"]
         return {
             "id": job_id,
@@ -150,7 +151,7 @@ class Shapes:
             "customFields": [],
         }
 
-    def _owners(self, record: Record) -> list[Record]:
+    def _owners(self, record: MutableObject) -> list[MutableObject]:
         found = []
         for rank, (owner, role, _) in enumerate(OWNER_SLOTS, start=1):
             if record[owner] is None:
@@ -164,7 +165,7 @@ class Shapes:
             found.append(entry)
         return found
 
-    def _placement(self, placement_id: int, record: Record) -> Record:
+    def _placement(self, placement_id: int, record: MutableObject) -> MutableObject:
         job = self._world.live["opportunity"].get(record["opportunityId"]) or {}
         candidate = self._world.live["resource"].get(record["resourceId"])
         status = self._world.statuses.get(record["opportunityResourceStatusId"], {})
@@ -186,16 +187,16 @@ class Shapes:
         }
 
 
-def display(record: Record) -> str:
+def display(record: MutableObject) -> str:
     """A person's name as TrackerRMS displays it."""
     return f"{record['firstName'] or ''} {record['surname'] or ''}".strip()
 
 
-def _named(key: Any, name: str | None) -> Record:
+def _named(key: Any, name: str | None) -> MutableObject:
     return {"id": key, "name": name}
 
 
-def _skills(record: Record) -> list[Record]:
+def _skills(record: MutableObject) -> list[MutableObject]:
     return [{"id": key, "name": name} for key, name in record["quickSkills"]]
 
 
@@ -208,7 +209,7 @@ def _number(value: Any) -> float | None:
     return int(number) if number is not None and number.is_integer() else number
 
 
-def _advert(record: Record) -> Record:
+def _advert(record: MutableObject) -> MutableObject:
     return {
         "title": record["publishTitle"],
         "location": record["location"],

@@ -4,18 +4,18 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from bridge.simulator.calls import Calls, Limiter
+from bridge.simulator.calls import CallLimiter, Calls
 from bridge.simulator.dialects import DIALECTS, Dialect
 from bridge.simulator.dialects.candidate_records import UNSAVED
 from bridge.simulator.dialects.dates import CLOCKS
 from bridge.simulator.faults import Faults
 from bridge.simulator.options import Options
-from bridge.simulator.pace import Pace
+from bridge.simulator.pace import ChangePace
 from bridge.simulator.quirks import Quirks
-from bridge.simulator.shapes import Shapes
+from bridge.simulator.shapes import RecordShapes
 from bridge.simulator.speech import Speech
-from bridge.simulator.tokens import Tokens
-from bridge.simulator.webhooks import Webhooks
+from bridge.simulator.tokens import IssuedTokens
+from bridge.simulator.webhooks import TrackerWebhooks
 from bridge.simulator.world import World
 
 
@@ -28,13 +28,13 @@ class Site:
         self.dialect = Dialect(DIALECTS, options.dialect)
         self.faults = Faults()
         self.calls = Calls()
-        self.limiter = Limiter(options.rate_limit_per_minute)
-        self.tokens = Tokens(options, world.clock)
-        self.speech = Speech(world, Shapes(world, self.quirks), self.dialect, options.shapes)
+        self.limiter = CallLimiter(options.rate_limit_per_minute)
+        self.tokens = IssuedTokens(options, world.clock)
+        self.speech = Speech(world, RecordShapes(world, self.quirks), self.dialect, options.shapes)
         self.chance = Random(world.seed)  # noqa: S311 — decides empty bodies and missed pings, repeatably
-        self.webhooks = Webhooks(self.quirks, self.chance, options.missed_webhook_rate)
+        self.webhooks = TrackerWebhooks(self.quirks, self.chance, options.missed_webhook_rate)
         pace = options.changes_per_minute
-        self.pace = Pace(world.random_change, Random(world.seed + 1), pace)  # noqa: S311
+        self.pace = ChangePace(world.random_change, Random(world.seed + 1), pace)  # noqa: S311
         self.documents: dict[int, list[dict[str, object]]] = {}
         self.lag_seconds = options.index_lag_seconds
         world.listeners.append(self.webhooks.saved)

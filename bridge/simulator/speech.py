@@ -3,11 +3,11 @@
 from itertools import islice
 from typing import Any
 
+from bridge.json_types import MutableObject
 from bridge.simulator import recording
 from bridge.simulator.dialects import Dialect, absence, candidate_records, dates, job_records, records, values
 from bridge.simulator.dialects.lists import LIST_NAMES
-from bridge.simulator.generate import Record
-from bridge.simulator.shapes import Shapes
+from bridge.simulator.shapes import RecordShapes
 from bridge.simulator.world import World
 
 _CONTACT = ("email", "mobilePhone")
@@ -22,25 +22,29 @@ class Speech:
     """
 
     def __init__(
-        self, world: World, shapes: Shapes, dialect: Dialect, skeletons: recording.Shapes | None = None
+        self,
+        world: World,
+        shapes: RecordShapes,
+        dialect: Dialect,
+        skeletons: recording.ListSkeletons | None = None,
     ) -> None:
         self._world, self._shapes, self._dialect = world, shapes, dialect
         self._skeletons = skeletons or {}
-        self._known_keys: dict[tuple[str, bool], recording.Known] = {}
+        self._known_keys: dict[tuple[str, bool], recording.KnownKeys] = {}
         self._known_in: dict[str, str] = {}
 
     @property
     def _is_plain(self) -> bool:
         return self._dialect.plain and not self._skeletons
 
-    def row(self, entity: str, record_id: int, record: Record) -> Any:
+    def row(self, entity: str, record_id: int, record: MutableObject) -> Any:
         """Return the record as a list shows it."""
         if self._is_plain or self._is_raw(entity, record_id, "row"):
             return self._shapes.row(entity, record_id, record)
         made = self._row(entity, record_id, record)
         return recording.fitted(self._of(entity).row, made, record_id, self._known(entity, by_id=False))
 
-    def _row(self, entity: str, record_id: int, record: Record) -> Any:
+    def _row(self, entity: str, record_id: int, record: MutableObject) -> Any:
         dialect = self._dialect
         if entity == "user":
             return self._user(record_id, record)
@@ -52,7 +56,7 @@ class Speech:
         wrapped = records.row_wrapped(dialect, entity, self._finished(entity, made, by_id=False))
         return records.cased_record(dialect, wrapped, by_id=False)
 
-    def record(self, entity: str, record_id: int, record: Record) -> Any:
+    def record(self, entity: str, record_id: int, record: MutableObject) -> Any:
         """Return the record as a by-id read shows it."""
         if self._is_plain or self._is_raw(entity, record_id, "detail"):
             return self._shapes.detail(entity, record_id, record)
@@ -62,7 +66,7 @@ class Speech:
             self._dialect, records.record_wrapped(self._dialect, entity, made), by_id=True
         )
 
-    def status(self, status_id: int, shown: Record) -> Any:
+    def status(self, status_id: int, shown: MutableObject) -> Any:
         """Return a placement status, already in this dialect, with the keys of its skeleton."""
         shown = values.with_ids(self._dialect, shown)
         return recording.fitted(self._skeletons.get("statuses", _NONE).row, shown, status_id)
@@ -70,7 +74,7 @@ class Speech:
     def _of(self, entity: str) -> recording.Skeletons:
         return self._skeletons.get(LIST_NAMES[entity], _NONE)
 
-    def _known(self, entity: str, by_id: bool) -> recording.Known:
+    def _known(self, entity: str, by_id: bool) -> recording.KnownKeys:
         """Return the keys that records can have in this dialect, by a number of them."""
         skeletons = self._of(entity)
         if (skeletons.record if by_id else skeletons.row) is None:
@@ -86,13 +90,13 @@ class Speech:
             self._known_keys[entity, by_id] = recording.known_keys(shown)
         return self._known_keys[entity, by_id]
 
-    def _cased(self, entity: str, record_id: int, record: Record) -> Any:
+    def _cased(self, entity: str, record_id: int, record: MutableObject) -> Any:
         return records.cased_record(self._dialect, self._record(entity, record_id, record), by_id=True)
 
     def _is_raw(self, entity: str, record_id: int, kind: str) -> bool:
         return kind in self._world.raw.get((entity, record_id), {})
 
-    def _record(self, entity: str, record_id: int, record: Record) -> Any:
+    def _record(self, entity: str, record_id: int, record: MutableObject) -> Any:
         row = self._shapes.row(entity, record_id, record)
         made = self._shapes.detail(entity, record_id, record)
         match self._dialect["record_shape"]:
@@ -124,10 +128,10 @@ class Speech:
             case "opportunity":
                 made = job_records.job_row(dialect, made)
             case _:
-                made = job_records.application(dialect, made)
+                made = job_records.shape_application(dialect, made)
         return records.lookups_given(dialect, made) if by_id else made
 
-    def _valued(self, made: Record, by_id: bool) -> Any:
+    def _valued(self, made: MutableObject, by_id: bool) -> Any:
         dialect = self._dialect
         valued = values.with_values(dialect, made, by_id, dates.TIME_KEYS.__contains__)
         return dates.with_dates(dialect, valued, self._world.local.moment, by_id)
@@ -139,7 +143,7 @@ class Speech:
         made = records.times_given(self._dialect, made, by_id)
         return records.id_given(self._dialect, entity, made, by_id)
 
-    def _user(self, record_id: int, record: Record) -> Any:
+    def _user(self, record_id: int, record: MutableObject) -> Any:
         dialect = self._dialect
         made = self._valued(self._shapes.row("user", record_id, record), by_id=False)
         made = values.with_nulls(dialect, values.with_ids(dialect, job_records.user(dialect, made)))
@@ -147,7 +151,7 @@ class Speech:
             dialect, records.id_given(dialect, "user", made, by_id=False), by_id=False
         )
 
-    def _with_email(self, entity: str, record: Record, row: Any) -> Any:
+    def _with_email(self, entity: str, record: MutableObject, row: Any) -> Any:
         how = self._dialect["row_email"]
         if entity != "resource" or how == "absent" or not isinstance(row, dict):
             return row
@@ -155,9 +159,9 @@ class Speech:
         return {**row, **held} if how == "email" else {**row, "contactDetails": held}
 
 
-def _flattened(record: Record) -> Record:
+def _flattened(record: MutableObject) -> MutableObject:
     """Return a by-id record with its objects on one level; its own id is left to the row."""
-    found: Record = {}
+    found: MutableObject = {}
     for key, value in record.items():
         if key == "id":
             continue

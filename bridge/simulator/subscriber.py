@@ -10,7 +10,7 @@ from msgspec import Struct
 _LARGEST_BODY_BYTES = 64 * 1024 * 1024
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
+class ReceivedRequest(Struct, frozen=True, kw_only=True):
     """A request as it came: header names in small letters, the body byte for byte."""
 
     path: str
@@ -18,7 +18,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class ScriptedResponse(Struct, frozen=True, kw_only=True):
     """What the subscriber says, after ``after_seconds``."""
 
     status: int = 204
@@ -27,7 +27,9 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def listening(host: str, port: int, answer: Callable[[Arrival], Answer]) -> AsyncIterator[str]:
+async def run_subscriber(
+    host: str, port: int, answer: Callable[[ReceivedRequest], ScriptedResponse]
+) -> AsyncIterator[str]:
     """It listens while the block lasts; gives its URL. ``OSError`` where the port is taken.
 
     A webhook is a POST: whatever else is asked for is not found, so that nobody takes it for another service.
@@ -37,7 +39,7 @@ async def listening(host: str, port: int, answer: Callable[[Arrival], Answer]) -
         if request.method != "POST":
             return web.Response(status=404)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        said = answer(Arrival(path=request.path, headers=headers, body=await request.read()))
+        said = answer(ReceivedRequest(path=request.path, headers=headers, body=await request.read()))
         await asyncio.sleep(said.after_seconds)
         return web.Response(status=said.status, headers=said.headers)
 

@@ -8,16 +8,17 @@ from bisect import bisect_left, bisect_right, insort
 
 from pyroaring import BitMap
 
-from bridge.simulator.generate import EVERYTHING, Base, Record
+from bridge.json_types import MutableObject
+from bridge.simulator.generate import EVERYTHING, Base
 
 
-class Table:
+class RecordTable:
     """Records by id, searchable as a whole or by part (an opportunity's state)."""
 
     def __init__(self, base: Base) -> None:
         self.base = base
         self.next_id = base.first_id + base.count
-        self._changed: dict[int, Record | None] = {}
+        self._changed: dict[int, MutableObject | None] = {}
         self._recent: dict[str, list[tuple[str, int]]] = {part: [] for part in (EVERYTHING, *base.parts)}
         self._ranks = {EVERYTHING: BitMap(range(base.count))}
         self._ids = {EVERYTHING: BitMap(range(base.first_id, base.first_id + base.count))}
@@ -32,14 +33,14 @@ class Table:
     def __contains__(self, record_id: object) -> bool:
         return isinstance(record_id, int) and 0 <= record_id < 2**32 and record_id in self._ids[EVERYTHING]
 
-    def get(self, record_id: int) -> Record | None:
+    def get(self, record_id: int) -> MutableObject | None:
         """The record, or ``None``. Records are shared: never change one in place."""
         if record_id in self._changed:
             return self._changed[record_id]
         index = record_id - self.base.first_id
         return self.base.record(index) if 0 <= index < self.base.count else None
 
-    def put(self, record_id: int, record: Record | None, part: str = EVERYTHING) -> None:
+    def put(self, record_id: int, record: MutableObject | None, part: str = EVERYTHING) -> None:
         """Store a record in its part, or delete it (``None``)."""
         self._forget(record_id)
         self._changed[record_id] = record
@@ -82,7 +83,7 @@ class Table:
         """Ranks of the base records that were never changed."""
         return self._ranks[EVERYTHING].copy()
 
-    def changed(self) -> list[tuple[int, Record]]:
+    def changed(self) -> list[tuple[int, MutableObject]]:
         """The changed records that exist."""
         return [(record_id, record) for record_id, record in self._changed.items() if record is not None]
 

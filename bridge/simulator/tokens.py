@@ -16,7 +16,7 @@ from bridge.simulator.options import Options
 OldJwts = Literal["ended", "kept", "same"]
 
 
-class Tokens:
+class IssuedTokens:
     """Issues and checks tokens. ``clock`` gives aware UTC; JWTs and access tokens expire by it."""
 
     def __init__(self, options: Options, clock: Callable[[], datetime]) -> None:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from bridge.json_types import MutableObject
 from bridge.simulator.absent import ABSENT
-from bridge.simulator.generate import OWNER_SLOTS, Record
+from bridge.simulator.generate import OWNER_SLOTS
 from bridge.simulator.local_time import LocalTime
 from bridge.simulator.pools import COUNTRIES, OPPORTUNITY_STATUSES, ROLES
 
 Unified = dict[str, Any]
-Key = tuple[str, str]  # (model, remote id)
+TruthKey = tuple[str, str]  # (model, remote id)
 
 MODELS = (
     "user",
@@ -70,18 +71,18 @@ _OUTCOMES = {"Rejected": "DECLINED", "Working": "HIRED", "Complete": "HIRED"}
 _LONGEST_TAG_ID = 200
 
 
-def text(value: Any) -> str | None:
+def true_text(value: Any) -> str | None:
     """A string that says something, as it stands; ``None`` for blank."""
     return value if isinstance(value, str) and value.strip() else None
 
 
-def tags(tag_text: Any) -> list[str]:
+def true_tags(tag_text: Any) -> list[str]:
     """The distinct tags of a ``tagText``, in order."""
     parts = (part.strip() for part in tag_text.split(",")) if isinstance(tag_text, str) else ()
     return list(dict.fromkeys(part for part in parts if part))
 
 
-def tag_id(tag: str) -> str:
+def true_tag_id(tag: str) -> str:
     """The remote id of a tag: its name; an overlong one's by the bridge's rule, no fact of TrackerRMS."""
     if len(tag) <= _LONGEST_TAG_ID:
         return tag
@@ -92,18 +93,18 @@ def tag_id(tag: str) -> str:
 def amount(value: Any) -> float | None:
     """A salary as a number, ``None`` when it is none ("Competitive")."""
     try:
-        return float(str(value).replace(",", "")) if text(str(value or "")) else None
+        return float(str(value).replace(",", "")) if true_text(str(value or "")) else None
     except ValueError:
         return None
 
 
-def owners(record: Record) -> list[tuple[int, int | None]]:
+def owners(record: MutableObject) -> list[tuple[int, int | None]]:
     """(user id, role id) of each owner slot in use, in slot order."""
     slots = ((record[owner], record[role]) for owner, role, _ in OWNER_SLOTS)
     return [(owner, role) for owner, role in slots if owner is not None]
 
 
-def role_ids(record: Record) -> set[str]:
+def role_ids(record: MutableObject) -> set[str]:
     """Remote ids of the roles in use on a job."""
     return {NO_ROLE if role is None else str(role) for _, role in owners(record)}
 
@@ -111,89 +112,92 @@ def role_ids(record: Record) -> set[str]:
 class Unifier:
     """Derives unified records; ``role_names`` tells whether by-id reads show owners' role names."""
 
-    def __init__(self, local: LocalTime, statuses: Mapping[int, Record], job_code_prefix: str) -> None:
+    def __init__(self, local: LocalTime, statuses: Mapping[int, MutableObject], job_code_prefix: str) -> None:
         self._job_code_prefix = job_code_prefix
         self._utc = local.utc
         self._statuses = statuses
         self.role_names = True
-        self._of: dict[str, Callable[[int, Record], Iterator[tuple[Key, Unified]]]] = {
+        self._of: dict[str, Callable[[int, MutableObject], Iterator[tuple[TruthKey, Unified]]]] = {
             "user": self._user,
             "resource": self._resource,
             "opportunity": self._opportunity,
             "opportunity_resource": self._placement,
         }
 
-    def unify(self, entity: str, record_id: int, record: Record | None) -> dict[Key, Unified]:
+    def unify(self, entity: str, record_id: int, record: MutableObject | None) -> dict[TruthKey, Unified]:
         """What one TrackerRMS record yields, without tags and roles, which many records share."""
         return {} if record is None else dict(self._of[entity](record_id, record))
 
-    def _user(self, record_id: int, record: Record) -> Iterator[tuple[Key, Unified]]:
+    def _user(self, record_id: int, record: MutableObject) -> Iterator[tuple[TruthKey, Unified]]:
         yield (
             ("user", str(record_id)),
             {
                 **ABSENT["user"],
                 "remote_id": str(record_id),
-                "first_name": text(record["firstName"]),
-                "last_name": text(record["surname"]),
-                "email": _email(text(record["email"])),
+                "first_name": true_text(record["firstName"]),
+                "last_name": true_text(record["surname"]),
+                "email": _email(true_text(record["email"])),
                 "status": "ACTIVE" if record["active"] else "INACTIVE",
             },
         )
 
-    def _resource(self, record_id: int, record: Record) -> Iterator[tuple[Key, Unified]]:
+    def _resource(self, record_id: int, record: MutableObject) -> Iterator[tuple[TruthKey, Unified]]:
         remote_id = str(record_id)
         yield (("candidate", remote_id), self._candidate(remote_id, record))
-        for tag in tags(record["tagText"]):
-            tagged = {"candidate_id": f"remote:{remote_id}", "tag_id": f"remote:{tag_id(tag)}"}
-            yield (("candidate_tag", f"{remote_id}:{tag_id(tag)}"), tagged)
+        for tag in true_tags(record["tagText"]):
+            tagged = {"candidate_id": f"remote:{remote_id}", "tag_id": f"remote:{true_tag_id(tag)}"}
+            yield (("candidate_tag", f"{remote_id}:{true_tag_id(tag)}"), tagged)
 
-    def _candidate(self, remote_id: str, record: Record) -> Unified:
-        phones = ((text(record["mobilePhone"]), "MOBILE"), (text(record["telephone"]), None))
-        addresses = (_email(text(record["email"])), _email(text(record["email2"])))
+    def _candidate(self, remote_id: str, record: MutableObject) -> Unified:
+        phones = ((true_text(record["mobilePhone"]), "MOBILE"), (true_text(record["telephone"]), None))
+        addresses = (_email(true_text(record["email"])), _email(true_text(record["email2"])))
         return {
             **ABSENT["candidate"],
             "remote_id": remote_id,
-            "first_name": text(record["firstName"]),
-            "last_name": text(record["surname"]),
-            "company": text(record["clientName"]),
-            "title": text(record["jobTitle"]),
-            "source": text(record["source"]),
+            "first_name": true_text(record["firstName"]),
+            "last_name": true_text(record["surname"]),
+            "company": true_text(record["clientName"]),
+            "title": true_text(record["jobTitle"]),
+            "source": true_text(record["source"]),
             "phone_numbers": [{"phone_number": number, "type": kind} for number, kind in phones if number],
             "email_addresses": [{"email_address": a, "type": None} for a in addresses if a],
-            "social_media": _social(text(record["linkedin"])),
+            "social_media": _social(true_text(record["linkedin"])),
             "location": _address(record),
             "remote_created_at": self._utc(record["creationDate"]),
             "remote_updated_at": self._utc(record["lastUpdatedDateTime"]),
         }
 
-    def _opportunity(self, record_id: int, record: Record) -> Iterator[tuple[Key, Unified]]:
+    def _opportunity(self, record_id: int, record: MutableObject) -> Iterator[tuple[TruthKey, Unified]]:
         remote_id = str(record_id)
         yield (("job", remote_id), self._job(remote_id, record))
-        if text(record["advertStatus"]):
+        if true_text(record["advertStatus"]):
             yield (("job_posting", remote_id), self._posting(remote_id, record))
         yield from self._team(remote_id, record)
 
-    def _job(self, remote_id: str, record: Record) -> Unified:
+    def _job(self, remote_id: str, record: MutableObject) -> Unified:
         status, state = OPPORTUNITY_STATUSES[record["opportunityStatusId"]]
         visibility = "INTERNAL"
         if record["advertStatus"] == "A":
             visibility = "PUBLIC" if record["publishOnline"] else "UNLISTED"
-        work_type, per = text(record["workType"]), text(record["publishSalaryPer"])
-        closed_at = text(record["dateFilled"]) or text(record["filled"]) or text(record["closed"])
+        work_type, per = true_text(record["workType"]), true_text(record["publishSalaryPer"])
+        closed_at = (
+            true_text(record["dateFilled"]) or true_text(record["filled"]) or true_text(record["closed"])
+        )
         return {
             **ABSENT["job"],
             "remote_id": remote_id,
-            "name": text(record["opportunityName"]),
-            "job_code": text(record["publishReference"]) or self._code(remote_id),
-            "description": text(record["opportunityDescription"]) or text(record["publishDescription"]),
+            "name": true_text(record["opportunityName"]),
+            "job_code": true_text(record["publishReference"]) or self._code(remote_id),
+            "description": true_text(record["opportunityDescription"])
+            or true_text(record["publishDescription"]),
             "confidential": False,
             "employment_type": _EMPLOYMENT.get(work_type, work_type) if work_type else None,
             "status": _JOB_STATUSES.get(status, "OPEN" if state == "open" else "CLOSED"),
             "visibility": visibility,
-            "category": text(record["publishSector"]),
-            "department": text(record["departmentName"]),
+            "category": true_text(record["publishSector"]),
+            "department": true_text(record["departmentName"]),
             **_salary(amount(record["publishSalaryFrom"]), amount(record["publishSalaryTo"])),
-            "salary_currency": text(record["currencyCode"]),
+            "salary_currency": true_text(record["currencyCode"]),
             "salary_period": _PERIODS.get(per, per) if per else None,
             "location": _place(record),
             "opened_at": self._utc(record["dateOpened"]),
@@ -205,12 +209,12 @@ class Unifier:
     def _code(self, remote_id: str) -> str | None:
         return f"{self._job_code_prefix}{remote_id}" if self._job_code_prefix else None
 
-    def _posting(self, remote_id: str, record: Record) -> Unified:
+    def _posting(self, remote_id: str, record: MutableObject) -> Unified:
         return {
             **ABSENT["job_posting"],
             "remote_id": remote_id,
-            "title": text(record["publishTitle"]),
-            "description_html": text(record["publishDescription"]),
+            "title": true_text(record["publishTitle"]),
+            "description_html": true_text(record["publishDescription"]),
             "status": {"A": "ACTIVE", "C": "INACTIVE"}.get(record["advertStatus"]),
             "visibility": "PUBLIC" if record["publishOnline"] else "UNLISTED",
             "job_id": f"remote:{remote_id}",
@@ -218,7 +222,7 @@ class Unifier:
             "remote_updated_at": self._utc(record["publishDate"]),
         }
 
-    def _team(self, job: str, record: Record) -> Iterator[tuple[Key, Unified]]:
+    def _team(self, job: str, record: MutableObject) -> Iterator[tuple[TruthKey, Unified]]:
         roles: dict[int, dict[int | None, None]] = {}
         for owner, role in owners(record):
             roles.setdefault(owner, {})[role] = None
@@ -248,10 +252,14 @@ class Unifier:
             "unified_type": _ROLE_TYPES.get(name) if name else None,
         }
 
-    def _placement(self, record_id: int, record: Record) -> Iterator[tuple[Key, Unified]]:
+    def _placement(self, record_id: int, record: MutableObject) -> Iterator[tuple[TruthKey, Unified]]:
         status = self._statuses[record["opportunityResourceStatusId"]]
         outcome = _OUTCOMES.get(status["group"], "PENDING")
-        reason = text(record["rejectionReason"]) or text(status["name"]) if outcome == "DECLINED" else None
+        reason = (
+            true_text(record["rejectionReason"]) or true_text(status["name"])
+            if outcome == "DECLINED"
+            else None
+        )
         yield (
             ("application", str(record_id)),
             {
@@ -266,11 +274,11 @@ class Unifier:
             },
         )
 
-    def statuses(self) -> dict[Key, Unified]:
+    def statuses(self) -> dict[TruthKey, Unified]:
         """Stages in their order, and the rejection reasons among them."""
-        found: dict[Key, Unified] = {}
+        found: dict[TruthKey, Unified] = {}
         for place, (status_id, status) in enumerate(self._statuses.items()):
-            named = {"remote_id": str(status_id), "name": text(status["name"])}
+            named = {"remote_id": str(status_id), "name": true_text(status["name"])}
             found["application_stage", str(status_id)] = {
                 **ABSENT["application_stage"],
                 **named,
@@ -298,12 +306,12 @@ def _email(address: str | None) -> str | None:
 def _social(link: str | None) -> list[Unified]:
     if link is None:
         return []
-    return [{"link": link, "type": "LINKEDIN", "username": text(link.partition("/in/")[2])}]
+    return [{"link": link, "type": "LINKEDIN", "username": true_text(link.partition("/in/")[2])}]
 
 
-def _address(record: Record) -> Unified | None:
+def _address(record: MutableObject) -> Unified | None:
     keys = ("addressLine1", "addressLine2", "town", "county", "postcode", "country")
-    line_1, line_2, town, county, postcode, country = (text(record[key]) for key in keys)
+    line_1, line_2, town, county, postcode, country = (true_text(record[key]) for key in keys)
     parts = [part for part in (line_1, line_2, town, county, postcode, country) if part]
     if not parts:
         return None
@@ -318,14 +326,14 @@ def _address(record: Record) -> Unified | None:
     }
 
 
-def _place(record: Record) -> Unified | None:
+def _place(record: MutableObject) -> Unified | None:
     found: Unified = {
-        "city": text(record["locationCity"]),
+        "city": true_text(record["locationCity"]),
         "country": None,
-        "raw": text(record["location"]),
-        "state": text(record["locationState"]),
+        "raw": true_text(record["location"]),
+        "state": true_text(record["locationState"]),
         "street_1": None,
         "street_2": None,
-        "zip_code": text(record["postcodeLocation"]),
+        "zip_code": true_text(record["postcodeLocation"]),
     }
     return found if any(found.values()) else None

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Usage:
+class NameUsage:
     """Counts users of names, and tells which names appear with their first user and go with their last."""
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-class Webhooks:
+class TrackerWebhooks:
     """Registrations, and pings sent and forgotten."""
 
     def __init__(self, quirks: Quirks, chance: Random, missed_rate: float) -> None:

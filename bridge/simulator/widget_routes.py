@@ -11,10 +11,16 @@ from typing import Any
 from bridge.simulator import pools
 from bridge.simulator.dialects import writes
 from bridge.simulator.dialects.absence import Raw
-from bridge.simulator.routing import Call, Invalid, Reply, Route, said
+from bridge.simulator.routing import Invalid, Reply, Route, SimulatedCall, said
 from bridge.simulator.shapes import display
 from bridge.simulator.site import Site
-from bridge.simulator.write_routes import change, first_status, move, place, store_document
+from bridge.simulator.write_routes import (
+    create_placement,
+    first_status,
+    make_change,
+    move_by_rest,
+    store_document,
+)
 
 Body = dict[str, Any]
 
@@ -71,7 +77,7 @@ _AMOUNTS = ("currentSalaryNum", "desiredSalaryNum")
 _TYPES = {"R": ("resource", _RESOURCE_COLUMNS), "X": ("opportunity_resource", _PLACEMENT_COLUMNS)}
 
 
-class Denied(Exception):
+class WidgetDenied(Exception):
     """An answer with a status of its own: 1 user not found, 2 not active, 3 can't be overwritten."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -84,7 +90,9 @@ def answer(message: str = "success", status: int = 0, **more: Any) -> Body:
     return {"status": status, "message": message, "count": 0, **more}
 
 
-async def handle(site: Site, call: Call, name: str, function: Callable[[Site, Body], Body]) -> Reply:
+async def handle_widget_call(
+    site: Site, call: SimulatedCall, name: str, function: Callable[[Site, Body], Body]
+) -> Reply:
     """Unwrap, check the credentials, call. The inner name isn't checked: TrackerRMS tolerates a wrong one."""
     try:
         outer = call.object().get("trackerrms")
@@ -93,7 +101,7 @@ async def handle(site: Site, call: Call, name: str, function: Callable[[Site, Bo
             raise Invalid("no trackerrms object")
         _authorise(site, call, _part(inner, "credentials"))
         status, value = 200, function(site, inner)
-    except Denied as error:
+    except WidgetDenied as error:
         status, value = 200, answer(str(error), error.status)
     except Invalid:
         status, refusal = writes.widget_invalid(site.dialect)
@@ -110,7 +118,7 @@ def _part(body: Body, name: str) -> Body:
     return found
 
 
-def _authorise(site: Site, call: Call, credentials: Body) -> None:
+def _authorise(site: Site, call: SimulatedCall, credentials: Body) -> None:
     scheme, _, header = call.headers.get("Authorization", "").partition(" ")
     tokens = (header if scheme.lower() == "bearer" else "", credentials.get("oauthtoken"))
     known = site.tokens.is_bearer if site.quirks["bearer_for_widget"] else site.tokens.is_access
@@ -119,7 +127,7 @@ def _authorise(site: Site, call: Call, credentials: Body) -> None:
     if site.tokens.is_user(credentials.get("username"), credentials.get("password")):
         return
     if not site.tokens.is_api_key(credentials.get("apikey")):
-        raise Denied(1, "user not found")  # seen: also for a REST JWT
+        raise WidgetDenied(1, "user not found")  # seen: also for a REST JWT
 
 
 def check_logon(site: Site, body: Body) -> Body:
@@ -151,7 +159,7 @@ def check_person(site: Site, body: Body) -> Body:
     }
     more = {
         "count": len(found),
-        "recordLink": writes.person_link(site.dialect, found[0]),
+        "recordLink": writes.shape_person_link(site.dialect, found[0]),
         "recordTypes": "R",
         "firstRecord": first,
     }
@@ -170,7 +178,7 @@ def _shown_people(site: Site, found: list[int]) -> list[int]:
             return found
 
 
-def create_resource(site: Site, body: Body) -> Body:
+def create_by_widget(site: Site, body: Body) -> Body:
     """A candidate, and its application when told so; one whose e-mail is known is 3 unless overwritten."""
     instructions, resource = _part(body, "instructions"), _part(body, "resource")
     given = _created(site, resource)
@@ -180,11 +188,11 @@ def create_resource(site: Site, body: Body) -> Body:
     twice = site.dialect["duplicate_candidates"]
     known = site.world.lookup.resources(str(given.get("email") or "")) if twice != "accepted" else []
     if known and twice == "refused" and not instructions.get("overwriteresource"):
-        raise Denied(3, "record found and cannot be overwritten")
+        raise WidgetDenied(3, "record found and cannot be overwritten")
     op, candidate = ("update", known[0]) if known else ("create", None)
-    resource_id = change(site, op, "resource", candidate, given)
+    resource_id = make_change(site, op, "resource", candidate, given)
     if job is not None and site.world.lookup.placement_of(job, resource_id) is None:
-        place(site, job, resource_id, _initial_status(site, instructions))
+        create_placement(site, job, resource_id, _initial_status(site, instructions))
     record = site.world.live["resource"].get(resource_id)
     name = display(record) if record else ""
     return answer("updated" if known else "created", recordId=resource_id, recordName=name)
@@ -213,7 +221,7 @@ def _initial_status(site: Site, instructions: Body) -> int:
     return first_status(site, "Applied" if instructions.get("shortlistedby") == "resource" else "Shortlisted")
 
 
-def apply(site: Site, body: Body) -> Body:
+def apply_for_job(site: Site, body: Body) -> Body:
     """``resourceApplication``: a candidate onto a job's list; ids come as text or numbers."""
     instructions = _part(body, "instructions")
     job, candidate = (_number(instructions.get(key)) for key in ("opportunityid", "resourceid"))
@@ -225,12 +233,12 @@ def apply(site: Site, body: Body) -> Body:
     if existing is not None and twice == "success":
         return answer("created", recordId=existing, recordName="")
     if existing is not None and twice == "known":
-        raise Denied(3, "record found and cannot be overwritten")
-    placement = place(site, job, candidate, _initial_status(site, instructions))
+        raise WidgetDenied(3, "record found and cannot be overwritten")
+    placement = create_placement(site, job, candidate, _initial_status(site, instructions))
     return answer("created", recordId=placement, recordName="")
 
 
-def attach_document(site: Site, body: Body) -> Body:
+def attach_by_widget(site: Site, body: Body) -> Body:
     """A file in base64 for a candidate (record type R)."""
     file = _part(body, "file")
     resource_id = _number(file.get("recordId"))
@@ -259,9 +267,9 @@ def update_record(site: Site, body: Body) -> Body:
             raise Invalid("no such column")
         given[column] = _column(column, update.get("value"))
     if entity == "opportunity_resource":
-        move(site, record_id, given)
+        move_by_rest(site, record_id, given)
     else:
-        change(site, "update", entity, record_id, given)
+        make_change(site, "update", entity, record_id, given)
     return answer("updated", recordId=record_id)
 
 
@@ -282,7 +290,7 @@ def _number(value: Any) -> int:
         raise Invalid("not a number") from error
 
 
-def settings(site: Site, body: Body) -> Body:
+def answer_settings(site: Site, body: Body) -> Body:
     """``getSettingsData``: lists, and the users with one name each; no placement statuses, no owner roles."""
     users = []
     for user_id in site.world.live["user"].ids():
@@ -311,21 +319,21 @@ def settings(site: Site, body: Body) -> Body:
 _FUNCTIONS: dict[str, Callable[[Site, Body], Body]] = {
     "checkLogon": check_logon,
     "checkPerson": check_person,
-    "createResource": create_resource,
-    "resourceApplication": apply,
-    "attachDocument": attach_document,
+    "createResource": create_by_widget,
+    "resourceApplication": apply_for_job,
+    "attachDocument": attach_by_widget,
     "updateRecord": update_record,
-    "getSettingsData": settings,
+    "getSettingsData": answer_settings,
 }
 
 
-def routes() -> list[Route]:
+def widget_routes() -> list[Route]:
     """The table of widget functions."""
     return [
         Route(
             method="POST",
             pattern=f"/api/widget/{name}",
-            handler=partial(handle, name=name, function=function),
+            handler=partial(handle_widget_call, name=name, function=function),
             open=True,
         )
         for name, function in _FUNCTIONS.items()

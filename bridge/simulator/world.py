@@ -7,25 +7,27 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from bridge.clock import utc_now
+from bridge.json_types import MutableObject
 from bridge.simulator import fields, pools
-from bridge.simulator.generate import EVERYTHING, Base, Record
+from bridge.simulator.generate import EVERYTHING, Base
 from bridge.simulator.generate_records import (
     FIRST_IDS,
     OWNER_PATTERNS,
     PLACEMENT_PATTERN,
+    GeneratedResources,
     Opportunities,
     Placements,
-    Resources,
     Users,
 )
 from bridge.simulator.index import SearchIndex
 from bridge.simulator.journal import Journal
 from bridge.simulator.local_time import LocalTime
-from bridge.simulator.lookup import Lookup
+from bridge.simulator.lookup import RecordLookup
 from bridge.simulator.random_change import RandomChange
-from bridge.simulator.tables import Table
-from bridge.simulator.truth import NO_ROLE, Key, Unified, Unifier, role_ids, tag_id, tags
-from bridge.simulator.usage import Usage
+from bridge.simulator.tables import RecordTable
+from bridge.simulator.truth import NO_ROLE, TruthKey, Unified, Unifier, role_ids, true_tag_id, true_tags
+from bridge.simulator.usage import NameUsage
 
 ENTITIES = ("resource", "opportunity", "opportunity_resource", "user", "status")
 OPERATIONS = ("create", "update", "delete", "undelete")
@@ -51,13 +53,8 @@ class UnknownRecord(LookupError):
     """No such record now."""
 
 
-class Refused(Exception):
+class ChangeRefused(Exception):
     """The change would break a reference: TrackerRMS is assumed to say no."""
-
-
-def utc_now() -> datetime:
-    """The present, aware."""
-    return datetime.now(UTC)
 
 
 class World:
@@ -88,7 +85,7 @@ class World:
         start = start.replace(second=start.second or 1)
         user_ids = [FIRST_IDS["user"] + n for n in range(max(1, users))]
         self.users = Users(seed, users, FIRST_IDS["user"], start, self.pools)
-        self.resources = Resources(seed, candidates, FIRST_IDS["resource"], start, self.pools)
+        self.resources = GeneratedResources(seed, candidates, FIRST_IDS["resource"], start, self.pools)
         self.opportunities = Opportunities(seed, jobs, FIRST_IDS["opportunity"], start, self.pools, user_ids)
         first_placement = FIRST_IDS["opportunity_resource"]
         self.placements = Placements(seed, applications, first_placement, start, self.pools, jobs, candidates)
@@ -98,28 +95,28 @@ class World:
             "opportunity": self.opportunities,
             "opportunity_resource": self.placements,
         }
-        self.live = {entity: Table(base) for entity, base in bases.items()}
+        self.live = {entity: RecordTable(base) for entity, base in bases.items()}
         self.index = SearchIndex(bases, index_lag_seconds, timer)
-        self.statuses: dict[int, Record] = {
+        self.statuses: dict[int, MutableObject] = {
             n: {"name": name, "group": group} for n, name, group in pools.STATUSES
         }
         self.unifier = Unifier(self.local, self.statuses, job_code_prefix)
         self.journal = Journal()
-        self.lookup = Lookup(self.live, self.resources, self.placements)
+        self.lookup = RecordLookup(self.live, self.resources, self.placements)
         self.listeners: list[Listener] = []
         self.raw: dict[tuple[str, int], dict[str, Any]] = {}
-        self.recent: deque[tuple[str, int, Record | None]] = deque(maxlen=_RECENT)
+        self.recent: deque[tuple[str, int, MutableObject | None]] = deque(maxlen=_RECENT)
         self.clock_error = timedelta()
         self.unstamped: frozenset[str] = frozenset()
-        self._deleted: dict[tuple[str, int], Record] = {}
+        self._deleted: dict[tuple[str, int], MutableObject] = {}
         self._deleted_at: dict[tuple[str, int], str] = {}
         self._next_status = len(pools.STATUSES) + 1
         self._count_usage()
         self._random = RandomChange(self)
 
     def _count_usage(self) -> None:
-        self._tags, self._roles, self._status_usage = Usage(), Usage(), Usage()
-        self._tags.count_pattern([tags(text) for text in self.pools.tag_texts], self.resources.count)
+        self._tags, self._roles, self._status_usage = NameUsage(), NameUsage(), NameUsage()
+        self._tags.count_pattern([true_tags(text) for text in self.pools.tag_texts], self.resources.count)
         used = [{NO_ROLE if role is None else str(role) for _, role in slots} for slots in OWNER_PATTERNS]
         self._roles.count_pattern(used, self.opportunities.count)
         self._status_usage.count_pattern([[str(n)] for n in PLACEMENT_PATTERN], self.placements.count)
@@ -169,16 +166,16 @@ class World:
             )
         self._update(entity, record_id, record, {})
 
-    def _existing(self, entity: str, record_id: int) -> Record:
+    def _existing(self, entity: str, record_id: int) -> MutableObject:
         record = self.live[entity].get(record_id)
         if record is None:
             raise UnknownRecord(f"{entity} {record_id} doesn't exist")
         return record
 
-    def _create(self, entity: str, record_id: int | None, accepted: Record) -> int:
+    def _create(self, entity: str, record_id: int | None, accepted: MutableObject) -> int:
         new_id = self.live[entity].next_id if record_id is None else record_id
         if new_id in self.live[entity] or (entity, new_id) in self._deleted:
-            raise Refused(f"{entity} {new_id} is taken")
+            raise ChangeRefused(f"{entity} {new_id} is taken")
         now = self._now()
         record = {**fields.blank(entity), "creationDate": now, **accepted}
         if entity == "opportunity" and "dateOpened" not in accepted:
@@ -187,14 +184,14 @@ class World:
         self._save(entity, new_id, self._stamped(entity, record, accepted), "Created")
         return new_id
 
-    def _update(self, entity: str, record_id: int, record: Record, accepted: Record) -> None:
+    def _update(self, entity: str, record_id: int, record: MutableObject, accepted: MutableObject) -> None:
         if {"opportunityId", "resourceId"} & accepted.keys() and entity == "opportunity_resource":
             raise fields.BadField("a placement's job and candidate can't change")
         changed = {**record, **accepted}
         self._check_placement(entity, changed)
         self._save(entity, record_id, self._stamped(entity, changed, accepted), "Updated")
 
-    def _undelete(self, entity: str, record_id: int, accepted: Record) -> int:
+    def _undelete(self, entity: str, record_id: int, accepted: MutableObject) -> int:
         if (entity, record_id) not in self._deleted:
             raise UnknownRecord(f"{entity} {record_id} wasn't deleted")
         record = {**self._deleted[entity, record_id], **accepted}
@@ -220,7 +217,7 @@ class World:
         """What could be undeleted."""
         return list(self._deleted)
 
-    def deleted_record(self, entity: str, record_id: int) -> Record | None:
+    def deleted_record(self, entity: str, record_id: int) -> MutableObject | None:
         """A deleted record as it was, its deletion its last update; ``None`` where none was deleted."""
         record = self._deleted.get((entity, record_id))
         at = self._deleted_at.get((entity, record_id))
@@ -230,18 +227,18 @@ class World:
         """The present in local digits, as the tenant's server has it."""
         return self.local.digits(self.clock() + self.clock_error)
 
-    def _check_placement(self, entity: str, record: Record) -> None:
+    def _check_placement(self, entity: str, record: MutableObject) -> None:
         if entity != "opportunity_resource":
             return
         for parent, key in (("opportunity", "opportunityId"), ("resource", "resourceId")):
             if record[key] not in self.live[parent]:
-                raise Refused(f"{key} {record[key]} doesn't exist")
+                raise ChangeRefused(f"{key} {record[key]} doesn't exist")
         if record["opportunityResourceStatusId"] is None:
             record["opportunityResourceStatusId"] = next(iter(self.statuses))
         if record["opportunityResourceStatusId"] not in self.statuses:
-            raise Refused("no such opportunityResourceStatusId")
+            raise ChangeRefused("no such opportunityResourceStatusId")
 
-    def _stamped(self, entity: str, record: Record, accepted: Record) -> Record:
+    def _stamped(self, entity: str, record: MutableObject, accepted: MutableObject) -> MutableObject:
         now = self._now()
         unstamped = accepted and accepted.keys() <= self.unstamped
         if "lastUpdatedDateTime" not in accepted and not unstamped:
@@ -254,7 +251,7 @@ class World:
                 record["publishStartDate"] = now
         return record
 
-    def _save(self, entity: str, record_id: int, record: Record | None, action: str) -> None:
+    def _save(self, entity: str, record_id: int, record: MutableObject | None, action: str) -> None:
         old, at = self.live[entity].get(record_id), self._at()
         part = self.part(entity, record)
         self.live[entity].put(record_id, record, part)
@@ -267,18 +264,22 @@ class World:
             listener(entity, action, record_id)
 
     @staticmethod
-    def part(entity: str, record: Record | None) -> str:
+    def part(entity: str, record: MutableObject | None) -> str:
         """The part of its table that a record is found in: an opportunity's state."""
         if entity != "opportunity" or record is None:
             return EVERYTHING
         return pools.OPPORTUNITY_STATUSES[record["opportunityStatusId"]][1]
 
-    def _account(self, at: str, entity: str, record_id: int, old: Record | None, new: Record | None) -> None:
+    def _account(
+        self, at: str, entity: str, record_id: int, old: MutableObject | None, new: MutableObject | None
+    ) -> None:
         if entity == "resource":
             self.lookup.resource_changed(record_id, old, new)
-            before, after = (set(tags(version["tagText"])) if version else set() for version in (old, new))
+            before, after = (
+                set(true_tags(version["tagText"])) if version else set() for version in (old, new)
+            )
             appeared, went = self._tags.move(before, after)
-            self._note(at, "tag", ([tag_id(t) for t in appeared], [tag_id(t) for t in went]))
+            self._note(at, "tag", ([true_tag_id(t) for t in appeared], [true_tag_id(t) for t in went]))
         elif entity == "opportunity":
             before, after = (role_ids(version) if version else set() for version in (old, new))
             self._note(at, "role", self._roles.move(before, after))
@@ -297,7 +298,7 @@ class World:
 
     # Statuses of placements: an ordered list
 
-    def _change_status(self, op: str, status_id: int | None, accepted: Record) -> int:
+    def _change_status(self, op: str, status_id: int | None, accepted: MutableObject) -> int:
         undeletable = {n for entity, n in self._deleted if entity == "status"}
         known = undeletable if op == "undelete" else set(self.statuses)
         if op == "create":
@@ -305,7 +306,7 @@ class World:
         elif status_id is None or status_id not in known:
             raise UnknownRecord(f"status {status_id} doesn't exist")
         if op == "delete" and str(status_id) in self._status_usage:
-            raise Refused(f"status {status_id} is in use")
+            raise ChangeRefused(f"status {status_id} is in use")
         before, users = self.unifier.statuses(), list(self._placements_with(status_id, accepted))
         earlier = self._unify_all("opportunity_resource", users)
         self._arrange(op, status_id, accepted)
@@ -313,10 +314,10 @@ class World:
         self.journal.compare(self._at(), earlier, self._unify_all("opportunity_resource", users))
         return status_id
 
-    def _arrange(self, op: str, status_id: int, accepted: Record) -> None:
+    def _arrange(self, op: str, status_id: int, accepted: MutableObject) -> None:
         place = accepted.get("position")
         old = self._deleted.pop(("status", status_id), None) or self.statuses.get(status_id)
-        status: Record = dict(old or {"name": "", "group": "Internal"})
+        status: MutableObject = dict(old or {"name": "", "group": "Internal"})
         status.update((key, accepted[key]) for key in ("name", "group") if key in accepted)
         order = [n for n in self.statuses if n != status_id]
         if op == "delete":
@@ -330,15 +331,15 @@ class World:
         for n in order:
             self.statuses[n] = everything[n]
 
-    def _placements_with(self, status_id: int, accepted: Record) -> Iterator[int]:
+    def _placements_with(self, status_id: int, accepted: MutableObject) -> Iterator[int]:
         """Ids of the placements that this change of their status may change."""
         rejected = self.statuses.get(status_id, {}).get("group") == "Rejected"
         matters = "group" in accepted or ("name" in accepted and rejected)
         if matters and str(status_id) in self._status_usage:
             yield from self.lookup.placements_with_status(status_id)
 
-    def _unify_all(self, entity: str, record_ids: Iterable[int]) -> dict[Key, Unified]:
-        found: dict[Key, Unified] = {}
+    def _unify_all(self, entity: str, record_ids: Iterable[int]) -> dict[TruthKey, Unified]:
+        found: dict[TruthKey, Unified] = {}
         for record_id in record_ids:
             found.update(self.unifier.unify(entity, record_id, self.live[entity].get(record_id)))
         return found
@@ -362,7 +363,7 @@ class World:
         """
         if model == "tag":
             for name in self._tags.names():
-                yield tag_id(name), {"remote_id": tag_id(name), "name": name}
+                yield true_tag_id(name), {"remote_id": true_tag_id(name), "name": name}
         elif model == "role":
             for name in self._roles.names():
                 yield name, self.unifier.role(None if name == NO_ROLE else int(name))
@@ -377,7 +378,7 @@ class World:
                 yield from ((key[1], record) for key, record in found.items() if key[0] == model)
 
 
-def _follow_status(record: Record, accepted: Record, now: str) -> None:
+def _follow_status(record: MutableObject, accepted: MutableObject, now: str) -> None:
     """Keep a job's history in step with its state: no dates while open, at least one once won or closed."""
     state = pools.OPPORTUNITY_STATUSES[record["opportunityStatusId"]][1]
     wanted = {"open": (), "won": ("awarded", "filled"), "closed": ("closed",)}[state]

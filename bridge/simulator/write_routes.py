@@ -13,10 +13,10 @@ from typing import Any
 
 from bridge.simulator import fields
 from bridge.simulator.dialects import writes
-from bridge.simulator.rest_routes import unknown
-from bridge.simulator.routing import Call, Invalid, Reply, Route, problem, reply, said
+from bridge.simulator.rest_routes import answer_unknown_id
+from bridge.simulator.routing import Invalid, Reply, Route, SimulatedCall, json_reply, problem, said
 from bridge.simulator.site import Site
-from bridge.simulator.world import Refused
+from bridge.simulator.world import ChangeRefused
 
 DOCUMENT_TYPES = ("general", "resume", "photo", "specification", "logo", "agencyresume")
 
@@ -36,25 +36,25 @@ _WRITABLE = (
 )
 
 
-async def create_resource(site: Site, call: Call) -> Reply:
+async def create_by_rest(site: Site, call: SimulatedCall) -> Reply:
     """Seen: 201 with the new id. A candidate without any name is refused (assumed)."""
     given = _resource_fields(site, call.object())
     if not given.get("surname") and not given.get("firstName"):
         raise Invalid("surname is required")
-    new_id = change(site, "create", "resource", None, given)
+    new_id = make_change(site, "create", "resource", None, given)
     record = site.world.live["resource"].get(new_id) or {}
     shown = site.speech.record("resource", new_id, record)
-    answer, headers = writes.created(site.dialect, new_id, shown)
+    answer, headers = writes.answer_creation(site.dialect, new_id, shown)
     return said(answer, headers)
 
 
-async def patch_resource(site: Site, call: Call) -> Reply:
+async def patch_resource(site: Site, call: SimulatedCall) -> Reply:
     """Partial; arrays replace the whole list; an unknown id is answered 204, as success may be."""
     if call.ids[0] not in site.world.live["resource"]:
         return absent(site, call.ids[0])
     given = _resource_fields(site, call.object())
     if site.dialect["patch_answer"] != "ignored":
-        change(site, "update", "resource", call.ids[0], given)
+        make_change(site, "update", "resource", call.ids[0], given)
     return _patched(site, "resource", call.ids[0])
 
 
@@ -66,31 +66,31 @@ def _patched(site: Site, entity: str, record_id: int) -> Reply:
 def absent(site: Site, record_id: int) -> Reply:
     """The answer to a change of a record that isn't there."""
     answer = writes.write_absent(site.dialect, record_id)
-    return unknown(site) if answer is None else said(answer)
+    return answer_unknown_id(site) if answer is None else said(answer)
 
 
-async def delete_resource(site: Site, call: Call) -> Reply:
+async def delete_resource(site: Site, call: SimulatedCall) -> Reply:
     """Gone, with its placements; the reply is assumed."""
     if call.ids[0] not in site.world.live["resource"]:
         return absent(site, call.ids[0])
-    return reply({"id": change(site, "delete", "resource", call.ids[0], {}), "success": True})
+    return json_reply({"id": make_change(site, "delete", "resource", call.ids[0], {}), "success": True})
 
 
-async def add_to_list(site: Site, call: Call, group: str | None) -> Reply:
+async def add_to_list(site: Site, call: SimulatedCall, group: str | None) -> Reply:
     """A candidate onto a job's longlist (the first status) or shortlist (the first of its group).
 
     A body with ``opportunityResourceStatusId`` chooses another status (assumed).
     """
     job, candidate = call.ids
     if job not in site.world.live["opportunity"] or candidate not in site.world.live["resource"]:
-        return unknown(site)
+        return answer_unknown_id(site)
     existing, twice = site.world.lookup.placement_of(job, candidate), site.dialect["duplicate_applications"]
     if existing is not None and twice != "accepted":
         if twice == "conflict":
             return problem(409, "The resource is on this opportunity already")
-        return reply({"id": existing, "success": True})
+        return json_reply({"id": existing, "success": True})
     status = call.object().get("opportunityResourceStatusId", first_status(site, group))
-    return reply({"id": place(site, job, candidate, status), "success": True}, 201)
+    return json_reply({"id": create_placement(site, job, candidate, status), "success": True}, 201)
 
 
 def first_status(site: Site, group: str | None) -> int:
@@ -99,13 +99,13 @@ def first_status(site: Site, group: str | None) -> int:
     return next((n for n in ids if site.world.statuses[n]["group"] == group), ids[0])
 
 
-def place(site: Site, job: int, candidate: int, status: object) -> int:
+def create_placement(site: Site, job: int, candidate: int, status: object) -> int:
     """Make a placement; returns its id. Raises Invalid."""
     given = {"opportunityId": job, "resourceId": candidate, "opportunityResourceStatusId": status}
-    return change(site, "create", "opportunity_resource", None, given)
+    return make_change(site, "create", "opportunity_resource", None, given)
 
 
-async def patch_placement(site: Site, call: Call) -> Reply:
+async def patch_placement(site: Site, call: SimulatedCall) -> Reply:
     """Move a placement to another status, with the note of a rejection."""
     if call.ids[0] not in site.world.live["opportunity_resource"]:
         return absent(site, call.ids[0])
@@ -114,30 +114,30 @@ async def patch_placement(site: Site, call: Call) -> Reply:
         key: body[key] for key in ("opportunityResourceStatusId", "rejectionReason") if key in body
     }
     if site.dialect["patch_answer"] != "ignored":
-        move(site, call.ids[0], given)
+        move_by_rest(site, call.ids[0], given)
     return _patched(site, "opportunity_resource", call.ids[0])
 
 
-def move(site: Site, placement: int, given: dict[str, Any]) -> int:
+def move_by_rest(site: Site, placement: int, given: dict[str, Any]) -> int:
     """Change a placement's status or reason; a rejected one is no longer active. Raises Invalid."""
     chosen = given.get("opportunityResourceStatusId")
     status = site.world.statuses.get(chosen) if isinstance(chosen, int) else None
     if status is not None:
         given["activeRecord"] = status["group"] != "Rejected"
-    return change(site, "update", "opportunity_resource", placement, given)
+    return make_change(site, "update", "opportunity_resource", placement, given)
 
 
-async def attach_document(site: Site, call: Call) -> Reply:
+async def attach_by_rest(site: Site, call: SimulatedCall) -> Reply:
     """A file in base64. Assumed keys: ``resourceId``, ``filename``, ``documentType``, ``filecontent``."""
     body = call.object()
     resource_id = body.get("resourceId", body.get("recordId"))
     if not isinstance(resource_id, int):
         raise Invalid("resourceId must be a whole number")
     if resource_id not in site.world.live["resource"]:
-        return unknown(site)
+        return answer_unknown_id(site)
     name, content = writes.file_given(site.dialect, body)
     kind = body.get("documentType", "general")
-    return reply({"id": store_document(site, resource_id, name, kind, content), "success": True}, 201)
+    return json_reply({"id": store_document(site, resource_id, name, kind, content), "success": True}, 201)
 
 
 def store_document(site: Site, resource_id: int, name: object, kind: object, content: object) -> int:
@@ -151,34 +151,34 @@ def store_document(site: Site, resource_id: int, name: object, kind: object, con
     held = site.documents.setdefault(resource_id, [])
     number = sum(map(len, site.documents.values())) + 1
     held.append({"documentId": number, "filename": name, "documentType": kind, "filecontent": content})
-    change(site, "update", "resource", resource_id, {})
+    make_change(site, "update", "resource", resource_id, {})
     return number
 
 
-async def list_documents(site: Site, call: Call) -> Reply:
+async def list_documents(site: Site, call: SimulatedCall) -> Reply:
     """A candidate's documents, without their content."""
     if call.ids[0] not in site.world.live["resource"]:
-        return unknown(site)
+        return answer_unknown_id(site)
     held = site.documents.get(call.ids[0], [])
     listed = [{key: value for key, value in one.items() if key != "filecontent"} for one in held]
-    return reply(writes.documents_listed(site.dialect, listed))
+    return json_reply(writes.documents_listed(site.dialect, listed))
 
 
-async def read_document(site: Site, call: Call) -> Reply:
+async def read_document(site: Site, call: SimulatedCall) -> Reply:
     """Seen: the name and the content in base64."""
     for one in site.documents.get(call.ids[0], []):
         if one["documentId"] == call.ids[1]:
             content = str(one["filecontent"])
             data = base64.b64decode(content)
             return said(writes.document_answered(site.dialect, str(one["filename"]), content, data))
-    return unknown(site)
+    return answer_unknown_id(site)
 
 
-def change(site: Site, op: str, entity: str, record_id: int | None, given: Mapping[str, Any]) -> int:
+def make_change(site: Site, op: str, entity: str, record_id: int | None, given: Mapping[str, Any]) -> int:
     """A change through the world's one path. Raises Invalid where TrackerRMS would answer 400."""
     try:
         return site.world.change(op, entity, record_id, **given)
-    except (fields.BadField, Refused) as error:
+    except (fields.BadField, ChangeRefused) as error:
         raise Invalid(str(error)) from error
 
 
@@ -210,18 +210,18 @@ def _known_skills(site: Site, value: Any) -> Any:
     return kept
 
 
-def routes() -> list[Route]:
+def write_routes() -> list[Route]:
     """The table of writing endpoints."""
     resource, placed = "/api/v1/Resource", "/api/v1/Opportunity/{id}/%s/resource/{id}"
     longlist, shortlist = partial(add_to_list, group=None), partial(add_to_list, group="Shortlisted")
     return [
-        Route(method="POST", pattern=resource, handler=create_resource),
+        Route(method="POST", pattern=resource, handler=create_by_rest),
         Route(method="PATCH", pattern=resource + "/{id}", handler=patch_resource),
         Route(method="DELETE", pattern=resource + "/{id}", handler=delete_resource),
         Route(method="POST", pattern=placed % "longlist", handler=longlist),
         Route(method="POST", pattern=placed % "shortlist", handler=shortlist),
         Route(method="PATCH", pattern="/api/v1/OpportunityResource/{id}", handler=patch_placement),
-        Route(method="POST", pattern=resource + "/AttachDocument", handler=attach_document),
+        Route(method="POST", pattern=resource + "/AttachDocument", handler=attach_by_rest),
         Route(method="GET", pattern=resource + "/{id}/Documents", handler=list_documents, read=True),
         Route(method="GET", pattern=resource + "/{id}/Document/{id}", handler=read_document, read=True),
     ]

@@ -21,7 +21,7 @@ _RANDOM_BYTES = 32
 _LENGTH = len(PREFIX) + 43  # 32 bytes in base64 without its padding
 
 
-class Token(Struct, frozen=True, kw_only=True):
+class ApiToken(Struct, frozen=True, kw_only=True):
     """What is known of a token. ``owner``: whose endpoints it may see and change, ``None``: everybody's."""
 
     id: str
@@ -38,7 +38,7 @@ class Token(Struct, frozen=True, kw_only=True):
         return "admin" if self.owner is None else "owner"
 
 
-class Tokens:
+class ApiTokens:
     """The tokens of an installation, under the key of ``sealer``."""
 
     def __init__(self, db: Database, sealer: Sealer) -> None:
@@ -47,7 +47,7 @@ class Tokens:
 
     async def create(
         self, *, owner: str | None, description: str = "", expires_at: datetime | None = None
-    ) -> tuple[Token, str]:
+    ) -> tuple[ApiToken, str]:
         """A new token and its text, which is nowhere kept."""
         text = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
         row = await self._db.fetchrow(
@@ -62,7 +62,7 @@ class Tokens:
         )
         return _of(row), text
 
-    async def find(self, text: str) -> Token | None:
+    async def find(self, text: str) -> ApiToken | None:
         """The token of that text; ``None`` for one that is unknown, revoked or expired."""
         if len(text) != _LENGTH or not text.startswith(PREFIX) or not text.isascii():
             return None
@@ -80,7 +80,7 @@ class Tokens:
             )
         return _of(row)
 
-    async def list_(self) -> Sequence[Token]:
+    async def list_(self) -> Sequence[ApiToken]:
         """Every token that was ever made, oldest first."""
         rows = await self._db.fetch(f"SELECT {_COLUMNS} FROM api_tokens ORDER BY created_at, id")
         return [_of(row) for row in rows]
@@ -102,6 +102,6 @@ class Tokens:
 _COLUMNS = "id, owner, description, created_at, used_at, expires_at, revoked_at"
 
 
-def _of(row: Any) -> Token:
-    values: dict[str, Any] = {name: row[name] for name in Token.__struct_fields__}
-    return Token(**values)
+def _of(row: Any) -> ApiToken:
+    values: dict[str, Any] = {name: row[name] for name in ApiToken.__struct_fields__}
+    return ApiToken(**values)

@@ -8,14 +8,14 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from bridge.store.commands import Key
+from bridge.store.commands import CommandKey
 from bridge.store.database import Tx
 
 CREATING, ADDING = "create_candidate", "add_to_job"
 """The steps, as ``Progress.started`` says them, that make a record whose id nobody knows yet."""
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class AttemptProgress(Struct, frozen=True, kw_only=True):
     """What was done in TrackerRMS, by remote ids; no values.
 
     ``made``: the candidate was made by this attempt. ``started``: the step whose call may have been sent
@@ -39,13 +39,13 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
     command_id: str
     done: bool
-    progress: Progress
+    progress: AttemptProgress
 
 
-_decoder = msgspec.json.Decoder(Progress)
+_decoder = msgspec.json.Decoder(AttemptProgress)
 
 
-async def load(tx: Tx, integration_id: str, address: bytes, job_id: int) -> Attempt | None:
+async def load_attempt(tx: Tx, integration_id: str, address: bytes, job_id: int) -> Attempt | None:
     """The attempt for this address and job, if there was one."""
     row = await tx.fetchrow(
         "SELECT command_id, done, progress FROM attempts "
@@ -66,8 +66,8 @@ ON CONFLICT (integration_id, address, job_id) DO UPDATE
 """
 
 
-async def save(
-    tx: Tx, key: Key, address: bytes, job_id: int, progress: Progress, *, done: bool = False
+async def save_attempt(
+    tx: Tx, key: CommandKey, address: bytes, job_id: int, progress: AttemptProgress, *, done: bool = False
 ) -> None:
     """Remember how far it came. The caller holds the claim on the address."""
     encoded = msgspec.json.encode(progress)

@@ -39,7 +39,7 @@ _BURST_SECONDS = 1.0
 _LONGEST_SLEEP_SECONDS = 2.0
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class BudgetRules(Struct, frozen=True, kw_only=True):
     """The rules of one budget; seconds, and numbers of requests."""
 
     requests: int
@@ -80,7 +80,7 @@ class Terms(Struct, frozen=True, kw_only=True):
         return max(1, math.floor(self.requests / self.window_seconds * _CHUNK_SECONDS))
 
 
-class State(Struct, frozen=True, kw_only=True):
+class BudgetState(Struct, frozen=True, kw_only=True):
     """What the store knows when a grant is asked for; times are the database's, in seconds."""
 
     now: float
@@ -95,7 +95,7 @@ class State(Struct, frozen=True, kw_only=True):
     paused_until: float = -math.inf
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Grant(Struct, frozen=True, kw_only=True):
     """``granted`` requests now, or (0) come back in ``wait_seconds``."""
 
     granted: int
@@ -103,17 +103,17 @@ class Decision(Struct, frozen=True, kw_only=True):
     poll_due_at: float = -math.inf
 
 
-def decide(terms: Terms, state: State, lane: Lane, wanted: int) -> Decision:
+def decide_grant(terms: BudgetRules, state: BudgetState, lane: Lane, wanted: int) -> Grant:
     """How many of ``wanted`` requests may be granted now. Pure: the whole policy stands here."""
     if state.now < state.paused_until:
-        return Decision(granted=0, wait_seconds=state.paused_until - state.now)
+        return Grant(granted=0, wait_seconds=state.paused_until - state.now)
     share_left = terms.poll_share - state.polls
-    full = Decision(granted=0, wait_seconds=max(0.001, state.frees_at - state.now))
+    full = Grant(granted=0, wait_seconds=max(0.001, state.frees_at - state.now))
     if lane == "command":
         # Where nothing polls, there is nothing to be left for it.
         left = max(share_left, math.ceil(terms.poll_share * _KEPT_FREE)) if state.polls else 0
         free = min(wanted, terms.limit - left - state.used)
-        return full if free < 1 else Decision(granted=free)
+        return full if free < 1 else Grant(granted=free)
     command_waits = state.now < state.command_waits_until
     free = min(wanted, terms.poll_limit - state.used)
     if free > 0 and not command_waits:
@@ -125,26 +125,26 @@ def decide(terms: Terms, state: State, lane: Lane, wanted: int) -> Decision:
     return full
 
 
-def _shared(terms: Terms, state: State) -> Decision:
+def _shared(terms: BudgetRules, state: BudgetState) -> Grant:
     """One poll of the share that commands leave, where the last is long enough ago."""
     distance = (terms.window_seconds + terms.cover_seconds) / terms.poll_share
     # ``poll_due_at`` lies one spacing after the last poll.
     due_at = state.poll_due_at + distance - terms.poll_spacing_seconds
     if state.now < due_at:
-        return Decision(granted=0, wait_seconds=due_at - state.now)
-    return Decision(granted=1, poll_due_at=state.now + terms.poll_spacing_seconds)
+        return Grant(granted=0, wait_seconds=due_at - state.now)
+    return Grant(granted=1, poll_due_at=state.now + terms.poll_spacing_seconds)
 
 
-def _paced(terms: Terms, state: State, free: int) -> Decision:
+def _paced(terms: BudgetRules, state: BudgetState, free: int) -> Grant:
     """GCRA: ``poll_due_at`` is when the next poll is due; it may come early by the burst."""
     spacing = terms.poll_spacing_seconds
     burst = min(_BURST_SECONDS, terms.window_seconds / 20)
     due_at = max(state.poll_due_at, state.now)
     early = state.now + burst - due_at
     if early < 0:
-        return Decision(granted=0, wait_seconds=-early)
+        return Grant(granted=0, wait_seconds=-early)
     granted = min(free, 1 + math.floor(early / spacing))
-    return Decision(granted=granted, poll_due_at=due_at + granted * spacing)
+    return Grant(granted=granted, poll_due_at=due_at + granted * spacing)
 
 
 class _Turn:
@@ -198,10 +198,10 @@ class _InStock:
         return True
 
 
-class Budget:
-    """Fulfils ``bridge.credentials.Budget`` over PostgreSQL; one object per integration and process."""
+class StoredBudget:
+    """A ``bridge.credentials.RequestBudget`` over PostgreSQL; one object per integration and process."""
 
-    def __init__(self, db: Database, integration_id: str, terms: Terms) -> None:
+    def __init__(self, db: Database, integration_id: str, terms: BudgetRules) -> None:
         self._db = db
         self._integration_id = integration_id
         self._terms = terms
@@ -288,11 +288,11 @@ ON CONFLICT (integration_id) DO UPDATE
 """
 
 
-async def grant(tx: Tx, integration_id: str, terms: Terms, lane: Lane, wanted: int) -> Decision:
+async def grant(tx: Tx, integration_id: str, terms: BudgetRules, lane: Lane, wanted: int) -> Grant:
     """Ask for ``wanted`` requests and record what was granted, or that a command waits."""
     row = await tx.fetchrow(_LOCK, integration_id, terms.requests)
     used = await tx.fetchrow(_USED, integration_id, terms.window_seconds)
-    state = State(
+    state = BudgetState(
         now=used["now"],
         used=used["used"],
         polls=used["polls"],
@@ -301,7 +301,7 @@ async def grant(tx: Tx, integration_id: str, terms: Terms, lane: Lane, wanted: i
         command_waits_until=row["command_waits_until"],
         paused_until=row["paused_until"],
     )
-    decision = decide(terms, state, lane, wanted)
+    decision = decide_grant(terms, state, lane, wanted)
     if decision.granted:
         await tx.execute(
             _RECORD,
@@ -319,7 +319,7 @@ async def grant(tx: Tx, integration_id: str, terms: Terms, lane: Lane, wanted: i
     return decision
 
 
-class Usage(Struct, frozen=True, kw_only=True):
+class BudgetUsage(Struct, frozen=True, kw_only=True):
     """How much of an integration's budget is in use."""
 
     used: int
@@ -330,7 +330,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     """What TrackerRMS asked for, in words; ``None`` while there is no pause."""
 
 
-async def usage(db: Database, integration_id: str) -> Usage | None:
+async def usage(db: Database, integration_id: str) -> BudgetUsage | None:
     """What was granted lately; ``None`` before the first request of that integration."""
     row = await db.fetchrow(
         """
@@ -346,7 +346,7 @@ async def usage(db: Database, integration_id: str) -> Usage | None:
     )
     if row is None:
         return None
-    return Usage(**dict(row))
+    return BudgetUsage(**dict(row))
 
 
 async def spare(db: Database, integration_id: str, seconds: float) -> int:
@@ -359,7 +359,7 @@ async def spare(db: Database, integration_id: str, seconds: float) -> int:
     )
     if row is None or row[1]:
         return 0
-    return max(1, math.floor(seconds / Terms(requests=row[0]).poll_spacing_seconds))
+    return max(1, math.floor(seconds / BudgetRules(requests=row[0]).poll_spacing_seconds))
 
 
 async def paused_seconds(db: Database, integration_id: str) -> float:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from bridge.store.database import Database, Tx
 
-State = Literal["received", "running", "succeeded", "failed", "unknown"]
+CommandState = Literal["received", "running", "succeeded", "failed", "unknown"]
 Final = Literal["succeeded", "failed", "unknown"]
 LEASE_PREFIX = "commands:"
 
@@ -25,20 +25,20 @@ def new_lease_name() -> str:
     return f"{LEASE_PREFIX}{uuid.uuid4().hex}"
 
 
-class Key(Struct, frozen=True, kw_only=True, order=True):
+class CommandKey(Struct, frozen=True, kw_only=True, order=True):
     """What names a command in the ledger."""
 
     integration_id: str
     command_id: str
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class NewCommand(Struct, frozen=True, kw_only=True):
     """A command to enter: ``content`` is a keyed hash of what it asks; ``position`` where it stands.
 
     ``subject``: what it writes for, no address in it; ``target``: the stage an application is to be moved to.
     """
 
-    key: Key
+    key: CommandKey
     type: str
     content: bytes
     position: str
@@ -46,10 +46,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     target: str | None = None
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class CommandClaim(Struct, frozen=True, kw_only=True):
     """How a command stands. ``ours``: it is not finished, and this process is to carry it out."""
 
-    state: State
+    state: CommandState
     step: str | None
     content: bytes
     position: str
@@ -62,7 +62,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 class Ending(Struct, frozen=True, kw_only=True):
     """How a command ended; ``result`` is sealed, ``history`` is added to its lines."""
 
-    key: Key
+    key: CommandKey
     state: Final
     error_code: str | None
     result: bytes
@@ -79,7 +79,7 @@ RETURNING integration_id, command_id
 """
 
 
-async def enter(tx: Tx, holder: str, entries: Sequence[Entry]) -> set[Key]:
+async def enter(tx: Tx, holder: str, entries: Sequence[NewCommand]) -> set[CommandKey]:
     """Enter commands as received by ``holder``; returns those that were not in the ledger before."""
     rows = await tx.fetch(
         _ENTER,
@@ -92,7 +92,7 @@ async def enter(tx: Tx, holder: str, entries: Sequence[Entry]) -> set[Key]:
         [entry.target for entry in entries],
         holder,
     )
-    return {Key(integration_id=row[0], command_id=row[1]) for row in rows}
+    return {CommandKey(integration_id=row[0], command_id=row[1]) for row in rows}
 
 
 # The row is locked first: of two processes that find its holder dead, one takes it.
@@ -114,7 +114,7 @@ SELECT state, step, content, position, ours,
 """
 
 
-async def take(tx: Tx, holder: str, key: Key, content: bytes) -> Standing | None:
+async def take_command(tx: Tx, holder: str, key: CommandKey, content: bytes) -> CommandClaim | None:
     """How a command stands; unfinished and held by no living process, it is ``holder``'s from now on.
 
     Not where ``content`` is another's: a message that only has its id is not the command.
@@ -122,7 +122,7 @@ async def take(tx: Tx, holder: str, key: Key, content: bytes) -> Standing | None
     row = await tx.fetchrow(_TAKE, key.integration_id, key.command_id, holder, content)
     if row is None:
         return None
-    return Standing(
+    return CommandClaim(
         state=row[0],
         step=row[1],
         content=row[2],
@@ -142,10 +142,10 @@ RETURNING true
 """
 
 
-async def note(
+async def note_step(
     tx: Tx,
     holder: str,
-    key: Key,
+    key: CommandKey,
     step: str | None,
     lines: Sequence[Mapping[str, Any]] = (),
     tries: int = 0,
@@ -168,7 +168,7 @@ RETURNING c.integration_id, c.command_id
 """
 
 
-async def finish(tx: Tx, holder: str, endings: Sequence[Ending]) -> set[Key]:
+async def finish_commands(tx: Tx, holder: str, endings: Sequence[Ending]) -> set[CommandKey]:
     """End commands that ``holder`` carries out; returns those that it really ended."""
     rows = await tx.fetch(
         _FINISH,
@@ -181,7 +181,7 @@ async def finish(tx: Tx, holder: str, endings: Sequence[Ending]) -> set[Key]:
         [msgspec.json.encode(ending.history).decode() for ending in endings],
         [ending.tries for ending in endings],
     )
-    ended = {Key(integration_id=row[0], command_id=row[1]) for row in rows}
+    ended = {CommandKey(integration_id=row[0], command_id=row[1]) for row in rows}
     await tx.execute(
         "DELETE FROM claims USING unnest($1::text[], $2::text[]) AS e (integration_id, command_id) "
         "WHERE claims.integration_id = e.integration_id AND claims.command_id = e.command_id "
@@ -202,7 +202,7 @@ RETURNING true
 """
 
 
-async def claim(tx: Tx, holder: str, key: Key, subject: str) -> bool:
+async def claim_subject(tx: Tx, holder: str, key: CommandKey, subject: str) -> bool:
     """Be the only process that writes for ``subject`` until the command ends; ``False``: another is.
 
     Within one process the caller sees to it that one command at a time asks.
@@ -219,7 +219,7 @@ async def forget_dead_leases(db: Database) -> None:
     )
 
 
-async def prune(db: Database, days: float, batch: int = 5_000) -> int:
+async def prune_commands(db: Database, days: float, batch: int = 5_000) -> int:
     """Forget commands that ended over ``days`` ago, and attempts as old; returns how many commands."""
     tag = await db.execute(
         "DELETE FROM commands WHERE (integration_id, command_id) IN (SELECT integration_id, command_id "
@@ -234,13 +234,13 @@ async def prune(db: Database, days: float, batch: int = 5_000) -> int:
     return int(tag.rpartition(" ")[2])
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class CommandSummary(Struct, frozen=True, kw_only=True):
     """A command for a person to look at."""
 
     integration_id: str
     command_id: str
     type: str
-    state: State
+    state: CommandState
     step: str | None
     tries: int
     error_code: str | None
@@ -256,9 +256,9 @@ _SHOWN = (
 )
 
 
-async def newest(
+async def newest_commands(
     db: Database, integration_id: str | None, states: Collection[str], limit: int
-) -> list[Shown]:
+) -> list[CommandSummary]:
     """The commands received last, of one integration or all, in one of ``states`` (empty: any)."""
     rows = await db.fetch(
         f"SELECT {_SHOWN} FROM commands WHERE ($1::text IS NULL OR integration_id = $1) "
@@ -270,14 +270,14 @@ async def newest(
     return [_shown(row) for row in rows]
 
 
-async def find(db: Database, command_id: str) -> list[Shown]:
+async def find_commands(db: Database, command_id: str) -> list[CommandSummary]:
     """The commands of that id: one for each integration that it was sent to."""
     rows = await db.fetch(f"SELECT {_SHOWN} FROM commands WHERE command_id = $1", command_id)
     return [_shown(row) for row in rows]
 
 
-def _shown(row: Any) -> Shown:
-    return Shown(
+def _shown(row: Any) -> CommandSummary:
+    return CommandSummary(
         integration_id=row[0],
         command_id=row[1],
         type=row[2],

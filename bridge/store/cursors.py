@@ -7,7 +7,7 @@ from msgspec import Struct
 from bridge.store.database import Database, Tx
 
 
-class Cursor(Struct, frozen=True, kw_only=True):
+class PollCursor(Struct, frozen=True, kw_only=True):
     """``polled_until`` is by TrackerRMS's clock; ``index_lag_seconds`` is how late its index
     was lately, ``longest_lag_seconds`` ever."""
 
@@ -18,7 +18,7 @@ class Cursor(Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-async def load(db: Database, integration_id: str, resource: str) -> Cursor:
+async def load_cursor(db: Database, integration_id: str, resource: str) -> PollCursor:
     """The cursor of a resource; an empty one before its first poll."""
     row = await db.fetchrow(
         "SELECT polled_until, index_lag_seconds, longest_lag_seconds, polled_at, error FROM cursors "
@@ -26,7 +26,7 @@ async def load(db: Database, integration_id: str, resource: str) -> Cursor:
         integration_id,
         resource,
     )
-    return Cursor() if row is None else Cursor(**dict(row))
+    return PollCursor() if row is None else PollCursor(**dict(row))
 
 
 _ADVANCE = """
@@ -42,7 +42,7 @@ SET polled_until = coalesce(excluded.polled_until, c.polled_until), polled_at = 
 """
 
 
-async def advance(
+async def advance_cursor(
     tx: "Tx | Database",
     integration_id: str,
     resource: str,
@@ -60,7 +60,7 @@ async def advance(
     await tx.execute(_ADVANCE, integration_id, resource, until, lag_seconds, calls, changes)
 
 
-async def begin(db: Database, integration_id: str, resource: str, moment: datetime) -> None:
+async def start_cursor(db: Database, integration_id: str, resource: str, moment: datetime) -> None:
     """Let the polls of a resource begin at ``moment``, by TrackerRMS's clock."""
     await db.execute(
         "INSERT INTO cursors AS c (integration_id, resource, polled_until) VALUES ($1, $2, $3) "
@@ -95,7 +95,7 @@ async def forget_lag(tx: Tx, integration_id: str, resource: str) -> None:
 
 
 async def fail(db: Database, integration_id: str, resource: str, error: str) -> None:
-    """Remember why a resource can't be polled now, for ``bridge status``; ``advance`` forgets it."""
+    """Remember why a resource can't be polled now, for ``bridge status``; ``advance_cursor`` forgets it."""
     await db.execute(
         "INSERT INTO cursors (integration_id, resource, error, error_at) VALUES ($1, $2, $3, now()) "
         "ON CONFLICT (integration_id, resource) DO UPDATE SET error = excluded.error, error_at = now()",

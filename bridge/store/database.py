@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias
 import asyncpg
 
 from bridge.errors import BridgeError
-from bridge.store.failures import translated, translated_statements
+from bridge.store.errors import translated, translated_statements
 
 Tx: TypeAlias = "asyncpg.pool.PoolConnectionProxy"
 """A connection inside a transaction: what ``async with db.transaction()`` gives."""

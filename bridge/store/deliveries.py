@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 
+from bridge.clock import utc_now
 from bridge.sealing import Sealer
-from bridge.store import owed, recoveries, shares
+from bridge.store import pending, pending_batches, recoveries
 from bridge.store.database import Database
 from bridge.store.delivery_log import RESPONSE_PURPOSE
-from bridge.store.owed import Event
+from bridge.store.pending import Event
 from contracts import ids
 from contracts.entities import Utc
 from contracts.webhooks import TEST_TYPE, Attempt, Delivery, DeliveryPage, DeliveryState, Recovery
@@ -53,7 +54,7 @@ _LIST = _PAGE.format(owed=_OWED, made=_MADE, filters="{filters}")
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
-async def list_deliveries(
+async def load_deliveries(
     db: Database,
     *,
     endpoint_id: str | None = None,
@@ -83,7 +84,7 @@ async def list_deliveries(
     )
     found = [_delivery(row) for row in rows]
     if state in (None, "owed"):
-        found += await shares.listed(
+        found += await pending_batches.list_batched(
             db,
             endpoint_id=endpoint_id,
             event_type=event_type,
@@ -98,13 +99,13 @@ async def list_deliveries(
     return DeliveryPage(items=tuple(found), next_cursor=_cursor(found[-1]) if more else None)
 
 
-async def get_delivery(
+async def load_delivery(
     db: Database, sealer: Sealer, delivery_id: str
 ) -> tuple[Delivery, list[Attempt]] | None:
     """A delivery and its attempts, oldest first."""
     row = await db.fetchrow(f"{_OWED} WHERE delivery_id = $1", delivery_id)
     if row is None:
-        await shares.unpack_delivery(db, sealer, delivery_id)
+        await pending_batches.unpack_delivery(db, sealer, delivery_id)
         row = await db.fetchrow(f"{_OWED} WHERE delivery_id = $1", delivery_id)
     if row is None:
         row = await db.fetchrow(
@@ -172,10 +173,10 @@ async def request_resend(db: Database, sealer: Sealer, delivery_id: str) -> str 
     What is owed is tried now; what keeps its order behind another stays behind it. What was delivered becomes
     a delivery of its own, with an id of its own; its body is read from Kafka again.
     """
-    await shares.unpack_delivery(db, sealer, delivery_id)
+    await pending_batches.unpack_delivery(db, sealer, delivery_id)
     async with db.transaction() as tx:
         if await tx.fetchval(_NOW_AGAIN, delivery_id) or await tx.fetchval(_STANDING, delivery_id):
-            await tx.execute(f"NOTIFY {owed.CHANNEL}")
+            await tx.execute(f"NOTIFY {pending.CHANNEL}")
             return delivery_id
         row = await tx.fetchrow(_LAST_LINE, delivery_id)
         if row is None:
@@ -185,7 +186,7 @@ async def request_resend(db: Database, sealer: Sealer, delivery_id: str) -> str 
             partition=row[6], offset=row[7], at=row[8],
         )  # fmt: skip
         again = ids.delivery_id(row[0], event.event_id, secrets.randbits(62) + 1)
-        await owed.park(tx, [_parked(again, row[0], event)])
+        await pending.add_pending(tx, [_parked(again, row[0], event)])
     return again
 
 
@@ -200,28 +201,28 @@ async def send_test(db: Database, endpoint_id: str) -> str:
         topic=None,
         partition=None,
         offset=None,
-        at=datetime.now(UTC),
+        at=utc_now(),
     )
     delivery_id = ids.delivery_id(endpoint_id, event.event_id)
     async with db.transaction() as tx:
-        await owed.park(tx, [_parked(delivery_id, endpoint_id, event)])
+        await pending.add_pending(tx, [_parked(delivery_id, endpoint_id, event)])
     return delivery_id
 
 
-def _parked(delivery_id: str, endpoint_id: str, event: Event) -> owed.Parked:
-    return owed.Parked(
+def _parked(delivery_id: str, endpoint_id: str, event: Event) -> pending.PendingDelivery:
+    return pending.PendingDelivery(
         delivery_id=delivery_id, endpoint_id=endpoint_id, event=event, sequence="", sealed=None
     )
 
 
-async def request_recovery(
+async def recover_deliveries(
     db: Database, endpoint_id: str, since: datetime, until: datetime | None = None
 ) -> str:
     """Have delivered what the endpoint did not get of that time; returns the recovery's id."""
     async with db.transaction() as tx:
-        return await recoveries.request(tx, endpoint_id, since, until or datetime.now(UTC))
+        return await recoveries.request_recovery(tx, endpoint_id, since, until or utc_now())
 
 
-async def list_recoveries(db: Database, endpoint_id: str) -> list[Recovery]:
+async def load_recoveries(db: Database, endpoint_id: str) -> list[Recovery]:
     """The endpoint's recoveries, newest first."""
-    return await recoveries.listed(db, endpoint_id)
+    return await recoveries.newest_recoveries(db, endpoint_id)

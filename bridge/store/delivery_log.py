@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from bridge.store.database import Database, Tx
-from bridge.store.owed import Event
+from bridge.store.pending import Event
 
 RESPONSE_PURPOSE = "webhook response"
 """What the beginnings of receivers' answers are sealed for."""
@@ -40,7 +40,7 @@ class Logged(Struct, frozen=True, kw_only=True, gc=False):
     signed_with: str
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class AttemptFailure(Struct, frozen=True, kw_only=True):
     """What an attempt that failed met: a status, where there was one, and the name of what went wrong."""
 
     status: int | None
@@ -72,17 +72,17 @@ async def delivered(db: "Database | Tx", delivery_ids: Sequence[str]) -> set[str
     return {row[0] for row in rows}
 
 
-async def last_failure(tx: Tx, endpoint_id: str) -> Failure | None:
+async def last_failure(tx: Tx, endpoint_id: str) -> AttemptFailure | None:
     """Return what the endpoint's last attempt that failed met; ``None`` where the log has none."""
     row = await tx.fetchrow(
         "SELECT status, error FROM webhook_attempts WHERE endpoint_id = $1 AND NOT delivered "
         "ORDER BY at DESC LIMIT 1",
         endpoint_id,
     )
-    return None if row is None else Failure(status=row["status"], error=row["error"])
+    return None if row is None else AttemptFailure(status=row["status"], error=row["error"])
 
 
-async def prune(db: Database, days: float, batch: int = 20_000) -> int:
+async def prune_attempts(db: Database, days: float, batch: int = 20_000) -> int:
     """Forget attempts of over ``days`` ago, the oldest ``batch`` of them; returns how many."""
     tag = await db.execute(
         "DELETE FROM webhook_attempts WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhook_attempts "

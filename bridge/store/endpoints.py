@@ -41,7 +41,7 @@ class Stored(Struct, frozen=True, kw_only=True):
         return f"Stored({self.endpoint.id})"
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class EndpointPage(Struct, frozen=True, kw_only=True):
     """Endpoints, oldest first; ``next_after`` is the position to go on from, ``None`` at the end."""
 
     items: list[Endpoint]
@@ -59,7 +59,7 @@ _COLUMNS = """
 """
 
 
-async def create(
+async def insert_endpoint(
     tx: Tx, sealer: Sealer, new: NewEndpoint, owner: str
 ) -> tuple[Endpoint, list[SigningSecret]]:
     """A new endpoint of ``owner``, and the secrets made for it, which nobody gets to see again."""
@@ -90,7 +90,7 @@ async def create(
         new.enabled,
         None if new.enabled else BY_A_PERSON,
     )
-    made = await signing_secrets.add(tx, sealer, endpoint_id, signing_secrets.kinds_of(new.signature))
+    made = await signing_secrets.add_secrets(tx, sealer, endpoint_id, signing_secrets.kinds_of(new.signature))
     return _of(await _row(tx, endpoint_id)), made
 
 
@@ -104,7 +104,9 @@ async def get(db: "Database | Tx", endpoint_id: str, owner: str | None = None) -
     return None if row is None else _of(row)
 
 
-async def list_(db: Database, owner: str | None = None, after: int | None = None, limit: int = 50) -> Page:
+async def list_(
+    db: Database, owner: str | None = None, after: int | None = None, limit: int = 50
+) -> EndpointPage:
     """A page of endpoints, of ``owner`` or of everybody, from behind the position ``after``."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS}, position FROM endpoints WHERE ($1::text IS NULL OR owner = $1) "
@@ -114,7 +116,7 @@ async def list_(db: Database, owner: str | None = None, after: int | None = None
         limit + 1,
     )
     shown = rows[:limit]
-    return Page(
+    return EndpointPage(
         items=[_of(row) for row in shown],
         next_after=shown[-1]["position"] if len(rows) > limit else None,
     )
@@ -141,16 +143,16 @@ async def patch(
         wanted = set(signing_secrets.kinds_of(change.signature))
         had = await signing_secrets.current_kinds(tx, endpoint_id)
         await signing_secrets.retire(tx, endpoint_id, had - wanted, DAY_SECONDS)
-        made = await signing_secrets.add(tx, sealer, endpoint_id, sorted(wanted - had))
+        made = await signing_secrets.add_secrets(tx, sealer, endpoint_id, sorted(wanted - had))
     return _of(await _row(tx, endpoint_id)), made
 
 
-async def delete(tx: Tx, endpoint_id: str) -> bool:
+async def remove_endpoint(tx: Tx, endpoint_id: str) -> bool:
     """Forget the endpoint and its secrets; whether there was one."""
     return bool(await tx.fetchval("DELETE FROM endpoints WHERE id = $1 RETURNING true", endpoint_id))
 
 
-async def rotate_secret(
+async def replace_secrets(
     tx: Tx, sealer: Sealer, endpoint_id: str, overlap_seconds: float = DAY_SECONDS
 ) -> tuple[Endpoint, list[SigningSecret]] | None:
     """New secrets; the old ones sign along until the overlap ends. ``None``: no such endpoint.
@@ -170,11 +172,11 @@ async def rotate_secret(
             f"{signing_secrets.LONGEST_QUEUE} secrets of the endpoint are in force already: rotate again "
             "when one has ended, or with an overlap of 0 seconds, which ends the old ones at once"
         )
-    made = await signing_secrets.add(tx, sealer, endpoint_id, kinds)
+    made = await signing_secrets.add_secrets(tx, sealer, endpoint_id, kinds)
     return _of(await _row(tx, endpoint_id)), made
 
 
-async def disable(tx: "Database | Tx", endpoint_id: str, reason: str) -> bool:
+async def mark_disabled(tx: "Database | Tx", endpoint_id: str, reason: str) -> bool:
     """Deliver nothing to it until it is enabled; whether it was enabled before. ``reason`` is shown."""
     return bool(
         await tx.fetchval(
@@ -186,7 +188,7 @@ async def disable(tx: "Database | Tx", endpoint_id: str, reason: str) -> bool:
     )
 
 
-async def enable(tx: "Database | Tx", endpoint_id: str) -> bool:
+async def mark_enabled(tx: "Database | Tx", endpoint_id: str) -> bool:
     """Deliver to it again; whether it was disabled before."""
     return bool(
         await tx.fetchval(
@@ -241,7 +243,7 @@ async def _opened(db: Database, sealer: Sealer, condition: str, endpoint_id: str
             headers=msgspec.json.decode(
                 sealer.open(_headers_purpose(row["id"]), row["sealed_headers"]), type=dict[str, str]
             ),
-            secrets=signing_secrets.opened(sealer, row["id"], by_endpoint[row["id"]]),
+            secrets=signing_secrets.open_secrets(sealer, row["id"], by_endpoint[row["id"]]),
         )
         for row in rows
     ]

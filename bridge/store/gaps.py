@@ -17,7 +17,7 @@ class GapCount(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-async def put(
+async def put_gaps(
     tx: Tx,
     integration_id: str,
     resource: str,
@@ -25,7 +25,7 @@ async def put(
     gaps: Iterable[tuple[int, str, str]],
 ) -> None:
     """Record what these records, as read now, leave out: (row id, field, reason); the rest was read."""
-    await release(tx, integration_id, resource, row_ids)
+    await forget_gaps(tx, integration_id, resource, row_ids)
     found = list(gaps)
     if found:
         await tx.execute(
@@ -40,7 +40,7 @@ async def put(
         )
 
 
-async def release(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
+async def forget_gaps(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
     """Forget the gaps of these records."""
     if row_ids:
         await tx.execute(
@@ -77,6 +77,6 @@ CROSS JOIN LATERAL (
 """
 
 
-async def counts(db: Database, integration_id: str) -> list[GapCount]:
+async def count_gaps(db: Database, integration_id: str) -> list[GapCount]:
     """Return what is left out now, by resource and field."""
     return [GapCount(**dict(r)) for r in await db.fetch(COUNTS, integration_id)]

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from bridge.store.database import Database, Tx
-from bridge.store.records import KeyCount, LossCount
+from bridge.store.stored_records import KeyCount, LossCount
 
 
 class Habits(Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ _decode_keys = msgspec.json.Decoder(dict[str, KeyCount]).decode
 _decode_losses = msgspec.json.Decoder(dict[str, LossCount]).decode
 
 
-async def load(db: "Database | Tx", integration_id: str, resource: str) -> Habits:
+async def load_habits(db: "Database | Tx", integration_id: str, resource: str) -> Habits:
     """Return the habits of a resource; empty ones where none of its records was accepted yet."""
     row = await db.fetchrow(
         "SELECT keys, losses FROM habits WHERE integration_id = $1 AND resource = $2",
@@ -33,7 +33,7 @@ async def load(db: "Database | Tx", integration_id: str, resource: str) -> Habit
     return Habits() if row is None else Habits(keys=_decode_keys(row[0]), losses=_decode_losses(row[1]))
 
 
-async def save(tx: Tx, integration_id: str, resource: str, now: Habits) -> None:
+async def save_habits(tx: Tx, integration_id: str, resource: str, now: Habits) -> None:
     """Replace the habits of a resource."""
     await tx.execute(
         "INSERT INTO habits (integration_id, resource, keys, losses) VALUES ($1, $2, $3, $4) "
@@ -45,9 +45,9 @@ async def save(tx: Tx, integration_id: str, resource: str, now: Habits) -> None:
     )
 
 
-async def forget(tx: Tx, integration_id: str, resource: str, key: str) -> None:
+async def forget_key(tx: Tx, integration_id: str, resource: str, key: str) -> None:
     """Begin anew with a key, what stands under it, and the losses of that name."""
-    now = await load(tx, integration_id, resource)
+    now = await load_habits(tx, integration_id, resource)
     keys = {k: v for k, v in now.keys.items() if k != key and not k.startswith(f"{key}.")}
     losses = {k: v for k, v in now.losses.items() if k.partition(":")[2] != key}
-    await save(tx, integration_id, resource, Habits(keys=keys, losses=losses))
+    await save_habits(tx, integration_id, resource, Habits(keys=keys, losses=losses))

@@ -8,7 +8,7 @@ from msgspec import Struct
 from bridge.store.database import Database, Tx
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class EndpointHealth(Struct, frozen=True, kw_only=True):
     """An endpoint that fails: since when, when last, of what, and whether its owner was warned."""
 
     endpoint_id: str
@@ -41,7 +41,7 @@ RETURNING h.endpoint_id, failing.warned
 """
 
 
-async def failed(tx: Tx, failures: Mapping[str, tuple[str, float]]) -> None:
+async def record_failures(tx: Tx, failures: Mapping[str, tuple[str, float]]) -> None:
     """Attempts failed: by endpoint, the error, and for how many seconds it asked to be left alone."""
     ids = sorted(failures)
     await tx.execute(_FAILED, ids, [failures[i][0] for i in ids], [failures[i][1] for i in ids])
@@ -52,7 +52,7 @@ async def succeeded(tx: Tx, endpoint_ids: Collection[str]) -> list[str]:
     return [row[0] for row in await tx.fetch(_SUCCEEDED, sorted(endpoint_ids)) if row[1]]
 
 
-async def held(db: Database) -> dict[str, float]:
+async def paused_endpoints(db: Database) -> dict[str, float]:
     """For how many seconds more endpoints asked to be left alone."""
     rows = await db.fetch(
         "SELECT endpoint_id, extract(epoch FROM held_until - clock_timestamp())::float8 "
@@ -61,7 +61,7 @@ async def held(db: Database) -> dict[str, float]:
     return {row[0]: row[1] for row in rows}
 
 
-async def failing_for(db: Database, seconds: float) -> list[Standing]:
+async def failing_for(db: Database, seconds: float) -> list[EndpointHealth]:
     """Enabled endpoints that failed lately, and for so long did nothing else."""
     rows = await db.fetch(
         "SELECT endpoint_id, failing_since, last_failure_at, last_error, warned_at IS NOT NULL "
@@ -70,12 +70,14 @@ async def failing_for(db: Database, seconds: float) -> list[Standing]:
         seconds,
     )
     return [
-        Standing(endpoint_id=r[0], failing_since=r[1], last_failure_at=r[2], last_error=r[3], warned=r[4])
+        EndpointHealth(
+            endpoint_id=r[0], failing_since=r[1], last_failure_at=r[2], last_error=r[3], warned=r[4]
+        )
         for r in rows
     ]
 
 
-async def warn(tx: Tx, endpoint_id: str) -> bool:
+async def note_owner_warned(tx: Tx, endpoint_id: str) -> bool:
     """Note that the owner is warned; ``False`` where another process did it."""
     return bool(
         await tx.fetchval(
@@ -86,7 +88,7 @@ async def warn(tx: Tx, endpoint_id: str) -> bool:
     )
 
 
-async def forget(tx: Tx, endpoint_id: str) -> None:
+async def reset_health(tx: Tx, endpoint_id: str) -> None:
     """Begin anew: it was disabled, and when it is enabled again, the past does not count."""
     await tx.execute("DELETE FROM endpoint_health WHERE endpoint_id = $1", endpoint_id)
 

@@ -17,14 +17,14 @@ from pyroaring import BitMap64
 
 from bridge.store.database import Database, Tx
 
-Kind = Literal["deletions", "derived_deletions", "emptied_field", "missing_key"]
-KINDS: tuple[Kind, ...] = ("deletions", "derived_deletions", "emptied_field", "missing_key")
-State = Literal["held", "approved", "discarded", "done", "healed"]
+HoldKind = Literal["deletions", "derived_deletions", "emptied_field", "missing_key"]
+KINDS: tuple[HoldKind, ...] = ("deletions", "derived_deletions", "emptied_field", "missing_key")
+HoldState = Literal["held", "approved", "discarded", "done", "healed"]
 BELIEVED_DAYS = 7
 """How long an approved mass change is believed: its other records may come to light later."""
 
 
-def kind_of(word: str) -> Kind:
+def kind_of(word: str) -> HoldKind:
     """Return the kind of that name. Raises ``ValueError`` for none."""
     for kind in KINDS:
         if kind == word:
@@ -38,13 +38,13 @@ class Hold(Struct, frozen=True, kw_only=True):
     id: int
     integration_id: str
     resource: str
-    kind: Kind
+    kind: HoldKind
     key: str
     evidence: str
     row_count: int
     known_count: int
     found_at: datetime
-    state: State
+    state: HoldState
 
 
 _COLUMNS = ", ".join(Hold.__struct_fields__)
@@ -52,7 +52,9 @@ _COLUMNS = ", ".join(Hold.__struct_fields__)
 _OPEN = "(state IN ('held', 'approved') OR state = 'discarded' AND kind <> 'deletions')"
 
 
-async def hold(tx: Tx, integration_id: str, resource: str, row_ids: BitMap64, known_count: int) -> int:
+async def replace_hold(
+    tx: Tx, integration_id: str, resource: str, row_ids: BitMap64, known_count: int
+) -> int:
     """Hold deletions back, replacing those that wait already (the newer scan knows better); returns the id.
 
     What a person has approved stays as that person saw it.
@@ -79,14 +81,14 @@ async def hold(tx: Tx, integration_id: str, resource: str, row_ids: BitMap64, kn
 class Withheld(Struct, frozen=True, kw_only=True):
     """Records to hold back for one reason. Without ``evidence`` they join a hold there is, and open none."""
 
-    kind: Kind
+    kind: HoldKind
     key: str
     row_ids: frozenset[int]
     evidence: str = ""
     known_count: int = 0
 
 
-async def add(tx: Tx, integration_id: str, resource: str, more: Withheld) -> tuple[int, bool] | None:
+async def add_to_hold(tx: Tx, integration_id: str, resource: str, more: Withheld) -> tuple[int, bool] | None:
     """Add records to the hold of that kind and key; returns its id, and whether it is new.
 
     ``None``: there is none, and without evidence none is opened. Call under ``snapshots.lock``.
@@ -131,7 +133,9 @@ async def _open(tx: Tx, integration_id: str, resource: str, first: Withheld) -> 
     return int(hold_id), True
 
 
-async def release(tx: Tx, integration_id: str, resource: str, row_ids: Iterable[int]) -> list[Hold]:
+async def release_from_holds(
+    tx: Tx, integration_id: str, resource: str, row_ids: Iterable[int]
+) -> list[Hold]:
     """Take records that were accepted, or are gone, out of the holds; returns the holds that this empties,
     which are healed."""
     healed = []
@@ -154,12 +158,12 @@ async def release(tx: Tx, integration_id: str, resource: str, row_ids: Iterable[
             len(left),
         )
         if not left:
-            await heal(tx, row["id"])
+            await end_hold(tx, row["id"])
             healed.append(_hold(row))
     return healed
 
 
-async def heal(tx: Tx, hold_id: int) -> None:
+async def end_hold(tx: Tx, hold_id: int) -> None:
     """End a hold: its records look right again."""
     await tx.execute(
         "UPDATE holds SET state = 'healed', decided_at = now(), unseen = true WHERE id = $1", hold_id
@@ -176,8 +180,8 @@ async def withdraw(tx: Tx, integration_id: str, resource: str) -> None:
     )
 
 
-async def waiting(
-    db: "Database | Tx", integration_id: str | None = None, kind: Kind | None = None
+async def load_waiting_holds(
+    db: "Database | Tx", integration_id: str | None = None, kind: HoldKind | None = None
 ) -> list[Hold]:
     """Return what waits for a decision or was approved and is not done yet, and what a person discarded and
     is still held back."""
@@ -191,7 +195,7 @@ async def waiting(
 
 
 async def of_resource(tx: "Database | Tx", integration_id: str, resource: str) -> list[Hold]:
-    """Return the holds of one resource, but for its deletions: those that ``waiting`` returns, and mass
+    """Return the holds of one resource, but for its deletions: those of ``load_waiting_holds``, and mass
     changes that were approved lately and are still believed."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM holds WHERE integration_id = $1 AND resource = $2 AND kind <> 'deletions' "
@@ -208,7 +212,7 @@ async def row_ids(db: "Database | Tx", hold_id: int) -> BitMap64:
     return BitMap64.deserialize(await db.fetchval("SELECT row_ids FROM holds WHERE id = $1", hold_id))
 
 
-async def decide(db: Database, hold_id: int, state: Literal["approved", "discarded"]) -> bool:
+async def decide_hold(db: Database, hold_id: int, state: Literal["approved", "discarded"]) -> bool:
     """Approve or discard what is held; ``False`` when there is no such hold any more.
 
     What was discarded and is still held back can be approved after all.
@@ -267,7 +271,7 @@ async def reopen(db: Database, hold_id: int) -> None:
     )
 
 
-async def finish(tx: Tx, hold_id: int) -> None:
+async def finish_hold(tx: Tx, hold_id: int) -> None:
     """Record that what was approved has been carried out."""
     await tx.execute("UPDATE holds SET state = 'done', decided_at = now() WHERE id = $1", hold_id)
 

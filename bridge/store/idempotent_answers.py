@@ -11,8 +11,8 @@ class KeyReused(Permanent):
     """The key was given before, with another request."""
 
 
-async def begin(tx: Tx, sealer: Sealer, token_id: str, key: str, request: bytes) -> bytes | None:
-    """The answer that this request got before; ``None``: it is new, carry it out and ``finish`` in ``tx``.
+async def begin_request(tx: Tx, sealer: Sealer, token_id: str, key: str, request: bytes) -> bytes | None:
+    """Return the earlier answer to this request; ``None``: it is new, carry it out, then ``finish_request``.
 
     Of two at once the second waits for the first one's commit. Raises ``KeyReused``.
     """
@@ -37,7 +37,7 @@ async def begin(tx: Tx, sealer: Sealer, token_id: str, key: str, request: bytes)
     return sealer.open(_purpose(token_id, key), row["sealed_answer"])
 
 
-async def finish(tx: Tx, sealer: Sealer, token_id: str, key: str, answer: bytes) -> None:
+async def finish_request(tx: Tx, sealer: Sealer, token_id: str, key: str, answer: bytes) -> None:
     """Keep the answer, sealed: it may hold secrets."""
     await tx.execute(
         "UPDATE idempotent_answers SET sealed_answer = $3 WHERE token_id = $1 AND key = $2",

@@ -72,7 +72,7 @@ async def acquire(db: Database, name: str, holder: str, ttl_seconds: float) -> L
     return None if token is None else Lease(name=name, holder=holder, token=token)
 
 
-async def stand_by(
+async def wait_for_lease(
     db: Database, name: str, holder: str, ttl_seconds: float, stop: asyncio.Event, *, look_seconds: float
 ) -> Lease | None:
     """Wait for the lease and take it, looking every ``look_seconds``; ``None`` when ``stop`` came first."""
@@ -81,7 +81,7 @@ async def stand_by(
         if lease is not None:
             heartbeat.beat()
             return lease
-        heartbeat.stand_by(name)
+        heartbeat.note_standby(name)
         await supervisor.pause(stop, look_seconds)
     return None
 
@@ -91,7 +91,7 @@ async def renew(db: Database, lease: Lease, ttl_seconds: float) -> bool:
     return bool(await db.fetchval(_RENEW, lease.name, lease.holder, lease.token, ttl_seconds))
 
 
-async def release(db: Database, lease: Lease) -> None:
+async def release_lease(db: Database, lease: Lease) -> None:
     """Let the next one in at once. Nothing happens when another process has taken the lease."""
     await db.execute(_RELEASE, lease.name, lease.holder, lease.token)
 
@@ -113,7 +113,7 @@ async def fenced(db: Database, lease: Lease) -> AsyncIterator[Tx]:
         yield tx
 
 
-class Held:
+class LeaseKeeper:
     """A lease kept alive: ``async with Held(db, lease, ttl_seconds) as held``.
 
     A background task renews it every third of its life. ``lost`` is set once the lease can't be relied on
@@ -138,7 +138,7 @@ class Held:
 
     async def __aenter__(self) -> Self:
         await self._renew()
-        heartbeat.hold(self.lease.name)
+        heartbeat.note_lease_held(self.lease.name)
         self._task = asyncio.create_task(self._keep(), name=f"lease {self.lease.name}")
         return self
 
@@ -147,9 +147,9 @@ class Held:
     ) -> None:
         if self._task is not None:
             await supervisor.end(self._task)
-        heartbeat.let_go(self.lease.name)
+        heartbeat.note_lease_released(self.lease.name)
         try:
-            await release(self._db, self.lease)
+            await release_lease(self._db, self.lease)
         except Transient as problem:
             # It runs out by itself; what the block raised matters more than this.
             _log.warning("lease.release_failed", lease=self.lease.name, reason=str(problem))

@@ -16,7 +16,7 @@ NAMED = frozenset({Model.USER, Model.JOB, Model.APPLICATION, Model.APPLICATION_S
 """The models that a command's input refers to."""
 
 
-class Pair(Struct, frozen=True, kw_only=True):
+class ApplicationPair(Struct, frozen=True, kw_only=True):
     """An application: its remote id, and the bridge's ids of its candidate and job."""
 
     application_id: int
@@ -78,7 +78,7 @@ WHERE (application_pairs.candidate, application_pairs.job) <> (excluded.candidat
 """
 
 
-async def put_pairs(tx: Tx, integration_id: str, pairs: Sequence[Pair]) -> None:
+async def put_pairs(tx: Tx, integration_id: str, pairs: Sequence[ApplicationPair]) -> None:
     """Remember applications."""
     if pairs:
         await tx.execute(
@@ -123,7 +123,7 @@ async def some_naming(db: Database, integration_id: str, what: str, entity_ids: 
     return [row[0] for row in rows]
 
 
-async def forget(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
+async def forget_records(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
     """These records of ``resource`` are gone from TrackerRMS."""
     if resource == "candidates":
         await tx.execute(
@@ -153,7 +153,7 @@ async def put_ids(tx: Tx, integration_id: str, keys: Sequence[tuple[Model, str]]
         )
 
 
-async def named(db: Database, integration_id: str, entity_id: str) -> tuple[Model, str] | None:
+async def find_remote_id(db: Database, integration_id: str, entity_id: str) -> tuple[Model, str] | None:
     """(model, remote id) of one of the integration's ids; ``None`` for one that was never seen."""
     row = await db.fetchrow(
         "SELECT model, remote_id FROM known_ids WHERE id = $1 AND integration_id = $2",

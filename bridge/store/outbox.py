@@ -46,7 +46,7 @@ class StoredRow(OutboxRow, frozen=True, kw_only=True, gc=False):
     created_at: datetime
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class ShardProgress(Struct, frozen=True, kw_only=True):
     """How far the relay has come with one shard, since the installation began."""
 
     shard: int
@@ -96,7 +96,7 @@ SELECT position, shard, topic, key, value, headers, created_at
 """
 
 
-async def take(
+async def take_rows(
     db: Database, shards: Collection[int], limit: int, in_flight: Collection[int] = frozenset()
 ) -> list[StoredRow]:
     """Up to ``limit`` of the first rows of ``shards``, by position, without the positions ``in_flight``.
@@ -165,7 +165,7 @@ async def depth(db: Database) -> tuple[int, timedelta]:
 _MOST_COUNTED = 10_000
 
 
-async def head(db: Database) -> tuple[int, float]:
+async def outbox_head(db: Database) -> tuple[int, float]:
     """How many rows wait, counted to 10,000, and for how many seconds the first of them has.
 
     Cheap with millions of rows: it reads the first ones by the primary key, and no further.
@@ -178,16 +178,16 @@ async def head(db: Database) -> tuple[int, float]:
     return (row[0], row[1]) if row is not None else (0, 0.0)
 
 
-async def progress(db: Database) -> list[Progress]:
+async def progress(db: Database) -> list[ShardProgress]:
     """What was sent so far, by shard; shards from which nothing was sent are left out."""
     found = await db.fetch(
         "SELECT shard, sent_position, sent_count, sent_at FROM relay_progress ORDER BY shard"
     )
-    return [Progress(shard=s, sent_position=p, sent_count=c, sent_at=at) for s, p, c, at in found]
+    return [ShardProgress(shard=s, sent_position=p, sent_count=c, sent_at=at) for s, p, c, at in found]
 
 
 class Wakeup:
-    """Waits for a commit that added rows; see ``listening``."""
+    """Waits for a commit that added rows; see ``listen_for_commits``."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -205,7 +205,7 @@ class Wakeup:
 
 
 @contextlib.asynccontextmanager
-async def listening(db: Database, channel: str = _CHANNEL) -> AsyncIterator[Wakeup]:
+async def listen_for_commits(db: Database, channel: str = _CHANNEL) -> AsyncIterator[Wakeup]:
     """Be told of commits with ``append``, or with what else notifies ``channel``.
 
     While the connection is down only the timeout of ``wait`` ends it, so callers give one; the connection is

@@ -11,7 +11,7 @@ from msgspec import Struct
 from bridge.store.database import Database
 
 
-class Polls(Struct, frozen=True, kw_only=True):
+class PollSummary(Struct, frozen=True, kw_only=True):
     """The incremental polls of one resource so far; ``error`` says why it can't be polled now.
 
     ``scan_error`` says why its load, sweep or approved deletions can't go on; polls may well.
@@ -27,13 +27,13 @@ class Polls(Struct, frozen=True, kw_only=True):
     scan_error_at: datetime | None = None
 
 
-async def polls(db: Database, integration_id: str) -> dict[str, Polls]:
+async def polls(db: Database, integration_id: str) -> dict[str, PollSummary]:
     """By resource; one that was never polled is left out."""
-    columns = Polls.__struct_fields__
+    columns = PollSummary.__struct_fields__
     rows = await db.fetch(
         f"SELECT resource, {', '.join(columns)} FROM cursors WHERE integration_id = $1", integration_id
     )
-    return {r["resource"]: Polls(**{name: r[name] for name in columns}) for r in rows}
+    return {r["resource"]: PollSummary(**{name: r[name] for name in columns}) for r in rows}
 
 
 # By the index snapshots_live alone: the entities themselves may be large, where values are kept.
@@ -48,7 +48,7 @@ async def records(db: Database, integration_id: str) -> dict[str, int]:
     return {r[0]: r[1] for r in rows}
 
 
-async def parked(db: Database, integration_id: str) -> dict[str, int]:
+async def count_parked_by_resource(db: Database, integration_id: str) -> dict[str, int]:
     """How many records of each resource are parked."""
     rows = await db.fetch(
         "SELECT resource, count(*) FROM parked WHERE integration_id = $1 GROUP BY resource", integration_id
@@ -69,7 +69,7 @@ async def proved_at(db: Database, integration_id: str) -> dict[str, datetime]:
     return {r[0]: r[1] for r in rows}
 
 
-class Commands(Struct, frozen=True, kw_only=True):
+class CommandCounts(Struct, frozen=True, kw_only=True):
     """One integration's commands. ``received``: not begun; ``waiting``: to be tried again; ``failed`` and
     ``unknown``: of those that were received within a day."""
 
@@ -95,11 +95,11 @@ SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 
 """
 
 
-async def commands(db: Database, integration_id: str) -> Commands:
+async def commands(db: Database, integration_id: str) -> CommandCounts:
     """How its commands stand."""
     (under_way,) = await db.fetch(UNDER_WAY, integration_id)
     (of_a_day,) = await db.fetch(OF_A_DAY, integration_id)
-    return Commands(
+    return CommandCounts(
         received=under_way[0],
         running=under_way[1],
         waiting=under_way[2],
@@ -109,7 +109,7 @@ async def commands(db: Database, integration_id: str) -> Commands:
     )
 
 
-async def holders(db: Database) -> dict[str, str]:
+async def lease_holders(db: Database) -> dict[str, str]:
     """The leases held now, and by whom: ``poller:<integration id>``, ``relay…``,
     ``commands:…``. The table has a row a role and a process that ran within a day."""
     rows = await db.fetch("SELECT name, holder FROM leases WHERE expires_at > clock_timestamp()")

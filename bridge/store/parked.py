@@ -9,7 +9,7 @@ from msgspec import Struct
 from bridge.store.database import Database, Tx
 
 
-class Parked(Struct, frozen=True, kw_only=True):
+class ParkedRow(Struct, frozen=True, kw_only=True):
     """A record that waits to become readable."""
 
     integration_id: str
@@ -31,7 +31,7 @@ RETURNING row_id
 """
 
 
-async def park(
+async def park_records(
     tx: Tx, integration_id: str, resource: str, records: Sequence[tuple[int, str, str]]
 ) -> list[int]:
     """Park (row id, reason, path); returns the rows that were not parked for that reason before."""
@@ -58,7 +58,7 @@ async def park(
     return [row_id for row_id, reason, _ in records if before.get(row_id) != reason]
 
 
-async def release(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
+async def unpark_records(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
     """These records could be processed: they are parked no longer."""
     if row_ids:
         await tx.execute(
@@ -88,18 +88,18 @@ async def release_nameless(tx: Tx, integration_id: str, resource: str, unseen_si
     )
 
 
-async def listed(db: Database, integration_id: str, limit: int = 1000) -> list[Parked]:
+async def list_parked(db: Database, integration_id: str, limit: int = 1000) -> list[ParkedRow]:
     """What is parked, oldest first."""
     rows = await db.fetch(
-        f"SELECT {', '.join(Parked.__struct_fields__)} FROM parked WHERE integration_id = $1 "
+        f"SELECT {', '.join(ParkedRow.__struct_fields__)} FROM parked WHERE integration_id = $1 "
         "ORDER BY first_at LIMIT $2",
         integration_id,
         limit,
     )
-    return [Parked(**dict(r)) for r in rows]
+    return [ParkedRow(**dict(r)) for r in rows]
 
 
-async def counted(db: Database, integration_id: str, most: int = 10_000) -> dict[str, int]:
+async def count_parked(db: Database, integration_id: str, most: int = 10_000) -> dict[str, int]:
     """How many records of each resource are parked, counting to ``most`` by the primary key."""
     rows = await db.fetch(
         "SELECT resource, count(*) FROM "

@@ -9,14 +9,16 @@ from contracts.profiles import AccountProfile
 _profile = msgspec.json.Decoder(AccountProfile)
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class StoredProfile(Struct, frozen=True, kw_only=True):
     """A stored profile. ``basis`` is a digest of the configuration that it was learned with."""
 
     profile: AccountProfile
     basis: bytes
 
 
-async def load(db: "Database | Tx", integration_id: str, *, host: str | None = None) -> Known | None:
+async def load_profile(
+    db: "Database | Tx", integration_id: str, *, host: str | None = None
+) -> StoredProfile | None:
     """Return the profile of an account; ``None`` before it was learned.
 
     ``host``: return it only where it was learned at that host.
@@ -26,10 +28,10 @@ async def load(db: "Database | Tx", integration_id: str, *, host: str | None = N
         integration_id,
         host,
     )
-    return None if row is None else Known(profile=_profile.decode(row["profile"]), basis=row["basis"])
+    return None if row is None else StoredProfile(profile=_profile.decode(row["profile"]), basis=row["basis"])
 
 
-async def save(
+async def save_profile(
     db: "Database | Tx", integration_id: str, profile: AccountProfile, *, host: str, basis: bytes
 ) -> None:
     """Store the profile of an account in place of the earlier one."""

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from bridge.store.database import Database, Tx
-from bridge.store.owed import CHANNEL
+from bridge.store.pending import CHANNEL
 from contracts.webhooks import Recovery
 
 _COLUMNS = ", ".join(Recovery.__struct_fields__)
 
 
-async def request(tx: Tx, endpoint_id: str, since: datetime, until: datetime) -> str:
+async def request_recovery(tx: Tx, endpoint_id: str, since: datetime, until: datetime) -> str:
     """Ask for one; the webhook stage hears of it."""
     recovery_id = f"rcv_{secrets.token_hex(12)}"
     await tx.execute(
@@ -25,7 +25,7 @@ async def request(tx: Tx, endpoint_id: str, since: datetime, until: datetime) ->
     return recovery_id
 
 
-async def listed(db: Database, endpoint_id: str) -> list[Recovery]:
+async def newest_recoveries(db: Database, endpoint_id: str) -> list[Recovery]:
     """The endpoint's, newest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM recoveries WHERE endpoint_id = $1 ORDER BY requested_at DESC LIMIT 100",
@@ -34,7 +34,7 @@ async def listed(db: Database, endpoint_id: str) -> list[Recovery]:
     return [_recovery(row) for row in rows]
 
 
-async def waiting(db: Database) -> list[Recovery]:
+async def load_waiting_recoveries(db: Database) -> list[Recovery]:
     """Those that are not finished, oldest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM recoveries WHERE state IN ('waiting', 'running') "
@@ -43,12 +43,14 @@ async def waiting(db: Database) -> list[Recovery]:
     return [_recovery(row) for row in rows]
 
 
-async def begin(db: Database, recovery_id: str) -> None:
+async def begin_recovery(db: Database, recovery_id: str) -> None:
     """A process works on it."""
     await db.execute("UPDATE recoveries SET state = 'running' WHERE id = $1", recovery_id)
 
 
-async def finish(db: Database, recovery_id: str, found: int, missing: int, reason: str | None = None) -> None:
+async def finish_recovery(
+    db: Database, recovery_id: str, found: int, missing: int, reason: str | None = None
+) -> None:
     """It is done, or failed for ``reason``: so many matched, and of these so many are owed now."""
     await db.execute(
         "UPDATE recoveries SET state = CASE WHEN $3::text IS NULL THEN 'done' ELSE 'failed' END, "

@@ -31,7 +31,7 @@ SET text = excluded.text, last_seen = clock_timestamp(), count = r.count + exclu
 """
 
 
-async def note(
+async def add_remark(
     db: "Database | Tx", integration_id: str, resource: str, code: str, text: str, count: int = 1
 ) -> None:
     """Record a remark, seen ``count`` times now; one with the same code is counted up."""
@@ -49,7 +49,7 @@ async def clear(db: "Database | Tx", integration_id: str, resource: str, *codes:
     )
 
 
-async def of(db: "Database | Tx", integration_id: str) -> list[Remark]:
+async def load_remarks(db: "Database | Tx", integration_id: str) -> list[Remark]:
     """Return the remarks on an account, by resource and code."""
     rows = await db.fetch(
         f"SELECT {', '.join(Remark.__struct_fields__)} FROM remarks WHERE integration_id = $1 "

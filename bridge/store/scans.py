@@ -1,6 +1,6 @@
 """The scan ledger: how far each walk through a resource came, and what it saw.
 
-``advance`` runs in the transaction that commits the pages (invariants 1 and 2).
+``advance_scan`` runs in the transaction that commits the pages (invariants 1 and 2).
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ async def begin_again(tx: Tx, integration_id: str, resource: str, kind: ScanKind
         integration_id,
         resource,
     )
-    return await start(tx, integration_id, resource, kind)
+    return await start_scan(tx, integration_id, resource, kind)
 
 
 async def last_finished(db: Database, integration_id: str, resource: str) -> Scan | None:
@@ -106,7 +106,7 @@ async def last_finished(db: Database, integration_id: str, resource: str) -> Sca
     return None if row is None else Scan(**dict(row))
 
 
-async def start(db: "Database | Tx", integration_id: str, resource: str, kind: ScanKind) -> Scan:
+async def start_scan(db: "Database | Tx", integration_id: str, resource: str, kind: ScanKind) -> Scan:
     """Begin a scan; the one that runs already is returned instead, where there is one."""
     row = await db.fetchrow(
         "INSERT INTO scans (integration_id, resource, kind, started_at) "
@@ -119,7 +119,7 @@ async def start(db: "Database | Tx", integration_id: str, resource: str, kind: S
     if row is not None:
         return Scan(**dict(row))
     already = await running(db, integration_id, resource)
-    return already if already is not None else await start(db, integration_id, resource, kind)
+    return already if already is not None else await start_scan(db, integration_id, resource, kind)
 
 
 async def note_meaning(tx: Tx, scan_id: int, meaning: bytes) -> None:
@@ -140,7 +140,7 @@ async def has_meaning(db: Database, integration_id: str, resource: str, meaning:
     return found is None or bool(found)
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class ScanProgress(Struct, frozen=True, kw_only=True):
     """What a run of pages adds to a scan: where it stands now, and what it saw."""
 
     segment: int
@@ -168,7 +168,7 @@ WHERE id = $1 AND finished_at IS NULL
 """
 
 
-async def advance(tx: Tx, scan_id: int, progress: Progress) -> None:
+async def advance_scan(tx: Tx, scan_id: int, progress: ScanProgress) -> None:
     """Record a run of pages as read, in the transaction that commits what they held (invariant 2)."""
     await tx.execute(
         _ADVANCE,
@@ -226,7 +226,7 @@ async def pages(db: Database, scan_id: int) -> Sequence[tuple[int, int, int]]:
 _KEEP_FINISHED = 50
 
 
-async def finish(tx: Tx, scan: Scan, flaw: str | None) -> None:
+async def finish_scan(tx: Tx, scan: Scan, flaw: str | None) -> None:
     """End a scan; its bitmaps go, its counts stay (the newest fifty of a resource)."""
     await tx.execute(
         "UPDATE scans SET finished_at = clock_timestamp(), flaw = coalesce(flaw, $2) WHERE id = $1",

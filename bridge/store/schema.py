@@ -16,7 +16,7 @@ import asyncpg
 from msgspec import Struct
 
 from bridge.errors import EnvironmentFault
-from bridge.store.failures import shown, translated
+from bridge.store.errors import mask_url, translated
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as no other program on the database locks the same one.
@@ -109,7 +109,7 @@ async def _applied(connection: "asyncpg.Connection", url: str) -> dict[int, str]
     tables = await connection.fetchrow(_TABLES)
     if tables["development"]:
         raise EnvironmentFault(
-            f"store.url: the schema at {shown(url)} is of a development version of the bridge (it has a "
+            f"store.url: the schema at {mask_url(url)} is of a development version of the bridge (it has a "
             f"table alembic_version) and can't be brought up to date: {_START_EMPTY}"
         )
     if not tables["ours"]:
@@ -122,13 +122,13 @@ def _check_applied(url: str, known: Sequence[Migration], applied: Mapping[int, s
     newest = max(applied, default=0)
     if newest > len(known):
         raise EnvironmentFault(
-            f"store.url: the schema at {shown(url)} is of a newer bridge (revision {newest:04}): "
+            f"store.url: the schema at {mask_url(url)} is of a newer bridge (revision {newest:04}): "
             "install that version, or a later one"
         )
     for migration in known:
         if applied.get(migration.number, migration.sha256) != migration.sha256:
             raise EnvironmentFault(
-                f"store.url: the schema at {shown(url)} was made by another text of the migration "
+                f"store.url: the schema at {mask_url(url)} was made by another text of the migration "
                 f"{migration.name} than this bridge has: install the bridge that made it, or {_START_EMPTY}"
             )
 

@@ -58,7 +58,9 @@ def new(kind: SigningKind) -> SigningSecret:
     )
 
 
-async def add(tx: Tx, sealer: Sealer, endpoint_id: str, kinds: Iterable[SigningKind]) -> list[SigningSecret]:
+async def add_secrets(
+    tx: Tx, sealer: Sealer, endpoint_id: str, kinds: Iterable[SigningKind]
+) -> list[SigningSecret]:
     """Make a new current secret of each of ``kinds``; the caller has retired those before them."""
     made = [new(kind) for kind in kinds]
     await tx.executemany(
@@ -109,7 +111,7 @@ async def longest_queue(tx: Tx, endpoint_id: str) -> int:
     return count or 0
 
 
-def opened(sealer: Sealer, endpoint_id: str, rows: Sequence[Any]) -> tuple[SigningSecret, ...]:
+def open_secrets(sealer: Sealer, endpoint_id: str, rows: Sequence[Any]) -> tuple[SigningSecret, ...]:
     """The secrets of rows with ``kind``, ``sealed_secret``, ``public_key`` and ``expires_at``.
 
     Raises ``EnvironmentFault`` where they were sealed with another key or for another endpoint.

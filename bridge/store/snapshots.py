@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from bridge.store.database import Database, Tx
-from bridge.store.records import Snapshot
+from bridge.store.stored_records import Snapshot
 from contracts.entities import Model
 
 
@@ -75,7 +75,7 @@ async def unused(db: Database, integration_id: str, model: Model) -> list[str]:
     return [r[0] for r in await db.fetch(_UNUSED, integration_id, str(model))]
 
 
-async def count_live(tx: Tx, integration_id: str, model: Model) -> int:
+async def count_live_entities(tx: Tx, integration_id: str, model: Model) -> int:
     """How many entities of a model exist, as far as is known; by the index snapshots_live."""
     query = "SELECT count(*) FROM snapshots WHERE integration_id = $1 AND model = $2 AND NOT deleted"
     return int(await tx.fetchval(query, integration_id, str(model)))
@@ -131,7 +131,7 @@ SET parent = excluded.parent, shared = excluded.shared, sequence = excluded.sequ
 """
 
 
-async def put(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
+async def put_snapshots(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
     """Write snapshots, new or replaced."""
     if not snapshots:
         return
@@ -140,9 +140,9 @@ async def put(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> Non
     await tx.execute(_UPSERT, integration_id, *columns)
 
 
-async def add(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
+async def insert_snapshots(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
     """Write new snapshots: of entities that the caller looked for under ``lock`` and that are not stored, not
-    even as deleted. ``put`` would do as well, at a higher cost: a first load writes nothing else."""
+    even as deleted. ``put_snapshots`` costs more, and a first load writes nothing else."""
     if not snapshots:
         return
     await tx.copy_records_to_table(
@@ -155,7 +155,7 @@ async def add(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> Non
 async def restore(tx: Tx, integration_id: str, changes: Sequence[tuple[Snapshot, Snapshot | None]]) -> None:
     """Take (new, old) back: what could not be published must not count as published."""
     new = [snapshot for snapshot, old in changes if old is None]
-    await put(tx, integration_id, [old for _, old in changes if old is not None])
+    await put_snapshots(tx, integration_id, [old for _, old in changes if old is not None])
     if new:
         await tx.execute(
             "DELETE FROM snapshots s USING unnest($2::text[], $3::text[]) AS k (model, remote_id) "

@@ -3,7 +3,7 @@
 from bridge.store.database import Database, Tx
 
 
-async def load(db: Database, integration_id: str) -> bytes | None:
+async def load_status_list(db: Database, integration_id: str) -> bytes | None:
     """Return what was saved last; ``None`` before the first time."""
     content: bytes | None = await db.fetchval(
         "SELECT content FROM status_lists WHERE integration_id = $1", integration_id
@@ -11,7 +11,7 @@ async def load(db: Database, integration_id: str) -> bytes | None:
     return content
 
 
-async def save(tx: Tx, integration_id: str, content: bytes) -> None:
+async def save_status_list(tx: Tx, integration_id: str, content: bytes) -> None:
     """Replace what is saved."""
     await tx.execute(
         "INSERT INTO status_lists (integration_id, content) VALUES ($1, $2) "

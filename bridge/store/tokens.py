@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from bridge import heartbeat
 from bridge.config import Secret
-from bridge.credentials import Token
+from bridge.credentials import TrackerToken
 from bridge.errors import LeaseLost
 from bridge.sealing import Sealer
 from bridge.store import leases
@@ -76,7 +76,7 @@ class Vault:
             digest.update(len(encoded).to_bytes(8, "big") + encoded)
         return digest.digest()
 
-    async def load(self) -> Token | None:
+    async def load(self) -> TrackerToken | None:
         """The newest token, expired or not. Raises ``EnvironmentFault`` if sealed with another key."""
         row = await self._db.fetchrow(
             "SELECT sealed_jwt, expires_at, generation, origin FROM tokens WHERE integration_id = $1",
@@ -84,7 +84,7 @@ class Vault:
         )
         if row is None or row["sealed_jwt"] is None:
             return None
-        return Token(
+        return TrackerToken(
             jwt=self._open("jwt", row["sealed_jwt"]),
             expires_at=row["expires_at"],
             generation=row["generation"],
@@ -97,14 +97,14 @@ class Vault:
         """Wait until this process alone may exchange; load again inside, another may just have done it."""
         async with self._turn:
             lease = await self._acquire()
-            async with leases.Held(self._db, lease, _TURN_SECONDS):
+            async with leases.LeaseKeeper(self._db, lease, _TURN_SECONDS):
                 self._lease = lease
                 try:
                     yield
                 finally:
                     self._lease = None
 
-    async def save(self, token: Token) -> None:
+    async def save(self, token: TrackerToken) -> None:
         """Replace the token. ``LeaseLost`` outside a turn, or when an equal or later generation is stored."""
         async with self._db.transaction() as tx:
             await self._assert_turn(tx)

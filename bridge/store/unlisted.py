@@ -5,7 +5,7 @@ from collections.abc import Collection
 from bridge.store.database import Database, Tx
 
 
-async def of(db: "Database | Tx", integration_id: str, resource: str) -> list[int]:
+async def load_unlisted(db: "Database | Tx", integration_id: str, resource: str) -> list[int]:
     """Return the rows of a resource that were found to be so."""
     rows = await db.fetch(
         "SELECT row_id FROM unlisted WHERE integration_id = $1 AND resource = $2", integration_id, resource
@@ -13,7 +13,7 @@ async def of(db: "Database | Tx", integration_id: str, resource: str) -> list[in
     return [r[0] for r in rows]
 
 
-async def change(
+async def update_unlisted(
     tx: Tx, integration_id: str, resource: str, *, found: Collection[int], over: Collection[int]
 ) -> None:
     """Remember what was ``found`` so, once or again, and forget what is ``over``: listed again, or gone."""
@@ -32,7 +32,7 @@ async def change(
     )
 
 
-async def counts(db: Database, integration_id: str) -> dict[str, int]:
+async def count_unlisted(db: Database, integration_id: str) -> dict[str, int]:
     """Return how many were found so more than once, by resource."""
     rows = await db.fetch(
         "SELECT resource, count(*) FROM unlisted WHERE integration_id = $1 AND again GROUP BY resource",

@@ -8,16 +8,16 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from bridge.tracker.answers import Kind, Seen
+from bridge.tracker.answers import AnswerKind, ByIdAnswer
 from bridge.tracker.client import Client
-from bridge.tracker.problems import BadJson, Unreadable
-from bridge.tracker.shapes import PLAIN_ABSENCE, BodyKind, ResourceName, is_absence_status
+from bridge.tracker.errors import BadJson, Unreadable
+from bridge.tracker.schema import PLAIN_ABSENCE, BodyKind, ResourceName, is_absence_status
 
 ABSENT_ID = "999999999"
 """An id that fits a 32-bit database key and that no account has reached."""
 OTHER_ABSENT_ID = "999999998"
-_RECORD = Seen(status=200, kind="record")
-Finding = Literal["proved", "refuted", "unknown"]
+_RECORD = ByIdAnswer(status=200, kind="record")
+ProofState = Literal["proved", "refuted", "unknown"]
 
 
 class AbsenceFacts(Struct, frozen=True, kw_only=True):
@@ -31,8 +31,8 @@ class AbsenceFacts(Struct, frozen=True, kw_only=True):
 
     resource: ResourceName
     status: int | None = None
-    kind: Kind | None = None
-    finding: Finding
+    kind: AnswerKind | None = None
+    finding: ProofState
     recognised: bool = False
     settings: Mapping[str, Any] = {}
     evidence: str
@@ -52,7 +52,7 @@ async def absence_of(
     ``was_read``: the caller has just read that record by id, so that it is not asked for first.
     Raises what the client raises but for answers that can't be read.
     """
-    before: Seen | None = None
+    before: ByIdAnswer | None = None
     if existing is None:
         existing = await _listed(client, resource)
     else:
@@ -69,8 +69,8 @@ def _facts(
     client: Client,
     resource: ResourceName,
     existing: str | None,
-    absent: tuple[Seen, Seen],
-    controls: list[Seen],
+    absent: tuple[ByIdAnswer, ByIdAnswer],
+    controls: list[ByIdAnswer],
 ) -> AbsenceFacts:
     first, second = absent
     asked = f"ids {ABSENT_ID} and {OTHER_ABSENT_ID}"
@@ -79,7 +79,7 @@ def _facts(
         evidence = f"{asked} are not answered alike: {_said(first)}; {_said(second)}"
         return AbsenceFacts(resource=resource, finding="unknown", evidence=evidence)
     evidence = f"{asked} are both {_said(first)}"
-    finding: Finding = "proved"
+    finding: ProofState = "proved"
     if first.kind == "record":
         finding, evidence = "refuted", f"{evidence}: deletions can't be proved"
     elif not controls:
@@ -116,14 +116,14 @@ def _facts(
     )
 
 
-def _answer_well(absent: Seen, controls: list[Seen]) -> bool:
+def _answer_well(absent: ByIdAnswer, controls: list[ByIdAnswer]) -> bool:
     """Whether the control answers: each time, where trouble could be answered as the absent id is."""
     well = [seen.kind == "record" for seen in controls]
     sure = absent.kind == "other" or (absent.kind == "status" and absent.status in PLAIN_ABSENCE)
     return any(well) if sure else all(well)
 
 
-def _settings(client: Client, seen: Seen) -> Mapping[str, Any] | None:
+def _settings(client: Client, seen: ByIdAnswer) -> Mapping[str, Any] | None:
     """What makes the client recognise that form; empty where it does, ``None`` where nothing would."""
     absence = client.settings.absence
     if seen.kind in ("other", "deleted"):
@@ -141,11 +141,11 @@ def _settings(client: Client, seen: Seen) -> Mapping[str, Any] | None:
     return {"absence": {"bodies": sorted({*absence.bodies, seen.kind})}}
 
 
-def _form(seen: Seen) -> tuple[int, Kind]:
+def _form(seen: ByIdAnswer) -> tuple[int, AnswerKind]:
     return seen.status, seen.kind
 
 
-def _said(seen: Seen) -> str:
+def _said(seen: ByIdAnswer) -> str:
     if seen.kind == "status":
         return seen.reason
     if seen.kind in ("record", "deleted"):
@@ -153,11 +153,11 @@ def _said(seen: Seen) -> str:
     return f"answered {seen.status}: {seen.reason}"
 
 
-async def _look(client: Client, resource: ResourceName, remote_id: str) -> Seen:
+async def _look(client: Client, resource: ResourceName, remote_id: str) -> ByIdAnswer:
     try:
         return await client.look_by_id(resource, remote_id)
     except BadJson as error:
-        return Seen(status=200, kind="stranger", reason=str(error))
+        return ByIdAnswer(status=200, kind="stranger", reason=str(error))
 
 
 async def _listed(client: Client, resource: ResourceName) -> str | None:

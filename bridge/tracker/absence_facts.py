@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from bridge.tracker import absence
 from bridge.tracker.client import Client
+from bridge.tracker.errors import CredentialsRefused
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
-from bridge.tracker.problems import CredentialsRefused
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.schema import ResourceName
 
 
-async def learn(
+async def learn_absence(
     client: Client, findings: Findings, name: ResourceName, rows: Sequence[Row], *, readable: bool
 ) -> None:
     """Settle it for one resource. ``readable``: the first of the ``rows`` was read by id.

@@ -8,18 +8,18 @@ from typing import Any
 
 from bridge.credentials import KnownAccount
 from bridge.errors import Permanent
-from bridge.tracker.problems import AnotherAccount, Unreadable
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.errors import AnotherAccount, Unreadable
+from bridge.tracker.schema import ResourceName
 
 COMPARED: tuple[ResourceName, ...] = ("jobs", "users")
 _FEWEST = 2
 _ENOUGH = 5
 
-Read = Callable[[ResourceName], Awaitable[Sequence[Mapping[str, Any]]]]
+ReadList = Callable[[ResourceName], Awaitable[Sequence[Mapping[str, Any]]]]
 """The rows of a list's first page."""
 
 
-async def check(known: KnownAccount, read: Read, where: str) -> None:
+async def check_account(known: KnownAccount, read: ReadList, where: str) -> None:
     """Compare some records with those that are known; a list that can't be read tells nothing.
 
     Raises ``AnotherAccount``, and what reading raises where the account can't be reached. ``where`` is the

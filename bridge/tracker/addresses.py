@@ -33,7 +33,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
 _NONE = Addresses(found=(), whole=True)
 
 
-def email(value: str | None) -> str | None:
+def parse_email(value: str | None) -> str | None:
     """Return an e-mail address, its domain in lower case; ``None`` for what is none."""
     if value is None or len(value) > _LONGEST:
         return None
@@ -47,12 +47,12 @@ def emails(value: str | None) -> Addresses:
     """Return the addresses that a field holds: one, several, with names, ``mailto:`` or invisible ends."""
     if value is None:
         return _NONE
-    alone = email(value)
+    alone = parse_email(value)
     if alone is not None:
         return Addresses(found=(alone,), whole=True)
     # Zero-width characters come with what is pasted, and are part of no address.
     text = _SCHEME.sub("", _LINK.sub(r"\1", value.translate(_NO_WIDTH)))
-    found = [email(word) for part in _BETWEEN.split(text) if "@" in part for word in _words(part)]
+    found = [parse_email(word) for part in _BETWEEN.split(text) if "@" in part for word in _words(part)]
     addresses = tuple(dict.fromkeys(address for address in found if address))
     return Addresses(found=addresses, whole=None not in found and bool(addresses))
 

@@ -3,30 +3,32 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bridge.json_types import JsonObject
 from bridge.tracker import amounts, presence, values
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
-from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Fields
+from bridge.tracker.schema import FieldPlaces
 
 _FIELDS = ("salary_from", "salary_to", "salary_amount")
 _NAME = "decimal_mark"
 
 
-def samples_of(fields: Fields, rows: Sequence[Record], details: Sequence[Record]) -> list[Any]:
+def amount_samples(
+    fields: FieldPlaces, rows: Sequence[JsonObject], details: Sequence[JsonObject]
+) -> list[Any]:
     """Return the values of every field that holds an amount."""
     records = {"row": rows, "detail": details, "any": [*details, *rows]}
     reads = (read for name in _FIELDS for read in fields.get(name, ()))
     found = (presence.value_at(record, read.path) for read in reads for record in records[read.source])
-    return [value for value in found if not values.is_blank(value)]
+    return [value for value in found if not values.is_blank_text(value)]
 
 
-def learn(client: Client, findings: Findings, samples: Iterable[Any]) -> None:
+def learn_amounts(client: Client, findings: Findings, samples: Iterable[Any]) -> None:
     """Settle whether the decimal mark must be known."""
     found = list(samples)
     texts = [value for value in found if isinstance(value, str)]
     mark = client.settings.decimal_mark
-    doubtful = sum(amounts.is_doubtful(text, mark) and _is_told_by_a_mark(text) for text in texts)
+    doubtful = sum(amounts.is_doubtful_amount(text, mark) and _is_told_by_a_mark(text) for text in texts)
     if not found:
         findings.leave_open(_NAME, "no record has an amount", _NAME)
     elif doubtful:

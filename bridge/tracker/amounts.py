@@ -29,7 +29,7 @@ _MORE = re.compile(
 def number(value: Any, decimal_mark: DecimalMark = "auto") -> float | None:
     """Return a finite number, or the one amount that a text holds (``£40,000``, ``1 234,56``, ``40k``).
 
-    ``None`` where there is none, and in doubt; ``is_doubtful`` tells which.
+    ``None`` where there is none, and in doubt; ``is_doubtful_amount`` tells which.
     """
     if value is None:
         return None
@@ -38,7 +38,7 @@ def number(value: Any, decimal_mark: DecimalMark = "auto") -> float | None:
     return _amount(value, decimal_mark) if isinstance(value, str) else _finite(value)
 
 
-def is_doubtful(value: Any, decimal_mark: DecimalMark = "auto") -> bool:
+def is_doubtful_amount(value: Any, decimal_mark: DecimalMark = "auto") -> bool:
     """Whether a text holds digits, and which number they are can't be told."""
     return isinstance(value, str) and number(value, decimal_mark) is None and any(map(str.isdigit, value))
 

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping
 from bridge.errors import BridgeError
 from bridge.tracker import charsets
 from bridge.tracker.client import Client
+from bridge.tracker.errors import BadCharset
 from bridge.tracker.findings import Findings
-from bridge.tracker.problems import BadCharset
-from bridge.tracker.shapes import ResourceName
-from bridge.tracker.wire import Answer
+from bridge.tracker.http import HttpResponse
+from bridge.tracker.schema import ResourceName
 
 
-def learn(
+def learn_answers(
     client: Client,
     findings: Findings,
-    answers: Mapping[ResourceName, Answer],
+    answers: Mapping[ResourceName, HttpResponse],
     failures: Iterable[BridgeError],
 ) -> None:
     """Settle the charset, by the first answer of each list, or by why one could not be decoded."""

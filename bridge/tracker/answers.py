@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from bridge.json_types import JsonObject
 from bridge.tracker import pages, values
-from bridge.tracker.problems import BadJson
-from bridge.tracker.shapes import BodyKind, DeletedRule, Read, Resource, Source
-from bridge.tracker.wire import Answer
+from bridge.tracker.errors import BadJson
+from bridge.tracker.http import HttpResponse
+from bridge.tracker.schema import BodyKind, DeletedRule, FieldPlace, ReadFrom, Resource
 
-Kind = BodyKind | Literal["status", "record", "deleted", "other", "stranger"]
-Record = Mapping[str, Any]
+AnswerKind = BodyKind | Literal["status", "record", "deleted", "other", "stranger"]
 SUCCESS = (200, 201, 202, 203)
 _FLAGS = ("success", "issuccess", "succeeded", "ok")
 _WORDS = ("message", "error", "errors", "errormessage", "exceptionmessage", "error_description", "title")
@@ -29,7 +29,7 @@ _FEWEST_TEXTS = 4
 _LOOKED_AT_BYTES = 1 << 16
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class ByIdAnswer(Struct, frozen=True, kw_only=True):
     """A by-id answer. ``record`` is the record asked for, where ``kind`` is ``record`` or ``deleted``.
 
     ``status``: it is no success, and its body was not looked at. ``deleted``: the record asked for, with a
@@ -38,30 +38,30 @@ class Seen(Struct, frozen=True, kw_only=True):
     """
 
     status: int
-    kind: Kind
+    kind: AnswerKind
     reason: str = ""
     record: dict[str, Any] | None = None
     other_id: str | None = None
 
 
-def look(answer: Answer, table: Resource, remote_id: str) -> Seen:
+def look(answer: HttpResponse, table: Resource, remote_id: str) -> ByIdAnswer:
     """Tell what the answer to a by-id read of ``remote_id`` is. Raises ``BadJson``."""
     if answer.status not in SUCCESS:
-        return Seen(status=answer.status, kind="status", reason=described(answer))
+        return ByIdAnswer(status=answer.status, kind="status", reason=describe_answer(answer))
     if not answer.body.strip():
-        return Seen(status=answer.status, kind="empty", reason="the answer's body is empty")
+        return ByIdAnswer(status=answer.status, kind="empty", reason="the answer's body is empty")
     if is_page(answer):
-        return Seen(status=answer.status, kind="html", reason=described(answer))
-    kind, reason, record, other_id = _judge(pages.decode(answer.utf8), table, remote_id)
-    return Seen(status=answer.status, kind=kind, reason=reason, record=record, other_id=other_id)
+        return ByIdAnswer(status=answer.status, kind="html", reason=describe_answer(answer))
+    kind, reason, record, other_id = _judge(pages.decode_leniently(answer.utf8), table, remote_id)
+    return ByIdAnswer(status=answer.status, kind=kind, reason=reason, record=record, other_id=other_id)
 
 
-def is_page(answer: Answer) -> bool:
+def is_page(answer: HttpResponse) -> bool:
     """Whether a web page came, by its content type or its first character."""
     return answer.is_html or answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
-def described(answer: Answer) -> str:
+def describe_answer(answer: HttpResponse) -> str:
     """What came: the status, and whether it was a web page, a login page or a redirect; an error's keys."""
     said = f"answered {answer.status}"
     if 300 <= answer.status < 400:
@@ -73,13 +73,13 @@ def described(answer: Answer) -> str:
     if answer.status in SUCCESS or not answer.body.strip():
         return said
     try:
-        body = pages.decode(answer.utf8)
+        body = pages.decode_leniently(answer.utf8)
     except BadJson:
         return said
-    return f"{said} (its keys: {keys_of(body)})" if isinstance(body, dict) and body else said
+    return f"{said} (its keys: {describe_keys(body)})" if isinstance(body, dict) and body else said
 
 
-def keys_of(record: Record) -> str:
+def describe_keys(record: JsonObject) -> str:
     """The keys of an object, for a message."""
     return ", ".join(values.scrub(str(key)) for key in sorted(record)[:20])[:300] or "none"
 
@@ -91,26 +91,26 @@ def is_failure(value: Any) -> bool:
     folded = {str(key).casefold(): item for key, item in value.items()}
     if any(_flag(folded.get(name)) is False for name in _FLAGS):
         return True
-    return any(not is_blank(folded.get(name)) for name in _WORDS)
+    return any(not is_blank_value(folded.get(name)) for name in _WORDS)
 
 
-def is_blank(value: Any) -> bool:
+def is_blank_value(value: Any) -> bool:
     """Whether nothing is in it: null, blank text, 0, false, a date that is none, or only such values."""
     if isinstance(value, dict):
-        return all(is_blank(item) for item in value.values())
+        return all(is_blank_value(item) for item in value.values())
     if isinstance(value, list):
-        return all(is_blank(item) for item in value)
+        return all(is_blank_value(item) for item in value)
     if isinstance(value, str):
-        return values.is_blank(value) or _NO_DATE.fullmatch(value.strip()) is not None
+        return values.is_blank_text(value) or _NO_DATE.fullmatch(value.strip()) is not None
     return not value
 
 
-def says_deleted(rules: Iterable[DeletedRule], record: Record, source: Source) -> bool:
+def says_deleted(rules: Iterable[DeletedRule], record: JsonObject, source: ReadFrom) -> bool:
     """Whether a field of the row or of the by-id record says that the record is deleted."""
     return any(_matches(rule, _dig(record, rule.read.path)) for rule in _of(rules, source))
 
 
-def is_silent(rules: Iterable[DeletedRule], record: Record) -> bool:
+def is_silent(rules: Iterable[DeletedRule], record: JsonObject) -> bool:
     """Whether a by-id record has none of the fields that could say that it is deleted."""
     return not any(_has(record, rule.read.path) for rule in _of(rules, "detail"))
 
@@ -124,23 +124,23 @@ _DELETED_AT = ("deletedat", "deletedon", "deleteddate", "datedeleted")
 
 def may_say_deleted(key: object) -> bool:
     """Whether a key has a name that looks as if it told whether its record is deleted."""
-    return plain(key) in (*_ALIVE, *_DELETED, *_DELETED_AT)
+    return plain_key(key) in (*_ALIVE, *_DELETED, *_DELETED_AT)
 
 
-def plain(key: object) -> str:
+def plain_key(key: object) -> str:
     """Return a key's letters, however it is spelled."""
     return str(key).casefold().replace("_", "")
 
 
-def soft_flags(record: Record) -> list[str]:
+def soft_flags(record: JsonObject) -> list[str]:
     """The fields of a record that look as if they said that it is deleted, as rules: ``active=n``."""
     found = []
     for key, value in record.items():
-        name = plain(key)
+        name = plain_key(key)
         flag = _flag(value)
         if (name in _ALIVE and flag is False) or (name in _DELETED and flag is True):
             found.append(f"{values.scrub(str(key))}={_spelled(value)}")
-        elif name in _DELETED_AT and isinstance(value, str) and not is_blank(value):
+        elif name in _DELETED_AT and isinstance(value, str) and not is_blank_value(value):
             found.append(f"{values.scrub(str(key))}=*")
     return found
 
@@ -151,9 +151,9 @@ def _spelled(value: Any) -> str:
 
 def _judge(
     answer: Any, table: Resource, remote_id: str
-) -> tuple[Kind, str, dict[str, Any] | None, str | None]:
+) -> tuple[AnswerKind, str, dict[str, Any] | None, str | None]:
     value = _inside(answer, table.unwrap)
-    if value is answer or is_blank(value):
+    if value is answer or is_blank_value(value):
         blank = _blank(answer, value)
         if blank is not None:
             return blank, f"the answer is {_BLANK[blank]}{_error_keys(answer)}", None, None
@@ -166,25 +166,25 @@ def _judge(
         if is_failure(value) and not hint:
             return "failure", f"the answer is {_BLANK['failure']}{_error_keys(value)}", None, None
         wanted = " or ".join(str(read) for read in _id_reads(table))
-        reason = f"the answer has no id at {wanted}; its keys: {keys_of(value)}{hint}"
+        reason = f"the answer has no id at {wanted}; its keys: {describe_keys(value)}{hint}"
         return "stranger", reason, None, None
     if own == remote_id:
         return _judge_own(value, table)
     if _mapped(table, value) and not is_failure(value):
         return "other", "the answer is of another record", None, own
-    reason = f"the answer is of another record, or of none; its keys: {keys_of(value)}"
+    reason = f"the answer is of another record, or of none; its keys: {describe_keys(value)}"
     return "stranger", reason + _hint(value, table, remote_id), None, None
 
 
-def _judge_own(value: dict[str, Any], table: Resource) -> tuple[Kind, str, dict[str, Any] | None, None]:
+def _judge_own(value: dict[str, Any], table: Resource) -> tuple[AnswerKind, str, dict[str, Any] | None, None]:
     mapped = _mapped(table, value)
     told = [value[key] for key in dict.fromkeys(read.path[0] for read in mapped)]
-    if is_blank(told) or _is_emptied(told):
+    if is_blank_value(told) or _is_emptied(told):
         paths = {read.path[0] for read in _id_reads(table)}
         rest = {key: item for key, item in value.items() if key not in paths}
-        kind: Kind = "blank-object" if is_blank(rest) else "stranger"
+        kind: AnswerKind = "blank-object" if is_blank_value(rest) else "stranger"
         what = "has only blank texts under the mapped keys" if mapped else "carries none of the mapped keys"
-        cure = f"; its keys: {keys_of(value)}; set fields.{table.entity} if they have other names"
+        cure = f"; its keys: {describe_keys(value)}; set fields.{table.entity} if they have other names"
         return kind, f"the answer {what}{cure}", None, None
     if says_deleted(table.deleted or (), value, "detail"):
         return "deleted", "the record has a field that says it is deleted", value, None
@@ -195,7 +195,7 @@ def _is_emptied(told: Iterable[Any]) -> bool:
     """Whether every text in a record is blank, and its numbers alone were left: no record is like that."""
     count = 0
     for text in _texts(list(told)):
-        if not is_blank(text):
+        if not is_blank_value(text):
             return False
         count += 1
     return count >= _FEWEST_TEXTS
@@ -219,16 +219,16 @@ _BLANK: Mapping[BodyKind, str] = {
 def _blank(answer: Any, value: Any) -> BodyKind | None:
     if value is not answer and is_failure(answer):
         return "failure"
-    if value is None or (isinstance(value, str) and values.is_blank(value)):
+    if value is None or (isinstance(value, str) and values.is_blank_text(value)):
         return "null"
-    if not is_blank(value):
+    if not is_blank_value(value):
         return None
     # Nothing in it is also what {"success": false} looks like.
     return "failure" if is_failure(value) else "blank-object"
 
 
 def _error_keys(answer: Any) -> str:
-    return f"; its keys: {keys_of(answer)}" if isinstance(answer, dict) and answer else ""
+    return f"; its keys: {describe_keys(answer)}" if isinstance(answer, dict) and answer else ""
 
 
 def _inside(answer: Any, unwrap: Sequence[str]) -> Any:
@@ -244,11 +244,11 @@ def _inside(answer: Any, unwrap: Sequence[str]) -> Any:
     return value
 
 
-def _id_reads(table: Resource) -> list[Read]:
+def _id_reads(table: Resource) -> list[FieldPlace]:
     return [read for read in table.fields["id"] if read.source != "row"]
 
 
-def _own_id(table: Resource, value: Record) -> str | None:
+def _own_id(table: Resource, value: JsonObject) -> str | None:
     for read in _id_reads(table):
         found = _as_id(_dig(value, read.path))
         if found is not None:
@@ -258,13 +258,13 @@ def _own_id(table: Resource, value: Record) -> str | None:
 
 def _as_id(value: Any) -> str | None:
     try:
-        found = values.record_id(value)
+        found = values.parse_record_id(value)
     except values.WrongType:
         return None
     return None if found == "0" else found
 
 
-def _mapped(table: Resource, value: Record) -> list[Read]:
+def _mapped(table: Resource, value: JsonObject) -> list[FieldPlace]:
     reads = (read for name, several in table.fields.items() if name != "id" for read in several)
     return [read for read in reads if read.source != "row" and _has(value, read.path[:1])]
 
@@ -308,13 +308,13 @@ def _place(
     return None
 
 
-def _of(rules: Iterable[DeletedRule], source: Source) -> list[DeletedRule]:
+def _of(rules: Iterable[DeletedRule], source: ReadFrom) -> list[DeletedRule]:
     return [rule for rule in rules if rule.read.source in (source, "any")]
 
 
 def _matches(rule: DeletedRule, value: Any) -> bool:
     if rule.value == "*":
-        return not is_blank(value)
+        return not is_blank_value(value)
     wanted = values.flag(rule.value)
     if wanted is not None:
         return _flag(value) is wanted

@@ -1,6 +1,6 @@
 """Every assumption about an account's API that can be judged, by the name of its finding. Pure.
 
-``docs/assumptions.md`` lists them (``bridge.commandline.assumption_table`` writes it), ``bridge check`` gives
+``docs/assumptions.md`` lists them (``bridge.cli.assumption_table`` writes it), ``bridge check`` gives
 each a verdict for the account, and ``bridge.tracker.findings`` takes no other name.
 """
 
@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bridge.tracker import resources
-from bridge.tracker.shapes import Action, Fields, Resource, ResourceName, Resources
+from bridge.tracker.schema import Action, FieldPlaces, Resource, ResourceName, Resources
 from contracts.profiles import Finding
 
 Theme = Literal["reading", "paging", "values", "fields", "absence", "writing", "tokens"]
@@ -38,7 +38,7 @@ class Assumption(Struct, frozen=True, kw_only=True):
     resource: ResourceName | None = None
 
 
-def of(table: Resources) -> tuple[Assumption, ...]:
+def list_assumptions(table: Resources) -> tuple[Assumption, ...]:
     """Return every assumption that the table makes, theme by theme."""
     return (
         *(one for resource in table.resources.values() for one in _reading(resource)),
@@ -59,7 +59,7 @@ def of(table: Resources) -> tuple[Assumption, ...]:
     )
 
 
-def listed() -> Mapping[str, Assumption]:
+def assumptions_by_name() -> Mapping[str, Assumption]:
     """Return every assumption by its name."""
     return _LISTED
 
@@ -224,7 +224,7 @@ def _fields(table: Resources) -> Iterator[Assumption]:
 
 
 def _of_fields(
-    entity: str, fields: Fields, resource: ResourceName | None, by: By = "reading"
+    entity: str, fields: FieldPlaces, resource: ResourceName | None, by: By = "reading"
 ) -> Iterator[Assumption]:
     for field, places in fields.items():
         name = f"fields.{entity}.{field}"
@@ -299,4 +299,4 @@ def _write(name: str, says: str, sure: str, *keys: str, by: By = "writing") -> A
     return Assumption(name=name, theme="writing", says=says, sure=sure, keys=keys, by=by)
 
 
-_LISTED = {one.name: one for one in of(resources.DEFAULT)}
+_LISTED = {one.name: one for one in list_assumptions(resources.DEFAULT)}

@@ -17,14 +17,14 @@ from urllib.parse import urlencode
 import msgspec
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Lane, Token, TokenVault
+from bridge.credentials import Lane, TokenVault, TrackerToken
 from bridge.errors import LeaseLost
 from bridge.tracker import answers, pages, token_answer, values
-from bridge.tracker.calling import Caller, Request
+from bridge.tracker.errors import BadJson, CredentialsRefused, EmptyBody, Unreachable, Unreadable, WrongHost
 from bridge.tracker.hosts import Generation, Hosts
-from bridge.tracker.problems import BadJson, CredentialsRefused, EmptyBody, Unreachable, Unreadable, WrongHost
-from bridge.tracker.shapes import Call, Resources
-from bridge.tracker.wire import Answer, NameUnknown
+from bridge.tracker.http import HttpResponse, NameUnknown
+from bridge.tracker.retrying import Request, RetryingCaller
+from bridge.tracker.schema import CallSpec, Resources
 
 RENEW_BEFORE = timedelta(hours=1)
 IN_HEADER = "header"
@@ -42,7 +42,7 @@ class Authenticator:
         settings: Resources,
         hosts: Hosts,
         vault: TokenVault,
-        caller: Caller,
+        caller: RetryingCaller,
         clock: Callable[[], datetime],
         zone: tzinfo,
     ) -> None:
@@ -54,7 +54,7 @@ class Authenticator:
         self._clock = clock
         self._zone = zone
         self.origin = _origin(config, settings, hosts, vault)
-        self._known: Token | None = None
+        self._known: TrackerToken | None = None
         self._turn = asyncio.Lock()
         self._access: Secret | None = None
         self._access_ends_at = datetime.min.replace(tzinfo=UTC)
@@ -64,7 +64,7 @@ class Authenticator:
         """When the JWT in use ends, where anything tells."""
         return None if self._known is None else self._known.expires_at
 
-    async def token(self, lane: Lane) -> Token:
+    async def token(self, lane: Lane) -> TrackerToken:
         """A JWT that should still be good; exchanges when there is none or it ends within the hour."""
         if self._known is None:
             self._known = await self._stored()
@@ -72,7 +72,7 @@ class Authenticator:
             return self._known
         return await self.renew(self._known, lane)
 
-    async def renew(self, refused: Token | None, lane: Lane) -> Token:
+    async def renew(self, refused: TrackerToken | None, lane: Lane) -> TrackerToken:
         """A newer JWT than ``refused``: another process's where there is one, else exchanged here.
 
         Raises ``CredentialsRefused`` or ``WrongHost`` when a person has to act.
@@ -89,7 +89,7 @@ class Authenticator:
             self._known = stored
             return stored
 
-    async def newer(self, refused: Token) -> Token | None:
+    async def newer(self, refused: TrackerToken) -> TrackerToken | None:
         """A newer JWT than ``refused`` that is there already; never exchanges."""
         if self._known is None or self._known.generation <= refused.generation:
             stored = await self._stored()
@@ -97,7 +97,7 @@ class Authenticator:
         known = self._known
         return known if known is not None and known.generation > refused.generation else None
 
-    async def exchange(self, lane: Lane) -> Token:
+    async def exchange(self, lane: Lane) -> TrackerToken:
         """A JWT for the configured credential, even where a good one is stored; the new one replaces it for
         every process. Raises as ``renew`` does."""
         async with self._turn, self._exchange_turn():
@@ -129,22 +129,22 @@ class Authenticator:
         except LeaseLost as error:
             raise Unreachable("the turn to exchange the bearer token was lost; another has it") from error
 
-    def _ends_soon(self, token: Token) -> bool:
+    def _ends_soon(self, token: TrackerToken) -> bool:
         return token.expires_at is not None and token.expires_at - self._clock() <= RENEW_BEFORE
 
-    async def _stored(self) -> Token | None:
+    async def _stored(self) -> TrackerToken | None:
         """The stored token, if it came from the configured credential."""
         stored = await self._vault.load()
         return stored if stored is not None and stored.origin == self.origin else None
 
-    async def _exchange_unless_done(self, generation: int, lane: Lane) -> Token:
+    async def _exchange_unless_done(self, generation: int, lane: Lane) -> TrackerToken:
         stored = await self._stored()
         if stored is not None and stored.generation > generation:
             return stored
         newest = await self._vault.load()
         return await self._exchanged(max(generation, newest.generation if newest else 0), lane)
 
-    async def _exchanged(self, newest: int, lane: Lane) -> Token:
+    async def _exchanged(self, newest: int, lane: Lane) -> TrackerToken:
         token = await self._exchange(newest + 1, lane)
         try:
             await self._vault.save(token)
@@ -156,7 +156,7 @@ class Authenticator:
             return stored
         return token
 
-    async def _exchange(self, generation: int, lane: Lane) -> Token:
+    async def _exchange(self, generation: int, lane: Lane) -> TrackerToken:
         bearer = self._config.bearer_token or await self._access_token(lane)
         call, sent_as = self._settings.exchange, self._settings.token.sent_as
         given = {} if sent_as == IN_HEADER else {sent_as: bearer.reveal()}
@@ -173,13 +173,15 @@ class Authenticator:
         what = self._taken(call, answer)
         now = self._clock()
         try:
-            found = token_answer.read(answer.utf8, self._settings.token, now, self._zone)
+            found = token_answer.parse_token_answer(answer.utf8, self._settings.token, now, self._zone)
         except Unreadable as error:
             raise type(error)(f"{what}: {error}; {self._cure(call)}") from None
         # A JWT that seems to end within the hour (a clock that is off, a short life) would be exchanged
         # again before every call, and each exchange ends the JWT of every other process.
         ends = None if found.expires_at is None else max(found.expires_at, now + RENEW_BEFORE + SHORT_LIFE)
-        return Token(jwt=Secret(found.token), expires_at=ends, generation=generation, origin=self.origin)
+        return TrackerToken(
+            jwt=Secret(found.token), expires_at=ends, generation=generation, origin=self.origin
+        )
 
     async def _access_token(self, lane: Lane) -> Secret:
         """OAuth2: a refresh token -> an access token. A rotated refresh token is saved before all else."""
@@ -197,7 +199,7 @@ class Authenticator:
             if not isinstance(access, str) or not access:
                 call = self._settings.oauth_token
                 said = f"{call.method} {call.path}: the answer has no access_token; its keys: "
-                raise Unreadable(f"{said}{answers.keys_of(reply)}; {self._cure(call)}")
+                raise Unreadable(f"{said}{answers.describe_keys(reply)}; {self._cure(call)}")
             self._keep(Secret(access), reply.get("expires_in"))
             return Secret(access)
         raise CredentialsRefused(
@@ -228,12 +230,12 @@ class Authenticator:
     async def _ask(
         self,
         generation: Generation,
-        call: Call,
+        call: CallSpec,
         content_type: str,
         body: bytes,
         lane: Lane,
         more: Mapping[str, str] = MappingProxyType({}),
-    ) -> Answer:
+    ) -> HttpResponse:
         headers = {"Content-Type": content_type, "Accept": "application/json", **more}
         try:
             return await self._caller.send(
@@ -249,10 +251,10 @@ class Authenticator:
         except NameUnknown as error:
             raise WrongHost(f"{error}; if the name is right, check this machine's DNS") from error
 
-    def _taken(self, call: Call, answer: Answer) -> str:
+    def _taken(self, call: CallSpec, answer: HttpResponse) -> str:
         """The call in words, if it met TrackerRMS and was not refused."""
         what = f"{call.method} {call.path} at {self._hosts.where}"
-        said = f"{what} {answers.described(answer)}"
+        said = f"{what} {answers.describe_answer(answer)}"
         if answer.status == 404 or answers.is_page(answer) or 300 <= answer.status < 400:
             raise WrongHost(f"{said}: no TrackerRMS API is there; {self._hosts.advice}; {self._cure(call)}")
         if answer.status not in (200, 201):
@@ -261,14 +263,14 @@ class Authenticator:
             raise EmptyBody(f"{said}: the answer's body is empty; {self._cure(call)}")
         return what
 
-    def _cure(self, call: Call) -> str:
+    def _cure(self, call: CallSpec) -> str:
         key = "exchange" if call == self._settings.exchange else "oauth_token"
         return f"set paths.{key} in [integrations.tracker] if it is elsewhere"
 
-    def _object(self, call: Call, answer: Answer) -> dict[str, Any]:
+    def _object(self, call: CallSpec, answer: HttpResponse) -> dict[str, Any]:
         what = self._taken(call, answer)
         try:
-            reply = pages.decode(answer.utf8)
+            reply = pages.decode_leniently(answer.utf8)
         except BadJson as error:
             raise BadJson(f"{what}: {error}; {self._cure(call)}") from None
         if not isinstance(reply, dict):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from bridge.tracker import answers
 
 
-class Gone(Struct, frozen=True, kw_only=True):
+class RecordGone(Struct, frozen=True, kw_only=True):
     """The record is not there: it was answered as ``tracker.absence`` says, or has a field that says deleted.
 
     ``sure``: trouble is not answered so. Where it is not, this counts only if a record that exists is
@@ -15,7 +15,7 @@ class Gone(Struct, frozen=True, kw_only=True):
     """
 
     status: int
-    kind: answers.Kind = "status"
+    kind: answers.AnswerKind = "status"
     sure: bool = True
 
     def __str__(self) -> str:

@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from bridge.errors import Permanent
+from bridge.json_types import JsonObject
 from bridge.tracker import layouts, pages, resources
-from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker.by_id import Detail, RecordGone
 from bridge.tracker.client import Client
+from bridge.tracker.errors import Refused, Unreadable
+from bridge.tracker.field_reader import FieldReader
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
-from bridge.tracker.problems import Refused, Unreadable
-from bridge.tracker.reading import Reader, Record
-from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.schema import Resource, ResourceName
 
 _BY_ID_SAMPLES = 3
 _READ_AGAIN = 2
@@ -26,13 +27,13 @@ class ByIdFacts:
         self._findings = findings
         self._name = name
 
-    async def learn(self, rows: Sequence[Row]) -> dict[str, Record]:
+    async def learn(self, rows: Sequence[Row]) -> dict[str, JsonObject]:
         """Read a few records by id, and settle where in the answer they lie and how their keys are spelled.
 
         Returns them by id. Raises what the client raises for the account as a whole.
         """
         name, table = self._name, self._client.settings[self._name]
-        details: dict[str, Record] = {}
+        details: dict[str, JsonObject] = {}
         if table.by_id is None:
             return details
         for row in spread(rows, _BY_ID_SAMPLES):
@@ -41,7 +42,7 @@ class ByIdFacts:
             except (Refused, Unreadable) as error:
                 self._findings.ask(f"by_id.{name}", str(error), f"paths.{name}_by_id")
                 return details
-            if isinstance(answer, Gone):
+            if isinstance(answer, RecordGone):
                 said = f"{table.entity} {row.remote_id} is listed, and answered {answer.status} by id"
                 self._findings.ask(f"by_id.{name}", said, f"paths.{name}_by_id")
                 return details
@@ -67,7 +68,7 @@ class ByIdFacts:
         name, table, moved = self._name, self._client.settings[self._name], []
         for row in rows[:_READ_AGAIN]:
             found = await self._detail(row.remote_id)
-            if isinstance(found, Gone):
+            if isinstance(found, RecordGone):
                 return
             before, after = self._updated(table, row.decode()), self._updated(table, None, found.record)
             if before is None or after is None:
@@ -82,13 +83,17 @@ class ByIdFacts:
             cure = f"set volatile.{name} to their key {key}, and details.{name} to always"
             self._findings.ask(f"reading.{name}", f"{said}; {cure}", f"volatile.{name}", [key])
 
-    def _updated(self, table: Resource, row: Record | None, detail: Record | None = None) -> datetime | None:
+    def _updated(
+        self, table: Resource, row: JsonObject | None, detail: JsonObject | None = None
+    ) -> datetime | None:
         try:
-            return Reader(table.entity, table.fields, row, detail).instant("updated_at", self._client.times)
+            return FieldReader(table.entity, table.fields, row, detail).instant(
+                "updated_at", self._client.times
+            )
         except Permanent:
             return None
 
-    async def _detail(self, remote_id: str) -> Detail | Gone:
+    async def _detail(self, remote_id: str) -> Detail | RecordGone:
         """Read a record by id; where another object of the answer carries the id, that is the record."""
         try:
             return await self._client.detail(self._name, remote_id)
@@ -102,9 +107,9 @@ class ByIdFacts:
                 self._findings.adopt(key, f"by-id records lie under {path} ({error})", key, path)
             return await self._client.detail(self._name, remote_id)
 
-    def _respell(self, records: Iterable[Record]) -> bool:
+    def _respell(self, records: Iterable[JsonObject]) -> bool:
         """Read keys as by-id records spell them, where rows do otherwise; return whether that was adopted."""
-        case = layouts.key_case(records, layouts.detail_keys(resources.DEFAULT[self._name].fields))
+        case = layouts.detect_key_case(records, layouts.detail_keys(resources.DEFAULT[self._name].fields))
         current = self._client.settings.key_case
         if case in (None, "camel", current):
             return False
@@ -121,7 +126,7 @@ class ByIdFacts:
             return None
         answer = await self._client.request(call.method, call.filled(id=remote_id), repeatable=True)
         try:
-            return pages.decode(answer.utf8)
+            return pages.decode_leniently(answer.utf8)
         except Unreadable:
             return None
 

@@ -8,7 +8,7 @@ import codecs
 import re
 from email.message import Message
 
-from bridge.tracker.problems import BadCharset
+from bridge.tracker.errors import BadCharset
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -7,51 +7,47 @@ attempts or its deadline are used up.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bridge.clock import utc_now
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Budget, KnownAccount, Lane, TokenVault
+from bridge.credentials import KnownAccount, Lane, RequestBudget, TokenVault
 from bridge.tracker import (
     account_guard,
     answers,
-    calling,
     cures,
     hosts,
     local_time,
     pages,
     resources,
+    retrying,
     status_shapes,
     widget,
 )
-from bridge.tracker.answers import Seen
-from bridge.tracker.attempts import Patience
+from bridge.tracker.answers import ByIdAnswer
 from bridge.tracker.auth import Authenticator
-from bridge.tracker.by_id import Detail, Gone
-from bridge.tracker.calling import Caller, Request
-from bridge.tracker.hosts import Generation
-from bridge.tracker.pages import Page, PageDecoder
-from bridge.tracker.problems import (
+from bridge.tracker.by_id import Detail, RecordGone
+from bridge.tracker.errors import (
     EmptyBody,
     NoCredentials,
     NoRows,
     Refused,
     Unreadable,
 )
-from bridge.tracker.renewing import Authorised
-from bridge.tracker.shapes import PLAIN_ABSENCE, Call, Resource, ResourceName, Resources
-from bridge.tracker.wire import Answer, Observe, Wire
+from bridge.tracker.hosts import Generation
+from bridge.tracker.http import HttpResponse, HttpSession, Observe
+from bridge.tracker.pages import Page, PageDecoder
+from bridge.tracker.retry_policy import RetryPolicy
+from bridge.tracker.retrying import Request, RetryingCaller
+from bridge.tracker.schema import PLAIN_ABSENCE, CallSpec, Resource, ResourceName, Resources
+from bridge.tracker.token_renewal import Authorised
 
 _FAILURES = frozenset(range(500, 600))
-
-
-def utc_now() -> datetime:
-    """The moment, aware UTC."""
-    return datetime.now(UTC)
 
 
 class Client:
@@ -66,20 +62,20 @@ class Client:
     def __init__(
         self,
         config: IntegrationConfig,
-        budget: Budget,
+        budget: RequestBudget,
         vault: TokenVault,
         *,
         settings: Resources | None = None,
         clock: Callable[[], datetime] = utc_now,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         lane: Lane = "poll",
         known: KnownAccount | None = None,
         observe: Observe | None = None,
     ) -> None:
         where = f"integrations.{config.id}.tracker"
-        self.settings = resources.configure(config.tracker, where) if settings is None else settings
-        self.hosts = hosts.of(config)
-        self.patience = patience or Patience()
+        self.settings = resources.configure_resources(config.tracker, where) if settings is None else settings
+        self.hosts = hosts.hosts_of(config)
+        self.patience = patience or RetryPolicy()
         self.zone = ZoneInfo(config.time_zone)
         self.requests = 0
         self._lane = lane
@@ -90,9 +86,9 @@ class Client:
         )
         self._credentials = widget.credentials(config)
         self._clock = clock
-        self._wire = Wire(self.patience, self.settings.charset, observe)
+        self._wire = HttpSession(self.patience, self.settings.charset, observe)
         self._wire.html_texts = self.settings.texts == "html"
-        self._caller = Caller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
+        self._caller = RetryingCaller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
         self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
         self._decoders = _decoders(self.settings)
@@ -150,7 +146,7 @@ class Client:
         return self.page_of(resource, name, answer, number, one_page=asked is None)
 
     def page_of(
-        self, resource: ResourceName, name: str, answer: Answer, number: int, *, one_page: bool = True
+        self, resource: ResourceName, name: str, answer: HttpResponse, number: int, *, one_page: bool = True
     ) -> Page:
         """Decode the answer of ``list_answer``; ``one_page``: it is all where the list does not page.
 
@@ -181,7 +177,7 @@ class Client:
         number: int = 1,
         asked: int | None = None,
         lane: Lane | None = None,
-    ) -> tuple[str, Answer]:
+    ) -> tuple[str, HttpResponse]:
         """Ask for one page of a list, as ``pages`` does; return the call's name and its successful answer.
 
         Raises what ``pages`` raises, but ``BadJson`` and ``NoRows``.
@@ -202,7 +198,7 @@ class Client:
             generation=generation,
         )
         name = f"{call.method} {call.path}"
-        cures.check(name, answer, cures.of_list(resource, generation))
+        cures.require_success(name, answer, cures.of_list(resource, generation))
         return name, answer
 
     def _list_body(
@@ -220,7 +216,7 @@ class Client:
         page_of = {self.settings.page_number: sent} if table.paged or asked is not None else {}
         return {**(table.list.body or {}), **self._search(table, state, updated_after), **page_of}
 
-    async def answer_to(self, bearer: Secret, resource: ResourceName) -> tuple[Answer, bool]:
+    async def answer_to(self, bearer: Secret, resource: ResourceName) -> tuple[HttpResponse, bool]:
         """The answer to a list's first page for another JWT than the one in use, and whether it counts as a
         refusal. Raises ``Unreachable`` or ``Throttled``."""
         call = self.settings[resource].list
@@ -240,7 +236,11 @@ class Client:
             return decoder.decode(body, number)
         except NoRows:
             rows_key = self.settings[resource].rows
-            rows = status_shapes.rows_in(pages.decode(body), rows_key) if resource == "statuses" else None
+            rows = (
+                status_shapes.rows_in(pages.decode_leniently(body), rows_key)
+                if resource == "statuses"
+                else None
+            )
             if rows is None:
                 raise
             return decoder.decode(msgspec.json.encode({rows_key: rows}), number)
@@ -251,23 +251,23 @@ class Client:
 
     async def detail(
         self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
-    ) -> Detail | Gone:
+    ) -> Detail | RecordGone:
         """One record by id, live, which carries the id that was asked for.
 
         An empty 200 is an ``EmptyBody``, another record an ``OtherRecord``, and all else that is not the
-        record ``NotTheRecord``; never ``Gone``, unless ``tracker.absence`` says so.
+        record ``NotTheRecord``; never ``RecordGone``, unless ``tracker.absence`` says so.
         """
         table, absence = self.settings[resource], self.settings.absence
         kept = absence.statuses & _FAILURES
         call, answer = await self._ask_by_id(resource, remote_id, lane, kept)
         if answer.status in absence.statuses:
-            return Gone(status=answer.status, sure=answer.status in PLAIN_ABSENCE)
+            return RecordGone(status=answer.status, sure=answer.status in PLAIN_ABSENCE)
         name = f"{call.method} {call.filled(id=remote_id)}"
         cure = f"set paths.{resource}_by_id in [integrations.tracker] if it is read elsewhere"
         if answer.status not in answers.SUCCESS:
             cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
         if answer.status not in answers.SUCCESS:
-            cures.check(name, answer, cure)
+            cures.require_success(name, answer, cure)
         try:
             seen = answers.look(answer, table, remote_id)
         except Unreadable as error:
@@ -276,9 +276,11 @@ class Client:
             return Detail(record=seen.record) if seen.kind == "record" else _gone(seen, sure=True)
         if seen.kind in absence.bodies:
             return _gone(seen, sure=False)
-        raise cures.refusal(name, seen, cure)
+        raise cures.record_refusal(name, seen, cure)
 
-    async def look_by_id(self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None) -> Seen:
+    async def look_by_id(
+        self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
+    ) -> ByIdAnswer:
         """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
 
         Raises ``BadJson``, and what ``request`` raises.
@@ -294,7 +296,7 @@ class Client:
         kept: frozenset[int],
         *,
         looked_at: bool = False,
-    ) -> tuple[Call, Answer]:
+    ) -> tuple[CallSpec, HttpResponse]:
         call = self.settings[resource].by_id
         if call is None:
             raise Refused(f"{resource} can't be read by id", 405)
@@ -304,43 +306,43 @@ class Client:
         )
         return call, answer
 
-    async def read(self, method: str, path: str, cure: str, *, lane: Lane | None = None) -> Any | Gone:
-        """What one reading call answered, decoded; ``Gone`` where it says that nothing is there.
+    async def read(self, method: str, path: str, cure: str, *, lane: Lane | None = None) -> Any | RecordGone:
+        """What one reading call answered, decoded; ``RecordGone`` where it says that nothing is there.
 
         ``cure`` is what to set where that path is wrong, for messages.
         """
         answer = await self.request(method, path, lane=lane, repeatable=True)
         # A web page is how a path is answered that is not there at all.
         if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE and not answers.is_page(answer):
-            return Gone(status=answer.status)
+            return RecordGone(status=answer.status)
         name = f"{method} {path}"
-        cures.check(name, answer, cure)
+        cures.require_success(name, answer, cure)
         if not answer.body.strip():
             raise EmptyBody(f"{name}: the answer's body is empty; {cure}")
         try:
-            return pages.decode(answer.utf8)
+            return pages.decode_leniently(answer.utf8)
         except Unreadable as error:
             raise type(error)(f"{name}: {error}; {cure}") from None
 
     async def call_widget(
         self,
-        call: Call,
+        call: CallSpec,
         inner: Mapping[str, Any],
         cure: str,
         *,
         action: str | None = None,
         repeatable: bool = False,
-    ) -> widget.Reply:
+    ) -> widget.WidgetReply:
         """One call of the widget API by document: envelope and credentials around ``inner``.
 
         ``cure`` is what to set where the call is not there, and ``action`` the one that REST could carry out
         instead, for messages. Raises what ``request``
-        and ``widget.reply`` raise.
+        and ``widget.read_widget_reply`` raise.
         """
         answer = await self.request(
             call.method,
             call.path,
-            data=widget.envelope(call.path, inner),
+            data=widget.wrap_in_envelope(call.path, inner),
             repeatable=repeatable,
             generation="widget",
         )
@@ -359,7 +361,7 @@ class Client:
         generation: Generation = "rest",
         kept: frozenset[int] = frozenset(),
         looked_at: bool = False,
-    ) -> Answer:
+    ) -> HttpResponse:
         """One authorised call, whatever the answer's status but 401, 429 and 5xx, which are retried.
 
         A 5xx that is ``kept`` is returned at once; where the answer is to be ``looked_at``, a refusal is too.
@@ -380,7 +382,7 @@ class Client:
         request = Request(
             method=method,
             path=path,
-            headers=calling.headers_of(headers, body),
+            headers=retrying.headers_of(headers, body),
             body=body,
             params=params,
             lane=lane or self._lane,
@@ -397,17 +399,19 @@ class Client:
         patience = self.patience
         return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
 
-    async def try_bearer(self, bearer: Secret | None, method: str, path: str, *, data: Any = None) -> Answer:
+    async def try_bearer(
+        self, bearer: Secret | None, method: str, path: str, *, data: Any = None
+    ) -> HttpResponse:
         """One call with another token than the account's, or none, to see how that is answered: whatever its
         status, it is not renewed. Raises ``Unreachable`` or ``Throttled``."""
         return (await self._tried(bearer, method, path, data))[1]
 
     async def _tried(
         self, bearer: Secret | None, method: str, path: str, data: Any
-    ) -> tuple[Request, Answer]:
+    ) -> tuple[Request, HttpResponse]:
         self.requests += 1
         body = None if data is None else msgspec.json.encode(data)
-        headers = calling.headers_of(None, body)
+        headers = retrying.headers_of(None, body)
         if bearer is not None:
             headers["Authorization"] = f"Bearer {bearer.reveal()}"
         request = Request(
@@ -429,7 +433,7 @@ class Client:
                         state = bare.settings[resource].states[0]
                         return [row.decode() for row in (await bare.pages(resource, state=state)).rows]
 
-                    await account_guard.check(self._known, read, self.hosts.where)
+                    await account_guard.check_account(self._known, read, self.hosts.where)
             await self._known.confirm(self._auth.origin)
             self._known = None
 
@@ -438,15 +442,15 @@ class Client:
         where anything tells. Raises ``AccountFault``, ``Unreadable``, ``Unreachable`` or ``Throttled``."""
         return (await self._auth.exchange(self._lane)).expires_at
 
-    async def _attempt(self, request: Request, bearer: Secret) -> Answer:
+    async def _attempt(self, request: Request, bearer: Secret) -> HttpResponse:
         headers = {**request.headers, "Authorization": f"Bearer {bearer.reveal()}"}
         return await self._caller.send(msgspec.structs.replace(request, headers=headers))
 
     def _widget_reply(
-        self, name: str, answer: Answer, cure: str, action: str | None = None, sent: Any = None
-    ) -> widget.Reply:
+        self, name: str, answer: HttpResponse, cure: str, action: str | None = None, sent: Any = None
+    ) -> widget.WidgetReply:
         try:
-            return widget.reply(name, answer, self.hosts.where, cure, action, sent)
+            return widget.read_widget_reply(name, answer, self.hosts.where, cure, action, sent)
         except NoCredentials:
             # Should it have been a token that ended early: the next call asks for another.
             self._auth.forget_access()
@@ -471,7 +475,7 @@ class Client:
         """``updatedAfter`` for an aware UTC moment, as this account compares it."""
         if self.settings.updated_after_zone == "utc":
             return local_time.updated_after_utc(moment)
-        return local_time.updated_after(moment, self._clock(), self.zone)
+        return local_time.format_updated_after(moment, self._clock(), self.zone)
 
 
 def _decoders(settings: Resources) -> dict[ResourceName, PageDecoder]:
@@ -481,5 +485,5 @@ def _decoders(settings: Resources) -> dict[ResourceName, PageDecoder]:
     }
 
 
-def _gone(seen: Seen, *, sure: bool) -> Gone:
-    return Gone(status=seen.status, kind=seen.kind, sure=sure)
+def _gone(seen: ByIdAnswer, *, sure: bool) -> RecordGone:
+    return RecordGone(status=seen.status, kind=seen.kind, sure=sure)

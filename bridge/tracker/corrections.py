@@ -7,7 +7,7 @@ the like stand for any name.
 import re
 from collections.abc import Mapping
 
-from bridge.tracker.assumptions import Assumption, listed
+from bridge.tracker.assumptions import Assumption, assumptions_by_name
 
 PATTERNS = (
     "account_change", "blank_flag", "charset", "date_format", "decimal_mark", "first_page", "job_code_prefix",
@@ -61,7 +61,9 @@ def pattern_of(key: str) -> str | None:
 
 def judges(pattern: str) -> list[Assumption]:
     """Return the assumptions whose findings name a key of this pattern."""
-    return [one for one in listed().values() if any(pattern_of(key) == pattern for key in one.keys)]
+    return [
+        one for one in assumptions_by_name().values() if any(pattern_of(key) == pattern for key in one.keys)
+    ]
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -3,9 +3,8 @@
 from typing import get_args
 
 from bridge.tracker import answers
-from bridge.tracker.answers import Seen
-from bridge.tracker.hosts import Generation
-from bridge.tracker.problems import (
+from bridge.tracker.answers import ByIdAnswer
+from bridge.tracker.errors import (
     BadJson,
     EmptyBody,
     NoContent,
@@ -14,18 +13,19 @@ from bridge.tracker.problems import (
     Refused,
     Unreadable,
 )
-from bridge.tracker.shapes import BodyKind, ResourceName
-from bridge.tracker.wire import Answer
+from bridge.tracker.hosts import Generation
+from bridge.tracker.http import HttpResponse
+from bridge.tracker.schema import BodyKind, ResourceName
 
 
-def check(name: str, answer: Answer, cure: str) -> None:
+def require_success(name: str, answer: HttpResponse, cure: str) -> None:
     """Raise unless the answer is a success that is no web page; ``cure`` is what to set."""
     if answer.status == 204:
         raise NoContent(f"{name} answered 204, without a body; {cure}")
     if answer.status not in answers.SUCCESS:
-        raise Refused(f"{name} {answers.described(answer)}: {cure}", answer.status)
+        raise Refused(f"{name} {answers.describe_answer(answer)}: {cure}", answer.status)
     if answers.is_page(answer):
-        raise BadJson(f"{name} {answers.described(answer)}: {cure}")
+        raise BadJson(f"{name} {answers.describe_answer(answer)}: {cure}")
 
 
 def of_list(resource: ResourceName, generation: Generation) -> str:
@@ -36,7 +36,7 @@ def of_list(resource: ResourceName, generation: Generation) -> str:
     return f"set paths.{resource} in [integrations.tracker] if the list is elsewhere{other}"
 
 
-def refusal(name: str, seen: Seen, cure: str) -> Unreadable:
+def record_refusal(name: str, seen: ByIdAnswer, cure: str) -> Unreadable:
     """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
     if seen.kind == "other":
         return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")

@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 from msgspec import Struct
 
+from bridge.json_types import JsonObject
 from bridge.tracker import date_formats, presence, zone_facts
 from bridge.tracker.client import Client
-from bridge.tracker.date_formats import DateFormat, Written
+from bridge.tracker.date_formats import DateFormat, WrittenTime
 from bridge.tracker.findings import Findings
-from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Fields, Read
+from bridge.tracker.schema import FieldPlace, FieldPlaces
 
 _UPDATED = "updated_at"
 _FIELDS = (
@@ -30,13 +30,15 @@ class Samples(Struct, frozen=True, kw_only=True):
     updated: Sequence[Any]
 
 
-def samples_of(fields: Fields, rows: Sequence[Record], details: Sequence[Record]) -> Samples:
+def date_samples(fields: FieldPlaces, rows: Sequence[JsonObject], details: Sequence[JsonObject]) -> Samples:
     """Return the values of every field that holds a time."""
     found = {name: values_of(fields.get(name, ()), rows, details) for name in _FIELDS}
     return Samples(values=[value for values in found.values() for value in values], updated=found[_UPDATED])
 
 
-def values_of(reads: Iterable[Read], rows: Sequence[Record], details: Sequence[Record]) -> list[Any]:
+def values_of(
+    reads: Iterable[FieldPlace], rows: Sequence[JsonObject], details: Sequence[JsonObject]
+) -> list[Any]:
     """Return what stands at some places of records."""
     found: list[Any] = []
     for read in reads:
@@ -45,7 +47,7 @@ def values_of(reads: Iterable[Read], rows: Sequence[Record], details: Sequence[R
     return found
 
 
-def learn(client: Client, findings: Findings, samples: Mapping[str, Samples], now: datetime) -> None:
+def learn_dates(client: Client, findings: Findings, samples: Mapping[str, Samples], now: datetime) -> None:
     """Settle format, zone and precision by the samples of each resource. ``now`` is the server's time."""
     values = [v for found in samples.values() for v in found.values if date_formats.is_dated(v)]
     if not values:
@@ -65,12 +67,12 @@ def learn(client: Client, findings: Findings, samples: Mapping[str, Samples], no
     else:
         findings.ask("date_format", f"{evidence}; known: {', '.join(get_args(DateFormat))}", "date_format")
     wanted = client.settings.date_format
-    updated = {name: zone_facts.written(found.updated, wanted) for name, found in samples.items()}
+    updated = {name: zone_facts.readable_times(found.updated, wanted) for name, found in samples.items()}
     _Zones(client, findings, [one for times in updated.values() for one in times], now).settle(
-        zone_facts.written(values, wanted)
+        zone_facts.readable_times(values, wanted)
     )
     exact = {
-        name: zone_facts.coarseness(times, zone_facts.written(samples[name].values, wanted))
+        name: zone_facts.coarseness(times, zone_facts.readable_times(samples[name].values, wanted))
         for name, times in updated.items()
     }
     _precision(client.settings.time_precision, findings, exact)
@@ -79,14 +81,16 @@ def learn(client: Client, findings: Findings, samples: Mapping[str, Samples], no
 class _Zones:
     """What the digits of times mean, told by midnights and by the newest of the last updates."""
 
-    def __init__(self, client: Client, findings: Findings, updated: Sequence[Written], now: datetime) -> None:
+    def __init__(
+        self, client: Client, findings: Findings, updated: Sequence[WrittenTime], now: datetime
+    ) -> None:
         self._zone = client.zone
         self._times = client.settings.times
         self._findings = findings
         self._now = now
-        self._newest = zone_facts.newest(updated, client.zone, now)
+        self._newest = zone_facts.newest_reading(updated, client.zone, now)
 
-    def settle(self, times: Sequence[Written]) -> None:
+    def settle(self, times: Sequence[WrittenTime]) -> None:
         """Settle the key ``times``."""
         named = [one for one in times if one.zone is not None]
         bare = [one for one in times if one.zone is None]
@@ -119,7 +123,7 @@ class _Zones:
         else:
             self._findings.leave_open("times", f"{said}: they are taken for local", "times")
 
-    def _named(self, named: Sequence[Written], bare: Sequence[Written]) -> None:
+    def _named(self, named: Sequence[WrittenTime], bare: Sequence[WrittenTime]) -> None:
         """Times that name a zone: an offset says what it is, and a ``Z`` may stand beside local digits."""
         offsets = [one for one in named if _offset(one)]
         if offsets and all(_offset(one) == self._own(one) for one in named):
@@ -140,7 +144,7 @@ class _Zones:
         else:
             self._findings.prove("times", f"{said}; read as {self._times}")
 
-    def _own(self, one: Written) -> timedelta | None:
+    def _own(self, one: WrittenTime) -> timedelta | None:
         return one.digits.replace(tzinfo=self._zone).utcoffset()
 
     def _settle(self, said: str, wanted: str, fitting: tuple[str, ...]) -> None:
@@ -174,5 +178,5 @@ def _precision(current: str, findings: Findings, found: Mapping[str, str | None]
         findings.leave_open("time_precision", "too few records to tell it", "time_precision")
 
 
-def _offset(one: Written) -> timedelta | None:
+def _offset(one: WrittenTime) -> timedelta | None:
     return None if one.zone is None else one.digits.replace(tzinfo=one.zone).utcoffset()

@@ -23,7 +23,7 @@ DateFormat = Literal[
 DATE_FORMATS: tuple[DateFormat, ...] = get_args(DateFormat)
 
 
-class Written(Struct, frozen=True, kw_only=True):
+class WrittenTime(Struct, frozen=True, kw_only=True):
     """A time as it stands: its digits and the zone that is written beside them.
 
     ``counted``: it was a count of seconds, whose zone is UTC without being written. ``span``: how much
@@ -59,7 +59,7 @@ def says_itself(value: Any) -> bool:
     return isinstance(value, str) and any(parse(value) is not None for parse in _PLAIN)
 
 
-def read(value: Any, wanted: DateFormat) -> Written | None:
+def parse_written_time(value: Any, wanted: DateFormat) -> WrittenTime | None:
     """Return a time as it is written; ``None`` where none is there.
 
     Raises ``WrongType`` for what can't be read without a guess; its message names the formats that fit.
@@ -75,7 +75,7 @@ def read(value: Any, wanted: DateFormat) -> Written | None:
     return None if _stands_for_none(written.digits) else written
 
 
-def _proven(value: Any, wanted: DateFormat) -> Written | None:
+def _proven(value: Any, wanted: DateFormat) -> WrittenTime | None:
     """The reading of text that leaves no other: it says by itself how it is written."""
     if not isinstance(value, str):
         return None
@@ -107,7 +107,7 @@ def _is_nothing(value: Any) -> bool:
     """Blank, ``0``, ``0000-00-00T00:00:00``, ``__/__/____``, ``N/A`` and the like."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value == 0):
         return True
-    return isinstance(value, str) and (values.is_blank(value) or _NO_DIGITS.fullmatch(value) is not None)
+    return isinstance(value, str) and (values.is_blank_text(value) or _NO_DIGITS.fullmatch(value) is not None)
 
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -163,44 +163,44 @@ _FIRST_DAY, _LAST_DAY = -62_135_596_800, 253_402_300_799
 _EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 
 
-def _iso(value: Any) -> Written | None:
+def _iso(value: Any) -> WrittenTime | None:
     if not isinstance(value, str):
         return None
     if len(value) == 19 and value[10] == "T":
         try:
-            return Written(digits=datetime.fromisoformat(value))
+            return WrittenTime(digits=datetime.fromisoformat(value))
         except ValueError:
             pass  # the slow way tells
     text = value.strip(values.INVISIBLE)
     return _fields(_YEAR_FIRST.fullmatch(text) or _COMPACT.fullmatch(text))
 
 
-def _month_first(value: Any) -> Written | None:
+def _month_first(value: Any) -> WrittenTime | None:
     return _fields(_MONTH_FIRST.fullmatch(value.strip(values.INVISIBLE))) if isinstance(value, str) else None
 
 
-def _day_first(value: Any) -> Written | None:
+def _day_first(value: Any) -> WrittenTime | None:
     return _fields(_DAY_FIRST.fullmatch(value.strip(values.INVISIBLE))) if isinstance(value, str) else None
 
 
-def _month_name(value: Any) -> Written | None:
+def _month_name(value: Any) -> WrittenTime | None:
     if not isinstance(value, str):
         return None
     text = value.strip(values.INVISIBLE)
     return next((_fields(found) for found in (one.fullmatch(text) for one in _NAMED) if found), None)
 
 
-def _ajax(value: Any) -> Written | None:
+def _ajax(value: Any) -> WrittenTime | None:
     found = _AJAX.fullmatch(value.strip(values.INVISIBLE)) if isinstance(value, str) else None
     return None if found is None else _counted(int(found["ms"]) / 1000)
 
 
-def _seconds(value: Any) -> Written | None:
+def _seconds(value: Any) -> WrittenTime | None:
     count = _count(value)
     return _counted(count) if count is not None and _is_moment(count) else None
 
 
-def _milliseconds(value: Any) -> Written | None:
+def _milliseconds(value: Any) -> WrittenTime | None:
     count = _count(value)
     return _counted(count / 1000) if count is not None and _is_moment(count / 1000) else None
 
@@ -217,13 +217,13 @@ def _is_moment(seconds: float) -> bool:
     return near_an_end or _FIRST_SECOND <= seconds <= _LAST_SECOND
 
 
-def _counted(seconds: float) -> Written:
+def _counted(seconds: float) -> WrittenTime:
     # Past either end of the calendar it is .NET's first or last day, shifted by a zone.
     seconds = min(max(seconds, _FIRST_DAY), _LAST_DAY)
-    return Written(digits=_EPOCH + timedelta(seconds=seconds), zone=UTC, counted=True)
+    return WrittenTime(digits=_EPOCH + timedelta(seconds=seconds), zone=UTC, counted=True)
 
 
-def _fields(found: re.Match[str] | None) -> Written | None:
+def _fields(found: re.Match[str] | None) -> WrittenTime | None:
     if found is None:
         return None
     parts: Mapping[str, str | None] = found.groupdict()
@@ -235,7 +235,7 @@ def _fields(found: re.Match[str] | None) -> Written | None:
             date(int(parts["year"] or 0), month, int(parts["day"] or 0)),
             time(hour, int(parts["minute"] or 0), int(parts["second"] or 0), _micros(part)),
         )
-        return Written(digits=digits, zone=_zone(parts["zone"]), span=_span(parts))
+        return WrittenTime(digits=digits, zone=_zone(parts["zone"]), span=_span(parts))
     except ValueError:
         return None  # no such day, hour or zone
 
@@ -266,7 +266,7 @@ def _zone(name: str | None) -> tzinfo | None:
     return timezone(timedelta(minutes=-minutes if name[0] == "-" else minutes))
 
 
-_PARSERS: Mapping[DateFormat, Callable[[Any], Written | None]] = {
+_PARSERS: Mapping[DateFormat, Callable[[Any], WrittenTime | None]] = {
     "iso": _iso,
     "month-first": _month_first,
     "day-first": _day_first,

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from bridge.json_types import JsonObject
 from bridge.tracker import presence
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
-from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Fields, ResourceName
+from bridge.tracker.schema import FieldPlaces, ResourceName
 
 # One API gives a user's name in two parts, the other as one: either will do.
 _INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
@@ -19,8 +19,12 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {"candidate": ("email",)}
 _TELLING = 3
 
 
-def learn(
-    client: Client, findings: Findings, name: ResourceName, rows: Sequence[Record], details: Sequence[Record]
+def learn_fields(
+    client: Client,
+    findings: Findings,
+    name: ResourceName,
+    rows: Sequence[JsonObject],
+    details: Sequence[JsonObject],
 ) -> None:
     """Settle where the values of one resource stand, by the keys of some of its rows and by-id records."""
     table = client.settings[name]
@@ -34,11 +38,15 @@ def learn(
 
 
 def _settle(
-    findings: Findings, entity: str, fields: Fields, rows: Sequence[Record], details: Sequence[Record]
+    findings: Findings,
+    entity: str,
+    fields: FieldPlaces,
+    rows: Sequence[JsonObject],
+    details: Sequence[JsonObject],
 ) -> None:
     for field, places in fields.items():
         key = f"fields.{entity}.{field}"
-        seen = presence.of(places, rows, details)
+        seen = presence.measure_presence(places, rows, details)
         others = [other for other in _INSTEAD_OF.get(field, ()) if other in fields]
         if not places:
             findings.prove(key, "configured not to be there")
@@ -46,7 +54,9 @@ def _settle(
             findings.prove(key, str(seen))
         elif not seen.total:
             findings.leave_open(key, "there is no record to look at", key)
-        elif others and all(presence.of(fields[other], rows, details).there for other in others):
+        elif others and all(
+            presence.measure_presence(fields[other], rows, details).there for other in others
+        ):
             findings.prove(key, f"{' and '.join(others)} tell it")
         elif seen.hidden == seen.total and field in _NEEDED.get(entity, ()) and seen.total >= _TELLING:
             said = f"the object around it is null in each of {seen.total} records: they may have it elsewhere"
@@ -55,7 +65,7 @@ def _settle(
             said = f"the object around it is null in each of {seen.total} records"
             findings.leave_open(key, said, key)
         else:
-            names = presence.keys_of(rows if places[0].source == "row" else details)
+            names = presence.describe_key_paths(rows if places[0].source == "row" else details)
             said = (
                 f"{places[0]} is in none of {seen.total - seen.hidden} records; set {key} to its place, or "
                 f"to [] where the account has none; their keys: {names}"

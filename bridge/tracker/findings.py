@@ -7,7 +7,7 @@ import msgspec
 
 from bridge.tracker import assumptions, profile, resources
 from bridge.tracker.client import Client
-from bridge.tracker.shapes import Resources
+from bridge.tracker.schema import Resources
 from contracts.profiles import Finding, Verdict
 
 
@@ -92,13 +92,13 @@ class Findings:
         self._keep(Finding(assumption=assumption, verdict=verdict, evidence=evidence, key=key, value=value))
 
     def _keep(self, finding: Finding) -> None:
-        if finding.assumption not in assumptions.listed():
+        if finding.assumption not in assumptions.assumptions_by_name():
             raise AssertionError(f"{finding.assumption} is not listed in bridge.tracker.assumptions")
         self._found[finding.assumption] = finding
 
     def _settings(self, *more: tuple[str, Any]) -> Resources:
         learned = [(f.key, f.value) for f in self.all if f.adopted and f.key is not None]
-        return resources.configure(self._configured, self._where, profile.nested([*learned, *more]))
+        return resources.configure_resources(self._configured, self._where, profile.nested([*learned, *more]))
 
 
 def _dug(table: Any, key: str) -> Any:

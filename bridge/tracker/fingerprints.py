@@ -29,7 +29,7 @@ def fingerprint(
     row: bytes | Raw | Mapping[str, Any], key: bytes, volatile: frozenset[str] = frozenset()
 ) -> bytes:
     """16 bytes over the row's keys and values without the ``volatile`` ones, in canonical order."""
-    record = row if isinstance(row, Mapping) else pages.decode(row)
+    record = row if isinstance(row, Mapping) else pages.decode_leniently(row)
     steady = {name: value for name, value in record.items() if name not in volatile}
     return blake2b(_canonical(steady), digest_size=FULL_BYTES, key=key, person=b"row-canonical").digest()
 

@@ -39,7 +39,7 @@ class Hosts(Struct, frozen=True, kw_only=True):
         )
 
 
-def of(config: IntegrationConfig) -> Hosts:
+def hosts_of(config: IntegrationConfig) -> Hosts:
     """The hosts of an integration: its ``base_url`` for both, else those of its region."""
     if config.base_url is not None:
         base = config.base_url.rstrip("/")

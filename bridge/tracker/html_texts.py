@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Texts = Literal["auto", "plain", "html"]
+TextForm = Literal["auto", "plain", "html"]
 """``auto``: as they stand, and a text without tags that holds such a sign is doubtful; ``plain``: as they
 stand; ``html``: every text is written as HTML writes it, and read back."""
 
@@ -27,7 +27,7 @@ class Signs(Struct, frozen=True, kw_only=True):
     plain: int
 
 
-def is_doubtful(name: str, text: str) -> bool:
+def is_doubtful_text(name: str, text: str) -> bool:
     """Return whether a text of this name may stand for another: it has signs as HTML writes them alone.
 
     What is HTML itself has such signs all the time: there a tag must be written so.

@@ -3,20 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from bridge.errors import Permanent
+from bridge.json_types import JsonObject
 from bridge.tracker.client import Client
+from bridge.tracker.field_reader import FieldReader
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
-from bridge.tracker.reading import Reader, Record
-from bridge.tracker.shapes import map_key
+from bridge.tracker.schema import map_key
 
 _NAME = "job_state_from"
 
 
-def learn(
+def learn_job_states(
     client: Client,
     findings: Findings,
     rows: Mapping[str | None, Sequence[Row]],
-    details: Mapping[str, Record],
+    details: Mapping[str, JsonObject],
 ) -> None:
     """Settle what tells a job's state. ``rows`` are those of each list, ``details`` some of them by id."""
     table, settings = client.settings["jobs"], client.settings
@@ -29,7 +30,7 @@ def learn(
         if detail is None:
             continue
         try:
-            reader = Reader(table.entity, table.fields, row.decode(), detail)
+            reader = FieldReader(table.entity, table.fields, row.decode(), detail)
             status = reader.text("status")
         except Permanent:
             continue  # why it can't be read is told for its own sake

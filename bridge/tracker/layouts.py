@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from msgspec import Struct
 
-from bridge.tracker.shapes import Fields, KeyCase
+from bridge.tracker.schema import FieldPlaces, KeyCase
 
 _DEEPEST = 3
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -35,12 +35,12 @@ def respell(key: str, case: KeyCase) -> str:
             return _HUMP.sub("_", key).lower()
 
 
-def same(key: str) -> str:
+def compared_key(key: str) -> str:
     """Return the form in which keys are compared: without case, underscores and hyphens."""
     return key.replace("_", "").replace("-", "").casefold()
 
 
-def find_rows(answer: Any) -> list[RowsFound]:
+def find_row_lists(answer: Any) -> list[RowsFound]:
     """Return every list of objects in an answer, the shallowest first; an empty list counts too."""
     return sorted(_lists(answer, ()), key=lambda found: found.path.count("."))
 
@@ -54,7 +54,7 @@ def _lists(value: Any, path: tuple[str, ...]) -> Iterator[RowsFound]:
             yield from _lists(item, (*path, key))
 
 
-def key_case(records: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> KeyCase | None:
+def detect_key_case(records: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> KeyCase | None:
     """Return the case in which most of the table's keys are there; camel case where it is as good as any.
 
     ``None`` where no key is there in any case.
@@ -68,25 +68,25 @@ def key_case(records: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> KeyCa
     return best if hits[best] else None
 
 
-def row_keys(fields: Fields) -> tuple[str, ...]:
+def row_keys(fields: FieldPlaces) -> tuple[str, ...]:
     """Return the first keys of the paths that are read from a row."""
     return _keys(fields, "detail")
 
 
-def detail_keys(fields: Fields) -> tuple[str, ...]:
+def detail_keys(fields: FieldPlaces) -> tuple[str, ...]:
     """Return the first keys of the paths that are read from a by-id record."""
     return _keys(fields, "row")
 
 
-def _keys(fields: Fields, left_out: str) -> tuple[str, ...]:
+def _keys(fields: FieldPlaces, left_out: str) -> tuple[str, ...]:
     reads = (read for places in fields.values() for read in places)
     return tuple(dict.fromkeys(read.path[0] for read in reads if read.source != left_out))
 
 
 def id_key(rows: Sequence[Mapping[str, Any]], id_keys: Iterable[str]) -> str | None:
     """Return the key of the rows that is one of ``id_keys``, in whatever case; ``None`` if there is none."""
-    wanted = {same(key) for key in id_keys}
-    return next((key for row in rows[:1] for key in row if same(key) in wanted), None)
+    wanted = {compared_key(key) for key in id_keys}
+    return next((key for row in rows[:1] for key in row if compared_key(key) in wanted), None)
 
 
 def find_record(

@@ -7,10 +7,10 @@ from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Page
 from bridge.tracker.paging_facts import PagingFacts
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.schema import ResourceName
 
 
-async def learn(
+async def learn_paging(
     client: Client, findings: Findings, name: ResourceName, state: str | None, known: Mapping[int, Page]
 ) -> None:
     """Settle how one list pages. ``known`` are pages of it by their number. Raises what the client raises."""

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bridge.tracker import date_formats
-from bridge.tracker.date_formats import DateFormat, Written
+from bridge.tracker.date_formats import DateFormat, WrittenTime
 from bridge.tracker.values import WrongType
 
-Times = Literal["auto", "tenant", "utc", "offset"]
+ZoneSetting = Literal["auto", "tenant", "utc", "offset"]
 """``auto``: local digits without a zone, and with one where both readings agree; ``tenant``: the digits are
 local whatever zone they name; ``utc``: they are UTC; ``offset``: the zone counts where one is named."""
 Precision = Literal["auto", "second", "minute", "day"]
@@ -32,11 +32,11 @@ class Clock(Struct, frozen=True, kw_only=True):
 
     zone: tzinfo
     date_format: DateFormat = "iso"
-    times: Times = "auto"
+    times: ZoneSetting = "auto"
     precision: Precision = "auto"
 
 
-def updated_after(moment: datetime, now: datetime, zone: tzinfo) -> str:
+def format_updated_after(moment: datetime, now: datetime, zone: tzinfo) -> str:
     """``2026-10-25T00:30:00Z``: the tenant's local digits of ``moment``; the ``Z`` means nothing.
 
     When clocks went back between then and now, records updated since carry digits from before ``moment``:
@@ -60,7 +60,7 @@ def instants(value: Any, clock: Clock) -> tuple[datetime, datetime] | None:
     time that shows the minute or the day alone may mean any moment of it.
     ``None`` for what is absent. Raises ``WrongType`` for what can't be read without a guess.
     """
-    written = date_formats.read(value, clock.date_format)
+    written = date_formats.parse_written_time(value, clock.date_format)
     if written is None:
         return None
     zone = _zone_of(written, clock)
@@ -78,11 +78,11 @@ def instant(value: Any, clock: Clock) -> datetime | None:
 
     In the hour that summer time skips, it is as if the clocks had not been moved yet (PEP 495's ``fold=0``).
     """
-    written = date_formats.read(value, clock.date_format)
+    written = date_formats.parse_written_time(value, clock.date_format)
     return None if written is None else _moment(written.digits, _zone_of(written, clock))
 
 
-def _zone_of(written: Written, clock: Clock) -> tzinfo:
+def _zone_of(written: WrittenTime, clock: Clock) -> tzinfo:
     match clock.times:
         case "tenant":
             return clock.zone
@@ -94,7 +94,7 @@ def _zone_of(written: Written, clock: Clock) -> tzinfo:
             return written.zone or clock.zone
 
 
-def _agreed(written: Written, named: tzinfo, clock: Clock) -> tzinfo:
+def _agreed(written: WrittenTime, named: tzinfo, clock: Clock) -> tzinfo:
     """The zone that is named, where it says the same as local digits would, or is no mere ``Z``."""
     offset = written.digits.replace(tzinfo=named).utcoffset()
     if offset or offset == written.digits.replace(tzinfo=clock.zone).utcoffset():

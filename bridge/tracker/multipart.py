@@ -4,7 +4,7 @@ import aiohttp
 from msgspec import Struct
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class FormPart(Struct, frozen=True, kw_only=True):
     """One field of a form: text, or, with a ``filename``, a file."""
 
     name: str
@@ -13,7 +13,7 @@ class Part(Struct, frozen=True, kw_only=True):
     content_type: str | None = None
 
 
-async def multipart(parts: list[Part]) -> tuple[str, bytes]:
+async def multipart(parts: list[FormPart]) -> tuple[str, bytes]:
     """The content type with its boundary, and the body."""
     form = aiohttp.FormData(default_to_multipart=True)
     for part in parts:

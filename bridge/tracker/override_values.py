@@ -5,30 +5,30 @@ from typing import Any, get_args
 
 from bridge.errors import ConfigError
 from bridge.tracker import charsets
-from bridge.tracker.shapes import Door, KeyCase, Read, Source, Sure, Write, is_absence_status
+from bridge.tracker.schema import Door, FieldPlace, KeyCase, ReadFrom, Sure, Write, is_absence_status
 
 
-def table(value: Any, where: str) -> Mapping[str, Any]:
+def parse_table(value: Any, where: str) -> Mapping[str, Any]:
     """Return the table that stands there; ``ConfigError`` for anything else, as all of these."""
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: must be a table")
     return value
 
 
-def text(value: Any, where: str) -> str:
+def parse_setting_text(value: Any, where: str) -> str:
     """Return text that is not blank."""
     if not isinstance(value, str) or not value.strip():
         raise ConfigError(f"{where}: must be text that is not blank")
     return value
 
 
-def texts(value: Any, where: str) -> list[str]:
+def parse_texts(value: Any, where: str) -> list[str]:
     """Return one text or several."""
     if isinstance(value, str):
-        return [text(value, where)]
+        return [parse_setting_text(value, where)]
     if not isinstance(value, list):
         raise ConfigError(f"{where}: must be text, or a list of texts")
-    return [text(item, where) for item in value]
+    return [parse_setting_text(item, where) for item in value]
 
 
 def choice(value: Any, choices: tuple[str, ...], where: str) -> str:
@@ -68,34 +68,34 @@ def seconds(value: Any, where: str) -> float:
     return float(value)
 
 
-def unknown(where: str, what: str, known: list[str]) -> ConfigError:
+def unknown_name(where: str, what: str, known: list[str]) -> ConfigError:
     """Return the error of a name that is not ``known``."""
     return ConfigError(f"{where}: no such {what}; known: {', '.join(sorted(known))}")
 
 
-def first_page(value: Any, where: str) -> int:
+def parse_first_page(value: Any, where: str) -> int:
     """Return 0 or 1."""
     if type(value) is not int or value not in (0, 1):
         raise ConfigError(f"{where}: must be 0 or 1")
     return value
 
 
-def page_size(value: Any, where: str) -> int:
+def parse_page_size(value: Any, where: str) -> int:
     """Return a number of rows."""
     if type(value) is not int or value < 1:
         raise ConfigError(f"{where}: must be a whole number from 1")
     return value
 
 
-def charset(value: Any, where: str) -> str:
+def parse_charset(value: Any, where: str) -> str:
     """Return the name of a charset that is known."""
-    name = text(value, where)
+    name = parse_setting_text(value, where)
     if not charsets.is_known(name):
         raise ConfigError(f'{where}: no such charset; "utf-8", "windows-1252" and "iso-8859-1" are some')
     return name
 
 
-def key_case(value: Any, where: str) -> KeyCase:
+def parse_key_case(value: Any, where: str) -> KeyCase:
     """Return the case of an account's keys."""
     found: KeyCase
     for found in get_args(KeyCase):
@@ -104,10 +104,10 @@ def key_case(value: Any, where: str) -> KeyCase:
     raise ConfigError(f"{where}: must be one of {', '.join(get_args(KeyCase))}")
 
 
-def parse_read(spelling: str, sure: Sure) -> Read:
+def parse_read(spelling: str, sure: Sure) -> FieldPlace:
     """``row:a``, ``detail:a.b`` or ``a.b`` (either record, the by-id one first); ``ValueError`` otherwise."""
     prefix, separator, dotted = spelling.partition(":")
-    source: Source = "any"
+    source: ReadFrom = "any"
     if not separator:
         dotted = spelling
     elif prefix == "row":
@@ -119,7 +119,7 @@ def parse_read(spelling: str, sure: Sure) -> Read:
     path = tuple(dotted.split("."))
     if not all(path):
         raise ValueError("a path is names with dots between them")
-    return Read(source=source, path=path, sure=sure)
+    return FieldPlace(source=source, path=path, sure=sure)
 
 
 def parse_write(spelling: str, sure: Sure) -> Write:

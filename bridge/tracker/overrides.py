@@ -70,22 +70,22 @@ from bridge.errors import ConfigError
 from bridge.tracker import override_values as given
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
-from bridge.tracker.html_texts import Texts
+from bridge.tracker.html_texts import TextForm
 from bridge.tracker.layouts import respell
-from bridge.tracker.local_time import Precision, Times
-from bridge.tracker.shapes import (
+from bridge.tracker.local_time import Precision, ZoneSetting
+from bridge.tracker.schema import (
     GROUPS,
     STATES,
     Action,
     BodyKind,
-    Call,
+    CallSpec,
     DeletedRule,
     Details,
-    Fields,
+    FieldPlace,
+    FieldPlaces,
     KeyCase,
     ListEnd,
     Maps,
-    Read,
     Resource,
     ResourceName,
     Resources,
@@ -106,7 +106,7 @@ _RENAMED = {"gone_statuses": "absence.statuses"}
 _PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
 
-def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
+def apply_overrides(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     """``defaults`` with ``raw`` laid over it; ``ConfigError`` names an unknown key or a bad value.
 
     ``key_case`` is for ``layered``.
@@ -129,22 +129,22 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         "states": _states,
     }
     scalars: dict[str, Any] = {
-        "job_code_prefix": given.text,
+        "job_code_prefix": given.parse_setting_text,
         "users_from": lambda value, key: given.choice(value, get_args(Via), key),
         "updated_after_zone": lambda value, key: given.choice(value, ("tenant", "utc"), key),
         "date_format": lambda value, key: given.choice(value, get_args(DateFormat), key),
-        "times": lambda value, key: given.choice(value, get_args(Times), key),
+        "times": lambda value, key: given.choice(value, get_args(ZoneSetting), key),
         "time_precision": lambda value, key: given.choice(value, get_args(Precision), key),
         "decimal_mark": lambda value, key: given.choice(value, get_args(DecimalMark), key),
-        "texts": lambda value, key: given.choice(value, get_args(Texts), key),
+        "texts": lambda value, key: given.choice(value, get_args(TextForm), key),
         "tag_separator": lambda value, key: given.choice(value, get_args(TagSeparator), key),
         "status_order": lambda value, key: given.choice(value, ("list", "none"), key),
         "blank_flag": lambda value, key: given.choice(value, ("auto", "no", "unknown"), key),
-        "charset": given.charset,
+        "charset": given.parse_charset,
         "job_state_from": lambda value, key: given.choice(value, ("auto", "list", "record"), key),
-        "first_page": given.first_page,
-        "page_number": given.text,
-        "page_size": given.page_size,
+        "first_page": given.parse_first_page,
+        "page_number": given.parse_setting_text,
+        "page_size": given.parse_page_size,
         "account_change": lambda value, key: given.choice(value, ("refuse", "accept"), key),
         "patience_seconds": given.seconds,
         "throttled_statuses": lambda value, key: given.answers(value, key, range(400, 600), {429}),
@@ -155,11 +155,11 @@ def apply(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
         if key in scalars:
             settings = structs.replace(settings, **{key: scalars[key](value, name)})
         elif key in tables:
-            settings = tables[key](settings, given.table(value, name), name)
+            settings = tables[key](settings, given.parse_table(value, name), name)
         elif key in _RENAMED:
             raise ConfigError(f"{name}: is {_RENAMED[key]} now")
         else:
-            raise given.unknown(name, "setting", [*scalars, *tables])
+            raise given.unknown_name(name, "setting", [*scalars, *tables])
     return settings
 
 
@@ -171,9 +171,11 @@ def layered(
     The defaults alone are respelled in the account's ``key_case``: other keys are spelled as they are.
     """
     case = configured.get("key_case", learned.get("key_case", "camel"))
-    settings = respelled(defaults, given.key_case(case, f"{where}.key_case"))
+    settings = respelled(defaults, given.parse_key_case(case, f"{where}.key_case"))
     for layer, name in ((learned, f"{where} (learned)"), (configured, where)):
-        settings = apply(settings, {key: value for key, value in layer.items() if key != "key_case"}, name)
+        settings = apply_overrides(
+            settings, {key: value for key, value in layer.items() if key != "key_case"}, name
+        )
     return settings
 
 
@@ -199,7 +201,7 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
     )
 
 
-def _respelled_fields(fields: Fields, case: KeyCase) -> Fields:
+def _respelled_fields(fields: FieldPlaces, case: KeyCase) -> FieldPlaces:
     """The fields in the other case, and as they were after that: rows and records may differ in it."""
     return {
         name: tuple(dict.fromkeys((*(_respelled(read, case) for read in reads), *reads)))
@@ -207,7 +209,7 @@ def _respelled_fields(fields: Fields, case: KeyCase) -> Fields:
     }
 
 
-def _respelled(read: Read, case: KeyCase) -> Read:
+def _respelled(read: FieldPlace, case: KeyCase) -> FieldPlace:
     return structs.replace(read, path=tuple(respell(key, case) for key in read.path))
 
 
@@ -218,7 +220,7 @@ def _paths(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources
     known += [name for name, action in settings.actions.items() if action.rest]
     for key, value in raw.items():
         if key not in known:
-            raise given.unknown(f"{where}.{key}", "path", known)
+            raise given.unknown_name(f"{where}.{key}", "path", known)
         settings = _with_path(settings, key, value, f"{where}.{key}")
     return settings
 
@@ -247,8 +249,8 @@ def _with_path(settings: Resources, key: str, value: Any, where: str) -> Resourc
     return _with_action(settings, action)
 
 
-def _call(call: Call, value: Any, where: str) -> Call:
-    method, separator, path = given.text(value, where).partition(" ")
+def _call(call: CallSpec, value: Any, where: str) -> CallSpec:
+    method, separator, path = given.parse_setting_text(value, where).partition(" ")
     if not separator:
         method, path = call.method, method
     if method not in ("GET", "POST", "PUT", "PATCH", "DELETE") or not path.startswith("/"):
@@ -267,14 +269,14 @@ def _token(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources
         if key == "refused":
             token = structs.replace(token, refused=given.answers(value, name, range(300, 500), {401}))
         elif key == "sent_as":
-            token = structs.replace(token, sent_as=given.text(value, name))
+            token = structs.replace(token, sent_as=given.parse_setting_text(value, name))
         elif key in ("keys", "expires"):
-            paths = tuple(tuple(text.split(".")) for text in given.texts(value, name))
+            paths = tuple(tuple(text.split(".")) for text in given.parse_texts(value, name))
             if not all(all(path) for path in paths) or (key == "keys" and not paths):
                 raise ConfigError(f'{name}: must be paths such as "token" or "data.token"')
             token = structs.replace(token, **{key: paths})
         else:
-            raise given.unknown(name, "setting", list(TokenKeys.__struct_fields__))
+            raise given.unknown_name(name, "setting", list(TokenKeys.__struct_fields__))
     return structs.replace(settings, token=token)
 
 
@@ -282,7 +284,10 @@ def _rows(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         resource = _resource(settings, key, f"{where}.{key}", "list")
         settings = _with_resource(
-            settings, structs.replace(resource, rows=given.text(value, f"{where}.{key}"), rows_sure="seen")
+            settings,
+            structs.replace(
+                resource, rows=given.parse_setting_text(value, f"{where}.{key}"), rows_sure="seen"
+            ),
         )
     return settings
 
@@ -300,7 +305,7 @@ def _details(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
 def _volatile(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         resource = _resource(settings, key, f"{where}.{key}", "list")
-        names = frozenset(given.texts(value, f"{where}.{key}"))
+        names = frozenset(given.parse_texts(value, f"{where}.{key}"))
         settings = _with_resource(settings, structs.replace(resource, volatile=names))
     return settings
 
@@ -331,7 +336,7 @@ def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         elif entity == "owner":
             settings = structs.replace(settings, owner=_corrected(settings.owner, value, key))
         elif entity not in by_entity:
-            raise given.unknown(key, "entity", [*by_entity, "document", "owner"])
+            raise given.unknown_name(key, "entity", [*by_entity, "document", "owner"])
         else:
             resource = by_entity[entity]
             fields = _corrected(resource.fields, value, key)
@@ -342,13 +347,13 @@ def _fields(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
     return settings
 
 
-def _corrected(fields: Fields, raw: Any, where: str) -> dict[str, tuple[Read, ...]]:
+def _corrected(fields: FieldPlaces, raw: Any, where: str) -> dict[str, tuple[FieldPlace, ...]]:
     corrected = dict(fields)
-    for field, spelled in given.table(raw, where).items():
+    for field, spelled in given.parse_table(raw, where).items():
         key = f"{where}.{field}"
         if field not in fields:
-            raise given.unknown(key, "field", list(fields))
-        corrected[field] = tuple(_read(spelling, key) for spelling in given.texts(spelled, key))
+            raise given.unknown_name(key, "field", list(fields))
+        corrected[field] = tuple(_read(spelling, key) for spelling in given.parse_texts(spelled, key))
         if field == "id" and not corrected[field]:
             raise ConfigError(f"{key}: a record needs an id")
     return corrected
@@ -357,13 +362,13 @@ def _corrected(fields: Fields, raw: Any, where: str) -> dict[str, tuple[Read, ..
 def _writes(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for entity, value in raw.items():
         if entity not in settings.writes:
-            raise given.unknown(f"{where}.{entity}", "entity", list(settings.writes))
+            raise given.unknown_name(f"{where}.{entity}", "entity", list(settings.writes))
         writes = dict(settings.writes[entity])
-        for field, spelled in given.table(value, f"{where}.{entity}").items():
+        for field, spelled in given.parse_table(value, f"{where}.{entity}").items():
             key = f"{where}.{entity}.{field}"
             if field not in writes:
-                raise given.unknown(key, "field", list(writes))
-            writes[field] = tuple(_write(spelling, key) for spelling in given.texts(spelled, key))
+                raise given.unknown_name(key, "field", list(writes))
+            writes[field] = tuple(_write(spelling, key) for spelling in given.parse_texts(spelled, key))
         settings = structs.replace(settings, writes={**settings.writes, entity: writes})
     return settings
 
@@ -375,21 +380,21 @@ def _write(spelling: str, where: str) -> Write:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def _read(spelling: str, where: str) -> Read:
+def _read(spelling: str, where: str) -> FieldPlace:
     try:
         return given.parse_read(spelling, "seen")
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def _check_id(reads: tuple[Read, ...], where: str) -> None:
+def _check_id(reads: tuple[FieldPlace, ...], where: str) -> None:
     # A page's rows are told apart without decoding them: their id must be a key of the row itself.
     rows = [read for read in reads if read.source != "detail"]
     if not rows or any(len(read.path) != 1 for read in rows):
         raise ConfigError(f"{where}: must name a key of the list row, without dots")
 
 
-def _with_own_id(resource: Resource, reads: tuple[Read, ...]) -> tuple[Read, ...]:
+def _with_own_id(resource: Resource, reads: tuple[FieldPlace, ...]) -> tuple[FieldPlace, ...]:
     # A by-id record is believed for its own id alone: where nobody says where that is, it is as before.
     if any(read.source != "row" for read in reads):
         return reads
@@ -404,11 +409,11 @@ def _absence(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
             absence = structs.replace(absence, statuses=given.statuses(value, name))
         elif key == "bodies":
             kinds = frozenset(
-                given.choice(kind, get_args(BodyKind), name) for kind in given.texts(value, name)
+                given.choice(kind, get_args(BodyKind), name) for kind in given.parse_texts(value, name)
             )
             absence = structs.replace(absence, bodies=kinds)
         else:
-            raise given.unknown(name, "setting", ["statuses", "bodies"])
+            raise given.unknown_name(name, "setting", ["statuses", "bodies"])
     return structs.replace(settings, absence=absence)
 
 
@@ -416,7 +421,7 @@ def _deleted(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
     for key, value in raw.items():
         name = f"{where}.{key}"
         resource = _resource(settings, key, name, "list")
-        rules = tuple(_deleted_rule(spelling, name) for spelling in given.texts(value, name))
+        rules = tuple(_deleted_rule(spelling, name) for spelling in given.parse_texts(value, name))
         settings = _with_resource(settings, structs.replace(resource, deleted=rules))
     return settings
 
@@ -443,7 +448,7 @@ def _unwrap(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
 def _actions(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for key, value in raw.items():
         if key not in settings.actions:
-            raise given.unknown(f"{where}.{key}", "action", list(settings.actions))
+            raise given.unknown_name(f"{where}.{key}", "action", list(settings.actions))
         action = settings.actions[key]
         via = given.choice(value, action.choices, f"{where}.{key}")
         settings = _with_action(settings, structs.replace(action, via=via))
@@ -455,10 +460,10 @@ def _maps(settings: Resources, raw: Mapping[str, Any], where: str) -> Resources:
     for name, value in raw.items():
         key = f"{where}.{name}"
         if name not in Maps.__struct_fields__:
-            raise given.unknown(key, "map", list(Maps.__struct_fields__))
+            raise given.unknown_name(key, "map", list(Maps.__struct_fields__))
         merged = dict(getattr(maps, name))
-        for word, unified in given.table(value, key).items():
-            spelled = given.text(unified, f"{key}.{word}")
+        for word, unified in given.parse_table(value, key).items():
+            spelled = given.parse_setting_text(unified, f"{key}.{word}")
             merged[map_key(word)] = given.choice(spelled, _CLOSED.get(name, (spelled,)), f"{key}.{word}")
         maps = structs.replace(maps, **{name: merged})
     return structs.replace(settings, maps=maps)
@@ -468,7 +473,7 @@ def _states(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
     words = dict(settings.states)
     for state, word in raw.items():
         if state not in STATES:
-            raise given.unknown(f"{where}.{state}", "state", list(STATES))
+            raise given.unknown_name(f"{where}.{state}", "state", list(STATES))
         if not isinstance(word, str):
             raise ConfigError(f'{where}.{state}: must be text; "" where it is not to be asked for')
         words[state] = word
@@ -491,4 +496,4 @@ def _resource(settings: Resources, key: str, where: str, what: str) -> Resource:
     for name in get_args(ResourceName):
         if name == key:
             return settings.resources[name]
-    raise given.unknown(where, what, list(settings.resources))
+    raise given.unknown_name(where, what, list(settings.resources))

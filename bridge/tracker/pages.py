@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bridge.tracker import charsets, html_texts, layouts, values
-from bridge.tracker.problems import BadCharset, BadJson, EmptyBody, NoRows
+from bridge.tracker.errors import BadCharset, BadJson, EmptyBody, NoRows
 
 _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placements
 _ROWS_FIELD, _OTHER_FIELD = "rows_", "other_"
@@ -35,7 +35,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
 
     def decode(self) -> dict[str, Any]:
         """The row as plain values; lone surrogates are U+FFFD."""
-        record: dict[str, Any] = decode(self.raw)
+        record: dict[str, Any] = decode_leniently(self.raw)
         return record
 
     def unescaped(self) -> "Row":
@@ -130,7 +130,7 @@ class PageDecoder:
         return self._split_slowly(body)
 
     def _split_slowly(self, body: bytes) -> tuple[dict[str, Any], list[Any]]:
-        envelope = decode(body)
+        envelope = decode_leniently(body)
         if isinstance(envelope, list):
             return {}, [_encode(row) for row in envelope]
         if not isinstance(envelope, dict):
@@ -150,7 +150,9 @@ class PageDecoder:
             if key in envelope:
                 return envelope[key]
         alike = [
-            value for key, value in envelope.items() if layouts.same(key) == layouts.same(self._rows_key)
+            value
+            for key, value in envelope.items()
+            if layouts.compared_key(key) == layouts.compared_key(self._rows_key)
         ]
         if len(alike) == 1:
             return alike[0]
@@ -172,14 +174,16 @@ class PageDecoder:
 
     def _odd_row(self, place: int, raw: bytes | Raw) -> Row | BadRow:
         try:
-            record = decode(raw)
+            record = decode_leniently(raw)
         except BadJson:
             return BadRow(place=place, reason="is no JSON")
         if not isinstance(record, dict):
             return BadRow(place=place, reason=f"is {values.kind(record)}, expected an object")
-        value = next((record[key] for key in self._id_keys if not values.is_blank(record.get(key))), None)
+        value = next(
+            (record[key] for key in self._id_keys if not values.is_blank_text(record.get(key))), None
+        )
         try:
-            return Row(remote_id=values.record_id(value), place=place, raw=raw)
+            return Row(remote_id=values.parse_record_id(value), place=place, raw=raw)
         except values.WrongType as error:
             return BadRow(place=place, reason=f"{self._id_name} {error}")
 
@@ -188,7 +192,7 @@ def _unlettered(place: int) -> BadRow:
     return BadRow(place=place, reason=_NOT_UTF8)
 
 
-def decode(body: bytes | Raw) -> Any:
+def decode_leniently(body: bytes | Raw) -> Any:
     """Any JSON as plain values, lone surrogates as U+FFFD, NaN and endless numbers as ``None``; raises
     ``BadJson``."""
     try:

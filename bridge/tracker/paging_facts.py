@@ -10,9 +10,9 @@ from typing import Literal
 from msgspec import Struct
 
 from bridge.tracker.client import Client
+from bridge.tracker.errors import NoContent, Refused
 from bridge.tracker.pages import Page
-from bridge.tracker.problems import NoContent, Refused
-from bridge.tracker.shapes import ListEnd, ResourceName
+from bridge.tracker.schema import ListEnd, ResourceName
 
 _FAR = 1_000_000
 """A page that no list reaches."""

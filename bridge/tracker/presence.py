@@ -5,14 +5,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from bridge.json_types import JsonObject
 from bridge.tracker import values
-from bridge.tracker.reading import Record
-from bridge.tracker.shapes import Read
+from bridge.tracker.schema import FieldPlace
 
 _MOST_KEYS = 40
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class KeyPresence(Struct, frozen=True, kw_only=True):
     """How many records could have a key for one of the places, and how many have it.
 
     ``hidden``: the object around it is ``null``, which tells nothing of the keys inside. ``filled``: there is
@@ -32,23 +32,25 @@ class Seen(Struct, frozen=True, kw_only=True):
         return said if self.filled == self.there else f"{said}, with a value in {self.filled}"
 
 
-def of(places: Iterable[Read], rows: Sequence[Record], details: Sequence[Record]) -> Seen:
+def measure_presence(
+    places: Iterable[FieldPlace], rows: Sequence[JsonObject], details: Sequence[JsonObject]
+) -> KeyPresence:
     """Return how often the place that most records have was seen."""
-    return max((_of(read, rows, details) for read in places), key=_telling, default=Seen())
+    return max((_of(read, rows, details) for read in places), key=_telling, default=KeyPresence())
 
 
-def _of(read: Read, rows: Sequence[Record], details: Sequence[Record]) -> Seen:
+def _of(read: FieldPlace, rows: Sequence[JsonObject], details: Sequence[JsonObject]) -> KeyPresence:
     records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
     found = [has(record, read.path) for record in records]
-    return Seen(
+    return KeyPresence(
         total=len(records),
         there=found.count(True),
         hidden=found.count(None),
-        filled=sum(not values.is_blank(value_at(record, read.path)) for record in records),
+        filled=sum(not values.is_blank_text(value_at(record, read.path)) for record in records),
     )
 
 
-def _telling(seen: Seen) -> tuple[int, int, int]:
+def _telling(seen: KeyPresence) -> tuple[int, int, int]:
     return seen.there, seen.hidden, seen.total
 
 
@@ -73,7 +75,7 @@ def value_at(record: Any, path: Sequence[str]) -> Any:
     return record
 
 
-def keys_of(records: Iterable[Record]) -> str:
+def describe_key_paths(records: Iterable[JsonObject]) -> str:
     """Return the keys of the records for a message; those of inner objects with a dot."""
     names: dict[str, None] = {}
     for record in records:

@@ -26,7 +26,7 @@ def merged(earlier: AccountProfile | None, later: AccountProfile) -> AccountProf
     )
 
 
-def judged(known: AccountProfile, findings: Iterable[Finding]) -> AccountProfile:
+def with_findings(known: AccountProfile, findings: Iterable[Finding]) -> AccountProfile:
     """Return the profile with these findings in place of its own.
 
     One that is unknown replaces none that is not.

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.tracker import override_values, overrides
-from bridge.tracker.shapes import (
+from bridge.tracker.schema import (
     STATES,
     Action,
-    Call,
-    Fields,
+    CallSpec,
+    FieldPlace,
+    FieldPlaces,
     Maps,
-    Read,
     Resource,
     Resources,
     Sure,
@@ -28,7 +28,7 @@ from bridge.tracker.shapes import (
 from contracts.entities import Model
 
 
-def configure(
+def configure_resources(
     raw: Mapping[str, Any], where: str = "tracker", learned: Mapping[str, Any] | None = None
 ) -> Resources:
     """The table with what was learned and an integration's ``tracker`` table laid over it.
@@ -39,7 +39,7 @@ def configure(
     return overrides.layered(DEFAULT, learned or {}, raw, where)
 
 
-def _reads(sure: Sure, *spellings: str) -> tuple[Read, ...]:
+def _reads(sure: Sure, *spellings: str) -> tuple[FieldPlace, ...]:
     return tuple(override_values.parse_read(spelling, sure) for spelling in spellings)
 
 
@@ -47,7 +47,7 @@ def _writes(sure: Sure, *spellings: str) -> tuple[Write, ...]:
     return tuple(override_values.parse_write(spelling, sure) for spelling in spellings)
 
 
-_USER: Fields = {
+_USER: FieldPlaces = {
     "id": _reads("guess", "row:userId") + _reads("code", "row:UserId"),
     "first_name": _reads("guess", "row:firstName"),
     "last_name": _reads("guess", "row:surname"),
@@ -57,14 +57,14 @@ _USER: Fields = {
     "active": _reads("guess", "row:active") + _reads("code", "row:Active"),
 }
 
-_STATUS: Fields = {
+_STATUS: FieldPlaces = {
     "id": _reads("guess", "row:id"),
     "name": _reads("guess", "row:name"),
     "group": _reads("guess", "row:group"),
 }
 
 # By-id values come first where both records have them: the by-id read is live, the list lags by hours.
-_JOB: Fields = {
+_JOB: FieldPlaces = {
     "id": _reads("seen", "row:opportunityId", "detail:id"),
     "name": _reads("seen", "detail:name", "row:opportunityName"),
     "status": _reads("seen", "detail:status.name", "row:opportunityStatusDesc"),
@@ -106,14 +106,14 @@ _JOB: Fields = {
 }
 
 # Of one element of a job's ``owners``.
-_OWNER: Fields = {
+_OWNER: FieldPlaces = {
     "id": _reads("seen", "row:ownerId"),
     "rank": _reads("seen", "row:rank"),
     "role_id": _reads("guess", "row:roleId"),
     "role_name": _reads("guess", "row:roleName"),
 }
 
-_CANDIDATE: Fields = {
+_CANDIDATE: FieldPlaces = {
     "id": _reads("seen", "row:resourceId") + _reads("code", "detail:id"),
     "first_name": _reads("seen", "detail:firstName", "row:firstname", "row:firstName"),
     "last_name": _reads("seen", "detail:surname", "row:surname"),
@@ -189,13 +189,13 @@ _DOCUMENT_WRITES: Writes = {
     "content": _writes("guess", "rest:filecontent"),
 }
 
-_DOCUMENT: Fields = {
+_DOCUMENT: FieldPlaces = {
     "id": _reads("code", "row:documentId", "row:id"),
     "filename": _reads("code", "row:filename", "row:name"),
     "document_type": _reads("code", "row:documentType"),
 }
 
-_APPLICATION: Fields = {
+_APPLICATION: FieldPlaces = {
     "id": _reads("code", "row:opportunityResourceId", "detail:opportunityResourceId"),
     "job_id": _reads("code", "any:opportunityId"),
     "candidate_id": _reads("code", "any:resourceId"),
@@ -217,7 +217,7 @@ _JOB_MODELS = (
 _USERS = Resource(
     name="users",
     entity="user",
-    list=Call(method="POST", path="/api/v1/User/PagedSearch", sure="guess", body={}),
+    list=CallSpec(method="POST", path="/api/v1/User/PagedSearch", sure="guess", body={}),
     rows="users",
     rows_sure="guess",
     updated_after=False,
@@ -229,7 +229,7 @@ _USERS = Resource(
 _STATUSES = Resource(
     name="statuses",
     entity="status",
-    list=Call(method="GET", path="/api/v1/MetaData", sure="guess"),
+    list=CallSpec(method="GET", path="/api/v1/MetaData", sure="guess"),
     rows="opportunityResourceStatuses",
     rows_sure="seen",
     updated_after=False,
@@ -242,11 +242,11 @@ _STATUSES = Resource(
 _JOBS = Resource(
     name="jobs",
     entity="job",
-    list=Call(method="POST", path="/api/v1/Opportunity/PagedSearch", sure="seen", body={}),
+    list=CallSpec(method="POST", path="/api/v1/Opportunity/PagedSearch", sure="seen", body={}),
     states=STATES,
     rows="opportunities",
     rows_sure="seen",
-    by_id=Call(method="GET", path="/api/v1/Opportunity/{id}", sure="seen"),
+    by_id=CallSpec(method="GET", path="/api/v1/Opportunity/{id}", sure="seen"),
     volatile=frozenset({"publishViewCount", "publishApplyCount", "countShortlisted"}),
     models=_JOB_MODELS,
     fields=_JOB,
@@ -255,10 +255,10 @@ _JOBS = Resource(
 _CANDIDATES = Resource(
     name="candidates",
     entity="candidate",
-    list=Call(method="POST", path="/api/v1/Resource/PagedSearch", sure="code", body={}),
+    list=CallSpec(method="POST", path="/api/v1/Resource/PagedSearch", sure="code", body={}),
     rows="resources",
     rows_sure="guess",
-    by_id=Call(method="GET", path="/api/v1/Resource/{id}", sure="seen"),
+    by_id=CallSpec(method="GET", path="/api/v1/Resource/{id}", sure="seen"),
     models=(Model.CANDIDATE, Model.TAG, Model.CANDIDATE_TAG),
     fields=_CANDIDATE,
 )
@@ -266,10 +266,10 @@ _CANDIDATES = Resource(
 _APPLICATIONS = Resource(
     name="applications",
     entity="application",
-    list=Call(method="POST", path="/api/v1/OpportunityResource/PagedSearch", sure="code", body={}),
+    list=CallSpec(method="POST", path="/api/v1/OpportunityResource/PagedSearch", sure="code", body={}),
     rows="opportunityResources",
     rows_sure="guess",
-    by_id=Call(method="GET", path="/api/v1/OpportunityResource/{id}", sure="code"),
+    by_id=CallSpec(method="GET", path="/api/v1/OpportunityResource/{id}", sure="code"),
     # The row already has every key that the by-id record has, but the custom fields.
     details="never",
     models=(Model.APPLICATION,),
@@ -277,8 +277,8 @@ _APPLICATIONS = Resource(
 )
 
 
-def _widget(function: str) -> Call:
-    return Call(method="POST", path=f"/api/widget/{function}", sure="seen")
+def _widget(function: str) -> CallSpec:
+    return CallSpec(method="POST", path=f"/api/widget/{function}", sure="seen")
 
 
 _BOTH: frozenset[Via] = frozenset({"rest", "widget"})
@@ -294,7 +294,7 @@ _ACTIONS = (
     ),
     Action(
         name="create_candidate",
-        rest=Call(method="POST", path="/api/v1/Resource", sure="seen"),
+        rest=CallSpec(method="POST", path="/api/v1/Resource", sure="seen"),
         widget=_widget("createResource"),
         via="widget",
         # A known e-mail address is status 3 there; REST is not known to look.
@@ -302,7 +302,7 @@ _ACTIONS = (
     ),
     Action(
         name="update_candidate",
-        rest=Call(method="PATCH", path="/api/v1/Resource/{candidate}", sure="seen"),
+        rest=CallSpec(method="PATCH", path="/api/v1/Resource/{candidate}", sure="seen"),
         widget=_widget("updateRecord"),
         # Both are known to work; more of the fields that creation leaves out have known columns.
         via="widget",
@@ -310,7 +310,7 @@ _ACTIONS = (
     ),
     Action(
         name="add_to_job",
-        rest=Call(
+        rest=CallSpec(
             method="POST", path="/api/v1/Opportunity/{job}/shortlist/resource/{candidate}", sure="guess"
         ),
         widget=_widget("resourceApplication"),
@@ -320,21 +320,21 @@ _ACTIONS = (
     ),
     Action(
         name="move_stage",
-        rest=Call(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
+        rest=CallSpec(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
         widget=_widget("updateRecord"),
         via="widget",
         repeatable=_BOTH,
     ),
     Action(
         name="reject",
-        rest=Call(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
+        rest=CallSpec(method="PATCH", path="/api/v1/OpportunityResource/{application}", sure="guess"),
         widget=_widget("updateRecord"),
         via="widget",
         repeatable=_BOTH,
     ),
     Action(
         name="attach_document",
-        rest=Call(method="POST", path="/api/v1/Resource/AttachDocument", sure="code"),
+        rest=CallSpec(method="POST", path="/api/v1/Resource/AttachDocument", sure="code"),
         widget=_widget("attachDocument"),
         via="widget",
     ),
@@ -342,9 +342,9 @@ _ACTIONS = (
 
 _CALLS = {
     "check_logon": _widget("checkLogon"),
-    "documents": Call(method="GET", path="/api/v1/Resource/{candidate}/Documents", sure="seen"),
-    "document": Call(method="GET", path="/api/v1/Resource/{candidate}/Document/{document}", sure="seen"),
-    "delete_candidate": Call(method="DELETE", path="/api/v1/Resource/{candidate}", sure="code"),
+    "documents": CallSpec(method="GET", path="/api/v1/Resource/{candidate}/Documents", sure="seen"),
+    "document": CallSpec(method="GET", path="/api/v1/Resource/{candidate}/Document/{document}", sure="seen"),
+    "delete_candidate": CallSpec(method="DELETE", path="/api/v1/Resource/{candidate}", sure="code"),
 }
 
 _MAPS = Maps(
@@ -397,10 +397,10 @@ _TOKEN = TokenKeys(
 )
 
 DEFAULT = Resources(
-    exchange=Call(method="POST", path="/api/Auth/ExchangeToken", sure="seen"),
+    exchange=CallSpec(method="POST", path="/api/Auth/ExchangeToken", sure="seen"),
     token=_TOKEN,
-    oauth_token=Call(method="POST", path="/oAuth2/Token", sure="seen"),
-    users_widget=Call(
+    oauth_token=CallSpec(method="POST", path="/oAuth2/Token", sure="seen"),
+    users_widget=CallSpec(
         method="POST",
         path="/api/widget/getSettingsData",
         sure="code",

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.tracker import answers, pages
-from bridge.tracker.problems import Unreadable
-from bridge.tracker.wire import Answer
+from bridge.tracker.errors import Unreadable
+from bridge.tracker.http import HttpResponse
 
 _LONGEST = 200
 _LONGEST_SAID = 2000
@@ -34,7 +34,7 @@ validation value variable violation was with xml you your
 _TECHNICAL = frozenset(_WORDS.split())
 
 
-def of(answer: Answer, sent: Any = None) -> str:
+def quote_server_words(answer: HttpResponse, sent: Any = None) -> str:
     """``: "…"`` to put behind what an answer's status says; nothing where it says nothing that may be told.
 
     ``sent`` is what the call carried: its keys are known names, its values are left out.
@@ -44,11 +44,11 @@ def of(answer: Answer, sent: Any = None) -> str:
     return f': "{words}"' if re.search("[A-Za-z]{2}", words) else ""
 
 
-def _said(answer: Answer) -> Iterator[str]:
+def _said(answer: HttpResponse) -> Iterator[str]:
     if answers.is_page(answer) or not answer.body.strip():
         return
     try:
-        reply = pages.decode(answer.utf8)
+        reply = pages.decode_leniently(answer.utf8)
     except Unreadable:
         reply = answer.utf8[:_LONGEST_SAID].decode("utf-8", "replace")
     yield from _texts(reply if isinstance(reply, str) else _chosen(reply))

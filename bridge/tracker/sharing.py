@@ -25,7 +25,7 @@ def shared(integrations: Iterable[IntegrationConfig]) -> dict[str, tuple[str, ..
 
 
 def _credential(one: IntegrationConfig) -> tuple[str, ...]:
-    found = hosts.of(one)
+    found = hosts.hosts_of(one)
     if one.bearer_token is not None:
         return (found.rest, one.bearer_token.reveal())
     refresh = one.oauth_refresh_token.reveal() if one.oauth_refresh_token is not None else ""

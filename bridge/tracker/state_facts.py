@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bridge.tracker.client import Client
+from bridge.tracker.errors import Refused
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
-from bridge.tracker.problems import Refused
-from bridge.tracker.shapes import STATES
+from bridge.tracker.schema import STATES
 
 _NO_STATE = "bridge-check"
 """A word that no account uses for a state of jobs."""
@@ -18,7 +18,7 @@ _OTHERS: Mapping[str, tuple[str, ...]] = {
 }
 """What the states are called elsewhere; a word counts only where it finds jobs that no other one finds."""
 
-Rows = dict[str | None, Sequence[Row]]
+RowsByState = dict[str | None, Sequence[Row]]
 
 
 class StateFacts:
@@ -28,7 +28,7 @@ class StateFacts:
         self._client = client
         self._findings = findings
 
-    async def learn(self, rows: Rows) -> Rows:
+    async def learn(self, rows: RowsByState) -> RowsByState:
         """Settle the words by the first page of each list; return those pages as the settled words find them.
 
         Raises what the client raises.
@@ -55,7 +55,7 @@ class StateFacts:
         await self._settle(rows, [state for state in empty if state not in found])
         return rows
 
-    async def _settle(self, rows: Rows, empty: Sequence[str]) -> None:
+    async def _settle(self, rows: RowsByState, empty: Sequence[str]) -> None:
         words = self._client.settings.states
         if len(empty) == len(rows) and (bare := (await self._client.pages("jobs")).rows):
             said = f"no word finds a job, and without one {len(bare)} are listed: the words are others"
@@ -73,7 +73,7 @@ class StateFacts:
         else:
             self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
 
-    async def _other_word(self, state: str, rows: Rows) -> tuple[str, Sequence[Row]] | None:
+    async def _other_word(self, state: str, rows: RowsByState) -> tuple[str, Sequence[Row]] | None:
         known = {row.remote_id for found in rows.values() for row in found}
         if state not in STATES or self._findings.is_configured(f"states.{state}"):
             return None
@@ -90,7 +90,7 @@ class StateFacts:
         return (await self._client.pages("jobs", state=word)).rows
 
 
-def _doubtful(rows: Rows) -> Counter[str]:
+def _doubtful(rows: RowsByState) -> Counter[str]:
     """How many jobs of each list another list before it had."""
     seen: dict[str, str | None] = {}
     twice: Counter[str] = Counter()

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from bridge.json_types import JsonObject
 from bridge.tracker import statuses
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
-from bridge.tracker.reading import Record
 
 _ASSUMPTIONS: Mapping[str, tuple[str, str]] = {
     "statuses_none": ("statuses.listed", "rows.statuses"),
@@ -18,7 +18,7 @@ _ASSUMPTIONS: Mapping[str, tuple[str, str]] = {
 open what comes after it."""
 
 
-def learn(client: Client, findings: Findings, rows: Sequence[Record]) -> None:
+def learn_status_list(client: Client, findings: Findings, rows: Sequence[JsonObject]) -> None:
     """Settle what the list says. ``rows`` are all of it."""
     problems = {problem.code: problem for problem in statuses.status_problems(rows, client.settings)}
     fatal = None

@@ -6,12 +6,13 @@ from typing import Literal, cast
 from msgspec import Struct, structs
 
 from bridge.errors import Permanent
-from bridge.tracker.reading import Reader, Record
-from bridge.tracker.shapes import GROUPS, Maps, Resources, map_key
+from bridge.json_types import JsonObject
+from bridge.tracker.field_reader import FieldReader
+from bridge.tracker.schema import GROUPS, Maps, Resources, map_key
 from contracts.entities import Model
 
-Outcome = Literal["PENDING", "HIRED", "DECLINED"]
-_OUTCOMES: Mapping[str, Outcome] = {
+StatusOutcome = Literal["PENDING", "HIRED", "DECLINED"]
+_OUTCOMES: Mapping[str, StatusOutcome] = {
     **dict.fromkeys(map(map_key, GROUPS), "PENDING"),
     "rejected": "DECLINED",
     "working": "HIRED",
@@ -61,14 +62,14 @@ CODES = (
 """The codes of all problems."""
 
 
-def outcome(status: Status, maps: Maps) -> Outcome | None:
+def outcome(status: Status, maps: Maps) -> StatusOutcome | None:
     """Return what an application at this status has come to; ``None`` where nothing says so.
 
     ``maps.outcome`` counts first, by the status's name, then by its group; then the vendor's groups do.
     """
     mapped = maps.outcome.get(map_key(status.name or "")) or maps.outcome.get(map_key(status.group or ""))
     # The map's values were checked against Outcome when it was configured.
-    return cast("Outcome | None", mapped) or _OUTCOMES.get(map_key(group_of(status, maps) or ""))
+    return cast("StatusOutcome | None", mapped) or _OUTCOMES.get(map_key(group_of(status, maps) or ""))
 
 
 def group_of(status: Status, maps: Maps) -> str | None:
@@ -76,21 +77,21 @@ def group_of(status: Status, maps: Maps) -> str | None:
     return maps.status_group.get(map_key(status.group or ""), status.group)
 
 
-def table(rows: Iterable[Record], settings: Resources) -> dict[str, Status]:
+def parse_statuses(rows: Iterable[JsonObject], settings: Resources) -> dict[str, Status]:
     """Return the statuses by id, in order; a row that can't be read is left out."""
     found = {}
     for row in rows:
         try:
-            reader = Reader("status", settings["statuses"].fields, row, None)
+            reader = FieldReader("status", settings["statuses"].fields, row, None)
             found[reader.id] = Status(name=reader.text("name"), group=reader.named("group"))
         except Permanent:
             continue
     return found
 
 
-def status_problems(rows: Sequence[Record], settings: Resources) -> list[Problem]:
+def status_problems(rows: Sequence[JsonObject], settings: Resources) -> list[Problem]:
     """Return what looks wrong with a list of statuses; each text says what was seen and what to set."""
-    known = table(rows, settings)
+    known = parse_statuses(rows, settings)
     if not rows:
         return [
             _problem(
@@ -114,7 +115,7 @@ def status_problems(rows: Sequence[Record], settings: Resources) -> list[Problem
     return problems
 
 
-def _problems_of_groups(known: Statuses, rows: Sequence[Record], settings: Resources) -> list[Problem]:
+def _problems_of_groups(known: Statuses, rows: Sequence[JsonObject], settings: Resources) -> list[Problem]:
     maps, path = settings.maps, " or ".join(str(read) for read in settings["statuses"].fields["group"])
     outcomes = {status_id: outcome(status, maps) for status_id, status in known.items()}
     poor = (Model.REJECTION_REASON, Model.APPLICATION)
@@ -182,7 +183,7 @@ class StatusList(Struct, frozen=True, kw_only=True):
         return {int(status_id): place for place, status_id in enumerate(self.order)}
 
 
-def learn(
+def merge_statuses(
     before: StatusList | None,
     found: Mapping[str, Status],
     named: Iterable[str] = (),
@@ -195,7 +196,7 @@ def learn(
     missing from this read, and not yet known to be gone; it means what it meant, at its place.
     """
     if before is not None and kept:
-        return _with_kept(before, learn(before, found, {*named} - kept.keys()), kept)
+        return _with_kept(before, merge_statuses(before, found, {*named} - kept.keys()), kept)
     read = tuple(found)
     ids = {*named, *(before.unlisted if before else ())}
     unlisted = tuple(sorted(ids - found.keys(), key=int))
@@ -242,7 +243,7 @@ def _problem(code: str, text: str, models: tuple[Model, ...], *, fatal: bool = F
     return Problem(code=code, text=text, models=models, fatal=fatal)
 
 
-def _keys(rows: Sequence[Record]) -> str:
+def _keys(rows: Sequence[JsonObject]) -> str:
     keys = dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row)
     return ", ".join(list(keys)[:20])[:300] or "none"
 

@@ -27,9 +27,11 @@ def learn_texts(findings: Findings, records: Iterable[Any]) -> bool:
 
 def learn_blank_flags(findings: Findings, flags: Sequence[Any]) -> None:
     """Settle what a blank yes or no of users means: no, where nothing else says no. ``None`` is blank too."""
-    blank = sum(values.is_blank(flag) for flag in flags)
+    blank = sum(values.is_blank_text(flag) for flag in flags)
     said = [
-        values.flag(flag) for flag in flags if not values.is_blank(flag) and not isinstance(flag, list | dict)
+        values.flag(flag)
+        for flag in flags
+        if not values.is_blank_text(flag) and not isinstance(flag, list | dict)
     ]
     told = (
         f"of {len(flags)} users {blank} have a blank one, {said.count(False)} say no, {said.count(True)} yes"

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from bridge.retry import retry_after
-from bridge.tracker.shapes import Resources
-from bridge.tracker.wire import Answer
+from bridge.retry import parse_retry_after
+from bridge.tracker.http import HttpResponse
+from bridge.tracker.schema import Resources
 
 _LONGEST = timedelta(days=3650)
 _DATED = timedelta(hours=20)
@@ -23,8 +23,8 @@ class Pause(Struct, frozen=True, kw_only=True):
     why: str
 
 
-def asked(
-    answer: Answer, settings: Resources, now: datetime, *, usual_seconds: float, least_seconds: float
+def requested_pause(
+    answer: HttpResponse, settings: Resources, now: datetime, *, usual_seconds: float, least_seconds: float
 ) -> Pause | None:
     """The pause that an answer asks for; ``None`` where it asks for none.
 
@@ -34,7 +34,7 @@ def asked(
     status = answer.status
     if status not in settings.throttled_statuses:
         return None
-    wanted = retry_after(answer.headers, now, _LONGEST.total_seconds())
+    wanted = parse_retry_after(answer.headers, now, _LONGEST.total_seconds())
     if status != 429 and not wanted:
         return None
     believed = min(usual_seconds if wanted is None else wanted, settings.patience_seconds)
@@ -42,7 +42,7 @@ def asked(
     return Pause(seconds=seconds, why=_why(answer, wanted, seconds, now) + _cure(status, wanted, seconds))
 
 
-def _why(answer: Answer, wanted: float | None, seconds: float, now: datetime) -> str:
+def _why(answer: HttpResponse, wanted: float | None, seconds: float, now: datetime) -> str:
     again = _moment(now + timedelta(seconds=seconds), now)
     if wanted is None:
         said = "a Retry-After that can't be read" if answer.headers.get("Retry-After") else "no Retry-After"

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from bridge.retry import http_date
 from bridge.tracker import pages, values
-from bridge.tracker.problems import BadJson, Unreadable
-from bridge.tracker.shapes import TokenKeys
+from bridge.tracker.errors import BadJson, Unreadable
+from bridge.tracker.schema import TokenKeys
 
 _JWT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
 # Text that stands alone: a word such as Unauthorized is no token.
@@ -39,7 +39,7 @@ class Exchanged(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
 
 
-def read(body: bytes, keys: TokenKeys, now: datetime, zone: tzinfo) -> Exchanged:
+def parse_token_answer(body: bytes, keys: TokenKeys, now: datetime, zone: tzinfo) -> Exchanged:
     """Return what was exchanged. Raises ``BadJson`` or ``Unreadable``, which name keys and never values."""
     reply = _decoded(body)
     token = _token(reply, keys.keys)
@@ -52,7 +52,7 @@ def read(body: bytes, keys: TokenKeys, now: datetime, zone: tzinfo) -> Exchanged
 
 def _decoded(body: bytes) -> Any:
     try:
-        return pages.decode(body)
+        return pages.decode_leniently(body)
     except BadJson:
         text = body.decode("utf-8-sig", "replace").strip()
         if _alone(text) is None:

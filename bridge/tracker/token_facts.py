@@ -5,7 +5,7 @@ from bridge.errors import BridgeError, Fatal
 from bridge.tracker import answers
 from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.schema import ResourceName
 
 _MADE_UP = (
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJicmlkZ2UtY2hlY2sifQ.bWFkZS11cC1ieS1icmlkZ2UtY2hlY2s"
@@ -13,7 +13,7 @@ _MADE_UP = (
 """The form of a JWT, signed by nobody."""
 
 
-async def learn(client: Client, findings: Findings, readable: ResourceName) -> None:
+async def learn_tokens(client: Client, findings: Findings, readable: ResourceName) -> None:
     """Settle what is assumed of tokens. ``readable`` is a list that the token in use may read.
 
     What can't be asked is left open. Raises ``Fatal`` alone.
@@ -34,7 +34,7 @@ async def learn(client: Client, findings: Findings, readable: ResourceName) -> N
     except BridgeError as error:
         findings.leave_open("token.refused", f"a made-up JWT could not be tried: {error}", "token.refused")
         return
-    said = f"a made-up JWT is {answers.described(answer)}"
+    said = f"a made-up JWT is {answers.describe_answer(answer)}"
     if refused:
         findings.prove("token.refused", said)
     elif answer.status in answers.SUCCESS and not answers.is_page(answer):

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from bridge.errors import Permanent
 from bridge.tracker.client import Client
+from bridge.tracker.field_reader import FieldReader
 from bridge.tracker.findings import Findings
 from bridge.tracker.pages import Row
-from bridge.tracker.reading import Reader
-from bridge.tracker.shapes import Resource, ResourceName
+from bridge.tracker.schema import Resource, ResourceName
 
 _MINUTE = timedelta(minutes=1)
 _LOOK_BACK = (timedelta(days=1), timedelta(days=60))
@@ -105,6 +105,8 @@ def _newest(client: Client, table: Resource, rows: Sequence[Row]) -> tuple[Row, 
 
 def _updated_at(client: Client, table: Resource, row: Row) -> tuple[datetime, datetime] | None:
     try:
-        return Reader(table.entity, table.fields, row.decode(), None).instants("updated_at", client.times)
+        return FieldReader(table.entity, table.fields, row.decode(), None).instants(
+            "updated_at", client.times
+        )
     except Permanent:
         return None

@@ -54,7 +54,7 @@ def kind(value: object) -> str:
     return "a list" if isinstance(value, list | tuple) else "an object"
 
 
-def is_blank(value: object) -> bool:
+def is_blank_text(value: object) -> bool:
     """Whether nothing is there: ``null``, text of invisible characters alone, or what stands for none."""
     if value is None:
         return True
@@ -68,7 +68,7 @@ def is_blank(value: object) -> bool:
 
 
 def scrub(text: str) -> str:
-    """``text`` with U+FFFD for each lone surrogate, which no encoder would take."""
+    """``clean_text`` with U+FFFD for each lone surrogate, which no encoder would take."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
@@ -93,10 +93,10 @@ def trimmed(value: str) -> str | None:
     return text if whole else text.strip(INVISIBLE) or None
 
 
-def text(value: Any) -> str | None:
+def clean_text(value: Any) -> str | None:
     """Text without invisible characters at its ends; a number as its digits; ``None`` for blank."""
     if isinstance(value, str):
-        return None if is_blank(value) else trimmed(value)
+        return None if is_blank_text(value) else trimmed(value)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -117,7 +117,7 @@ def flag(value: Any) -> bool | None:
     raise WrongType(f"is {kind(value)}, expected y or n")
 
 
-def record_id(value: Any) -> str:
+def parse_record_id(value: Any) -> str:
     """A record's id as decimal digits; ``WrongType`` for anything but an integer or a decimal text."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**30:
         return str(value)
@@ -132,13 +132,13 @@ def record_id(value: Any) -> str:
 
 def reference(value: Any) -> str | None:
     """Another record's id; ``None`` where there is none (blank, zero or negative)."""
-    if is_blank(value):
+    if is_blank_text(value):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
         return None
     if isinstance(value, str) and re.fullmatch(r"-\d{1,30}|0+", value.strip(INVISIBLE), re.ASCII):
         return None
-    return record_id(value)
+    return parse_record_id(value)
 
 
 TagSeparator = Literal["auto", ",", ";", "|", "line"]
@@ -148,12 +148,12 @@ _OTHER_MARKS = re.compile(r"[;|\n]")
 _NAMES_OF_TAGS = ("name", "tag", "text", "value")
 
 
-def tags(value: Any, separator: TagSeparator = "auto") -> tuple[str, ...]:
+def parse_tags(value: Any, separator: TagSeparator = "auto") -> tuple[str, ...]:
     """The distinct tags of a text or a list, in order. NUL is dropped: a tag's name is also its id."""
     if isinstance(value, list):
         found = [_tag(part) for part in value]
     else:
-        found = (text(value) or "").split(_TAG_MARKS.get(separator, str(separator)))
+        found = (clean_text(value) or "").split(_TAG_MARKS.get(separator, str(separator)))
     names = [name.replace("\0", "").strip(INVISIBLE) for name in found]
     return tuple(dict.fromkeys([name for name in names if name]))
 
@@ -168,7 +168,7 @@ def is_doubtful_tags(value: Any) -> bool:
 def _tag(value: Any) -> str:
     if isinstance(value, dict):
         value = next((value[key] for key in _NAMES_OF_TAGS if isinstance(value.get(key), str)), value)
-    return text(value) or ""
+    return clean_text(value) or ""
 
 
 def tag_id(name: str) -> str:

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.tracker import answers, pages, server_words, write_answer
-from bridge.tracker.problems import AlreadyThere, BadJson, NoCredentials, Refused, Unreadable
-from bridge.tracker.wire import Answer
+from bridge.tracker.errors import AlreadyThere, BadJson, NoCredentials, Refused, Unreadable
+from bridge.tracker.http import HttpResponse
 
 _DONE = (200, 201, 202, 204)
 _NO_USER = (1, 2)
@@ -23,7 +23,7 @@ Credentials = Mapping[str, Secret]
 """Name inside ``credentials`` -> value."""
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class WidgetReply(Struct, frozen=True, kw_only=True):
     """A call that was taken: call and answer in words, and the decoded object."""
 
     said: str
@@ -44,7 +44,7 @@ def credentials(config: IntegrationConfig) -> Credentials:
     return found
 
 
-def envelope(path: str, inner: Mapping[str, Any]) -> dict[str, Any]:
+def wrap_in_envelope(path: str, inner: Mapping[str, Any]) -> dict[str, Any]:
     """``{"trackerrms": {"<function>": inner}}``; the function is the path's last part."""
     return {_OUTER: {path.rpartition("/")[2]: dict(inner)}}
 
@@ -60,9 +60,9 @@ def with_credentials(data: Any, given: Credentials) -> Any | None:
     return {**data, _OUTER: {name: {**inner, "credentials": shown} for name, inner in outer.items()}}
 
 
-def reply(
-    name: str, answer: Answer, where: str, cure: str, action: str | None = None, sent: Any = None
-) -> Reply:
+def read_widget_reply(
+    name: str, answer: HttpResponse, where: str, cure: str, action: str | None = None, sent: Any = None
+) -> WidgetReply:
     """What a call was answered, once it was taken.
 
     ``name`` is the call, ``where`` the host, ``cure`` what to set where it is the wrong call, ``action`` what
@@ -70,11 +70,11 @@ def reply(
     ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more where the effect is not known) or
     ``Unreadable`` (nor is it then).
     """
-    said = f"{name} {answers.described(answer)}"
+    said = f"{name} {answers.describe_answer(answer)}"
     if answer.status == 401:
         raise NoCredentials(_advice(said, where, action))
     if answer.status not in _DONE:
-        raise write_answer.refusal(said, answer, sent, cure)
+        raise write_answer.write_refusal(said, answer, sent, cure)
     fields = _with_status(_object(said, answer, cure))
     status = None if fields is None else _status(fields)
     if fields is None or status is None:
@@ -85,15 +85,15 @@ def reply(
     if status == _EXISTS:
         raise AlreadyThere(f"{said}: a record that is there already")
     if status != 0:
-        raise Refused(said + server_words.of(answer, sent), 400)
-    return Reply(said=said, fields=fields)
+        raise Refused(said + server_words.quote_server_words(answer, sent), 400)
+    return WidgetReply(said=said, fields=fields)
 
 
 def _with_status(found: Any, depth: int = 0) -> dict[str, Any] | None:
     """The object that has the status: the answer, or the one inside it, which may be JSON in a string."""
     if isinstance(found, str) and found.lstrip().startswith("{"):
         try:
-            found = pages.decode(found.encode())
+            found = pages.decode_leniently(found.encode())
         except Unreadable:
             return None
     if not isinstance(found, dict):
@@ -121,13 +121,13 @@ def _advice(said: str, where: str, action: str | None) -> str:
     )
 
 
-def _object(said: str, answer: Answer, cure: str) -> dict[str, Any]:
+def _object(said: str, answer: HttpResponse, cure: str) -> dict[str, Any]:
     if answers.is_page(answer):
         raise BadJson(f"{said}: {cure}")
     try:
-        found = pages.decode(answer.utf8) if answer.body.strip() else None
+        found = pages.decode_leniently(answer.utf8) if answer.body.strip() else None
     except Unreadable as error:
         raise type(error)(f"{said}: {error}; {cure}") from None
     if not isinstance(found, dict):
-        raise Unreadable(f"{said} {write_answer.described(answer)}, expected an object; {cure}")
+        raise Unreadable(f"{said} {write_answer.describe_write(answer)}, expected an object; {cure}")
     return found

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bridge.tracker import date_formats
-from bridge.tracker.date_formats import DateFormat, Written
+from bridge.tracker.date_formats import DateFormat, WrittenTime
 from bridge.tracker.values import WrongType
 
-Reading = Literal["tenant", "utc"]
+ClockReading = Literal["tenant", "utc"]
 _FEWEST, _FEWEST_COARSE = 3, 8
 _AHEAD = timedelta(minutes=5)
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -30,7 +30,7 @@ class Midnights(Struct, frozen=True, kw_only=True):
     utc: int
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> ClockReading | None:
         """By which clock days begin at midnight; ``None`` where that is not sure."""
         if self.local >= _FEWEST and not self.utc:
             return "tenant"
@@ -43,12 +43,12 @@ class Midnights(Struct, frozen=True, kw_only=True):
         )
 
 
-def written(values: Iterable[Any], wanted: DateFormat) -> list[Written]:
+def readable_times(values: Iterable[Any], wanted: DateFormat) -> list[WrittenTime]:
     """Return the times that can be read and are no counts of seconds."""
     found = []
     for value in values:
         try:
-            one = date_formats.read(value, wanted)
+            one = date_formats.parse_written_time(value, wanted)
         except WrongType:
             continue
         if one is not None and not one.counted:
@@ -56,7 +56,7 @@ def written(values: Iterable[Any], wanted: DateFormat) -> list[Written]:
     return found
 
 
-def midnights(times: Iterable[Written], zone: tzinfo) -> Midnights:
+def midnights(times: Iterable[WrittenTime], zone: tzinfo) -> Midnights:
     """Count the midnights among times whose digits may be local or UTC; a bare day says nothing."""
     apart = {one.digits for one in times if one.span < _DAY and one.digits.replace(tzinfo=zone).utcoffset()}
     local = sum(digits.time() == time.min for digits in apart)
@@ -64,7 +64,7 @@ def midnights(times: Iterable[Written], zone: tzinfo) -> Midnights:
     return Midnights(apart=len(apart), local=local, utc=utc)
 
 
-def newest(times: Iterable[Written], zone: tzinfo, now: datetime) -> Reading | None:
+def newest_reading(times: Iterable[WrittenTime], zone: tzinfo, now: datetime) -> ClockReading | None:
     """Return by which clock the newest update has happened already, where by the other it has not."""
     last = max((one.digits for one in times if one.span < _DAY), default=None)
     if last is None:
@@ -82,7 +82,7 @@ def is_always_at_utc(zone: tzinfo, year: int) -> bool:
 
 
 def coarseness(
-    times: Sequence[Written], others: Iterable[Written] = ()
+    times: Sequence[WrittenTime], others: Iterable[WrittenTime] = ()
 ) -> Literal["second", "minute", "day"] | None:
     """Return how exact last updates are, which come at any second; ``None``: they are too few to tell.
 

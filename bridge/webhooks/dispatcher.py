@@ -12,12 +12,12 @@ import structlog
 from bridge import kafka, supervisor
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
-from bridge.kafka import Offsets, Record, Where
-from bridge.store import owed
+from bridge.kafka import ConsumedRecord, Offsets, Where
+from bridge.store import pending
 from bridge.store.database import Database
-from bridge.store.owed import Event, Pair
-from bridge.webhooks.channel import Arrival, Channel, Item, Source
-from bridge.webhooks.directory import Directory
+from bridge.store.pending import EndpointOrderKey, Event
+from bridge.webhooks.endpoint_queue import EndpointQueue, PartitionReads, QueuedDelivery, QueuedEvent
+from bridge.webhooks.registry import EndpointRegistry
 from bridge.webhooks.sender import Sender
 from contracts import topics
 
@@ -30,7 +30,7 @@ _MOST_WAITING = 2_000
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
 
 
-def event_of(record: Record) -> Event | None:
+def event_of(record: ConsumedRecord) -> Event | None:
     """What a record says of itself in its headers; ``None`` where it is no event."""
     named = dict(record.headers)
     try:
@@ -59,14 +59,14 @@ class Dispatcher:
         self._config = config
         self._stop = stop
         self._offsets = Offsets()
-        self._sources: dict[Where, Source] = {}
-        self._unwritten: Counter[Pair] = Counter()
-        self._written: set[Pair] = set()
+        self._sources: dict[Where, PartitionReads] = {}
+        self._unwritten: Counter[EndpointOrderKey] = Counter()
+        self._written: set[EndpointOrderKey] = set()
         self._waiting = 0
         self._waiting_bytes = 0
         self._committed_at = time.monotonic()
 
-    def finished(self, arrival: Arrival) -> None:
+    def finished(self, arrival: QueuedEvent) -> None:
         """All deliveries of the event are made or parked, durably."""
         self._waiting -= 1
         self._waiting_bytes -= len(arrival.body)
@@ -74,11 +74,11 @@ class Dispatcher:
         if not arrival.source.lost and event.offset is not None:
             self._offsets.finish((arrival.source.topic, arrival.source.partition), event.offset)
 
-    def parking(self, pair: Pair) -> None:
+    def parking(self, pair: EndpointOrderKey) -> None:
         """Something is to be held back in order: what comes of this entity next queues up behind it."""
         self._unwritten[pair] += 1
 
-    def parked(self, pair: Pair) -> None:
+    def parked(self, pair: EndpointOrderKey) -> None:
         """It is written: from now on the store says so."""
         self._unwritten[pair] -= 1
         if not self._unwritten[pair]:
@@ -105,7 +105,7 @@ class Dispatcher:
         ) as consumer:
             yield consumer
 
-    async def read(self, consumer: kafka.Consumer, directory: Directory, sender: Sender) -> None:
+    async def read(self, consumer: kafka.Consumer, directory: EndpointRegistry, sender: Sender) -> None:
         """Hand over what has come, and commit what is due (invariant 5)."""
         full = self._waiting >= _MOST_WAITING or self._waiting_bytes >= _MOST_WAITING_BYTES
         consumer.hold(full)
@@ -122,7 +122,9 @@ class Dispatcher:
         if due:
             await consumer.commit(due)
 
-    async def _admit(self, records: Sequence[Record], directory: Directory, sender: Sender) -> None:
+    async def _admit(
+        self, records: Sequence[ConsumedRecord], directory: EndpointRegistry, sender: Sender
+    ) -> None:
         # Taken before anything is waited for: what is lost meanwhile must be known as taken.
         taken = [(record, self._take(record)) for record in records]
         wanted = [
@@ -133,28 +135,30 @@ class Dispatcher:
         held = await self._look_up(wanted) if directory.has_ordered else set()
         for arrival, channels in wanted:
             for channel in channels:
-                item = Item(arrival.event, arrival.body, arrival=arrival)
+                item = QueuedDelivery(arrival.event, arrival.body, arrival=arrival)
                 subscriber = channel.subscriber
                 if subscriber.ordered and (subscriber.endpoint.id, arrival.event.subject) in held:
                     sender.park(channel, item, 0.0)
                 else:
                     channel.offer(item)
 
-    def _take(self, record: Record) -> Arrival | None:
+    def _take(self, record: ConsumedRecord) -> QueuedEvent | None:
         where = (record.topic, record.partition)
         self._offsets.take(where, record.offset)
         source = self._sources.get(where)
         if source is None:
-            source = self._sources[where] = Source(*where)
+            source = self._sources[where] = PartitionReads(*where)
         event = event_of(record)
         if event is None or record.value is None:
             if record.value is not None:
                 _log.warning("event.unreadable", topic=where[0], partition=where[1], offset=record.offset)
             self._offsets.finish(where, record.offset)
             return None
-        return Arrival(event, record.value, source)
+        return QueuedEvent(event, record.value, source)
 
-    def _matching(self, record: Record, arrival: Arrival, directory: Directory) -> list[Channel]:
+    def _matching(
+        self, record: ConsumedRecord, arrival: QueuedEvent, directory: EndpointRegistry
+    ) -> list[EndpointQueue]:
         event = arrival.event
         found = [
             channel
@@ -169,7 +173,9 @@ class Dispatcher:
             self._offsets.finish((record.topic, record.partition), record.offset)
         return found
 
-    async def _look_up(self, wanted: Sequence[tuple[Arrival, list[Channel]]]) -> set[Pair]:
+    async def _look_up(
+        self, wanted: Sequence[tuple[QueuedEvent, list[EndpointQueue]]]
+    ) -> set[EndpointOrderKey]:
         """Of what is to be sent in order, the entities that something is owed of."""
         pairs = {
             (channel.subscriber.endpoint.id, arrival.event.subject)
@@ -181,7 +187,7 @@ class Dispatcher:
         failures = 0
         while pairs:
             try:
-                found = await owed.held(self._db, pairs)
+                found = await pending.keys_pending(self._db, pairs)
             except Transient as problem:
                 failures += 1
                 _log.warning("webhooks.look_up_failed", reason=str(problem))

@@ -5,13 +5,12 @@ those about endpoints do. The store remembers which state of a hold was told las
 who changes it, or whether this stage runs then.
 """
 
-from datetime import UTC, datetime
-
+from bridge.clock import utc_now
 from bridge.sealing import Sealer
-from bridge.store import health, holds, owed
+from bridge.store import health, holds, pending
 from bridge.store.database import Database, Tx
 from bridge.store.holds import Hold, Untold
-from bridge.store.owed import BODY_PURPOSE, Event
+from bridge.store.pending import BODY_PURPOSE, Event
 from bridge.webhooks import matching
 from bridge.webhooks.operational import parked_for
 from contracts import codec, ids
@@ -59,7 +58,7 @@ async def _send(
     ]
     if not listeners:
         return
-    now = datetime.now(UTC)
+    now = utc_now()
     news = HoldNews(
         hold_id=hold.id,
         integration_id=hold.integration_id,
@@ -86,4 +85,4 @@ async def _send(
         at=now,
     )
     sealed = sealer.seal(BODY_PURPOSE, codec.encode(event))
-    await owed.park(tx, [parked_for(listener, identity, sealed) for listener in listeners])
+    await pending.add_pending(tx, [parked_for(listener, identity, sealed) for listener in listeners])

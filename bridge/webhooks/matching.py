@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """What one endpoint wants; empty ``integrations`` and ``changed_fields`` want all."""
+    """What one endpoint wants; empty ``integrations`` and ``read_changed_fields`` want all."""
 
     integrations: frozenset[str]
     event_types: tuple[str, ...]
@@ -29,7 +29,7 @@ class Filter(Struct, frozen=True, kw_only=True):
         return bool(self.changed_fields) and kind.endswith(".updated")
 
 
-def of(endpoint: Endpoint) -> Filter:
+def build_filter(endpoint: Endpoint) -> Filter:
     """The filter of an endpoint."""
     return Filter(
         integrations=frozenset(endpoint.integrations),
@@ -58,7 +58,7 @@ class _Body(Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(_Body)
 
 
-def changed_fields(body: bytes) -> tuple[str, ...]:
+def read_changed_fields(body: bytes) -> tuple[str, ...]:
     """What the event says has changed; nothing where it can't be read."""
     try:
         return _decoder.decode(body).data.changed_fields
@@ -66,7 +66,7 @@ def changed_fields(body: bytes) -> tuple[str, ...]:
         return ()
 
 
-class Table(Generic[T]):
+class FilterTable(Generic[T]):
     """Filters, each with whom it belongs to; who wants a type is found once and remembered."""
 
     def __init__(self, entries: Iterable[tuple[Filter, T]]) -> None:
@@ -86,5 +86,5 @@ class Table(Generic[T]):
         certain, looking = found
         if not looking:
             return certain
-        fields = changed_fields(body)
+        fields = read_changed_fields(body)
         return certain + [whose for wanted, whose in looking if not wanted.changed_fields.isdisjoint(fields)]

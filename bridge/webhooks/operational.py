@@ -4,16 +4,16 @@ They go to the owner's endpoints that ask for operational events, through the ta
 are not on Kafka. What happened and its events are written in one transaction.
 """
 
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import structlog
 
+from bridge.clock import utc_now
 from bridge.sealing import Sealer
-from bridge.store import delivery_log, endpoints, health, owed
+from bridge.store import delivery_log, endpoints, health, pending
 from bridge.store.database import Tx
-from bridge.store.health import Standing
-from bridge.store.owed import BODY_PURPOSE, Event, Parked
+from bridge.store.health import EndpointHealth
+from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
 from bridge.webhooks import matching
 from contracts import codec, ids
 from contracts.webhooks import Endpoint, EndpointNews, OperationalEvent, OperationalType, TestEvent
@@ -23,13 +23,13 @@ GONE = "410"
 """The reason of an endpoint that was disabled because it said that it is gone."""
 
 
-async def disable(
-    tx: Tx, sealer: Sealer, endpoint_id: str, reason: str, standing: Standing | None = None
+async def disable_and_notify(
+    tx: Tx, sealer: Sealer, endpoint_id: str, reason: str, standing: EndpointHealth | None = None
 ) -> None:
     """Disable the endpoint, unless somebody did so already, and tell."""
-    if not await endpoints.disable(tx, endpoint_id, reason):
+    if not await endpoints.mark_disabled(tx, endpoint_id, reason):
         return
-    await health.forget(tx, endpoint_id)
+    await health.reset_health(tx, endpoint_id)
     endpoint = await endpoints.get(tx, endpoint_id)
     if endpoint is None:
         return
@@ -41,9 +41,9 @@ async def disable(
     await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, standing=standing)
 
 
-async def warn(tx: Tx, sealer: Sealer, standing: Standing, disable_after_days: float) -> None:
+async def warn_owner(tx: Tx, sealer: Sealer, standing: EndpointHealth, disable_after_days: float) -> None:
     """Tell, once, that the endpoint does nothing but fail and will be disabled."""
-    if not await health.warn(tx, standing.endpoint_id):
+    if not await health.note_owner_warned(tx, standing.endpoint_id):
         return
     endpoint = await endpoints.get(tx, standing.endpoint_id)
     if endpoint is None:
@@ -75,7 +75,7 @@ async def _tell(
     message: str,
     *,
     reason: str | None = None,
-    standing: Standing | None = None,
+    standing: EndpointHealth | None = None,
 ) -> None:
     listeners = [
         listener
@@ -86,7 +86,7 @@ async def _tell(
         return
     works = kind == "endpoint.recovered"
     failure = None if works else await delivery_log.last_failure(tx, endpoint.id)
-    now = datetime.now(UTC)
+    now = utc_now()
     news = EndpointNews(
         endpoint_id=endpoint.id,
         owner=endpoint.owner,
@@ -110,12 +110,12 @@ async def _tell(
         offset=None,
         at=now,
     )
-    await owed.park(tx, [parked_for(listener, identity, sealed) for listener in listeners])
+    await pending.add_pending(tx, [parked_for(listener, identity, sealed) for listener in listeners])
 
 
-def parked_for(listener: str, event: Event, sealed: bytes) -> Parked:
+def parked_for(listener: str, event: Event, sealed: bytes) -> PendingDelivery:
     """Return the delivery of an event that is not on Kafka to one endpoint."""
-    return Parked(
+    return PendingDelivery(
         delivery_id=ids.delivery_id(listener, event.event_id),
         endpoint_id=listener,
         event=event,

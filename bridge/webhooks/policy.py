@@ -8,14 +8,14 @@ GONE = 410
 TOO_MANY, UNAVAILABLE = 429, 503
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class RetryTerms(Struct, frozen=True, kw_only=True):
     """The pauses before the second attempt, the third and so on; ``jitter`` is a share of each."""
 
     retry_seconds: tuple[float, ...]
     jitter: float = 0.2
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class AttemptResult(Struct, frozen=True, kw_only=True):
     """What came of an attempt: a status, or the kind of failure that there is none for."""
 
     status: int | None = None
@@ -41,25 +41,25 @@ class GivenUp(Struct, frozen=True, kw_only=True):
     error: str
 
 
-class Gone(Struct, frozen=True, kw_only=True):
+class EndpointGone(Struct, frozen=True, kw_only=True):
     """The endpoint asks not to be called any more (410)."""
 
     error: str = "gone"
 
 
-Verdict: TypeAlias = Delivered | Again | GivenUp | Gone
+AttemptVerdict: TypeAlias = Delivered | Again | GivenUp | EndpointGone
 
 
-def judge(seen: Seen, attempt: int, terms: Terms, chance: float) -> Verdict:
+def judge_attempt(seen: AttemptResult, attempt: int, terms: RetryTerms, chance: float) -> AttemptVerdict:
     """What the ``attempt``-th attempt (from 1) leads to; ``chance`` lies between -1 and 1.
 
     The jitter never shortens what ``Retry-After`` asked for.
     """
-    error = failure(seen)
+    error = failure_name(seen)
     if error is None:
         return Delivered()
     if seen.status == GONE:
-        return Gone()
+        return EndpointGone()
     if attempt > len(terms.retry_seconds):
         return GivenUp(error=error)
     pause = terms.retry_seconds[attempt - 1] * (1 + terms.jitter * chance)
@@ -67,7 +67,7 @@ def judge(seen: Seen, attempt: int, terms: Terms, chance: float) -> Verdict:
     return Again(after_seconds=max(pause, asked), error=error, hold_seconds=asked)
 
 
-def failure(seen: Seen) -> str | None:
+def failure_name(seen: AttemptResult) -> str | None:
     """The name of what went wrong; ``None`` of a success."""
     status = seen.status
     if status is None:
@@ -83,7 +83,7 @@ def failure(seen: Seen) -> str | None:
     return "client_error" if 400 <= status < 500 else "server_error"
 
 
-def _asked(seen: Seen) -> float:
+def _asked(seen: AttemptResult) -> float:
     """What the receiver asked for; other statuses' ``Retry-After`` is not about the next attempt."""
     if seen.status in (TOO_MANY, UNAVAILABLE):
         return seen.retry_after_seconds or 0.0

@@ -8,11 +8,11 @@ import structlog
 
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
-from bridge.kafka import Record, Replay
+from bridge.kafka import ConsumedRecord, Replay
 from bridge.sealing import Sealer
-from bridge.store import delivery_log, endpoints, leases, outbox, owed, recoveries, shares
+from bridge.store import delivery_log, endpoints, leases, outbox, pending, pending_batches, recoveries
 from bridge.store.database import Database
-from bridge.store.owed import BODY_PURPOSE, Event, Parked
+from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
 from bridge.webhooks import matching
 from bridge.webhooks.dispatcher import event_of
 from bridge.webhooks.matching import Filter
@@ -22,7 +22,7 @@ from contracts.webhooks import Endpoint, Recovery
 _log = structlog.get_logger(__name__)
 _AGAIN_SECONDS = 5.0
 _LEASE_SECONDS = 30.0
-_LEASE = owed.LEASE_PREFIX + "recovery"
+_LEASE = pending.LEASE_PREFIX + "recovery"
 _PARKED_AT_ONCE = 500
 
 
@@ -37,7 +37,7 @@ class Recoverer:
 
     async def keep(self) -> None:
         """Carry them out until cancelled."""
-        async with outbox.listening(self._db, owed.CHANNEL) as asked:
+        async with outbox.listen_for_commits(self._db, pending.CHANNEL) as asked:
             while True:
                 await asked.wait(_AGAIN_SECONDS)
                 try:
@@ -46,36 +46,38 @@ class Recoverer:
                     _log.warning("recovery.interrupted", reason=str(problem))
 
     async def _work_off(self) -> None:
-        if not await recoveries.waiting(self._db):
+        if not await recoveries.load_waiting_recoveries(self._db):
             return
         lease = await leases.acquire(self._db, _LEASE, self._holder, _LEASE_SECONDS)
         if lease is None:
             return
-        async with leases.Held(self._db, lease, _LEASE_SECONDS):
-            for recovery in await recoveries.waiting(self._db):
+        async with leases.LeaseKeeper(self._db, lease, _LEASE_SECONDS):
+            for recovery in await recoveries.load_waiting_recoveries(self._db):
                 await self._recover(recovery)
 
     async def _recover(self, recovery: Recovery) -> None:
         endpoint = await endpoints.get(self._db, recovery.endpoint_id)
         if endpoint is None or recovery.until is None:
-            await recoveries.finish(self._db, recovery.id, 0, 0, "there is no such endpoint any more")
+            await recoveries.finish_recovery(
+                self._db, recovery.id, 0, 0, "there is no such endpoint any more"
+            )
             return
-        await recoveries.begin(self._db, recovery.id)
+        await recoveries.begin_recovery(self._db, recovery.id)
         # What is owed already is found as rows, and not owed twice.
-        await shares.unpack_all(self._db, self._sealer, endpoint.id)
+        await pending_batches.unpack_all(self._db, self._sealer, endpoint.id)
         async with self._db.transaction() as tx:
             revived = await recoveries.revive(tx, recovery)
         found, missing = revived, revived
         if not endpoint.operational:
             matched, owing = await self._from_kafka(recovery, endpoint)
             found, missing = found + matched, missing + owing
-        await recoveries.finish(self._db, recovery.id, found, missing)
+        await recoveries.finish_recovery(self._db, recovery.id, found, missing)
         _log.info("recovery.finished", endpoint=endpoint.id, found=found, owed=missing)
 
     async def _from_kafka(self, recovery: Recovery, endpoint: Endpoint) -> tuple[int, int]:
         if recovery.until is None:
             raise AssertionError("a recovery ends when it was asked for, at the latest")
-        wanted, found, missing = matching.of(endpoint), 0, 0
+        wanted, found, missing = matching.build_filter(endpoint), 0, 0
         names = list(topics.all_events(self._kafka.topic_prefix).values())
         async with Replay(self._kafka) as replay:
             async for records in replay.between(names, recovery.since, recovery.until):
@@ -99,14 +101,14 @@ class Recoverer:
         async with self._db.transaction() as tx:
             pairs = {(p.endpoint_id, p.event.subject) for p in parked if p.ordered}
             if pairs:
-                await owed.lock_order(tx, {endpoint.id})
-            added = await owed.park(tx, parked)
+                await pending.lock_order(tx, {endpoint.id})
+            added = await pending.add_pending(tx, parked)
             if pairs:
-                await owed.release(tx, pairs)
+                await pending.make_due(tx, pairs)
         return added
 
-    def _parked(self, delivery_id: str, endpoint: Endpoint, event: Event, body: bytes) -> Parked:
-        return Parked(
+    def _parked(self, delivery_id: str, endpoint: Endpoint, event: Event, body: bytes) -> PendingDelivery:
+        return PendingDelivery(
             delivery_id=delivery_id,
             endpoint_id=endpoint.id,
             event=event,
@@ -116,11 +118,11 @@ class Recoverer:
         )
 
 
-def _wanted(record: Record, wanted: Filter) -> Event | None:
+def _wanted(record: ConsumedRecord, wanted: Filter) -> Event | None:
     event = event_of(record)
     if event is None or record.value is None or not wanted.wants(event.event_type, event.integration_id):
         return None
     if wanted.looks_into(event.event_type):
-        fields = matching.changed_fields(record.value)
+        fields = matching.read_changed_fields(record.value)
         return None if wanted.changed_fields.isdisjoint(fields) else event
     return event

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache, partial
 
 import msgspec
@@ -11,16 +11,17 @@ import structlog
 from prometheus_client import Counter
 
 from bridge import metrics
+from bridge.clock import utc_now
 from bridge.config import WebhooksConfig
-from bridge.outbound import Answer, Failure, Outbound
+from bridge.outbound import CallFailure, Outbound, PostResponse
 from bridge.sealing import Sealer
 from bridge.store.delivery_log import RESPONSE_PURPOSE, Logged
-from bridge.store.owed import BODY_PURPOSE, Claimed, Pair, Parked, Tried
-from bridge.store.shares import Untried
+from bridge.store.pending import BODY_PURPOSE, AttemptOutcome, Claimed, EndpointOrderKey, PendingDelivery
+from bridge.store.pending_batches import Untried
 from bridge.webhooks import policy
-from bridge.webhooks.channel import Arrival, Channel, Item
-from bridge.webhooks.policy import Again, Delivered, GivenUp, Gone, Seen, Verdict
-from bridge.webhooks.recorder import Recorder
+from bridge.webhooks.endpoint_queue import EndpointQueue, QueuedDelivery, QueuedEvent
+from bridge.webhooks.outcome_writer import OutcomeWriter
+from bridge.webhooks.policy import Again, AttemptResult, AttemptVerdict, Delivered, EndpointGone, GivenUp
 from bridge.webhooks.signing import BadSecret
 from contracts import events, ids
 
@@ -43,32 +44,34 @@ class Sender:
     def __init__(
         self,
         outbound: Outbound,
-        recorder: Recorder,
-        unhurried: Recorder,
+        recorder: OutcomeWriter,
+        unhurried: OutcomeWriter,
         sealer: Sealer,
         config: WebhooksConfig,
         *,
-        finished: Callable[[Arrival], None],
-        parking: Callable[[Pair], None],
-        parked: Callable[[Pair], None],
+        finished: Callable[[QueuedEvent], None],
+        parking: Callable[[EndpointOrderKey], None],
+        parked: Callable[[EndpointOrderKey], None],
     ) -> None:
         self._outbound = outbound
         self._recorder = recorder
         self._unhurried = unhurried
         self._sealer = sealer
-        self._terms = policy.Terms(retry_seconds=config.retry_seconds)
+        self._terms = policy.RetryTerms(retry_seconds=config.retry_seconds)
         self._loop = asyncio.get_running_loop()
         self._finished = finished
         self._parking = parking
         self._parked = parked
 
-    async def deliver(self, channel: Channel, item: Item) -> bool:
+    async def deliver(self, channel: EndpointQueue, item: QueuedDelivery) -> bool:
         """Make one attempt; whether the receiver has it. What came of it is durable a moment later."""
-        subscriber, now = channel.subscriber, datetime.now(UTC)
+        subscriber, now = channel.subscriber, utc_now()
         try:
             headers = {**subscriber.headers, **subscriber.signer.headers(item.event.event_id, item.body, now)}
         except BadSecret as problem:
-            came: Answer | Failure = Failure(kind="bad_header", reason=str(problem), elapsed_ms=0)
+            came: PostResponse | CallFailure = CallFailure(
+                kind="bad_header", reason=str(problem), elapsed_ms=0
+            )
         else:
             came = await self._outbound.post(
                 subscriber.endpoint.url,
@@ -77,18 +80,23 @@ class Sender:
                 timeout_seconds=subscriber.endpoint.timeout_seconds,
                 max_response_bytes=_RESPONSE_BYTES,
             )
-        if isinstance(came, Failure) and came.kind == "busy":
+        if isinstance(came, CallFailure) and came.kind == "busy":
             # Our own connections are all in use: nothing was sent, and nothing is held against the endpoint.
             self.park(channel, item, _BUSY_SECONDS)
             return False
         _counter(_outcome(came)).inc()
         seen = _seen(came)
-        verdict = policy.judge(seen, item.attempts + 1, self._terms, _random.uniform(-1, 1))
+        verdict = policy.judge_attempt(seen, item.attempts + 1, self._terms, _random.uniform(-1, 1))
         self._record(channel, item, came, verdict, now)
         return isinstance(verdict, Delivered)
 
     def _record(
-        self, channel: Channel, item: Item, came: Answer | Failure, verdict: Verdict, at: datetime
+        self,
+        channel: EndpointQueue,
+        item: QueuedDelivery,
+        came: PostResponse | CallFailure,
+        verdict: AttemptVerdict,
+        at: datetime,
     ) -> None:
         endpoint_id, now = channel.subscriber.endpoint.id, self._loop.time()
         after: float | None
@@ -107,7 +115,7 @@ class Sender:
             case GivenUp(error=error):
                 after = None
                 self._recorder.failed(endpoint_id, error, 0.0)
-            case Gone(error=error):
+            case EndpointGone(error=error):
                 # It is owed still: nothing is sent to it while it is disabled.
                 after = 0.0
                 channel.breaker.hold(now + _GONE_SECONDS)
@@ -118,7 +126,7 @@ class Sender:
 
     # --- where it goes from here ---
 
-    def park(self, channel: Channel, item: Item, after_seconds: float) -> None:
+    def park(self, channel: EndpointQueue, item: QueuedDelivery, after_seconds: float) -> None:
         """Leave an item that was not tried to the store, to be tried in so many seconds."""
         arrival = item.arrival
         if item.claimed is not None or channel.subscriber.ordered or arrival is None or arrival.source.lost:
@@ -133,7 +141,7 @@ class Sender:
         )
         self._unhurried.park_untried(untried, partial(self._done, arrival))
 
-    def promise(self, channel: Channel, item: Item) -> Claimed:
+    def promise(self, channel: EndpointQueue, item: QueuedDelivery) -> Claimed:
         """Note an item that is under way as owed, and as ours: its offset need not wait for its end."""
         if item.arrival is None:
             raise AssertionError("only what was read from Kafka is not owed yet")
@@ -146,11 +154,11 @@ class Sender:
             event=item.event,
             ordered=parked.ordered,
             attempts=0,
-            first_at=datetime.now(UTC),
+            first_at=utc_now(),
             sealed=None,
         )
 
-    def _settle(self, channel: Channel, item: Item) -> None:
+    def _settle(self, channel: EndpointQueue, item: QueuedDelivery) -> None:
         if item.claimed is not None:
             self._recorder.settle(item.claimed.delivery_id, _pair(item.claimed))
         elif item.arrival is not None:
@@ -159,8 +167,8 @@ class Sender:
 
     def _leave(
         self,
-        channel: Channel,
-        item: Item,
+        channel: EndpointQueue,
+        item: QueuedDelivery,
         after_seconds: float | None,
         status: int | None,
         error: str | None,
@@ -169,7 +177,7 @@ class Sender:
     ) -> None:
         claimed = item.claimed
         if claimed is not None:
-            tried = Tried(
+            tried = AttemptOutcome(
                 delivery_id=claimed.delivery_id,
                 attempts=attempts,
                 after_seconds=after_seconds,
@@ -193,7 +201,7 @@ class Sender:
             )
             self._hand_over(item.arrival, parked)
 
-    def _hand_over(self, arrival: Arrival, parked: Parked) -> None:
+    def _hand_over(self, arrival: QueuedEvent, parked: PendingDelivery) -> None:
         if not parked.ordered:
             self._recorder.park(parked, lambda: self._done(arrival))
             return
@@ -206,7 +214,7 @@ class Sender:
 
         self._recorder.park(parked, written)
 
-    def _done(self, arrival: Arrival) -> None:
+    def _done(self, arrival: QueuedEvent) -> None:
         arrival.remaining -= 1
         if arrival.remaining == 0:
             self._finished(arrival)
@@ -214,17 +222,17 @@ class Sender:
     def _owed(
         self,
         endpoint_id: str,
-        arrival: Arrival,
+        arrival: QueuedEvent,
         after_seconds: float | None,
         *,
         ordered: bool = False,
         attempts: int = 0,
         status: int | None = None,
         error: str | None = None,
-    ) -> Parked:
+    ) -> PendingDelivery:
         if arrival.sealed is None:
             arrival.sealed = self._sealer.seal(BODY_PURPOSE, arrival.body)
-        return Parked(
+        return PendingDelivery(
             delivery_id=ids.delivery_id(endpoint_id, arrival.event.event_id),
             endpoint_id=endpoint_id,
             event=arrival.event,
@@ -241,11 +249,16 @@ class Sender:
     # --- the log ---
 
     def _line(
-        self, channel: Channel, item: Item, came: Answer | Failure, verdict: Verdict, at: datetime
+        self,
+        channel: EndpointQueue,
+        item: QueuedDelivery,
+        came: PostResponse | CallFailure,
+        verdict: AttemptVerdict,
+        at: datetime,
     ) -> Logged:
         subscriber, delivered = channel.subscriber, isinstance(verdict, Delivered)
         endpoint_id = subscriber.endpoint.id
-        said = came.body if isinstance(came, Answer) and not delivered else b""
+        said = came.body if isinstance(came, PostResponse) and not delivered else b""
         return Logged(
             delivery_id=item.delivery_id or ids.delivery_id(endpoint_id, item.event.event_id),
             endpoint_id=endpoint_id,
@@ -256,7 +269,7 @@ class Sender:
             delivered=delivered,
             status=_status(came),
             error=None if isinstance(verdict, Delivered) else verdict.error,
-            reason=came.reason if isinstance(came, Failure) else None,
+            reason=came.reason if isinstance(came, CallFailure) else None,
             elapsed_ms=came.elapsed_ms,
             response=self._sealer.seal(RESPONSE_PURPOSE, said) if said else None,
             signed_with=subscriber.signer.signed_with(at),
@@ -268,22 +281,22 @@ def _counter(outcome: str) -> Counter:
     return metrics.DELIVERIES.labels(outcome)
 
 
-def _outcome(came: Answer | Failure) -> str:
+def _outcome(came: PostResponse | CallFailure) -> str:
     """As metrics tell it: a receiver may answer with any number, so only the classes that there are."""
-    if isinstance(came, Failure):
+    if isinstance(came, CallFailure):
         return came.kind
     return f"{came.status // 100}xx" if 100 <= came.status < 600 else "other"
 
 
-def _pair(claimed: Claimed) -> Pair | None:
+def _pair(claimed: Claimed) -> EndpointOrderKey | None:
     return (claimed.endpoint_id, claimed.event.subject) if claimed.ordered else None
 
 
-def _status(came: Answer | Failure) -> int | None:
-    return came.status if isinstance(came, Answer) else None
+def _status(came: PostResponse | CallFailure) -> int | None:
+    return came.status if isinstance(came, PostResponse) else None
 
 
-def _seen(came: Answer | Failure) -> Seen:
-    if isinstance(came, Failure):
-        return Seen(error=came.kind)
-    return Seen(status=came.status, retry_after_seconds=came.retry_after_seconds)
+def _seen(came: PostResponse | CallFailure) -> AttemptResult:
+    if isinstance(came, CallFailure):
+        return AttemptResult(error=came.kind)
+    return AttemptResult(status=came.status, retry_after_seconds=came.retry_after_seconds)

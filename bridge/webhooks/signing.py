@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from msgspec import Struct
 
-Kind = Literal["v1", "v1a"]
-_PREFIXES: dict[Kind, str] = {"v1": "whsec_", "v1a": "whsk_"}
+SignatureVersion = Literal["v1", "v1a"]
+_PREFIXES: dict[SignatureVersion, str] = {"v1": "whsec_", "v1a": "whsk_"}
 _SEED_BYTES = 32
 # Signs the content of a delivery: a token such as ``v1,…``.
 _Sign = Callable[[bytes], str]
@@ -27,10 +27,10 @@ class BadSecret(ValueError):
     """Not a secret in the specification's notation. The message holds nothing of it."""
 
 
-class Key(Struct, frozen=True, kw_only=True):
+class SigningKey(Struct, frozen=True, kw_only=True):
     """A secret as it is written (``whsec_…``, ``whsk_…``), and until when it signs (``None``: for good)."""
 
-    kind: Kind
+    kind: SignatureVersion
     secret: str
     expires_at: datetime | None = None
 
@@ -41,7 +41,7 @@ class Signer:
     Raises ``BadSecret`` for a secret that is none.
     """
 
-    def __init__(self, keys: Iterable[Key]) -> None:
+    def __init__(self, keys: Iterable[SigningKey]) -> None:
         self._signs = [(key.kind, key.expires_at, _sign_with(key)) for key in keys]
         lasting = all(end is None for _, end, _ in self._signs)
         self._kinds = " ".join([kind for kind, *_ in self._signs]) if lasting else None
@@ -67,7 +67,7 @@ class Signer:
         return " ".join([kind for kind, end, _ in self._signs if end is None or end > now])
 
 
-def _sign_with(key: Key) -> _Sign:
+def _sign_with(key: SigningKey) -> _Sign:
     raw = _decoded(key)
     return _hmac(raw) if key.kind == "v1" else _ed25519(raw)
 
@@ -95,7 +95,7 @@ def _ed25519(raw: bytes) -> _Sign:
     return sign
 
 
-def _decoded(key: Key) -> bytes:
+def _decoded(key: SigningKey) -> bytes:
     prefix = _PREFIXES[key.kind]
     if not key.secret.startswith(prefix):
         raise BadSecret(f"a {key.kind} secret begins with {prefix}")

@@ -20,14 +20,14 @@ from bridge.config import KafkaConfig, WebhooksConfig
 from bridge.errors import LeaseLost
 from bridge.outbound import Outbound
 from bridge.sealing import Sealer
-from bridge.store import leases, owed
+from bridge.store import leases, pending
 from bridge.store.database import Database
-from bridge.webhooks.directory import Directory
 from bridge.webhooks.dispatcher import Dispatcher
-from bridge.webhooks.keeper import Keeper
-from bridge.webhooks.recorder import Recorder
+from bridge.webhooks.due import DueDeliveries
+from bridge.webhooks.maintenance import Maintenance
+from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.recovery import Recoverer
-from bridge.webhooks.retrier import Retrier
+from bridge.webhooks.registry import EndpointRegistry
 from bridge.webhooks.sender import Sender
 
 _LEASE_SECONDS = 15.0
@@ -35,7 +35,7 @@ _LEASE_SECONDS = 15.0
 _UNHURRIED_SECONDS = 0.4
 
 
-class Parts(Struct, frozen=True, kw_only=True):
+class WebhookDependencies(Struct, frozen=True, kw_only=True):
     """What the stage is built from."""
 
     db: Database
@@ -45,10 +45,10 @@ class Parts(Struct, frozen=True, kw_only=True):
     outbound: Callable[[], AbstractAsyncContextManager[Outbound]]
 
 
-class Webhooks:
+class WebhookStage:
     """The stage; ``run`` is what the supervisor calls."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WebhookDependencies) -> None:
         self._parts = parts
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -57,25 +57,27 @@ class Webhooks:
         Raises ``Transient`` when Kafka is away, or the store when it begins; ``LeaseLost`` when another
         process took this one for dead.
         """
-        parts, name = self._parts, f"{owed.LEASE_PREFIX}{uuid.uuid4().hex}"
+        parts, name = self._parts, f"{pending.LEASE_PREFIX}{uuid.uuid4().hex}"
         holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         lease = await leases.acquire(parts.db, name, holder, _LEASE_SECONDS)
         if lease is None:
             raise AssertionError("a lease of a name nobody has is free")
-        async with leases.Held(parts.db, lease, _LEASE_SECONDS) as held, parts.outbound() as outbound:
+        async with leases.LeaseKeeper(parts.db, lease, _LEASE_SECONDS) as held, parts.outbound() as outbound:
             await _Watch(parts, held, outbound, stop).work()
 
 
 class _Watch:
     """One run of the stage."""
 
-    def __init__(self, parts: Parts, held: leases.Held, outbound: Outbound, stop: asyncio.Event) -> None:
+    def __init__(
+        self, parts: WebhookDependencies, held: leases.LeaseKeeper, outbound: Outbound, stop: asyncio.Event
+    ) -> None:
         db, sealer, config = parts.db, parts.sealer, parts.config
         self._held = held
         self._stop = stop
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._recorder = Recorder(db, sealer, held.lease)
-        self._unhurried = Recorder(db, sealer, held.lease, _UNHURRIED_SECONDS)
+        self._recorder = OutcomeWriter(db, sealer, held.lease)
+        self._unhurried = OutcomeWriter(db, sealer, held.lease, _UNHURRIED_SECONDS)
         self._dispatcher = Dispatcher(db, parts.kafka, stop)
         self._sender = Sender(
             outbound,
@@ -87,10 +89,10 @@ class _Watch:
             parking=self._dispatcher.parking,
             parked=self._dispatcher.parked,
         )
-        self._directory = Directory(db, sealer, config, self._sender, self._failed)
-        self._retrier = Retrier(db, sealer, parts.kafka, self._recorder, self._directory)
+        self._directory = EndpointRegistry(db, sealer, config, self._sender, self._failed)
+        self._retrier = DueDeliveries(db, sealer, parts.kafka, self._recorder, self._directory)
         self._recoverer = Recoverer(db, sealer, parts.kafka, held.lease.holder)
-        self._keeper = Keeper(db, sealer, config)
+        self._keeper = Maintenance(db, sealer, config)
 
     async def work(self) -> None:
         """Read and deliver until told to stop; then let end what is under way."""

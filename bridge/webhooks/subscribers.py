@@ -8,7 +8,7 @@ from msgspec import Struct
 from bridge.store.endpoints import Stored
 from bridge.webhooks import matching
 from bridge.webhooks.matching import Filter
-from bridge.webhooks.signing import Key, Signer
+from bridge.webhooks.signing import Signer, SigningKey
 from contracts import events
 from contracts.webhooks import Endpoint
 
@@ -38,13 +38,13 @@ class Subscriber(Struct, frozen=True, kw_only=True):
 
 def ready(stored: Stored) -> Subscriber:
     """The endpoint, ready. Raises ``BadSecret``."""
-    keys = [Key(kind=s.kind, secret=s.secret, expires_at=s.expires_at) for s in stored.secrets]
+    keys = [SigningKey(kind=s.kind, secret=s.secret, expires_at=s.expires_at) for s in stored.secrets]
     custom = {name: value for name, value in stored.headers.items() if not name.lower().startswith(_OURS)}
     return Subscriber(
         endpoint=stored.endpoint,
         headers={**custom, "Content-Type": events.CONTENT_TYPE.decode()},
         signer=Signer(keys),
-        filter=matching.of(stored.endpoint),
+        filter=matching.build_filter(stored.endpoint),
     )
 
 

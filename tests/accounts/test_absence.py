@@ -176,7 +176,7 @@ async def test_a_merged_record_that_is_still_listed_is_deleted_and_not_parked(
         return (await bridge.read()).deletions["candidate", _entity(loser)] == 1
 
     await until(is_deleted)
-    assert await parked.listed(db, INTEGRATION) == []
+    assert await parked.list_parked(db, INTEGRATION) == []
     done = await _finished(db)
     await until(partial(_later, db, done + 3))
     topics = await bridge.read()
@@ -195,10 +195,10 @@ async def test_records_in_no_list_are_kept_counted_and_looked_at_ever_more_seldo
     proxy.rewrite = partial(_hiding, flags)
 
     async def counted() -> bool:
-        return await unlisted.counts(db, INTEGRATION) == {"candidates": 3}
+        return await unlisted.count_unlisted(db, INTEGRATION) == {"candidates": 3}
 
     await until(counted)
-    [remark] = [one for one in await remarks.of(db, INTEGRATION) if one.code == "unlisted_records"]
+    [remark] = [one for one in await remarks.load_remarks(db, INTEGRATION) if one.code == "unlisted_records"]
     assert "3 records are in no list and can be read by id" in remark.text
     assert "2 with active=n. If that means deleted" in remark.text
     assert 'set in [integrations.tracker.deleted] candidates = "active=n"' in remark.text
@@ -210,7 +210,9 @@ async def test_records_in_no_list_are_kept_counted_and_looked_at_ever_more_seldo
     assert asked <= 3 * 4, asked
     proxy.rewrite = lambda reply: reply
     await until(partial(_is_listed_again, db))
-    assert [one for one in await remarks.of(db, INTEGRATION) if one.code == "unlisted_records"] == []
+    assert [
+        one for one in await remarks.load_remarks(db, INTEGRATION) if one.code == "unlisted_records"
+    ] == []
 
 
 async def test_a_record_that_one_sweep_left_out_is_not_called_unlisted(
@@ -223,12 +225,14 @@ async def test_a_record_that_one_sweep_left_out_is_not_called_unlisted(
     proxy.rewrite = partial(_hiding, {left_out: {}})
 
     async def found() -> bool:
-        return await unlisted.of(db, INTEGRATION, "candidates") == [left_out]
+        return await unlisted.load_unlisted(db, INTEGRATION, "candidates") == [left_out]
 
     await until(found)
     await bridge.stop()
-    assert await unlisted.counts(db, INTEGRATION) == {}
-    assert [one for one in await remarks.of(db, INTEGRATION) if one.code == "unlisted_records"] == []
+    assert await unlisted.count_unlisted(db, INTEGRATION) == {}
+    assert [
+        one for one in await remarks.load_remarks(db, INTEGRATION) if one.code == "unlisted_records"
+    ] == []
 
 
 def _hiding(flags: dict[int, dict[str, Any]], reply: Reply) -> Reply:
@@ -262,7 +266,7 @@ async def _later(db: Database, done: int) -> bool:
 
 
 async def _is_listed_again(db: Database) -> bool:
-    return await unlisted.counts(db, INTEGRATION) == {}
+    return await unlisted.count_unlisted(db, INTEGRATION) == {}
 
 
 @pytest.mark.parametrize(("where", "listed"), [("row", True), ("detail", True), ("detail", False)])

@@ -58,7 +58,7 @@ async def _held(bridge: Installation, db: Database, resource: str, key: str, row
 
     async def is_held() -> bool:
         bridge.check()
-        waiting = await holds.waiting(db, INTEGRATION)
+        waiting = await holds.load_waiting_holds(db, INTEGRATION)
         found[:] = [one for one in waiting if (one.resource, one.key) == (resource, key)]
         return bool(found) and found[0].row_count >= rows
 
@@ -134,7 +134,7 @@ async def test_a_few_records_that_lack_a_key_are_not_held_for_ever(
     proxy.rules[CANDIDATE] = poor
     bridge.server.world.change("update", "resource", one, surname="Alone")
     await bridge.agree()
-    assert await holds.waiting(db, INTEGRATION) == []
+    assert await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def test_an_approved_loss_is_published_and_held_no_more(
@@ -144,10 +144,10 @@ async def test_an_approved_loss_is_published_and_held_no_more(
     people = _people(bridge)
     _touch(bridge, "resource", people[:6], jobTitle="Welder")
     held = await _held(bridge, db, "candidates", "detail:tagText", 6)
-    assert await holds.decide(db, held.id, "approved")
+    assert await holds.decide_hold(db, held.id, "approved")
     _touch(bridge, "resource", people, tagText="", jobTitle="Welder")
     await bridge.agree()
-    assert await holds.waiting(db, INTEGRATION) == []
+    assert await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def test_a_discarded_hold_stays_silent_and_still_heals(
@@ -158,10 +158,10 @@ async def test_a_discarded_hold_stays_silent_and_still_heals(
     people = _people(bridge)
     _touch(bridge, "resource", people[:6], jobTitle="Welder")
     held = await _held(bridge, db, "candidates", "detail:tagText", 6)
-    assert await holds.decide(db, held.id, "discarded")
+    assert await holds.decide_hold(db, held.id, "discarded")
     _touch(bridge, "resource", people[6:8], jobTitle="Welder")
     await until(lambda: _row_count(db, held.id, 8))
-    assert [one.state for one in await holds.waiting(db, INTEGRATION)] == ["discarded"]
+    assert [one.state for one in await holds.load_waiting_holds(db, INTEGRATION)] == ["discarded"]
     await bridge.read()
     _nothing_untrue(bridge, before)
     proxy.rules.clear()
@@ -196,7 +196,7 @@ async def _row_count(db: Database, hold_id: int, rows: int) -> bool:
 
 
 async def _none_waits(db: Database) -> bool:
-    return await holds.waiting(db, INTEGRATION) == []
+    return await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def _has(bridge: Installation, model: str, name: str) -> bool:

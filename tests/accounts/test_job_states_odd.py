@@ -47,7 +47,9 @@ async def _swept(db: Database, times: int) -> None:
 
 
 async def _remarked(db: Database) -> dict[str, str]:
-    return {one.code: one.text for one in await remarks.of(db, INTEGRATION) if one.resource == "jobs"}
+    return {
+        one.code: one.text for one in await remarks.load_remarks(db, INTEGRATION) if one.resource == "jobs"
+    }
 
 
 async def test_words_that_are_ignored_make_one_verdict_a_job(
@@ -126,4 +128,4 @@ async def test_the_accounts_own_words_are_asked_for(install: Install, odd: Odd, 
     await bridge.agree()
     await _swept(db, 2)
     assert await _remarked(db) == {}
-    assert [one for one in await gaps.counts(db, INTEGRATION) if one.field == "status"] == []
+    assert [one for one in await gaps.count_gaps(db, INTEGRATION) if one.field == "status"] == []

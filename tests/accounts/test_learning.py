@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from bridge.clock import utc_now
 from bridge.tracker import html_texts, profile, resources
 from bridge.tracker.by_id import Detail
-from bridge.tracker.client import utc_now
-from bridge.tracker.learning import Learner
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.profile_learning import Learner
+from bridge.tracker.schema import ResourceName
 from tests.flow.tracker_account import Account, account
 
 NAMES = tuple(resources.DEFAULT.resources)

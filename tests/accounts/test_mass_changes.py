@@ -63,10 +63,10 @@ async def test_a_mass_loss_waits_for_a_word_and_the_rest_goes_on(
     await until(lambda: _has_user(bridge, "Later"))
     assert bridge.topics.types[event] - before < 5
     # Whoever lets go of an owner lets go of the owner's roles.
-    for held in await holds.waiting(db, INTEGRATION):
-        assert await holds.decide(db, held.id, "approved")
+    for held in await holds.load_waiting_holds(db, INTEGRATION):
+        assert await holds.decide_hold(db, held.id, "approved")
     await bridge.agree()
-    assert await holds.waiting(db, INTEGRATION) == []
+    assert await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def test_what_is_filled_again_is_published_by_itself(bridge: Installation, db: Database) -> None:
@@ -87,14 +87,14 @@ async def test_a_few_losses_are_news(bridge: Installation, db: Database) -> None
     for record_id in sorted(world.live["resource"].ids())[:3]:
         world.change("update", "resource", record_id, jobTitle="", tagText="")
     await bridge.agree()
-    assert await holds.waiting(db, INTEGRATION) == []
+    assert await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def _held(db: Database, resource: str, kind: str, key: str) -> Hold:
     found: list[Hold] = []
 
     async def is_held() -> bool:
-        waiting = await holds.waiting(db, INTEGRATION)
+        waiting = await holds.load_waiting_holds(db, INTEGRATION)
         found[:] = [h for h in waiting if (h.resource, h.kind, h.key) == (resource, kind, key)]
         return bool(found) and found[0].row_count > 10
 
@@ -103,7 +103,7 @@ async def _held(db: Database, resource: str, kind: str, key: str) -> Hold:
 
 
 async def _nothing_waits(db: Database) -> bool:
-    return await holds.waiting(db, INTEGRATION) == []
+    return await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def _has_user(bridge: Installation, surname: str) -> bool:
@@ -133,7 +133,7 @@ async def test_losses_that_were_news_before_they_were_too_many_come_back_too(
         for record_id in ids[:3]:
             made.server.world.change("update", "resource", record_id, surname="Lost")
         await until(lambda: _are_kept(db, ids[:3]))
-        assert await holds.waiting(db, INTEGRATION) == []
+        assert await holds.load_waiting_holds(db, INTEGRATION) == []
         for record_id in ids[3:15]:
             made.server.world.change("update", "resource", record_id, surname="Lost")
         await _held(db, "candidates", "emptied_field", "candidate.email_addresses")

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from bridge.clock import utc_now
 from bridge.errors import BridgeError
-from bridge.tracker import finding, resources, writing
-from bridge.tracker.client import Client, utc_now
-from bridge.tracker.learning import Learner
-from bridge.tracker.problems import Unreadable
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker import record_lookups, resources, writes
+from bridge.tracker.client import Client
+from bridge.tracker.errors import Unreadable
+from bridge.tracker.profile_learning import Learner
+from bridge.tracker.schema import ResourceName
 from tests.flow.tracker_account import EXCHANGE, Account, account
 from tests.rewriting import Proxy, Reply, Rewrite, rewriting
 
@@ -72,23 +73,28 @@ def _reads() -> Iterator[tuple[str, str, Ask, dict[str, Any]]]:
             yield f"{name} by id", path, partial(_by_id, name), {}
     widget = {"users_from": "widget"}
     yield "users by widget", TABLE.users_widget.path, lambda c: c.pages("users"), widget
-    yield "documents", "/api/v1/Resource/1/Documents", lambda c: finding.documents(c, "1"), {}
-    yield "document", "/api/v1/Resource/1/Document/2", lambda c: finding.document_content(c, "1", "2"), {}
+    yield "documents", "/api/v1/Resource/1/Documents", lambda c: record_lookups.read_documents(c, "1"), {}
+    yield (
+        "document",
+        "/api/v1/Resource/1/Document/2",
+        lambda c: record_lookups.document_content(c, "1", "2"),
+        {},
+    )
     yield "exchange", EXCHANGE, lambda c: c.exchange(), {}
 
 
 def _writes() -> Iterator[tuple[str, str, Ask, dict[str, Any]]]:
     person = {"first_name": "Ada", "email": "ada@example.com"}
     calls: dict[str, Ask] = {
-        "create_candidate": lambda c: writing.create_candidate(c, person),
-        "update_candidate": lambda c: writing.update_candidate(c, "1", {"title": "Welder"}),
-        "find_person": lambda c: finding.person_by_email(c, "ada@example.com"),
-        "attach_document": lambda c: writing.attach_document(
+        "create_candidate": lambda c: writes.create_candidate(c, person),
+        "update_candidate": lambda c: writes.update_candidate(c, "1", {"title": "Welder"}),
+        "find_person": lambda c: record_lookups.person_by_email(c, "ada@example.com"),
+        "attach_document": lambda c: writes.attach_document(
             c, "1", filename="a.txt", document_type="general", content_base64="QQ=="
         ),
-        "add_to_job": lambda c: writing.add_to_job(c, "1", "2"),
-        "move_stage": lambda c: writing.move_stage(c, "1", "2"),
-        "reject": lambda c: writing.reject(c, "1", "2", "too far"),
+        "add_to_job": lambda c: writes.add_to_job(c, "1", "2"),
+        "move_stage": lambda c: writes.move_stage(c, "1", "2"),
+        "reject": lambda c: writes.reject(c, "1", "2", "too far"),
     }
     for name, call in calls.items():
         for via in TABLE.actions[name].choices:

@@ -9,9 +9,9 @@ import pytest
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from bridge.store import cursors, hints, parked, scans, sources
+from bridge.store import cursors, parked, read_requests, row_states, scans
 from bridge.store.database import Database
-from bridge.store.hints import Hint
+from bridge.store.read_requests import ReadRequest
 from tests.installation import INTEGRATION, Install, Installation
 from tests.rewriting import Proxy, Reply, Rewrite, rewriting
 from tests.waiting import until
@@ -74,7 +74,7 @@ async def _trouble(db: Database, resource: str) -> str:
     found: list[str] = []
 
     async def told() -> bool:
-        error = (await cursors.load(db, INTEGRATION, resource)).error
+        error = (await cursors.load_cursor(db, INTEGRATION, resource)).error
         found[:] = [error] if error else []
         return bool(found)
 
@@ -83,7 +83,7 @@ async def _trouble(db: Database, resource: str) -> str:
 
 
 async def _is_well(db: Database, resource: str) -> bool:
-    return not (await cursors.load(db, INTEGRATION, resource)).error
+    return not (await cursors.load_cursor(db, INTEGRATION, resource)).error
 
 
 async def test_no_form_of_it_is_published_and_each_heals_by_itself(
@@ -109,7 +109,7 @@ async def test_no_form_of_it_is_published_and_each_heals_by_itself(
         assert not any(kind.endswith(".deleted") for kind in after.types), name
         for resource in ("candidates", "jobs"):
             await until(partial(_is_well, db, resource))
-    assert await parked.listed(db, INTEGRATION) == []
+    assert await parked.list_parked(db, INTEGRATION) == []
 
 
 async def test_a_first_load_creates_no_blank_record(bridge: Installation, proxy: Proxy, db: Database) -> None:
@@ -142,17 +142,17 @@ async def test_one_record_that_is_answered_so_holds_up_nobody(
     await bridge.simulator.change("update", "resource", ids[1], jobTitle="Sailor")
 
     async def is_parked() -> bool:
-        return bool(await parked.listed(db, INTEGRATION))
+        return bool(await parked.list_parked(db, INTEGRATION))
 
     await until(is_parked)
     await until(lambda: _has_title(bridge, "Sailor"))
-    [found] = await parked.listed(db, INTEGRATION)
+    [found] = await parked.list_parked(db, INTEGRATION)
     assert "carries none of the mapped keys" in found.reason
-    known = await sources.known(db, INTEGRATION, "candidates", [ids[0]])
+    known = await row_states.known(db, INTEGRATION, "candidates", [ids[0]])
     assert (known[ids[0]].quick, known[ids[0]].fingerprint) == (None, None)
     proxy.rewrite = lambda reply: reply
     await bridge.agree()
-    assert await parked.listed(db, INTEGRATION) == []
+    assert await parked.list_parked(db, INTEGRATION) == []
 
 
 async def _has_title(bridge: Installation, title: str) -> bool:
@@ -171,8 +171,8 @@ async def test_a_hint_is_followed_once_records_are_answered_again(
     await bridge.simulator.change("update", "resource", some, jobTitle="Pilot")
     proxy.asked.clear()
     async with db.transaction() as tx:
-        await hints.put(
-            tx, [Hint(integration_id=INTEGRATION, resource="candidates", row_id=some, cause="poll")]
+        await read_requests.add_read_requests(
+            tx, [ReadRequest(integration_id=INTEGRATION, resource="candidates", row_id=some, cause="poll")]
         )
     await until(lambda: f"GET /api/v1/Resource/{some}" in proxy.asked)
     proxy.rewrite = lambda reply: reply

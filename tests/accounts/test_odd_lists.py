@@ -7,7 +7,7 @@ import pytest
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from bridge.store import remarks, sources
+from bridge.store import remarks, row_states
 from bridge.store.database import Database
 from tests import oracle
 from tests.accounts.odd_lists import (
@@ -56,7 +56,7 @@ async def _flaws(db: Database) -> str:
         "WHERE finished_at IS NOT NULL ORDER BY resource, finished_at DESC"
     )
     errors = await db.fetch("SELECT resource || ': ' || coalesce(error, scan_error) FROM cursors")
-    noted = [f"{r.resource}: {r.text}" for r in await remarks.of(db, INTEGRATION)]
+    noted = [f"{r.resource}: {r.text}" for r in await remarks.load_remarks(db, INTEGRATION)]
     return "\n".join([*(r[0] for r in rows if r[0]), *(r[0] for r in errors if r[0]), *noted])
 
 
@@ -211,11 +211,11 @@ async def test_an_ordinary_account_with_a_round_number_of_records_is_not_remarke
     await bridge.agree()
     swept = "SELECT count(*) >= 2 FROM scans WHERE resource = 'applications' AND finished_at IS NOT NULL"
     await until(lambda: db.fetchval(swept))
-    assert await remarks.of(db, INTEGRATION) == []
+    assert await remarks.load_remarks(db, INTEGRATION) == []
     world = bridge.server.world
     world.change("delete", "user", min(world.live["user"].ids()))
     await bridge.agree()
 
 
 async def _users_listed(db: Database, count: int) -> bool:
-    return await sources.count_live(db, INTEGRATION, "users") == count
+    return await row_states.count_live_rows(db, INTEGRATION, "users") == count

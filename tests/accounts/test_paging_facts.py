@@ -7,7 +7,7 @@ import pytest
 from bridge.tracker import paging_facts
 from bridge.tracker.client import Client
 from bridge.tracker.paging_facts import PagingFacts
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.schema import ResourceName
 from tests.accounts.odd_lists import CANDIDATES, USERS, Dialect, OddLists, serving
 from tests.flow.tracker_account import account
 

@@ -28,7 +28,7 @@ async def _install(install: Install, how: str, **tracker: Any) -> Installation:
 
 
 async def _told(db: Database) -> list[str]:
-    return [one.text for one in await remarks.of(db, INTEGRATION) if one.code == DELETED_FLAGS]
+    return [one.text for one in await remarks.load_remarks(db, INTEGRATION) if one.code == DELETED_FLAGS]
 
 
 async def _is_told(db: Database, rule: str) -> bool:

@@ -61,7 +61,11 @@ async def _outcomes(bridge: Installation) -> set[str | None]:
 
 
 async def _remarked(db: Database) -> dict[str, str]:
-    return {one.code: one.text for one in await remarks.of(db, INTEGRATION) if one.resource == "statuses"}
+    return {
+        one.code: one.text
+        for one in await remarks.load_remarks(db, INTEGRATION)
+        if one.resource == "statuses"
+    }
 
 
 async def test_without_groups_no_outcome_is_guessed(install: Install, odd: Odd, db: Database) -> None:
@@ -70,14 +74,14 @@ async def test_without_groups_no_outcome_is_guessed(install: Install, odd: Odd, 
     assert await _outcomes(bridge) == {None}
     assert bridge.topics.types["rejection_reason.created"] == 0
     assert "set fields.status.group" in (await _remarked(db))["statuses_without_group"]
-    counted = {one.field: one.records for one in await gaps.counts(db, INTEGRATION)}
+    counted = {one.field: one.records for one in await gaps.count_gaps(db, INTEGRATION)}
     assert counted["outcome"] == _APPLICATIONS
     # Healed by itself.
     odd.change = lambda path, sent, answered: answered
     await bridge.agree()
 
     async def settled() -> bool:
-        left = [one for one in await gaps.counts(db, INTEGRATION) if one.field == "outcome"]
+        left = [one for one in await gaps.count_gaps(db, INTEGRATION) if one.field == "outcome"]
         return not left and not await _remarked(db)
 
     await until(settled, 20)
@@ -153,7 +157,7 @@ async def test_an_application_at_a_status_outside_the_list_moves_all_the_same(
         return one["outcome"] is None
 
     await until(moved, 30)
-    (gap,) = [one for one in await gaps.counts(db, INTEGRATION) if one.field == "outcome"]
+    (gap,) = [one for one in await gaps.count_gaps(db, INTEGRATION) if one.field == "outcome"]
     assert (gap.example, gap.records) == (number, 1)
     assert f"placement status {hidden} is not in the list" in gap.reason
     # And once the list has it, it is read again.
@@ -197,7 +201,7 @@ async def test_a_list_that_shrinks_changes_nothing_while_it_is_held_nor_after_a_
 
     async def is_held() -> bool:
         bridge.check()
-        return any(one.resource == "statuses" for one in await holds.waiting(db, INTEGRATION))
+        return any(one.resource == "statuses" for one in await holds.load_waiting_holds(db, INTEGRATION))
 
     await until(is_held)
     await bridge.stop()
@@ -217,7 +221,7 @@ async def test_a_list_that_shrinks_changes_nothing_while_it_is_held_nor_after_a_
 
     async def is_over() -> bool:
         bridge.check()
-        return not any(one.resource == "statuses" for one in await holds.waiting(db, INTEGRATION))
+        return not any(one.resource == "statuses" for one in await holds.load_waiting_holds(db, INTEGRATION))
 
     await until(is_over)
     await bridge.agree()

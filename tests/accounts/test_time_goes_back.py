@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from bridge import app
-from bridge.commandline import resync
+from bridge.cli import resync
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import overview, remarks, scans
@@ -40,7 +40,7 @@ async def said(bridge: Installation, db: Database, code: str) -> None:
 
     async def made() -> bool:
         bridge.check()
-        return any(one.code == code for one in await remarks.of(db, INTEGRATION))
+        return any(one.code == code for one in await remarks.load_remarks(db, INTEGRATION))
 
     await until(made)
 
@@ -74,10 +74,10 @@ async def test_a_resync_reaches_what_is_older_than_known(
     await bridge.agree()
     _restore(bridge)
     (integration,) = bridge.settings.integrations
-    async with app.opened(bridge.settings) as here:
+    async with app.open_installation(bridge.settings) as here:
         await until(lambda: _loaded(here, integration))
-        for resource in app.resources(integration).values():
-            await resync.begin(here, integration, resource, republish)
+        for resource in app.resources_of_integration(integration).values():
+            await resync.request_resync(here, integration, resource, republish)
     await bridge.agree()
 
 
@@ -124,8 +124,10 @@ async def test_an_older_row_rolls_nothing_back_that_it_alone_has(install: Instal
         before = dict((await bridge.agree()).types)
         odd.change = stale
         (integration,) = bridge.settings.integrations
-        async with app.opened(bridge.settings) as here:
-            await resync.begin(here, integration, app.resources(integration)["jobs"], False)
+        async with app.open_installation(bridge.settings) as here:
+            await resync.request_resync(
+                here, integration, app.resources_of_integration(integration)["jobs"], False
+            )
         await until(lambda: _resynced(bridge, db))
         await said(bridge, db, "older_rows")
         topics = await bridge.agree()
@@ -148,7 +150,7 @@ def _restore(bridge: Installation) -> None:
 
 
 async def _loaded(here: app.Installation, integration: Any) -> bool:
-    followed = app.resources(integration).values()
+    followed = app.resources_of_integration(integration).values()
     return all([await resync.is_loaded(here, integration, one) for one in followed])
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
-from bridge.store import hints
+from bridge.store import read_requests
 from bridge.store.database import Database
-from bridge.store.hints import Hint
+from bridge.store.read_requests import ReadRequest
 from tests.accounts.odd_lists import APPLICATIONS, CANDIDATES, OddLists, serving
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
@@ -74,10 +74,10 @@ async def test_polls_and_read_requests_of_a_resource_take_turns(
     odd.asked.clear()
     async with db.transaction() as tx:
         wanted = [
-            Hint(integration_id=INTEGRATION, resource="candidates", row_id=row_id, cause="command")
+            ReadRequest(integration_id=INTEGRATION, resource="candidates", row_id=row_id, cause="command")
             for row_id in ids
         ]
-        await hints.put(tx, wanted)
+        await read_requests.add_read_requests(tx, wanted)
 
     async def followed() -> bool:
         return not await db.fetchval("SELECT count(*) FROM hints")

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bridge import app
-from bridge.commandline import scope
+from bridge.cli import check_results
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import profiles, remarks
@@ -33,7 +33,7 @@ async def loaded(install: Install, *, dialect: dict[str, str], **integration: An
 
 async def told(db: Database) -> list[str]:
     """What is remarked on changes that no row shows."""
-    return [one.text for one in await remarks.of(db, INTEGRATION) if one.code == _CODE]
+    return [one.text for one in await remarks.load_remarks(db, INTEGRATION) if one.code == _CODE]
 
 
 async def swept(bridge: Installation, db: Database, times: int) -> None:
@@ -146,8 +146,8 @@ async def test_a_sweep_looks_at_a_few_records_only(install: Install, db: Databas
 
 async def _failing(bridge: Installation) -> dict[str, str]:
     (integration,) = bridge.settings.integrations
-    async with app.opened(bridge.settings) as here:
-        return {one.name: one.reason async for one in scope.findings(here, integration) if one.fails}
+    async with app.open_installation(bridge.settings) as here:
+        return {one.name: one.reason async for one in check_results.findings(here, integration) if one.fails}
 
 
 async def _set_key(bridge: Installation, db: Database) -> None:
@@ -165,7 +165,7 @@ async def test_the_profile_keeps_the_verdict(install: Install, db: Database) -> 
     await bridge.agree()
 
     async def refuted() -> bool:
-        known = await profiles.load(db, INTEGRATION)
+        known = await profiles.load_profile(db, INTEGRATION)
         found = {f.assumption: f for f in known.profile.findings} if known else {}
         return "saves" in found and found["saves"].verdict == "refuted"
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bridge import app
-from bridge.commandline import standing, status
+from bridge.cli import installation_status, status
 from bridge.simulator.world import World
 from bridge.store import gaps, parked
 from bridge.store.database import Database
@@ -64,18 +64,20 @@ async def test_dates_that_cant_be_read_are_left_out_and_told(
     bridge = await _start(install, odd)
     candidates = (await _all_candidates(bridge)).state["candidate"].values()
     assert {one["remote_created_at"] for one in candidates} == {None}
-    assert await parked.listed(db, INTEGRATION) == []
+    assert await parked.list_parked(db, INTEGRATION) == []
 
     async def told(records: int) -> bool:
-        found = [one for one in await gaps.counts(db, INTEGRATION) if one.resource == "candidates"]
+        found = [one for one in await gaps.count_gaps(db, INTEGRATION) if one.resource == "candidates"]
         gap = [one for one in found if one.field == "created_at"]
         assert all("fits day-first or month-first: set date_format" in one.reason for one in gap)
         return sum(one.records for one in gap) == records
 
     await until(lambda: told(6), 10)
-    async with app.opened(bridge.settings) as here:
+    async with app.open_installation(bridge.settings) as here:
         shown = io.StringIO()
-        Console(file=shown, width=400).print(status.rendered(await standing.of(here)))
+        Console(file=shown, width=400).print(
+            status.rendered(await installation_status.read_installation_status(here))
+        )
     assert "candidates: created_at is left out of 6 records" in shown.getvalue()
     assert "set date_format" in shown.getvalue()
     # Healed by itself, once they are written as configured.
@@ -103,7 +105,7 @@ async def test_a_configured_format_is_read_and_a_last_update_that_is_not_is_park
     odd.change = change
     bridge = await _start(install, odd, {"date_format": "month-first"})
     await bridge.agree()
-    assert await parked.listed(db, INTEGRATION) == []
+    assert await parked.list_parked(db, INTEGRATION) == []
 
 
 async def test_local_times_with_a_z_are_parked_with_the_key_to_set(
@@ -113,7 +115,7 @@ async def test_local_times_with_a_z_are_parked_with_the_key_to_set(
     await _start(install, odd)
 
     async def told() -> bool:
-        found = await parked.listed(db, INTEGRATION)
+        found = await parked.list_parked(db, INTEGRATION)
         return any(one.resource == "candidates" and 'times = "tenant"' in one.reason for one in found)
 
     await until(told, 30)
@@ -147,7 +149,7 @@ async def test_addresses_are_trimmed_and_split(install: Install, odd: Odd, db: D
     candidates = (await _all_candidates(bridge)).state["candidate"].values()
     found = {tuple(mail["email_address"] for mail in one["email_addresses"]) for one in candidates}
     assert found == {("grace@example.org", "jörg@müller.example")}
-    (gap,) = [one for one in await gaps.counts(db, INTEGRATION) if one.resource == "candidates"]
+    (gap,) = [one for one in await gaps.count_gaps(db, INTEGRATION) if one.resource == "candidates"]
     assert (gap.field, gap.records) == ("additional_email", 6)
 
 
@@ -186,7 +188,7 @@ async def test_a_tag_is_not_let_go_of_while_a_record_that_may_carry_it_was_never
 
 
 async def _is_parked(db: Database) -> bool:
-    return bool(await parked.listed(db, INTEGRATION))
+    return bool(await parked.list_parked(db, INTEGRATION))
 
 
 async def _has_tag(bridge: Installation) -> bool:

@@ -156,7 +156,7 @@ async def test_what_one_record_loses_is_news_at_the_cost_of_one_call(
     ]
     # One that had tags, and one that had a title.
     assert 1 <= len(others) <= 2, others
-    assert await holds.waiting(db, INTEGRATION) == []
+    assert await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def test_what_is_truly_gone_of_one_is_published_when_the_others_have_it_again(
@@ -237,7 +237,7 @@ async def _held(bridge: Installation, db: Database, keys: set[str], rows: int) -
 
     async def are_held() -> bool:
         bridge.check()
-        found[:] = [one for one in await holds.waiting(db, INTEGRATION) if one.key in keys]
+        found[:] = [one for one in await holds.load_waiting_holds(db, INTEGRATION) if one.key in keys]
         return {one.key for one in found} == keys and all(one.row_count >= rows for one in found)
 
     await until(are_held)
@@ -245,7 +245,7 @@ async def _held(bridge: Installation, db: Database, keys: set[str], rows: int) -
 
 
 async def _none_waits(db: Database) -> bool:
-    return await holds.waiting(db, INTEGRATION) == []
+    return await holds.load_waiting_holds(db, INTEGRATION) == []
 
 
 async def _has(bridge: Installation, model: str, surname: str) -> bool:

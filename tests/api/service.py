@@ -8,12 +8,12 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from bridge.api.calls import Parts
+from bridge.api.calls import ApiDependencies
 from bridge.api.stage import Api
 from bridge.config import ApiConfig, OutboundConfig, Secret
 from bridge.outbound import targets
 from bridge.sealing import Sealer
-from bridge.store.api_tokens import Tokens
+from bridge.store.api_tokens import ApiTokens
 from bridge.store.database import Database
 
 SEALER = Sealer(Secret(base64.b64encode(bytes(32)).decode()))
@@ -78,7 +78,7 @@ class Client:
 class Service:
     """The running API: ``admin`` may do all, ``of("acme")`` what that owner may."""
 
-    def __init__(self, parts: Parts, anybody: Client, admin: Client) -> None:
+    def __init__(self, parts: ApiDependencies, anybody: Client, admin: Client) -> None:
         self.parts = parts
         self.tokens = parts.tokens
         self.anybody = anybody
@@ -96,12 +96,12 @@ async def serving(
     """The API runs while the block lasts."""
     rules = targets.rules(outbound or OutboundConfig())
     async with await Database.open(store_url, pool_size=8) as db:
-        tokens = Tokens(db, SEALER)
-        parts = Parts(
+        tokens = ApiTokens(db, SEALER)
+        parts = ApiDependencies(
             db=db,
             sealer=SEALER,
             tokens=tokens,
-            judge=lambda url: targets.parse(url, rules),
+            judge=lambda url: targets.parse_target(url, rules),
             integrations=("acme", "globex"),
         )
         api = Api(parts, config or ApiConfig(port=0, requests_per_minute=60_000))

@@ -18,7 +18,7 @@ async def test_a_profile_is_shown_once_it_is_learned(service: Service) -> None:
     learned = AccountProfile(
         learned_at=datetime.now(UTC), requests=3, resources=("jobs",), findings=(finding,)
     )
-    await profiles.save(service.parts.db, "acme", learned, host="one", basis=b"basis")
+    await profiles.save_profile(service.parts.db, "acme", learned, host="one", basis=b"basis")
     shown = await service.admin("GET", _PROFILE)
     assert shown.status == 200
     assert shown.json["findings"] == [

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bridge.store import delivery_log, owed
+from bridge.store import delivery_log, pending
 from bridge.store.delivery_log import Logged
-from bridge.store.owed import Event, Parked
+from bridge.store.pending import Event, PendingDelivery
 from contracts import ids
 from tests.api.service import SEALER, Client, Service
 
@@ -56,7 +56,7 @@ async def given_up(service: Service, endpoint_id: str, number: int) -> str:
     """A delivery that failed for good, with one attempt in the log."""
     what = event(number)
     delivery_id = ids.delivery_id(endpoint_id, what.event_id)
-    parked = Parked(
+    parked = PendingDelivery(
         delivery_id=delivery_id, endpoint_id=endpoint_id, event=what, sequence="1",
         sealed=SEALER.seal("a body", b"{}"), attempts=1, given_up=True, status=500,
     )  # fmt: skip
@@ -66,7 +66,7 @@ async def given_up(service: Service, endpoint_id: str, number: int) -> str:
         response=SEALER.seal(delivery_log.RESPONSE_PURPOSE, b"oh no"), signed_with="v1 v1a",
     )  # fmt: skip
     async with service.parts.db.transaction() as tx:
-        await owed.park(tx, [parked])
+        await pending.add_pending(tx, [parked])
         await delivery_log.log(tx, [line])
     return delivery_id
 

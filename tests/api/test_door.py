@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from bridge.api.limiting import Limiter
+from bridge.api.rate_limits import RequestLimiter
 from bridge.api.stage import Api
 from bridge.config import ApiConfig, Secret
 from bridge.errors import EnvironmentFault, Transient
 from bridge.sealing import Sealer
-from bridge.store.api_tokens import Tokens
+from bridge.store.api_tokens import ApiTokens
 from bridge.store.database import Database
 from tests.api.service import SEALER, URL, Client, Service, serving
 from tests.waiting import patient, until
@@ -73,12 +73,12 @@ async def test_a_token_ends_when_it_was_meant_to(service: Service) -> None:
 
 async def test_a_token_is_nowhere_in_the_database_and_needs_the_key(store_url: str) -> None:
     async with await Database.open(store_url) as db:
-        _, text = await Tokens(db, SEALER).create(owner=None)
+        _, text = await ApiTokens(db, SEALER).create(owner=None)
         row = str(await db.fetchval("SELECT t::text FROM api_tokens t"))
         assert text not in row
         assert text.removeprefix("trb_") not in row
         other = Sealer(Secret(base64.b64encode(bytes(31) + b"1").decode()))
-        assert await Tokens(db, other).find(text) is None
+        assert await ApiTokens(db, other).find(text) is None
 
 
 async def test_when_a_token_was_used_is_noted(service: Service) -> None:
@@ -99,7 +99,7 @@ async def test_too_many_requests_are_told_when_to_come_again(store_url: str) -> 
 
 
 def test_a_bucket_fills_again_evenly() -> None:
-    limiter = Limiter(60)
+    limiter = RequestLimiter(60)
     assert [limiter.seconds_to_wait("a", 0.0) for _ in range(61)] == [0] * 60 + [1]
     assert limiter.seconds_to_wait("a", 1.0) == 0
     assert limiter.seconds_to_wait("a", 1.0) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
-from bridge.api import openapi, serving
+from bridge.api import openapi, server
 from bridge.api.operations import OPERATIONS
 from tests.api import fuzzing
 from tests.api.service import Client, Service
@@ -17,7 +17,7 @@ DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text(encoding="utf-8"))
 
 
 def test_the_committed_document_is_fresh() -> None:
-    assert_fresh({openapi.FILE: openapi.render(openapi.document())})
+    assert_fresh({openapi.FILE: openapi.render_openapi(openapi.document())})
 
 
 def test_an_outside_validator_takes_it() -> None:
@@ -33,7 +33,7 @@ def test_every_operation_has_a_text_and_says_how_it_refuses() -> None:
 
 
 async def test_every_route_of_the_service_is_in_it_and_no_other(service: Service) -> None:
-    app = serving.application(service.parts, 600)
+    app = server.build_application(service.parts, 600)
     routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()

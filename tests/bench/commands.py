@@ -52,7 +52,7 @@ async def simulator() -> AsyncIterator[tuple[str, int]]:
 
 def settings(directory: str, postgres: str, kafka: str, url: str) -> Config:
     """The bridge as it is deployed, with a budget that is no limit."""
-    return config.parse(
+    return config.parse_config(
         {
             "data_dir": directory,
             "store": {"url": postgres},

@@ -23,23 +23,23 @@ import orjson
 import psutil
 
 from bridge import app, config, embedded, kafka
-from bridge.capture.changes import Changes
-from bridge.capture.deletion import Doors
+from bridge.capture.change_writer import ChangeWriter
+from bridge.capture.deletion import CaptureContext
+from bridge.capture.event_builder import EventBuilder, Identity
+from bridge.capture.loss_checks import LossChecks
 from bridge.capture.paging import Pages
 from bridge.capture.proof import Guard, Prover
-from bridge.capture.publishing import Identity, Publisher
-from bridge.capture.rows import Context, Rows
-from bridge.capture.shape import Shape
-from bridge.capture.vouching import Vouching
-from bridge.capture.walk import Pace, Walk
-from bridge.commandline import session
+from bridge.capture.record_reader import Context, RecordReader
+from bridge.capture.resource_reader import ReadPace, ResourceReader
+from bridge.capture.shape_checks import ShapeChecks
+from bridge.cli import session
 from bridge.config import Config
 from bridge.relay import Relay
 from bridge.store import leases, outbox, scans
-from bridge.store.budgets import Budget, Terms
+from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.tracker import resources
 from bridge.tracker.by_id import Detail
-from bridge.tracker.normalise import Normaliser
+from bridge.tracker.normalize import Normaliser
 from bridge.tracker.pages import Page, PageDecoder
 from contracts.entities import Model
 from tests.kafka_server import running
@@ -77,7 +77,7 @@ class MemoryClient:
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
-        self.settings = resources.configure({}, "bench")
+        self.settings = resources.configure_resources({}, "bench")
         table = self.settings["candidates"]
         self._decoder = PageDecoder(table.rows, table.id_keys, "candidate id")
         self.making_seconds = 0.0
@@ -103,27 +103,29 @@ class MemoryClient:
         return Detail(record={"id": int(remote_id), **_DETAIL})
 
 
-async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> tuple[Walk, Any, Any]:
+async def walk_of(
+    installed: app.Installation, client: Any, page_batch: int
+) -> tuple[ResourceReader, Any, Any]:
     """A walk through the candidates, its context, and the lease it holds."""
     lease = await leases.acquire(installed.db, "bench", "bench", 3600)
     assert lease is not None
     normaliser = Normaliser("bench", client.settings, "Europe/London")
     identity = Identity(integration_id="bench", topic_prefix=installed.config.kafka.topic_prefix)
-    publisher = Publisher(identity, installed.keys.sealer, keep_values=False, max_message_bytes=10**7)
+    publisher = EventBuilder(identity, installed.keys.sealer, keep_values=False, max_message_bytes=10**7)
     guard = Guard(count=500, percent=10)
     pages = Pages(client)
-    rows = Rows("bench", installed.db, client, normaliser, parallel_reads=8, overlap_seconds=120)
-    changes = Changes(
+    rows = RecordReader("bench", installed.db, client, normaliser, parallel_reads=8, overlap_seconds=120)
+    changes = ChangeWriter(
         identity, installed.keys.hasher, publisher, frozenset(Model), keys=rows.keys, limits=guard
     )
-    doors = Doors(
+    doors = CaptureContext(
         integration_id="bench",
         db=installed.db,
         lease=lease,
         pages=pages,
         rows=rows,
-        shape=Shape("bench", installed.db, client, pages),
-        vouching=Vouching("bench", installed.db, client, pages, normaliser, changes, guard, rows.keys),
+        shape=ShapeChecks("bench", installed.db, client, pages),
+        vouching=LossChecks("bench", installed.db, client, pages, normaliser, changes, guard, rows.keys),
         changes=changes,
         prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
         guard=guard,
@@ -131,21 +133,21 @@ async def walk_of(installed: app.Installation, client: Any, page_batch: int) -> 
         judge=_unjudged,
     )
     # A sweep looks at a few records by id where the budget allows it.
-    await Budget(installed.db, "bench", Terms(requests=600)).acquire("poll")
+    await StoredBudget(installed.db, "bench", BudgetRules(requests=600)).acquire("poll")
     table = client.settings["candidates"]
-    pace = Pace(page_batch=page_batch, first_pages=page_batch, overlap_seconds=120, silent=False)
+    pace = ReadPace(page_batch=page_batch, first_pages=page_batch, overlap_seconds=120, silent=False)
     key = installed.keys.hasher.salt(b"bench")
     context = Context(resource=table, state=None, key=key, statuses={})
-    return Walk(doors, pace, table), lambda _: context, lease
+    return ResourceReader(doors, pace, table), lambda _: context, lease
 
 
 async def _unjudged(_: object) -> None:
     return None
 
 
-async def scan(installed: app.Installation, walk: Walk, context: Any, kind: scans.ScanKind) -> None:
+async def scan(installed: app.Installation, walk: ResourceReader, context: Any, kind: scans.ScanKind) -> None:
     """Walk from the first page to the proof of deletion."""
-    started = await scans.start(installed.db, "bench", "candidates", kind)
+    started = await scans.start_scan(installed.db, "bench", "candidates", kind)
     while not await walk.step(started, context):
         started = await _running(installed)
     await walk.finish(await _running(installed))
@@ -159,7 +161,7 @@ async def _running(installed: app.Installation) -> scans.Scan:
 
 async def unchanged(settings: Config, rows: int) -> None:
     """A scan in which nothing changed."""
-    async with app.opened(settings) as installed:
+    async with app.open_installation(settings) as installed:
         client = MemoryClient(rows)
         walk, context, _ = await walk_of(installed, client, 50)
         # The first load writes the rows; its events are of no interest here.
@@ -189,7 +191,7 @@ async def unchanged(settings: Config, rows: int) -> None:
 
 async def first_load(settings: Config, events: int) -> None:
     """From the first page to the last acknowledgement, capture and relay in one process."""
-    async with app.opened(settings) as installed, kafka.Producer(settings.kafka) as producer:
+    async with app.open_installation(settings) as installed, kafka.Producer(settings.kafka) as producer:
         await app.make_topics(settings)
         # A candidate and its three tags are four events.
         client = MemoryClient(events // 4)
@@ -215,7 +217,7 @@ async def first_load(settings: Config, events: int) -> None:
 
 async def outbox_alone(settings: Config, events: int) -> None:
     """Events that wait already, to Kafka."""
-    async with app.opened(settings) as installed, kafka.Producer(settings.kafka) as producer:
+    async with app.open_installation(settings) as installed, kafka.Producer(settings.kafka) as producer:
         await app.make_topics(settings)
         client = MemoryClient(events // 4)
         walk, context, _ = await walk_of(installed, client, 50)
@@ -259,7 +261,7 @@ def _cpu(process: psutil.Process) -> float:
 def _settings(directory: str) -> Generator[Config, None, None]:
     with embedded.postgres(Path(directory)) as url, running(Path(directory)) as broker:
         for n in range(10):
-            yield config.parse(
+            yield config.parse_config(
                 {
                     "data_dir": directory,
                     "store": {"url": _fresh(url, n)},
@@ -289,18 +291,18 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--only", choices=("unchanged", "first-load", "outbox"), action="append")
     args = parser.parse_args()
-    log.configure(LogConfig(level="error"))
+    log.configure_logging(LogConfig(level="error"))
     wanted = args.only or ["first-load", "outbox", "unchanged"]
     with tempfile.TemporaryDirectory() as directory:
         settings = _settings(directory)
         for name in wanted:
             match name:
                 case "first-load":
-                    session.run(first_load(next(settings), args.events))
+                    session.run_to_end(first_load(next(settings), args.events))
                 case "outbox":
-                    session.run(outbox_alone(next(settings), args.events))
+                    session.run_to_end(outbox_alone(next(settings), args.events))
                 case _:
-                    session.run(unchanged(next(settings), args.rows))
+                    session.run_to_end(unchanged(next(settings), args.rows))
             sys.stdout.flush()
         settings.close()
 

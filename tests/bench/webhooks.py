@@ -77,7 +77,7 @@ class Sink:
 
 def settings(directory: str, postgres: str, bootstrap: str) -> Config:
     """The bridge as it is deployed, allowed to deliver to loopback. The integration is never called."""
-    return config.parse(
+    return config.parse_config(
         {
             "data_dir": directory,
             "store": {"url": postgres},

@@ -141,4 +141,4 @@ def loaded(
     file = Path(environ["BRIDGE_CONFIG"]).relative_to(mount["mountPath"])
     text = named(manifests, "ConfigMap", volume["configMap"]["name"])["data"][str(file)]
     (directory / file).write_text(text, encoding="utf-8")
-    return config.load(directory / file, environ)
+    return config.load_config(directory / file, environ)

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from bridge import config
-from bridge.commandline import reference
-from bridge.commandline.chart import secret_keys
+from bridge.cli import reference
+from bridge.cli.chart import secret_keys
 from bridge.config import Config, Secret
 from bridge.environ import variable_name
 from tests.chart.everything import everything
@@ -21,7 +21,7 @@ MODES = ("roles", "one", "sidecar")
 def flat(whole: Config) -> dict[str, Any]:
     """Key → value, of the first integration for those of integrations; ``base_url`` is the second's."""
     found: dict[str, Any] = {}
-    for key, _, _ in reference.settings():
+    for key, _, _ in reference.list_settings():
         first, _, rest = key.partition(".")
         owner = whole.integrations[rest == "base_url"] if first == "integrations" else getattr(whole, first)
         found[key] = getattr(owner, rest) if rest else owner
@@ -40,15 +40,15 @@ def secrets() -> dict[str, str]:
 
 
 def test_every_key_is_given_another_value_than_its_default() -> None:
-    made = flat(config.parse(everything()))
-    same = [key for key, _, default in reference.settings() if made[key] == default]
+    made = flat(config.parse_config(everything()))
+    same = [key for key, _, default in reference.list_settings() if made[key] == default]
     assert same == []
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_key_arrives_in_every_container(helm: Helm, tmp_path: Path, mode: str) -> None:
     manifests = helm({"mode": mode, "config": everything()})
-    wanted = config.parse(everything())
+    wanted = config.parse_config(everything())
     for name, container, pod in containers(manifests):
         got = loaded(container, pod, manifests, tmp_path)
         if name.endswith("poller/webhooks"):  # the second container of a pod has the next port
@@ -79,7 +79,7 @@ def test_every_secret_can_come_from_a_key_of_a_secret_that_exists(helm: Helm, tm
     assert of_kind(manifests, "Secret") == []
     for name, container, pod in containers(manifests):
         got = loaded(container, pod, manifests, tmp_path, {"theirs": held})
-        assert got == config.parse(everything()), name
+        assert got == config.parse_config(everything()), name
 
 
 def test_every_secret_can_come_as_a_variable_from_a_secret_that_exists(helm: Helm, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_every_secret_can_come_as_a_variable_from_a_secret_that_exists(helm: Hel
     manifests = helm({"config": values, "existingSecrets": ["theirs"]})
     assert of_kind(manifests, "Secret") == []
     for _, container, pod in containers(manifests):
-        assert loaded(container, pod, manifests, tmp_path, {"theirs": secrets()}) == config.parse(
+        assert loaded(container, pod, manifests, tmp_path, {"theirs": secrets()}) == config.parse_config(
             everything()
         )
 
@@ -106,7 +106,7 @@ def test_no_secret_is_outside_of_a_secret(helm: Helm) -> None:
 
 
 def test_the_secret_keys_are_those_of_the_struct() -> None:
-    made = flat(config.parse(everything()))
+    made = flat(config.parse_config(everything()))
     keys = {f"{name}.{key}" for name, names in secret_keys().items() for key in names}
     assert keys == {key for key, value in made.items() if isinstance(value, Secret)}
 

@@ -180,7 +180,7 @@ def test_the_alert_rules_are_those_of_the_readme_and_off_unless_asked_for(helm: 
 
 
 def test_a_pod_has_time_to_drain(manifests: list[Manifest]) -> None:
-    drain = inspect.signature(supervisor.run).parameters["drain_seconds"].default
+    drain = inspect.signature(supervisor.supervise).parameters["drain_seconds"].default
     for name, container, pod in containers(manifests):
         if name.endswith("/migrate"):
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from bridge.commandline import chart
+from bridge.cli import chart
 from tests.chart.rendering import CHART
 from tests.committed import assert_fresh
 
@@ -17,7 +17,7 @@ DESCRIPTION = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
 
 
 def test_what_is_committed_is_what_the_structs_make() -> None:
-    assert_fresh({CHART / name: chart.render(made) for name, made in chart.generate().items()})
+    assert_fresh({CHART / name: chart.render_chart_file(made) for name, made in chart.generate().items()})
 
 
 def test_the_chart_has_the_versions_of_the_package() -> None:

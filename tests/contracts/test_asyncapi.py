@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.commands.failures import TITLES
+from bridge.commands.errors import TITLES
 from contracts import (
     asyncapi,
     asyncapi_page,
     codec,
     commands,
     dead_letters,
+    descriptions,
     examples,
-    meanings,
     schemas,
     topics,
 )
@@ -118,7 +118,7 @@ def test_every_field_of_a_message_is_told_in_words() -> None:
         for field, schema in definition.get("properties", {}).items()
         if "$ref" not in schema and "description" not in schema
     ]
-    assert silent == [], "say in contracts/meanings.py what these fields mean, then run make generate"
+    assert silent == [], "say in contracts/descriptions.py what these fields mean, then run make generate"
 
 
 def test_no_words_are_left_of_fields_that_are_gone() -> None:
@@ -126,9 +126,9 @@ def test_no_words_are_left_of_fields_that_are_gone() -> None:
     for schema in schemas.generate().values():
         for name, definition in schema["$defs"].items():
             known.setdefault(name.partition("_")[0], set()).update(definition.get("properties", ()))
-    told = {name: set(fields) for name, fields in meanings.MEANINGS.items()}
+    told = {name: set(fields) for name, fields in descriptions.MEANINGS.items()}
     gone = {name: left for name, fields in told.items() if (left := fields - known.get(name, set()))}
-    assert gone == {}, "no message has these fields: take them out of contracts/meanings.py"
+    assert gone == {}, "no message has these fields: take them out of contracts/descriptions.py"
 
 
 def test_the_page_tells_every_topic_and_field() -> None:

@@ -6,7 +6,7 @@ from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import cursors, overview, scans
 from bridge.store.database import Database
-from bridge.store.overview import Polls
+from bridge.store.overview import PollSummary
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 
@@ -33,8 +33,8 @@ async def bridge(install: Install) -> Installation:
     )
 
 
-async def _polls(db: Database) -> Polls:
-    return (await overview.polls(db, INTEGRATION)).get("candidates", Polls())
+async def _polls(db: Database) -> PollSummary:
+    return (await overview.polls(db, INTEGRATION)).get("candidates", PollSummary())
 
 
 async def _failures(bridge: Installation, db: Database, kind: str, wanted: int) -> None:
@@ -74,9 +74,9 @@ async def test_a_poll_whose_commit_fails_does_not_move_the_cursor(bridge: Instal
     world = bridge.server.world
     world.change("update", "resource", min(world.live["resource"].ids()), jobTitle="Welder")
     await _failures(bridge, db, "error_at", 1)
-    stood = (await cursors.load(db, INTEGRATION, "candidates")).polled_until
+    stood = (await cursors.load_cursor(db, INTEGRATION, "candidates")).polled_until
     await _failures(bridge, db, "error_at", 3)
-    assert (await cursors.load(db, INTEGRATION, "candidates")).polled_until == stood
+    assert (await cursors.load_cursor(db, INTEGRATION, "candidates")).polled_until == stood
     await db.execute(_MEND)
     topics = await bridge.agree()
     assert topics.types["candidate.updated"] == 1

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from bridge.kafka import Record
+from bridge.kafka import ConsumedRecord
 from bridge.simulator.calls import Calls
 from bridge.simulator.world import World
 from contracts import codec, events, ids
@@ -145,9 +145,9 @@ async def test_a_first_load_goes_on_at_the_page_after_the_last_committed_one(
         assert 10 * left <= details <= 10 * left + 2
 
 
-def record(event: events.Event[Any], offset: int) -> Record:
+def record(event: events.Event[Any], offset: int) -> ConsumedRecord:
     """The event as it stands on its topic."""
-    return Record(
+    return ConsumedRecord(
         topic="users", partition=0, offset=offset, timestamp_ms=0,
         key=event.subject.encode(), value=codec.encode(event), headers=(),
     )  # fmt: skip

@@ -30,7 +30,7 @@ _ENTITIES = 25
 
 def settings(store_url: str, kafka: KafkaConfig, data_dir: Path) -> Config:
     """Retries soon, gives nothing up; its own name in the group, so that it reads on at once."""
-    return config.parse(
+    return config.parse_config(
         {
             "data_dir": str(data_dir),
             "store": {"url": store_url},

@@ -15,13 +15,13 @@ import msgspec
 import orjson
 
 from bridge import app, kafka, supervisor
-from bridge.commands.stage import Commands, Parts
+from bridge.commands.stage import CommandDependencies, CommandStage
 from bridge.config import Config
 from bridge.outbound import Outbound
 from bridge.simulator.options import Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.world import World
-from bridge.tracker.attempts import Patience
+from bridge.tracker.retry_policy import RetryPolicy
 from contracts import ids, topics
 from contracts.entities import Model
 from tests.commanding import Caller, person
@@ -223,13 +223,13 @@ async def commanded(
 
 
 async def hand_built(
-    settings: Config, *, patience: Patience | None = None, outbound: type[Outbound] = Outbound
+    settings: Config, *, patience: RetryPolicy | None = None, outbound: type[Outbound] = Outbound
 ) -> int:
-    """``app.run``, but for the patience and the downloads of the command stage."""
-    async with app.opened(settings) as opened, kafka.Producer(settings.kafka) as producer:
+    """``app.run_roles``, but for the patience and the downloads of the command stage."""
+    async with app.open_installation(settings) as opened, kafka.Producer(settings.kafka) as producer:
         limit = await app.make_topics(settings)
         stages = dict(app.stages(opened, producer, ("relay", "poller"), limit))
-        parts = Parts(
+        parts = CommandDependencies(
             db=opened.db,
             hasher=opened.keys.hasher,
             sealer=opened.keys.sealer,
@@ -240,7 +240,7 @@ async def hand_built(
             connect=lambda integration: app.client(opened, integration, patience=patience, lane="command"),
             outbound=lambda: outbound(settings.outbound),
         )
-        return await supervisor.run(stages | {"commands": Commands(parts).run}, signals=())
+        return await supervisor.supervise(stages | {"commands": CommandStage(parts).run}, signals=())
 
 
 async def calm(bench: Bench) -> None:

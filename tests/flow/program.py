@@ -147,7 +147,7 @@ async def account(**options_: Any) -> AsyncIterator[Simulated]:
     """A small simulated account without the quirks that come by chance; its control."""
     world = World(7, CANDIDATES, JOBS, APPLICATIONS, USERS, index_lag_seconds=0)
     options = Options(rate_limit_per_minute=0, index_lag_seconds=0, quirks_off=("empty_bodies",), **options_)
-    running = await server.start(world, options=options)
+    running = await server.start_server(world, options=options)
     try:
         async with Simulated(running.url, world) as remote:
             yield remote

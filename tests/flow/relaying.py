@@ -58,7 +58,7 @@ async def relaying(
         relay = Relay(
             db, producer, RelayConfig(batch_size=batch_size, idle_seconds=idle_seconds), lease_seconds=3
         )
-        task = asyncio.create_task(supervisor.run({"relay": relay.run}, stop=stop, signals=()))
+        task = asyncio.create_task(supervisor.supervise({"relay": relay.run}, stop=stop, signals=()))
         try:
             yield task
         finally:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from bridge import kafka
-from bridge.kafka import Record
+from bridge.kafka import ConsumedRecord
 from contracts import asyncapi, topics
 from contracts.entities import Model
 from tests.commanding import Caller
@@ -18,7 +18,7 @@ async def test_every_record_is_one_of_the_messages_of_its_topic(
 ) -> None:
     document = asyncapi.document(topic_prefix)
     names = [channel["address"] for channel in document["channels"].values()]
-    records: list[Record] = []
+    records: list[ConsumedRecord] = []
 
     bridge = await install(
         bootstrap_servers=kafka_bootstrap,
@@ -54,7 +54,7 @@ async def test_every_record_is_one_of_the_messages_of_its_topic(
     assert {b"candidate.created", b"candidate.updated", b"candidate.deleted"} <= types
 
 
-def told(document: reading.Document, record: Record) -> str:
+def told(document: reading.Document, record: ConsumedRecord) -> str:
     """The message of the document that the record is: its headers, its key and its value."""
     value: Any = None if record.value is None else json.loads(record.value) if is_json(record) else "no JSON"
     headers = {name: text.decode() for name, text in record.headers}
@@ -74,5 +74,5 @@ def told(document: reading.Document, record: Record) -> str:
     return fitting[0]
 
 
-def is_json(record: Record) -> bool:
+def is_json(record: ConsumedRecord) -> bool:
     return record.value is not None and record.value.startswith(b"{")

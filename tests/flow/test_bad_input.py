@@ -16,15 +16,15 @@ import pytest
 from aiohttp import web
 
 from bridge import app, kafka
-from bridge.capture import changes, rows
+from bridge.capture import change_writer, record_reader
 from bridge.simulator.generate_records import FIRST_IDS
 from bridge.simulator.options import Options
-from bridge.simulator.tokens import Tokens
+from bridge.simulator.tokens import IssuedTokens
 from bridge.simulator.world import World
-from bridge.store import cursors, hints, parked, scans
+from bridge.store import cursors, parked, read_requests, scans
 from bridge.store.database import Database
-from bridge.store.hints import Hint
-from bridge.store.parked import Parked
+from bridge.store.parked import ParkedRow
+from bridge.store.read_requests import ReadRequest
 from bridge.tracker.client import Client
 from contracts import ids, topics
 from contracts.dead_letters import DeadLetter, ParkedRecord
@@ -55,20 +55,20 @@ async def _error(db: Database, resource: str = "candidates") -> str:
     """What the bridge says is wrong with a resource, once it says so."""
 
     async def told() -> bool:
-        return (await cursors.load(db, INTEGRATION, resource)).error is not None
+        return (await cursors.load_cursor(db, INTEGRATION, resource)).error is not None
 
     await until(told)
-    return (await cursors.load(db, INTEGRATION, resource)).error or ""
+    return (await cursors.load_cursor(db, INTEGRATION, resource)).error or ""
 
 
-async def _parked(db: Database, count: int) -> list[Parked]:
+async def _parked(db: Database, count: int) -> list[ParkedRow]:
     """What is parked, once it is so many."""
 
     async def so_many() -> bool:
-        return len(await parked.listed(db, INTEGRATION)) == count
+        return len(await parked.list_parked(db, INTEGRATION)) == count
 
     await until(so_many)
-    return await parked.listed(db, INTEGRATION)
+    return await parked.list_parked(db, INTEGRATION)
 
 
 async def _sweeps(db: Database, resource: str, count: int) -> None:
@@ -171,7 +171,7 @@ async def test_a_dead_bearer_token_is_told_and_its_mending_is_noticed(
     bridge: Installation, db: Database
 ) -> None:
     account = bridge.server.site
-    account.tokens = Tokens(Options(bearer_tokens=("another",)), account.world.clock)
+    account.tokens = IssuedTokens(Options(bearer_tokens=("another",)), account.world.clock)
     bridge.start()
     said = await _error(db)
     assert "does not accept the bearer token" in said
@@ -179,7 +179,7 @@ async def test_a_dead_bearer_token_is_told_and_its_mending_is_noticed(
     token = bridge.settings.integrations[0].bearer_token
     assert token is not None
     assert token.reveal() not in said
-    account.tokens = Tokens(account.options, account.world.clock)
+    account.tokens = IssuedTokens(account.options, account.world.clock)
     await bridge.agree()
 
 
@@ -189,18 +189,18 @@ async def test_a_token_that_dies_at_work_holds_up_and_loses_nothing(
     bridge.start()
     await bridge.agree()
     account = bridge.server.site
-    account.tokens = Tokens(Options(bearer_tokens=("another",)), account.world.clock)
+    account.tokens = IssuedTokens(Options(bearer_tokens=("another",)), account.world.clock)
     assert "bearer token" in await _error(db)
     await bridge.simulator.change("update", "resource", _CANDIDATE, surname="Changed")
     await bridge.simulator.change("delete", "resource", _OTHER)
-    account.tokens = Tokens(account.options, account.world.clock)
+    account.tokens = IssuedTokens(account.options, account.world.clock)
     await bridge.agree()
     for resource in _RESOURCES:
         await until(partial(_is_well, db, resource))
 
 
 async def _is_well(db: Database, resource: str) -> bool:
-    return (await cursors.load(db, INTEGRATION, resource)).error is None
+    return (await cursors.load_cursor(db, INTEGRATION, resource)).error is None
 
 
 async def test_a_refused_exchange_is_tried_again(bridge: Installation, db: Database) -> None:
@@ -255,9 +255,9 @@ async def test_a_record_that_a_hint_names_and_nobody_can_read_is_parked(make: In
     await bridge.agree()
     raw = {"detail": {"id": _CANDIDATE, "firstName": "Ada", "surname": {"not": "a text"}}}
     await bridge.simulator.change("update", "resource", _CANDIDATE, raw=raw)
-    hint = Hint(integration_id=INTEGRATION, resource="candidates", row_id=_CANDIDATE, cause="command")
+    hint = ReadRequest(integration_id=INTEGRATION, resource="candidates", row_id=_CANDIDATE, cause="command")
     async with db.transaction() as tx:
-        await hints.put(tx, [hint])
+        await read_requests.add_read_requests(tx, [hint])
     [found] = await _parked(db, 1)
     assert found.path.endswith(f"/api/v1/Resource/{_CANDIDATE}")
     assert "surname" in found.reason
@@ -377,8 +377,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the bridge takes for the time; the simulator and PostgreSQL keep theirs."""
     made = Clock()
-    monkeypatch.setattr(rows, "utc_now", made)
-    monkeypatch.setattr(changes, "_now", made)
+    monkeypatch.setattr(record_reader, "utc_now", made)
+    monkeypatch.setattr(change_writer, "_now", made)
     defaults = Client.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "clock", made)

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from bridge.capture.changes import Changes
+from bridge.capture.change_writer import ChangeWriter
+from bridge.capture.event_builder import EventBuilder, Identity
 from bridge.capture.observations import Observation
 from bridge.capture.proof import Guard
-from bridge.capture.publishing import Identity, Publisher
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
-from bridge.store.records import Source
+from bridge.store.stored_records import RowState
 from contracts.entities import Model
 from tests.flow.tracker_account import SEALER
 from tests.unit.capture_records import HASHER, family, member
@@ -20,7 +20,7 @@ GUARD = Guard(count=500, percent=10.0)
 IDENTITY = Identity(integration_id="acme", topic_prefix="ats")
 
 
-class Failing(Publisher):
+class Failing(EventBuilder):
     """Writes a thousand events, then raises what it was given: by then snapshots are on their way."""
 
     def __init__(self, error: BaseException) -> None:
@@ -38,7 +38,7 @@ class Failing(Publisher):
 def seen(row_id: int) -> Observation:
     """A candidate as just read."""
     found = family("candidates", str(row_id), member(Model.CANDIDATE, str(row_id)))
-    source = Source(row_id=row_id, quick=None, fingerprint=None, version=None)
+    source = RowState(row_id=row_id, quick=None, fingerprint=None, version=None)
     return Observation(source=source, latest=None, found=found)
 
 
@@ -46,7 +46,7 @@ def seen(row_id: int) -> Observation:
 async def test_nothing_is_stored_when_the_events_can_not_be_written(
     store_url: str, error: BaseException
 ) -> None:
-    changes = Changes(IDENTITY, HASHER, Failing(error), frozenset(Model), keys={}, limits=GUARD)
+    changes = ChangeWriter(IDENTITY, HASHER, Failing(error), frozenset(Model), keys={}, limits=GUARD)
     async with await Database.open(store_url, pool_size=1) as db:
         with pytest.raises(type(error)) as raised:
             async with db.transaction() as tx:
@@ -58,8 +58,8 @@ async def test_nothing_is_stored_when_the_events_can_not_be_written(
 
 
 async def test_events_are_not_queued_when_the_snapshots_can_not_be_stored(store_url: str) -> None:
-    publisher = Publisher(IDENTITY, SEALER, keep_values=False, max_message_bytes=1_000_000)
-    changes = Changes(IDENTITY, HASHER, publisher, frozenset(Model), keys={}, limits=GUARD)
+    publisher = EventBuilder(IDENTITY, SEALER, keep_values=False, max_message_bytes=1_000_000)
+    changes = ChangeWriter(IDENTITY, HASHER, publisher, frozenset(Model), keys={}, limits=GUARD)
     async with await Database.open(store_url, pool_size=1) as db:
         await db.execute("ALTER TABLE snapshots ADD CONSTRAINT none CHECK (remote_id <> '1999')")
         with pytest.raises(Exception, match="violates check constraint"):

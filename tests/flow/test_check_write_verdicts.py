@@ -9,8 +9,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from bridge.simulator.remote import Remote
-from bridge.tracker import trial
-from bridge.tracker.trial import Tried
+from bridge.tracker import check_writes
+from bridge.tracker.check_writes import TrialResult
 from tests.flow.answering import Call, Rewrite, rewriting, said
 from tests.flow.tracker_account import Account, account
 
@@ -85,12 +85,12 @@ async def acme(store_url: str) -> AsyncIterator[Account]:
         yield found
 
 
-async def _try(acme: Account, tracker: dict[str, Any] | None = None) -> Tried:
+async def _try(acme: Account, tracker: dict[str, Any] | None = None) -> TrialResult:
     async with acme.client(tracker=tracker or {}, lane="command") as client:
-        return await trial.run(client, wait_seconds=0)
+        return await check_writes.run_trial(client, wait_seconds=0)
 
 
-def _verdict(tried: Tried, step: str) -> tuple[str, str]:
+def _verdict(tried: TrialResult, step: str) -> tuple[str, str]:
     [found] = [verdict for verdict in tried.verdicts if verdict.name == step]
     return found.result, found.reason
 
@@ -149,7 +149,7 @@ async def test_a_record_that_does_not_look_like_the_one_that_was_sent_is_left_al
     result, reason = _verdict(tried, "create_candidate")
     [made] = await _people(acme) - before
     assert (result, f"candidate {made} is not the one that was sent" in reason) == ("error", True)
-    assert not {verdict.name for verdict in tried.verdicts} & set(trial.CLEANUP)
+    assert not {verdict.name for verdict in tried.verdicts} & set(check_writes.CLEANUP)
 
 
 async def test_without_an_open_job_adding_to_one_is_not_tried(store_url: str) -> None:
@@ -217,7 +217,7 @@ async def test_what_no_answer_names_is_found_by_reading_and_every_action_tried(
         rewriting(acme.url, rewrite) as url,
         acme.client(base_url=url, tracker=tracker, lane="command") as client,
     ):
-        tried = await trial.run(client, wait_seconds=0)
+        tried = await check_writes.run_trial(client, wait_seconds=0)
     assert {one.name: one.result for one in tried.verdicts} == dict.fromkeys(
         [*client.settings.actions, "remove_candidate"], "works"
     ), tried.verdicts
@@ -227,11 +227,11 @@ async def test_what_no_answer_names_is_found_by_reading_and_every_action_tried(
 async def test_a_note_that_is_refused_is_told_with_the_key_that_leaves_it_out(acme: Account) -> None:
     async with rewriting(acme.url, _net) as url:
         async with acme.client(base_url=url) as client:
-            result, reason = _verdict(await trial.run(client), "reject")
+            result, reason = _verdict(await check_writes.run_trial(client), "reject")
         assert result == "error"
         assert "With block variable not set." in reason
         assert "set integrations.tracker.writes.application.rejection_reason to where" in reason
         left_out: dict[str, Any] = {"writes": {"application": {"rejection_reason": []}}}
         async with acme.client(base_url=url, tracker=left_out) as client:
-            result, reason = _verdict(await trial.run(client), "reject")
+            result, reason = _verdict(await check_writes.run_trial(client), "reject")
         assert (result, "its note is not written" in reason) == ("works", True)

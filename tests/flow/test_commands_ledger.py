@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from bridge import app
-from bridge.tracker.attempts import Patience
+from bridge.tracker.retry_policy import RetryPolicy
 from contracts.entities import Model
 from tests.commanding import code, ending, envelope
 from tests.databases import Databases
@@ -248,7 +248,7 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(
     databases: Databases, kafka_bootstrap: str
 ) -> None:
     async with commanded(databases, kafka_bootstrap) as bench:
-        other = asyncio.create_task(app.run(bench.bridge.settings, ["commands"], signals=()))
+        other = asyncio.create_task(app.run_roles(bench.bridge.settings, ["commands"], signals=()))
 
         async def both() -> bool:
             return await _living(bench) == 2
@@ -278,7 +278,7 @@ async def test_a_call_that_hangs_after_it_was_carried_out_leads_to_no_second_rec
     steps = STEPS[via]
     settings = {"tracker": {"actions": REST}} if via == "rest" else {}
     async with commanded(databases, kafka_bootstrap, start=False, integration=settings) as bench:
-        hasty = Patience(attempts=1, attempt_seconds=1.0, deadline_seconds=1.0)
+        hasty = RetryPolicy(attempts=1, attempt_seconds=1.0, deadline_seconds=1.0)
         bench.bridge.start(hand_built(bench.bridge.settings, patience=hasty))
         sent = {}
         for path in steps:

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from bridge.tracker import writing
-from bridge.tracker.problems import Refused
+from bridge.tracker.errors import Refused
+from bridge.tracker.writes import create_candidate, update_candidate
 from tests.commanding import code, ending
 from tests.databases import Databases
 from tests.flow.answering import Call, Rewrite, rewriting, said
@@ -158,7 +158,7 @@ async def test_where_every_field_is_refused_the_update_is_refused(acme: Account)
 
     async with rewriting(acme.url, refuse) as url, acme.client(base_url=url) as client:
         with pytest.raises(Refused, match="status 99"):
-            await writing.update_candidate(client, "101", {"title": "x", "city": "y", "note": "z"})
+            await update_candidate(client, "101", {"title": "x", "city": "y", "note": "z"})
     assert calls == 4
 
 
@@ -172,7 +172,7 @@ async def test_a_lack_of_rights_is_not_tried_field_by_field(acme: Account) -> No
 
     async with rewriting(acme.url, refuse) as url, acme.client(base_url=url) as client:
         with pytest.raises(Refused, match="answered 403"):
-            await writing.update_candidate(client, "101", {"title": "x", "city": "y"})
+            await update_candidate(client, "101", {"title": "x", "city": "y"})
     assert calls == 1
 
 
@@ -205,5 +205,5 @@ async def test_the_id_of_a_new_record_is_read_wherever_it_is(
                 rewriting(acme.url, creating) as url,
                 acme.client(base_url=url, tracker=rest) as client,
             ):
-                written = await writing.create_candidate(client, {"last_name": "Hopper"})
+                written = await create_candidate(client, {"last_name": "Hopper"})
                 assert written.record_id == wanted

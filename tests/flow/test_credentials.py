@@ -8,8 +8,8 @@ from aiohttp import web
 
 from bridge.config import Secret
 from bridge.simulator.options import BEARER_TOKEN, CLIENT_SECRET, REFRESH_TOKEN
-from bridge.tracker import renewing
-from bridge.tracker.problems import CredentialsRefused, Refused
+from bridge.tracker import token_renewal
+from bridge.tracker.errors import CredentialsRefused, Refused
 from tests.flow.answering import Call, page, rewriting, said
 from tests.flow.tracker_account import EXCHANGE, Account, account
 
@@ -147,7 +147,7 @@ async def test_the_brake_grows_and_ends_with_the_first_answer(acme: Account) -> 
     async with rewriting(acme.url, some_users) as url, acme.client(base_url=url) as client:
         client._authorised._timer = lambda: now
         exchanged = []
-        for passed in (0, renewing.FIRST_BRAKE_SECONDS, renewing.FIRST_BRAKE_SECONDS, 9_999_999):
+        for passed in (0, token_renewal.FIRST_BRAKE_SECONDS, token_renewal.FIRST_BRAKE_SECONDS, 9_999_999):
             now += passed
             with pytest.raises(Refused):
                 await client.pages("users")

@@ -13,11 +13,11 @@ import pytest
 
 from bridge import app
 from bridge.config import Config, Secret, StoreConfig
-from bridge.demo import truth
-from bridge.demo.receiving import Receiver
-from bridge.demo.watching import Expectation, Seen, Watch, journalled
+from bridge.demo import expected_records
+from bridge.demo.receiver import Receiver
+from bridge.demo.watcher import Expectation, SeenEvent, Watch, journalled
 from bridge.store import endpoints, signing_secrets
-from bridge.webhooks.signing import Key, Signer
+from bridge.webhooks.signing import Signer, SigningKey
 from contracts import ids
 from contracts.entities import Model
 from tests.flow.program import Program
@@ -115,11 +115,11 @@ ID = ids.entity_id("demo", Model.APPLICATION, "9")
     ],
 )
 def test_a_difference_between_kafka_and_the_truth_is_found(topic: dict[str, Any], says: list[str]) -> None:
-    assert truth.differences("demo", Model.APPLICATION, {"9": TRUE}, topic) == says
+    assert expected_records.differences("demo", Model.APPLICATION, {"9": TRUE}, topic) == says
 
 
-def event(kind: str) -> Seen:
-    return Seen(
+def event(kind: str) -> SeenEvent:
+    return SeenEvent(
         type=kind, model=Model.APPLICATION, subject=ID, sequence=1, changed_fields=(), cause="poll",
         record={}, at=1.0,
     )  # fmt: skip
@@ -157,11 +157,14 @@ async def test_what_is_signed_with_another_secret_is_refused_and_counted(
 ) -> None:
     config = Config(data_dir=str(tmp_path), store=StoreConfig(url=Secret(store_url)))
     receiver = Receiver()
-    async with app.opened(config, migrate=False) as installed, receiver.subscribed(installed) as endpoint_id:
+    async with (
+        app.open_installation(config, migrate=False) as installed,
+        receiver.subscribed(installed) as endpoint_id,
+    ):
         stored = await endpoints.for_dispatch(installed.db, installed.keys.sealer, endpoint_id)
         assert stored is not None
-        forged = Signer([Key(kind="v1", secret=signing_secrets.new("v1").secret)])
-        real = Signer([Key(kind="v1", secret=stored.secrets[0].secret)])
+        forged = Signer([SigningKey(kind="v1", secret=signing_secrets.new("v1").secret)])
+        real = Signer([SigningKey(kind="v1", secret=stored.secrets[0].secret)])
         answers = []
         async with aiohttp.ClientSession() as session:
             for name, signer in (("evt_forged", forged), ("evt_real", real)):

@@ -44,17 +44,17 @@ async def test_a_large_disappearance_is_held_while_other_changes_flow(
 async def test_what_is_approved_is_deleted_once_each(bridge: Installation, db: Database) -> None:
     gone = _delete(bridge, "resource")
     held = await _held(bridge, db, "candidates")
-    assert await holds.decide(db, held.id, "approved")
+    assert await holds.decide_hold(db, held.id, "approved")
     await _agrees(bridge)
     assert _deleted(bridge) == len(gone)
     assert {bridge.topics.deletions["candidate", _id(n)] for n in gone} == {1}
-    assert await holds.waiting(db) == []
+    assert await holds.load_waiting_holds(db) == []
 
 
 async def test_what_is_discarded_is_not_deleted_and_held_anew(bridge: Installation, db: Database) -> None:
     _delete(bridge, "resource")
     held = await _held(bridge, db, "candidates")
-    assert await holds.decide(db, held.id, "discarded")
+    assert await holds.decide_hold(db, held.id, "discarded")
     again = await _held(bridge, db, "candidates", after=held.id)
     await bridge.read()
     assert again.row_count == _THIRTY_PERCENT
@@ -68,7 +68,7 @@ async def test_candidates_that_come_back_while_held_are_not_deleted(
     held = await _held(bridge, db, "candidates")
     back = gone[:5]
     _undelete(bridge, "resource", back)
-    assert await holds.decide(db, held.id, "approved")
+    assert await holds.decide_hold(db, held.id, "approved")
     await _agrees(bridge)
     assert _deleted(bridge) == len(gone) - len(back)
     assert not any(bridge.topics.deletions["candidate", _id(n)] for n in back)
@@ -81,7 +81,7 @@ async def test_users_have_no_read_by_id_and_are_held_and_deleted_too(
     held = await _held(bridge, db, "users")
     await bridge.read()
     assert bridge.topics.types["user.deleted"] == 0
-    assert await holds.decide(db, held.id, "approved")
+    assert await holds.decide_hold(db, held.id, "approved")
     await _agrees(bridge)
     assert bridge.topics.types["user.deleted"] == len(gone)
 
@@ -90,7 +90,7 @@ async def test_users_that_come_back_while_held_are_not_deleted(bridge: Installat
     gone = _delete(bridge, "user")
     held = await _held(bridge, db, "users")
     _undelete(bridge, "user", gone[:5])
-    assert await holds.decide(db, held.id, "approved")
+    assert await holds.decide_hold(db, held.id, "approved")
     await _agrees(bridge)
     assert bridge.topics.types["user.deleted"] == len(gone) - 5
 
@@ -103,7 +103,7 @@ async def test_an_approval_of_users_outlives_a_read_that_goes_wrong(
     await bridge.stop()
     # The first read that is made for the approval: it ends the row of misses.
     await bridge.simulator.fault("/api/v1/User/PagedSearch", "short_page", rows=1)
-    assert await holds.decide(db, held.id, "approved")
+    assert await holds.decide_hold(db, held.id, "approved")
     bridge.start()
     await _agrees(bridge)
     assert bridge.topics.types["user.deleted"] == len(gone)
@@ -118,7 +118,7 @@ async def test_a_hold_outlives_the_bridge(bridge: Installation, db: Database) ->
     await until(lambda: _arrived(bridge, new))
     assert (await _held(bridge, db, "candidates")).id == held.id
     assert _deleted(bridge) == 0
-    assert await holds.decide(db, held.id, "approved")
+    assert await holds.decide_hold(db, held.id, "approved")
     await _agrees(bridge)
     assert _deleted(bridge) == len(gone)
 
@@ -143,7 +143,7 @@ async def _held(bridge: Installation, db: Database, resource: str, after: int = 
 
     async def is_held() -> bool:
         bridge.check()
-        waiting = await holds.waiting(db, INTEGRATION)
+        waiting = await holds.load_waiting_holds(db, INTEGRATION)
         found[:] = [held for held in waiting if held.resource == resource and held.id > after]
         return bool(found)
 

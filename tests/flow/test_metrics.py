@@ -19,7 +19,7 @@ from bridge.store import holds
 from bridge.store.database import Database
 from bridge.store.scans import ScanKind
 from bridge.tracker import resources
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.schema import ResourceName
 from contracts import topics
 from contracts.commands import INPUTS
 from contracts.entities import Model
@@ -66,7 +66,7 @@ async def _played(program: Program) -> Shown:
         printed = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode().splitlines()
         path = Path(next(line for line in printed if line.endswith(" tail")).split()[2])
         url = next(line for line in printed if line.endswith("/metrics")).split()[1]
-        settings = config.load(path, {})
+        settings = config.load_config(path, {})
         commands = await program("--config", str(path), "commands", "list", "--json")
         async with aiohttp.ClientSession() as http:
 

@@ -14,11 +14,11 @@ from bridge import inbound, kafka, metrics, monitoring, supervisor
 from bridge.config import KafkaConfig, MonitoringConfig, RelayConfig, Secret
 from bridge.heartbeat import Roster
 from bridge.kafka import Message
-from bridge.monitoring import Monitoring, Parts
+from bridge.monitoring import Monitoring, MonitoringDependencies
 from bridge.relay import Relay
 from bridge.sealing import Sealer
 from bridge.store import cursors, holds, leases, outbox, overview, parked
-from bridge.store.budgets import Budget, Terms
+from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
 from bridge.store.tokens import Vault
@@ -38,10 +38,12 @@ async def watched(
     roster, stop = Roster(), asyncio.Event()
     config = KafkaConfig(bootstrap_servers=broker)
     async with await Database.open(url, pool_size=2) as db:
-        parts = Parts(db=db, roster=roster, integrations=("acme",), reach_kafka=lambda: kafka.reach(config))
+        parts = MonitoringDependencies(
+            db=db, roster=roster, integrations=("acme",), reach_kafka=lambda: kafka.reach(config)
+        )
         served = Monitoring(parts, MonitoringConfig(port=0), silent_seconds, remembered_seconds)
         app = served.application()
-        running = asyncio.create_task(supervisor.run(stages, stop=stop, roster=roster, signals=()))
+        running = asyncio.create_task(supervisor.supervise(stages, stop=stop, roster=roster, signals=()))
         async with inbound.serving(app, "monitoring", "127.0.0.1", 0) as at, aiohttp.ClientSession(at) as web:
             yield web
         stop.set()
@@ -68,7 +70,7 @@ async def test_a_stage_that_is_stuck_is_named(store_url: str, embedded_kafka: st
         await leases.acquire(db, "poller:acme", "another", 60)
 
         async def standing_by(stop: asyncio.Event) -> None:
-            await leases.stand_by(db, "poller:acme", "me", 60, stop, look_seconds=0.1)
+            await leases.wait_for_lease(db, "poller:acme", "me", 60, stop, look_seconds=0.1)
 
         relay = Relay(db, Unreached(), RelayConfig(idle_seconds=0.1))
         stages = {"relay": relay.run, "poller:acme": standing_by}
@@ -104,7 +106,7 @@ class Unreached:
 
 async def test_waiting_for_the_request_budget_is_life(store_url: str, embedded_kafka: str) -> None:
     async with await Database.open(store_url, pool_size=2) as db:
-        budget = Budget(db, "acme", Terms(requests=60))
+        budget = StoredBudget(db, "acme", BudgetRules(requests=60))
         await budget.pause(3600)
 
         async def asking(stop: asyncio.Event) -> None:
@@ -162,7 +164,7 @@ async def test_standing_by_for_a_lease_is_ready_and_shown(store_url: str, embedd
         await leases.acquire(db, "relay", "another", 60)
 
         async def standing_by(stop: asyncio.Event) -> None:
-            await leases.stand_by(db, "relay", "me", 60, stop, look_seconds=0.1)
+            await leases.wait_for_lease(db, "relay", "me", 60, stop, look_seconds=0.1)
 
         async with watched(store_url, embedded_kafka, {"relay": standing_by}) as web:
 
@@ -213,7 +215,7 @@ async def test_a_lease_that_nobody_holds_is_told_too(store_url: str) -> None:
         for name in ("webhooks:1", "webhooks:2", "poller:acme", "poller:gone", "token:acme"):
             await leases.acquire(db, name, "somebody", 60)
         await leases.acquire(db, "commands:1", "dead", 0)
-        found = monitoring.holders(await overview.holders(db), ("acme", "other"))
+        found = monitoring.count_lease_holders(await overview.lease_holders(db), ("acme", "other"))
     told = {one.labels: one.value for one in found}
     assert told == {
         ("relay", ""): 0,
@@ -242,9 +244,11 @@ async def test_an_account_that_never_worked_has_figures_from_the_start(store_url
         assert any(labels[0] == "bridge_account_remarks" for labels in first)
         await cursors.fail(db, "acme", "jobs", "answered 401")
         assert (await told())["bridge_account_up", "acme"] == 0
-        await Budget(db, "acme", Terms(requests=60)).pause(600, "asked for patience until 14:05 UTC")
+        await StoredBudget(db, "acme", BudgetRules(requests=60)).pause(
+            600, "asked for patience until 14:05 UTC"
+        )
         async with db.transaction() as tx:
-            await parked.park(tx, "acme", "jobs", [(1, "why", "where"), (2, "why", "where")])
+            await parked.park_records(tx, "acme", "jobs", [(1, "why", "where"), (2, "why", "where")])
         later = await told()
         assert 500 < later["bridge_account_paused_seconds", "acme"] <= 600
         assert later["bridge_records_parked", "acme", "jobs"] == 2
@@ -254,7 +258,9 @@ async def test_an_account_that_never_worked_has_figures_from_the_start(store_url
 
 async def test_a_pause_without_other_trouble_is_told_with_its_reason(store_url: str) -> None:
     async with await Database.open(store_url, pool_size=1) as db:
-        await Budget(db, "acme", Terms(requests=60)).pause(600, "asked for patience until 14:05 UTC")
+        await StoredBudget(db, "acme", BudgetRules(requests=60)).pause(
+            600, "asked for patience until 14:05 UTC"
+        )
         assert await monitoring.trouble(db, "acme") == "paused: asked for patience until 14:05 UTC"
 
 

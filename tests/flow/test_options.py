@@ -13,14 +13,14 @@ import orjson
 import pytest
 
 from bridge import app, kafka
-from bridge.capture.changes import Changes
+from bridge.capture.change_writer import ChangeWriter
+from bridge.capture.event_builder import EventBuilder, Identity
 from bridge.capture.observations import Observation
 from bridge.capture.proof import Guard
-from bridge.capture.publishing import Identity, Publisher
 from bridge.config import LogConfig
 from bridge.simulator.options import BEARER_TOKEN
 from bridge.store.database import Database
-from bridge.store.records import Source
+from bridge.store.stored_records import RowState
 from contracts import ids, topics
 from contracts.entities import Model
 from tests import oracle
@@ -171,14 +171,14 @@ def by_key(truth: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], dict
 def seen(title: str) -> Observation:
     """Candidate 17 as just read."""
     found = family("candidates", "17", member(Model.CANDIDATE, title=title))
-    source = Source(row_id=17, quick=None, fingerprint=None, version=None)
+    source = RowState(row_id=17, quick=None, fingerprint=None, version=None)
     return Observation(source=source, latest=None, found=found)
 
 
 async def test_a_silent_load_tells_on_what_a_poll_has_told_before(store_url: str) -> None:
     identity = Identity(integration_id=INTEGRATION, topic_prefix="ats")
-    publisher = Publisher(identity, SEALER, keep_values=False, max_message_bytes=1_000_000)
-    changes = Changes(
+    publisher = EventBuilder(identity, SEALER, keep_values=False, max_message_bytes=1_000_000)
+    changes = ChangeWriter(
         identity, HASHER, publisher, frozenset(Model), keys={}, limits=Guard(count=500, percent=10.0)
     )
     async with await Database.open(store_url) as db, db.transaction() as tx:

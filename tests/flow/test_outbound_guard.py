@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from bridge.config import OutboundConfig
-from bridge.outbound import Answer, Downloaded, Failure, Outbound, connector
+from bridge.outbound import CallFailure, Downloaded, Outbound, PostResponse, connector
 from bridge.outbound.connector import NotPublic, SystemLookup
-from bridge.outbound.problems import AddressRefused, Redirected, Unreachable
+from bridge.outbound.errors import AddressRefused, HostUnreachable, Redirected
 from tests.flow.outbound_peers import OK, Peer, answering, keeping_alive, names, peer
 
 pytestmark = pytest.mark.timeout(20)
@@ -81,7 +81,7 @@ async def test_a_good_address_that_is_down_makes_no_bad_one_better() -> None:
         names(mixed=[["127.0.0.1", "127.0.0.2"]]) as dns,
     ):
         outcome = await fetched(f"http://mixed.test:{canary.port}/", lookup=dns.lookup)
-    assert isinstance(outcome, Unreachable)
+    assert isinstance(outcome, HostUnreachable)
     assert (outcome.kind, canary.connections) == ("connection_refused", 0)
 
 
@@ -103,14 +103,14 @@ async def test_a_name_with_bad_addresses_alone_is_refused_by_class(answer: list[
             await outbound.download("http://bad.test/", max_bytes=1, deadline_seconds=10)
         posted = await outbound.post("http://bad.test/", b"", {}, timeout_seconds=10, max_response_bytes=1)
     assert not any(address in str(caught.value) for address in answer)
-    assert isinstance(posted, Failure)
+    assert isinstance(posted, CallFailure)
     assert posted.kind == "address_refused"
 
 
 async def test_an_unknown_name_is_dns_trouble() -> None:
     async with names() as dns:
         outcome = await fetched("http://nobody.test/", lookup=dns.lookup)
-    assert isinstance(outcome, Unreachable)
+    assert isinstance(outcome, HostUnreachable)
     assert outcome.kind == "dns_error"
 
 
@@ -156,7 +156,7 @@ async def test_redirects_are_not_followed(canary: Peer, status: int) -> None:
         with pytest.raises(Redirected):
             await outbound.download(url, max_bytes=1000, deadline_seconds=10)
         posted = await outbound.post(url, b"{}", {}, timeout_seconds=10, max_response_bytes=10)
-    assert isinstance(posted, Answer)
+    assert isinstance(posted, PostResponse)
     assert posted.status == status
     assert canary.connections == 0
 

@@ -13,8 +13,8 @@ import pytest
 
 from bridge.config import OutboundConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
-from bridge.outbound import Answer, Downloaded, Failure, Outbound
-from bridge.outbound.problems import Refused, TooLarge, Unreachable, Unwell
+from bridge.outbound import CallFailure, Downloaded, Outbound, PostResponse
+from bridge.outbound.errors import BodyTooLarge, CallRefused, HostUnreachable, Unwell
 from tests.flow.outbound_peers import (
     OK,
     Authority,
@@ -58,7 +58,7 @@ async def download(outbound: Outbound, made: Peer, *, seconds: float = 10.0) -> 
     return error
 
 
-async def post(outbound: Outbound, made: Peer, *, seconds: float = 10.0) -> Answer | Failure:
+async def post(outbound: Outbound, made: Peer, *, seconds: float = 10.0) -> PostResponse | CallFailure:
     outcome = await outbound.post(
         url(made), b'{"a":1}', {"webhook-id": "evt_1"}, timeout_seconds=seconds, max_response_bytes=1000
     )
@@ -80,7 +80,7 @@ async def test_a_download_brings_the_content_and_its_type(outbound: Outbound) ->
 async def test_a_post_brings_the_body_as_it_is_and_the_answer_as_a_value(outbound: Outbound) -> None:
     async with peer(answering(OK.replace(b"200 OK", b"503 Busy\r\nRetry-After: 7200"))) as made:
         found = await post(outbound, made)
-    assert isinstance(found, Answer)
+    assert isinstance(found, PostResponse)
     assert (found.status, found.retry_after_seconds, found.body, found.complete) == (503, 7200.0, b"ok", True)
     assert made.requests[0].endswith(b'\r\n\r\n{"a":1}')
     assert b"webhook-id: evt_1\r\n" in made.requests[0]
@@ -89,7 +89,7 @@ async def test_a_post_brings_the_body_as_it_is_and_the_answer_as_a_value(outboun
 async def test_posts_share_a_connection(outbound: Outbound) -> None:
     async with peer(keeping_alive()) as made:
         for _ in range(5):
-            assert isinstance(await post(outbound, made), Answer)
+            assert isinstance(await post(outbound, made), PostResponse)
         assert (made.connections, len(made.requests)) == (1, 5)
 
 
@@ -121,14 +121,14 @@ async def test_a_connection_they_closed_in_the_meantime_is_replaced(outbound: Ou
         await made.request(reader)
 
     async with peer(handler) as made:
-        assert [type(await post(outbound, made)) for _ in range(3)] == [Answer] * 3
+        assert [type(await post(outbound, made)) for _ in range(3)] == [PostResponse] * 3
         assert made.connections == 2
 
 
 async def test_a_fresh_connection_that_closes_is_not_tried_again(outbound: Outbound) -> None:
     async with peer(cutting(b"")) as made:
         found = await post(outbound, made)
-    assert isinstance(found, Failure)
+    assert isinstance(found, CallFailure)
     assert (found.kind, made.connections) == ("connection_reset", 1)
 
 
@@ -138,10 +138,10 @@ async def test_a_fresh_connection_that_closes_is_not_tried_again(outbound: Outbo
 @pytest.mark.parametrize(
     ("status", "kind", "retry"),
     [
-        (400, Refused, Permanent),
-        (403, Refused, Permanent),
-        (404, Refused, Permanent),
-        (410, Refused, Permanent),
+        (400, CallRefused, Permanent),
+        (403, CallRefused, Permanent),
+        (404, CallRefused, Permanent),
+        (410, CallRefused, Permanent),
         (408, Unwell, Transient),
         (425, Unwell, Transient),
         (500, Unwell, Transient),
@@ -181,8 +181,8 @@ async def test_slow_headers_end_at_the_deadline(outbound: Outbound, name: str) -
         found = await post(outbound, made, seconds=0.3)
         error = await download(outbound, made, seconds=0.3)
         assert time.monotonic() - started < 2.0
-    assert isinstance(found, Failure)
-    assert isinstance(error, Unreachable)
+    assert isinstance(found, CallFailure)
+    assert isinstance(error, HostUnreachable)
     assert (found.kind, error.kind) == ("timeout", "timeout")
     assert "waiting for its answer" in found.reason
 
@@ -202,9 +202,9 @@ async def test_slow_bodies_end_at_the_deadline(outbound: Outbound, name: str) ->
         found = await post(outbound, made, seconds=0.3)
         error = await download(outbound, made, seconds=0.3)
         assert time.monotonic() - started < 2.0
-    assert isinstance(found, Answer)  # the status had been given
+    assert isinstance(found, PostResponse)  # the status had been given
     assert (found.status, found.complete) == (200, False)
-    assert isinstance(error, Unreachable)
+    assert isinstance(error, HostUnreachable)
     assert error.kind == "timeout"
 
 
@@ -221,9 +221,9 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_endless_bodies_end_at_the_limit(outbound: Outbound, name: str) -> None:
     async with peer(ENDLESS[name]) as made:
-        assert isinstance(await download(outbound, made), TooLarge)
+        assert isinstance(await download(outbound, made), BodyTooLarge)
         found = await post(outbound, made)
-    assert isinstance(found, Answer)
+    assert isinstance(found, PostResponse)
     assert not found.complete
     assert len(found.body) <= 1000
 
@@ -235,7 +235,7 @@ async def test_a_gzip_bomb_unfolds_no_further_than_the_limit(outbound: Outbound)
         found = await post(outbound, made)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert isinstance(found, Answer)
+    assert isinstance(found, PostResponse)
     assert (found.body, found.complete) == (b"\0" * 1000, False)
     assert peak < 5_000_000
 
@@ -244,12 +244,12 @@ async def test_a_bomb_smaller_than_the_limit_is_too_large_all_the_same(outbound:
     bomb = gzip.compress(b"\0" * 10_000_000)
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
     async with peer(answering(head + bomb)) as made:
-        assert isinstance(await download(outbound, made), TooLarge)
+        assert isinstance(await download(outbound, made), BodyTooLarge)
 
 
 async def test_a_content_length_over_the_limit_is_enough(outbound: Outbound) -> None:
     async with peer(then_silence(HEAD + b"Content-Length: 100001\r\n\r\n")) as made:
-        assert isinstance(await download(outbound, made), TooLarge)
+        assert isinstance(await download(outbound, made), BodyTooLarge)
 
 
 async def test_a_body_may_be_as_long_as_the_limit(outbound: Outbound) -> None:
@@ -283,9 +283,9 @@ async def test_a_broken_body_fails_a_download_and_not_a_post(outbound: Outbound,
     async with peer(handler) as made:
         error = await download(outbound, made)
         found = await post(outbound, made)
-    assert isinstance(error, Unreachable)
+    assert isinstance(error, HostUnreachable)
     assert error.kind == kind
-    assert isinstance(found, Answer)
+    assert isinstance(found, PostResponse)
     assert (found.status, found.complete) == (200, False)
 
 
@@ -307,8 +307,8 @@ async def test_what_is_no_http_is_a_protocol_error(outbound: Outbound, name: str
     async with peer(answering(GARBAGE[name])) as made:
         error = await download(outbound, made)
         found = await post(outbound, made)
-    assert isinstance(error, Unreachable)
-    assert isinstance(found, Failure)
+    assert isinstance(error, HostUnreachable)
+    assert isinstance(found, CallFailure)
     assert (found.kind, error.kind) == ("protocol_error", "protocol_error")
 
 
@@ -317,8 +317,8 @@ async def test_a_connection_that_is_cut_is_a_reset(outbound: Outbound, handler: 
     async with peer(handler) as made:
         error = await download(outbound, made)
         found = await post(outbound, made)
-    assert isinstance(error, Unreachable)
-    assert isinstance(found, Failure)
+    assert isinstance(error, HostUnreachable)
+    assert isinstance(found, CallFailure)
     assert (found.kind, error.kind) == ("connection_reset", "connection_reset")
 
 
@@ -326,8 +326,8 @@ async def test_a_refused_connection_is_told_from_others(outbound: Outbound) -> N
     async with peer(keeping_alive()) as made:
         pass
     error, found = await download(outbound, made), await post(outbound, made)
-    assert isinstance(error, Unreachable)
-    assert isinstance(found, Failure)
+    assert isinstance(error, HostUnreachable)
+    assert isinstance(found, CallFailure)
     assert (found.kind, error.kind) == ("connection_refused", "connection_refused")
 
 
@@ -339,7 +339,7 @@ async def test_waiting_for_our_own_connections_is_not_the_others_fault() -> None
         found = await post(outbound, made, seconds=0.2)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
-    assert isinstance(found, Failure)
+    assert isinstance(found, CallFailure)
     assert (found.kind, len(made.requests)) == ("busy", 1)
 
 
@@ -347,7 +347,7 @@ async def test_a_header_that_would_be_two_is_not_sent(outbound: Outbound) -> Non
     found = await outbound.post(
         "http://127.0.0.2:9/", b"", {"A": "b\r\nC: d"}, timeout_seconds=1, max_response_bytes=1
     )
-    assert isinstance(found, Failure)
+    assert isinstance(found, CallFailure)
     assert found.kind == "bad_header"
 
 
@@ -377,9 +377,9 @@ async def test_certificates_are_verified(
             f"https://there.test:{made.port}/", b"", {}, timeout_seconds=10, max_response_bytes=10
         )
     if said is None:
-        assert isinstance(found, Answer)
+        assert isinstance(found, PostResponse)
     else:
-        assert isinstance(found, Failure)
+        assert isinstance(found, CallFailure)
         assert (found.kind, made.requests) == ("tls_error", [])
         assert said in found.reason
 
@@ -393,5 +393,5 @@ async def test_plain_http_where_tls_should_be_is_a_tls_error(outbound: Outbound)
         found = await outbound.post(
             f"https://127.0.0.2:{made.port}/", b"", {}, timeout_seconds=10, max_response_bytes=10
         )
-    assert isinstance(found, Failure)
+    assert isinstance(found, CallFailure)
     assert found.kind == "tls_error"

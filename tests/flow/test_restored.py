@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from bridge import app, kafka
-from bridge.commandline import resync
+from bridge.cli import resync
 from bridge.config import Secret
 from bridge.store import overview, scans
 from bridge.store.database import Database
@@ -82,7 +82,7 @@ async def told_after_the_last_event(bridge: Installation) -> None:
 async def read_again(bridge: Installation, db: Database) -> None:
     """``bridge run --only poller`` until every list was seen whole."""
     began = datetime.now(UTC)
-    bridge.start(app.run(bridge.settings, ["poller"], signals=()))
+    bridge.start(app.run_roles(bridge.settings, ["poller"], signals=()))
 
     async def seen() -> bool:
         bridge.check()
@@ -97,10 +97,10 @@ async def read_again(bridge: Installation, db: Database) -> None:
 async def republished(bridge: Installation, db: Database) -> None:
     """``bridge resync --republish``, and its end."""
     (integration,) = bridge.settings.integrations
-    followed = app.resources(integration)
-    async with app.opened(bridge.settings) as here:
+    followed = app.resources_of_integration(integration)
+    async with app.open_installation(bridge.settings) as here:
         for resource in followed.values():
-            assert (await resync.begin(here, integration, resource, True)).startswith("begins")
+            assert (await resync.request_resync(here, integration, resource, True)).startswith("begins")
 
     async def done() -> bool:
         bridge.check()
@@ -114,13 +114,13 @@ async def sent(db: Database) -> bool:
     return int(await db.fetchval("SELECT count(*) FROM outbox")) == 0
 
 
-async def records(bridge: Installation) -> list[kafka.Record]:
+async def records(bridge: Installation) -> list[kafka.ConsumedRecord]:
     names = list(topics.all_events(bridge.settings.kafka.topic_prefix).values())
     async with kafka.Consumer(bridge.settings.kafka, names, start="beginning") as consumer:
         return await consumer.read_to_end()
 
 
-def consumed(read: list[kafka.Record]) -> Topics:
+def consumed(read: list[kafka.ConsumedRecord]) -> Topics:
     """What a consumer holds that ignores what is not newer, and then what was not republished."""
     held: dict[str, tuple[int, dict[str, Any]]] = {}
     for record in read:

@@ -6,7 +6,7 @@ import pytest
 
 from bridge import app
 from bridge.capture.stage import models_of
-from bridge.commandline import resync
+from bridge.cli import resync
 from bridge.store import outbox, scans
 from bridge.store.database import Database
 from contracts.entities import Model
@@ -23,10 +23,10 @@ async def bridge(install: Install) -> Installation:
 async def _resync(bridge: Installation, *, republish: bool) -> None:
     """Ask for it as the command does, and wait until the running bridge has carried it out."""
     (integration,) = bridge.settings.integrations
-    resources = app.resources(integration)
-    async with app.opened(bridge.settings) as here:
+    resources = app.resources_of_integration(integration)
+    async with app.open_installation(bridge.settings) as here:
         for resource in resources.values():
-            begun = await resync.begin(here, integration, resource, republish)
+            begun = await resync.request_resync(here, integration, resource, republish)
             assert begun.startswith("begins"), begun
 
         await until(lambda: _carried_out(bridge, here.db), 60)
@@ -49,12 +49,12 @@ def _live(topics: Topics) -> Counter[tuple[str, str]]:
 async def _loaded(bridge: Installation) -> Topics:
     bridge.start()
     topics = await bridge.agree()
-    async with app.opened(bridge.settings) as here:
+    async with app.open_installation(bridge.settings) as here:
         (integration,) = bridge.settings.integrations
 
         async def loaded() -> bool:
             bridge.check()
-            followed = app.resources(integration).values()
+            followed = app.resources_of_integration(integration).values()
             return all([await resync.is_loaded(here, integration, one) for one in followed])
 
         await until(loaded, 60)
@@ -93,10 +93,10 @@ async def test_a_record_that_changes_while_it_is_republished_is_told_with_its_ch
 async def test_a_resync_goes_on_after_a_restart_and_creates_nothing_twice(bridge: Installation) -> None:
     before = dict((await _loaded(bridge)).sent)
     await bridge.stop()
-    async with app.opened(bridge.settings) as here:
+    async with app.open_installation(bridge.settings) as here:
         (integration,) = bridge.settings.integrations
-        for resource in app.resources(integration).values():
-            await resync.begin(here, integration, resource, True)
+        for resource in app.resources_of_integration(integration).values():
+            await resync.request_resync(here, integration, resource, True)
         bridge.start()
         await until(lambda: _some_published(bridge, len(before)), 60)
         await bridge.stop()

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from bridge import app
 from bridge.app import Installation as Opened
-from bridge.commandline import standing, status
-from bridge.commandline.standing import ResourceStanding
+from bridge.cli import installation_status, status
+from bridge.cli.installation_status import ResourceStanding
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests.installation import Install, Installation
@@ -30,7 +30,7 @@ async def bridge(install: Install) -> Installation:
 
 
 async def _candidates(here: Opened) -> ResourceStanding:
-    (integration,) = (await standing.of(here)).integrations
+    (integration,) = (await installation_status.read_installation_status(here)).integrations
     return next(resource for resource in integration.resources if resource.name == "candidates")
 
 
@@ -41,7 +41,7 @@ async def _in_trouble(here: Opened) -> bool:
 async def _shown(here: Opened) -> str:
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(status.rendered(await standing.of(here)))
+        console.print(status.rendered(await installation_status.read_installation_status(here)))
     return captured.get()
 
 
@@ -49,7 +49,7 @@ async def test_polls_go_on_beside_a_sweep_that_fails_and_do_not_hide_why(bridge:
     # Its lists can be read; what they don't show can't be asked for by id.
     await bridge.simulator.fault("/api/v1/Resource/[0-9]*", "status", status=403, times=None)
     bridge.server.world.change("delete", "resource", min(bridge.server.world.live["resource"].ids()))
-    async with app.opened(bridge.settings) as here:
+    async with app.open_installation(bridge.settings) as here:
         await until(lambda: _in_trouble(here))
         polled: dict[datetime | None, set[datetime | None]] = defaultdict(set)
 

@@ -8,15 +8,15 @@ import msgspec
 import pytest
 from pyroaring import BitMap64
 
-from bridge.capture.changes import Applied, Changes
+from bridge.capture.change_writer import ChangeWriter, WriteSummary
+from bridge.capture.event_builder import EventBuilder, Identity
 from bridge.capture.observations import Observation, Still
 from bridge.capture.proof import Guard
-from bridge.capture.publishing import Identity, Publisher
 from bridge.capture.spot_reads import MOST, SpotReads
-from bridge.store import budgets, remarks, scans, sources
-from bridge.store.budgets import Budget, Terms
+from bridge.store import budgets, remarks, row_states, scans
+from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
-from bridge.store.records import Source
+from bridge.store.stored_records import RowState
 from bridge.tracker import resources
 from contracts.entities import Model
 from contracts.profiles import Finding
@@ -34,9 +34,9 @@ class Watched:
         self.db = db
         self.now = 1_000.0
         self.findings: list[Finding] = []
-        publisher = Publisher(_IDENTITY, SEALER, keep_values=False, max_message_bytes=1_000_000)
+        publisher = EventBuilder(_IDENTITY, SEALER, keep_values=False, max_message_bytes=1_000_000)
         limits = Guard(count=500, percent=10.0)
-        self.changes = Changes(_IDENTITY, HASHER, publisher, frozenset(Model), keys={}, limits=limits)
+        self.changes = ChangeWriter(_IDENTITY, HASHER, publisher, frozenset(Model), keys={}, limits=limits)
         table = msgspec.structs.replace(resources.DEFAULT["candidates"], **settings)
         self.spots = SpotReads("acme", db, self.changes, self._judge, table, 10.0, clock=lambda: self.now)
 
@@ -50,7 +50,7 @@ class Watched:
     async def sweep(self) -> scans.Scan:
         """The next sweep, after the end of the one before."""
         await self.db.execute("UPDATE scans SET finished_at = now()")
-        return await scans.start(self.db, "acme", "candidates", "sweep")
+        return await scans.start_scan(self.db, "acme", "candidates", "sweep")
 
     async def look(self, *found: Observation) -> list[Observation]:
         """Publish what spot reads came to, as a step of a sweep does; returns what was published."""
@@ -62,7 +62,9 @@ class Watched:
         return kept
 
     async def said(self) -> list[tuple[str, int]]:
-        return [(one.text.partition(":")[0], one.count) for one in await remarks.of(self.db, "acme")]
+        return [
+            (one.text.partition(":")[0], one.count) for one in await remarks.load_remarks(self.db, "acme")
+        ]
 
 
 _IDENTITY = Identity(integration_id="acme", topic_prefix="ats")
@@ -71,7 +73,7 @@ _IDENTITY = Identity(integration_id="acme", topic_prefix="ats")
 def seen(row_id: int, title: str = "Cook", still: Still | None = None) -> Observation:
     """A candidate as just read; ``still``: by a spot read."""
     found = family("candidates", str(row_id), member(Model.CANDIDATE, str(row_id), title=title))
-    source = Source(
+    source = RowState(
         row_id=row_id, quick=b"q" * 8, fingerprint=b"f" * 16, version=datetime(2026, 11, 1, tzinfo=UTC)
     )
     return Observation(source=source, latest=source.version, found=found, still=still)
@@ -81,7 +83,7 @@ def seen(row_id: int, title: str = "Cook", still: Still | None = None) -> Observ
 async def watched(db: Database) -> Watched:
     made = Watched(db)
     await made.load()
-    await Budget(db, "acme", Terms(requests=600)).acquire("poll")
+    await StoredBudget(db, "acme", BudgetRules(requests=600)).acquire("poll")
     return made
 
 
@@ -102,7 +104,7 @@ async def test_every_record_has_its_turn_a_few_at_a_sweep(watched: Watched) -> N
 async def test_no_record_is_looked_at_where_that_is_of_no_use_or_the_budget_is_short(db: Database) -> None:
     watched = Watched(db)
     await watched.load()
-    budget = Budget(db, "acme", Terms(requests=30))
+    budget = StoredBudget(db, "acme", BudgetRules(requests=30))
     await budget.acquire("poll")
     assert len(await watched.spots.of(await watched.sweep())) == 1
     for kind in ("initial", "resync", "republish"):
@@ -143,7 +145,7 @@ async def test_a_doubt_is_published_after_the_lists_lag_and_told_after_a_day(
     if moves:
         async with watched.db.transaction() as tx:
             row = msgspec.structs.replace(kept.source, fingerprint=b"m" * 16)
-            await sources.put(tx, "acme", "candidates", [row])
+            await row_states.put_row_states(tx, "acme", "candidates", [row])
     await watched.spots.settle(BitMap64(_ROWS))
     assert await watched.said() == []
     watched.now += _DAY
@@ -155,7 +157,7 @@ async def test_a_doubt_is_published_after_the_lists_lag_and_told_after_a_day(
 async def test_what_is_held_for_a_person_is_not_told_nor_looked_for(watched: Watched) -> None:
     (kept,) = await watched.spots.sift([seen(5, "Chef", "in_time")])
     async with watched.db.transaction() as tx:
-        assert await watched.spots.tell(tx, [kept], Applied(events={}, held=1)) is None
+        assert await watched.spots.tell(tx, [kept], WriteSummary(events={}, held=1)) is None
     assert await watched.said() == []
     query = (
         "INSERT INTO holds (integration_id, resource, kind, key, row_ids, row_count, known_count, evidence) "

@@ -59,7 +59,7 @@ async def test_a_status_that_means_something_else_reaches_its_applications(bridg
 
 async def test_a_restart_does_not_forget_that_applications_must_be_read_anew(bridge: Installation) -> None:
     before = bridge.topics.types["rejection_reason.created"]
-    async with app.opened(bridge.settings) as here:
+    async with app.open_installation(bridge.settings) as here:
         # The status is heard of; the sweep that this asks for can't begin.
         await here.db.execute(_NO_NEW_SCANS)
         _turn(bridge)
@@ -93,7 +93,7 @@ async def test_without_such_a_change_a_restart_reads_nothing_anew(bridge: Instal
     bridge.start()
     bridge.server.world.change("update", "opportunity_resource", min(_ids(bridge)), rejectionReason="Other")
     await bridge.agree()
-    async with app.opened(bridge.settings) as here:
+    async with app.open_installation(bridge.settings) as here:
         assert await scans.running(here.db, INTEGRATION, "applications") is None
         last = await scans.last_finished(here.db, INTEGRATION, "applications")
     assert last is not None

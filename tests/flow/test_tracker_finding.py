@@ -8,10 +8,10 @@ import pytest
 
 from bridge.errors import Permanent
 from bridge.simulator.remote import Remote
-from bridge.tracker import finding, probe, resources
+from bridge.tracker import check_reads, record_lookups, resources
 from bridge.tracker.client import Client
-from bridge.tracker.finding import Person
-from bridge.tracker.problems import EmptyBody, NoRows, Refused, Unreadable
+from bridge.tracker.errors import EmptyBody, NoRows, Refused, Unreadable
+from bridge.tracker.record_lookups import FoundPerson
 from tests.flow.tracker_account import Account, account
 
 AN_HOUR_AGO = timedelta(hours=1)
@@ -51,22 +51,22 @@ async def placed(acme: Account, candidate: str, job: str) -> str:
 async def test_a_person_is_found_by_either_address_in_any_case(acme: Account, client: Client) -> None:
     candidate = await newcomer(acme, contactDetails={"email": "a@example.com", "email2": "b@example.com"})
     for address in ("a@example.com", "B@Example.com"):
-        assert await finding.person_by_email(client, address) == Person(remote_id=candidate)
-    assert await finding.person_by_email(client, "nobody@example.com") is None
+        assert await record_lookups.person_by_email(client, address) == FoundPerson(remote_id=candidate)
+    assert await record_lookups.person_by_email(client, "nobody@example.com") is None
 
 
 async def test_finding_people_can_be_off(acme: Account, client: Client) -> None:
-    assert finding.can_find_people(client)
+    assert record_lookups.can_find_people(client)
     async with acme.client(tracker={"actions": {"find_person": "off"}}) as blind:
-        assert not finding.can_find_people(blind)
+        assert not record_lookups.can_find_people(blind)
         with pytest.raises(Refused, match="off"):
-            await finding.person_by_email(blind, "a@example.com")
+            await record_lookups.person_by_email(blind, "a@example.com")
     assert await acme.calls("/api/widget/checkPerson") == 0
 
 
 async def test_looking_for_a_person_is_repeated_where_it_fails(acme: Account, client: Client) -> None:
     await acme.fault("/api/widget/checkPerson", "cut", times=2)
-    assert await finding.person_by_email(client, "nobody@example.com") is None
+    assert await record_lookups.person_by_email(client, "nobody@example.com") is None
 
 
 async def test_a_candidate_is_read_by_our_names(acme: Account, client: Client) -> None:
@@ -77,7 +77,7 @@ async def test_a_candidate_is_read_by_our_names(acme: Account, client: Client) -
         address={"country": "England"},
         desiredSalaryNum=30000.5,
     )
-    found = await finding.candidate(client, candidate)
+    found = await record_lookups.read_candidate(client, candidate)
     assert found is not None
     assert found.record["id"] == int(candidate)
     assert found.emails == ("a@example.com",)
@@ -85,34 +85,34 @@ async def test_a_candidate_is_read_by_our_names(acme: Account, client: Client) -
     assert [found.fields[name] for name in named] == ["Ada", "GB", "020", None, 30000.5, None]
 
 
-@pytest.mark.parametrize("remote_id", [probe.ABSENT_ID, "../Opportunity/1", "", "x"])
+@pytest.mark.parametrize("remote_id", [check_reads.ABSENT_ID, "../Opportunity/1", "", "x"])
 async def test_what_is_not_there_is_none(client: Client, remote_id: str) -> None:
-    assert await finding.candidate(client, remote_id) is None
-    assert await finding.application(client, remote_id) is None
-    assert await finding.job(client, remote_id) is None
+    assert await record_lookups.read_candidate(client, remote_id) is None
+    assert await record_lookups.read_application(client, remote_id) is None
+    assert await record_lookups.read_job(client, remote_id) is None
 
 
 async def test_a_deleted_candidate_is_gone_and_has_no_documents(acme: Account, client: Client) -> None:
     candidate = await newcomer(acme)
     await acme.change(op="delete", entity="resource", id=int(candidate))
-    assert await finding.candidate(client, candidate) is None
-    assert await finding.documents(client, candidate) == []
+    assert await record_lookups.read_candidate(client, candidate) is None
+    assert await record_lookups.read_documents(client, candidate) == []
 
 
 async def test_an_empty_answer_is_never_gone(acme: Account, client: Client) -> None:
     candidate = await newcomer(acme)
     await acme.fault("/api/v1/Resource/", "empty_body", times=None)
     with pytest.raises(EmptyBody):
-        await finding.candidate(client, candidate)
+        await record_lookups.read_candidate(client, candidate)
     with pytest.raises(EmptyBody):
-        await finding.documents(client, candidate)
+        await record_lookups.read_documents(client, candidate)
 
 
 async def test_an_answer_of_another_record_is_refused(acme: Account, client: Client) -> None:
     candidate = await newcomer(acme)
     await acme.change(entity="resource", id=int(candidate), raw={"detail": {"id": 7}})
     with pytest.raises(Unreadable, match="another record"):
-        await finding.candidate(client, candidate)
+        await record_lookups.read_candidate(client, candidate)
 
 
 async def test_a_value_of_the_wrong_type_is_named_and_not_shown(acme: Account, client: Client) -> None:
@@ -120,34 +120,36 @@ async def test_a_value_of_the_wrong_type_is_named_and_not_shown(acme: Account, c
     raw = {"detail": {"id": int(candidate), "surname": ["secretly"]}}
     await acme.change(entity="resource", id=int(candidate), raw=raw)
     with pytest.raises(Permanent, match="surname is a list") as told:
-        await finding.candidate(client, candidate)
+        await record_lookups.read_candidate(client, candidate)
     assert "secretly" not in str(told.value)
 
 
 async def test_recent_candidates_are_the_changed_ones_newest_first(acme: Account, client: Client) -> None:
     made = [await newcomer(acme) for _ in range(13)]
-    assert await finding.recent_candidates(client, since()) == made[::-1]
-    assert len(await finding.recent_candidates(client, since(), pages=1)) == 10
+    assert await record_lookups.recent_candidates(client, since()) == made[::-1]
+    assert len(await record_lookups.recent_candidates(client, since(), pages=1)) == 10
 
 
 async def test_a_stale_index_hides_what_by_id_reads_show(store_url: str) -> None:
     async with account(store_url, index_lag_seconds=3600) as acme, acme.client() as client:
         candidate = await newcomer(acme, contactDetails={"email": "a@example.com"})
         application = await placed(acme, candidate, "1005")
-        assert await finding.recent_candidates(client, since()) == []
-        assert await finding.application_of(client, "1005", candidate, since()) is None
-        assert await finding.application(client, application) is not None
-        assert await finding.person_by_email(client, "a@example.com") == Person(remote_id=candidate)
+        assert await record_lookups.recent_candidates(client, since()) == []
+        assert await record_lookups.find_application(client, "1005", candidate, since()) is None
+        assert await record_lookups.read_application(client, application) is not None
+        assert await record_lookups.person_by_email(client, "a@example.com") == FoundPerson(
+            remote_id=candidate
+        )
 
 
 async def test_an_application_is_found_on_any_page(acme: Account, client: Client) -> None:
     candidates = [await newcomer(acme) for _ in range(25)]
     made = [await placed(acme, candidate, "1005") for candidate in candidates]
     other = await placed(acme, candidates[0], "1006")
-    assert await finding.application_of(client, "1005", candidates[0], since()) == made[0]
-    assert await finding.application_of(client, "1006", candidates[0], None) == other
-    assert await finding.application_of(client, "1005", candidates[0], since(), pages=2) is None
-    assert await finding.application_of(client, "1007", candidates[0], since()) is None
+    assert await record_lookups.find_application(client, "1005", candidates[0], since()) == made[0]
+    assert await record_lookups.find_application(client, "1006", candidates[0], None) == other
+    assert await record_lookups.find_application(client, "1005", candidates[0], since(), pages=2) is None
+    assert await record_lookups.find_application(client, "1007", candidates[0], since()) is None
 
 
 async def test_an_application_that_the_list_still_shows_is_confirmed_by_id(store_url: str) -> None:
@@ -158,7 +160,7 @@ async def test_an_application_that_the_list_still_shows_is_confirmed_by_id(store
             "opportunityResourceId": int(application), "opportunityId": 1006, "resourceId": int(candidate),
         }})  # fmt: skip
         assert application in await remote.truth("application")
-        assert await finding.application_of(client, "1005", candidate, since()) is None
+        assert await record_lookups.find_application(client, "1005", candidate, since()) is None
 
 
 async def test_an_odd_row_hides_no_other(acme: Account, client: Client) -> None:
@@ -167,14 +169,14 @@ async def test_an_odd_row_hides_no_other(acme: Account, client: Client) -> None:
     odd = await placed(acme, candidate, "1006")
     row = {"opportunityResourceId": int(odd), "opportunityId": ["odd"]}
     await acme.change(entity="opportunity_resource", id=int(odd), raw={"row": row})
-    assert await finding.application_of(client, "1005", candidate, since()) == application
+    assert await record_lookups.find_application(client, "1005", candidate, since()) == application
 
 
 async def test_an_application_names_its_job_candidate_and_stage(
     acme: Account, client: Client, remote: Remote
 ) -> None:
     application, record = next(iter((await remote.truth("application")).items()))
-    found = await finding.application(client, application)
+    found = await record_lookups.read_application(client, application)
     assert found is not None
     assert [f"remote:{n}" for n in (found.job, found.candidate, found.stage)] == [
         record[key] for key in ("job_id", "candidate_id", "current_stage_id")
@@ -201,20 +203,20 @@ async def test_a_job_is_closed_where_its_unified_status_is(
     detail = {"id": 1005, "name": "Pilot", "status": {"name": "Open"}, "history": {**nothing, **changed}}
     await acme.change(entity="opportunity", id=1005, raw={"detail": detail})
     async with acme.client(tracker={"maps": {"job_status": maps}}) as client:
-        found = await finding.job(client, "1005")
+        found = await record_lookups.read_job(client, "1005")
     assert found is not None
     assert (found.closed, found.name) == (closed, "Pilot")
 
 
 async def test_every_job_is_closed_as_the_truth_says(client: Client, remote: Remote) -> None:
     for job, record in (await remote.truth("job")).items():
-        found = await finding.job(client, job)
+        found = await record_lookups.read_job(client, job)
         assert found is not None
         assert found.closed == (record["status"] in ("CLOSED", "ARCHIVED")), job
 
 
 async def test_statuses_tell_which_of_them_reject(client: Client, remote: Remote) -> None:
-    statuses = await finding.placement_statuses(client)
+    statuses = await record_lookups.placement_statuses(client)
     assert [status.place for status in statuses] == list(range(len(statuses)))
     declined = {status.remote_id for status in statuses if status.declined}
     assert declined == set(await remote.truth("rejection_reason"))
@@ -229,10 +231,12 @@ async def test_statuses_tell_which_of_them_reject(client: Client, remote: Remote
     ],
 )
 def test_documents_may_be_wrapped(body: Any, names: list[str | None]) -> None:
-    assert [one.filename for one in finding.documents_in(body, "GET /x", resources.DEFAULT.document)] == names
+    assert [
+        one.filename for one in record_lookups.documents_in(body, "GET /x", resources.DEFAULT.document)
+    ] == names
 
 
 @pytest.mark.parametrize("body", [{}, {"a": [], "b": []}, "x", [1], None])
 def test_what_is_no_list_of_documents_is_told(body: Any) -> None:
     with pytest.raises(NoRows, match="GET /x"):
-        finding.documents_in(body, "GET /x", resources.DEFAULT.document)
+        record_lookups.documents_in(body, "GET /x", resources.DEFAULT.document)

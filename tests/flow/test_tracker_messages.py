@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from bridge.errors import BridgeError
-from bridge.tracker import finding
+from bridge.tracker import record_lookups
 from bridge.tracker.client import Client
 from tests.flow.tracker_account import EXCHANGE, account
 from tests.rewriting import Proxy, Reply, Rewrite, rewriting
@@ -46,7 +46,7 @@ def _job(client: Client) -> Awaitable[object]:
 
 
 def _documents(client: Client) -> Awaitable[object]:
-    return finding.documents(client, "105")
+    return record_lookups.read_documents(client, "105")
 
 
 CASES: list[tuple[Callable[[Client], Awaitable[object]], Rewrite, tuple[str, ...]]] = [

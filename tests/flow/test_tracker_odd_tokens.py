@@ -14,7 +14,7 @@ from aiohttp import web
 from bridge.config import Secret
 from bridge.simulator.options import CLIENT_SECRET, REFRESH_TOKEN
 from bridge.tracker.auth import RENEW_BEFORE, SHORT_LIFE
-from bridge.tracker.problems import BadJson, CredentialsRefused, Unreadable
+from bridge.tracker.errors import BadJson, CredentialsRefused, Unreadable
 from tests.flow.tracker_account import EXCHANGE, Account, account
 
 OAUTH: dict[str, Any] = {

@@ -11,21 +11,21 @@ from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Lane
 from bridge.errors import Throttled
 from bridge.simulator.options import BEARER_TOKEN
-from bridge.tracker import probe
-from bridge.tracker.by_id import Detail, Gone
+from bridge.tracker import check_reads
+from bridge.tracker.by_id import Detail, RecordGone
 from bridge.tracker.client import Client
-from bridge.tracker.normalise import Normaliser
-from bridge.tracker.problems import (
+from bridge.tracker.errors import (
+    AnswerTooLarge,
     BadJson,
     EffectUnknown,
     EmptyBody,
     NoRows,
     Refused,
-    TooLarge,
     Unreachable,
     Unreadable,
 )
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.schema import ResourceName
 from contracts.entities import Model
 from tests.flow.tracker_account import EXCHANGE, HASTY, Account, account
 
@@ -86,13 +86,13 @@ async def test_what_is_listed_is_read_by_id_and_normalised(acme: Account, client
 
 @pytest.mark.parametrize("resource", ["candidates", "jobs", "applications"])
 async def test_an_absent_id_is_gone(client: Client, resource: ResourceName) -> None:
-    assert await client.detail(resource, probe.ABSENT_ID) == Gone(status=204)
+    assert await client.detail(resource, check_reads.ABSENT_ID) == RecordGone(status=204)
 
 
 async def test_only_configured_statuses_mean_gone(acme: Account) -> None:
     async with acme.client(tracker={"absence": {"statuses": [404]}}) as client:
         with pytest.raises(EmptyBody, match="answered 204"):
-            await client.detail("candidates", probe.ABSENT_ID)
+            await client.detail("candidates", check_reads.ABSENT_ID)
 
 
 @pytest.mark.parametrize(("kind", "problem"), [("empty_body", EmptyBody), ("bad_json", BadJson)])
@@ -217,7 +217,7 @@ async def test_a_writes_failure_is_the_callers_to_read(acme: Account, client: Cl
 
 async def test_an_answer_over_the_limit_is_refused(acme: Account) -> None:
     async with acme.client(msgspec.structs.replace(HASTY, body_limit_bytes=1000)) as client:
-        with pytest.raises(TooLarge, match="over 1000 bytes"):
+        with pytest.raises(AnswerTooLarge, match="over 1000 bytes"):
             await client.pages("candidates")
 
 

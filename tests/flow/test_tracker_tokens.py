@@ -12,7 +12,7 @@ import pytest
 from bridge.config import Secret
 from bridge.simulator.options import BEARER_TOKEN, REFRESH_TOKEN
 from bridge.store.tokens import Vault
-from bridge.tracker.problems import CredentialsRefused, Unreachable, WrongHost
+from bridge.tracker.errors import CredentialsRefused, Unreachable, WrongHost
 from tests.flow.tracker_account import EXCHANGE, HASTY, Account, account
 
 OAUTH: dict[str, Any] = {"bearer_token": None, "oauth_refresh_token": Secret(REFRESH_TOKEN)}

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from bridge.tracker.by_id import Detail
 from bridge.tracker.client import Client
-from bridge.tracker.families import Family
-from bridge.tracker.normalise import Normaliser
-from bridge.tracker.shapes import ResourceName
+from bridge.tracker.entity_set import EntitySet
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.schema import ResourceName
 from contracts.entities import STRUCTS, Model
 from tests import oracle
 from tests.contracts.test_models import COVERED
@@ -72,7 +72,7 @@ async def rows_of(client: Client, resource: ResourceName) -> list[tuple[str | No
     return found
 
 
-async def families(client: Client) -> list[Family]:
+async def families(client: Client) -> list[EntitySet]:
     n = Normaliser("acme", client.settings, ZONE, keep_remote_data=True)
     statuses = await rows_of(client, "statuses")
     table = n.status_table([row for _, _, row in statuses])
@@ -125,7 +125,7 @@ async def test_every_field_of_every_model_is_filled_in_some_record(acme: Account
     }
     reasons = {path for listed in UNFILLED.values() for path in listed.split()}
     assert sorted(every - filled - reasons) == [], (
-        "no record has these: fill them in bridge.tracker.normalise, or add them to UNFILLED with the reason"
+        "no record has these: fill them in bridge.tracker.normalize, or add them to UNFILLED with the reason"
     )
     assert sorted(reasons & filled) == [], "these are filled: take them out of UNFILLED"
     assert sorted(reasons - every) == [], "no model has these: take them out of UNFILLED"

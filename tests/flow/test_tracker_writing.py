@@ -10,9 +10,9 @@ import pytest
 from bridge.config import Secret
 from bridge.simulator.options import API_KEY, BEARER_TOKEN, PASSWORD, REFRESH_TOKEN, USERNAME
 from bridge.simulator.remote import Remote
-from bridge.tracker import finding, probe, resources, writing
+from bridge.tracker import check_reads, record_lookups, resources, writes
 from bridge.tracker.client import Client
-from bridge.tracker.problems import AlreadyThere, EffectUnknown, NoCredentials, Refused, Unreadable
+from bridge.tracker.errors import AlreadyThere, EffectUnknown, NoCredentials, Refused, Unreadable
 from tests.flow.tracker_account import Account, account
 
 # Ours, the value, the simulator's name, and what it keeps.
@@ -65,7 +65,7 @@ async def client(acme: Account, request: pytest.FixtureRequest) -> AsyncIterator
 
 
 async def made(client: Client, **fields: str | float) -> str:
-    written = await writing.create_candidate(client, {**SOMEBODY, **fields})
+    written = await writes.create_candidate(client, {**SOMEBODY, **fields})
     assert written.record_id is not None
     return written.record_id
 
@@ -75,21 +75,21 @@ async def some_job(remote: Remote) -> str:
 
 
 async def applied(client: Client, remote: Remote) -> str:
-    written = await writing.add_to_job(client, await some_job(remote), await made(client))
+    written = await writes.add_to_job(client, await some_job(remote), await made(client))
     assert written.record_id is not None
     return written.record_id
 
 
 async def test_every_field_is_kept_and_read_back(client: Client, remote: Remote) -> None:
-    created = await writing.create_candidate(client, EVERYTHING)
+    created = await writes.create_candidate(client, EVERYTHING)
     left = {name: value for name, value in EVERYTHING.items() if name not in created.stored}
     assert created.record_id is not None
-    updated = await writing.update_candidate(client, created.record_id, left)
+    updated = await writes.update_candidate(client, created.record_id, left)
     assert created.stored | updated.stored == EVERYTHING.keys()
     assert updated.record_id == created.record_id
     record = await remote.record("resource", created.record_id)
     assert {key: record[key] for _, _, key, _ in FIELDS} == {key: kept for _, _, key, kept in FIELDS}
-    found = await finding.candidate(client, created.record_id)
+    found = await record_lookups.read_candidate(client, created.record_id)
     assert found is not None
     assert found.fields == EVERYTHING
 
@@ -101,7 +101,7 @@ async def test_each_field_is_set_alone(
     name, value, key, kept = field
     candidate = await made(client)
     before = await remote.record("resource", candidate)
-    written = await writing.update_candidate(client, candidate, {name: value})
+    written = await writes.update_candidate(client, candidate, {name: value})
     after = await remote.record("resource", candidate)
     assert (written.stored, after[key]) == (frozenset({name}), kept)
     moved = {changed for changed in after if after[changed] != before[changed]}
@@ -112,11 +112,9 @@ async def test_what_has_no_place_is_said_and_nothing_is_sent(acme: Account) -> N
     async with acme.client(tracker={"writes": {"candidate": {"title": []}}}) as client:
         candidate = await made(client)
         before = await acme.calls(UPDATE)
-        written = await writing.update_candidate(client, candidate, {"title": "x"})
+        written = await writes.update_candidate(client, candidate, {"title": "x"})
         assert (written.stored, await acme.calls(UPDATE)) == (frozenset(), before)
-        assert (
-            "title" not in (await writing.create_candidate(client, {"last_name": "A", "title": "x"})).stored
-        )
+        assert "title" not in (await writes.create_candidate(client, {"last_name": "A", "title": "x"})).stored
 
 
 async def test_a_field_without_a_place_in_one_api_goes_through_the_other(
@@ -125,7 +123,7 @@ async def test_a_field_without_a_place_in_one_api_goes_through_the_other(
     corrected = {**BY_REST, "writes": {"candidate": {"city": "column:town"}}}
     async with acme.client(tracker=corrected) as client:
         candidate = await made(client)
-        written = await writing.update_candidate(client, candidate, {"city": "Hull", "state": "Yorkshire"})
+        written = await writes.update_candidate(client, candidate, {"city": "Hull", "state": "Yorkshire"})
     record = await remote.record("resource", candidate)
     assert written.stored == {"city", "state"}
     assert (record["town"], record["county"]) == ("Hull", "Yorkshire")
@@ -150,12 +148,12 @@ async def test_rest_says_by_409_that_a_record_is_there(acme: Account) -> None:
 
 async def test_adding_to_a_job_twice_makes_one_application(client: Client, remote: Remote) -> None:
     job, candidate = await some_job(remote), await made(client)
-    first = await writing.add_to_job(client, job, candidate)
+    first = await writes.add_to_job(client, job, candidate)
     if client.settings.actions["add_to_job"].via == "rest":
-        assert (await writing.add_to_job(client, job, candidate)).record_id == first.record_id
+        assert (await writes.add_to_job(client, job, candidate)).record_id == first.record_id
     else:
         with pytest.raises(AlreadyThere):
-            await writing.add_to_job(client, job, candidate)
+            await writes.add_to_job(client, job, candidate)
     mine = [
         a for a in (await remote.truth("application")).values() if a["candidate_id"] == f"remote:{candidate}"
     ]
@@ -164,15 +162,15 @@ async def test_adding_to_a_job_twice_makes_one_application(client: Client, remot
 
 async def test_a_move_and_a_rejection_with_its_reason(client: Client, remote: Remote) -> None:
     application = await applied(client, remote)
-    statuses = await finding.placement_statuses(client)
+    statuses = await record_lookups.placement_statuses(client)
     going_on = [s.remote_id for s in statuses if s.outcome == "PENDING"][-1]
     declined = next(s.remote_id for s in statuses if s.declined)
-    await writing.move_stage(client, application, going_on)
+    await writes.move_stage(client, application, going_on)
     assert (await remote.truth("application"))[application]["current_stage_id"] == f"remote:{going_on}"
-    await writing.reject(client, application, declined, "Too tall")
+    await writes.reject(client, application, declined, "Too tall")
     record = (await remote.truth("application"))[application]
     assert (record["outcome"], record["rejection_reason_name"]) == ("DECLINED", "Too tall")
-    found = await finding.application(client, application)
+    found = await record_lookups.read_application(client, application)
     assert found is not None
     assert (found.stage, found.rejection_reason) == (declined, "Too tall")
 
@@ -180,24 +178,24 @@ async def test_a_move_and_a_rejection_with_its_reason(client: Client, remote: Re
 async def test_documents_are_kept_listed_and_read(client: Client, remote: Remote) -> None:
     candidate, content = await made(client), bytes(range(256)) * 40
     encoded = base64.b64encode(content).decode()
-    assert await finding.documents(client, candidate) == []
+    assert await record_lookups.read_documents(client, candidate) == []
     for filename, kind in (("cv.pdf", "resume"), ("Ünï.txt", "general")):
-        await writing.attach_document(
+        await writes.attach_document(
             client, candidate, filename=filename, document_type=kind, content_base64=encoded
         )
-    held = await finding.documents(client, candidate)
+    held = await record_lookups.read_documents(client, candidate)
     assert [(d.filename, d.document_type) for d in held] == [("cv.pdf", "resume"), ("Ünï.txt", "general")]
-    assert await finding.document_content(client, candidate, held[1].remote_id) == content
+    assert await record_lookups.document_content(client, candidate, held[1].remote_id) == content
     assert {line["sha256"] for line in await remote.documents()} == {hashlib.sha256(content).hexdigest()}
     with pytest.raises(Refused, match="no such document"):
-        await finding.document_content(client, candidate, "999")
+        await record_lookups.document_content(client, candidate, "999")
 
 
 async def test_a_patch_of_nobody_is_no_error_for_its_204_may_be_success(acme: Account) -> None:
     async with acme.client(tracker=BY_REST) as client:
-        written = await writing.update_candidate(client, probe.ABSENT_ID, {"city": "Hull"})
+        written = await writes.update_candidate(client, check_reads.ABSENT_ID, {"city": "Hull"})
         assert "204" in written.said
-        assert await finding.candidate(client, probe.ABSENT_ID) is None
+        assert await record_lookups.read_candidate(client, check_reads.ABSENT_ID) is None
 
 
 @pytest.mark.parametrize(
@@ -217,7 +215,7 @@ async def test_an_unknown_effect_is_told_apart_and_found(
         with pytest.raises(problem) as told:
             await made(client)
         assert getattr(told.value, "status", 500) >= 500
-        person = await finding.person_by_email(client, "grace@example.com")
+        person = await record_lookups.person_by_email(client, "grace@example.com")
     assert await acme.calls(CREATE) == 1
     assert person is not None
 
@@ -225,11 +223,11 @@ async def test_an_unknown_effect_is_told_apart_and_found(
 @pytest.mark.parametrize("wrong", ["x", "../1", ""])
 async def test_an_id_that_is_none_is_refused_before_anything_is_sent(client: Client, wrong: str) -> None:
     for write in (
-        writing.update_candidate(client, wrong, {"city": "x"}),
-        writing.add_to_job(client, wrong, "1"),
-        writing.move_stage(client, wrong, "1"),
-        writing.reject(client, "1", wrong, "x"),
-        writing.attach_document(client, wrong, filename="a", document_type="general", content_base64=""),
+        writes.update_candidate(client, wrong, {"city": "x"}),
+        writes.add_to_job(client, wrong, "1"),
+        writes.move_stage(client, wrong, "1"),
+        writes.reject(client, "1", wrong, "x"),
+        writes.attach_document(client, wrong, filename="a", document_type="general", content_base64=""),
     ):
         with pytest.raises(Refused, match="expected an id"):
             await write
@@ -275,7 +273,7 @@ async def test_without_credentials_the_widget_api_says_at_once_what_to_add(
         with pytest.raises(NoCredentials, match=r"api_key, or username.*actions.create_candidate") as told:
             await made(client)
         with pytest.raises(NoCredentials, match="api_key"):
-            await finding.person_by_email(client, "grace@example.com")
+            await record_lookups.person_by_email(client, "grace@example.com")
     assert await acme.calls(CREATE) == 1
     assert BEARER_TOKEN not in str(told.value)
 
@@ -307,5 +305,5 @@ async def test_what_may_be_done_twice_follows_from_the_call_in_use(
     acme: Account, action: str, widget: bool, rest: bool
 ) -> None:
     async with acme.client() as by_widget, acme.client(tracker=BY_REST) as by_rest:
-        assert writing.can_repeat(by_widget, action) is widget
-        assert writing.can_repeat(by_rest, action) is rest
+        assert writes.can_repeat(by_widget, action) is widget
+        assert writes.can_repeat(by_rest, action) is rest

@@ -13,7 +13,7 @@ from bridge.config import KafkaConfig, OutboundConfig
 from bridge.kafka import Consumer, Producer
 from bridge.outbound import Outbound
 from bridge.store.database import Database, Tx
-from bridge.tracker.wire import Wire
+from bridge.tracker.http import HttpSession
 from contracts.entities import Model
 from tests.databases import Databases
 from tests.flow.commanded import CV, commanded
@@ -23,7 +23,7 @@ from tests.webhooks.receiving import Receiver
 
 # The doors' calls that wait for a network.
 CALLS: tuple[tuple[type[Any], str], ...] = (
-    (Wire, "send"),
+    (HttpSession, "send"),
     (Producer, "publish"),
     (Consumer, "commit"),
     (Outbound, "post"),

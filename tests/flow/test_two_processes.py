@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from bridge.credentials import Lane
-from bridge.store.budgets import Budget, Terms
+from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from tests.crash.killable import Killable
 from tests.installation import Installation, installed
@@ -22,7 +22,7 @@ from tests.waiting import patient, until
 EXCHANGE = "POST /api/Auth/ExchangeToken"
 TOOK_OVER = "capture.took_over"
 # A minute in two seconds; with room for a machine that lets a process wait.
-TERMS = Terms(requests=40, window_seconds=2.0, life_seconds=0.5, arrival_seconds=1.0)
+TERMS = BudgetRules(requests=40, window_seconds=2.0, life_seconds=0.5, arrival_seconds=1.0)
 ASKING_SECONDS = 5.0
 
 
@@ -90,7 +90,7 @@ async def ask(store_url: str) -> None:
     """Ask the budget flat out in both lanes, and print when and in which lane each request was granted."""
     ends = time.monotonic() + ASKING_SECONDS
     async with await Database.open(store_url, 3) as db:
-        budget = Budget(db, "acme", TERMS)
+        budget = StoredBudget(db, "acme", TERMS)
 
         async def keep_asking(lane: Lane) -> None:
             while True:

@@ -13,7 +13,7 @@ from bridge.store.database import Database
 from bridge.tracker import assumptions
 from tests.flow.program import Ended, Program, account, integration
 
-LISTED = assumptions.listed()
+LISTED = assumptions.assumptions_by_name()
 MOST_UNKNOWN = 0.05
 
 
@@ -59,7 +59,7 @@ async def test_few_assumptions_about_an_ordinary_account_are_left_open(
     assert {reason for _, reason in verdicts.values()}.isdisjoint(tried)
 
     db = await Database.open(store_url)
-    known = await profiles.load(db, "acme")
+    known = await profiles.load_profile(db, "acme")
     await db.close()
     assert known is not None
     stored = {finding.assumption: finding.evidence for finding in known.profile.findings}

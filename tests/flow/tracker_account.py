@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from bridge.clock import utc_now
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Lane, TokenVault
 from bridge.sealing import Sealer
@@ -16,15 +17,15 @@ from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.world import World
 from bridge.store import budgets
-from bridge.store.budgets import Budget, Terms
+from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from bridge.store.tokens import Vault
-from bridge.tracker.attempts import Patience
-from bridge.tracker.client import Client, utc_now
+from bridge.tracker.client import Client
+from bridge.tracker.retry_policy import RetryPolicy
 
 EXCHANGE = "/api/Auth/ExchangeToken"
 SEALER = Sealer(Secret(base64.b64encode(b"k" * 32).decode()))
-HASTY = Patience(
+HASTY = RetryPolicy(
     connect_seconds=2, attempt_seconds=5, first_pause_seconds=0.01, longest_pause_seconds=0.05,
     throttled_pause_seconds=0.1, renewal_pause_seconds=0.01,
 )  # fmt: skip
@@ -40,7 +41,7 @@ class Account:
     @asynccontextmanager
     async def client(
         self,
-        patience: Patience = HASTY,
+        patience: RetryPolicy = HASTY,
         clock: Callable[[], datetime] = utc_now,
         vault: TokenVault | None = None,
         per_minute: int = 60_000,
@@ -50,7 +51,7 @@ class Account:
         """A client with the store's budget and vault; ``settings`` lie over its configuration."""
         given = {"base_url": self.url, "bearer_token": Secret(BEARER_TOKEN), "time_zone": self.time_zone}
         config = IntegrationConfig(id="acme", **{**given, **settings})
-        budget = Budget(self._db, "acme", Terms(requests=per_minute))
+        budget = StoredBudget(self._db, "acme", BudgetRules(requests=per_minute))
         async with Client(
             config, budget, vault or self.vault(), patience=patience, clock=clock, lane=lane
         ) as client:
@@ -112,7 +113,7 @@ async def account(
     for _ in range(changes):
         world.random_change(chance)
     given = {"rate_limit_per_minute": 0, "index_lag_seconds": 0, "quirks_off": ("empty_bodies",)}
-    running = await server.start(world, options=Options(**{**given, **options}))
+    running = await server.start_server(world, options=Options(**{**given, **options}))
     db = await Database.open(store_url)
     try:
         yield Account(running.url, db, time_zone)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.commandline import assumption_table
+from bridge.cli import assumption_table
 from bridge.errors import ConfigError
 from bridge.tracker import assumptions, corrections, overrides, resources
 
@@ -28,7 +28,7 @@ def by_hand() -> str:
 def known(raw: Any) -> list[str]:
     """Return the names that the overrides know where ``raw`` has one that they don't."""
     with pytest.raises(ConfigError) as refused:
-        overrides.apply(resources.DEFAULT, raw, "tracker")
+        overrides.apply_overrides(resources.DEFAULT, raw, "tracker")
     return str(refused.value).rpartition("known: ")[2].split(", ")
 
 
@@ -93,7 +93,7 @@ def test_each_key_has_a_finding_or_a_reason() -> None:
     for pattern in corrections.PATTERNS:
         assert corrections.judges(pattern) or corrections.OTHERWISE[pattern]
     assert corrections.OTHERWISE.keys() <= set(corrections.PATTERNS)
-    for one in assumptions.listed().values():
+    for one in assumptions.assumptions_by_name().values():
         assert one.keys, one.name
         assert [key for key in one.keys if corrections.pattern_of(key) is None] == [], one.name
         assert set(one.keys) <= set(keys()), one.name
@@ -102,8 +102,12 @@ def test_each_key_has_a_finding_or_a_reason() -> None:
 def test_each_finding_is_named_where_its_assumption_stands() -> None:
     named = set(re.findall(r"`([a-z_.]+(?:…|<[a-z]+>)?)`", by_hand()))
     begins = tuple(re.sub("…|<.*", "", name) for name in named if name.endswith(("…", ">")))
-    assert [name for name in assumptions.listed() if name not in named and not name.startswith(begins)] == []
+    assert [
+        name
+        for name in assumptions.assumptions_by_name()
+        if name not in named and not name.startswith(begins)
+    ] == []
     (meant,) = re.findall(r"^## Reading.*^## Verdicts", TEXT, re.MULTILINE | re.DOTALL)
-    groups = {name.partition(".")[0] for name in assumptions.listed()}
+    groups = {name.partition(".")[0] for name in assumptions.assumptions_by_name()}
     shown = {name for name in re.findall(r"`([a-z_]+\.[a-z_.]+)`", meant) if name.partition(".")[0] in groups}
-    assert shown - assumptions.listed().keys() - set(keys()) == set()
+    assert shown - assumptions.assumptions_by_name().keys() - set(keys()) == set()

@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import get_args
 
-from bridge.commands.failures import Code
+from bridge.commands.errors import Code
 from tests.house.test_readme import rows
 
 BRIDGE = Path(__file__).parents[2] / "bridge"

@@ -11,7 +11,7 @@ from contracts.commands import INPUTS, Command
 from tests.house.reading import Field, unread
 
 # It reads every key without a use of its own: the table in the README.
-REFERENCE = "bridge/commandline/reference.py"
+REFERENCE = "bridge/cli/reference.py"
 # Fields that are taken and not read by name, with the reason.
 NOT_READ = {
     ("Command", "specversion"): "only 1.0 is decoded",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge.commandline import assumption_table, dialect_table, reference
+from bridge.cli import assumption_table, dialect_table, reference
 from tests.committed import ROOT, assert_fresh
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

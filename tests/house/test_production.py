@@ -8,9 +8,9 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from bridge.commandline.program import app
+from bridge.cli.program import app
 from bridge.config import CaptureConfig
-from bridge.store.budgets import Terms
+from bridge.store.budgets import BudgetRules
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ LEFT_A_MINUTE = 510
 
 
 def test_the_budget_is_what_the_bridge_keeps_to() -> None:
-    terms = Terms(requests=600)
+    terms = BudgetRules(requests=600)
     assert f"most {terms.limit};" in SECTION
     assert f"nine tenths of them, {terms.poll_limit}, and commands all" in SECTION
     polls = 5 * 60 / CaptureConfig().poll_seconds

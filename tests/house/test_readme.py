@@ -11,7 +11,7 @@ import yaml
 from msgspec import Struct
 
 from bridge import config, metrics
-from bridge.commands.failures import Code
+from bridge.commands.errors import Code
 from bridge.tracker import resources
 from contracts import codec, commands, ids
 from contracts.commands import INPUTS, CommandType
@@ -39,9 +39,7 @@ def settings() -> list[str]:
 def test_every_setting_is_in_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
     missing = [key for key in settings() if not re.search(rf"\b{key.rpartition('.')[2]}\b", text)]
-    assert missing == [], (
-        "say in bridge/commandline/reference.py what these keys mean, then run make generate"
-    )
+    assert missing == [], "say in bridge/cli/reference.py what these keys mean, then run make generate"
 
 
 def test_the_settings_are_all_seen() -> None:
@@ -126,7 +124,7 @@ def test_the_example_of_a_result_is_one() -> None:
 def test_every_error_code_is_explained() -> None:
     table = rows("code")
     assert [row[0].strip("`") for row in table] == list(get_args(Code)), (
-        "README.md, Results: a row for each code of bridge/commands/failures.py, in its order"
+        "README.md, Results: a row for each code of bridge/commands/errors.py, in its order"
     )
     assert {len(row) for row in table} == {4}
     assert {row[2] for row in table} == {"yes", "no"}

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import msgspec
 
 from bridge.api import openapi
-from bridge.commandline import subscribing
+from bridge.cli import endpoints
 from bridge.webhooks import operational
 from contracts import codec
 from contracts.webhooks import (
@@ -69,7 +69,7 @@ def test_what_can_only_be_given_at_creation_says_so() -> None:
 
 def test_the_options_are_those_of_the_command_line() -> None:
     named = {word for row in table().values() for word in re.findall("`(--[a-z-]+)", row["option"])}
-    create, update = (declared.options(subscribing.app, name) for name in ("create", "update"))
+    create, update = (declared.options(endpoints.app, name) for name in ("create", "update"))
     given = (create | {"--url"}) - {"--json"}
     assert (given - named, named - given) == (set(), set()), (
         "README.md, options of endpoints: add the words that are missing, delete the surplus"

@@ -18,7 +18,7 @@ from tests.kafka_server import version
 
 def test_the_variables_are_settings_that_the_bridge_accepts(tmp_path: Path) -> None:
     (tmp_path / "bridge.toml").touch()
-    found = config.load(tmp_path / "bridge.toml", environment())
+    found = config.load_config(tmp_path / "bridge.toml", environment())
     assert found.kafka.bootstrap_servers == "kafka:9092"
     assert found.store.url == Secret("postgresql://bridge:bridge@postgres:5432/bridge")
     assert found.integration("demo").base_url == "http://simulator:8090"

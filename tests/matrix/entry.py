@@ -13,9 +13,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bridge import app
-from bridge.commandline import scope, standing, unifying
+from bridge.cli import check_results, check_rows, installation_status
 from bridge.simulator.options import Options
-from bridge.simulator.recording import Shapes
+from bridge.simulator.recording import ListSkeletons
 from bridge.simulator.truth import MODELS
 from bridge.simulator.world import World
 from tests import oracle
@@ -101,7 +101,7 @@ def _wrong(have: Mapping[str, Any], want: Mapping[str, Any]) -> list[str]:
 
 async def tried(
     dialect: Mapping[str, str], store_url: str, bootstrap: str, topic_prefix: str, data_dir: str,
-    shapes: Shapes | None = None,
+    shapes: ListSkeletons | None = None,
 ) -> Outcome:  # fmt: skip
     """Load the account, change it, and judge. ``shapes``: those of a recording, which is played then."""
     began = time.monotonic()
@@ -218,9 +218,9 @@ async def settled(bridge: Installation, truth: Callable[[], Awaitable[shown.Trut
 async def said(bridge: Installation, *, write: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The failing lines of the check, and the causes that the status names."""
     (integration,) = bridge.settings.integrations
-    async with app.opened(bridge.settings) as here:
-        lines = [one async for one in scope.findings(here, integration, write=write)]
-        now = await standing.of(here, with_parked=True)
+    async with app.open_installation(bridge.settings) as here:
+        lines = [one async for one in check_results.findings(here, integration, write=write)]
+        now = await installation_status.read_installation_status(here, with_parked=True)
     failing = [
         line for line in lines if line.fails or (write and line.kind == "action" and line.result != "works")
     ]
@@ -228,7 +228,7 @@ async def said(bridge: Installation, *, write: bool) -> tuple[tuple[str, ...], t
     return check, tuple(causes_of(now))
 
 
-def causes_of(now: standing.Standing) -> Iterable[str]:
+def causes_of(now: installation_status.InstallationStatus) -> Iterable[str]:
     """What a status says of troubles."""
     for integration in now.integrations:
         yield from (f"{question.assumption}: {question.evidence}" for question in integration.questions)
@@ -249,5 +249,5 @@ def causes_of(now: standing.Standing) -> Iterable[str]:
         yield from (
             f"{one.resource}: {one.field} left out: {one.reason}"
             for one in integration.gaps
-            if unifying.names_a_key(one.reason)
+            if check_rows.names_a_key(one.reason)
         )

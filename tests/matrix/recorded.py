@@ -7,9 +7,9 @@ from typing import Any
 from msgspec import Struct
 
 from bridge import app, config
-from bridge.commandline import scope
-from bridge.commandline.recording import Made, Recorder
-from bridge.commandline.scope import Finding
+from bridge.cli import check_results
+from bridge.cli.check_results import CheckLine
+from bridge.cli.recording import Made, Recorder
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.recording import Recording
@@ -27,7 +27,7 @@ CREDENTIALS = {"username": "simulator-user", "password": "simulator-password", "
 class Checked(Struct, frozen=True, kw_only=True):
     """A check that was carried out: its lines, what was learned, and the recording."""
 
-    findings: list[Finding]
+    findings: list[CheckLine]
     profile: AccountProfile | None
     made: Made
     server: Server
@@ -43,7 +43,7 @@ async def simulated(
         rate_limit_per_minute=0, index_lag_seconds=0, quirks_off=("empty_bodies",),
         dialect=recording.dialect, shapes=recording.shapes, **options,
     )  # fmt: skip
-    running = await server.start(world, options=given)
+    running = await server.start_server(world, options=given)
     try:
         yield running
     finally:
@@ -52,7 +52,7 @@ async def simulated(
 
 async def checked(running: Server, store_url: str, data_dir: str, integration: str) -> Checked:
     """Check an account with a recorder; each needs an integration of its own."""
-    settings = config.parse(
+    settings = config.parse_config(
         {
             "data_dir": data_dir,
             "store": {"url": store_url},
@@ -65,10 +65,10 @@ async def checked(running: Server, store_url: str, data_dir: str, integration: s
         }
     )  # fmt: skip
     recorder = Recorder()
-    async with app.opened(settings) as here:
+    async with app.open_installation(settings) as here:
         (one,) = settings.integrations
-        lines = [line async for line in scope.findings(here, one, recorder=recorder)]
-        known = await profiles.load(here.db, integration)
+        lines = [line async for line in check_results.findings(here, one, recorder=recorder)]
+        known = await profiles.load_profile(here.db, integration)
     assert recorder.made is not None
     return Checked(
         findings=lines, profile=None if known is None else known.profile, made=recorder.made, server=running

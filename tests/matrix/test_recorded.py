@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bridge.commandline.recording import write
-from bridge.commandline.recording.detectors import DETECTORS, UNSEEN
-from bridge.commandline.scope import Finding
+from bridge.cli.check_results import CheckLine
+from bridge.cli.recording import write
+from bridge.cli.recording.detectors import DETECTORS, UNSEEN
 from bridge.simulator.dialects import DIALECTS
 from bridge.simulator.recording import Recording, read_recording
 from contracts.profiles import AccountProfile
@@ -103,7 +103,7 @@ def verdicts(profile: AccountProfile | None) -> dict[str, tuple[Any, ...]]:
     return {one.assumption: (one.verdict, one.key, one.value, one.adopted) for one in found}
 
 
-def results(findings: Iterable[Finding]) -> list[tuple[str, str, str]]:
+def results(findings: Iterable[CheckLine]) -> list[tuple[str, str, str]]:
     """The lines of a check, without their reasons."""
     return [(line.kind, line.name, line.result) for line in findings]
 

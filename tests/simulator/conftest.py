@@ -29,7 +29,7 @@ async def open_account() -> AsyncIterator[Opener]:
             options = Options(
                 **{"index_lag_seconds": 0, "empty_body_rate": 0, "missed_webhook_rate": 0, **given}
             )
-            running = await server.start(world, "127.0.0.1", 0, options)
+            running = await server.start_server(world, "127.0.0.1", 0, options)
             stack.push_async_callback(running.close)
             http = await stack.enter_async_context(aiohttp.ClientSession(running.url))
             account = Account(running, clock, http)

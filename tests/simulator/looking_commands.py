@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bridge.simulator.calls import Limiter
+from bridge.simulator.calls import CallLimiter
 from bridge.simulator.options import BEARER_TOKEN
 from tests.simulator.account import Account
 from tests.simulator.probing import Look, raw, widget
@@ -56,11 +56,11 @@ async def _old_jwts(account: Account) -> Any:
 
 async def _limited(account: Account) -> tuple[int, str, str | None]:
     site = account.server.site
-    site.timer, site.limiter = account.clock.seconds, Limiter(1)
+    site.timer, site.limiter = account.clock.seconds, CallLimiter(1)
     for _ in range(2):
         async with account.http.get("/api/v1/MetaData") as answer:
             body, status, after = await answer.text(), answer.status, answer.headers.get("Retry-After")
-    site.limiter = Limiter(0)
+    site.limiter = CallLimiter(0)
     return status, body[:34], after
 
 

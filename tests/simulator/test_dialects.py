@@ -54,7 +54,7 @@ async def small_account(**options: Any) -> AsyncIterator[Account]:
             "missed_webhook_rate": 0,
         }
         given = Options(**{**quiet, **options}, quirks_off=("moving_counters",))
-        running = await server.start(world, options=given)
+        running = await server.start_server(world, options=given)
         stack.push_async_callback(running.close)
         http = await stack.enter_async_context(aiohttp.ClientSession(running.url))
         account = Account(running, clock, http)

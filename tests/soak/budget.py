@@ -164,7 +164,7 @@ if __name__ == "__main__":
     parser.add_argument("--sweep-minutes", type=float, default=1)
     parser.add_argument("--log", default="budget-bridge.log")
     given = parser.parse_args()
-    log.configure(LogConfig(level="error"))
+    log.configure_logging(LogConfig(level="error"))
     with (
         tempfile.TemporaryDirectory() as made,
         embedded.postgres(Path(made)) as postgres,

@@ -103,7 +103,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--embedded-kafka", action="store_true")
     given = parser.parse_args()
-    log.configure(LogConfig(level="error"))
+    log.configure_logging(LogConfig(level="error"))
     with (
         tempfile.TemporaryDirectory() as made,
         embedded.postgres(Path(made)) as postgres,

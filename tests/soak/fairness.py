@@ -132,7 +132,7 @@ if __name__ == "__main__":
     parser.add_argument("--changed", type=int, nargs="*", default=[500, 20_000])
     parser.add_argument("--seconds", type=float, default=170)
     given = parser.parse_args()
-    log.configure(LogConfig(level="error"))
+    log.configure_logging(LogConfig(level="error"))
     with (
         tempfile.TemporaryDirectory() as made,
         embedded.postgres(Path(made)) as postgres,

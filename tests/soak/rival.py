@@ -17,7 +17,10 @@ from bridge.errors import Transient
 async def spend(settings: Config, seconds: float) -> int:
     """Send bursts of up to 40 requests every few seconds; returns how many were sent."""
     sent = 0
-    async with app.opened(settings) as installed, app.client(installed, settings.integrations[0]) as client:
+    async with (
+        app.open_installation(settings) as installed,
+        app.client(installed, settings.integrations[0]) as client,
+    ):
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             reads = [
@@ -33,5 +36,5 @@ async def spend(settings: Config, seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    log.configure(LogConfig(level="error"))
-    print("rival sent", asyncio.run(spend(config.load(Path(sys.argv[1])), float(sys.argv[2]))))
+    log.configure_logging(LogConfig(level="error"))
+    print("rival sent", asyncio.run(spend(config.load_config(Path(sys.argv[1])), float(sys.argv[2]))))

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from bridge.commands.ledger import End, Finisher
+from bridge.commands.completion import CompletionWriter, End
 from bridge.errors import LeaseLost
 from bridge.store import commands, leases
-from bridge.store.commands import Ending, Entry, Key
+from bridge.store.commands import CommandKey, Ending, NewCommand
 from bridge.store.database import Database
 from bridge.store.leases import Lease
 from bridge.store.outbox import OutboxRow
@@ -21,8 +21,8 @@ async def _lease(db: Database) -> Lease:
 
 async def _entered(db: Database, holder: Lease, *names: str) -> list[End]:
     """The ends of commands that ``holder`` carries out."""
-    keys = [Key(integration_id="acme", command_id=name) for name in names]
-    entries = [Entry(key=key, type="candidate.create", content=b"c", position="0/0") for key in keys]
+    keys = [CommandKey(integration_id="acme", command_id=name) for name in names]
+    entries = [NewCommand(key=key, type="candidate.create", content=b"c", position="0/0") for key in keys]
     async with db.transaction() as tx:
         await commands.enter(tx, holder.name, entries)
     return [
@@ -42,7 +42,7 @@ async def test_a_command_that_another_process_has_is_not_ended_and_the_others_ar
     ours, other = await _lease(db), await _lease(db)
     ends = [*await _entered(db, ours, "first"), *await _entered(db, other, "taken")]
     ends += await _entered(db, ours, "last")
-    async with Finisher(db, ours) as finisher:
+    async with CompletionWriter(db, ours) as finisher:
         told = await asyncio.gather(*(finisher.finish(end) for end in ends), return_exceptions=True)
     assert [type(one) for one in told] == [type(None), LeaseLost, type(None)]
     assert "taken: another process has it" in str(told[1])
@@ -52,8 +52,8 @@ async def test_a_command_that_another_process_has_is_not_ended_and_the_others_ar
 async def test_without_the_lease_no_command_ends(db: Database) -> None:
     ours = await _lease(db)
     ends = await _entered(db, ours, "one", "two")
-    await leases.release(db, ours)
-    async with Finisher(db, ours) as finisher:
+    await leases.release_lease(db, ours)
+    async with CompletionWriter(db, ours) as finisher:
         told = await asyncio.gather(*(finisher.finish(end) for end in ends), return_exceptions=True)
     assert [type(one) for one in told] == [LeaseLost, LeaseLost]
     assert await _results(db) == set()
@@ -62,7 +62,7 @@ async def test_without_the_lease_no_command_ends(db: Database) -> None:
 async def test_trouble_with_the_store_ends_the_commands_it_meets_and_not_the_finisher(db: Database) -> None:
     ours = await _lease(db)
     [first, second] = await _entered(db, ours, "first", "second")
-    async with Finisher(db, ours) as finisher:
+    async with CompletionWriter(db, ours) as finisher:
         await db.execute("ALTER TABLE outbox RENAME TO away")
         with pytest.raises(Exception, match="outbox"):
             await finisher.finish(first)

@@ -6,7 +6,7 @@ import pytest
 from bridge import embedded
 from bridge.errors import ConfigError, EnvironmentFault, Transient
 from bridge.store.database import Database
-from bridge.store.failures import shown, translated
+from bridge.store.errors import mask_url, translated
 from tests.waiting import until
 
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{}'; END $$"
@@ -83,7 +83,7 @@ async def test_a_url_of_something_else_is_a_mistake_in_the_configuration() -> No
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, expected: str) -> None:
-    assert shown(url) == expected
+    assert mask_url(url) == expected
 
 
 def test_silence_is_transient() -> None:

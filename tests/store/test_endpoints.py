@@ -21,7 +21,9 @@ SEALER = Sealer(Secret(base64.b64encode(os.urandom(32)).decode()))
 
 async def created(db: Database, owner: str = "acme", **fields: Any) -> tuple[Endpoint, list[SigningSecret]]:
     async with db.transaction() as tx:
-        return await endpoints.create(tx, SEALER, NewEndpoint(url="https://example.com/", **fields), owner)
+        return await endpoints.insert_endpoint(
+            tx, SEALER, NewEndpoint(url="https://example.com/", **fields), owner
+        )
 
 
 async def patched(db: Database, endpoint_id: str, **fields: Any) -> tuple[Endpoint, list[SigningSecret]]:
@@ -33,7 +35,7 @@ async def patched(db: Database, endpoint_id: str, **fields: Any) -> tuple[Endpoi
 
 async def rotated(db: Database, endpoint_id: str, overlap_seconds: float = 60) -> list[SigningSecret]:
     async with db.transaction() as tx:
-        found = await endpoints.rotate_secret(tx, SEALER, endpoint_id, overlap_seconds)
+        found = await endpoints.replace_secrets(tx, SEALER, endpoint_id, overlap_seconds)
     assert found is not None
     return found[1]
 
@@ -143,14 +145,14 @@ async def test_headers_are_replaced_as_a_whole(db: Database) -> None:
 
 async def test_a_disabled_endpoint_says_why_and_gets_nothing(db: Database) -> None:
     made, _ = await created(db)
-    assert await endpoints.disable(db, made.id, "410")
-    assert not await endpoints.disable(db, made.id, "failing for 5 days")
+    assert await endpoints.mark_disabled(db, made.id, "410")
+    assert not await endpoints.mark_disabled(db, made.id, "failing for 5 days")
     found = await endpoints.get(db, made.id)
     assert found is not None
     assert (found.enabled, found.disabled_reason) == (False, "410")
     assert found.disabled_at is not None
     assert await endpoints.all_for_dispatch(db, SEALER) == []
-    assert await endpoints.enable(db, made.id)
+    assert await endpoints.mark_enabled(db, made.id)
     assert (await stored(db)).endpoint.disabled_reason is None
 
 
@@ -180,10 +182,10 @@ async def test_every_change_grows_the_version_and_is_announced(db: Database) -> 
         seen.append(await endpoints.version(db))
         await rotated(db, made.id)
         seen.append(await endpoints.version(db))
-        await endpoints.disable(db, made.id, "410")
+        await endpoints.mark_disabled(db, made.id, "410")
         seen.append(await endpoints.version(db))
         async with db.transaction() as tx:
-            assert await endpoints.delete(tx, made.id)
+            assert await endpoints.remove_endpoint(tx, made.id)
         seen.append(await endpoints.version(db))
         for _ in range(5):
             await asyncio.wait_for(heard.get(), patient(10))
@@ -212,9 +214,9 @@ async def test_a_secret_moved_to_another_endpoint_is_refused(db: Database) -> No
 async def test_one_that_is_gone_takes_its_secrets_along(db: Database) -> None:
     made, _ = await created(db)
     async with db.transaction() as tx:
-        assert await endpoints.delete(tx, made.id)
-        assert not await endpoints.delete(tx, made.id)
-        assert await endpoints.rotate_secret(tx, SEALER, made.id) is None
+        assert await endpoints.remove_endpoint(tx, made.id)
+        assert not await endpoints.remove_endpoint(tx, made.id)
+        assert await endpoints.replace_secrets(tx, SEALER, made.id) is None
         assert await endpoints.patch(tx, SEALER, made.id, EndpointChange(description="x")) is None
     assert await db.fetchval("SELECT count(*) FROM signing_secrets") == 0
 

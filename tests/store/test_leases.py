@@ -33,7 +33,7 @@ async def test_a_held_lease_is_refused_even_to_its_holder(db: Database) -> None:
 
 async def test_the_token_grows_at_every_take_over_and_survives_a_release(db: Database) -> None:
     first = await take(db, "a")
-    await leases.release(db, first)
+    await leases.release_lease(db, first)
     second = await take(db, "a")
     await run_out(db)
     third = await take(db, "b")
@@ -53,7 +53,7 @@ async def test_a_late_release_does_not_free_another_holders_lease(db: Database) 
     late = await take(db, "a")
     await run_out(db)
     await take(db, "b")
-    await leases.release(db, late)
+    await leases.release_lease(db, late)
     assert await leases.acquire(db, "work", "c", 30) is None
 
 
@@ -100,7 +100,7 @@ async def test_a_held_lease_outlives_its_ttl(db: Database) -> None:
     async def renewed_past_its_first_life() -> bool:
         return bool(await db.fetchval("SELECT clock_timestamp() > $1", first))
 
-    async with leases.Held(db, lease, 0.6) as held:
+    async with leases.LeaseKeeper(db, lease, 0.6) as held:
         await until(renewed_past_its_first_life)
         async with db.transaction() as tx:
             await leases.assert_held(tx, lease)
@@ -109,13 +109,13 @@ async def test_a_held_lease_outlives_its_ttl(db: Database) -> None:
 
 
 async def test_leaving_the_block_frees_the_lease_at_once(db: Database) -> None:
-    async with leases.Held(db, await take(db, "a"), 30):
+    async with leases.LeaseKeeper(db, await take(db, "a"), 30):
         pass
     await take(db, "b")
 
 
 async def test_a_holder_learns_that_another_took_over(db: Database) -> None:
-    async with leases.Held(db, await take(db, "a"), 0.3) as held:
+    async with leases.LeaseKeeper(db, await take(db, "a"), 0.3) as held:
         await db.execute("UPDATE leases SET holder = 'b', token = token + 1")
         async with asyncio.timeout(patient(10)):
             await held.lost.wait()
@@ -127,7 +127,7 @@ async def test_a_holder_that_cannot_reach_the_store_gives_up_when_the_lease_ends
 ) -> None:
     lease = await take(db, "a")
     cut_off = await Database.open(store_url)
-    async with leases.Held(cut_off, lease, 0.3) as held:
+    async with leases.LeaseKeeper(cut_off, lease, 0.3) as held:
         await cut_off.close()
         async with asyncio.timeout(patient(10)):
             await held.lost.wait()

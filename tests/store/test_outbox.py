@@ -36,7 +36,7 @@ async def test_rows_come_back_whole_and_in_order(db: Database) -> None:
         OutboxRow(topic="u", key=b"k", value=b"\x00" * 3_000_000, headers=(("h", b"\xff"), ("h", b""))),
     ]
     await append(db, *given)
-    taken = await outbox.take(db, outbox.SHARDS, 10)
+    taken = await outbox.take_rows(db, outbox.SHARDS, 10)
     assert [(r.topic, r.key, r.value, r.headers) for r in taken] == [
         (r.topic, r.key, r.value, r.headers) for r in given
     ]
@@ -47,7 +47,7 @@ async def test_every_key_keeps_its_order_through_batches_of_any_size(db: Databas
     lease = await relay_lease(db)
     seen: list[StoredRow] = []
     for size in itertools.cycle([1, 7, 64, 13]):
-        batch = await outbox.take(db, outbox.SHARDS, size)
+        batch = await outbox.take_rows(db, outbox.SHARDS, size)
         if not batch:
             break
         await mark(db, lease, batch)
@@ -61,8 +61,8 @@ async def test_what_is_in_flight_is_left_out_and_what_comes_late_is_not_passed_b
     async with db.transaction() as late:
         await outbox.append(late, [OutboxRow(topic="t", key=b"slow", value=b"early position")])
         await append(db, *rows(20))
-        in_flight = [row.position for row in await outbox.take(db, outbox.SHARDS, 5)]
-    following = await outbox.take(db, outbox.SHARDS, 100, in_flight)
+        in_flight = [row.position for row in await outbox.take_rows(db, outbox.SHARDS, 5)]
+    following = await outbox.take_rows(db, outbox.SHARDS, 100, in_flight)
     assert not {row.position for row in following} & set(in_flight)
     assert following[0].value == b"early position"
     assert len(following) == 16
@@ -71,7 +71,7 @@ async def test_what_is_in_flight_is_left_out_and_what_comes_late_is_not_passed_b
 async def test_a_shard_that_is_left_out_takes_no_room(db: Database) -> None:
     await append(db, *(OutboxRow(topic="t", key=b"stuck", value=b"") for _ in range(50)), *rows(50))
     others = [shard for shard in outbox.SHARDS if shard != outbox.shard_of(b"stuck")]
-    taken = await outbox.take(db, others, 5)
+    taken = await outbox.take_rows(db, others, 5)
     assert len(taken) == 5
     assert all(row.shard in others for row in taken)
 
@@ -79,7 +79,7 @@ async def test_a_shard_that_is_left_out_takes_no_room(db: Database) -> None:
 async def test_sent_rows_are_gone_and_counted_once(db: Database) -> None:
     await append(db, *rows(30))
     lease = await relay_lease(db)
-    batch = await outbox.take(db, outbox.SHARDS, 20)
+    batch = await outbox.take_rows(db, outbox.SHARDS, 20)
     await mark(db, lease, batch)
     await mark(db, lease, batch)  # the answer to the first one was lost
     progress = await outbox.progress(db)
@@ -91,7 +91,7 @@ async def test_sent_rows_are_gone_and_counted_once(db: Database) -> None:
 async def test_a_relay_whose_lease_was_taken_marks_nothing(db: Database) -> None:
     await append(db, *rows(3))
     lease = await relay_lease(db)
-    batch = await outbox.take(db, outbox.SHARDS, 10)
+    batch = await outbox.take_rows(db, outbox.SHARDS, 10)
     await db.execute("UPDATE leases SET token = token + 1")
     with pytest.raises(LeaseLost):
         await mark(db, lease, batch)
@@ -109,7 +109,7 @@ async def test_depth_tells_how_long_the_oldest_waits(db: Database) -> None:
 
 
 async def test_the_listener_wakes_at_a_commit_and_not_before(db: Database) -> None:
-    async with outbox.listening(db) as wakeup:
+    async with outbox.listen_for_commits(db) as wakeup:
         await wakeup.wait(10)  # once at the start: it can't know what was there
         async with db.transaction() as tx:
             await outbox.append(tx, rows(1))
@@ -126,7 +126,7 @@ async def test_the_listener_comes_back_after_its_connection_was_cut(db: Database
     async def listens() -> bool:
         return bool(await db.fetchval(f"SELECT count(*) = 1 {listener}"))
 
-    async with outbox.listening(db) as wakeup:
+    async with outbox.listen_for_commits(db) as wakeup:
         await until(listens)
         await db.execute(f"SELECT pg_terminate_backend(pid) {listener}")
         await until(listens)

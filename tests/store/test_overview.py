@@ -7,7 +7,7 @@ import orjson
 
 from bridge.store import overview
 from bridge.store.database import Database
-from bridge.store.overview import Commands
+from bridge.store.overview import CommandCounts
 from tests.store.vacuuming import vacuumed
 
 _ROWS = 20_000
@@ -49,7 +49,7 @@ FROM (VALUES ('received', NULL, interval '1 s'), ('running', NULL, '2 s'), ('run
 
 
 async def test_commands_under_way_are_told_from_those_of_the_day_that_failed(db: Database) -> None:
-    assert await overview.commands(db, "acme") == Commands()
+    assert await overview.commands(db, "acme") == CommandCounts()
     for integration in ("acme", "other"):
         await db.execute(_UNDER_WAY, integration)
     await db.execute(_COMMANDS, 3_000)
@@ -57,7 +57,7 @@ async def test_commands_under_way_are_told_from_those_of_the_day_that_failed(db:
     assert found.oldest_seconds is not None
     assert 9 <= found.oldest_seconds < 60
     # One in a hundred failed, one a minute: 14 within a day.
-    counts = Commands(received=1, running=2, waiting=1, failed=14)
+    counts = CommandCounts(received=1, running=2, waiting=1, failed=14)
     assert msgspec.structs.replace(found, oldest_seconds=None) == counts
 
 

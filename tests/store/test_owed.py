@@ -1,6 +1,6 @@
 """How much is owed, and for how long, is known at once, however much the store holds."""
 
-from bridge.store import owed
+from bridge.store import pending
 from bridge.store.database import Database
 from tests.store.vacuuming import vacuumed
 
@@ -16,12 +16,12 @@ FROM generate_series(1, $1::int) n
 
 
 async def test_nothing_is_owed(db: Database) -> None:
-    assert await owed.head(db) == (0, 0.0)
+    assert await pending.pending_head(db) == (0, 0.0)
 
 
 async def test_what_was_given_up_is_not_owed(db: Database) -> None:
     await db.execute(_FILL, 20)
-    rows, oldest = await owed.head(db)
+    rows, oldest = await pending.pending_head(db)
     assert rows == 14
     assert 20 <= oldest < 60
 
@@ -29,7 +29,7 @@ async def test_what_was_given_up_is_not_owed(db: Database) -> None:
 async def test_the_count_ends_and_the_oldest_is_found_by_an_index(db: Database) -> None:
     await db.execute(_FILL, 30_000)
     await vacuumed(db, "owed")
-    rows, oldest = await owed.head(db)
+    rows, oldest = await pending.pending_head(db)
     assert (rows, oldest >= 29_999) == (10_000, True)
-    plan = await db.fetch(f"EXPLAIN (ANALYZE, COSTS off) {owed.OLDEST}")
+    plan = await db.fetch(f"EXPLAIN (ANALYZE, COSTS off) {pending.OLDEST}")
     assert any("Index Only Scan using owed_oldest" in line[0] for line in plan)

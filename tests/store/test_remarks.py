@@ -6,12 +6,12 @@ from bridge.store.database import Database
 
 
 async def test_a_remark_is_counted_until_it_is_cleared(db: Database) -> None:
-    await remarks.note(db, "acme", "jobs", "two_states", "a job in two lists")
+    await remarks.add_remark(db, "acme", "jobs", "two_states", "a job in two lists")
     async with db.transaction() as tx:
-        await remarks.note(tx, "acme", "jobs", "two_states", "3 jobs in two\0 lists", count=3)
-    await remarks.note(db, "acme", "jobs", "no_rows", "nothing found")
-    await remarks.note(db, "other", "jobs", "two_states", "another account's")
-    first, second = await remarks.of(db, "acme")
+        await remarks.add_remark(tx, "acme", "jobs", "two_states", "3 jobs in two\0 lists", count=3)
+    await remarks.add_remark(db, "acme", "jobs", "no_rows", "nothing found")
+    await remarks.add_remark(db, "other", "jobs", "two_states", "another account's")
+    first, second = await remarks.load_remarks(db, "acme")
     assert (first.code, second.code) == ("no_rows", "two_states")
     assert (second.text, second.count) == ("3 jobs in two lists", 4)
     assert second.first_seen < second.last_seen
@@ -20,5 +20,5 @@ async def test_a_remark_is_counted_until_it_is_cleared(db: Database) -> None:
     assert found == {("acme", "jobs", "no_rows"): 1, ("acme", "jobs", "two_states"): 4}
 
     await remarks.clear(db, "acme", "jobs", "two_states", "never_noted")
-    assert [one.code for one in await remarks.of(db, "acme")] == ["no_rows"]
-    assert len(await remarks.of(db, "other")) == 1
+    assert [one.code for one in await remarks.load_remarks(db, "acme")] == ["no_rows"]
+    assert len(await remarks.load_remarks(db, "other")) == 1

@@ -9,11 +9,11 @@ import pytest
 
 from bridge.config import Secret
 from bridge.sealing import Sealer
-from bridge.store import deliveries, delivery_log, endpoints, owed, shares
+from bridge.store import deliveries, delivery_log, endpoints, pending, pending_batches
 from bridge.store.database import Database
 from bridge.store.delivery_log import Logged
-from bridge.store.owed import BODY_PURPOSE, Event
-from bridge.store.shares import Untried
+from bridge.store.pending import BODY_PURPOSE, Event
+from bridge.store.pending_batches import Untried
 from contracts import ids
 from contracts.entities import Model
 from contracts.webhooks import Delivery, NewEndpoint
@@ -46,13 +46,13 @@ def delivery_id(endpoint_id: str, n: int) -> str:
 
 async def put(db: Database, *of: Untried) -> None:
     async with db.transaction() as tx:
-        await shares.put(tx, SEALER, of)
+        await pending_batches.add_batches(tx, SEALER, of)
 
 
 async def endpoint(db: Database, owner: str = "acme") -> str:
     new = msgspec.convert({"url": "https://hooks.example.org/"}, NewEndpoint)
     async with db.transaction() as tx:
-        made, _ = await endpoints.create(tx, SEALER, new, owner)
+        made, _ = await endpoints.insert_endpoint(tx, SEALER, new, owner)
     return made.id
 
 
@@ -63,8 +63,8 @@ async def count(db: Database, table: str) -> int:
 async def test_a_share_becomes_rows_as_they_were_put(db: Database) -> None:
     await put(db, *(untried("ep_a", n) for n in range(40)))
     before = datetime.now(UTC)
-    assert await shares.unpack_due(db, SEALER, ["ep_a", "ep_b"]) == 40
-    claimed = {one.delivery_id: one for one in await owed.claim(db, "me", [("ep_a", 100)])}
+    assert await pending_batches.unpack_due(db, SEALER, ["ep_a", "ep_b"]) == 40
+    claimed = {one.delivery_id: one for one in await pending.claim_due(db, "me", [("ep_a", 100)])}
     assert claimed.keys() == {delivery_id("ep_a", n) for n in range(40)}
     for n in range(40):
         one = claimed[delivery_id("ep_a", n)]
@@ -80,10 +80,10 @@ async def test_a_body_is_kept_once_however_many_endpoints_are_owed_it(db: Databa
     await put(db, *both, *(untried("ep_c", n) for n in range(300, 320)))
     assert [await count(db, table) for table in ("owed_sheets", "owed_shares")] == [2, 5]
     assert await db.fetchval("SELECT sum(length(bodies)) FROM owed_sheets") < 320 * 30
-    assert await shares.unpack_all(db, SEALER, "ep_a") == 300
+    assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 300
     assert await count(db, "owed_sheets") == 2
-    assert await shares.unpack_all(db, SEALER, "ep_b") == 300
-    assert await shares.unpack_all(db, SEALER, "ep_c") == 20
+    assert await pending_batches.unpack_all(db, SEALER, "ep_b") == 300
+    assert await pending_batches.unpack_all(db, SEALER, "ep_c") == 20
     assert await count(db, "owed_sheets") == 0
     assert await count(db, "owed_events") == 320
 
@@ -98,9 +98,9 @@ async def test_large_bodies_make_more_sheets(db: Database) -> None:
 
 async def test_what_is_not_due_stays(db: Database) -> None:
     await put(db, *(untried("ep_a", n, after_seconds=60) for n in range(20)))
-    assert await shares.unpack_due(db, SEALER, ["ep_a"]) == 0
-    assert await shares.unpack_all(db, SEALER, "ep_a") == 20
-    assert await owed.claim(db, "me", [("ep_a", 100)]) == []
+    assert await pending_batches.unpack_due(db, SEALER, ["ep_a"]) == 0
+    assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 20
+    assert await pending.claim_due(db, "me", [("ep_a", 100)]) == []
 
 
 async def test_what_was_delivered_meanwhile_or_is_owed_already_is_not_owed_again(db: Database) -> None:
@@ -112,21 +112,21 @@ async def test_what_was_delivered_meanwhile_or_is_owed_already_is_not_owed_again
     )  # fmt: skip
     async with db.transaction() as tx:
         await delivery_log.log(tx, [made])
-    assert await shares.unpack_all(db, SEALER, "ep_a") == 19
+    assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 19
     assert await count(db, "owed") == 19
 
 
 async def test_two_processes_turn_a_share_into_rows_once(db: Database) -> None:
     await put(db, *(untried("ep_a", n) for n in range(200)))
-    made = await asyncio.gather(*(shares.unpack_all(db, SEALER, "ep_a") for _ in range(4)))
+    made = await asyncio.gather(*(pending_batches.unpack_all(db, SEALER, "ep_a") for _ in range(4)))
     assert sorted(made) == [0, 0, 0, 200]
 
 
 async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
     here, there = await endpoint(db), await endpoint(db, owner="other")
-    rows = [shares.parked(SEALER, untried(here, n)) for n in range(5)]
+    rows = [pending_batches.unpack_pending(SEALER, untried(here, n)) for n in range(5)]
     async with db.transaction() as tx:
-        await shares.park(tx, rows)
+        await pending_batches.add_pending_in_batches(tx, rows)
     for start in range(5, 105, 20):
         kinds = ["job.created" if n % 10 == 0 else "candidate.updated" for n in range(start, start + 20)]
         mine = [untried(here, n, kind) for n, kind in zip(range(start, start + 20), kinds, strict=True)]
@@ -140,10 +140,10 @@ async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
     assert {(one.state, one.attempts, one.endpoint_id) for one in listed} == {("owed", 0, here)}
     jobs = [one for page in await pages_of(db, endpoint_id=here, event_type="job.created") for one in page]
     assert {one.id for one in jobs} == {delivery_id(here, n) for n in range(10, 105, 10)}
-    assert (await deliveries.list_deliveries(db, endpoint_id=here, state="failed")).items == ()
-    assert (await deliveries.list_deliveries(db, endpoint_id=here, until=AT)).items == ()
-    assert (await deliveries.list_deliveries(db, endpoint_id=here, since=datetime.now(UTC))).items == ()
-    everything = await deliveries.list_deliveries(db, limit=1000)
+    assert (await deliveries.load_deliveries(db, endpoint_id=here, state="failed")).items == ()
+    assert (await deliveries.load_deliveries(db, endpoint_id=here, until=AT)).items == ()
+    assert (await deliveries.load_deliveries(db, endpoint_id=here, since=datetime.now(UTC))).items == ()
+    everything = await deliveries.load_deliveries(db, limit=1000)
     assert len(everything.items) == 205
 
 
@@ -162,7 +162,7 @@ async def pages_of(db: Database, limit: int = 4, **filters: Any) -> list[list[De
     pages: list[list[Delivery]] = []
     cursor: str | None = None
     while True:
-        page = await deliveries.list_deliveries(db, limit=limit, cursor=cursor, **filters)
+        page = await deliveries.load_deliveries(db, limit=limit, cursor=cursor, **filters)
         if page.items:
             pages.append(list(page.items))
         cursor = page.next_cursor
@@ -175,26 +175,26 @@ async def test_one_of_a_share_is_found_by_its_id(db: Database, asks: str) -> Non
     await put(db, *(untried("ep_a", n, after_seconds=300) for n in range(30)))
     wanted = delivery_id("ep_a", 11)
     if asks == "get":
-        found = await deliveries.get_delivery(db, SEALER, wanted)
+        found = await deliveries.load_delivery(db, SEALER, wanted)
         assert found is not None
         assert (found[0].id, found[0].state, found[0].event_id) == (wanted, "owed", event(11).event_id)
         assert found[1] == []
     else:
         assert await deliveries.request_resend(db, SEALER, wanted) == wanted
-        assert [one.delivery_id for one in await owed.claim(db, "me", [("ep_a", 100)])] == [wanted]
+        assert [one.delivery_id for one in await pending.claim_due(db, "me", [("ep_a", 100)])] == [wanted]
     assert await count(db, "owed") == 30
-    assert await deliveries.get_delivery(db, SEALER, "dl_" + "1" * 24) is None
+    assert await deliveries.load_delivery(db, SEALER, "dl_" + "1" * 24) is None
 
 
 async def test_what_stands_in_shares_is_counted_and_aged(db: Database) -> None:
     await put(db, *(untried("ep_a", n) for n in range(30)))
     await db.execute("UPDATE owed_shares SET parked_at = now() - interval '1 hour'")
     await put(db, *(untried("ep_b", n) for n in range(12)))
-    rows, oldest = await owed.head(db)
+    rows, oldest = await pending.pending_head(db)
     assert rows == 42
     assert 3600 <= oldest < 3660
     await put(db, *(untried(f"ep_{m}", n) for n in range(100) for m in range(120)))
-    assert (await owed.head(db))[0] == 10_000
+    assert (await pending.pending_head(db))[0] == 10_000
 
 
 async def test_shares_of_endpoints_that_are_gone_are_forgotten(db: Database) -> None:
@@ -203,9 +203,9 @@ async def test_shares_of_endpoints_that_are_gone_are_forgotten(db: Database) -> 
         await put(db, *(untried(endpoint_id, n) for n in range(20)))
     await db.execute("DELETE FROM endpoints WHERE id = $1", gone)
     await db.execute("UPDATE endpoints SET enabled = false WHERE id = $1", disabled)
-    await shares.prune(db, days=30)
+    await pending_batches.prune_batches(db, days=30)
     assert [await count(db, table) for table in ("owed_shares", "owed_sheets")] == [2, 2]
     await db.execute("UPDATE owed_shares SET parked_at = now() - interval '31 days'")
-    await shares.prune(db, days=30)
+    await pending_batches.prune_batches(db, days=30)
     assert await db.fetchval("SELECT endpoint_id FROM owed_shares") == here
     assert await count(db, "owed_sheets") == 1

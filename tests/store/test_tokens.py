@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.config import Secret
-from bridge.credentials import Token, TokenVault
+from bridge.credentials import TokenVault, TrackerToken
 from bridge.errors import EnvironmentFault, LeaseLost
 from bridge.sealing import Sealer
 from bridge.store import installation, tokens
@@ -19,9 +19,11 @@ def new_sealer() -> Sealer:
     return Sealer(Secret(base64.b64encode(os.urandom(32)).decode()))
 
 
-def token(generation: int) -> Token:
+def token(generation: int) -> TrackerToken:
     expires_at = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC) + timedelta(hours=generation)
-    return Token(jwt=Secret(f"jwt-{generation}"), expires_at=expires_at, generation=generation, origin=ORIGIN)
+    return TrackerToken(
+        jwt=Secret(f"jwt-{generation}"), expires_at=expires_at, generation=generation, origin=ORIGIN
+    )
 
 
 @pytest.fixture
@@ -164,10 +166,10 @@ async def test_when_the_jwt_expires_is_known_without_opening_it(db: Database, va
     assert await tokens.expires_in(db, "acme") is None
     async with vault.exchange_turn():
         expires_at = datetime.now(UTC) + timedelta(hours=1)
-        await vault.save(Token(jwt=Secret("jwt"), expires_at=expires_at, generation=1, origin=ORIGIN))
+        await vault.save(TrackerToken(jwt=Secret("jwt"), expires_at=expires_at, generation=1, origin=ORIGIN))
     seconds = await tokens.expires_in(db, "acme")
     assert seconds is not None
     assert 3_500 < seconds <= 3_601
     async with vault.exchange_turn():
-        await vault.save(Token(jwt=Secret("jwt"), expires_at=None, generation=2, origin=ORIGIN))
+        await vault.save(TrackerToken(jwt=Secret("jwt"), expires_at=None, generation=2, origin=ORIGIN))
     assert await tokens.expires_in(db, "acme") == float("inf")

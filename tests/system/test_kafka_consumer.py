@@ -29,7 +29,7 @@ async def _publish(config: KafkaConfig, topic: str, values: Iterable[bytes], key
         await producer.publish([kafka.Message(topic=topic, key=key, value=value) for value in values])
 
 
-async def _read_one(consumer: kafka.Consumer) -> kafka.Record:
+async def _read_one(consumer: kafka.Consumer) -> kafka.ConsumedRecord:
     async with asyncio.timeout(patient(60)):
         while not (records := await consumer.getmany(1, max_records=1)):
             pass

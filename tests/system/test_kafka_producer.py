@@ -41,12 +41,12 @@ def _numbered(topics: Sequence[str], count: int, *, keys: int = 20, padding: int
     ]
 
 
-async def _read(config: KafkaConfig, topics: Iterable[str]) -> list[kafka.Record]:
+async def _read(config: KafkaConfig, topics: Iterable[str]) -> list[kafka.ConsumedRecord]:
     async with kafka.Consumer(config, topics) as consumer:
         return await consumer.read_to_end()
 
 
-def _numbers_by_key(records: Iterable[kafka.Record]) -> dict[tuple[str, bytes | None], list[int]]:
+def _numbers_by_key(records: Iterable[kafka.ConsumedRecord]) -> dict[tuple[str, bytes | None], list[int]]:
     numbers = defaultdict(list)
     for record in records:
         assert record.value is not None

@@ -5,8 +5,8 @@ from typing import Any
 
 from bridge.capture.diff import SHARED, Differ, shared_of
 from bridge.hashing import Hasher
-from bridge.store.records import Snapshot
-from bridge.tracker.families import Family, Ids, Member
+from bridge.store.stored_records import Snapshot
+from bridge.tracker.entity_set import EntityMember, EntitySet, Ids
 from contracts.entities import STRUCTS, Entity, Model
 
 HASHER = Hasher(b"k" * 32)
@@ -59,10 +59,12 @@ def record(model: Model, remote_id: str | None = None, **fields: Any) -> Entity:
     return STRUCTS[model](**(known | fields))
 
 
-def member(model: Model, remote_id: str | None = None, *, provisional: bool = False, **fields: Any) -> Member:
+def member(
+    model: Model, remote_id: str | None = None, *, provisional: bool = False, **fields: Any
+) -> EntityMember:
     """A member of a family."""
     made = record(model, remote_id, **fields)
-    return Member(
+    return EntityMember(
         model=model,
         remote_id=REMOTE_IDS[model] if remote_id is None else remote_id,
         parent="17",
@@ -71,9 +73,9 @@ def member(model: Model, remote_id: str | None = None, *, provisional: bool = Fa
     )
 
 
-def family(resource: str, row_id: str, *members: Member) -> Family:
+def family(resource: str, row_id: str, *members: EntityMember) -> EntitySet:
     """What one record of ``resource`` yields."""
-    return Family(resource=resource, remote_id=row_id, members=members)
+    return EntitySet(resource=resource, remote_id=row_id, members=members)
 
 
 def snapshot(model: Model, remote_id: str | None = None, parent: str = "jobs:17", **fields: Any) -> Snapshot:

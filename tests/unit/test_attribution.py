@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bridge.capture.attribution import Attribution
-from bridge.store.attempts import ADDING, CREATING, Progress
-from bridge.store.underway import Doing, Told
-from bridge.tracker.families import Family, Member
+from bridge.store.attempts import ADDING, CREATING, AttemptProgress
+from bridge.store.in_progress import CommandInProgress, ReadByCommand
+from bridge.tracker.entity_set import EntityMember, EntitySet
 from contracts.entities import EmailAddress, Model
 from tests.unit.capture_records import HASHER, IDS, record
 
@@ -16,33 +16,33 @@ SUBJECT = f"address:{HASHER.address(ADDRESS).hex()}"
 RESOURCES = {Model.CANDIDATE: "candidates", Model.APPLICATION: "applications", Model.JOB: "jobs"}
 
 
-def _family(model: Model, remote_id: str = "17", **fields: Any) -> Family:
-    member = Member(
+def _family(model: Model, remote_id: str = "17", **fields: Any) -> EntitySet:
+    member = EntityMember(
         model=model, remote_id=remote_id, parent=remote_id, record=record(model, remote_id, **fields)
     )
-    return Family(resource=RESOURCES[model], remote_id=remote_id, members=(member,))
+    return EntitySet(resource=RESOURCES[model], remote_id=remote_id, members=(member,))
 
 
-def _candidate(remote_id: str = "17", *mails: str) -> Family:
+def _candidate(remote_id: str = "17", *mails: str) -> EntitySet:
     held = tuple(EmailAddress(email_address=mail) for mail in mails)
     return _family(Model.CANDIDATE, remote_id, email_addresses=held)
 
 
-def _application(remote_id: str = "17", **fields: Any) -> Family:
+def _application(remote_id: str = "17", **fields: Any) -> EntitySet:
     whose = {"candidate_id": IDS.of(Model.CANDIDATE, "17"), "job_id": IDS.of(Model.JOB, "5")}
     return _family(Model.APPLICATION, remote_id, **(whose | fields))
 
 
-def _creating(**progress: Any) -> Doing:
-    return _doing(SUBJECT, "candidate.create", job_id=5, progress=Progress(**progress))
+def _creating(**progress: Any) -> CommandInProgress:
+    return _doing(SUBJECT, "candidate.create", job_id=5, progress=AttemptProgress(**progress))
 
 
-def _doing(subject: str, kind: str, **more: Any) -> Doing:
+def _doing(subject: str, kind: str, **more: Any) -> CommandInProgress:
     given: dict[str, Any] = {"target": None, "job_id": None, "progress": None} | more
-    return Doing(command_id="cmd", type=kind, subject=subject, **given)
+    return CommandInProgress(command_id="cmd", type=kind, subject=subject, **given)
 
 
-def _whose(family: Family, *doing: Doing, told: tuple[Told, ...] = ()) -> str | None:
+def _whose(family: EntitySet, *doing: CommandInProgress, told: tuple[ReadByCommand, ...] = ()) -> str | None:
     return Attribution("acme", HASHER, doing, told).of(family)
 
 
@@ -52,7 +52,7 @@ def test_without_commands_nothing_is_anybodys() -> None:
 
 
 def test_what_a_command_that_ended_wants_read_is_its_doing() -> None:
-    told = (Told(command_id="cmd", resource="applications", row_id=17),)
+    told = (ReadByCommand(command_id="cmd", resource="applications", row_id=17),)
     assert _whose(_application(), told=told) == "cmd"
     assert _whose(_application("18"), told=told) is None
     assert _whose(_candidate(), told=told) is None
@@ -98,11 +98,13 @@ def test_of_two_moves_each_is_known_by_its_own_stage() -> None:
     stages = [IDS.of(Model.APPLICATION_STAGE, number) for number in ("4", "5")]
     subject = f"application:{IDS.of(Model.APPLICATION, '17')}"
     first, second = (_doing(subject, "application.move_to_stage", target=stage) for stage in stages)
-    found = Attribution("acme", HASHER, [first, Doing(**_fields(second) | {"command_id": "second"})], [])
+    found = Attribution(
+        "acme", HASHER, [first, CommandInProgress(**_fields(second) | {"command_id": "second"})], []
+    )
     assert [found.of(_application(current_stage_id=stage)) for stage in stages] == ["cmd", "second"]
 
 
-def _fields(doing: Doing) -> dict[str, Any]:
+def _fields(doing: CommandInProgress) -> dict[str, Any]:
     return {name: getattr(doing, name) for name in doing.__struct_fields__}
 
 
@@ -113,5 +115,5 @@ def test_a_rejection_is_known_by_the_outcome(outcome: str, whose: str | None) ->
 
 
 def test_a_job_is_no_commands_doing() -> None:
-    told = (Told(command_id="cmd", resource="candidates", row_id=17),)
+    told = (ReadByCommand(command_id="cmd", resource="candidates", row_id=17),)
     assert _whose(_family(Model.JOB), told=told) is None

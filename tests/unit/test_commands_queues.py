@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from bridge.commands.lanes import Lanes
+from bridge.commands.keyed_executor import KeyedExecutor
 from bridge.kafka import Offsets
 
 ONE, OTHER = ("commands", 0), ("commands", 1)
@@ -32,7 +32,7 @@ class Worker:
 
 async def test_one_lane_goes_one_by_one_and_lanes_side_by_side() -> None:
     worker = Worker()
-    lanes = Lanes(worker)
+    lanes = KeyedExecutor(worker)
     for lane, item in [("a", "a1"), ("a", "a2"), ("b", "b1"), (None, "x"), (None, "y")]:
         lanes.add(lane, item)
     await worker.finish("")
@@ -44,7 +44,7 @@ async def test_one_lane_goes_one_by_one_and_lanes_side_by_side() -> None:
 
 async def test_a_lane_that_ran_empty_can_be_used_again() -> None:
     worker = Worker()
-    lanes = Lanes(worker)
+    lanes = KeyedExecutor(worker)
     lanes.add("a", "a1")
     await worker.finish("a1")
     lanes.add("a", "a2")
@@ -57,7 +57,7 @@ async def test_what_fails_is_told_and_stops_its_lane() -> None:
     async def fail(item: str) -> None:
         raise ValueError(item)
 
-    lanes = Lanes(fail)
+    lanes = KeyedExecutor(fail)
     lanes.add("a", "first")
     lanes.add("a", "second")
     with pytest.raises(ValueError, match="first"):
@@ -113,7 +113,7 @@ async def test_of_two_that_fail_the_second_leaves_no_error_behind(caplog: pytest
     async def fail(item: str) -> None:
         raise ValueError(item)
 
-    lanes = Lanes(fail)
+    lanes = KeyedExecutor(fail)
     lanes.add("a", "first")
     lanes.add("b", "second")
     await lanes.drain()

@@ -5,18 +5,18 @@ from typing import Any, get_args
 
 import pytest
 
-from bridge.commandline import sending
-from bridge.commands import failures, intake, person
-from bridge.commands.failures import Code, Failed, Undetermined
-from bridge.commands.intake import Accepted, Denied
+from bridge.cli import send
+from bridge.commands import candidate_fields, decoding, errors
+from bridge.commands.decoding import DecodedCommand, InvalidCommand
+from bridge.commands.errors import Code, Failed, Undetermined
 from bridge.errors import BridgeError, Permanent, Throttled
-from bridge.tracker.problems import (
+from bridge.tracker.errors import (
     AlreadyThere,
+    AnswerTooLarge,
     BadJson,
     EffectUnknown,
     NoCredentials,
     Refused,
-    TooLarge,
     Unreachable,
     WrongHost,
 )
@@ -27,15 +27,15 @@ from tests.commanding import person as somebody
 MOVE = "application.move_to_stage"
 
 
-def read(kind: str, data: Any) -> Accepted:
-    found = intake.read(envelope(kind, data, "one"), ["acme"])
-    assert isinstance(found, Accepted), found
+def read(kind: str, data: Any) -> DecodedCommand:
+    found = decoding.decode_command(envelope(kind, data, "one"), ["acme"])
+    assert isinstance(found, DecodedCommand), found
     return found
 
 
 def moving(application: str) -> str | None:
     found = read(MOVE, {"application_id": application, "stage_id": "remote:4"})
-    return intake.subject("acme", found.input)
+    return decoding.subject("acme", found.input)
 
 
 def test_an_application_is_one_subject_by_whatever_id() -> None:
@@ -50,12 +50,12 @@ def test_an_application_is_one_subject_by_whatever_id() -> None:
 def test_a_person_is_one_subject_however_the_address_is_written(address: str) -> None:
     made = {"candidate": somebody(email_address=address), "application": {"job_id": "remote:1"}}
     found = read("candidate.create", made)
-    assert intake.subject("acme", found.input) == "address:ada1@example.org"
+    assert decoding.subject("acme", found.input) == "address:ada1@example.org"
 
 
 def test_the_stage_knows_every_command() -> None:
-    assert set(get_args(intake.Input)) == set(INPUTS.values()), (
-        "add the input to Input in bridge/commands/intake.py; make check then names the match that lacks it"
+    assert set(get_args(decoding.Input)) == set(INPUTS.values()), (
+        "add the input to Input in bridge/commands/decoding.py; make check then names the match that lacks it"
     )
 
 
@@ -63,17 +63,17 @@ def test_what_names_an_application_is_in_order_with_the_others_of_it() -> None:
     for kind, struct in INPUTS.items():
         if "application_id" in struct.__struct_fields__:
             found = read(kind, dict.fromkeys(struct.__struct_fields__, "remote:17") | {"remote_fields": None})
-            assert intake.subject("acme", found.input) == moving("remote:17"), (
-                f"{kind}: add it to subject() in bridge/commands/intake.py"
+            assert decoding.subject("acme", found.input) == moving("remote:17"), (
+                f"{kind}: add it to subject() in bridge/commands/decoding.py"
             )
-            assert sending._key(found.command, found.input) == b"remote:17", (
-                f"{kind}: add it to _key() in bridge/commandline/sending.py"
+            assert send._key(found.command, found.input) == b"remote:17", (
+                f"{kind}: add it to _key() in bridge/cli/send.py"
             )
 
 
 def test_passthrough_has_no_subject() -> None:
     found = read("passthrough.request", {"method": "GET", "path": "/"})
-    assert intake.subject("acme", found.input) is None
+    assert decoding.subject("acme", found.input) is None
 
 
 def test_the_order_of_keys_is_no_content_and_unknown_keys_are() -> None:
@@ -85,16 +85,16 @@ def test_the_order_of_keys_is_no_content_and_unknown_keys_are() -> None:
 @pytest.mark.parametrize("extra", ["1e999", "9" * 5_000, '"\\u0000"'], ids=len)
 def test_a_value_that_no_input_has_can_not_do_harm(extra: str) -> None:
     value = envelope(MOVE, {"application_id": "remote:1", "stage_id": "remote:4", "x": 7}, "one")
-    found = intake.read(value.replace(b'"x":7', f'"x":{extra}'.encode()), ["acme"])
-    assert isinstance(found, Accepted if "u0000" in extra else Denied)
-    if isinstance(found, Denied):
+    found = decoding.decode_command(value.replace(b'"x":7', f'"x":{extra}'.encode()), ["acme"])
+    assert isinstance(found, DecodedCommand if "u0000" in extra else InvalidCommand)
+    if isinstance(found, InvalidCommand):
         assert (found.command_id, found.type) == ("one", MOVE)
 
 
 @pytest.mark.parametrize("command_id", ["a\0", "a\n", "\u200b", "x" * 201, ""])
 def test_an_id_that_can_not_be_printed_is_none(command_id: str) -> None:
-    found = intake.read(envelope(MOVE, {}, command_id), ["acme"])
-    assert isinstance(found, Denied)
+    found = decoding.decode_command(envelope(MOVE, {}, command_id), ["acme"])
+    assert isinstance(found, InvalidCommand)
     assert found.command_id is None
 
 
@@ -108,7 +108,7 @@ def test_an_id_that_can_not_be_printed_is_none(command_id: str) -> None:
         (Unreachable(""), "REMOTE.SERVICE_UNAVAILABLE", True),
         (BadJson(""), "REMOTE.SERVICE_UNAVAILABLE", True),
         (AlreadyThere(""), "REMOTE.INPUT_INVALID", False),
-        (TooLarge("", 200), "REMOTE.UNKNOWN_HTTP_ERROR", False),
+        (AnswerTooLarge("", 200), "REMOTE.UNKNOWN_HTTP_ERROR", False),
         (Permanent(""), "REMOTE.UNKNOWN_HTTP_ERROR", False),
         (Refused("", 400), "REMOTE.INPUT_INVALID", False),
         (Refused("", 403), "INTEGRATION.PERMISSION_MISSING", False),
@@ -123,21 +123,21 @@ def test_an_id_that_can_not_be_printed_is_none(command_id: str) -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
 def test_what_an_error_means(error: BridgeError, code: Code, retryable: bool) -> None:
-    found = failures.of(error).failure
-    assert (found.code, found.retryable, found.title) == (code, retryable, failures.TITLES[code])
+    found = errors.failure_of(error).failure
+    assert (found.code, found.retryable, found.title) == (code, retryable, errors.TITLES[code])
 
 
 def test_every_code_has_a_title_and_is_reached_through_a_whole_bridge() -> None:
     tests = "".join(path.read_text() for path in Path("tests/flow").glob("test_commands_*.py"))
-    assert set(get_args(Code)) == set(failures.TITLES)
-    assert [code for code in failures.TITLES if f'"{code}"' not in tests] == []
+    assert set(get_args(Code)) == set(errors.TITLES)
+    assert [code for code in errors.TITLES if f'"{code}"' not in tests] == []
 
 
-def whom(**more: Any) -> person.Person:
+def whom(**more: Any) -> candidate_fields.CandidateValues:
     data = {"candidate": somebody(**more), "application": {"job_id": "remote:1"}}
     found = read("candidate.create", data).input
     assert isinstance(found, CreateCandidate)
-    return person.of(found, default_source="Web", owner=None)
+    return candidate_fields.map_candidate(found, default_source="Web", owner=None)
 
 
 def test_of_an_existing_candidate_only_blanks_are_filled_and_the_rest_is_named() -> None:

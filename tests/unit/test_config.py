@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge import config
-from bridge.commandline import reference
+from bridge.cli import reference
 from bridge.config import Config, Secret
 from bridge.errors import ConfigError
 from tests.committed import ROOT, assert_fresh
@@ -29,7 +29,7 @@ def with_acme(**more: Any) -> dict[str, Any]:
 
 def test_nothing_needs_to_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert config.load(None, {}) == Config()
+    assert config.load_config(None, {}) == Config()
 
 
 def test_bridge_toml_of_the_working_directory_is_read_unasked(
@@ -37,7 +37,7 @@ def test_bridge_toml_of_the_working_directory_is_read_unasked(
 ) -> None:
     written(tmp_path, 'data_dir = "elsewhere"')
     monkeypatch.chdir(tmp_path)
-    assert config.load(None, {}).data_dir == "elsewhere"
+    assert config.load_config(None, {}).data_dir == "elsewhere"
 
 
 def test_every_kind_of_value_is_read_from_the_file(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_every_kind_of_value_is_read_from_the_file(tmp_path: Path) -> None:
         candidates = "items"
         """,
     )
-    found = config.load(path, {})
+    found = config.load_config(path, {})
     assert (found.kafka.bootstrap_servers, found.kafka.compacted) == ("k:9092", True)
     assert found.capture.poll_seconds == 5.0
     assert found.integrations[0].models == ("job", "candidate")
@@ -93,24 +93,24 @@ def test_what_is_wrong_in_the_file_is_one_line_that_names_the_key(
     text: str, says: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=says) as error:
-        config.load(written(tmp_path, text), {})
+        config.load_config(written(tmp_path, text), {})
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: no such file"):
-        config.load(tmp_path / "nowhere.toml", {})
+        config.load_config(tmp_path / "nowhere.toml", {})
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bridge.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"bridge\.toml: can't be read"):
-        config.load(tmp_path / "bridge.toml", {})
+        config.load_config(tmp_path / "bridge.toml", {})
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can't be read: IsADirectoryError"):
-        config.load(tmp_path, {})
+        config.load_config(tmp_path, {})
 
 
 # --- the environment --------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
 
 def test_a_variable_lies_over_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, '[kafka]\nbootstrap_servers = "old:1"\npartitions = 2')
-    found = config.load(path, {"BRIDGE_KAFKA_BOOTSTRAP_SERVERS": "new:1"})
+    found = config.load_config(path, {"BRIDGE_KAFKA_BOOTSTRAP_SERVERS": "new:1"})
     assert (found.kafka.bootstrap_servers, found.kafka.partitions) == ("new:1", 2)
 
 
@@ -137,7 +137,7 @@ def test_a_variable_lies_over_the_file(tmp_path: Path) -> None:
 def test_a_variable_is_read_as_the_kind_of_its_key(
     variable: str, value: str, path: str, expected: object, tmp_path: Path
 ) -> None:
-    found: Any = config.load(written(tmp_path, ""), {variable: value})
+    found: Any = config.load_config(written(tmp_path, ""), {variable: value})
     for part in path.split("."):
         found = getattr(found, part)
     assert found == expected
@@ -145,7 +145,7 @@ def test_a_variable_is_read_as_the_kind_of_its_key(
 
 def test_a_secret_of_an_integration_comes_from_its_variable(tmp_path: Path) -> None:
     path = written(tmp_path, "[[integrations]]\nid = 'acme-uk'\nregion = 'uk'")
-    found = config.load(path, {"BRIDGE_INTEGRATIONS_ACME_UK_BEARER_TOKEN": "t"})
+    found = config.load_config(path, {"BRIDGE_INTEGRATIONS_ACME_UK_BEARER_TOKEN": "t"})
     assert found.integration("acme-uk").bearer_token == Secret("t")
 
 
@@ -153,7 +153,7 @@ def test_the_widget_apis_credentials_come_from_variables_and_do_not_show(tmp_pat
     prefix = "BRIDGE_INTEGRATIONS_ACME_"
     given = {"REGION": "us", "BEARER_TOKEN": "t", "API_KEY": "k-9", "USERNAME": "ann", "PASSWORD": "p-9"}
     environ = {prefix + key: value for key, value in given.items()}
-    found = config.load(written(tmp_path, ""), environ).integration("acme")
+    found = config.load_config(written(tmp_path, ""), environ).integration("acme")
     assert (found.api_key, found.username, found.password) == (Secret("k-9"), "ann", Secret("p-9"))
     assert "-9" not in repr(found)
 
@@ -164,7 +164,7 @@ def test_variables_alone_make_an_integration(tmp_path: Path) -> None:
         "BRIDGE_INTEGRATIONS_ACME_BEARER_TOKEN": "t",
         "BRIDGE_INTEGRATIONS_ACME_MODELS": "tag, candidate_tag",
     }
-    found = config.load(written(tmp_path, ""), environ).integration("acme")
+    found = config.load_config(written(tmp_path, ""), environ).integration("acme")
     assert (found.region, found.models) == ("us", ("tag", "candidate_tag"))
 
 
@@ -173,7 +173,7 @@ def test_a_variable_lists_the_networks_that_are_allowed(tmp_path: Path) -> None:
         "BRIDGE_OUTBOUND_ALLOW_NETWORKS": "10.0.0.0/8, fd12::/16",
         "BRIDGE_OUTBOUND_ALLOW_HTTP": "true",
     }
-    found = config.load(written(tmp_path, ""), environ).outbound
+    found = config.load_config(written(tmp_path, ""), environ).outbound
     assert (found.allow_networks, found.allow_http) == (("10.0.0.0/8", "fd12::/16"), True)
 
 
@@ -183,7 +183,7 @@ def test_the_longest_key_wins_where_names_overlap(tmp_path: Path) -> None:
         "BRIDGE_INTEGRATIONS_ACME_REGION": "us",
         "BRIDGE_INTEGRATIONS_ACME_BEARER_TOKEN": "t",
     }
-    assert config.load(written(tmp_path, ""), environ).integration("acme").oauth_client_id == "client"
+    assert config.load_config(written(tmp_path, ""), environ).integration("acme").oauth_client_id == "client"
 
 
 @pytest.mark.parametrize(
@@ -200,26 +200,26 @@ def test_the_longest_key_wins_where_names_overlap(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_variable_that_means_nothing_is_refused(variable: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=says):
-        config.load(written(tmp_path, ""), {variable: "x"})
+        config.load_config(written(tmp_path, ""), {variable: "x"})
 
 
 def test_a_bad_value_of_a_variable_names_its_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^store\.pool_size: "):
-        config.load(written(tmp_path, ""), {"BRIDGE_STORE_POOL_SIZE": "many"})
+        config.load_config(written(tmp_path, ""), {"BRIDGE_STORE_POOL_SIZE": "many"})
 
 
 def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
     environ = {"PATH": "/bin", "BRIDGE_TEST_KAFKA": "k:1", "BRIDGE_TEST_PATIENCE": "2", "BRIDGE_CONFIG": "x"}
-    assert config.load(written(tmp_path, ""), environ) == Config()
+    assert config.load_config(written(tmp_path, ""), environ) == Config()
     with pytest.raises(ConfigError, match="BRIDGE_CONFIG_FILE: no such setting"):
-        config.load(written(tmp_path, ""), {"BRIDGE_CONFIG_FILE": "x"})
+        config.load_config(written(tmp_path, ""), {"BRIDGE_CONFIG_FILE": "x"})
 
 
 @pytest.mark.parametrize("text", ["store = 1", "integrations = 1"])
 def test_a_variable_can_not_lie_over_what_is_no_table(text: str, tmp_path: Path) -> None:
     environ = {"BRIDGE_STORE_URL": "x", "BRIDGE_INTEGRATIONS_ACME_REGION": "us"}
     with pytest.raises(ConfigError, match="must be a"):
-        config.load(written(tmp_path, text), environ)
+        config.load_config(written(tmp_path, text), environ)
 
 
 # --- what belongs together --------------------------------------------------------------------------------
@@ -244,26 +244,26 @@ def test_a_variable_can_not_lie_over_what_is_no_table(text: str, tmp_path: Path)
 )
 def test_what_does_not_fit_together_is_refused(more: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=rf"^integrations\.{says}"):
-        config.parse(with_acme(**more))
+        config.parse_config(with_acme(**more))
 
 
 def test_two_integrations_of_one_id_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^integrations\.acme: two integrations"):
-        config.parse({"integrations": [ACME, ACME]})
+        config.parse_config({"integrations": [ACME, ACME]})
 
 
 def test_sasl_needs_a_name_and_a_password() -> None:
     with pytest.raises(ConfigError, match=r"^kafka\.sasl_username: "):
-        config.parse({"kafka": {"security_protocol": "SASL_SSL", "sasl_username": "u"}})
+        config.parse_config({"kafka": {"security_protocol": "SASL_SSL", "sasl_username": "u"}})
 
 
 def test_a_refresh_token_with_its_client_secret_is_enough() -> None:
     more = {"bearer_token": None, "oauth_refresh_token": "r", "oauth_client_secret": "c"}
-    assert config.parse(with_acme(**more)).integrations[0].oauth_refresh_token == Secret("r")
+    assert config.parse_config(with_acme(**more)).integrations[0].oauth_refresh_token == Secret("r")
 
 
 def test_an_integration_is_found_by_its_id() -> None:
-    found = config.parse(with_acme())
+    found = config.parse_config(with_acme())
     assert found.integration("acme").region == "uk"
     with pytest.raises(ConfigError, match=r"no integration has the id 'other' \(acme\)"):
         found.integration("other")
@@ -273,7 +273,7 @@ def test_an_integration_is_found_by_its_id() -> None:
 
 
 def test_a_secret_never_shows_itself() -> None:
-    found = config.parse(with_acme())
+    found = config.parse_config(with_acme())
     assert "s3cret" not in repr(found) + str(found) + f"{found.integrations[0].bearer_token}"
     token = found.integrations[0].bearer_token
     assert token is not None
@@ -283,7 +283,7 @@ def test_a_secret_never_shows_itself() -> None:
 @pytest.mark.parametrize("value", [7, "", None, ["s3cret-list"]])
 def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) -> None:
     with pytest.raises(ConfigError, match=r"^integrations\.acme\.bearer_token: ") as error:
-        config.parse(with_acme(bearer_token=value))
+        config.parse_config(with_acme(bearer_token=value))
     assert "s3cret" not in str(error.value)
 
 
@@ -292,16 +292,16 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) 
 
 def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
     readme = ROOT / "README.md"
-    assert_fresh({readme: reference.written_into(readme.read_text(encoding="utf-8"))})
+    assert_fresh({readme: reference.fill_settings_table(readme.read_text(encoding="utf-8"))})
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
-    keys = {key for key, _, _ in reference.settings()}
-    assert keys == reference.MEANINGS.keys(), "bridge/commandline/reference.py: one meaning for each key"
+    keys = {key for key, _, _ in reference.list_settings()}
+    assert keys == reference.MEANINGS.keys(), "bridge/cli/reference.py: one meaning for each key"
 
 
 def test_a_list_is_set_by_a_variable_with_commas(tmp_path: Path) -> None:
     environ = {"BRIDGE_WEBHOOKS_RETRY_SECONDS": "1, 2.5", "BRIDGE_OUTBOUND_ALLOW_NETWORKS": "10.0.0.0/8"}
-    found = config.load(written(tmp_path, ""), environ)
+    found = config.load_config(written(tmp_path, ""), environ)
     assert found.webhooks.retry_seconds == (1.0, 2.5)
     assert found.outbound.allow_networks == ("10.0.0.0/8",)

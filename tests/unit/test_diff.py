@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from bridge.capture import diff
-from bridge.capture.diff import Decision
-from bridge.store.records import Snapshot
+from bridge.capture.diff import EntityChange
+from bridge.store.stored_records import Snapshot
 from contracts.entities import Model
 from tests.unit.capture_records import EVERY, NOON, differ, family, member, snapshot
 
@@ -26,7 +26,7 @@ CHANGE: dict[Model, dict[str, Any]] = {
 }
 
 
-def one(model: Model, before: Snapshot | None, parent: str = "jobs:17", **fields: Any) -> list[Decision]:
+def one(model: Model, before: Snapshot | None, parent: str = "jobs:17", **fields: Any) -> list[EntityChange]:
     """The decisions on a family of one member of this model."""
     provisional = fields.pop("provisional", False)
     republish = fields.pop("republish", False)
@@ -150,7 +150,7 @@ JAVA = (Model.TAG, "Java")
 OWNER = (Model.ROLE, "4")
 
 
-def shared(members: list[Any], before: Snapshot | None, *, used: bool, key: Any = JAVA) -> list[Decision]:
+def shared(members: list[Any], before: Snapshot | None, *, used: bool, key: Any = JAVA) -> list[EntityChange]:
     """The decisions on one tag or role that was touched."""
     return differ().shared(members, [key], {} if before is None else {key: before}, lambda _: used)
 

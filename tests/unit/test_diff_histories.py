@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.capture import diff
-from bridge.capture.diff import Decision, Differ, Key
-from bridge.store.records import Snapshot
-from bridge.tracker.families import Family, Member
+from bridge.capture.diff import Differ, EntityChange, EntityKey
+from bridge.store.stored_records import Snapshot
+from bridge.tracker.entity_set import EntityMember, EntitySet
 from contracts import codec
 from contracts.entities import STRUCTS, Entity, Model
 from tests.unit.capture_records import EVERY, HASHER, NOON, family, member
@@ -18,26 +18,26 @@ Row = tuple[str, str]  # (resource, row id)
 names = st.sampled_from([None, "a", "b"])
 
 
-def user(row: str, name: str | None) -> Family:
+def user(row: str, name: str | None) -> EntitySet:
     return family("users", row, member(Model.USER, row, last_name=name))
 
 
-def status(row: str, name: str | None, rejects: bool) -> Family:
+def status(row: str, name: str | None, rejects: bool) -> EntitySet:
     reason = [member(Model.REJECTION_REASON, row, name=name)] if rejects else []
     return family("statuses", row, member(Model.APPLICATION_STAGE, row, name=name), *reason)
 
 
-def application(row: str, outcome: Any) -> Family:
+def application(row: str, outcome: Any) -> EntitySet:
     return family("applications", row, member(Model.APPLICATION, row, outcome=outcome))
 
 
-def candidate(row: str, name: str | None, tags: set[str]) -> Family:
+def candidate(row: str, name: str | None, tags: set[str]) -> EntitySet:
     ties = [member(Model.CANDIDATE_TAG, f"{row}:{tag}") for tag in sorted(tags)]
     shared = [member(Model.TAG, tag, name=tag) for tag in sorted(tags)]
     return family("candidates", row, member(Model.CANDIDATE, row, last_name=name), *ties, *shared)
 
 
-def job(row: str, name: str | None, advertised: bool, owners: set[tuple[str, str]]) -> Family:
+def job(row: str, name: str | None, advertised: bool, owners: set[tuple[str, str]]) -> EntitySet:
     members = [member(Model.JOB, row, name=name)]
     if advertised:
         members.append(member(Model.JOB_POSTING, row, title=name))
@@ -67,15 +67,15 @@ class World:
     """The reference: what exists by what was read last of each record, without versions or hashes."""
 
     def __init__(self) -> None:
-        self._families: dict[Row, Family] = {}
+        self._families: dict[Row, EntitySet] = {}
 
-    def read(self, batch: Sequence[Family]) -> None:
+    def read(self, batch: Sequence[EntitySet]) -> None:
         self._families |= {(f.resource, f.remote_id): f for f in batch}
 
     def remove(self, row: Row) -> None:
         self._families.pop(row, None)
 
-    def truth(self) -> dict[Key, Entity]:
+    def truth(self) -> dict[EntityKey, Entity]:
         members = [m for f in self._families.values() for m in f.members]
         return {(m.model, m.remote_id): m.record for m in members}
 
@@ -84,11 +84,11 @@ class Bridge:
     """The decisions applied: the snapshots as the store keeps them, the topics as a consumer does."""
 
     def __init__(self) -> None:
-        self._snapshots: dict[Key, Snapshot] = {}
-        self.topics: dict[Key, Entity] = {}
-        self.published: list[Decision] = []
+        self._snapshots: dict[EntityKey, Snapshot] = {}
+        self.topics: dict[EntityKey, Entity] = {}
+        self.published: list[EntityChange] = []
 
-    def read(self, batch: Sequence[Family]) -> None:
+    def read(self, batch: Sequence[EntitySet]) -> None:
         last = list({(f.resource, f.remote_id): f for f in batch}.values())
         differ = Differ(HASHER, NOON, EVERY)
         parents = {diff.parent_of(f.resource, f.remote_id) for f in last}
@@ -102,7 +102,7 @@ class Bridge:
     def _live(self, parents: set[str]) -> list[Snapshot]:
         return [s for s in self._snapshots.values() if s.parent in parents and not s.deleted]
 
-    def _settle(self, differ: Differ, shared: list[Member], own: list[Decision]) -> None:
+    def _settle(self, differ: Differ, shared: list[EntityMember], own: list[EntityChange]) -> None:
         self._apply(own)
         let_go = {d.snapshot.shared for d in own if d.operation == "deleted" and d.snapshot.shared}
         touched = {(m.model, m.remote_id) for m in shared}
@@ -111,7 +111,7 @@ class Bridge:
         known = sorted(touched)
         self._apply(differ.shared(shared, known, self._snapshots, lambda k: diff.shared_key(*k) in used))
 
-    def _apply(self, decisions: list[Decision]) -> None:
+    def _apply(self, decisions: list[EntityChange]) -> None:
         for decision in decisions:
             key = (decision.snapshot.model, decision.snapshot.remote_id)
             self._snapshots[key] = decision.snapshot
@@ -139,7 +139,7 @@ def lived(history: list[Any]) -> tuple[World, Bridge]:
 @given(histories)
 def test_after_every_step_the_topics_are_the_truth(history: list[Any]) -> None:
     _, bridge = lived(history)
-    versions: dict[Key, list[int]] = {}
+    versions: dict[EntityKey, list[int]] = {}
     for decision in bridge.published:
         key = (decision.snapshot.model, decision.snapshot.remote_id)
         versions.setdefault(key, []).append(decision.snapshot.sequence)
@@ -150,7 +150,7 @@ def test_after_every_step_the_topics_are_the_truth(history: list[Any]) -> None:
 @given(histories)
 def test_every_update_names_exactly_what_differs(history: list[Any]) -> None:
     _, bridge = lived(history)
-    before: dict[Key, Entity | None] = {}
+    before: dict[EntityKey, Entity | None] = {}
     for decision in bridge.published:
         key = (decision.snapshot.model, decision.snapshot.remote_id)
         if decision.operation == "updated":

@@ -1,11 +1,11 @@
 """Which keys records have, and when one that nearly all had is gone."""
 
 from bridge.capture import drift
-from bridge.capture.drift import Keys
-from bridge.store.records import KeyCount
+from bridge.capture.drift import MappedKeys
+from bridge.store.stored_records import KeyCount
 from bridge.tracker import overrides, resources
 
-KEYS = Keys(resources.DEFAULT["candidates"])
+KEYS = MappedKeys(resources.DEFAULT["candidates"])
 ALWAYS = "detail:tagText"
 
 
@@ -32,7 +32,9 @@ def test_a_key_is_there_whatever_its_value_and_counts_only_where_it_could_be() -
 def test_a_key_in_two_spellings_is_one_key() -> None:
     read = {"camel": {"tagText": "a"}, "pascal": {"TagText": "a"}, "snake": {"tag_text": "a"}}
     for case, record in read.items():
-        keys = Keys(overrides.layered(resources.DEFAULT, {"key_case": case}, {}, "tracker")["candidates"])
+        keys = MappedKeys(
+            overrides.layered(resources.DEFAULT, {"key_case": case}, {}, "tracker")["candidates"]
+        )
         assert set(keys.names) == set(KEYS.names), case
         assert ALWAYS in keys.named(keys.look(None, record).present), case
         assert ALWAYS in keys.named(keys.look(None, {"tagText": "a", "source": None}).present), case

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import hashing
-from bridge.hashing import FIELD_BYTES, Hasher, changed_fields
+from bridge.hashing import FIELD_BYTES, Hasher, differing_fields
 from contracts import codec
 from contracts.entities import STRUCTS, UNHASHED, Candidate, Job, Location, Model, PhoneNumber, Tag
 from tests.unit.capture_records import HASHER, IDS, NOON, record
@@ -50,7 +50,7 @@ def test_each_content_field_changes_the_record_hash_and_is_named(subtests: pytes
                 after = msgspec.structs.replace(before, **{name: other_value(model, name)})
                 one, two = HASHER.record(before), HASHER.record(after)
                 assert one.record != two.record
-                assert changed_fields(struct, one.fields, two.fields) == (name,)
+                assert differing_fields(struct, one.fields, two.fields) == (name,)
 
 
 def test_what_is_not_content_changes_nothing(subtests: pytest.Subtests) -> None:
@@ -136,13 +136,13 @@ def test_across_a_new_shape_what_holds_something_new_is_named_or_everything(
 ) -> None:
     before = HASHER.record(record(Model.CANDIDATE, first_name="Ada", last_name="Example")).fields
     after = HASHER.record(record(Model.CANDIDATE, **({"first_name": "Ada", "last_name": "Example"} | fields)))
-    assert changed_fields(Candidate, before[: -2 * FIELD_BYTES], after.fields) == named
+    assert differing_fields(Candidate, before[: -2 * FIELD_BYTES], after.fields) == named
 
 
 def test_changed_fields_stand_in_the_models_order() -> None:
     one = HASHER.record(record(Model.JOB))
     two = HASHER.record(record(Model.JOB, salary_amount=1.0, name="Cook", status="OPEN"))
-    assert changed_fields(Job, one.fields, two.fields) == ("name", "status", "salary_amount")
+    assert differing_fields(Job, one.fields, two.fields) == ("name", "status", "salary_amount")
 
 
 def test_a_salt_depends_on_each_part_and_on_where_it_ends() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bridge.capture import losses
-from bridge.store.records import LossCount, Snapshot
+from bridge.store.stored_records import LossCount, Snapshot
 from contracts.entities import Model
 from tests.unit.capture_records import differ, family, member
 
@@ -24,7 +24,7 @@ def test_an_emptied_field_and_a_tag_let_go_of_are_losses_of_their_records() -> N
         family("candidates", "18", member(Model.CANDIDATE, "18", title="Baker")),
     ]
     decisions = differ().families(now, {(s.model, s.remote_id): s for s in live}, live)
-    found = losses.of(decisions, live, [])
+    found = losses.losses_of(decisions, live, [])
     assert found.lost == {
         "emptied_field:candidate.title": {"candidates:17"},
         "derived_deletions:candidate_tag": {"candidates:17"},
@@ -42,7 +42,7 @@ def test_an_owner_who_is_replaced_and_a_reopened_job_lose_nothing() -> None:
         )
     ]
     decisions = differ().families(now, {(s.model, s.remote_id): s for s in live}, live)
-    assert losses.of(decisions, live, []).lost == {}
+    assert losses.losses_of(decisions, live, []).lost == {}
 
 
 def test_nearly_all_of_the_last_that_had_it_is_sudden() -> None:
@@ -53,13 +53,13 @@ def test_nearly_all_of_the_last_that_had_it_is_sudden() -> None:
     count = LossCount()
     for _ in range(5):
         assert not losses.is_sudden(count, 1, 0)
-        count = losses.counted(count, 7, 1, 0)
+        count = losses.add_accepted(count, 7, 1, 0)
     assert losses.is_sudden(count, 1, 0)
 
 
 def test_losses_are_remembered_for_this_hour_and_the_one_before() -> None:
-    count = losses.counted(losses.counted(LossCount(), 7, 3, 0), 7, 1, 2)
+    count = losses.add_accepted(losses.add_accepted(LossCount(), 7, 3, 0), 7, 1, 2)
     assert losses.within_an_hour(count, 7) == 4
     assert losses.within_an_hour(count, 8) == 4
     assert losses.within_an_hour(count, 9) == 0
-    assert losses.within_an_hour(losses.counted(count, 8, 2, 0), 8) == 6
+    assert losses.within_an_hour(losses.add_accepted(count, 8, 2, 0), 8) == 6

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import Permanent
-from bridge.tracker.families import Family
-from bridge.tracker.normalise import Normaliser
+from bridge.tracker.entity_set import EntitySet
+from bridge.tracker.normalize import Normaliser
 from tests.unit.tracker_records import application_row, candidate_detail, job_detail, job_row, normaliser
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -53,7 +53,7 @@ def _replace(record: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dic
     return changed
 
 
-def encodes_or_refuses(normalise: Callable[[Normaliser], Family]) -> None:
+def encodes_or_refuses(normalise: Callable[[Normaliser], EntitySet]) -> None:
     try:
         family = normalise(KEEPING)
     except Permanent:
@@ -99,7 +99,7 @@ def test_a_record_nested_beyond_reason_is_refused() -> None:
 
 JOB_ROW, JOB_DETAIL = job_row(), job_detail()
 CANDIDATE, APPLICATION = candidate_detail(), application_row()
-RECORDS: list[tuple[dict[str, Any], Callable[[Normaliser, dict[str, Any]], Family]]] = [
+RECORDS: list[tuple[dict[str, Any], Callable[[Normaliser, dict[str, Any]], EntitySet]]] = [
     (JOB_ROW, lambda n, spoilt: n.job(spoilt, JOB_DETAIL, "open")),
     (JOB_DETAIL, lambda n, spoilt: n.job(JOB_ROW, spoilt, "open")),
     (CANDIDATE, lambda n, spoilt: n.candidate(None, spoilt)),

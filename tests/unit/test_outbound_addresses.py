@@ -102,26 +102,26 @@ GOOD_HOSTS = [
 def test_every_special_address_is_refused_by_its_class(subtests: pytest.Subtests) -> None:
     for kind, text in [(kind, text) for kind, texts in REFUSED_ADDRESSES.items() for text in texts]:
         with subtests.test(text):
-            assert addresses.refusal(ip_address(text)) == kind
+            assert addresses.address_refusal(ip_address(text)) == kind
 
 
 def test_public_addresses_may_be_called(subtests: pytest.Subtests) -> None:
     for text in GOOD_ADDRESSES:
         with subtests.test(text):
-            assert addresses.refusal(ip_address(text)) is None
+            assert addresses.address_refusal(ip_address(text)) is None
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTPS"])
 def test_no_spelling_gets_past(scheme: str, subtests: pytest.Subtests) -> None:
     for host in REFUSED_HOSTS:
         with subtests.test(host=host):
-            assert isinstance(targets.parse(f"{scheme}://{host}/x?y=z", PUBLIC_ONLY), Unusable)
+            assert isinstance(targets.parse_target(f"{scheme}://{host}/x?y=z", PUBLIC_ONLY), Unusable)
 
 
 def test_public_hosts_may_be_called(subtests: pytest.Subtests) -> None:
     for host in GOOD_HOSTS:
         with subtests.test(host=host):
-            found = targets.parse(f"https://{host}/x?y=z", PUBLIC_ONLY)
+            found = targets.parse_target(f"https://{host}/x?y=z", PUBLIC_ONLY)
             assert isinstance(found, Target)
             assert found.url.raw_path_qs == "/x?y=z"
 
@@ -149,7 +149,7 @@ def test_what_a_c_library_takes_for_an_address_is_taken_for_that_address(host: s
 @example(0x08080808)
 def test_an_ipv4_address_in_ipv6_clothes_is_always_refused(value: int) -> None:
     for prefix in ("::ffff:0:0", "64:ff9b::", "64:ff9b:1::", "::ffff:0:0:0"):
-        assert addresses.refusal(ip_address(int(ip_address(prefix)) | value)) is not None
+        assert addresses.address_refusal(ip_address(int(ip_address(prefix)) | value)) is not None
 
 
 # --- what an operator allows -------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_an_allowed_network_opens_itself_and_no_more(subtests: pytest.Subtests) 
     ]
     for text, allowed, refused in cases:
         with subtests.test(text, allowed=allowed):
-            assert addresses.refusal(ip_address(text), addresses.networks([allowed])) == refused
+            assert addresses.address_refusal(ip_address(text), addresses.networks([allowed])) == refused
 
 
 # --- URLs --------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_a_url_that_is_not_called_says_why(subtests: pytest.Subtests) -> None:
     ]
     for url, kind in cases:
         with subtests.test(url=url):
-            found = targets.parse(url, Rules())
+            found = targets.parse_target(url, Rules())
             assert isinstance(found, Unusable)
             assert found.kind == kind
 
@@ -218,7 +218,7 @@ def test_a_url_that_is_not_called_says_why(subtests: pytest.Subtests) -> None:
     ],
 )
 def test_path_and_query_stay_as_they_were_signed(written: str, sent: str) -> None:
-    found = targets.parse(written, Rules())
+    found = targets.parse_target(written, Rules())
     assert isinstance(found, Target)
     assert found.url.raw_path_qs == sent
 
@@ -226,7 +226,7 @@ def test_path_and_query_stay_as_they_were_signed(written: str, sent: str) -> Non
 @pytest.mark.parametrize("rules", [Rules(), PUBLIC_ONLY])
 def test_what_is_said_of_a_url_holds_no_secret(rules: Rules) -> None:
     for host in [*REFUSED_HOSTS, *GOOD_HOSTS]:
-        found = targets.parse(f"http://{host}/secret-path?sig=secret-query#secret", rules)
+        found = targets.parse_target(f"http://{host}/secret-path?sig=secret-query#secret", rules)
         said = found.reason if isinstance(found, Unusable) else found.where
         assert "secret" not in said
         assert "pass" not in said

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bridge.outbound import calls, connector, downloads
-from bridge.outbound.problems import AddressRefused, BadUrl, HttpsRequired, Kind, Unreachable
+from bridge.outbound.errors import AddressRefused, BadUrl, CallErrorKind, HostUnreachable, HttpsRequired
 
 SECRET = "https://u:s3cret@example.com/"
 
@@ -27,7 +27,7 @@ SECRET = "https://u:s3cret@example.com/"
         (aiohttp.ClientError(SECRET), "protocol_error", "the exchange failed (ClientError)"),
     ],
 )
-def test_each_failure_has_a_kind_and_a_reason(error: Exception, kind: Kind, says: str) -> None:
+def test_each_failure_has_a_kind_and_a_reason(error: Exception, kind: CallErrorKind, says: str) -> None:
     assert calls.explained(error)[0] == kind
     assert calls.explained(error)[1].startswith(says)
     assert "s3cret" not in calls.explained(error)[1]
@@ -39,10 +39,12 @@ def test_each_failure_has_a_kind_and_a_reason(error: Exception, kind: Kind, says
         ("bad_url", BadUrl, "correct the URL"),
         ("https_required", HttpsRequired, "outbound.allow_http"),
         ("address_refused", AddressRefused, "outbound.allow_networks"),
-        ("dns_error", Unreachable, "it is so"),
+        ("dns_error", HostUnreachable, "it is so"),
     ],
 )
-def test_a_download_that_fails_says_what_to_do(kind: Kind, error: type[Exception], says: str) -> None:
+def test_a_download_that_fails_says_what_to_do(
+    kind: CallErrorKind, error: type[Exception], says: str
+) -> None:
     made = downloads.error(kind, "it is so")
     assert isinstance(made, error)
     assert says in str(made)
@@ -50,4 +52,4 @@ def test_a_download_that_fails_says_what_to_do(kind: Kind, error: type[Exception
 
 @pytest.mark.parametrize("text", ["127.1", "0x7f.0.0.1", "localhost", ""])
 def test_what_a_lookup_gives_and_is_no_plain_address_is_refused(text: str) -> None:
-    assert connector.refusal(text, ()) == "not an address"
+    assert connector.text_address_refusal(text, ()) == "not an address"

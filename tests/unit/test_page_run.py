@@ -8,7 +8,7 @@ from bridge.capture.list_read import ListRead, Paging, usual
 from bridge.capture.page_run import PageRun, Run
 from bridge.tracker import resources
 from bridge.tracker.pages import Page, Row
-from bridge.tracker.shapes import Resource
+from bridge.tracker.schema import Resource
 
 _CANDIDATES = resources.DEFAULT["candidates"]
 _PAGING = Paging(first_page=1, page_size=10)

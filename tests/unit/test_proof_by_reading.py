@@ -7,17 +7,17 @@ import aiohttp
 import msgspec
 import pytest
 
-from bridge.capture.proof import Guard, Prover, Verdict
+from bridge.capture.proof import DeletionVerdict, Guard, Prover
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Lane, Token
+from bridge.credentials import Lane, TrackerToken
 from bridge.errors import Transient
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.server import Server
 from bridge.simulator.world import World
 from bridge.tracker import resources
-from bridge.tracker.attempts import Patience
 from bridge.tracker.client import Client
+from bridge.tracker.retry_policy import RetryPolicy
 
 CANDIDATES = resources.DEFAULT["candidates"]
 FAULT = {"path": "/api/v1/Resource/", "kind": "status", "times": None}
@@ -28,7 +28,7 @@ class Process:
     """What one process knows without a store: its token, and a budget without end."""
 
     def __init__(self) -> None:
-        self._token: Token | None = None
+        self._token: TrackerToken | None = None
 
     async def acquire(self, lane: Lane) -> None:
         """Send at once."""
@@ -36,7 +36,7 @@ class Process:
     async def pause(self, seconds: float, why: str) -> None:
         """Nobody else is to be held."""
 
-    async def load(self) -> Token | None:
+    async def load(self) -> TrackerToken | None:
         """The last one."""
         return self._token
 
@@ -45,7 +45,7 @@ class Process:
         """Always ours."""
         yield
 
-    async def save(self, token: Token) -> None:
+    async def save(self, token: TrackerToken) -> None:
         """Keep it."""
         self._token = token
 
@@ -66,7 +66,7 @@ async def account() -> AsyncIterator[Server]:
     """A simulated account of 40 candidates without the quirks that come by chance."""
     world = World(7, candidates=40, jobs=2, applications=2, users=2, index_lag_seconds=0)
     options = Options(index_lag_seconds=0, rate_limit_per_minute=0, quirks_off=("empty_bodies",))
-    running = await server.start(world, options=options)
+    running = await server.start_server(world, options=options)
     yield running
     await running.close()
 
@@ -74,7 +74,7 @@ async def account() -> AsyncIterator[Server]:
 @pytest.fixture
 async def client(account: Server) -> AsyncIterator[Client]:
     """A client of it that gives up soon."""
-    patience = Patience(first_pause_seconds=0.001, longest_pause_seconds=0.002)
+    patience = RetryPolicy(first_pause_seconds=0.001, longest_pause_seconds=0.002)
     config = IntegrationConfig(id="acme", base_url=account.url, bearer_token=Secret(BEARER_TOKEN))
     async with Client(config, Process(), Process(), patience=patience) as opened:
         yield opened
@@ -116,7 +116,7 @@ async def test_what_a_list_left_out_is_not_gone(account: Server, prover: Prover)
 
 async def test_too_many_are_held(account: Server, prover: Prover) -> None:
     gone, rest = await without(account, 6)
-    assert await prover.prove(CANDIDATES, gone, rest, 40) == Verdict(held=True)
+    assert await prover.prove(CANDIDATES, gone, rest, 40) == DeletionVerdict(held=True)
 
 
 async def test_what_a_person_approved_is_gone_however_many(account: Server, prover: Prover) -> None:
@@ -137,8 +137,8 @@ async def test_nothing_is_proved_while_everything_is_answered_as_gone(
 
 async def test_with_no_record_left_to_be_a_control_a_person_is_asked(account: Server, prover: Prover) -> None:
     gone, _ = await without(account, 1)
-    assert await prover.prove(CANDIDATES, gone, [], 1) == Verdict(held=True)
-    assert await prover.prove(CANDIDATES, gone, [], 1, approved=True) == Verdict(gone=tuple(gone))
+    assert await prover.prove(CANDIDATES, gone, [], 1) == DeletionVerdict(held=True)
+    assert await prover.prove(CANDIDATES, gone, [], 1, approved=True) == DeletionVerdict(gone=tuple(gone))
 
 
 async def test_a_server_that_fails_proves_nothing(account: Server, prover: Prover) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.capture.diff import Decision
-from bridge.capture.publishing import Identity, Publisher, identifiers
+from bridge.capture.diff import EntityChange
+from bridge.capture.event_builder import EventBuilder, Identity, identifiers
 from bridge.config import Secret
 from bridge.sealing import Sealer
 from bridge.store.outbox import OutboxRow
-from bridge.store.records import Snapshot
+from bridge.store.stored_records import Snapshot
 from contracts import codec, ids
 from contracts.entities import STRUCTS, Entity, Model
 from contracts.events import Event
@@ -22,16 +22,16 @@ SEALER = Sealer(Secret(base64.b64encode(b"k" * 32).decode()))
 IDENTITY = Identity(integration_id="acme", topic_prefix="ats")
 
 
-def publisher(*, keep_values: bool = False, max_message_bytes: int = 1_000_000) -> Publisher:
-    return Publisher(IDENTITY, SEALER, keep_values=keep_values, max_message_bytes=max_message_bytes)
+def publisher(*, keep_values: bool = False, max_message_bytes: int = 1_000_000) -> EventBuilder:
+    return EventBuilder(IDENTITY, SEALER, keep_values=keep_values, max_message_bytes=max_message_bytes)
 
 
-def created(entity: Entity, model: Model) -> Decision:
+def created(entity: Entity, model: Model) -> EntityChange:
     """The decision on a record that was never seen."""
-    return Decision(operation="created", snapshot=snapshot(model), before=None, record=entity)
+    return EntityChange(operation="created", snapshot=snapshot(model), before=None, record=entity)
 
 
-def candidate(before: Snapshot | None, **fields: Any) -> Decision:
+def candidate(before: Snapshot | None, **fields: Any) -> EntityChange:
     """The decision on candidate 17 as just read."""
     made = member(Model.CANDIDATE, **fields)
     stored = {} if before is None else {(made.model, made.remote_id): before}
@@ -77,7 +77,9 @@ def test_a_commands_event_names_the_command() -> None:
 
 
 def test_a_decision_with_nothing_to_publish_is_a_bug() -> None:
-    moved = Decision(operation=None, snapshot=snapshot(Model.USER), before=None, record=record(Model.USER))
+    moved = EntityChange(
+        operation=None, snapshot=snapshot(Model.USER), before=None, record=record(Model.USER)
+    )
     with pytest.raises(ValueError, match="nothing to publish"):
         publisher().event(moved, "poll")
 

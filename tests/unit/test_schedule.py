@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.capture.schedule import ORDER, Standing, Task, Work, due, idle_seconds
+from bridge.capture.schedule import ORDER, ResourceState, Task, WorkKind, due, idle_seconds
 from bridge.tracker import resources
 
 few = settings(max_examples=50, deadline=None)
@@ -18,7 +18,7 @@ works = st.sampled_from([None, "hints", "poll", "load", "sweep", "delete"])
 standings = st.dictionaries(
     st.sampled_from(ORDER),
     st.builds(
-        Standing,
+        ResourceState,
         incremental=st.booleans(),
         loaded=st.booleans(),
         scanning=st.booleans(),
@@ -34,16 +34,16 @@ standings = st.dictionaries(
         did=works,
     ),
 )
-Standings = dict[str, Standing]
+Standings = dict[str, ResourceState]
 
 
-def idle(**given: object) -> Standing:
+def idle(**given: object) -> ResourceState:
     """Loaded, and nothing due for a minute, but for what is given."""
     known: dict[str, Any] = {"incremental": True, "loaded": True, "poll_due_at": LATER, "sweep_due_at": LATER}
-    return Standing(**(known | given))
+    return ResourceState(**(known | given))
 
 
-def chosen(found: Standings, now: float = NOW) -> dict[str, Work]:
+def chosen(found: Standings, now: float = NOW) -> dict[str, WorkKind]:
     """The work that may begin, by resource."""
     return {task.resource: task.work for task in due(found, now)}
 
@@ -64,7 +64,7 @@ def test_a_resource_that_is_being_read_is_left_alone_and_holds_up_no_other() -> 
 
 def test_hints_polls_and_the_background_of_a_resource_take_turns() -> None:
     busy = idle(hinted=True, poll_due_at=0.0, scanning=True)
-    seen: list[Work] = []
+    seen: list[WorkKind] = []
     for _ in range(6):
         (task,) = due({"candidates": busy}, NOW)
         seen.append(task.work)
@@ -107,7 +107,7 @@ def test_the_sweep_that_is_longest_due_begins() -> None:
 
 
 def test_what_is_read_whole_is_neither_loaded_nor_swept() -> None:
-    found = {"users": Standing(incremental=False, poll_due_at=LATER, sweep_due_at=0.0)}
+    found = {"users": ResourceState(incremental=False, poll_due_at=LATER, sweep_due_at=0.0)}
     assert chosen(found) == {}
     assert idle_seconds(found, NOW) == LATER - NOW
 
@@ -171,8 +171,8 @@ def test_a_wait_ends_when_something_is_due_and_not_after(found: Standings) -> No
 @few
 @given(st.floats(0.1, 30.0), st.floats(0.1, 30.0), st.floats(0.1, 30.0))
 def test_nothing_starves_however_slow_the_others(poll: float, step: float, hints: float) -> None:
-    takes: dict[Work, float] = {"poll": poll, "hints": hints, "load": step, "sweep": step, "delete": step}
-    found = {name: Standing(incremental=name not in ("users", "statuses")) for name in ORDER}
+    takes: dict[WorkKind, float] = {"poll": poll, "hints": hints, "load": step, "sweep": step, "delete": step}
+    found = {name: ResourceState(incremental=name not in ("users", "statuses")) for name in ORDER}
     now, steps, done = 0.0, dict.fromkeys(ORDER, 0), list[tuple[float, Task]]()
     ends: list[tuple[float, Task]] = []
     while now < 4000:
@@ -186,13 +186,13 @@ def test_nothing_starves_however_slow_the_others(poll: float, step: float, hints
         _end(found[task.resource], task, now, steps)
         done.append((now, task))
     incremental = ("jobs", "candidates", "applications")
-    expected: dict[Work, tuple[str, ...]] = {"hints": ORDER, "poll": ORDER, "sweep": incremental}
+    expected: dict[WorkKind, tuple[str, ...]] = {"hints": ORDER, "poll": ORDER, "sweep": incremental}
     for work, names in expected.items():
         for name in names:
             assert len([1 for at, task in done if at > 1000 and task == Task(work=work, resource=name)]) > 2
 
 
-def _end(standing: Standing, task: Task, now: float, steps: dict[str, int]) -> None:
+def _end(standing: ResourceState, task: Task, now: float, steps: dict[str, int]) -> None:
     standing.did, standing.doing = standing.doing, None
     if task.work == "poll":
         standing.poll_due_at = now + 15.0

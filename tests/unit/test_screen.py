@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.commandline import screen
+from bridge.cli import screen
 
 
 @pytest.mark.parametrize(

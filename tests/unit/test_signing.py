@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from bridge.webhooks.signing import BadSecret, Key, Kind, Signer
+from bridge.webhooks.signing import BadSecret, SignatureVersion, Signer, SigningKey
 
 V1 = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 V2 = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -13,16 +13,16 @@ V3 = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp
 ID, AT, BODY = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
 
 
-def header(keys: list[Key], event_id: str = ID, at: float = AT, body: bytes = BODY) -> str:
+def header(keys: list[SigningKey], event_id: str = ID, at: float = AT, body: bytes = BODY) -> str:
     headers = Signer(keys).headers(event_id, body, datetime.fromtimestamp(at, UTC))
     assert headers["webhook-id"] == event_id
     assert headers["webhook-timestamp"] == str(int(at))
     return headers["webhook-signature"]
 
 
-def key(secret: str, kind: Kind = "v1", ends_in: float | None = None) -> Key:
+def key(secret: str, kind: SignatureVersion = "v1", ends_in: float | None = None) -> SigningKey:
     end = None if ends_in is None else datetime.fromtimestamp(AT, UTC) + timedelta(seconds=ends_in)
-    return Key(kind=kind, secret=secret, expires_at=end)
+    return SigningKey(kind=kind, secret=secret, expires_at=end)
 
 
 def test_the_first_vector() -> None:
@@ -76,7 +76,7 @@ def test_without_a_live_secret_nothing_is_sent_unsigned() -> None:
     ("secret", "kind"),
     [("whsec_", "v1"), ("whsec_%%%", "v1"), (V3, "v1"), (V1, "v1a"), ("whsk_AAAA", "v1a"), ("", "v1")],
 )
-def test_what_is_no_secret_is_refused_without_being_shown(secret: str, kind: Kind) -> None:
+def test_what_is_no_secret_is_refused_without_being_shown(secret: str, kind: SignatureVersion) -> None:
     with pytest.raises(BadSecret) as refusal:
         Signer([key(secret, kind)])
     assert len(secret) < 8 or secret[7:] not in str(refusal.value)

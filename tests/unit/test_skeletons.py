@@ -4,13 +4,13 @@ from typing import Any
 
 import msgspec
 
-from bridge.commandline.recording.skeletons import Values, skeleton
+from bridge.cli.recording.skeletons import SeenTexts, skeleton
 from bridge.simulator.recording import Skeleton
 
 
 def made(*records: Any) -> Skeleton:
     """The skeleton of some records."""
-    found = skeleton(records, Values(records))
+    found = skeleton(records, SeenTexts(records))
     assert found is not None
     return found
 
@@ -62,6 +62,6 @@ def test_lengths_are_rounded_and_formats_say_no_more_than_a_kind() -> None:
 def test_how_often_a_key_is_there_is_kept() -> None:
     records = [{"id": n, **({"tagText": "a"} if n % 4 else {})} for n in range(8)]
     assert made(*records).keys["tagText"].share == 0.75
-    found = skeleton(records, Values(records), shares=False)
+    found = skeleton(records, SeenTexts(records), shares=False)
     assert found is not None
     assert found.keys["tagText"].share == 1

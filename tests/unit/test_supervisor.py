@@ -21,7 +21,7 @@ async def test_stages_that_return_end_the_process_well() -> None:
     async def returns(stop: asyncio.Event) -> None:
         pass
 
-    assert await supervisor.run({"a": returns, "b": returns}) == 0
+    assert await supervisor.supervise({"a": returns, "b": returns}) == 0
 
 
 @pytest.mark.parametrize("error", [Transient("the store is away"), LeaseLost("another holds it")])
@@ -35,7 +35,7 @@ async def test_a_stage_that_can_go_on_later_is_started_again(error: Exception) -
             raise error
 
     with capture_logs() as lines:
-        assert await supervisor.run({"a": fails_twice}) == 0
+        assert await supervisor.supervise({"a": fails_twice}) == 0
     assert starts == 3
     assert [line["reason"] for line in lines] == [str(error)] * 2
 
@@ -58,7 +58,7 @@ async def test_a_stage_that_cannot_go_on_ends_the_process_after_the_others_drain
         drained = True
 
     with capture_logs() as lines:
-        assert await supervisor.run({"a": fails, "b": drains}) == code
+        assert await supervisor.supervise({"a": fails, "b": drains}) == code
     assert drained
     assert [line["stage"] for line in lines if line["log_level"] == "error"] == ["a"]
 
@@ -69,7 +69,7 @@ async def test_a_stage_that_does_not_drain_is_cut_and_named() -> None:
         await asyncio.Event().wait()
 
     with capture_logs() as lines:
-        assert await supervisor.run({"stubborn": stubborn}, drain_seconds=0.05) == 0
+        assert await supervisor.supervise({"stubborn": stubborn}, drain_seconds=0.05) == 0
     assert [line["stages"] for line in lines if line["event"] == "process.drain_cut"] == [["stubborn"]]
 
 
@@ -80,7 +80,7 @@ async def test_a_failure_while_draining_counts() -> None:
         raise EnvironmentFault("gone")
 
     with capture_logs():
-        assert await supervisor.run({"a": until_stopped, "b": fails_late}) == 3
+        assert await supervisor.supervise({"a": until_stopped, "b": fails_late}) == 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -90,7 +90,7 @@ async def test_a_signal_drains_and_ends_well(number: signal.Signals) -> None:
         await stop.wait()
 
     with capture_logs() as lines:
-        assert await supervisor.run({"a": signals_itself, "b": until_stopped}) == 0
+        assert await supervisor.supervise({"a": signals_itself, "b": until_stopped}) == 0
     assert lines[0]["signal"] == number.name
 
 
@@ -105,7 +105,7 @@ async def test_cancelling_the_supervisor_leaves_no_stage_behind() -> None:
         finally:
             ended.set()
 
-    running = asyncio.create_task(supervisor.run({"a": stage}))
+    running = asyncio.create_task(supervisor.supervise({"a": stage}))
     await began.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from bridge.tracker import answers, resources
-from bridge.tracker.answers import Seen
-from bridge.tracker.shapes import ResourceName
-from bridge.tracker.wire import Answer
+from bridge.tracker.answers import ByIdAnswer
+from bridge.tracker.http import HttpResponse
+from bridge.tracker.schema import ResourceName
 
 CANDIDATE = {"id": 105, "firstName": "Ada", "surname": "Late", "contactDetails": {"email": "a@b.test"}}
 JOB = {"id": 105, "name": "Pilot", "status": {"id": 1, "name": "Open"}}
@@ -18,10 +18,10 @@ def look(
     *,
     content_type: str = "application/json",
     **raw: object,
-) -> Seen:
+) -> ByIdAnswer:
     data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    answer = Answer(status=200, headers={"Content-Type": content_type}, body=data)
-    return answers.look(answer, resources.configure(raw)[resource], "105")
+    answer = HttpResponse(status=200, headers={"Content-Type": content_type}, body=data)
+    return answers.look(answer, resources.configure_resources(raw)[resource], "105")
 
 
 @pytest.mark.parametrize(
@@ -134,4 +134,4 @@ def test_what_looks_like_a_soft_flag_is_named_as_a_rule() -> None:
 def test_an_answer_is_described_without_its_values(
     status: int, headers: dict[str, str], body: bytes, words: str
 ) -> None:
-    assert answers.described(Answer(status=status, headers=headers, body=body)) == words
+    assert answers.describe_answer(HttpResponse(status=status, headers=headers, body=body)) == words

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.config import IntegrationConfig
-from bridge.retry import retry_after
+from bridge.retry import parse_retry_after
 from bridge.tracker import hosts, local_time, resources, throttling
-from bridge.tracker.attempts import Patience
-from bridge.tracker.wire import Answer
+from bridge.tracker.http import HttpResponse
+from bridge.tracker.retry_policy import RetryPolicy
 
 LONDON = ZoneInfo("Europe/London")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -28,14 +28,14 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ],
 )
 def test_each_region_has_two_hosts(region: Literal["us", "ca", "uk", "row"], rest: str, widget: str) -> None:
-    found = hosts.of(IntegrationConfig(id="acme", region=region))
+    found = hosts.hosts_of(IntegrationConfig(id="acme", region=region))
     assert found.url("rest", "/x") == f"https://{rest}.tracker-rms.com/x"
     assert found.url("widget", "/x") == f"https://{widget}.tracker-rms.com/x"
     assert region in found.where
 
 
 def test_a_base_url_stands_for_both_hosts() -> None:
-    found = hosts.of(IntegrationConfig(id="acme", base_url="http://localhost:8080/"))
+    found = hosts.hosts_of(IntegrationConfig(id="acme", base_url="http://localhost:8080/"))
     assert found.url("rest", "/x") == found.url("widget", "/x") == "http://localhost:8080/x"
 
 
@@ -60,7 +60,7 @@ def test_a_base_url_stands_for_both_hosts() -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers, NOW) == seconds
+    assert parse_retry_after(headers, NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: floa
 def test_what_asks_for_patience_is_believed_for_a_while_and_told(
     status: int, headers: dict[str, str], seconds: float | None, why: str
 ) -> None:
-    answer = Answer(status=status, headers=headers, body=b"")
-    pause = throttling.asked(answer, resources.DEFAULT, NOW, usual_seconds=10, least_seconds=1)
+    answer = HttpResponse(status=status, headers=headers, body=b"")
+    pause = throttling.requested_pause(answer, resources.DEFAULT, NOW, usual_seconds=10, least_seconds=1)
     assert (pause and pause.seconds) == seconds
     assert why in (pause.why if pause else "")
 
@@ -108,7 +108,7 @@ def test_what_asks_for_patience_is_believed_for_a_while_and_told(
 @settings(max_examples=20)
 @given(st.integers(1, 1000))
 def test_pauses_grow_and_stay_bounded(attempt: int) -> None:
-    patience = Patience(first_pause_seconds=1.0, longest_pause_seconds=8.0)
+    patience = RetryPolicy(first_pause_seconds=1.0, longest_pause_seconds=8.0)
     whole = min(2.0 ** (attempt - 1), 8.0)
     assert whole / 2 <= patience.pause(attempt) <= whole
 
@@ -126,7 +126,7 @@ def test_pauses_grow_and_stay_bounded(attempt: int) -> None:
 )
 def test_updated_after_is_in_local_digits(moment: str, now: str, digits: str) -> None:
     then, since = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (moment, now))
-    assert local_time.updated_after(then, since, LONDON) == digits
+    assert local_time.format_updated_after(then, since, LONDON) == digits
 
 
 @given(
@@ -140,7 +140,7 @@ def test_nothing_updated_since_is_left_out_across_the_end_of_summer_time(
     asked = moment.replace(tzinfo=UTC)
     updated = asked + until_update
     digits = updated.astimezone(LONDON).replace(tzinfo=None).isoformat()
-    assert local_time.updated_after(asked, updated + until_now, LONDON).removesuffix("Z") <= digits
+    assert local_time.format_updated_after(asked, updated + until_now, LONDON).removesuffix("Z") <= digits
 
 
 def test_updated_after_may_be_utc() -> None:

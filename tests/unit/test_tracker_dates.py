@@ -9,7 +9,7 @@ import pytest
 
 from bridge.tracker import date_formats, local_time
 from bridge.tracker.date_formats import DATE_FORMATS, DateFormat
-from bridge.tracker.local_time import Clock, Times
+from bridge.tracker.local_time import Clock, ZoneSetting
 from bridge.tracker.values import WrongType
 
 LONDON, NEW_YORK = ZoneInfo("Europe/London"), ZoneInfo("America/New_York")
@@ -18,7 +18,7 @@ MILLISECONDS = int(NOVEMBER.timestamp() * 1000)
 REFUSED = "refused"
 
 
-def read(value: Any, date_format: DateFormat = "iso", times: Times = "auto") -> Any:
+def read(value: Any, date_format: DateFormat = "iso", times: ZoneSetting = "auto") -> Any:
     """The moment that London's account means; ``refused`` with the message otherwise."""
     try:
         return local_time.instant(value, Clock(zone=LONDON, date_format=date_format, times=times))
@@ -117,7 +117,7 @@ def test_what_databases_write_for_no_date_is_absent(subtests: pytest.Subtests) -
 
 
 def test_what_a_named_zone_means_is_configured_or_refused(subtests: pytest.Subtests) -> None:
-    cases: list[tuple[str, Times, Any]] = [
+    cases: list[tuple[str, ZoneSetting, Any]] = [
         ("2026-07-01T09:00:00Z", "tenant", JULY),
         ("2026-07-01T09:00:00Z", "offset", JULY + timedelta(hours=1)),
         ("2026-07-01T09:00:00Z", "utc", JULY + timedelta(hours=1)),

@@ -34,7 +34,7 @@ def test_only_texts_that_may_stand_for_others_are_doubtful(subtests: pytest.Subt
     ]
     for name, text, doubtful in cases:
         with subtests.test(text, name=name):
-            assert html_texts.is_doubtful(name, text) is doubtful
+            assert html_texts.is_doubtful_text(name, text) is doubtful
 
 
 def test_signs_are_counted_at_any_depth() -> None:

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from bridge.tracker.errors import BadJson, EmptyBody, NoRows, Unreadable
 from bridge.tracker.pages import BadRow, PageDecoder
-from bridge.tracker.problems import BadJson, EmptyBody, NoRows, Unreadable
 
 JOBS = PageDecoder("opportunities", ("opportunityId",), "job id")
 

@@ -8,9 +8,9 @@ import pycountry
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.tracker import countries, finding, placing, resources
-from bridge.tracker.problems import Refused
-from bridge.tracker.shapes import Door
+from bridge.tracker import countries, field_writer, record_lookups, resources
+from bridge.tracker.errors import Refused
+from bridge.tracker.schema import Door
 
 EVERYTHING = {
     "first_name": "Ada",
@@ -35,8 +35,8 @@ EVERYTHING = {
 }
 
 
-def place(door: Door, fields: dict[str, Any], **tracker: Any) -> placing.Placed:
-    return placing.place(resources.configure(tracker), door, fields)
+def place(door: Door, fields: dict[str, Any], **tracker: Any) -> field_writer.Placed:
+    return field_writer.place_fields(resources.configure_resources(tracker), door, fields)
 
 
 def test_the_table_knows_every_field() -> None:
@@ -93,14 +93,14 @@ def test_creation_by_widget_leaves_out_what_it_has_no_key_for() -> None:
 def test_columns_are_text() -> None:
     placed = place("column", EVERYTHING)
     assert EVERYTHING.keys() - placed.stored == {"company", "linkedin", "owner"}
-    assert placing.updates({"desiredsalarynum": placed.values["desiredsalarynum"]}) == [
+    assert field_writer.updates({"desiredsalarynum": placed.values["desiredsalarynum"]}) == [
         {"column": "desiredsalarynum", "value": "65000"}
     ]
 
 
 def test_only_what_is_given_is_placed() -> None:
     assert place("rest", {"city": "Hull"}).values == {"address": {"town": "Hull"}}
-    assert place("rest", {}) == placing.Placed(values={}, stored=frozenset())
+    assert place("rest", {}) == field_writer.Placed(values={}, stored=frozenset())
 
 
 def test_places_can_be_corrected_added_and_taken_away() -> None:
@@ -125,7 +125,7 @@ def test_places_can_be_corrected_added_and_taken_away() -> None:
 )
 def test_a_bad_place_names_its_key(writes: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        resources.configure({"writes": writes})
+        resources.configure_resources({"writes": writes})
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_is_no_country_stays_as_it_is() -> None:
 @pytest.mark.parametrize("wrong", ["", "x", "-1", "1.5", "../2", "٣", "9" * 19])
 def test_an_id_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(Refused, match="job"):
-        placing.record_id("job", wrong)
+        field_writer.numeric_id("job", wrong)
 
 
 LINK = {"recordTypes": "R", "firstRecord": {"fullname": "Ada Byron"}}
@@ -190,7 +190,7 @@ LINK = {"recordTypes": "R", "firstRecord": {"fullname": "Ada Byron"}}
     ],
 )
 def test_which_record_a_person_is_follows_from_the_link(reply: dict[str, Any], remote_id: str | None) -> None:
-    assert finding.person(reply) == finding.Person(remote_id=remote_id)
+    assert record_lookups.person(reply) == record_lookups.FoundPerson(remote_id=remote_id)
 
 
 @pytest.mark.parametrize(
@@ -203,4 +203,4 @@ def test_which_record_a_person_is_follows_from_the_link(reply: dict[str, Any], r
     ],
 )
 def test_nobody_and_a_mere_contact_are_no_candidate(reply: dict[str, Any]) -> None:
-    assert finding.person(reply) is None
+    assert record_lookups.person(reply) is None

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.errors import ConfigError
 from bridge.tracker import resources
-from bridge.tracker.reading import Reader
+from bridge.tracker.field_reader import FieldReader
 from contracts.entities import Model
 from tests.unit.tracker_records import job_row, normaliser, only
 
@@ -15,7 +15,7 @@ WHERE = "integrations.acme.tracker"
 
 def refused(raw: dict[str, Any]) -> str:
     with pytest.raises(ConfigError) as error:
-        resources.configure(raw, WHERE)
+        resources.configure_resources(raw, WHERE)
     return str(error.value)
 
 
@@ -25,7 +25,7 @@ def test_every_model_is_fed_by_one_resource() -> None:
 
 
 def test_without_corrections_the_table_stands() -> None:
-    assert resources.configure({}, WHERE) == resources.DEFAULT
+    assert resources.configure_resources({}, WHERE) == resources.DEFAULT
 
 
 def test_an_unknown_field_is_named_with_the_known_ones() -> None:
@@ -90,7 +90,9 @@ def test_a_bad_correction_is_one_line_that_names_its_key(subtests: pytest.Subtes
 
 
 def test_a_path_can_be_corrected_with_and_without_its_method() -> None:
-    settings = resources.configure({"paths": {"users": "GET /api/v1/User/List", "jobs_by_id": "/j/{id}"}})
+    settings = resources.configure_resources(
+        {"paths": {"users": "GET /api/v1/User/List", "jobs_by_id": "/j/{id}"}}
+    )
     assert (settings["users"].list.method, settings["users"].list.path) == ("GET", "/api/v1/User/List")
     by_id = settings["jobs"].by_id
     assert by_id is not None
@@ -98,7 +100,7 @@ def test_a_path_can_be_corrected_with_and_without_its_method() -> None:
 
 
 def test_actions_can_be_corrected_call_by_call() -> None:
-    settings = resources.configure(
+    settings = resources.configure_resources(
         {"actions": {"reject": "rest"}, "paths": {"reject": "PUT /r/{application}", "reject_widget": "/w"}}
     )
     reject = settings.actions["reject"]
@@ -109,7 +111,7 @@ def test_actions_can_be_corrected_call_by_call() -> None:
 
 
 def test_finding_people_can_be_switched_off_and_documents_corrected() -> None:
-    settings = resources.configure(
+    settings = resources.configure_resources(
         {
             "actions": {"find_person": "off"},
             "paths": {"find_person_widget": "/w/who", "documents": "/d/{candidate}"},
@@ -130,7 +132,7 @@ def test_every_action_has_the_call_it_is_set_to() -> None:
 
 
 def test_rows_volatile_keys_and_details_can_be_corrected() -> None:
-    settings = resources.configure(
+    settings = resources.configure_resources(
         {"rows": {"candidates": "people"}, "volatile": {"jobs": ["x"]}, "details": {"jobs": "never"}}
     )
     assert settings["candidates"].rows == "people"
@@ -152,11 +154,11 @@ def test_a_field_without_a_prefix_is_read_by_id_first() -> None:
 
 
 def test_a_field_that_the_account_lacks_is_configured_away() -> None:
-    settings = resources.configure({"fields": {"candidate": {"linkedin": []}}}, WHERE)
-    reader = Reader("candidate", settings["candidates"].fields, None, {"id": 7})
+    settings = resources.configure_resources({"fields": {"candidate": {"linkedin": []}}}, WHERE)
+    reader = FieldReader("candidate", settings["candidates"].fields, None, {"id": 7})
     assert reader.text("linkedin") is None
     with pytest.raises(ConfigError, match="a record needs an id"):
-        resources.configure({"fields": {"candidate": {"id": []}}}, WHERE)
+        resources.configure_resources({"fields": {"candidate": {"id": []}}}, WHERE)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +171,8 @@ def test_a_field_that_the_account_lacks_is_configured_away() -> None:
 )
 def test_keys_are_read_in_the_account_s_case(case: str, row: dict[str, Any]) -> None:
     own = {"key_case": case, "fields": {"candidate": {"title": "row:jobTitle"}}}
-    settings = resources.configure(own, WHERE)
-    reader = Reader("candidate", settings["candidates"].fields, {**row, "jobTitle": "Welder"}, None)
+    settings = resources.configure_resources(own, WHERE)
+    reader = FieldReader("candidate", settings["candidates"].fields, {**row, "jobTitle": "Welder"}, None)
     found = (reader.id, reader.text("first_name"), reader.text("last_name"), reader.text("title"))
     assert found == ("7", "Ann", "Lee", "Welder")
 
@@ -192,11 +194,11 @@ def test_keys_are_read_in_the_account_s_case(case: str, row: dict[str, Any]) -> 
 )
 def test_a_bad_correction_of_credentials_or_patience_names_its_key(tracker: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        resources.configure(tracker)
+        resources.configure_resources(tracker)
 
 
 def test_what_always_counts_is_not_left_out() -> None:
-    configured = resources.configure(
+    configured = resources.configure_resources(
         {"token": {"refused": [], "keys": "data.t", "expires": []}, "throttled_statuses": []}
     )
     assert configured.token.refused == {401}

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from bridge.tracker import server_words
-from bridge.tracker.wire import Answer
+from bridge.tracker.http import HttpResponse
 
 SENT = {
     "instructions": {"recordtype": "X", "recordid": 4711},
@@ -19,7 +19,9 @@ SENT = {
 
 def said(body: Any, sent: Any = SENT, kind: str = "application/json") -> str:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    return server_words.of(Answer(status=400, headers={"Content-Type": kind}, body=content), sent)
+    return server_words.quote_server_words(
+        HttpResponse(status=400, headers={"Content-Type": kind}, body=content), sent
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.unit.tracker_records import STATUS_ROWS, application_row, normaliser,
 
 def codes(rows: list[Any], **tracker: Any) -> dict[str, str]:
     """The problems of a list, by code."""
-    return {p.code: p.text for p in statuses.status_problems(rows, resources.configure(tracker))}
+    return {p.code: p.text for p in statuses.status_problems(rows, resources.configure_resources(tracker))}
 
 
 def renamed(old: str, new: str) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def test_a_status_outside_the_list_counts_by_its_name_once_the_list_was_read_aga
     row = application_row(opportunityResourceStatusId=99, opportunityResourceStatusName="Withdrawn")
     first = n.application(row, {})
     assert (first.unknown_status, first.members[0].provisional) == ("99", True)
-    known = statuses.learn(None, n.status_table(STATUS_ROWS), ["99"])
+    known = statuses.merge_statuses(None, n.status_table(STATUS_ROWS), ["99"])
     assert known.unlisted == ("99",)
     (member,) = n.application(row, known.table()).members
     record = member.record
@@ -84,7 +84,9 @@ def test_a_status_outside_the_list_counts_by_its_name_once_the_list_was_read_aga
     )
     assert record.current_stage_id is not None
     # The list has it at last.
-    listed = statuses.learn(known, {**known.statuses, "99": Status(name="Withdrawn", group="Rejected")})
+    listed = statuses.merge_statuses(
+        known, {**known.statuses, "99": Status(name="Withdrawn", group="Rejected")}
+    )
     assert listed.unlisted == ()
 
 
@@ -98,7 +100,7 @@ def orders(*reads: str) -> list[str]:
     known: StatusList | None = None
     agreed = []
     for read in reads:
-        known = statuses.learn(known, found(read))
+        known = statuses.merge_statuses(known, found(read))
         agreed.append("".join(known.order))
     return agreed
 
@@ -115,10 +117,10 @@ def test_an_order_that_never_agrees_moves_no_stage() -> None:
     rng = random.Random(5)
     for size in (2, 3, 13):
         ids = [str(n) for n in range(1, size + 1)]
-        known = statuses.learn(None, {i: Status(name=i, group=None) for i in ids})
+        known = statuses.merge_statuses(None, {i: Status(name=i, group=None) for i in ids})
         for _ in range(2000):
             rng.shuffle(ids)
-            known = statuses.learn(known, {i: Status(name=i, group=None) for i in ids})
+            known = statuses.merge_statuses(known, {i: Status(name=i, group=None) for i in ids})
             assert known.order == tuple(str(n) for n in range(1, size + 1))
         assert known.unrest >= statuses.UNSETTLED
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bridge.tracker import addresses, amounts, charsets
-from bridge.tracker.pages import BadRow, PageDecoder, Row, decode
-from bridge.tracker.problems import BadJson
+from bridge.tracker.errors import BadJson
+from bridge.tracker.pages import BadRow, PageDecoder, Row, decode_leniently
 from bridge.tracker.values import WrongType
 
 
@@ -55,12 +55,12 @@ def test_an_amount_is_the_one_number_it_can_be_or_none(subtests: pytest.Subtests
     for spelled, amount in cases:
         with subtests.test(spelled=spelled):
             assert amounts.number(spelled) == amount
-            assert amounts.is_doubtful(spelled) is (amount is None)
+            assert amounts.is_doubtful_amount(spelled) is (amount is None)
     nothing: list[Any] = ["competitive", "", None, "nan", float("nan"), float("inf"), 10**400]
     for spelled in nothing:
         with subtests.test(spelled=spelled):
             assert amounts.number(spelled) is None
-            assert not amounts.is_doubtful(spelled)
+            assert not amounts.is_doubtful_amount(spelled)
     assert (amounts.number("40.000", ","), amounts.number("40,000", ",")) == (40000.0, 40.0)
     assert (amounts.number("40.000", "."), amounts.number("40,50", ".")) == (40.0, None)
 
@@ -106,7 +106,7 @@ def test_an_email_field_gives_its_addresses_and_tells_what_it_lost(subtests: pyt
     for spelled, found, whole in cases:
         with subtests.test(spelled=spelled):
             assert addresses.emails(spelled) == addresses.Addresses(found=found, whole=whole)
-    assert addresses.email("ann@agency.test\n") is None
+    assert addresses.parse_email("ann@agency.test\n") is None
 
 
 NAME = '{"name":"Zoë Müller – £"}'
@@ -147,7 +147,7 @@ def test_bytes_without_letters_are_refused_with_what_to_set(subtests: pytest.Sub
     ]
     for content_type, body, message in cases:
         with subtests.test(content_type=content_type), pytest.raises(BadJson, match=message) as refused:
-            decode(charsets.as_utf8(body, content_type, None))
+            decode_leniently(charsets.as_utf8(body, content_type, None))
         with subtests.test(content_type=content_type, case="what to set"):
             assert "set charset" in str(refused.value)
 

@@ -8,8 +8,8 @@ import pytest
 from bridge.config import IntegrationConfig, Secret
 from bridge.errors import BridgeError
 from bridge.tracker import widget
-from bridge.tracker.problems import AlreadyThere, NoCredentials, Refused, Unreadable
-from bridge.tracker.wire import Answer
+from bridge.tracker.errors import AlreadyThere, NoCredentials, Refused, Unreadable
+from bridge.tracker.http import HttpResponse
 
 KEY, USER, PASSWORD = "the-key", "the-user", "the-password"
 
@@ -18,13 +18,13 @@ def given(**settings: Any) -> widget.Credentials:
     return widget.credentials(IntegrationConfig(id="acme", region="uk", **settings))
 
 
-def answer(body: Any, status: int = 200) -> Answer:
+def answer(body: Any, status: int = 200) -> HttpResponse:
     whole = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return Answer(status=status, headers={}, body=whole)
+    return HttpResponse(status=status, headers={}, body=whole)
 
 
 def test_the_function_is_the_paths_last_part() -> None:
-    assert widget.envelope("/api/widget/checkPerson", {"details": {}}) == {
+    assert widget.wrap_in_envelope("/api/widget/checkPerson", {"details": {}}) == {
         "trackerrms": {"checkPerson": {"details": {}}}
     }
 
@@ -56,7 +56,7 @@ def test_without_an_envelope_the_header_has_to_do(data: Any) -> None:
 
 
 def test_without_credentials_the_header_has_to_do() -> None:
-    assert widget.with_credentials(widget.envelope("/f", {}), given(bearer_token=Secret("x"))) is None
+    assert widget.with_credentials(widget.wrap_in_envelope("/f", {}), given(bearer_token=Secret("x"))) is None
 
 
 @pytest.mark.parametrize(
@@ -82,20 +82,20 @@ def test_a_reply_that_is_no_success_says_what_to_do(
     body: Any, status: int, problem: type[BridgeError], code: int | None
 ) -> None:
     with pytest.raises(problem) as told:
-        widget.reply("POST /f", answer(body, status), "a.test", "set paths.x", "reject")
+        widget.read_widget_reply("POST /f", answer(body, status), "a.test", "set paths.x", "reject")
     assert getattr(told.value, "status", None) == code
     assert "Hopper" not in str(told.value)
 
 
 def test_refused_credentials_say_what_to_add() -> None:
     with pytest.raises(NoCredentials) as told:
-        widget.reply("POST /f", answer({"status": 1}), "a.test", "set paths.x", "reject")
+        widget.read_widget_reply("POST /f", answer({"status": 1}), "a.test", "set paths.x", "reject")
     for word in ("api_key", "username and password", "oauth_refresh_token", 'actions.reject = "rest"'):
         assert word in str(told.value)
 
 
 def test_a_success_gives_its_fields() -> None:
-    reply = widget.reply("POST /f", answer({"status": 0, "recordId": 7}), "a.test", "set paths.x")
+    reply = widget.read_widget_reply("POST /f", answer({"status": 0, "recordId": 7}), "a.test", "set paths.x")
     assert (reply.said, reply.fields["recordId"]) == ("POST /f answered status 0", 7)
 
 
@@ -106,13 +106,13 @@ def test_a_reply_that_lies_deeper_is_found() -> None:
         {"d": msgspec.json.encode(inner).decode()},
         {"result": inner, "elapsed": 3, "log": "{not json"},
     ):
-        assert widget.reply("POST /f", answer(body), "here", "cure").fields == inner
+        assert widget.read_widget_reply("POST /f", answer(body), "here", "cure").fields == inner
     with pytest.raises(AlreadyThere):
-        widget.reply("POST /f", answer({"d": '{"status": 3}'}), "here", "cure")
+        widget.read_widget_reply("POST /f", answer({"d": '{"status": 3}'}), "here", "cure")
 
 
 def test_a_reply_without_one_status_says_what_to_set() -> None:
     for body in ({}, {"a": {"status": 0}, "b": {"status": 0}}, {"d": "Success"}):
         with pytest.raises(Unreadable) as error:
-            widget.reply("POST /f", answer(body), "here", "set the cure")
+            widget.read_widget_reply("POST /f", answer(body), "here", "set the cure")
         assert str(error.value).endswith("without a status in its body; set the cure")

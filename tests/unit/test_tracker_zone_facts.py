@@ -13,7 +13,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 def midnights(zone: ZoneInfo, *times: str) -> zone_facts.Midnights:
-    return zone_facts.midnights(zone_facts.written(times, "iso"), zone)
+    return zone_facts.midnights(zone_facts.readable_times(times, "iso"), zone)
 
 
 def test_days_that_begin_at_midnight_tell_which_clock_wrote_them(subtests: pytest.Subtests) -> None:
@@ -48,7 +48,9 @@ def test_the_newest_update_tells_where_one_reading_lies_in_the_future(subtests: 
     ]
     for zone, digits, reading in cases:
         with subtests.test(digits, zone=zone.key):
-            assert zone_facts.newest(zone_facts.written([digits], "iso"), zone, NOON) == reading
+            assert (
+                zone_facts.newest_reading(zone_facts.readable_times([digits], "iso"), zone, NOON) == reading
+            )
 
 
 def test_how_exact_last_updates_are(subtests: pytest.Subtests) -> None:
@@ -64,7 +66,7 @@ def test_how_exact_last_updates_are(subtests: pytest.Subtests) -> None:
     ]
     for name, times, exact in cases:
         with subtests.test(name):
-            assert zone_facts.coarseness(zone_facts.written(times, "iso")) == exact
+            assert zone_facts.coarseness(zone_facts.readable_times(times, "iso")) == exact
 
 
 def test_a_time_that_leaves_something_out_may_mean_any_moment_of_it(subtests: pytest.Subtests) -> None:

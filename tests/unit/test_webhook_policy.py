@@ -6,28 +6,28 @@ from hypothesis import strategies as st
 
 from bridge.config import WebhooksConfig
 from bridge.webhooks import matching, policy
-from bridge.webhooks.breaker import Breaker, Bucket, Limits
-from bridge.webhooks.matching import Filter, Table
-from bridge.webhooks.policy import Again, Delivered, GivenUp, Gone, Seen, Terms
+from bridge.webhooks.flow_control import FlowControl, FlowLimits, TokenBucket
+from bridge.webhooks.matching import Filter, FilterTable
+from bridge.webhooks.policy import Again, AttemptResult, Delivered, EndpointGone, GivenUp, RetryTerms
 
 SCHEDULE = WebhooksConfig().retry_seconds
-TERMS = Terms(retry_seconds=SCHEDULE)
-LIMITS = Limits(most=8, failures=3, first_seconds=5, longest_seconds=40)
+TERMS = RetryTerms(retry_seconds=SCHEDULE)
+LIMITS = FlowLimits(most=8, failures=3, first_seconds=5, longest_seconds=40)
 
 
-def again(seen: Seen, attempt: int = 1, chance: float = 0.0) -> Again:
-    verdict = policy.judge(seen, attempt, TERMS, chance)
+def again(seen: AttemptResult, attempt: int = 1, chance: float = 0.0) -> Again:
+    verdict = policy.judge_attempt(seen, attempt, TERMS, chance)
     assert isinstance(verdict, Again)
     return verdict
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_is_delivered(status: int) -> None:
-    assert policy.judge(Seen(status=status), 1, TERMS, 0) == Delivered()
+    assert policy.judge_attempt(AttemptResult(status=status), 1, TERMS, 0) == Delivered()
 
 
 def test_410_is_the_end() -> None:
-    assert policy.judge(Seen(status=410), 1, TERMS, 0) == Gone()
+    assert policy.judge_attempt(AttemptResult(status=410), 1, TERMS, 0) == EndpointGone()
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_410_is_the_end() -> None:
      (404, "client_error"), (429, "throttled"), (500, "server_error"), (503, "server_error")],
 )  # fmt: skip
 def test_other_statuses_are_failures_with_a_name(status: int, error: str) -> None:
-    assert again(Seen(status=status)).error == error
+    assert again(AttemptResult(status=status)).error == error
 
 
 def test_a_failure_without_a_status_keeps_its_name() -> None:
-    assert again(Seen(error="dns_error")).error == "dns_error"
+    assert again(AttemptResult(error="dns_error")).error == "dns_error"
 
 
 def test_the_pauses_are_those_of_the_specification() -> None:
@@ -48,31 +48,31 @@ def test_the_pauses_are_those_of_the_specification() -> None:
     assert (
         5, 300, 1800, 2 * hours, 5 * hours, 10 * hours, 14 * hours, 20 * hours, 24 * hours
     ) == SCHEDULE  # fmt: skip
-    assert [again(Seen(status=500), n).after_seconds for n in range(1, 10)] == list(SCHEDULE)
-    assert policy.judge(Seen(status=500), 10, TERMS, 0) == GivenUp(error="server_error")
+    assert [again(AttemptResult(status=500), n).after_seconds for n in range(1, 10)] == list(SCHEDULE)
+    assert policy.judge_attempt(AttemptResult(status=500), 10, TERMS, 0) == GivenUp(error="server_error")
 
 
 @given(st.floats(-1, 1), st.integers(1, 9))
 def test_the_jitter_is_a_fifth_at_most(chance: float, attempt: int) -> None:
     pause = SCHEDULE[attempt - 1]
-    assert 0.799 * pause <= again(Seen(status=500), attempt, chance).after_seconds <= 1.201 * pause
+    assert 0.799 * pause <= again(AttemptResult(status=500), attempt, chance).after_seconds <= 1.201 * pause
 
 
 @given(st.floats(-1, 1), st.floats(0, 1e7), st.sampled_from([429, 503]), st.integers(1, 9))
 def test_what_retry_after_asks_for_is_never_cut_short(
     chance: float, asked: float, status: int, attempt: int
 ) -> None:
-    verdict = again(Seen(status=status, retry_after_seconds=asked), attempt, chance)
+    verdict = again(AttemptResult(status=status, retry_after_seconds=asked), attempt, chance)
     assert verdict.after_seconds >= asked
     assert verdict.hold_seconds == asked
 
 
 def test_retry_after_of_another_status_is_not_about_the_next_attempt() -> None:
-    assert again(Seen(status=500, retry_after_seconds=900)).after_seconds == 5
+    assert again(AttemptResult(status=500, retry_after_seconds=900)).after_seconds == 5
 
 
 def test_a_window_opens_with_success_and_closes_with_failure() -> None:
-    breaker = Breaker(LIMITS)
+    breaker = FlowControl(LIMITS)
     assert breaker.room(0, 0) == 4
     for _ in range(10):
         breaker.succeeded()
@@ -84,7 +84,7 @@ def test_a_window_opens_with_success_and_closes_with_failure() -> None:
 
 
 def test_failures_in_a_row_open_the_breaker_for_one_trial_at_a_time() -> None:
-    breaker = Breaker(LIMITS)
+    breaker = FlowControl(LIMITS)
     assert [breaker.failed(0) for _ in range(3)] == [False, False, True]
     assert breaker.state(0) == breaker.state(5) == "open"
     assert breaker.room(4.9, 0) == 0
@@ -94,7 +94,7 @@ def test_failures_in_a_row_open_the_breaker_for_one_trial_at_a_time() -> None:
 
 
 def test_each_failed_trial_doubles_the_pause_up_to_a_limit() -> None:
-    breaker, now = Breaker(LIMITS), 0.0
+    breaker, now = FlowControl(LIMITS), 0.0
     for _ in range(3):
         breaker.failed(now)
     pauses = []
@@ -106,7 +106,7 @@ def test_each_failed_trial_doubles_the_pause_up_to_a_limit() -> None:
 
 
 def test_one_success_closes_the_breaker() -> None:
-    breaker = Breaker(LIMITS)
+    breaker = FlowControl(LIMITS)
     for _ in range(5):
         breaker.failed(0)
     breaker.succeeded()
@@ -116,7 +116,7 @@ def test_one_success_closes_the_breaker() -> None:
 
 
 def test_an_endpoint_that_asked_for_patience_gets_nothing() -> None:
-    breaker = Breaker(LIMITS)
+    breaker = FlowControl(LIMITS)
     breaker.hold(10)
     breaker.hold(7)
     assert breaker.room(9.9, 0) == 0
@@ -128,7 +128,7 @@ def test_an_endpoint_that_asked_for_patience_gets_nothing() -> None:
 
 @given(st.floats(0.1, 200), st.lists(st.floats(0, 2), min_size=1, max_size=300))
 def test_no_second_has_more_than_the_rate_and_its_burst(rate: float, gaps: list[float]) -> None:
-    bucket, now, taken = Bucket(rate), 0.0, []
+    bucket, now, taken = TokenBucket(rate), 0.0, []
     for gap in gaps:
         now += gap
         if bucket.take(now) == 0:
@@ -139,7 +139,7 @@ def test_no_second_has_more_than_the_rate_and_its_burst(rate: float, gaps: list[
 
 
 def test_a_bucket_says_how_long_to_wait() -> None:
-    bucket = Bucket(2)
+    bucket = TokenBucket(2)
     assert [bucket.take(0), bucket.take(0)] == [0, 0]
     wait = bucket.take(0)
     assert wait == pytest.approx(0.5)
@@ -163,7 +163,7 @@ BODY = b'{"data": {"record": {}, "changed_fields": ["title", "current_stage_id"]
 
 
 def test_a_table_knows_who_wants_what() -> None:
-    table = Table(
+    table = FilterTable(
         [
             (wanting("*"), "all"),
             (wanting("application.*", integrations=("acme",)), "acme"),
@@ -177,4 +177,4 @@ def test_a_table_knows_who_wants_what() -> None:
 
 
 def test_a_body_is_not_read_where_no_filter_asks_for_it() -> None:
-    assert Table([(wanting("*"), 1)]).matching("candidate.updated", "acme", b"\xff") == [1]
+    assert FilterTable([(wanting("*"), 1)]).matching("candidate.updated", "acme", b"\xff") == [1]

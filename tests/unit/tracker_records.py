@@ -3,8 +3,8 @@
 from typing import Any
 
 from bridge.tracker import resources
-from bridge.tracker.families import Family
-from bridge.tracker.normalise import Normaliser
+from bridge.tracker.entity_set import EntitySet
+from bridge.tracker.normalize import Normaliser
 from contracts import ids
 from contracts.entities import Model
 
@@ -13,7 +13,7 @@ def normaliser(
     time_zone: str = "Europe/London", keep_remote_data: bool = False, **tracker: Any
 ) -> Normaliser:
     """A normaliser of the integration ``acme`` with a ``tracker`` table."""
-    return Normaliser("acme", resources.configure(tracker), time_zone, keep_remote_data)
+    return Normaliser("acme", resources.configure_resources(tracker), time_zone, keep_remote_data)
 
 
 def job_row(**changed: Any) -> dict[str, Any]:
@@ -120,7 +120,7 @@ STATUS_ROWS: list[dict[str, Any]] = [
 ]
 
 
-def only(family: Family, model: Model) -> Any:
+def only(family: EntitySet, model: Model) -> Any:
     """The one record of that model in a family."""
     (member,) = family.of(model)
     return member.record

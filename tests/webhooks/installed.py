@@ -27,7 +27,7 @@ _QUICK = {"retry_seconds": [0.2, 0.2, 0.2]}
 
 def settings(store_url: str, kafka_config: config.KafkaConfig, data_dir: str, **webhooks: Any) -> Config:
     """A bridge that may deliver to loopback, with short pauses."""
-    return config.parse(
+    return config.parse_config(
         {
             "data_dir": data_dir,
             "store": {"url": store_url},
@@ -80,7 +80,7 @@ class Delivering:
 
     def start(self) -> None:
         """Start a process's worth of it, besides those that run."""
-        running = app.run(self.settings, ["webhooks"], signals=())
+        running = app.run_roles(self.settings, ["webhooks"], signals=())
         self._running.append(asyncio.create_task(running, name="bridge"))
 
     async def stop(self) -> None:
@@ -97,7 +97,7 @@ class Delivering:
         url = receiver if isinstance(receiver, str) else receiver.url
         async with self.db.transaction() as tx:
             new = msgspec.convert({"url": url, **wanted}, NewEndpoint)
-            endpoint, secrets = await endpoints.create(tx, self.sealer, new, owner)
+            endpoint, secrets = await endpoints.insert_endpoint(tx, self.sealer, new, owner)
         if isinstance(receiver, Receiver):
             self._subscribed.append((receiver, endpoint, secrets))
         return endpoint, secrets
@@ -145,12 +145,12 @@ class Delivering:
 
     async def deliveries(self, endpoint: Endpoint, **filters: Any) -> list[Delivery]:
         """The endpoint's deliveries, newest first."""
-        page = await deliveries.list_deliveries(self.db, endpoint_id=endpoint.id, limit=5000, **filters)
+        page = await deliveries.load_deliveries(self.db, endpoint_id=endpoint.id, limit=5000, **filters)
         return list(page.items)
 
     async def attempts(self, delivery: Delivery) -> list[Attempt]:
         """What was tried."""
-        found = await deliveries.get_delivery(self.db, self.sealer, delivery.id)
+        found = await deliveries.load_delivery(self.db, self.sealer, delivery.id)
         assert found is not None
         return found[1]
 

@@ -53,7 +53,7 @@ async def test_a_rotation_under_load_leaves_no_delivery_unverifiable(hooks: Deli
         secrets, sent = [first.secret], set(await hooks.send(50))
         for _ in range(3):
             async with hooks.db.transaction() as tx:
-                rotated = await endpoints.rotate_secret(tx, hooks.sealer, endpoint.id)
+                rotated = await endpoints.replace_secrets(tx, hooks.sealer, endpoint.id)
             assert rotated is not None
             secrets.insert(0, rotated[1][0].secret)
             known = len(receiver.captures)
@@ -88,7 +88,7 @@ async def test_an_overlap_of_nothing_ends_the_old_secret(hooks: Delivering) -> N
         endpoint, [first] = await hooks.subscribe(receiver)
         hooks.start()
         async with hooks.db.transaction() as tx:
-            rotated = await endpoints.rotate_secret(tx, hooks.sealer, endpoint.id, overlap_seconds=0)
+            rotated = await endpoints.replace_secrets(tx, hooks.sealer, endpoint.id, overlap_seconds=0)
         assert rotated is not None
         await hooks.send()
         await until(lambda: bool(receiver.captures))

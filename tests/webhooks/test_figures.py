@@ -1,7 +1,7 @@
 """What the webhook stage tells of its endpoints in figures."""
 
 from bridge import metrics
-from bridge.store import owed
+from bridge.store import pending
 from tests.waiting import until
 from tests.webhooks.installed import Delivering
 from tests.webhooks.receiving import Receiver, status
@@ -29,7 +29,7 @@ async def test_endpoints_are_counted_by_their_breakers_as_long_as_they_are_deliv
         await until(lambda: breakers() == {"closed": 1, "open": 1, "held": 1})
 
         async def all_are_owed() -> bool:
-            rows, oldest = await owed.head(hooks.db)
+            rows, oldest = await pending.pending_head(hooks.db)
             return rows == 40 and 0 < oldest < 60
 
         await until(all_are_owed)

@@ -15,7 +15,7 @@ _SAID = "`tagText` was in 100 % of 24 records read by id and is in none of the l
 async def _held(hooks: Delivering, key: str, row_ids: frozenset[int]) -> int:
     rows = Withheld(kind="missing_key", key=key, row_ids=row_ids, evidence=_SAID)
     async with hooks.db.transaction() as tx:
-        opened = await holds.add(tx, "acme", "candidates", rows)
+        opened = await holds.add_to_hold(tx, "acme", "candidates", rows)
     assert opened is not None
     return opened[0]
 
@@ -41,10 +41,10 @@ async def test_a_hold_and_its_end_are_told_to_the_accounts_operational_endpoints
         # More records of it are no news.
         assert await _held(hooks, "detail:tagText", frozenset({11})) == first
         async with hooks.db.transaction() as tx:
-            await holds.heal(tx, first)
+            await holds.end_hold(tx, first)
         second = await _held(hooks, "row:jobTitle", frozenset({7}))
         await until(lambda: len(listener.captures) == 3)
-        assert await holds.decide(hooks.db, second, "discarded")
+        assert await holds.decide_hold(hooks.db, second, "discarded")
         await until(lambda: len(listener.captures) == 4)
         assert {(one.data.hold_id, one.type, one.data.end) for one in _told(listener)} == {
             (first, "hold.opened", None),

@@ -80,7 +80,7 @@ async def _logged(hooks: Delivering, count: int) -> bool:
 
 async def _failed(hooks: Delivering, delivery_id: str | None) -> bool:
     """Whether it was given up because its body is gone."""
-    found = await deliveries.get_delivery(hooks.db, hooks.sealer, delivery_id or "")
+    found = await deliveries.load_delivery(hooks.db, hooks.sealer, delivery_id or "")
     return found is not None and (found[0].state, found[0].last_error) == ("failed", "no_longer_in_kafka")
 
 
@@ -101,10 +101,10 @@ async def test_what_was_missed_while_disabled_is_recovered_and_nothing_twice(hoo
         await until(lambda: other.ids == set(got) | set(missed) | _probes(other))
         assert receiver.ids & set(missed) == set()
         await hooks.db.execute("UPDATE endpoints SET enabled = true WHERE id = $1", endpoint.id)
-        recovery = await deliveries.request_recovery(hooks.db, endpoint.id, ago(hours=1))
+        recovery = await deliveries.recover_deliveries(hooks.db, endpoint.id, ago(hours=1))
         await until(lambda: receiver.ids >= set(missed))
         await until(lambda: _done(hooks, endpoint.id))
-        [found] = await deliveries.list_recoveries(hooks.db, endpoint.id)
+        [found] = await deliveries.load_recoveries(hooks.db, endpoint.id)
         assert found.id == recovery
         assert found.owed >= 4
         assert all([c.event_id for c in receiver.captures].count(event_id) == 1 for event_id in got + missed)
@@ -127,7 +127,7 @@ async def _knows(hooks: Delivering, receiver: Receiver) -> bool:
 
 
 async def _done(hooks: Delivering, endpoint_id: str) -> bool:
-    found = await deliveries.list_recoveries(hooks.db, endpoint_id)
+    found = await deliveries.load_recoveries(hooks.db, endpoint_id)
     return all(one.state == "done" for one in found)
 
 
@@ -145,7 +145,7 @@ async def test_a_recovery_keeps_to_its_time_and_to_the_filter(hooks: Delivering)
         )
         await hooks.db.execute("UPDATE endpoints SET created_at = now() + interval '1 hour'")
         await hooks.offsets_done()
-        await deliveries.request_recovery(hooks.db, endpoint.id, cut)
+        await deliveries.recover_deliveries(hooks.db, endpoint.id, cut)
         await until(lambda: _done(hooks, endpoint.id))
         await until(lambda: receiver.ids == {id_of(wanted)})
         assert not receiver.ids & set(before)
@@ -230,8 +230,8 @@ async def test_lists_filter_and_go_on_page_by_page(hooks: Delivering) -> None:
         await hooks.send(7)
         await until(lambda: len(well.captures) == 7)
         await hooks.offsets_done()
-        first = await deliveries.list_deliveries(hooks.db, owner="acme", limit=4)
-        rest = await deliveries.list_deliveries(hooks.db, owner="acme", limit=4, cursor=first.next_cursor)
+        first = await deliveries.load_deliveries(hooks.db, owner="acme", limit=4)
+        rest = await deliveries.load_deliveries(hooks.db, owner="acme", limit=4, cursor=first.next_cursor)
         assert len({d.id for d in (*first.items, *rest.items)}) == 7
         assert rest.next_cursor is None
         assert {d.endpoint_id for d in first.items} == {good.id}
@@ -239,7 +239,7 @@ async def test_lists_filter_and_go_on_page_by_page(hooks: Delivering) -> None:
         assert len(await hooks.deliveries(good, event_type="candidate.updated", since=ago(hours=1))) == 7
         assert await hooks.deliveries(good, until=ago(hours=1)) == []
         with pytest.raises(ValueError, match="cursor"):
-            await deliveries.list_deliveries(hooks.db, cursor="nonsense")
+            await deliveries.load_deliveries(hooks.db, cursor="nonsense")
 
 
 async def test_bodies_at_rest_are_sealed(hooks: Delivering) -> None:

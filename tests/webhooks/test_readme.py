@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.store import signing_secrets
-from bridge.webhooks.signing import Key, Signer
+from bridge.webhooks.signing import Signer, SigningKey
 from tests.webhooks.receiving import need_node
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def receiver(language: str) -> tuple[str, str]:
 
 def signed(secret: str, body: bytes = BODY) -> dict[str, str]:
     """The headers of a delivery made now."""
-    return Signer([Key(kind="v1", secret=secret)]).headers("evt_1", body, datetime.now(UTC))
+    return Signer([SigningKey(kind="v1", secret=secret)]).headers("evt_1", body, datetime.now(UTC))
 
 
 def test_the_receiver_in_python(capsys: pytest.CaptureFixture[str]) -> None:

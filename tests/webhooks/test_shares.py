@@ -82,14 +82,14 @@ async def test_it_is_shown_and_recovered_without_owing_it_twice(persistent: Conf
         shown = await hooks.deliveries(endpoint, state="owed")
         assert {one.event_id for one in shown} >= set(missed)
         assert len(shown) == len({one.id for one in shown}) == _MANY + 10
-        await deliveries.request_recovery(hooks.db, endpoint.id, began)
+        await deliveries.recover_deliveries(hooks.db, endpoint.id, began)
 
         async def done() -> bool:
-            found = await deliveries.list_recoveries(hooks.db, endpoint.id)
+            found = await deliveries.load_recoveries(hooks.db, endpoint.id)
             return [one.state for one in found] == ["done"]
 
         await until(done)
-        [recovery] = await deliveries.list_recoveries(hooks.db, endpoint.id)
+        [recovery] = await deliveries.load_recoveries(hooks.db, endpoint.id)
         assert (recovery.found, recovery.owed) == (_MANY + 10, 0)
         bad.answer, bad.captures = taking, []
         await until(lambda: _nothing_owed(hooks), 60)

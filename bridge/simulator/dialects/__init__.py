@@ -24,7 +24,7 @@ from bridge.simulator.dialects import (
     wire,
     writes,
 )
-from bridge.simulator.dialects.switches import TOUCHES, Dialect, Switch, Value
+from bridge.simulator.dialects.switches import TOUCHES, Dialect, Switch, SwitchValue
 
 #: The groups of switches, by the heading that documents give them.
 GROUPS: Final[Mapping[str, Mapping[str, Switch]]] = MappingProxyType(
@@ -49,4 +49,4 @@ DIALECTS: Final[Mapping[str, Switch]] = MappingProxyType(
     {name: one for group in GROUPS.values() for name, one in group.items()}
 )
 
-__all__ = ["DIALECTS", "GROUPS", "TOUCHES", "Dialect", "Switch", "Value"]
+__all__ = ["DIALECTS", "GROUPS", "TOUCHES", "Dialect", "Switch", "SwitchValue"]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from bridge.simulator.dialects.records import Record, renamed, without
+from bridge.json_types import MutableObject
+from bridge.simulator.dialects.records import renamed, without_keys
 from bridge.simulator.dialects.switches import Dialect, Switch, switch
 
 SWITCHES: Final[Mapping[str, Switch]] = {
@@ -124,15 +125,15 @@ UNSAVED: Final[Mapping[str, frozenset[str]]] = {
 _MARKS: Final = {"semicolons": "; ", "pipes": "|", "lines": "\n"}
 
 
-def tags_given(dialect: Dialect, record: Record, record_id: int) -> Record:
+def tags_given(dialect: Dialect, record: MutableObject, record_id: int) -> MutableObject:
     """Return a candidate's by-id record with its tags as this dialect gives them."""
     how, text = dialect["tags"], record.get("tagText")
     if how == "tagText" or "tagText" not in record:
         return record
     found = [tag.strip() for tag in str(text or "").split(",") if tag.strip()]
-    rest = without(record, "tagText")
+    rest = without_keys(record, "tagText")
     objects = [{"id": place, "name": tag} for place, tag in enumerate(found, start=1)]
-    given: dict[str, Record] = {
+    given: dict[str, MutableObject] = {
         "list": {"tagText": found},
         "tags_list": {"tags": found},
         "objects": {"tags": objects},
@@ -145,13 +146,13 @@ def tags_given(dialect: Dialect, record: Record, record_id: int) -> Record:
     return {**rest, **(given[how] if how in given else {"tagText": _MARKS[how].join(found)})}
 
 
-def contact_given(dialect: Dialect, record: Record, record_id: int) -> Record:
+def contact_given(dialect: Dialect, record: MutableObject, record_id: int) -> MutableObject:
     """Return a candidate's record with addresses and numbers where this dialect has them."""
     held = record.get("contactDetails")
     names = _RENAMED.get(dialect["contact_keys"], {})
     if not isinstance(held, dict):
         return renamed(record, names)
-    held, rest = renamed(held, names), renamed(without(record, "contactDetails"), names)
+    held, rest = renamed(held, names), renamed(without_keys(record, "contactDetails"), names)
     match dialect["contact"]:
         case "flat":
             return {**rest, **held}
@@ -170,12 +171,12 @@ def contact_given(dialect: Dialect, record: Record, record_id: int) -> Record:
             return {**rest, "contactDetails": held}
 
 
-def address_given(dialect: Dialect, record: Record) -> Record:
+def address_given(dialect: Dialect, record: MutableObject) -> MutableObject:
     """Return a candidate's by-id record with the postal address as this dialect gives it."""
     held = record.get("address")
     if not isinstance(held, dict) or dialect["address"] == "address":
         return record
-    rest = without(record, "address")
+    rest = without_keys(record, "address")
     match dialect["address"]:
         case "flat":
             return {**rest, **held}
@@ -193,7 +194,7 @@ def address_given(dialect: Dialect, record: Record) -> Record:
             return rest
 
 
-def names_given(dialect: Dialect, record: Record) -> Record:
+def names_given(dialect: Dialect, record: MutableObject) -> MutableObject:
     """Return a candidate's record with its names as this dialect calls them."""
     match dialect["person_names"]:
         case "lastName":
@@ -203,6 +204,6 @@ def names_given(dialect: Dialect, record: Record) -> Record:
         case "display":
             first = record.get("firstName", record.get("firstname")) or ""
             shown = f"{first} {record.get('surname') or ''}".strip()
-            return {**without(record, "firstName", "firstname", "surname"), "displayAs": shown}
+            return {**without_keys(record, "firstName", "firstname", "surname"), "displayAs": shown}
         case _:
             return record

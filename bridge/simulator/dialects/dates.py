@@ -158,7 +158,7 @@ _WRITTEN: Final[Mapping[str, Callable[[Moment], Any]]] = {
 }
 
 #: Gives the moment that a record's local digits mean, or ``None`` where they mean none.
-Reader = Callable[[object], Moment | None]
+ParseMoment = Callable[[object], Moment | None]
 
 
 def date_format(dialect: Dialect, by_id: bool) -> str:
@@ -167,7 +167,7 @@ def date_format(dialect: Dialect, by_id: bool) -> str:
     return of_records if by_id and of_records != "as_rows" else dialect["dates"]
 
 
-def with_dates(dialect: Dialect, record: Any, read: Reader, by_id: bool) -> Any:
+def with_dates(dialect: Dialect, record: Any, read: ParseMoment, by_id: bool) -> Any:
     """Return a row or by-id record with its times written as this dialect writes them."""
     if not dialect.any_set("dates", "record_dates", "absent_dates", "odd_dates"):
         return record

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bridge.simulator.dialects.records import Record, renamed, without
+from bridge.json_types import MutableObject
+from bridge.simulator.dialects.records import renamed, without_keys
 from bridge.simulator.dialects.switches import Dialect, Switch, switch
 
 SWITCHES: Final[Mapping[str, Switch]] = {
@@ -153,21 +154,21 @@ _APPLICATION_STATUS: Final = {
 }
 
 
-def job_row(dialect: Dialect, row: Record) -> Record:
+def job_row(dialect: Dialect, row: MutableObject) -> MutableObject:
     """Return a job's row as this dialect gives it."""
     match dialect["job_text"]:
         case "record" | "absent":
-            row = without(row, *_DESCRIPTIONS)
+            row = without_keys(row, *_DESCRIPTIONS)
         case "description":
             row = renamed(row, _DESCRIPTIONS)
     return _slots(dialect, _job_status(dialect, row))
 
 
-def _job_status(dialect: Dialect, row: Record) -> Record:
+def _job_status(dialect: Dialect, row: MutableObject) -> MutableObject:
     if "opportunityStatusId" not in row:
         return row
     number, name = row["opportunityStatusId"], row.get("opportunityStatusDesc")
-    rest = without(row, "opportunityStatusId", "opportunityStatusDesc")
+    rest = without_keys(row, "opportunityStatusId", "opportunityStatusDesc")
     match dialect["job_status"]:
         case "name":
             return {**rest, "opportunityStatusId": number, "opportunityStatusName": name}
@@ -181,9 +182,9 @@ def _job_status(dialect: Dialect, row: Record) -> Record:
             return row
 
 
-def _slots(dialect: Dialect, row: Record) -> Record:
+def _slots(dialect: Dialect, row: MutableObject) -> MutableObject:
     if dialect["owner_roles"] in ("records", "names", "absent"):
-        row = without(row, *_ROLE_KEYS)
+        row = without_keys(row, *_ROLE_KEYS)
     slots = list(zip(_OWNER_KEYS, _ROLE_KEYS, _PERCENT_KEYS, strict=True))
     every = [key for slot in slots for key in slot]
     match dialect["owner_slots"]:
@@ -200,27 +201,27 @@ def _slots(dialect: Dialect, row: Record) -> Record:
                 for owner, role, _ in slots
                 if row.get(owner) is not None
             ]
-            return {**without(row, *every), "owners": owners}
+            return {**without_keys(row, *every), "owners": owners}
         case "two":
-            return without(row, *(key for slot in slots[2:] for key in slot))
+            return without_keys(row, *(key for slot in slots[2:] for key in slot))
         case "absent":
-            return without(row, *every)
+            return without_keys(row, *every)
         case _:
             return row
 
 
-def job_record(dialect: Dialect, record: Record, row: Record) -> Record:
+def job_record(dialect: Dialect, record: MutableObject, row: MutableObject) -> MutableObject:
     """Return a job's by-id record as this dialect gives it; ``row`` has what rows alone have."""
     if dialect["job_text"] == "record":
         record = {**record, **{key: row.get(key) for key in _DESCRIPTIONS}}
     return _advert(dialect, _owners(dialect, record))
 
 
-def _advert(dialect: Dialect, record: Record) -> Record:
+def _advert(dialect: Dialect, record: MutableObject) -> MutableObject:
     held = record.get("advertDetails")
     if not isinstance(held, dict) or dialect["advert"] == "advertDetails":
         return record
-    rest = without(record, "advertDetails")
+    rest = without_keys(record, "advertDetails")
     match dialect["advert"]:
         case "flat":
             return {**rest, **{_ADVERT[key]: value for key, value in held.items() if key in _ADVERT}}
@@ -230,14 +231,14 @@ def _advert(dialect: Dialect, record: Record) -> Record:
             return rest
 
 
-def _owners(dialect: Dialect, record: Record) -> Record:
+def _owners(dialect: Dialect, record: MutableObject) -> MutableObject:
     held = record.get("owners")
     if not isinstance(held, list):
         return record
     roles = dialect["owner_roles"]
     gone = {"rows": ("roleId", "roleName"), "absent": ("roleId", "roleName"), "names": ("roleId",)}
-    owners = [without(owner, *gone.get(roles, ())) for owner in held]
-    rest = without(record, "owners")
+    owners = [without_keys(owner, *gone.get(roles, ())) for owner in held]
+    rest = without_keys(record, "owners")
     match dialect["record_owners"]:
         case "id":
             return {**rest, "owners": [renamed(owner, {"ownerId": "id"}) for owner in owners]}
@@ -251,16 +252,16 @@ def _owners(dialect: Dialect, record: Record) -> Record:
             return {**record, "owners": owners}
 
 
-def _with_user(owner: Record) -> Record:
+def _with_user(owner: MutableObject) -> MutableObject:
     user = {"id": owner.get("ownerId"), "name": owner.get("name")}
-    return {**without(owner, "ownerId", "name"), "user": user}
+    return {**without_keys(owner, "ownerId", "name"), "user": user}
 
 
-def application(dialect: Dialect, record: Record) -> Record:
+def shape_application(dialect: Dialect, record: MutableObject) -> MutableObject:
     """Return an application, as a row or by id, as this dialect gives it."""
     note = dialect["rejection"]
     if note == "absent":
-        record = without(record, "rejectionReason")
+        record = without_keys(record, "rejectionReason")
     elif note != "rejectionReason":
         record = renamed(
             record, {"rejectionReason": "reasonForRejection" if note == "reason" else "statusNote"}
@@ -268,12 +269,12 @@ def application(dialect: Dialect, record: Record) -> Record:
     return _references(dialect, _application_status(dialect, record))
 
 
-def _application_status(dialect: Dialect, record: Record) -> Record:
+def _application_status(dialect: Dialect, record: MutableObject) -> MutableObject:
     keys = ("opportunityResourceStatusId", "opportunityResourceStatusName")
     if keys[0] not in record:
         return record
     number, name = (record.get(key) for key in keys)
-    rest = without(record, *keys)
+    rest = without_keys(record, *keys)
     match dialect["application_status"]:
         case "id":
             return {**rest, keys[0]: number}
@@ -289,10 +290,10 @@ def _application_status(dialect: Dialect, record: Record) -> Record:
             return record
 
 
-def _references(dialect: Dialect, record: Record) -> Record:
+def _references(dialect: Dialect, record: MutableObject) -> MutableObject:
     if "opportunityId" not in record:
         return record
-    rest = without(record, "opportunityId", "resourceId")
+    rest = without_keys(record, "opportunityId", "resourceId")
     job, candidate = record["opportunityId"], record.get("resourceId")
     match dialect["application_refs"]:
         case "objects":
@@ -310,19 +311,19 @@ def _references(dialect: Dialect, record: Record) -> Record:
             return record
 
 
-def user(dialect: Dialect, row: Record) -> Record:
+def user(dialect: Dialect, row: MutableObject) -> MutableObject:
     """Return a user as this dialect gives it."""
     first, last = row.get("firstName") or "", row.get("surname") or ""
     whole, number, email = f"{first} {last}".strip(), row.get("userId"), row.get("email")
     active = row.get("active")
-    given: dict[str, Record] = {
+    given: dict[str, MutableObject] = {
         "username": {"userId": number, "userName": whole, "emailAddress": email, "active": active},
         "display": {"id": number, "displayAs": whole, "email": email, "active": active},
         "last_first": {"userId": number, "name": f"{last}, {first}", "email": email, "active": active},
         "pascal": {"UserId": number, "Username": whole, "Email": email, "Active": active},
-        "no_email": without(row, "email"),
-        "no_active": without(row, "active"),
-        "status": {**without(row, "active"), "status": "Active" if is_yes(active) else "Inactive"},
+        "no_email": without_keys(row, "email"),
+        "no_active": without_keys(row, "active"),
+        "status": {**without_keys(row, "active"), "status": "Active" if is_yes(active) else "Inactive"},
     }
     return given.get(dialect["users_shape"], row)
 

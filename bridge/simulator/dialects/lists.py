@@ -202,7 +202,7 @@ def asked_page(dialect: Dialect, body: Mapping[str, Any]) -> Any:
     return given + 1 if isinstance(given, int) else given
 
 
-def page_size(dialect: Dialect, entity: str, default: int, asked: int, total: int) -> int:
+def page_size_of(dialect: Dialect, entity: str, default: int, asked: int, total: int) -> int:
     """Return how many rows a page of this answer has."""
     if dialect["unpaged"] in ("all", LIST_NAMES[entity]):
         return max(1, total)
@@ -238,7 +238,7 @@ def shortened(dialect: Dialect, entity: str, rows: list[Any]) -> list[Any]:
     return rows[:middle] + rows[middle + _SHORT_BY :] if uneven else rows
 
 
-class Page:
+class EnvelopePage:
     """What an envelope is made from: rows of one page, and the numbers around them."""
 
     def __init__(self, entity: str, rows: list[Any], total: int, page: int, size: int) -> None:
@@ -247,7 +247,7 @@ class Page:
         self.unfiltered, self.asked_size = total, size
 
 
-def envelope(dialect: Dialect, page: Page) -> Any:
+def shape_envelope(dialect: Dialect, page: EnvelopePage) -> Any:
     """Return the answer of PagedSearch."""
     rows: Any = page.rows
     behind = page.page > max(1, page.pages) and not page.rows
@@ -288,7 +288,7 @@ def enumerated(rows: list[Any] | None) -> list[tuple[str, Any]]:
     return [(str(place), row) for place, row in enumerate(rows or ())]
 
 
-def _total(dialect: Dialect, page: Page) -> dict[str, Any]:
+def _total(dialect: Dialect, page: EnvelopePage) -> dict[str, Any]:
     how, key = dialect["total_count"], dialect["total_key"]
     said: dict[str, Any] = {
         "right": page.total,
@@ -304,7 +304,7 @@ def _total(dialect: Dialect, page: Page) -> dict[str, Any]:
     return {key: said[how]} if how in said else {}
 
 
-def _pages(dialect: Dialect, page: Page) -> dict[str, Any]:
+def _pages(dialect: Dialect, page: EnvelopePage) -> dict[str, Any]:
     pages: dict[str, Any] = {
         "right": page.pages,
         "text": str(page.pages),
@@ -326,7 +326,7 @@ def _pages(dialect: Dialect, page: Page) -> dict[str, Any]:
     return {**found, "pageNumber": number, "pageSize": page.size}
 
 
-def _next(dialect: Dialect, page: Page) -> dict[str, Any]:
+def _next(dialect: Dialect, page: EnvelopePage) -> dict[str, Any]:
     further = page.page < page.pages
     said: dict[str, dict[str, Any]] = {
         "right": {"hasNextPage": further},

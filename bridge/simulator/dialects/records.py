@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bridge.json_types import MutableObject
 from bridge.simulator.dialects.naming import all_cased
 from bridge.simulator.dialects.switches import LISTS, RECORDS, Dialect, Switch, switch
 
@@ -111,25 +112,23 @@ _WRAPPERS: Final = {
     "opportunity_resource": "opportunityResource",
 }
 
-Record = dict[str, Any]
 
-
-def renamed(record: Record, names: Mapping[str, str]) -> Record:
+def renamed(record: MutableObject, names: Mapping[str, str]) -> MutableObject:
     """Return a record with some keys under other names, in the same order."""
     return {names.get(key, key): value for key, value in record.items()}
 
 
-def without(record: Record, *keys: str) -> Record:
+def without_keys(record: MutableObject, *keys: str) -> MutableObject:
     """Return a record without these keys."""
     return {key: value for key, value in record.items() if key not in keys}
 
 
-def lookups_given(dialect: Dialect, record: Record) -> Record:
+def lookups_given(dialect: Dialect, record: MutableObject) -> MutableObject:
     """Return a by-id record with what is chosen from lists as this dialect gives it."""
     how = dialect["lookups"]
     if how == "objects":
         return record
-    found: Record = {}
+    found: MutableObject = {}
     for key, value in record.items():
         if not isinstance(value, dict) or value.keys() != {"id", "name"}:
             found[key] = value
@@ -144,7 +143,7 @@ def lookups_given(dialect: Dialect, record: Record) -> Record:
     return found
 
 
-def times_given(dialect: Dialect, record: Record, by_id: bool) -> Record:
+def times_given(dialect: Dialect, record: MutableObject, by_id: bool) -> MutableObject:
     """Return a record with its creation and last update under this dialect's keys, or without them."""
     updated, created = dialect["last_updated"], dialect["creation"]
     gone = [
@@ -154,20 +153,20 @@ def times_given(dialect: Dialect, record: Record, by_id: bool) -> Record:
     names = {"creationDate": created, "lastUpdatedDateTime": updated}
     if updated.startswith("absent"):
         del names["lastUpdatedDateTime"]
-    return renamed(without(record, *gone), names)
+    return renamed(without_keys(record, *gone), names)
 
 
 def _absent_in(by_id: bool) -> str:
     return "absent_in_records" if by_id else "absent_in_rows"
 
 
-def id_given(dialect: Dialect, entity: str, record: Record, by_id: bool) -> Record:
+def id_given(dialect: Dialect, entity: str, record: MutableObject, by_id: bool) -> MutableObject:
     """Return a record with its own id under this dialect's key."""
     own = ID_KEYS[entity] if not by_id or "id" not in record else "id"
     how = dialect["record_id" if by_id else "row_id"]
     match how:
         case "absent":
-            return without(record, own)
+            return without_keys(record, own)
         case "named":
             return renamed(record, {own: ID_KEYS[entity]})
         case "ID":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 
+from bridge.json_types import MutableObject
 from bridge.simulator.dialects.switches import Dialect, Switch, switch
 
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -138,10 +139,10 @@ _KEYS: Final = {
 _HIDDEN: Final = 4
 _PLURAL: Final = "opportunityResourceStatuses"
 
-Record = dict[str, Any]
 
-
-def shown_statuses(dialect: Dialect, statuses: Mapping[int, Mapping[str, Any]]) -> list[tuple[int, Record]]:
+def shown_statuses(
+    dialect: Dialect, statuses: Mapping[int, Mapping[str, Any]]
+) -> list[tuple[int, MutableObject]]:
     """Return the statuses in the order and with the keys of this dialect, each with its id."""
     numbered = list(statuses.items())
     places = {number: place for place, number in enumerate(statuses)}
@@ -171,11 +172,11 @@ def shown_statuses(dialect: Dialect, statuses: Mapping[int, Mapping[str, Any]]) 
     return found
 
 
-def _retired(how: str, is_retired: bool) -> Record:
+def _retired(how: str, is_retired: bool) -> MutableObject:
     return {"active": not is_retired} if how == "inactive" else {"retired": is_retired}
 
 
-def _group(dialect: Dialect, group: str, groups: list[str]) -> Record:
+def _group(dialect: Dialect, group: str, groups: list[str]) -> MutableObject:
     name = _GROUPS.get(dialect["group_names"], {}).get(group, group)
     number = groups.index(group) + 1
     match dialect["group_key"]:
@@ -189,7 +190,7 @@ def _group(dialect: Dialect, group: str, groups: list[str]) -> Record:
             return {key: name}
 
 
-def status_answer(dialect: Dialect, statuses: list[Record], others: Record) -> Any:
+def status_answer(dialect: Dialect, statuses: list[MutableObject], others: MutableObject) -> Any:
     """Return the answer of the metadata: the placement statuses, and other lists."""
     match dialect["status_form"]:
         case "list":
@@ -211,12 +212,12 @@ def status_answer(dialect: Dialect, statuses: list[Record], others: Record) -> A
             return {_PLURAL: statuses, **others}
 
 
-def _less(record: Record, key: str) -> Record:
+def _less(record: MutableObject, key: str) -> MutableObject:
     return {name: value for name, value in record.items() if name != key}
 
 
-def _grouped(statuses: list[Record]) -> list[Record]:
-    groups: dict[str, list[Record]] = {}
+def _grouped(statuses: list[MutableObject]) -> list[MutableObject]:
+    groups: dict[str, list[MutableObject]] = {}
     for one in statuses:
         group = one.get("group")
         name = str(group.get("name") if isinstance(group, dict) else group)

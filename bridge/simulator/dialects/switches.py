@@ -28,7 +28,7 @@ LISTS = "jobs candidates applications users"
 RECORDS = "jobs candidates applications"
 
 
-class Value(Struct, frozen=True, kw_only=True):
+class SwitchValue(Struct, frozen=True, kw_only=True):
     """One value of a switch: what the account does then, and which parts of it show that."""
 
     meaning: str
@@ -40,7 +40,7 @@ class Switch(Struct, frozen=True, kw_only=True):
 
     meaning: str
     default: str
-    values: Mapping[str, Value]
+    values: Mapping[str, SwitchValue]
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def switch(
     unknown = {part for named in parts.values() for part in named} - TOUCHES.keys()
     if unknown or narrower.keys() - values.keys():
         raise ValueError(f"unknown parts or values: {sorted(unknown | narrower.keys() - values.keys())}")
-    described = {name: Value(meaning=said, touches=parts[name]) for name, said in values.items()}
+    described = {name: SwitchValue(meaning=said, touches=parts[name]) for name, said in values.items()}
     return Switch(meaning=meaning, default=next(iter(values)), values=described)
 
 

@@ -183,7 +183,7 @@ def call_refused(dialect: Dialect) -> Said | None:
     return (200, bodies[how]) if how in bodies else (int(how), {"title": "Not allowed", "status": int(how)})
 
 
-def exchange_refused(dialect: Dialect) -> Said | None:
+def refuse_exchange(dialect: Dialect) -> Said | None:
     """Return the answer for a bearer token that is not valid, ``None`` for the default."""
     how = dialect["exchange_refused"]
     bodies: dict[str, Any] = {
@@ -196,7 +196,7 @@ def exchange_refused(dialect: Dialect) -> Said | None:
     return (200, bodies[how]) if how in bodies else (int(how), {"title": "Not allowed", "status": int(how)})
 
 
-def throttled(dialect: Dialect, wait_seconds: float, now: datetime) -> tuple[Said, dict[str, str]]:
+def answer_throttled(dialect: Dialect, wait_seconds: float, now: datetime) -> tuple[Said, dict[str, str]]:
     """Return the answer to a call above the limit, and its headers."""
     how = dialect["throttled"]
     bodies: dict[str, Said] = {

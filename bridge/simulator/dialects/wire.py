@@ -81,7 +81,7 @@ def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error("simulator.json_escape", _escape)
 
 
-def written(dialect: Dialect, body: bytes) -> tuple[bytes, str]:
+def encode_body(dialect: Dialect, body: bytes) -> tuple[bytes, str]:
     """Return a JSON body as this dialect writes it, and its Content-Type."""
     text = _around(dialect, body.decode("utf-8"))
     codec, declared = _CHARSETS[dialect["charset"]]

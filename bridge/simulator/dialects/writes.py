@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
+from bridge.json_types import MutableObject
 from bridge.simulator.dialects.absence import Raw, Said, web_page
 from bridge.simulator.dialects.naming import all_cased
 from bridge.simulator.dialects.switches import Dialect, Switch, switch
@@ -210,10 +211,8 @@ _LINKS: Final = {
     "relative": "Resource.aspx?id={0}",
 }
 
-Record = dict[str, Any]
 
-
-def created(dialect: Dialect, record_id: int, record: Record) -> tuple[Said, dict[str, str]]:
+def answer_creation(dialect: Dialect, record_id: int, record: MutableObject) -> tuple[Said, dict[str, str]]:
     """Return the answer to a candidate's creation by REST, and its headers."""
     headers = {"Location": f"/api/v1/Resource/{record_id}"} if dialect["create_answer"] == "location" else {}
     said: dict[str, Said] = {
@@ -230,7 +229,7 @@ def created(dialect: Dialect, record_id: int, record: Record) -> tuple[Said, dic
     return said[dialect["create_answer"]], headers
 
 
-def patched(dialect: Dialect, record_id: int, record: Record) -> Said:
+def patched(dialect: Dialect, record_id: int, record: MutableObject) -> Said:
     """Return the answer to a change by REST."""
     said: dict[str, Said] = {
         "204": (204, Raw(b"")),
@@ -254,7 +253,7 @@ def write_absent(dialect: Dialect, record_id: int) -> Said | None:
             return int(status), {"title": "Record not found", "status": int(status)}
 
 
-def file_given(dialect: Dialect, body: Record) -> tuple[Any, Any]:
+def file_given(dialect: Dialect, body: MutableObject) -> tuple[Any, Any]:
     """Return the name and the content that attaching a document was given."""
     match dialect["attach_keys"]:
         case "content":
@@ -265,7 +264,7 @@ def file_given(dialect: Dialect, body: Record) -> tuple[Any, Any]:
             return body.get("filename"), body.get("filecontent", body.get("data"))
 
 
-def documents_listed(dialect: Dialect, held: list[Record]) -> Any:
+def documents_listed(dialect: Dialect, held: list[MutableObject]) -> Any:
     """Return the answer that lists a candidate's documents."""
     how = dialect["documents"]
     if how in _DOCUMENT_KEYS:
@@ -287,7 +286,7 @@ def document_answered(dialect: Dialect, name: str, content: str, data: bytes) ->
     return 200, said.get(dialect["document_answer"], {"filename": name, "filecontent": content})
 
 
-def person_link(dialect: Dialect, record_id: int) -> str:
+def shape_person_link(dialect: Dialect, record_id: int) -> str:
     """Return how checkPerson links a candidate."""
     return _LINKS[dialect["person_link"]].format(record_id)
 
@@ -303,7 +302,7 @@ def with_columns(dialect: Dialect, columns: Mapping[str, str]) -> dict[str, str]
     return found
 
 
-def widget_invalid(dialect: Dialect) -> tuple[int, Record | Raw]:
+def widget_invalid(dialect: Dialect) -> tuple[int, MutableObject | Raw]:
     """Return the status and the reply for a request that is invalid."""
     plain = {"status": 99, "message": "invalid request", "count": 0}
     match dialect["widget_errors"]:
@@ -317,7 +316,7 @@ def widget_invalid(dialect: Dialect) -> tuple[int, Record | Raw]:
             return 200, plain
 
 
-def widget_replied(dialect: Dialect, function: str, value: Record) -> Any:
+def widget_replied(dialect: Dialect, function: str, value: MutableObject) -> Any:
     """Return a widget reply in this dialect's form: a JSON value, or ``Raw``."""
     ids = dialect["widget_record_id"]
     if "recordId" in value:
@@ -343,7 +342,7 @@ def widget_replied(dialect: Dialect, function: str, value: Record) -> Any:
             return value
 
 
-def _xml(value: Record) -> bytes:
+def _xml(value: MutableObject) -> bytes:
     parts = "".join(
         f"<{key}>{escape(str(part))}</{key}>" for key, part in value.items() if isinstance(part, int | str)
     )

@@ -1,0 +1,22 @@
+"""How many requests a token may make: a bucket for each, full at first, filled again evenly. Pure."""
+
+import math
+
+
+class RequestLimiter:
+    """Buckets of ``requests_per_minute`` each, by name."""
+
+    def __init__(self, requests_per_minute: int) -> None:
+        self._size = float(requests_per_minute)
+        self._per_second = requests_per_minute / 60
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def seconds_to_wait(self, name: str, now: float) -> int:
+        """Take one; 0 where there was one, else the whole seconds until there is. ``now``: a steady clock."""
+        level, at = self._buckets.get(name, (self._size, now))
+        level = min(self._size, level + (now - at) * self._per_second)
+        if level < 1:
+            self._buckets[name] = (level, now)
+            return max(1, math.ceil((1 - level) / self._per_second))
+        self._buckets[name] = (level - 1, now)
+        return 0

@@ -1,0 +1,129 @@
+"""Following hints: records that somebody knows to have changed are read by id at once, a few at a time: the
+polls of their resource take turns with them.
+
+A hint is where to look, not what to find: the record is read live, compared and published as any other, by
+the one process that reads this integration. The list's later sight of the same change finds nothing new.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence, Set
+
+import structlog
+from msgspec import UNSET
+
+from bridge.capture.by_id_reader import ByIdReader
+from bridge.capture.change_writer import WriteSummary
+from bridge.capture.deletion import CaptureContext
+from bridge.capture.observations import Observation
+from bridge.capture.record_reader import Context
+from bridge.store import leases, read_requests, row_states
+from bridge.store.read_requests import QueuedReadRequest
+from bridge.tracker.errors import Refused, Unreachable, Unreadable
+
+_log = structlog.get_logger(__name__)
+_AT_ONCE = 5
+_CONTROLS = 3
+
+
+class ReadRequests:
+    """Reads what one integration's hints name. ``by_id``: the resources that a by-id record tells whole."""
+
+    def __init__(self, doors: CaptureContext, by_id: ByIdReader) -> None:
+        self._doors = doors
+        self._by_id = by_id
+
+    async def follow(
+        self, resource: str, contexts: Callable[[str], Context | None]
+    ) -> tuple[WriteSummary, Set[int]]:
+        """Follow the first hints of one resource; returns what changed, and the rows that were read.
+
+        ``contexts`` gives what reading a resource needs; ``None`` for one that is not read. Raises what the
+        tracker's door raises for trouble that is not one record's own; the hints stay then.
+        """
+        queued = await read_requests.next_read_requests(
+            self._doors.db, self._doors.integration_id, resource, _AT_ONCE
+        )
+        if not queued:
+            return WriteSummary(events={}), frozenset()
+        started, calls = time.monotonic(), self._doors.calls()
+        newest = {(hint.resource, hint.row_id): hint for hint in queued}
+        found = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
+        read = [
+            await self._sifted(contexts, hint, one) for hint, one in zip(newest.values(), found, strict=True)
+        ]
+        total = WriteSummary(events={})
+        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+            for hint, observation in zip(newest.values(), read, strict=True):
+                if observation is not None:
+                    applied = await self._doors.changes.apply(
+                        tx,
+                        hint.resource,
+                        [observation],
+                        hint.cause,
+                        command_id=UNSET if hint.command_id is None else hint.command_id,
+                    )
+                    total = total.plus(applied)
+            await read_requests.drop(tx, queued)
+        self._report(queued, total, started, calls)
+        return total, {one.source.row_id for one in read if one is not None}
+
+    async def _read(
+        self, contexts: Callable[[str], Context | None], hint: QueuedReadRequest
+    ) -> Observation | None:
+        context = contexts(hint.resource)
+        if context is None:
+            return None
+        try:
+            try:
+                return await self._by_id.observe(context, hint.row_id)
+            except Unreadable as error:
+                if not await self._others_answer(context, hint):
+                    raise Unreachable(f"{error}; nor is a record answered that exists") from error
+                # It may have been the server's trouble, and over since.
+                return await self._by_id.observe(context, hint.row_id)
+        except (Refused, Unreadable) as error:
+            # This record's own trouble: the polls and sweeps meet it too, and report it.
+            _log.info(
+                "hint.dropped",
+                integration=hint.integration_id,
+                resource=hint.resource,
+                row=hint.row_id,
+                reason=str(error),
+            )
+            return None
+
+    async def _others_answer(self, context: Context, hint: QueuedReadRequest) -> bool:
+        """Whether records that exist are answered by id now; where none is known, this hint is not kept."""
+        rows = await row_states.some_live(
+            self._doors.db, hint.integration_id, hint.resource, [hint.row_id], _CONTROLS
+        )
+        try:
+            return not rows or await self._by_id.any_answers(context.resource.name, rows)
+        except (Refused, Unreadable):
+            return False
+
+    async def _sifted(
+        self,
+        contexts: Callable[[str], Context | None],
+        hint: QueuedReadRequest,
+        observation: Observation | None,
+    ) -> Observation | None:
+        context = contexts(hint.resource)
+        if observation is None or context is None:
+            return observation
+        sifted = await self._doors.shape.sift(context.resource, context.state, [observation])
+        (vouched,) = await self._doors.vouching.sift(context, sifted)
+        return vouched
+
+    def _report(
+        self, queued: Sequence[QueuedReadRequest], total: WriteSummary, started: float, calls: int
+    ) -> None:
+        _log.info(
+            "hints.followed",
+            integration=self._doors.integration_id,
+            hints=len(queued),
+            calls=self._doors.calls() - calls,
+            seconds=round(time.monotonic() - started, 3),
+            **total.counts(),
+        )

@@ -1,0 +1,93 @@
+"""What the chart takes from the configuration's struct: ``python -m bridge.cli.chart`` writes it.
+
+``values.schema.json`` says what the values may be: the chart's own, and under ``config`` every key of the
+configuration. ``files/secret-keys.json`` names the keys that are secrets, so that the chart never puts one of
+them into a ConfigMap. A test checks that both are fresh.
+"""
+
+import inspect
+import json
+import typing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bridge.cli.chart_values import ChartValues, SecretRef
+from bridge.config import Config, IntegrationConfig, Secret
+
+CHART = Path(__file__).parents[2] / "helm" / "trackerrms-bridge"
+# Helm before 3.18 knows no later draft.
+DIALECT = "http://json-schema.org/draft-07/schema#"
+
+
+def generate() -> dict[str, dict[str, Any]]:
+    """File name, below the chart → what is in it."""
+    return {"values.schema.json": schema(), "files/secret-keys.json": secret_keys()}
+
+
+def secret_keys() -> dict[str, Any]:
+    """The secret keys of each slice that has some; ``integrations`` stands for each of them."""
+    found = {
+        name: _secrets_of(kind)
+        for name, kind in Config.__annotations__.items()
+        if isinstance(kind, type) and issubclass(kind, Struct)
+    }
+    found["integrations"] = _secrets_of(IntegrationConfig)
+    return {name: keys for name, keys in found.items() if keys}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the values."""
+    (values, config, reference), definitions = msgspec.json.schema_components(
+        [ChartValues, Config, SecretRef], schema_hook=_secret_schema, ref_template="#/definitions/{name}"
+    )
+    properties = definitions[ChartValues.__name__]["properties"]
+    properties["config"] = config
+    properties["secretRefs"] = _references(reference)
+    for definition in definitions.values():
+        _tidy(definition)
+    return {"$schema": DIALECT, "title": "Values of TrackerRMS Bridge", **values, "definitions": definitions}
+
+
+def _references(reference: dict[str, Any]) -> dict[str, Any]:
+    keys = secret_keys()
+    of_integration = _closed(dict.fromkeys(keys.pop("integrations"), reference))
+    parts = {name: _closed(dict.fromkeys(names, reference)) for name, names in keys.items()}
+    parts["integrations"] = {"type": "object", "additionalProperties": of_integration}
+    return _closed(parts)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _tidy(definition: dict[str, Any]) -> None:
+    """Defaults stand in values.yaml and in the configuration's struct, and nowhere a third time."""
+    if "description" in definition:
+        definition["description"] = inspect.cleandoc(definition["description"])
+    for one in definition.get("properties", {}).values():
+        one.pop("default", None)
+
+
+def _secrets_of(kind: type[Struct]) -> list[str]:
+    hints = typing.get_type_hints(kind)
+    return [key for key in kind.__struct_fields__ if Secret in (hints[key], *typing.get_args(hints[key]))]
+
+
+def _secret_schema(kind: type) -> dict[str, Any]:
+    if kind is Secret:
+        return {"type": "string", "minLength": 1}
+    raise NotImplementedError(kind)
+
+
+def render_chart_file(document: dict[str, Any]) -> str:
+    """A document as it stands in its file."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    for name, document in generate().items():
+        (CHART / name).parent.mkdir(parents=True, exist_ok=True)
+        (CHART / name).write_text(render_chart_file(document), encoding="utf-8")

@@ -1,0 +1,89 @@
+"""Unifies the records that a check met, exactly as the poller does, to tell which would be parked."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from bridge.errors import Permanent
+from bridge.json_types import JsonObject
+from bridge.tracker.entity_set import EntitySet, Gap
+from bridge.tracker.normalize import Normaliser
+from bridge.tracker.profile_learning import RecordSample
+from bridge.tracker.schema import Resource, ResourceName
+from bridge.tracker.statuses import Statuses
+
+_WHERE = "; keys of [integrations.tracker]"
+_KEY_NAMED = re.compile(r"\bset |\bcorrect (?:fields|states|maps)\.|\bCorrect the words of states")
+
+
+def statuses_of(normaliser: Normaliser, samples: Mapping[ResourceName, RecordSample]) -> Statuses:
+    """Return the tenant's placement statuses, as far as they were read."""
+    sample = samples.get("statuses")
+    return normaliser.status_table([row.decode() for row in sample.all_rows] if sample else [])
+
+
+def trouble_of(
+    normaliser: Normaliser, resource: Resource, sample: RecordSample, statuses: Statuses
+) -> str | None:
+    """Return why records would be parked or have values left out that a setting would tell, and how many of
+    those looked at; ``None`` where none would."""
+    reasons: Counter[str] = Counter()
+    gaps: Counter[Gap] = Counter()
+    total = 0
+    for row, state, detail in _records(resource, sample):
+        total += 1
+        try:
+            normaliser.version(resource.name, row, detail)
+            family = _unify(normaliser, resource, row, state, detail, total - 1, statuses)
+            gaps.update(gap for gap in family.gaps if names_a_key(gap.reason))
+        except Permanent as error:
+            # "job 105: row:creationDate is …": the same reason of another record counts with it.
+            reasons[str(error).partition(": ")[2] or str(error)] += 1
+    if reasons:
+        reason, _ = reasons.most_common(1)[0]
+        return f"{reasons.total()} of {total} records can't be read and would be parked: {reason}{_WHERE}"
+    if gaps:
+        told = (f"{gap.field} is left out of {n} of {total} records: {gap.reason}" for gap, n in gaps.items())
+        return "; ".join(told) + _WHERE
+    return None
+
+
+def names_a_key(reason: str) -> bool:
+    """Whether a setting cures what is told; the rest is for TrackerRMS's users to correct."""
+    return _KEY_NAMED.search(reason) is not None
+
+
+def _records(
+    resource: Resource, sample: RecordSample
+) -> Iterable[tuple[JsonObject, str | None, JsonObject | None]]:
+    for state, rows in sample.rows.items():
+        for row in rows:
+            detail = sample.details.get(row.remote_id)
+            if detail is None and resource.by_id is not None and resource.details != "never":
+                continue
+            yield row.decode(), state, detail
+
+
+def _unify(
+    normaliser: Normaliser,
+    resource: Resource,
+    row: JsonObject,
+    state: str | None,
+    detail: JsonObject | None,
+    place: int,
+    statuses: Statuses,
+) -> EntitySet:
+    match resource.name:
+        case "users":
+            return normaliser.user(row)
+        case "statuses":
+            return normaliser.status(row, place)
+        case "jobs":
+            return normaliser.job(row, detail, state)
+        case "candidates":
+            return normaliser.candidate(row, detail)
+        case "applications":
+            return normaliser.application(row, statuses, detail)
+        case unreachable:
+            assert_never(unreachable)

@@ -1,0 +1,190 @@
+"""``bridge deliveries``: what became of each event at each endpoint, and having it delivered again."""
+
+from typing import Annotated, Any, get_args
+
+import typer
+
+from bridge.app import Installation
+from bridge.cli import endpoints, screen, session, time_arguments
+from bridge.errors import ConfigError
+from bridge.store import deliveries
+from contracts.webhooks import Attempt, Delivery, DeliveryState, DeliveryWithAttempts, Recovery
+
+app = typer.Typer(no_args_is_help=True, help="Deliveries: list them, see why not, have them made again.")
+
+_STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
+_COLOURS = {"delivered": "green", "owed": "yellow", "failed": "red"}
+_PAGE = 200
+_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_Id = Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, dl_….")]
+
+
+@app.command("list")
+def list_deliveries_command(
+    ctx: typer.Context,
+    endpoint: Annotated[str | None, typer.Option(metavar="ID", help="To this endpoint alone.")] = None,
+    state: Annotated[str | None, typer.Option(metavar="STATE", help=f"{', '.join(_STATES)}.")] = None,
+    event: Annotated[str | None, typer.Option(metavar="TYPE", help="Such as candidate.updated.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help=f"Tried since then: {time_arguments.HELP}")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N.")] = 50,
+    json: _Json = False,
+) -> None:
+    """Show deliveries, the one that was tried last first."""
+    wanted = next((one for one in _STATES if one == state), None)
+    if state is not None and wanted is None:
+        raise ConfigError(f"--state {state}: no such state; known: {', '.join(_STATES)}")
+    found = session.configured(ctx, level="warning")
+    after = None if since is None else time_arguments.past("--since", since)
+
+    async def read(installed: Installation) -> list[Delivery]:
+        items: list[Delivery] = []
+        cursor: str | None = None
+        while len(items) < limit:
+            page = await deliveries.load_deliveries(
+                installed.db,
+                endpoint_id=endpoint,
+                state=wanted,
+                event_type=event,
+                since=after,
+                cursor=cursor,
+                limit=min(_PAGE, limit - len(items)),
+            )
+            items += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return items
+
+    shown = session.with_store(found, read)
+    if json:
+        screen.print_json(shown)
+    elif shown:
+        screen.print_markup(_table(shown))
+    else:
+        print("No deliveries.")
+
+
+@app.command()
+def show_delivery_command(ctx: typer.Context, delivery_id: _Id, json: _Json = False) -> None:
+    """Show one delivery, attempt by attempt."""
+
+    async def read(installed: Installation) -> DeliveryWithAttempts:
+        found = await deliveries.load_delivery(installed.db, installed.keys.sealer, delivery_id)
+        if found is None:
+            raise _unknown(delivery_id)
+        return DeliveryWithAttempts(delivery=found[0], attempts=tuple(found[1]))
+
+    shown = session.with_store(session.configured(ctx, level="warning"), read)
+    if json:
+        screen.print_json(shown)
+    else:
+        screen.print_markup(_table([shown.delivery]), "", _attempts(shown.attempts))
+
+
+@app.command()
+def resend(ctx: typer.Context, delivery_id: _Id) -> None:
+    """Have the running bridge deliver it once more, now."""
+
+    async def carry_out(installed: Installation) -> str:
+        started = await deliveries.request_resend(installed.db, installed.keys.sealer, delivery_id)
+        if started is None:
+            raise _unknown(delivery_id)
+        return started
+
+    started = session.with_store(session.configured(ctx, level="warning"), carry_out)
+    print(f"on its way; see what becomes of it with: bridge deliveries show {started}")
+
+
+@app.command()
+def recover(
+    ctx: typer.Context,
+    endpoint_id: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's id, ep_….")],
+    since: Annotated[str, typer.Option(metavar="WHEN", help=f"From then on: {time_arguments.HELP}")],
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Until then; left out: until now.")
+    ] = None,
+) -> None:
+    """Have the running bridge deliver what an endpoint missed, as far as Kafka still has it."""
+    begin = time_arguments.past("--since", since)
+    end = None if until is None else time_arguments.past("--until", until)
+    if end is not None and end <= begin:
+        raise ConfigError(f"--until {until}: it must come after --since")
+
+    async def carry_out(installed: Installation) -> str:
+        await endpoints.existing(installed, endpoint_id)
+        return await deliveries.recover_deliveries(installed.db, endpoint_id, begin, end)
+
+    started = session.with_store(session.configured(ctx, level="warning"), carry_out)
+    print(f"{started} is under way; see how far it is with: bridge deliveries recoveries {endpoint_id}")
+
+
+@app.command()
+def recoveries(
+    ctx: typer.Context,
+    endpoint_id: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's id, ep_….")],
+    json: _Json = False,
+) -> None:
+    """Show an endpoint's recoveries."""
+
+    async def read(installed: Installation) -> list[Recovery]:
+        await endpoints.existing(installed, endpoint_id)
+        return await deliveries.load_recoveries(installed.db, endpoint_id)
+
+    shown = session.with_store(session.configured(ctx, level="warning"), read)
+    if json:
+        screen.print_json(shown)
+        return
+    table = screen.new_table("Id", "Since", "Until", "State", "Found", "Owed", "Why", right=("Found", "Owed"))
+    for one in shown:
+        end = "" if one.until is None else one.until.isoformat(timespec="seconds")
+        table.add_row(
+            one.id,
+            one.since.isoformat(timespec="seconds"),
+            end,
+            one.state,
+            f"{one.found:,}",
+            f"{one.owed:,}",
+            screen.escape(one.reason or ""),
+        )
+    screen.print_markup(table if shown else "No recoveries.")
+
+
+def _unknown(delivery_id: str) -> ConfigError:
+    return ConfigError(
+        f"deliveries: none has the id {delivery_id!r}; bridge deliveries list shows the newest"
+    )
+
+
+def _table(shown: list[Delivery]) -> Any:
+    table = screen.new_table("Id", "Endpoint", "Event", "State", "Tries", "Last", "Said", right=("Tries",))
+    for one in shown:
+        said = str(one.last_status) if one.last_status is not None else one.last_error or ""
+        state = f"[{_COLOURS[one.state]}]{one.state}[/]"
+        if one.state == "owed" and one.next_attempt_at is not None:
+            state += f" [dim]again {one.next_attempt_at.isoformat(timespec='seconds')}[/]"
+        table.add_row(
+            one.id,
+            one.endpoint_id,
+            one.event_type,
+            state,
+            str(one.attempts),
+            screen.ago(one.last_at),
+            screen.escape(said),
+        )
+    return table
+
+
+def _attempts(attempts: tuple[Attempt, ...]) -> Any:
+    table = screen.new_table("At", "Said", "Took", "Signed", "Why", "Answer", right=("Took",))
+    for one in attempts:
+        table.add_row(
+            one.at.isoformat(timespec="milliseconds"),
+            str(one.status) if one.status is not None else f"[red]{one.error or ''}[/]",
+            f"{one.elapsed_ms} ms",
+            one.signed_with,
+            screen.escape(one.reason or ""),
+            screen.escape(one.response_excerpt[:200]),
+        )
+    return table

@@ -1,0 +1,104 @@
+"""``bridge holds``: what is not published on the bridge's own word, and a person's word on it."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from bridge.app import Installation
+from bridge.cli import screen, session
+from bridge.errors import ConfigError
+from bridge.store import holds
+from bridge.store.holds import Hold
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What is held back because too much changed at once, or the account's answers did: list, approve, "
+    "discard.",
+)
+
+_Id = Annotated[int | None, typer.Argument(metavar="ID", help="The number that the list shows.")]
+_All = Annotated[bool, typer.Option("--all", help="Everything that is held.")]
+_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+@app.command("list")
+def list_holds_command(ctx: typer.Context, json: _Json = False) -> None:
+    """Show what waits for a decision, and what was discarded and is held back still."""
+    found = session.configured(ctx, level="warning")
+    waiting = session.with_store(found, _waiting)
+    if json:
+        screen.print_json(waiting)
+    elif waiting:
+        screen.print_markup(_table(waiting))
+    else:
+        print("Nothing is held back.")
+
+
+@app.command()
+def approve(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
+    """Publish it. Deletions are confirmed once more; of all else the records are read again.
+
+    Records that nothing has changed since are not read by that: bridge resync reads them all.
+    """
+    _decide(ctx, hold_id, all_, "approved", json)
+
+
+@app.command()
+def discard(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
+    """Do not publish it. Deletions are forgotten, and held again by a scan that misses the records again.
+
+    All else stays held back, without an alarm, until it looks right again.
+    """
+    _decide(ctx, hold_id, all_, "discarded", json)
+
+
+def _decide(
+    ctx: typer.Context,
+    hold_id: int | None,
+    everything: bool,
+    word: Literal["approved", "discarded"],
+    json: bool,
+) -> None:
+    if (hold_id is None) == (not everything):
+        raise ConfigError("holds: give the ID that bridge holds list shows, or --all")
+    found = session.configured(ctx, level="warning")
+
+    async def decide(installed: Installation) -> list[Hold]:
+        waiting = await _waiting(installed)
+        chosen = [one for one in waiting if one.state == "held" if everything] or [
+            one for one in waiting if one.id == hold_id
+        ]
+        return [one for one in chosen if await holds.decide_hold(installed.db, one.id, word)]
+
+    decided = session.with_store(found, decide)
+    if json:
+        screen.print_json(decided)
+    for one in () if json else decided:
+        what = f"{one.key}: " if one.key else ""
+        print(f"{word} {one.id}: {what}{one.row_count} {one.resource} of {one.integration_id}")
+    if not decided:
+        if not json:
+            print("Nothing is held back." if everything else f"Nothing is held back under {hold_id}.")
+        raise typer.Exit(0 if everything else 1)
+
+
+async def _waiting(installed: Installation) -> list[Hold]:
+    return await holds.load_waiting_holds(installed.db)
+
+
+def _table(waiting: list[Hold]) -> Any:
+    headings = ("ID", "Integration", "Resource", "What", "Records", "Since", "State", "Evidence")
+    table = screen.new_table(*headings, right=("Records",))
+    words = {"held": "[red]held[/]", "approved": "approved, being carried out", "discarded": "discarded"}
+    for one in waiting:
+        table.add_row(
+            str(one.id),
+            one.integration_id,
+            one.resource,
+            one.kind,
+            f"{one.row_count:,}",
+            screen.ago(one.found_at),
+            words[one.state],
+            screen.escape(one.evidence),
+        )
+    return table

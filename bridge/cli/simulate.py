@@ -1,0 +1,165 @@
+"""``bridge simulate``."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.cli import dialect_table, screen, session
+from bridge.errors import ConfigError, EnvironmentFault
+from bridge.simulator.dialects import DIALECTS, Dialect
+from bridge.simulator.options import API_KEY, BEARER_TOKEN, Options
+from bridge.simulator.quirks import QUIRKS
+from bridge.simulator.recording import Recording, read_recording
+
+if TYPE_CHECKING:
+    from bridge.simulator.world import World
+
+_DEFAULTS = Options()
+
+
+def simulate(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8090,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same account.")] = 1,
+    candidates: Annotated[int, typer.Option(min=0)] = 1000,
+    jobs: Annotated[int, typer.Option(min=0)] = 100,
+    applications: Annotated[int, typer.Option(min=0)] = 2000,
+    users: Annotated[int, typer.Option(min=1)] = 25,
+    rate_limit_per_minute: Annotated[
+        int, typer.Option(min=0, help="Requests answered in any minute; 0: no limit.")
+    ] = _DEFAULTS.rate_limit_per_minute,
+    changes_per_minute: Annotated[
+        float, typer.Option(min=0, help="How much the account changes by itself.")
+    ] = 0,
+    index_lag_seconds: Annotated[
+        float, typer.Option(min=0, help="How far search runs behind the live record.")
+    ] = _DEFAULTS.index_lag_seconds,
+    time_zone: Annotated[str, typer.Option(help="The tenant's time zone.")] = "Europe/London",
+    quirk_off: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Switch an oddity off; may be given again. See GET /__quirks."),
+    ] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="What the account is like in one point; repeatable."),
+    ] = None,
+    list_dialects: Annotated[
+        bool, typer.Option("--list-dialects", help="Print what --dialect can say, and end.")
+    ] = False,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Be like a recorded account; --dialect lies over it."),
+    ] = None,
+) -> None:
+    """Run a simulated TrackerRMS account over HTTP until a signal.
+
+    It answers as TrackerRMS is known, or assumed, to answer. Point an integration's base_url at it.
+    """
+    if list_dialects:
+        screen.print_markup(dialect_table.list_switches())
+        return
+    recorded = _recorded(like) if like else Recording(version=1)
+    spoken = {**recorded.dialect, **_spoken(dialect or [])}
+    unknown = sorted(set(quirk_off or ()) - QUIRKS.keys())
+    if unknown:
+        raise ConfigError(f"--quirk-off {unknown[0]}: no such quirk; known: {', '.join(QUIRKS)}")
+    try:
+        from bridge.simulator.world import World
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"the simulator needs {error.name}: pip install '.[simulator]' in a clone of the bridge"
+        ) from error
+    try:
+        world = World(
+            seed, candidates, jobs, applications, users, time_zone, index_lag_seconds=index_lag_seconds
+        )
+    except (LookupError, ValueError) as error:
+        raise ConfigError(f"--time-zone {time_zone}: no IANA time zone, such as Europe/London") from error
+    options = Options(
+        rate_limit_per_minute=rate_limit_per_minute,
+        changes_per_minute=changes_per_minute,
+        index_lag_seconds=index_lag_seconds,
+        quirks_off=tuple(quirk_off or ()),
+        dialect=spoken,
+        shapes=recorded.shapes,
+    )
+    session.run_to_end(_serve(world, host, port, options, time_zone))
+
+
+def _recorded(path: Path) -> Recording:
+    try:
+        return read_recording(path)
+    except OSError as error:
+        raise ConfigError(f"--like {path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(f"--like {path}: {error}") from error
+
+
+def _spoken(given: list[str]) -> dict[str, str]:
+    """Return the switches of ``--dialect`` with their values."""
+    spoken = {}
+    for one in given:
+        name, mark, value = one.partition("=")
+        try:
+            if not mark:
+                raise ValueError("not NAME=VALUE")
+            Dialect(DIALECTS, {name: value})
+        except ValueError as error:
+            raise ConfigError(f"--dialect {one}: {error}; see bridge simulate --list-dialects") from error
+        spoken[name] = value
+    return spoken
+
+
+async def _serve(world: "World", host: str, port: int, options: Options, time_zone: str) -> None:
+    from bridge.simulator import server
+
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    try:
+        running = await server.start_server(world, host, port, options)
+    except OSError as error:
+        raise EnvironmentFault(f"--port {port}: can't listen on {host} ({error.strerror})") from error
+    try:
+        _introduce(running.url, options, time_zone)
+        await ended.wait()
+    finally:
+        await running.close()
+
+
+def _introduce(url: str, options: Options, time_zone: str) -> None:
+    limit = options.rate_limit_per_minute or 100_000
+    screen.print_markup(
+        f"[bold]A simulated TrackerRMS account at {url}[/]",
+        f"Bearer token: {BEARER_TOKEN}; of the widget API: API key {API_KEY}",
+        "\nA bridge.toml to go with it:\n",
+        screen.escape(
+            f'[[integrations]]\nid = "demo"\nbase_url = "{url}"\nbearer_token = "{BEARER_TOKEN}"\n'
+            f'time_zone = "{time_zone}"\nrequests_per_minute = {limit}\n'
+        ),
+        "To change it, and to see what is true of it:\n",
+        screen.escape(_CONTROLS.replace("URL", url)),
+        "[dim]Ctrl-C ends.[/]",
+    )
+    sys.stdout.flush()
+
+
+_CONTROLS = """\
+curl URL/__about                              how much there is
+curl -d '{"op":"update","entity":"resource","id":101,"jobTitle":"Head of Data"}' URL/__change
+curl -d '{"op":"delete","entity":"resource","id":102}' URL/__change
+curl 'URL/__truth?model=candidate'            what is true now, in unified terms
+curl 'URL/__journal?after=0'                  every change, in order
+curl 'URL/__records?entity=resource&id=101'   one record as it is kept
+curl URL/__documents                          every file that was attached
+curl -d '{"path":"/api/v1/Resource/PagedSearch","kind":"status","status":500,"times":3}' URL/__faults
+curl -X DELETE URL/__faults
+curl URL/__quirks                             the oddities, each of which can be switched
+curl -d '{"first_page":"0"}' URL/__dialect    what the account is like; GET lists all of it
+curl URL/__calls                              what was asked of it
+"""

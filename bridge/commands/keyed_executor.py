@@ -1,0 +1,60 @@
+"""Lanes: what writes for the same subject goes one after another, everything else side by side."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class KeyedExecutor(Generic[T]):
+    """Runs ``work`` for each item; items of one lane in the order they came.
+
+    The first exception of any of them ends up in ``failed``; nothing of that lane runs after it.
+    """
+
+    def __init__(self, work: Callable[[T], Awaitable[None]]) -> None:
+        self._work = work
+        self._queues: dict[Hashable, deque[T]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def add(self, lane: Hashable | None, item: T) -> None:
+        """Run ``item`` after those of its lane that came before; ``None`` is a lane of its own."""
+        key = object() if lane is None else lane
+        queue = self._queues.get(key)
+        if queue is not None:
+            queue.append(item)
+            return
+        self._queues[key] = deque([item])
+        task = asyncio.create_task(self._run(key), name="command lane")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def drain(self) -> None:
+        """Wait until nothing runs any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def cancel(self) -> None:
+        """Stop whatever runs, in the middle."""
+        for task in self._tasks:
+            task.cancel()
+        await self.drain()
+
+    async def _run(self, key: Hashable) -> None:
+        queue = self._queues[key]
+        while queue:
+            await self._work(queue[0])
+            queue.popleft()
+        del self._queues[key]
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        # Asked even where another failed before: an error that nobody asks for is logged as never retrieved.
+        error = task.exception()
+        if error is not None and not self.failed.done():
+            self.failed.set_exception(error)

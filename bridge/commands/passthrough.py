@@ -1,0 +1,159 @@
+"""Passthrough: a call of the caller's own making to the integration's own host."""
+
+import base64
+import mimetypes
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from bridge.commands import files
+from bridge.commands.account import Account
+from bridge.commands.errors import Failed, input_invalid
+from bridge.commands.results import Done
+from bridge.tracker.hosts import Generation
+from bridge.tracker.http import HttpResponse
+from bridge.tracker.multipart import FormPart, multipart
+from contracts.commands import PartFile, Passthrough
+
+LARGEST_ANSWER_BYTES = 5_000_000
+READS = frozenset({"GET"})
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;[ -~]*)?", re.ASCII)
+_ENCODED_TIMES = 5
+_TEXT = ("text/", "application/xml", "application/xhtml", "application/javascript")
+
+
+async def pass_request_through(account: Account, data: Passthrough) -> Done:
+    """Make the call, credentials added, and tell what came back, whatever its status.
+
+    Raises ``Failed``, and what the client raises: ``EffectUnknown`` where the answer to a call that is no
+    GET was lost.
+    """
+    generation = _generation(account, data.path)
+    headers = _headers(data)
+    body: Any = data.data.encode() if isinstance(data.data, str) else data.data
+    if data.multipart_form_data:
+        if data.data is not None:
+            raise input_invalid("multipart_form_data: goes without data")
+        headers, body = await _multipart(account, data, headers)
+    answer = await account.client.request(
+        data.method,
+        data.path,
+        data=body,
+        params=data.params or None,
+        headers=headers,
+        repeatable=data.method in READS,
+        generation=generation,
+    )
+    if 300 <= answer.status < 400 and answer.status != 304:
+        raise Failed(
+            "REMOTE.UNKNOWN_HTTP_ERROR",
+            f"{data.method} answered {answer.status}, a redirect, which is not followed: call the address it "
+            "stands for, on the same host",
+        )
+    warnings = ["api_options: none are known for TrackerRMS; they were ignored"] if data.api_options else []
+    return Done(result=_told(account, data, answer, generation), warnings=tuple(warnings))
+
+
+def _headers(data: Passthrough) -> dict[str, str]:
+    """The caller's, but for those that decide how the answer is encoded. Raises ``Failed``."""
+    for name, value in data.headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not (value.isprintable() or not value):
+            raise input_invalid("headers: a name is letters, digits and dashes, a value printable text")
+    return {name: value for name, value in data.headers.items() if name.lower() != "accept-encoding"}
+
+
+def _generation(account: Account, path: str) -> Generation:
+    """Which of the integration's two hosts has that path. Raises ``Failed`` for one that is off limits.
+
+    What a server on the way may read in two ways is refused: then the path that is looked at here is the
+    one that is asked for.
+    """
+    decoded = _decoded(urlsplit("http://host" + path).path)
+    steps = decoded.split("/")[1:]
+    doubtful = "" in steps[:-1] or "\\" in decoded or any(step != step.rstrip(" .") for step in steps)
+    if doubtful or not unquote(path).isprintable():
+        raise input_invalid("path: must be a path on TrackerRMS's own host, such as /api/v1/Activity")
+    plain = "/" + "/".join(step.partition(";")[0] for step in steps).casefold().rstrip("/")
+    for call in (account.client.settings.exchange, account.client.settings.oauth_token):
+        if call.path.casefold().rstrip("/") == plain:
+            raise input_invalid("path: exchanging a token would end the one that the bridge works with")
+    return "widget" if plain.startswith("/api/widget/") else "rest"
+
+
+def _decoded(path: str) -> str:
+    """The path without percent-encoding, however often it was encoded."""
+    for _ in range(_ENCODED_TIMES):
+        path, before = unquote(path), path
+        if path == before:
+            return path
+    raise input_invalid("path: is percent-encoded too often")
+
+
+async def _multipart(
+    account: Account, data: Passthrough, headers: dict[str, str]
+) -> tuple[dict[str, str], bytes]:
+    parts: list[FormPart] = []
+    left = files.LARGEST_TOTAL_BYTES
+    for place, part in enumerate(data.multipart_form_data):
+        if not part.name.isprintable():
+            raise input_invalid(f"multipart_form_data[{place}].name: must be printable text")
+        if not isinstance(part.value, PartFile):
+            parts.append(FormPart(name=part.name, content=part.value.encode()))
+            continue
+        where = f"multipart_form_data[{place}].value"
+        if not part.value.name.isprintable():
+            raise input_invalid(f"{where}.name: must be printable text")
+        content, content_type = await files.content_of(part.value, where, account.outbound, left)
+        left -= len(content)
+        if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
+            raise input_invalid(f"{where}.content_type: must be a media type, such as application/pdf")
+        guessed = mimetypes.guess_type(part.value.name)[0]
+        parts.append(
+            FormPart(
+                name=part.name,
+                content=content,
+                filename=part.value.name,
+                content_type=content_type or guessed or "application/octet-stream",
+            )
+        )
+    content_type, body = await multipart(parts)
+    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return others | {"Content-Type": content_type}, body
+
+
+def _told(
+    account: Account, data: Passthrough, answer: HttpResponse, generation: Generation
+) -> dict[str, Any]:
+    if len(answer.body) > LARGEST_ANSWER_BYTES:
+        raise Failed(
+            "REMOTE.UNKNOWN_HTTP_ERROR",
+            f"{data.method} answered {answer.status} with {len(answer.body)} bytes, and a result may carry "
+            f"{LARGEST_ANSWER_BYTES}",
+        )
+    return {
+        "url": account.client.hosts.url(generation, data.path),
+        "status": answer.status,
+        "headers": {name.lower(): value for name, value in answer.headers.items()},
+        "data": _body(answer, as_base64=data.response_as_base64),
+    }
+
+
+def _body(answer: HttpResponse, *, as_base64: bool) -> Any:
+    """JSON as its value, text as text, anything else in base64, as is all of it where the caller asks."""
+    if not answer.body and not as_base64:
+        return None
+    kind = answer.headers.get("Content-Type", "").lower()
+    if not as_base64 and "json" in kind:
+        try:
+            return msgspec.json.decode(answer.body)
+        except (ValueError, RecursionError):
+            pass
+    if not as_base64 and ("json" in kind or kind.startswith(_TEXT) or not kind):
+        try:
+            return answer.body.decode()
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(answer.body).decode("ascii")

@@ -1,0 +1,66 @@
+"""What the trial of ``bridge check --write`` says of the assumptions about writing."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from bridge.tracker import assumptions
+from bridge.tracker.check_reads import ReadVerdict
+from bridge.tracker.schema import Resources
+from contracts.profiles import Finding
+from contracts.profiles import Verdict as Judgement
+
+
+class TrialFindings:
+    """Collects them. ``today`` stands in the evidence, for later checks show it again."""
+
+    def __init__(self, today: date) -> None:
+        self._today = today
+        self._found: dict[str, Finding] = {}
+
+    @property
+    def all(self) -> tuple[Finding, ...]:
+        """The findings, in the order in which they were made."""
+        return tuple(self._found.values())
+
+    def note(self, name: str, judgement: Judgement, evidence: str) -> None:
+        """Note what came of one assumption; what was refuted stays so."""
+        before = self._found.get(name)
+        if before is not None and (before.verdict == "refuted" or judgement == "unknown"):
+            return
+        key = next(iter(assumptions.assumptions_by_name()[name].keys), None)
+        self._found[name] = Finding(
+            assumption=name, verdict=judgement, evidence=f"{self._today}: {evidence}", key=key
+        )
+
+    def compare(self, entity: str, sent: Mapping[str, object], read: Mapping[str, object], said: str) -> None:
+        """Note of each value that was sent whether it was read back. ``said``: the call and its answer."""
+        for name, value in sent.items():
+            kept = read.get(name) == value
+            evidence = f"{said}; {'read back' if kept else f'not read back at fields.{entity}.{name}'}"
+            self.note(f"writes.{entity}.{name}", "proved" if kept else "refuted", evidence)
+
+
+def learn_from_trial(verdicts: Iterable[ReadVerdict], today: date) -> list[Finding]:
+    """What asking about actions found out of them."""
+    found = TrialFindings(today)
+    for verdict in verdicts:
+        works = verdict.result == "works"
+        found.note(f"actions.{verdict.name}", "proved" if works else "refuted", verdict.reason)
+    return list(found.all)
+
+
+def off(settings: Resources, today: date) -> list[Finding]:
+    """What needs no trial, for the configuration leaves it out."""
+    found = TrialFindings(today)
+    for action in settings.actions.values():
+        if action.call is None:
+            found.note(f"actions.{action.name}", "proved", "configured to be off")
+            found.note(f"trial.{action.name}", "proved", "configured to be off")
+    for entity, writes in settings.writes.items():
+        for field, places in writes.items():
+            if not places:
+                found.note(f"writes.{entity}.{field}", "proved", "configured to have no place")
+    if settings.actions["attach_document"].via != "rest":
+        for field in settings.writes["document"]:
+            found.note(f"writes.document.{field}", "proved", "not used: documents are attached otherwise")
+    return list(found.all)

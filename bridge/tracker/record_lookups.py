@@ -1,0 +1,321 @@
+"""Finding what is there: for resuming a command, and for reading back one whose answer was lost.
+
+Reads only. By-id reads, documents and people by e-mail are live; lists run behind by hours. Ids are
+TrackerRMS's own. Each function raises what the client's calls raise, and ``Permanent`` for a record whose
+values are of the wrong type; a record that is not there is ``None``, never an error.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.errors import Permanent
+from bridge.json_types import JsonObject
+from bridge.tracker import answers, countries, field_writer, normalize_jobs, statuses, values
+from bridge.tracker.by_id import RecordGone
+from bridge.tracker.client import Client
+from bridge.tracker.errors import NoRows, Refused, Unreachable, Unreadable
+from bridge.tracker.field_reader import FieldReader
+from bridge.tracker.pages import Row
+from bridge.tracker.schema import FieldPlaces, ResourceName
+from bridge.tracker.statuses import Status
+
+# Where they are read under another name than the one they are written under.
+_READ_AS = {"phone": "mobile_phone", "additional_phone": "telephone"}
+_LINKED = re.compile(r"(?<![a-z])resource(?:id)?\W+(\d{1,18})(?!\d)", re.IGNORECASE | re.ASCII)
+_NUMBERS = re.compile(r"\d+", re.ASCII)
+_CONTROLS = 3
+_DOCUMENTS_CURE = "set paths.documents in [integrations.tracker] if it is elsewhere"
+_DOCUMENT_CURE = "set paths.document in [integrations.tracker] if it is elsewhere"
+_CLOSED = ("CLOSED", "ARCHIVED")
+
+
+class FoundPerson(Struct, frozen=True, kw_only=True):
+    """Somebody who has an address; ``remote_id`` is ``None`` where the answer does not say which record."""
+
+    remote_id: str | None
+
+
+class CandidateFound(Struct, frozen=True, kw_only=True):
+    """A candidate by id: the record as it came, the e-mail addresses in it, and its values by the names of
+    ``writing.Fields``, so that they compare with what was written."""
+
+    record: JsonObject
+    emails: tuple[str, ...]
+    fields: Mapping[str, str | float | None]
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    """A file of a candidate, without its content."""
+
+    remote_id: str
+    filename: str | None
+    document_type: str | None
+
+
+class ApplicationFound(Struct, frozen=True, kw_only=True):
+    """An application by id; ``stage`` is the placement status's id."""
+
+    record: JsonObject
+    job: str | None
+    candidate: str | None
+    stage: str | None
+    rejection_reason: str | None
+
+
+class JobFound(Struct, frozen=True, kw_only=True):
+    """A job by id; ``closed``: nobody can be added to it any more."""
+
+    record: JsonObject
+    closed: bool
+    name: str | None
+
+
+class StatusFound(Struct, frozen=True, kw_only=True):
+    """A placement status and its place in the list, from 0; ``outcome`` by its group or the maps."""
+
+    remote_id: str
+    name: str | None
+    group: str | None
+    place: int
+    outcome: str | None
+
+    @property
+    def declined(self) -> bool:
+        """Whether it rejects."""
+        return self.outcome == "DECLINED"
+
+
+def can_find_people(client: Client) -> bool:
+    """Whether people can be found by e-mail: the one call that does so is not switched off."""
+    return client.settings.actions["find_person"].call is not None
+
+
+async def person_by_email(client: Client, email: str) -> FoundPerson | None:
+    """The candidate who has this address, live; ``None`` where nobody has.
+
+    Whose record it is is read from ``recordLink``, whose shape is assumed: confirm it by a by-id read.
+    Raises ``NoCredentials`` where the widget API can't be used, ``Refused`` where it is switched off.
+    """
+    action = client.settings.actions["find_person"]
+    if action.call is None:
+        raise Refused("find_person is off", 405)
+    reply = await client.call_widget(action.call, {"details": {"email": email}}, action.cure, repeatable=True)
+    return person(reply.fields)
+
+
+def person(reply: Mapping[str, Any]) -> FoundPerson | None:
+    """Whom an answer of ``checkPerson`` names. Pure."""
+    link, kinds = (values.scrub(str(reply.get(key) or "")) for key in ("recordLink", "recordTypes"))
+    first = reply.get("firstRecord")
+    told = isinstance(first, dict) and any(not values.is_blank_text(value) for value in first.values())
+    if not (link.strip() or kinds.strip() or told):
+        return None
+    if kinds.strip() and "R" not in kinds.upper():
+        return None  # a contact or a user: no candidate
+    named = _LINKED.search(link)
+    if named:
+        return FoundPerson(remote_id=str(int(named[1])))
+    numbers = _NUMBERS.findall(link)
+    # Candidates alone have it: then a link with one number in it can only be theirs.
+    alone = kinds.strip().upper() == "R" and len(numbers) == 1 and len(numbers[0]) <= 18
+    return FoundPerson(remote_id=str(int(numbers[0])) if alone else None)
+
+
+async def read_candidate(client: Client, remote_id: str) -> CandidateFound | None:
+    """A candidate by id, live; ``None`` when gone."""
+    reader = await _by_id(client, "candidates", remote_id)
+    if reader is None or reader.detail is None:
+        return None
+    emails = [address for name in ("email", "additional_email") for address in reader.emails(name)]
+    names = client.settings.writes["candidate"]
+    return CandidateFound(
+        record=reader.detail,
+        emails=tuple(dict.fromkeys(emails)),
+        fields={name: _field(reader, name) for name in names},
+    )
+
+
+async def recent_candidates(client: Client, since: datetime, *, pages: int = 5) -> list[str]:
+    """Ids of the candidates that the list shows as updated since (aware UTC), the highest ids first."""
+    found = {row.remote_id async for row in _listed(client, "candidates", since, pages)}
+    return sorted(found, key=int, reverse=True)
+
+
+async def find_application(
+    client: Client, job: str, candidate: str, since: datetime | None, *, pages: int = 20
+) -> str | None:
+    """The application of this candidate on this job, confirmed by id; ``None`` where the list's first
+    ``pages`` show none: made a moment ago, it may not be there yet."""
+    pair = (job, candidate)
+    async for row in _listed(client, "applications", since, pages):
+        if _pair(client, row) != pair:
+            continue
+        found = await read_application(client, row.remote_id)
+        if found is not None and (found.job, found.candidate) == pair:
+            return row.remote_id
+    return None
+
+
+async def read_documents(client: Client, candidate: str) -> list[Document]:
+    """A candidate's files, live; none for a candidate who is gone."""
+    call = client.settings.calls["documents"]
+    path = call.filled(candidate=str(field_writer.numeric_id("candidate", candidate)))
+    found = await client.read(call.method, path, _DOCUMENTS_CURE)
+    if isinstance(found, RecordGone):
+        return []
+    return documents_in(found, f"{call.method} {path}", client.settings.document)
+
+
+def documents_in(answer: Any, name: str, fields: FieldPlaces) -> list[Document]:
+    """The documents that an answer lists, as it is or in an envelope; ``NoRows`` names the call. Pure."""
+    rows = _rows(answer)
+    if rows is None:
+        raise NoRows(f"{name}: {_said(answer)}, expected a list of documents; {_DOCUMENTS_CURE}")
+    readers = [FieldReader("document", fields, row, None) for row in rows]
+    return [
+        Document(remote_id=one.id, filename=one.text("filename"), document_type=one.text("document_type"))
+        for one in readers
+    ]
+
+
+async def document_content(client: Client, candidate: str, document_id: str) -> bytes:
+    """What is in a file; ``Refused`` with 404 where it is not there."""
+    call = client.settings.calls["document"]
+    path = call.filled(
+        candidate=str(field_writer.numeric_id("candidate", candidate)),
+        document=str(field_writer.numeric_id("document", document_id)),
+    )
+    found = await client.read(call.method, path, _DOCUMENT_CURE)
+    if isinstance(found, RecordGone):
+        raise Refused(
+            f"{call.method} {path} answered {found.status}: no such document; {_DOCUMENT_CURE}", 404
+        )
+    content = found.get("filecontent") if isinstance(found, dict) else None
+    if not isinstance(content, str):
+        raise Unreadable(f"{call.method} {path}: {_said(found)}, without filecontent; {_DOCUMENT_CURE}")
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        raise Unreadable(f"{call.method} {path}: filecontent is no base64; {_DOCUMENT_CURE}") from None
+
+
+async def read_application(client: Client, remote_id: str) -> ApplicationFound | None:
+    """An application by id, live; ``None`` when gone."""
+    reader = await _by_id(client, "applications", remote_id)
+    if reader is None or reader.detail is None:
+        return None
+    return ApplicationFound(
+        record=reader.detail,
+        job=reader.reference("job_id"),
+        candidate=reader.reference("candidate_id"),
+        stage=reader.reference("stage_id"),
+        rejection_reason=reader.text("rejection_reason"),
+    )
+
+
+async def read_job(client: Client, remote_id: str) -> JobFound | None:
+    """A job by id, live; ``None`` when gone. It is closed where the unified job's status would be."""
+    reader = await _by_id(client, "jobs", remote_id)
+    if reader is None or reader.detail is None:
+        return None
+    status = normalize_jobs.unify_status(reader, None, client.settings)
+    return JobFound(record=reader.detail, closed=status in _CLOSED, name=reader.text("name"))
+
+
+async def placement_statuses(client: Client) -> list[StatusFound]:
+    """Every placement status in order, live."""
+    table, maps = client.settings["statuses"], client.settings.maps
+    found = []
+    for row in (await client.statuses()).rows:
+        reader = FieldReader(table.entity, table.fields, row.decode(), None)
+        name, group = reader.text("name"), reader.named("group")
+        outcome = statuses.outcome(Status(name=name, group=group), maps)
+        found.append(
+            StatusFound(remote_id=reader.id, name=name, group=group, place=row.place, outcome=outcome)
+        )
+    return found
+
+
+async def _by_id(client: Client, name: ResourceName, remote_id: str) -> FieldReader | None:
+    if not re.fullmatch(r"\d{1,30}", remote_id, re.ASCII):
+        return None  # no record has such an id, and in a path it could lead elsewhere
+    asked = str(int(remote_id))
+    found = await client.detail(name, asked)
+    if isinstance(found, RecordGone):
+        if not found.sure and not await _answers(client, name, asked):
+            raise Unreachable(
+                f"{name} {asked} is {found}, and no record answers by id: whether it exists can't be told"
+            )
+        return None
+    table = client.settings[name]
+    return FieldReader(table.entity, table.fields, None, found.record)
+
+
+async def _answers(client: Client, name: ResourceName, besides: str) -> bool:
+    """Whether a record that the list shows is answered by id now: then one that is not there can be told."""
+    for state in client.settings[name].states:
+        for row in (await client.pages(name, state=state)).rows[:_CONTROLS]:
+            if row.remote_id == besides:
+                continue
+            if not isinstance(await client.detail(name, row.remote_id), RecordGone):
+                return True
+    return False
+
+
+async def _listed(
+    client: Client, name: ResourceName, since: datetime | None, pages: int
+) -> AsyncIterator[Row]:
+    seen: set[str] = set()
+    for number in range(1, pages + 1):
+        page = await client.pages(name, updated_after=since, number=number)
+        for row in page.rows:
+            yield row
+        # A list that shows its rows again has no more.
+        if not page.has_next or page.row_ids <= seen:
+            return
+        seen |= page.row_ids
+
+
+def _pair(client: Client, row: Row) -> tuple[str | None, str | None] | None:
+    """(job, candidate) of a row; ``None`` where it can't be read: it hides no other."""
+    table = client.settings["applications"]
+    try:
+        reader = FieldReader(table.entity, table.fields, row.decode(), None)
+        return reader.reference("job_id"), reader.reference("candidate_id")
+    except Permanent:
+        return None
+
+
+def _field(reader: FieldReader, name: str) -> str | float | None:
+    if name == "salary_amount":
+        return reader.number(name)
+    if name == "owner":
+        return reader.reference(name)
+    text = reader.text(_READ_AS.get(name, name))
+    if name == "country" and text is not None:
+        return countries.alpha_2(text) or text
+    return text
+
+
+def _said(answer: Any) -> str:
+    """What an answer is, in words; of an object, its keys."""
+    if isinstance(answer, dict):
+        return f"the answer is an object with the keys {answers.describe_keys(answer)}"
+    return f"the answer is {values.kind(answer)}"
+
+
+def _rows(found: Any) -> list[JsonObject] | None:
+    """The list itself, or the one list in an envelope: the shape is unknown."""
+    lists = (
+        [part for part in found.values() if isinstance(part, list)] if isinstance(found, dict) else [found]
+    )
+    rows = lists[0] if len(lists) == 1 else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return None
+    return rows

@@ -1,0 +1,98 @@
+"""How much an endpoint is given at a time: a window that success opens and failure closes. Pure.
+
+**The window** is the number of attempts under way at once. It begins small, grows by one with each success
+and halves with each failure, so a hundred endpoints that hang hold few connections. **The breaker** opens
+after so many failures in a row: then one attempt is let through when its pause is over, and what comes of
+it closes the breaker or opens it for twice as long.
+"""
+
+from msgspec import Struct
+
+
+class FlowLimits(Struct, frozen=True, kw_only=True):
+    """``most``: attempts at once; ``failures`` in a row open the breaker, for ``first_seconds`` at first."""
+
+    most: int
+    failures: int
+    first_seconds: float
+    longest_seconds: float
+    start: int = 4
+
+
+class FlowControl:
+    """Of one endpoint, in one process. Times are seconds of a clock that never jumps."""
+
+    def __init__(self, limits: FlowLimits) -> None:
+        self._limits = limits
+        self._width = float(min(limits.start, limits.most))
+        self._in_a_row = 0
+        self._pause = limits.first_seconds
+        self._opens_again_at = 0.0
+        self._held_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether so many attempts failed in a row that only a trial is let through, now and then."""
+        return self._in_a_row >= self._limits.failures
+
+    def state(self, now: float) -> str:
+        """``open``, ``held`` while the endpoint asked for patience, or ``closed``."""
+        if self.is_open:
+            return "open"
+        return "held" if now < self._held_until else "closed"
+
+    def room(self, now: float, in_flight: int) -> int:
+        """How many attempts may begin now, besides those ``in_flight``."""
+        if now < self._held_until:
+            return 0
+        if self.is_open:
+            return 1 if in_flight == 0 and now >= self._opens_again_at else 0
+        return max(0, int(self._width) - in_flight)
+
+    def closed_for(self, now: float) -> float:
+        """Seconds until anything may be tried; 0 when it may be now."""
+        waits = self._opens_again_at if self.is_open else 0.0
+        return max(0.0, waits - now, self._held_until - now)
+
+    def hold(self, until: float) -> None:
+        """The endpoint asked for patience until then."""
+        self._held_until = max(self._held_until, until)
+
+    def succeeded(self) -> None:
+        """An attempt was answered as it should be."""
+        self._in_a_row = 0
+        self._pause = self._limits.first_seconds
+        self._width = min(float(self._limits.most), self._width + 1)
+
+    def failed(self, now: float) -> bool:
+        """An attempt failed; whether that opened the breaker."""
+        was_open = self.is_open
+        self._in_a_row += 1
+        self._width = max(1.0, self._width / 2)
+        if not self.is_open:
+            return False
+        if was_open:
+            self._pause = min(self._limits.longest_seconds, 2 * self._pause)
+        self._opens_again_at = now + self._pause
+        return not was_open
+
+
+class TokenBucket:
+    """A rate limit: ``per_second`` on average, and at most one second's worth at once (from 1)."""
+
+    def __init__(self, per_second: float) -> None:
+        self.per_second = per_second
+        self._burst = max(1.0, per_second)
+        self._tokens = self._burst
+        self._filled_at: float | None = None
+
+    def take(self, now: float) -> float:
+        """Take one and return 0, or seconds until one is there."""
+        if self._filled_at is not None:
+            self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self.per_second)
+        self._filled_at = now
+        # A millionth less is enough: sums of fractions fall short of the whole.
+        if self._tokens >= 1 - 1e-6:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self.per_second
