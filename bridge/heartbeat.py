@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 StageState = Literal["starting", "running", "standing by", "backing off", "ended"]
-LeaseState = Literal["held", "stood by for"]
+LeaseState = Literal["held", "standby"]
 # A loop goes round every few seconds. The longest steps, with every call at its longest and tried again,
 # take minutes; no outage makes them longer than this. It is the last resort: who watches ends what is stuck.
 SILENT_SECONDS = 1800.0
@@ -92,7 +92,7 @@ def note_standby(lease: str) -> None:
     pulse = _own.get()
     if pulse is not None:
         pulse.say("standing by", f"another process holds the lease {lease}")
-        pulse.leases[lease] = "stood by for"
+        pulse.leases[lease] = "standby"
 
 
 def note_lease_held(lease: str) -> None:

@@ -141,10 +141,12 @@ class LiveGauge(Struct, frozen=True, kw_only=True):
 
 
 STAGE_SILENT = LiveGauge(
-    name="bridge_stage_silent_seconds", meaning="Since a stage's last sign of life.", labels=("stage",)
+    name="bridge_stage_last_beat_seconds",
+    meaning="Since a stage last gave a sign of life.",
+    labels=("stage",),
 )
-SCRAPE_FAILED = LiveGauge(
-    name="bridge_store_scrape_failed", meaning="1 when the store could not be read for this answer."
+STORE_UP = LiveGauge(
+    name="bridge_store_up", meaning="1 when the store could be read for this answer, else 0."
 )
 OUTBOX_ROWS = LiveGauge(name="bridge_outbox_rows", meaning="Messages that wait for Kafka; counts to 10,000.")
 OUTBOX_OLDEST = LiveGauge(
@@ -201,12 +203,13 @@ GAPS = LiveGauge(
     "to 10,000. `bridge status` says why. The field `none` is 0.",
     labels=("integration", "resource", "field"),
 )
-OWED = LiveGauge(
-    name="bridge_deliveries_owed", meaning="Deliveries that are owed and not given up; counts to 10,000."
+PENDING = LiveGauge(
+    name="bridge_deliveries_pending",
+    meaning="Deliveries that are pending; counts to 10,000.",
 )
-OWED_OLDEST = LiveGauge(
-    name="bridge_deliveries_owed_oldest_seconds",
-    meaning="Since the oldest of them was to be delivered first; 0 when none is owed.",
+PENDING_OLDEST = LiveGauge(
+    name="bridge_deliveries_pending_oldest_seconds",
+    meaning="Since the oldest of them was first due; 0 when none is pending.",
 )
 LEASE_HOLDERS = LiveGauge(
     name="bridge_lease_holders",
@@ -234,12 +237,12 @@ STORE = (
     UNLISTED,
     REMARKS,
     GAPS,
-    OWED,
-    OWED_OLDEST,
+    PENDING,
+    PENDING_OLDEST,
     LEASE_HOLDERS,
     TOKEN_EXPIRES,
 )
-READ = (STAGE_SILENT, SCRAPE_FAILED, *STORE)
+READ = (STAGE_SILENT, STORE_UP, *STORE)
 
 
 def documented() -> list[tuple[str, str, tuple[str, ...], str]]:

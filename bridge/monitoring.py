@@ -144,7 +144,7 @@ class Monitoring:
             for name, pulse in self._parts.roster.pulses.items()
         ]
         found = await self._stored()
-        samples.append(GaugeSample(of=metrics.SCRAPE_FAILED, value=float(found is None)))
+        samples.append(GaugeSample(of=metrics.STORE_UP, value=float(found is not None)))
         return web.Response(
             body=metrics.exposition(samples + (found or [])), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
@@ -170,12 +170,12 @@ class _Remembered(Generic[T]):
 async def stored(db: Database, integrations: tuple[str, ...]) -> list[GaugeSample]:
     """What the store knows. Each query reads a few rows by an index, however many there are."""
     rows, oldest = await outbox.outbox_head(db)
-    owed_rows, owed_oldest = await pending.pending_head(db)
+    pending_rows, pending_deliveries_oldest = await pending.pending_head(db)
     found = [
         GaugeSample(of=metrics.OUTBOX_ROWS, value=rows),
         GaugeSample(of=metrics.OUTBOX_OLDEST, value=oldest),
-        GaugeSample(of=metrics.OWED, value=owed_rows),
-        GaugeSample(of=metrics.OWED_OLDEST, value=owed_oldest),
+        GaugeSample(of=metrics.PENDING, value=pending_rows),
+        GaugeSample(of=metrics.PENDING_OLDEST, value=pending_deliveries_oldest),
         *count_lease_holders(await overview.lease_holders(db), integrations),
     ]
     for integration in integrations:

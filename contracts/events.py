@@ -15,7 +15,7 @@ from contracts.entities import Id, Model, Utc
 
 Operation = Literal["created", "updated", "deleted"]
 OPERATIONS: tuple[Operation, ...] = ("created", "updated", "deleted")
-Cause = Literal["initial", "poll", "sweep", "hook", "command", "resync"]
+Cause = Literal["initial", "poll", "sweep", "command", "resync"]
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 SCHEMA_VERSION = 1
 

@@ -189,11 +189,11 @@ class EndpointPage(Struct, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
-DeliveryState = Literal["delivered", "owed", "failed"]
+DeliveryState = Literal["delivered", "pending", "failed"]
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """One event for one endpoint. ``owed``: it is tried, again at ``next_attempt_at``; ``failed``: given up,
+    """One event for one endpoint. ``pending``: it is tried at ``next_attempt_at``; ``failed``: given up,
     until it is resent or recovered. ``last_error`` names what went wrong where there was no status."""
 
     id: str
@@ -249,7 +249,7 @@ RecoveryState = Literal["waiting", "running", "done", "failed"]
 
 
 class Recovery(Struct, frozen=True, kw_only=True):
-    """A recovery: ``found`` events matched in that time, ``owed`` of them had not arrived and are
+    """A recovery: ``found`` events matched in that time, ``pending`` of them had not arrived and are
     delivered."""
 
     id: str
@@ -258,7 +258,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
     until: Utc | None = None
     state: RecoveryState
     found: int = 0
-    owed: int = 0
+    pending: int = 0
     reason: str | None = None
     requested_at: Utc
     finished_at: Utc | None = None

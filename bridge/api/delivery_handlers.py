@@ -82,7 +82,7 @@ async def get_delivery(call: ApiCall) -> ApiResponse[DeliveryWithAttempts]:
 async def resend_delivery(call: ApiCall) -> ApiResponse[Started]:
     """Deliver an event once more
 
-    What is owed or was given up is tried now. What was delivered is delivered again, as a delivery of its
+    What is pending or was given up is tried now. What was delivered is delivered again, as a delivery of its
     own: the answer has its id.
     """
     delivery, _ = await _delivery(call)

@@ -104,7 +104,7 @@ async def change_endpoint(call: ApiCall, body: EndpointChange) -> ApiResponse[En
 async def delete_endpoint(call: ApiCall) -> ApiResponse[None]:
     """Delete an endpoint
 
-    What is owed to it is not delivered any more.
+    What is pending to it is not delivered any more.
     """
     endpoint = await owned(call)
     async with call.parts.db.transaction() as tx:

@@ -39,7 +39,7 @@ async def remark_cap(doors: CaptureContext, resource: Resource, state: str | Non
         resource.name,
         code,
         f"the list of {listed} has exactly {capped} rows, all of its pages full: its search may stop there. "
-        "Compare with TrackerRMS; records beyond are read only when a hint or an application names them",
+        "Compare with TrackerRMS; records beyond are read only when a request or an application names them",
     )
 
 

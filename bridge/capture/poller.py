@@ -212,15 +212,15 @@ class Poller:
         healed = [one for one in ended if one.state == "healed"]
         return {hold.resource for hold in believed + healed}
 
-    async def _follow_hints(self, name: str) -> None:
-        """Follow some of a resource's hints."""
-        applied, row_ids = await self._hinted.follow(name, self._hint_context)
+    async def _follow_requests(self, name: str) -> None:
+        """Follow some of a resource's requests."""
+        applied, row_ids = await self._hinted.follow(name, self._request_context)
         self._walks[name].note_read(row_ids)
         if applied.let_go:
             self._walks[name].unclaimed.note(applied)
         self._meet(applied.unknown_statuses)
 
-    def _hint_context(self, name: str) -> Context | None:
+    def _request_context(self, name: str) -> Context | None:
         """What reading a hinted record needs; ``None`` for what this integration does not follow."""
         if name not in self._resources or name not in WHOLE:
             return None
@@ -249,7 +249,7 @@ class Poller:
         else:
             self._backoffs.pop(_lane(task), None)
             self._backoffs.pop("account", None)
-            if task.work not in ("poll", "hints"):
+            if task.work not in ("poll", "requests"):
                 await cursors.scan_went_on(self._doors.db, self._doors.integration_id, task.resource)
         finally:
             if task.resource == "statuses":
@@ -268,9 +268,9 @@ class Poller:
         where a list's last page can't be read, what changed may well be. Raises if the store is the trouble.
         """
         name, until = task.resource, time.monotonic() + seconds
-        if task.work == "hints":
+        if task.work == "requests":
             # They stay; polls have the trouble too, and tell of it.
-            self._standings[name].hints_blocked_until = until
+            self._standings[name].requests_blocked_until = until
         elif task.work == "poll":
             self._standings[name].blocked_until = until
             self._poll_began.pop(name, None)
@@ -289,7 +289,7 @@ class Poller:
         self._account_blocked_until = now + pause
         for name, standing in self._standings.items():
             standing.blocked_until = standing.background_blocked_until = now + pause
-            standing.hints_blocked_until = now + pause
+            standing.requests_blocked_until = now + pause
             await cursors.fail(self._doors.db, self._doors.integration_id, name, str(error))
         self._report("account", list(self._standings), error, pause)
 
@@ -307,8 +307,8 @@ class Poller:
     async def _do(self, task: Task) -> None:
         name = task.resource
         match task.work:
-            case "hints":
-                await self._follow_hints(name)
+            case "requests":
+                await self._follow_requests(name)
             case "poll":
                 await self._poll(name)
             case "load" | "sweep":
@@ -481,6 +481,6 @@ class Poller:
 
 def _lane(task: Task) -> str:
     """Whose failures are counted together: the polls of a resource, or all else of it."""
-    if task.work == "hints":
+    if task.work == "requests":
         return f"{task.resource} asked for"
     return task.resource if task.work == "poll" else f"{task.resource} in the background"

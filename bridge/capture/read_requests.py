@@ -1,7 +1,7 @@
-"""Following hints: records that somebody knows to have changed are read by id at once, a few at a time: the
-polls of their resource take turns with them.
+"""Reads records that are known to have changed by id at once, a few at a time; polls of their resource take
+turns with them.
 
-A hint is where to look, not what to find: the record is read live, compared and published as any other, by
+A request is where to look, not what to find: the record is read live, compared and published as any other, by
 the one process that reads this integration. The list's later sight of the same change finds nothing new.
 """
 
@@ -27,7 +27,7 @@ _CONTROLS = 3
 
 
 class ReadRequests:
-    """Reads what one integration's hints name. ``by_id``: the resources that a by-id record tells whole."""
+    """Reads what the requests of one integration name; ``by_id`` observes one record."""
 
     def __init__(self, doors: CaptureContext, by_id: ByIdReader) -> None:
         self._doors = doors
@@ -36,10 +36,10 @@ class ReadRequests:
     async def follow(
         self, resource: str, contexts: Callable[[str], Context | None]
     ) -> tuple[WriteSummary, Set[int]]:
-        """Follow the first hints of one resource; returns what changed, and the rows that were read.
+        """Follow the first requests of one resource; returns what changed, and the rows that were read.
 
         ``contexts`` gives what reading a resource needs; ``None`` for one that is not read. Raises what the
-        tracker's door raises for trouble that is not one record's own; the hints stay then.
+        tracker's door raises for trouble that is not one record's own; the requests stay then.
         """
         queued = await read_requests.next_read_requests(
             self._doors.db, self._doors.integration_id, resource, _AT_ONCE
@@ -47,21 +47,22 @@ class ReadRequests:
         if not queued:
             return WriteSummary(events={}), frozenset()
         started, calls = time.monotonic(), self._doors.calls()
-        newest = {(hint.resource, hint.row_id): hint for hint in queued}
-        found = await asyncio.gather(*(self._read(contexts, hint) for hint in newest.values()))
+        newest = {(request.resource, request.row_id): request for request in queued}
+        found = await asyncio.gather(*(self._read(contexts, request) for request in newest.values()))
         read = [
-            await self._sifted(contexts, hint, one) for hint, one in zip(newest.values(), found, strict=True)
+            await self._sifted(contexts, request, one)
+            for request, one in zip(newest.values(), found, strict=True)
         ]
         total = WriteSummary(events={})
         async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-            for hint, observation in zip(newest.values(), read, strict=True):
+            for request, observation in zip(newest.values(), read, strict=True):
                 if observation is not None:
                     applied = await self._doors.changes.apply(
                         tx,
-                        hint.resource,
+                        request.resource,
                         [observation],
-                        hint.cause,
-                        command_id=UNSET if hint.command_id is None else hint.command_id,
+                        request.cause,
+                        command_id=UNSET if request.command_id is None else request.command_id,
                     )
                     total = total.plus(applied)
             await read_requests.drop(tx, queued)
@@ -69,34 +70,34 @@ class ReadRequests:
         return total, {one.source.row_id for one in read if one is not None}
 
     async def _read(
-        self, contexts: Callable[[str], Context | None], hint: QueuedReadRequest
+        self, contexts: Callable[[str], Context | None], request: QueuedReadRequest
     ) -> Observation | None:
-        context = contexts(hint.resource)
+        context = contexts(request.resource)
         if context is None:
             return None
         try:
             try:
-                return await self._by_id.observe(context, hint.row_id)
+                return await self._by_id.observe(context, request.row_id)
             except Unreadable as error:
-                if not await self._others_answer(context, hint):
+                if not await self._others_answer(context, request):
                     raise Unreachable(f"{error}; nor is a record answered that exists") from error
                 # It may have been the server's trouble, and over since.
-                return await self._by_id.observe(context, hint.row_id)
+                return await self._by_id.observe(context, request.row_id)
         except (Refused, Unreadable) as error:
             # This record's own trouble: the polls and sweeps meet it too, and report it.
             _log.info(
-                "hint.dropped",
-                integration=hint.integration_id,
-                resource=hint.resource,
-                row=hint.row_id,
+                "read_request.dropped",
+                integration=request.integration_id,
+                resource=request.resource,
+                row=request.row_id,
                 reason=str(error),
             )
             return None
 
-    async def _others_answer(self, context: Context, hint: QueuedReadRequest) -> bool:
-        """Whether records that exist are answered by id now; where none is known, this hint is not kept."""
+    async def _others_answer(self, context: Context, request: QueuedReadRequest) -> bool:
+        """Return whether records that exist are answered by id now; without any, the request is dropped."""
         rows = await row_states.some_live(
-            self._doors.db, hint.integration_id, hint.resource, [hint.row_id], _CONTROLS
+            self._doors.db, request.integration_id, request.resource, [request.row_id], _CONTROLS
         )
         try:
             return not rows or await self._by_id.any_answers(context.resource.name, rows)
@@ -106,10 +107,10 @@ class ReadRequests:
     async def _sifted(
         self,
         contexts: Callable[[str], Context | None],
-        hint: QueuedReadRequest,
+        request: QueuedReadRequest,
         observation: Observation | None,
     ) -> Observation | None:
-        context = contexts(hint.resource)
+        context = contexts(request.resource)
         if observation is None or context is None:
             return observation
         sifted = await self._doors.shape.sift(context.resource, context.state, [observation])
@@ -120,9 +121,9 @@ class ReadRequests:
         self, queued: Sequence[QueuedReadRequest], total: WriteSummary, started: float, calls: int
     ) -> None:
         _log.info(
-            "hints.followed",
+            "read_requests.followed",
             integration=self._doors.integration_id,
-            hints=len(queued),
+            requests=len(queued),
             calls=self._doors.calls() - calls,
             seconds=round(time.monotonic() - started, 3),
             **total.counts(),

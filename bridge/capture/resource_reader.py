@@ -186,7 +186,7 @@ class ResourceReader:
         and a restart repeats little."""
         wanted = self.pace.page_batch if not batch.observations else self._pages_at_once // 2
         if seconds > _LONG_STEP_SECONDS:
-            # A small budget: hints and polls of this resource wait for a step's end.
+            # A small budget: requests and polls of this resource wait for a step's end.
             wanted = self._pages_at_once // 2
             self._pages_at_once = max(1, wanted)
         else:

@@ -16,7 +16,7 @@ from msgspec import Struct
 ORDER = ("statuses", "users", "jobs", "candidates", "applications")
 
 Background = Literal["load", "sweep", "delete"]
-WorkKind = Literal["hints", "poll"] | Background
+WorkKind = Literal["requests", "poll"] | Background
 _BACKGROUND = ("load", "sweep", "delete")
 
 
@@ -25,7 +25,7 @@ class ResourceState(Struct, kw_only=True):
 
     ``loaded``: its first load is complete. ``scanning``: a scan of it is under way. ``hinted``: somebody
     asked for some of its records. ``waits``: another resource must be read before it. After a failure polls
-    wait until ``blocked_until``, the hints until ``hints_blocked_until``, and the rest, the background, until
+    wait until ``blocked_until``, the requests until ``requests_blocked_until``, and the background until
     ``background_blocked_until``. ``doing`` is the step that is being done, ``did`` the one before.
     """
 
@@ -37,7 +37,7 @@ class ResourceState(Struct, kw_only=True):
     poll_due_at: float = 0.0
     sweep_due_at: float = 0.0
     blocked_until: float = 0.0
-    hints_blocked_until: float = 0.0
+    requests_blocked_until: float = 0.0
     background_blocked_until: float = 0.0
     approved: bool = False
     doing: WorkKind | None = None
@@ -72,7 +72,7 @@ def idle_seconds(standings: Mapping[str, ResourceState], now: float) -> float:
             continue
         moments.append(max(standing.blocked_until, _poll_due_at(standing, now)))
         if standing.hinted:
-            moments.append(max(standing.hints_blocked_until, now))
+            moments.append(max(standing.requests_blocked_until, now))
         if busy:
             continue  # The background waits for what is under way, whose end is noticed.
         if standing.approved or _needs_load(standing) or (standing.incremental and standing.scanning):
@@ -85,8 +85,8 @@ def idle_seconds(standings: Mapping[str, ResourceState], now: float) -> float:
 def _turn(standing: ResourceState, now: float, background: Background | None) -> WorkKind | None:
     """Whose turn it is: of what is due, what comes after the last step's kind."""
     turns: list[WorkKind] = []
-    if standing.hinted and standing.hints_blocked_until <= now:
-        turns.append("hints")
+    if standing.hinted and standing.requests_blocked_until <= now:
+        turns.append("requests")
     if standing.blocked_until <= now and _poll_due_at(standing, now) <= now:
         turns.append("poll")
     if background is not None:
@@ -98,7 +98,7 @@ def _turn(standing: ResourceState, now: float, background: Background | None) ->
 
 
 def _rank(work: WorkKind) -> int:
-    return {"hints": 0, "poll": 1}.get(work, 2)
+    return {"requests": 0, "poll": 1}.get(work, 2)
 
 
 def _background(standings: Mapping[str, ResourceState], now: float) -> Mapping[str, Background]:

@@ -50,7 +50,7 @@ def list_commands_command(
         print("No commands.")
 
 
-@app.command()
+@app.command("show")
 def show_command_command(
     ctx: typer.Context,
     command_id: Annotated[str, typer.Argument(metavar="ID", help="The command's id.")],

@@ -13,7 +13,7 @@ from contracts.webhooks import Attempt, Delivery, DeliveryState, DeliveryWithAtt
 app = typer.Typer(no_args_is_help=True, help="Deliveries: list them, see why not, have them made again.")
 
 _STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
-_COLOURS = {"delivered": "green", "owed": "yellow", "failed": "red"}
+_COLOURS = {"delivered": "green", "pending": "yellow", "failed": "red"}
 _PAGE = 200
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, dl_….")]
@@ -66,7 +66,7 @@ def list_deliveries_command(
         print("No deliveries.")
 
 
-@app.command()
+@app.command("show")
 def show_delivery_command(ctx: typer.Context, delivery_id: _Id, json: _Json = False) -> None:
     """Show one delivery, attempt by attempt."""
 
@@ -83,7 +83,7 @@ def show_delivery_command(ctx: typer.Context, delivery_id: _Id, json: _Json = Fa
         screen.print_markup(_table([shown.delivery]), "", _attempts(shown.attempts))
 
 
-@app.command()
+@app.command("resend")
 def resend(ctx: typer.Context, delivery_id: _Id) -> None:
     """Have the running bridge deliver it once more, now."""
 
@@ -97,7 +97,7 @@ def resend(ctx: typer.Context, delivery_id: _Id) -> None:
     print(f"on its way; see what becomes of it with: bridge deliveries show {started}")
 
 
-@app.command()
+@app.command("recover")
 def recover(
     ctx: typer.Context,
     endpoint_id: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's id, ep_….")],
@@ -120,7 +120,7 @@ def recover(
     print(f"{started} is under way; see how far it is with: bridge deliveries recoveries {endpoint_id}")
 
 
-@app.command()
+@app.command("recoveries")
 def recoveries(
     ctx: typer.Context,
     endpoint_id: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's id, ep_….")],
@@ -136,7 +136,9 @@ def recoveries(
     if json:
         screen.print_json(shown)
         return
-    table = screen.new_table("Id", "Since", "Until", "State", "Found", "Owed", "Why", right=("Found", "Owed"))
+    table = screen.new_table(
+        "Id", "Since", "Until", "State", "Found", "Pending", "Why", right=("Found", "Pending")
+    )
     for one in shown:
         end = "" if one.until is None else one.until.isoformat(timespec="seconds")
         table.add_row(
@@ -145,7 +147,7 @@ def recoveries(
             end,
             one.state,
             f"{one.found:,}",
-            f"{one.owed:,}",
+            f"{one.pending:,}",
             screen.escape(one.reason or ""),
         )
     screen.print_markup(table if shown else "No recoveries.")
@@ -162,7 +164,7 @@ def _table(shown: list[Delivery]) -> Any:
     for one in shown:
         said = str(one.last_status) if one.last_status is not None else one.last_error or ""
         state = f"[{_COLOURS[one.state]}]{one.state}[/]"
-        if one.state == "owed" and one.next_attempt_at is not None:
+        if one.state == "pending" and one.next_attempt_at is not None:
             state += f" [dim]again {one.next_attempt_at.isoformat(timespec='seconds')}[/]"
         table.add_row(
             one.id,

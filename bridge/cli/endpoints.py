@@ -59,7 +59,7 @@ _Signature = Annotated[
 _Description = Annotated[str | None, typer.Option(metavar="TEXT", help="For people.")]
 
 
-@app.command()
+@app.command("create")
 def create_endpoint_command(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="Where to post to.")],
@@ -144,7 +144,7 @@ def list_endpoints_command(
         print("No endpoints. Make one with: bridge endpoints create https://…")
 
 
-@app.command()
+@app.command("show")
 def show_endpoint_command(ctx: typer.Context, endpoint_id: _Id, json: _Json = False) -> None:
     """Show one endpoint."""
     found = session.configured(ctx, level="warning")
@@ -159,7 +159,7 @@ def show_endpoint_command(ctx: typer.Context, endpoint_id: _Id, json: _Json = Fa
         screen.print_markup(*endpoint_screen.told(endpoint))
 
 
-@app.command()
+@app.command("update")
 def update(
     ctx: typer.Context,
     endpoint_id: _Id,
@@ -216,9 +216,9 @@ def update(
     _show(session.with_store(found, carry_out), json)
 
 
-@app.command()
+@app.command("delete")
 def delete_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
-    """Forget an endpoint; what is owed to it is not delivered any more."""
+    """Forget an endpoint; what is pending to it is not delivered any more."""
 
     async def carry_out(installed: Installation) -> None:
         async with installed.db.transaction() as tx:
@@ -229,7 +229,7 @@ def delete_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
     print(f"deleted {endpoint_id}")
 
 
-@app.command()
+@app.command("rotate")
 def rotate(
     ctx: typer.Context,
     endpoint_id: _Id,
@@ -253,13 +253,13 @@ def rotate(
         raise ConfigError(f"endpoints rotate: {reason}") from None
 
 
-@app.command()
+@app.command("enable")
 def enable_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
     """Deliver to it again. What it missed: bridge deliveries recover."""
     _switch(ctx, endpoint_id, lambda installed: endpoints.mark_enabled(installed.db, endpoint_id), "enabled")
 
 
-@app.command()
+@app.command("disable")
 def disable_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
     """Deliver nothing to it until it is enabled."""
     _switch(
@@ -270,7 +270,7 @@ def disable_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
     )
 
 
-@app.command()
+@app.command("test")
 def test(ctx: typer.Context, endpoint_id: _Id) -> None:
     """Have a test event delivered by the running bridge."""
 

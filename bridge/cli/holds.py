@@ -34,7 +34,7 @@ def list_holds_command(ctx: typer.Context, json: _Json = False) -> None:
         print("Nothing is held back.")
 
 
-@app.command()
+@app.command("approve")
 def approve(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
     """Publish it. Deletions are confirmed once more; of all else the records are read again.
 
@@ -43,7 +43,7 @@ def approve(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _
     _decide(ctx, hold_id, all_, "approved", json)
 
 
-@app.command()
+@app.command("discard")
 def discard(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
     """Do not publish it. Deletions are forgotten, and held again by a scan that misses the records again.
 

@@ -77,7 +77,7 @@ def rendered(now: InstallationStatus) -> RenderableType:
 
 def _headline(one: IntegrationStanding) -> Text:
     budget = one.budget
-    poller = "[green]being read[/]" if one.poller else "[yellow]nobody reads it: start bridge run[/]"
+    poller = "[green]polling[/]" if one.poller else "[yellow]no poller: start bridge run[/]"
     paused = f"  [yellow]paused until {budget.paused_until:%H:%M:%S} UTC[/]" if budget.paused_until else ""
     return Text.from_markup(
         f"[bold]{one.id}[/]  {poller}   requests in the last minute: {budget.used} of "

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Tokens of the HTTP API: make, list
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
-@app.command()
+@app.command("create")
 def create_token_command(
     ctx: typer.Context,
     owner: Annotated[
@@ -70,7 +70,7 @@ def list_tokens_command(ctx: typer.Context, json: _Json = False) -> None:
         print("No tokens. Make one with: bridge tokens create --admin")
 
 
-@app.command()
+@app.command("revoke")
 def revoke(
     ctx: typer.Context, token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, tok_….")]
 ) -> None:

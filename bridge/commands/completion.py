@@ -41,7 +41,7 @@ class CommandLedger:
         self._lease = lease
         self._touched: dict[str, str] = {}
 
-    def hints(self) -> tuple[ReadRequest, ...]:
+    def requests(self) -> tuple[ReadRequest, ...]:
         """What its attempt has in TrackerRMS so far: to be read at once, although the command failed."""
         return tuple(
             ReadRequest(
@@ -102,11 +102,11 @@ class CommandLedger:
 
 
 class End(Struct, frozen=True, kw_only=True):
-    """All that is written when a command ends: its row, its result, hints, its attempt if it had one."""
+    """All that is written when a command ends: its row, its result, requests, its attempt if it had one."""
 
     ending: Ending
     row: OutboxRow
-    hints: tuple[ReadRequest, ...] = ()
+    requests: tuple[ReadRequest, ...] = ()
     attempt: tuple[Place, AttemptProgress] | None = None
 
 
@@ -175,6 +175,6 @@ class CompletionWriter:
                     await attempts.save_attempt(
                         tx, end.ending.key, place.address, place.job_id, progress, done=True
                     )
-            await read_requests.add_read_requests(tx, [hint for end in ours for hint in end.hints])
+            await read_requests.add_read_requests(tx, [request for end in ours for request in end.requests])
             await outbox.append(tx, [end.row for end in ours])
             return ended

@@ -23,7 +23,7 @@ class Handled(Struct, frozen=True, kw_only=True):
     """What came of a command: its answer, the records to read at once, its attempt where it had one."""
 
     done: Done
-    hints: tuple[ReadRequest, ...] = ()
+    requests: tuple[ReadRequest, ...] = ()
     attempt: tuple[Place, AttemptProgress] | None = None
 
 
@@ -39,18 +39,18 @@ async def handle_command(account: Account, ledger: CommandLedger, data: Input, *
             created = await create.create_candidate_or_application(account, ledger, data)
             return Handled(
                 done=created.done,
-                hints=(
-                    _hint(account, "candidates", created.candidate, command_id),
-                    _hint(account, "applications", created.application, command_id),
+                requests=(
+                    _request(account, "candidates", created.candidate, command_id),
+                    _request(account, "applications", created.application, command_id),
                 ),
                 attempt=(created.place, created.progress),
             )
         case MoveToStage():
             application, done = await stages.move_application(account, data)
-            return Handled(done=done, hints=(_hint(account, "applications", application, command_id),))
+            return Handled(done=done, requests=(_request(account, "applications", application, command_id),))
         case Reject():
             application, done = await stages.reject_application(account, data)
-            return Handled(done=done, hints=(_hint(account, "applications", application, command_id),))
+            return Handled(done=done, requests=(_request(account, "applications", application, command_id),))
         case Passthrough():
             return Handled(done=await _passthrough(account, ledger, data, sent=sent))
         case unreachable:
@@ -79,7 +79,7 @@ class NeverKnown(Undetermined):
         Failed.__init__(self, "REMOTE.UNKNOWN_HTTP_ERROR", message)
 
 
-def _hint(account: Account, resource: str, remote_id: str, command_id: str) -> ReadRequest:
+def _request(account: Account, resource: str, remote_id: str, command_id: str) -> ReadRequest:
     return ReadRequest(
         integration_id=account.id,
         resource=resource,

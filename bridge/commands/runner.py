@@ -97,7 +97,7 @@ class Runner:
                 failed = errors.failure_of(error)
                 pause = self._pause_after(failed, tries, deadline)
                 if pause is None:
-                    left = Handled(done=Done(result=None), hints=ledger.hints())
+                    left = Handled(done=Done(result=None), requests=ledger.requests())
                     await self._end(work, _ending_of(failed), tries, left, failed.failure)
                     return
                 await self._wait(work, failed.failure, tries, pause)
@@ -201,7 +201,7 @@ class Runner:
                     tries=tries,
                 ),
                 row=row,
-                hints=handled.hints,
+                requests=handled.requests,
                 attempt=handled.attempt,
             )
         )

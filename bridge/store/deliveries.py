@@ -1,8 +1,7 @@
 """Deliveries as people look at them, and what people ask for: resends and recoveries.
 
-A delivery that was made has no row of its own: its last attempt in the log stands for it. One that is owed
-or was given up stands in ``owed``, or with others in a share. ``NOTIFY`` tells the webhook stage of what was
-asked for.
+A delivery that was made has no row of its own: its last attempt in the log represents it. One that is pending
+or was given up is a row of ``pending_deliveries``, or part of a batch. ``NOTIFY`` wakes the webhook stage.
 """
 
 import base64
@@ -25,11 +24,11 @@ from contracts.webhooks import TEST_TYPE, Attempt, Delivery, DeliveryPage, Deliv
 
 # --- looking ----------------------------------------------------------------------------------------------
 
-_OWED = """
+_PENDING = """
 SELECT delivery_id, endpoint_id, event_id, event_type, subject, integration_id, state, attempts,
-       CASE WHEN state = 'owed' AND isfinite(next_attempt_at) THEN next_attempt_at END AS next_attempt_at,
+       CASE WHEN state = 'pending' AND isfinite(next_attempt_at) THEN next_attempt_at END AS next_attempt_at,
        last_status, last_error, first_at, last_at
-  FROM owed
+  FROM pending_deliveries
 """
 _MADE = """
 SELECT delivery_id, endpoint_id, event_id, event_type, subject, integration_id, 'delivered', attempt,
@@ -38,7 +37,7 @@ SELECT delivery_id, endpoint_id, event_id, event_type, subject, integration_id, 
 """
 _PAGE = """
 SELECT * FROM (
-    ({owed} WHERE {filters} AND ($2::text IS NULL OR state = $2) AND ($2 IS DISTINCT FROM 'delivered')
+    ({pending} WHERE {filters} AND ($2::text IS NULL OR state = $2) AND ($2 IS DISTINCT FROM 'delivered')
         AND (last_at, delivery_id) < ($6::timestamptz, $7::text)
       ORDER BY last_at DESC, delivery_id DESC LIMIT $8)
     UNION ALL
@@ -50,7 +49,7 @@ SELECT * FROM (
 _FILTERS = """($1::text IS NULL OR endpoint_id = $1) AND ($3::text IS NULL OR event_type = $3)
         AND {at} >= $4::timestamptz AND {at} < $5::timestamptz
         AND ($9::text IS NULL OR endpoint_id IN (SELECT id FROM endpoints WHERE owner = $9))"""
-_LIST = _PAGE.format(owed=_OWED, made=_MADE, filters="{filters}")
+_LIST = _PAGE.format(pending=_PENDING, made=_MADE, filters="{filters}")
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -68,8 +67,8 @@ async def load_deliveries(
 ) -> DeliveryPage:
     """Deliveries by the time of their last attempt, newest first. ``ValueError``: ``cursor`` is none."""
     after_at, after_id = _read_cursor(cursor) if cursor else (_LAST, "")
-    owed_filters, made_filters = _FILTERS.format(at="last_at"), _FILTERS.format(at="at")
-    query = _LIST.replace("{filters}", owed_filters, 1).replace("{filters}", made_filters, 1)
+    pending_filters, made_filters = _FILTERS.format(at="last_at"), _FILTERS.format(at="at")
+    query = _LIST.replace("{filters}", pending_filters, 1).replace("{filters}", made_filters, 1)
     rows = await db.fetch(
         query,
         endpoint_id,
@@ -83,7 +82,7 @@ async def load_deliveries(
         owner,
     )
     found = [_delivery(row) for row in rows]
-    if state in (None, "owed"):
+    if state in (None, "pending"):
         found += await pending_batches.list_batched(
             db,
             endpoint_id=endpoint_id,
@@ -103,10 +102,10 @@ async def load_delivery(
     db: Database, sealer: Sealer, delivery_id: str
 ) -> tuple[Delivery, list[Attempt]] | None:
     """A delivery and its attempts, oldest first."""
-    row = await db.fetchrow(f"{_OWED} WHERE delivery_id = $1", delivery_id)
+    row = await db.fetchrow(f"{_PENDING} WHERE delivery_id = $1", delivery_id)
     if row is None:
         await pending_batches.unpack_delivery(db, sealer, delivery_id)
-        row = await db.fetchrow(f"{_OWED} WHERE delivery_id = $1", delivery_id)
+        row = await db.fetchrow(f"{_PENDING} WHERE delivery_id = $1", delivery_id)
     if row is None:
         row = await db.fetchrow(
             f"{_MADE} WHERE delivery_id = $1 AND delivered ORDER BY at DESC LIMIT 1", delivery_id
@@ -156,11 +155,11 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
 # --- asking -----------------------------------------------------------------------------------------------
 
 _NOW_AGAIN = """
-UPDATE owed SET state = 'owed', next_attempt_at = clock_timestamp()
+UPDATE pending_deliveries SET state = 'pending', next_attempt_at = clock_timestamp()
  WHERE delivery_id = $1 AND (state = 'failed' OR isfinite(next_attempt_at)) AND holder IS NULL
 RETURNING true
 """
-_STANDING = "SELECT EXISTS (SELECT FROM owed WHERE delivery_id = $1)"
+_STANDING = "SELECT EXISTS (SELECT FROM pending_deliveries WHERE delivery_id = $1)"
 _LAST_LINE = """
 SELECT endpoint_id, event_id, event_type, subject, integration_id, topic, partition, kafka_offset, event_at
   FROM webhook_attempts WHERE delivery_id = $1 ORDER BY at DESC LIMIT 1
@@ -170,8 +169,8 @@ SELECT endpoint_id, event_id, event_type, subject, integration_id, topic, partit
 async def request_resend(db: Database, sealer: Sealer, delivery_id: str) -> str | None:
     """Have it delivered once more, soon; the id to look at, ``None`` where no such delivery is known.
 
-    What is owed is tried now; what keeps its order behind another stays behind it. What was delivered becomes
-    a delivery of its own, with an id of its own; its body is read from Kafka again.
+    A pending delivery is tried now, unless it waits in order behind another. A made one becomes a new
+    delivery with an id of its own; its body is read from Kafka again.
     """
     await pending_batches.unpack_delivery(db, sealer, delivery_id)
     async with db.transaction() as tx:

@@ -9,7 +9,7 @@ from bridge.store.database import Tx
 from contracts.entities import Model
 
 _SINCE = """
-UPDATE sources SET quick = NULL, fingerprint = NULL
+UPDATE row_states SET quick = NULL, fingerprint = NULL
 WHERE integration_id = $1 AND resource = $2 AND NOT gone AND fingerprint IS NOT NULL AND read_at >= $3
 """
 
@@ -29,10 +29,10 @@ WITH filled AS MATERIALIZED (
     SELECT parent FROM snapshots
     WHERE integration_id = $1 AND model = $3 AND sequence > 1 AND changed_at >= $6
 ), last AS MATERIALIZED (
-    SELECT max(s.read_at) AS read_at FROM sources s JOIN filled f ON f.parent = $2::text || ':' || s.row_id
+    SELECT max(s.read_at) AS read_at FROM row_states s JOIN filled f ON f.parent = $2::text || ':' || s.row_id
     WHERE s.integration_id = $1 AND s.resource = $2 AND NOT s.gone AND s.read_at < $5
 )
-UPDATE sources SET quick = NULL, fingerprint = NULL
+UPDATE row_states SET quick = NULL, fingerprint = NULL
 WHERE integration_id = $1 AND resource = $2 AND NOT gone AND fingerprint IS NOT NULL
   AND NOT EXISTS (SELECT FROM filled f WHERE f.parent = $2::text || ':' || row_id)
   AND (read_at >= coalesce((SELECT read_at FROM last), '-infinity')

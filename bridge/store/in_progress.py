@@ -37,7 +37,7 @@ SELECT c.command_id, c.type, c.subject, c.target, a.job_id, a.progress, NULL::te
  WHERE c.integration_id = $1 AND c.finished_at IS NULL AND c.subject IS NOT NULL
 UNION ALL
 SELECT command_id, NULL, NULL, NULL, NULL, NULL, resource, row_id
-  FROM hints WHERE integration_id = $1 AND command_id IS NOT NULL
+  FROM read_requests WHERE integration_id = $1 AND command_id IS NOT NULL
 """
 
 _decoder = msgspec.json.Decoder(AttemptProgress)

@@ -1,4 +1,4 @@
-"""What is owed: deliveries that were not made yet, with their sealed bodies, and who tries which of them now.
+"""Pending deliveries: those that are not made yet, with their sealed bodies, and which process tries which.
 
 A row is tried by one process at a time: its ``holder`` names that process's lease, and a dead process's rows
 are free once its lease has run out. Of one entity and one endpoint that asks for order, only the first row is
@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from bridge.store.database import Database, Tx
 
-CHANNEL = "owed"
+CHANNEL = "pending_deliveries"
 LEASE_PREFIX = "webhooks:"
 BODY_PURPOSE = "webhook body"
-"""What the bodies of owed events are sealed for."""
+"""What the bodies of pending events are sealed for."""
 EndpointOrderKey = tuple[str, str]
 """An endpoint, and an entity's id: what order is kept for."""
 
@@ -37,7 +37,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
 
 class PendingDelivery(Struct, frozen=True, kw_only=True):
     """A delivery to remember. ``sealed`` is ``None`` where the body is to be read from Kafka again, and
-    ``first_at`` where it is owed from now on."""
+    ``first_at`` where it is pending from now on."""
 
     delivery_id: str
     endpoint_id: str
@@ -55,7 +55,7 @@ class PendingDelivery(Struct, frozen=True, kw_only=True):
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
-    """An owed delivery that this process is to try now."""
+    """A pending delivery that this process is to try now."""
 
     delivery_id: str
     endpoint_id: str
@@ -77,9 +77,9 @@ class AttemptOutcome(Struct, frozen=True, kw_only=True):
 
 
 async def lock_order(tx: Tx, endpoint_ids: Collection[str]) -> None:
-    """Be alone, until ``tx`` ends, in changing what is owed in order to these endpoints."""
+    """Be alone, until ``tx`` ends, in changing what is pending in order to these endpoints."""
     await tx.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('owed:' || id, 0)) "
+        "SELECT pg_advisory_xact_lock(hashtextextended('pending:' || id, 0)) "
         "FROM (SELECT unnest($1::text[]) AS id ORDER BY 1) AS ids",
         sorted(endpoint_ids),
     )
@@ -87,17 +87,18 @@ async def lock_order(tx: Tx, endpoint_ids: Collection[str]) -> None:
 
 # The update keeps whoever forgets bodies from taking one that has just been wanted again.
 _BODIES = """
-INSERT INTO owed_events AS e (event_id, sealed) SELECT * FROM unnest($1::text[], $2::bytea[])
+INSERT INTO pending_bodies AS e (event_id, sealed) SELECT * FROM unnest($1::text[], $2::bytea[])
 ON CONFLICT (event_id) DO UPDATE SET stored_at = clock_timestamp()
 """
 
 _PARK = """
-INSERT INTO owed (delivery_id, endpoint_id, event_id, event_type, subject, integration_id, sequence, ordered,
+INSERT INTO pending_deliveries (
+                  delivery_id, endpoint_id, event_id, event_type, subject, integration_id, sequence, ordered,
                   topic, partition, kafka_offset, event_at, attempts, next_attempt_at, state,
                   last_status, last_error, holder, first_at)
 SELECT d, n, e, k, s, i, q, o, t, p, f, a, r,
        CASE WHEN o AND r = 0 THEN 'infinity' ELSE clock_timestamp() + make_interval(secs => w) END,
-       CASE WHEN g THEN 'failed' ELSE 'owed' END, c, x, h, coalesce(y, clock_timestamp())
+       CASE WHEN g THEN 'failed' ELSE 'pending' END, c, x, h, coalesce(y, clock_timestamp())
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[],
               $9::text[], $10::int[], $11::bigint[], $12::timestamptz[], $13::int[], $14::float8[],
               $15::bool[], $16::smallint[], $17::text[], $18::text[], $19::timestamptz[])
@@ -107,7 +108,7 @@ ON CONFLICT (delivery_id) DO NOTHING
 
 
 async def add_pending(tx: Tx, parked: Sequence[PendingDelivery]) -> int:
-    """Remember these deliveries; those that are owed already stay as they are. Returns how many are new.
+    """Remember these deliveries; those that are pending already stay as they are. Returns how many are new.
 
     Ordered ones follow ``lock_order`` and are followed by ``make_due``.
     """
@@ -133,13 +134,13 @@ def _columns(p: PendingDelivery) -> tuple[Any, ...]:
 
 
 _RELEASE = """
-UPDATE owed SET next_attempt_at = clock_timestamp()
+UPDATE pending_deliveries SET next_attempt_at = clock_timestamp()
   FROM (SELECT DISTINCT ON (o.endpoint_id, o.subject) o.delivery_id, o.next_attempt_at
           FROM unnest($1::text[], $2::text[]) AS pair (endpoint_id, subject)
-          JOIN owed AS o USING (endpoint_id, subject)
-         WHERE o.state = 'owed' AND o.ordered
+          JOIN pending_deliveries AS o USING (endpoint_id, subject)
+         WHERE o.state = 'pending' AND o.ordered
          ORDER BY o.endpoint_id, o.subject, o.sequence) AS first
- WHERE owed.delivery_id = first.delivery_id AND first.next_attempt_at = 'infinity'
+ WHERE pending_deliveries.delivery_id = first.delivery_id AND first.next_attempt_at = 'infinity'
 """
 
 
@@ -153,13 +154,13 @@ async def make_due(tx: Tx, pairs: Collection[EndpointOrderKey]) -> None:
 _HELD = """
 SELECT DISTINCT o.endpoint_id, o.subject
   FROM unnest($1::text[], $2::text[]) AS pair (endpoint_id, subject)
-  JOIN owed AS o USING (endpoint_id, subject)
- WHERE o.state = 'owed' AND o.ordered
+  JOIN pending_deliveries AS o USING (endpoint_id, subject)
+ WHERE o.state = 'pending' AND o.ordered
 """
 
 
 async def keys_pending(db: Database, pairs: Collection[EndpointOrderKey]) -> set[EndpointOrderKey]:
-    """Those of ``pairs`` for which something is owed in order: what is new must queue up behind it."""
+    """Those of ``pairs`` for which something is pending in order: what is new must queue up behind it."""
     rows = await db.fetch(_HELD, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
     return {(row[0], row[1]) for row in rows}
 
@@ -170,21 +171,22 @@ WITH free AS (
     SELECT due.delivery_id
       FROM unnest($2::text[], $3::int[]) AS wanted (endpoint_id, room)
      CROSS JOIN LATERAL (
-           SELECT o.delivery_id FROM owed AS o
-            WHERE o.endpoint_id = wanted.endpoint_id AND o.state = 'owed' AND o.next_attempt_at <= now()
+           SELECT o.delivery_id FROM pending_deliveries AS o
+            WHERE o.endpoint_id = wanted.endpoint_id AND o.state = 'pending' AND o.next_attempt_at <= now()
               AND (o.holder IS NULL OR NOT EXISTS (
                       SELECT FROM leases WHERE name = o.holder AND expires_at > now()))
               AND (NOT o.ordered OR NOT EXISTS (
-                      SELECT FROM owed AS before
+                      SELECT FROM pending_deliveries AS before
                        WHERE before.endpoint_id = o.endpoint_id AND before.subject = o.subject
-                         AND before.sequence < o.sequence AND before.state = 'owed' AND before.ordered))
+                         AND before.sequence < o.sequence AND before.state = 'pending' AND before.ordered))
             ORDER BY o.next_attempt_at LIMIT wanted.room FOR UPDATE OF o SKIP LOCKED) AS due
 ), taken AS (
-    UPDATE owed SET holder = $1 FROM free WHERE owed.delivery_id = free.delivery_id RETURNING owed.*
+    UPDATE pending_deliveries AS p SET holder = $1 FROM free
+     WHERE p.delivery_id = free.delivery_id RETURNING p.*
 )
 SELECT t.delivery_id, t.endpoint_id, t.event_id, t.event_type, t.subject, t.integration_id, t.topic,
        t.partition, t.kafka_offset, t.event_at, t.ordered, t.attempts, t.first_at, e.sealed
-  FROM taken AS t LEFT JOIN owed_events AS e USING (event_id)
+  FROM taken AS t LEFT JOIN pending_bodies AS e USING (event_id)
  ORDER BY t.next_attempt_at, t.sequence
 """
 
@@ -219,9 +221,10 @@ def _claimed(row: Any) -> Claimed:
 
 
 async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> None:
-    """These were delivered: they are owed no longer. Their bodies go with the last one that needs them."""
+    """Remove deliveries that were made; a body goes with the last delivery that needs it."""
     events = await tx.fetch(
-        "DELETE FROM owed WHERE delivery_id = ANY($1::text[]) AND holder = $2 RETURNING event_id",
+        "DELETE FROM pending_deliveries WHERE delivery_id = ANY($1::text[]) AND holder = $2 "
+        "RETURNING event_id",
         delivery_ids,
         holder,
     )
@@ -234,14 +237,14 @@ async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> 
 # Whoever parks touches the body first: one that was touched a moment ago may be wanted by a transaction
 # that is not visible yet. ``prune_pending`` comes back for it.
 _FORGET_BODIES = """
-DELETE FROM owed_events WHERE stored_at < clock_timestamp() - interval '90 seconds'
-   AND NOT EXISTS (SELECT FROM owed WHERE owed.event_id = owed_events.event_id)
+DELETE FROM pending_bodies WHERE stored_at < clock_timestamp() - interval '90 seconds'
+   AND NOT EXISTS (SELECT FROM pending_deliveries WHERE pending_deliveries.event_id = pending_bodies.event_id)
 """
 
 _TRIED = """
-UPDATE owed AS o
+UPDATE pending_deliveries AS o
    SET attempts = t.attempts, last_status = t.status, last_error = t.error, last_at = clock_timestamp(),
-       holder = NULL, state = CASE WHEN t.again IS NULL THEN 'failed' ELSE 'owed' END,
+       holder = NULL, state = CASE WHEN t.again IS NULL THEN 'failed' ELSE 'pending' END,
        next_attempt_at = clock_timestamp() + make_interval(secs => coalesce(t.again, 0))
   FROM unnest($2::text[], $3::int[], $4::float8[], $5::smallint[], $6::text[])
        AS t (delivery_id, attempts, again, status, error)
@@ -263,32 +266,34 @@ async def tried(tx: Tx, holder: str, outcomes: Sequence[AttemptOutcome]) -> None
 
 
 _MOST_COUNTED = 10_000
-OLDEST = "SELECT min(first_at) FROM owed WHERE state = 'owed'"
+OLDEST = "SELECT min(first_at) FROM pending_deliveries WHERE state = 'pending'"
 _HEAD = f"""
-SELECT (SELECT count(*) FROM (SELECT FROM owed WHERE state = 'owed' LIMIT $1) AS counted)
+SELECT (SELECT count(*) FROM (SELECT FROM pending_deliveries WHERE state = 'pending' LIMIT $1) AS counted)
        + (SELECT coalesce(sum(size), 0) FROM (
-                 SELECT cardinality(places) AS size FROM owed_shares LIMIT $1) AS counted),
+                 SELECT cardinality(places) AS size FROM pending_batch_shares LIMIT $1) AS counted),
        coalesce(extract(epoch FROM clock_timestamp() - least(({OLDEST}), (
-                SELECT parked_at FROM owed_shares ORDER BY sheet_id LIMIT 1))), 0)::float8
+                SELECT parked_at FROM pending_batch_shares ORDER BY sheet_id LIMIT 1))), 0)::float8
 """
 
 
 async def pending_head(db: Database) -> tuple[int, float]:
-    """How many deliveries are owed, counted to 10,000, and for how many seconds the oldest of them has been.
+    """Return how many deliveries are pending, counted to 10,000, and since how many seconds the oldest is.
 
-    Cheap with millions of rows: the count ends early, and the oldest is the first entry of owed_oldest; rows
-    that were given up are in neither index.
+    Cheap with millions of rows: the count ends early, and the oldest is the first entry of the index
+    ``pending_deliveries_oldest``; rows that were given up are in neither index.
     """
     row = await db.fetchrow(_HEAD, _MOST_COUNTED)
     return (min(_MOST_COUNTED, row[0]), row[1]) if row is not None else (0, 0.0)
 
 
 async def prune_pending(db: Database, days: float) -> None:
-    """Forget what is owed to endpoints that were deleted, what was given up long ago, bodies that nobody
-    waits for, and leases of dead processes."""
-    await db.execute("DELETE FROM owed WHERE NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id)")
+    """Delete what is pending for deleted endpoints, what was given up long ago, bodies that no delivery
+    needs, and leases of dead processes."""
     await db.execute(
-        "DELETE FROM owed WHERE last_at < now() - make_interval(secs => $1) "
+        "DELETE FROM pending_deliveries WHERE NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id)"
+    )
+    await db.execute(
+        "DELETE FROM pending_deliveries WHERE last_at < now() - make_interval(secs => $1) "
         "AND (state = 'failed' OR NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id AND enabled))",
         days * 86_400,
     )

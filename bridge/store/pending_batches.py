@@ -1,10 +1,9 @@
-"""What is owed to endpoints that are given nothing now, many deliveries to a row.
+"""Pending deliveries of endpoints that get nothing now, many deliveries to a row.
 
-While an endpoint hangs or fails, hundreds of events a second may become owed to it of which nobody asks one
-by one; a row each would cost the store, and the healthy endpoints beside it, more than their own deliveries
-do. A *sheet* holds such events and their bodies once for all endpoints; a *share* says which of them one
-endpoint is owed. A share becomes rows of ``owed`` when its endpoint has room, or when one of them is asked
-for.
+While an endpoint hangs or fails, hundreds of events a second may become pending for it. A row each would cost
+the store, and the healthy endpoints beside it, more than their own deliveries do. A *batch* holds such events
+and their bodies once for all endpoints; a *share* says which of them one endpoint is to get. A share becomes
+rows of ``pending_deliveries`` when its endpoint has room, or when one of them is asked for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from contracts import events, ids
 from contracts.webhooks import Delivery
 
 FROM = 16
-"""So many deliveries to one endpoint are worth a share; fewer are rows of ``owed`` at once."""
+"""So many deliveries to one endpoint are worth a share; fewer become rows of ``pending_deliveries``."""
 _SHEET_EVENTS = 256
 _SHEET_BYTES = 4 * 1024 * 1024
 _ROWS_AT_ONCE = 32
@@ -31,7 +30,7 @@ _ROWS_AT_ONCE = 32
 
 class Untried(Struct, frozen=True, kw_only=True, gc=False):
     """A delivery that was not tried, in no order, to be tried in so many seconds. ``first_at`` is ``None``
-    where it is owed from now on."""
+    where it is pending from now on."""
 
     endpoint_id: str
     event: Event
@@ -45,7 +44,7 @@ _bodies = msgspec.msgpack.Decoder(list[bytes])
 
 
 def unpack_pending(sealer: Sealer, untried: Untried) -> PendingDelivery:
-    """It as a row of ``owed``."""
+    """Return it as a row of ``pending_deliveries``."""
     return PendingDelivery(
         delivery_id=ids.delivery_id(untried.endpoint_id, untried.event.event_id),
         endpoint_id=untried.endpoint_id,
@@ -82,9 +81,9 @@ def _sheets(untried: Sequence[Untried]) -> Iterator[dict[str, list[Untried]]]:
         yield sheet
 
 
-_SHEET = "INSERT INTO owed_sheets (events, bodies) VALUES ($1, $2) RETURNING id"
+_SHEET = "INSERT INTO pending_batches (events, bodies) VALUES ($1, $2) RETURNING id"
 _SHARE = """
-INSERT INTO owed_shares (sheet_id, endpoint_id, places, delivery_ids, event_types, due_at)
+INSERT INTO pending_batch_shares (sheet_id, endpoint_id, places, delivery_ids, event_types, due_at)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))
 """
 
@@ -117,12 +116,14 @@ async def _put_sheet(tx: Tx, sealer: Sealer, sheet: dict[str, list[Untried]]) ->
 _DUE = """
 SELECT first.sheet_id, first.endpoint_id FROM unnest($1::text[]) AS wanted (endpoint_id)
  CROSS JOIN LATERAL (
-       SELECT sheet_id, endpoint_id FROM owed_shares
+       SELECT sheet_id, endpoint_id FROM pending_batch_shares
         WHERE endpoint_id = wanted.endpoint_id AND due_at <= clock_timestamp()
         ORDER BY sheet_id LIMIT 1) AS first
 """
-_OF_ENDPOINT = "SELECT sheet_id, endpoint_id FROM owed_shares WHERE endpoint_id = $1 ORDER BY sheet_id"
-_OF_DELIVERY = "SELECT sheet_id, endpoint_id FROM owed_shares WHERE $1 = ANY(delivery_ids)"
+_OF_ENDPOINT = (
+    "SELECT sheet_id, endpoint_id FROM pending_batch_shares WHERE endpoint_id = $1 ORDER BY sheet_id"
+)
+_OF_DELIVERY = "SELECT sheet_id, endpoint_id FROM pending_batch_shares WHERE $1 = ANY(delivery_ids)"
 
 
 async def unpack_due(db: Database, sealer: Sealer, endpoint_ids: Sequence[str]) -> int:
@@ -149,12 +150,13 @@ async def _unpack(db: Database, sealer: Sealer, keys: Sequence[Any]) -> int:
 
 
 _TAKE = """
-DELETE FROM owed_shares WHERE sheet_id = $1 AND endpoint_id = $2
+DELETE FROM pending_batch_shares WHERE sheet_id = $1 AND endpoint_id = $2
 RETURNING places, delivery_ids, parked_at, due_at - clock_timestamp()
 """
-_SHEET_OF = "SELECT events, bodies FROM owed_sheets WHERE id = $1"
+_SHEET_OF = "SELECT events, bodies FROM pending_batches WHERE id = $1"
 _LAST_SHARE = """
-DELETE FROM owed_sheets WHERE id = $1 AND NOT EXISTS (SELECT FROM owed_shares WHERE sheet_id = $1)
+DELETE FROM pending_batches
+ WHERE id = $1 AND NOT EXISTS (SELECT FROM pending_batch_shares WHERE sheet_id = $1)
 """
 
 
@@ -195,7 +197,7 @@ async def add_pending_in_batches(tx: Tx, rows: Sequence[PendingDelivery]) -> int
 
 _LISTED = """
 SELECT h.endpoint_id, h.places, h.delivery_ids, h.parked_at, h.due_at, s.events
-  FROM owed_shares AS h JOIN owed_sheets AS s ON s.id = h.sheet_id
+  FROM pending_batch_shares AS h JOIN pending_batches AS s ON s.id = h.sheet_id
  WHERE ($1::text IS NULL OR h.endpoint_id = $1) AND ($2::text IS NULL OR $2 = ANY(h.event_types))
    AND h.parked_at >= $3 AND h.parked_at < $4 AND h.parked_at <= $5
    AND ($6::text IS NULL OR h.endpoint_id IN (SELECT id FROM endpoints WHERE owner = $6))
@@ -238,7 +240,7 @@ def _delivery(endpoint_id: str, event: Event, delivery_id: str, at: datetime, du
         event_type=event.event_type,
         subject=event.subject,
         integration_id=event.integration_id,
-        state="owed",
+        state="pending",
         attempts=0,
         next_attempt_at=due_at,
         last_status=None,
@@ -252,15 +254,16 @@ def _delivery(endpoint_id: str, event: Event, delivery_id: str, at: datetime, du
 
 
 async def prune_batches(db: Database, days: float) -> None:
-    """Forget what is owed to endpoints that were deleted, or disabled long ago, and sheets nobody needs."""
+    """Delete shares of endpoints that were deleted, or disabled long ago, and batches that no share needs."""
     await db.execute(
-        "DELETE FROM owed_shares WHERE NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id)"
+        "DELETE FROM pending_batch_shares WHERE NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id)"
     )
     await db.execute(
-        "DELETE FROM owed_shares WHERE parked_at < now() - make_interval(secs => $1) "
+        "DELETE FROM pending_batch_shares WHERE parked_at < now() - make_interval(secs => $1) "
         "AND NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id AND enabled)",
         days * 86_400,
     )
     await db.execute(
-        "DELETE FROM owed_sheets WHERE NOT EXISTS (SELECT FROM owed_shares WHERE sheet_id = owed_sheets.id)"
+        "DELETE FROM pending_batches AS b "
+        "WHERE NOT EXISTS (SELECT FROM pending_batch_shares WHERE sheet_id = b.id)"
     )

@@ -1,7 +1,7 @@
-"""Hints: records to read by id at once, beside the polls, because somebody knows that they changed.
+"""Requests: records to read by id at once, beside the polls, because somebody knows that they changed.
 
 A queue from the command stage (and, one day, from TrackerRMS's own webhooks) to whoever polls the
-integration. A hint is no proof of anything: it only says where to look.
+integration. A request is no proof of anything: it only says where to look.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from msgspec import Struct
 from bridge.store.database import Database, Tx
 from contracts.events import Cause
 
-CHANNEL = "hints"
+CHANNEL = "read_requests"
 
 
 class ReadRequest(Struct, frozen=True, kw_only=True):
@@ -25,39 +25,41 @@ class ReadRequest(Struct, frozen=True, kw_only=True):
 
 
 class QueuedReadRequest(ReadRequest, frozen=True, kw_only=True):
-    """A hint in the queue."""
+    """A request in the queue."""
 
     position: int
 
 
-async def add_read_requests(tx: Tx, hints: Sequence[ReadRequest]) -> None:
-    """Queue hints, and wake the pollers when ``tx`` commits."""
-    if not hints:
+async def add_read_requests(tx: Tx, requests: Sequence[ReadRequest]) -> None:
+    """Queue requests, and wake the pollers when ``tx`` commits."""
+    if not requests:
         return
     await tx.execute(
-        "INSERT INTO hints (integration_id, resource, row_id, cause, command_id) "
+        "INSERT INTO read_requests (integration_id, resource, row_id, cause, command_id) "
         "SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[])",
-        [hint.integration_id for hint in hints],
-        [hint.resource for hint in hints],
-        [hint.row_id for hint in hints],
-        [hint.cause for hint in hints],
-        [hint.command_id for hint in hints],
+        [request.integration_id for request in requests],
+        [request.resource for request in requests],
+        [request.row_id for request in requests],
+        [request.cause for request in requests],
+        [request.command_id for request in requests],
     )
     await tx.execute(f"NOTIFY {CHANNEL}")
 
 
 async def requested_resources(db: Database, integration_id: str) -> set[str]:
-    """The resources that have hints."""
-    rows = await db.fetch("SELECT DISTINCT resource FROM hints WHERE integration_id = $1", integration_id)
+    """The resources that have requests."""
+    rows = await db.fetch(
+        "SELECT DISTINCT resource FROM read_requests WHERE integration_id = $1", integration_id
+    )
     return {row[0] for row in rows}
 
 
 async def next_read_requests(
     db: Database, integration_id: str, resource: str, limit: int
 ) -> list[QueuedReadRequest]:
-    """The first hints of one resource, in their order."""
+    """The first requests of one resource, in their order."""
     rows = await db.fetch(
-        "SELECT position, resource, row_id, cause, command_id FROM hints WHERE integration_id = $1 "
+        "SELECT position, resource, row_id, cause, command_id FROM read_requests WHERE integration_id = $1 "
         "AND resource = $2 ORDER BY position LIMIT $3",
         integration_id,
         resource,
@@ -76,6 +78,8 @@ async def next_read_requests(
     ]
 
 
-async def drop(tx: Tx, hints: Sequence[QueuedReadRequest]) -> None:
+async def drop(tx: Tx, requests: Sequence[QueuedReadRequest]) -> None:
     """Take these off the queue: they were followed."""
-    await tx.execute("DELETE FROM hints WHERE position = ANY($1::bigint[])", [h.position for h in hints])
+    await tx.execute(
+        "DELETE FROM read_requests WHERE position = ANY($1::bigint[])", [h.position for h in requests]
+    )

@@ -51,10 +51,10 @@ async def begin_recovery(db: Database, recovery_id: str) -> None:
 async def finish_recovery(
     db: Database, recovery_id: str, found: int, missing: int, reason: str | None = None
 ) -> None:
-    """It is done, or failed for ``reason``: so many matched, and of these so many are owed now."""
+    """It is done, or failed for ``reason``: so many matched, and of these so many are pending now."""
     await db.execute(
         "UPDATE recoveries SET state = CASE WHEN $3::text IS NULL THEN 'done' ELSE 'failed' END, "
-        "reason = $3, found = $2, owed = $4, finished_at = clock_timestamp() WHERE id = $1",
+        "reason = $3, found = $2, pending = $4, finished_at = clock_timestamp() WHERE id = $1",
         recovery_id,
         found,
         reason,
@@ -63,14 +63,14 @@ async def finish_recovery(
 
 
 _REVIVE = """
-UPDATE owed SET state = 'owed', next_attempt_at = clock_timestamp()
+UPDATE pending_deliveries SET state = 'pending', next_attempt_at = clock_timestamp()
  WHERE endpoint_id = $1 AND state = 'failed' AND event_at >= $2 AND event_at < $3
 RETURNING delivery_id
 """
 
 
 async def revive(tx: Tx, recovery: Recovery) -> int:
-    """What was given up of that time is owed again; returns how many."""
+    """What was given up of that time is pending again; returns how many."""
     rows = await tx.fetch(_REVIVE, recovery.endpoint_id, recovery.since, recovery.until)
     await tx.execute(f"NOTIFY {CHANNEL}")
     return len(rows)

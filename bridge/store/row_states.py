@@ -13,7 +13,7 @@ from bridge.store.stored_records import BY_RECORD, RowState
 # Positional columns: decoding a million rows by name would cost twice as much.
 _KNOWN = """
 SELECT row_id, quick, fingerprint, version, gone, dating, state
-FROM sources WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])
+FROM row_states WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])
 """
 
 
@@ -31,7 +31,7 @@ async def known(
 
 
 _QUICK = """
-SELECT row_id, quick FROM sources
+SELECT row_id, quick FROM row_states
 WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) AND NOT gone AND quick IS NOT NULL
   AND ($4::text IS NULL OR state IN ($4, $5))
 """
@@ -53,7 +53,7 @@ async def quick(
 async def load_states(db: Database, integration_id: str, resource: str) -> set[str]:
     """The states in whose lists records stand."""
     query = (
-        "SELECT DISTINCT state FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "SELECT DISTINCT state FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND state IS NOT NULL"
     )
     return {row[0] for row in await db.fetch(query, integration_id, resource)}
@@ -62,7 +62,8 @@ async def load_states(db: Database, integration_id: str, resource: str) -> set[s
 async def count_by_record(db: Database, integration_id: str, resource: str) -> int:
     """How many records stand in the lists of two states."""
     query = (
-        "SELECT count(*) FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
+        "SELECT count(*) FROM row_states "
+        "WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
     )
     return int(await db.fetchval(query, integration_id, resource, BY_RECORD))
 
@@ -70,7 +71,8 @@ async def count_by_record(db: Database, integration_id: str, resource: str) -> i
 async def by_record(db: Database, integration_id: str, resource: str) -> list[int]:
     """Return the records that stand in the lists of two states."""
     query = (
-        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
+        "SELECT row_id FROM row_states "
+        "WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
     )
     return [row[0] for row in await db.fetch(query, integration_id, resource, BY_RECORD)]
 
@@ -80,7 +82,7 @@ async def settle_states(
 ) -> None:
     """Take records that stood in the lists of two states for ones of this state, and have them read again."""
     await tx.execute(
-        "UPDATE sources SET state = $3, quick = NULL, fingerprint = NULL "
+        "UPDATE row_states SET state = $3, quick = NULL, fingerprint = NULL "
         "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($4::bigint[]) AND state = $5",
         integration_id,
         resource,
@@ -91,8 +93,8 @@ async def settle_states(
 
 
 _UPSERT = """
-INSERT INTO sources AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, dating, state,
-                          missed, read_at)
+INSERT INTO row_states AS s (integration_id, resource, row_id, quick, fingerprint, version, gone, dating,
+                             state, missed, read_at)
 SELECT $1, $2, n.row_id, n.quick, n.fingerprint, n.version, n.gone, n.dating, n.state, 0, now()
 FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::boolean[], $8::integer[],
             $9::text[])
@@ -152,7 +154,7 @@ async def insert_row_states(tx: Tx, integration_id: str, resource: str, sources:
 async def withhold(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
     """Rows that exist and whose content was not accepted: their next sight leads to a new read."""
     await tx.execute(
-        "UPDATE sources SET quick = NULL, fingerprint = NULL, missed = 0, read_at = now() "
+        "UPDATE row_states SET quick = NULL, fingerprint = NULL, missed = 0, read_at = now() "
         "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])",
         integration_id,
         resource,
@@ -161,7 +163,7 @@ async def withhold(tx: Tx, integration_id: str, resource: str, row_ids: Sequence
 
 
 _LIVE_BEFORE = """
-SELECT row_id FROM sources
+SELECT row_id FROM row_states
 WHERE integration_id = $1 AND resource = $2 AND NOT gone AND read_at < $3 AND row_id > $4
 ORDER BY row_id LIMIT $5
 """
@@ -182,7 +184,8 @@ async def live(db: Database, integration_id: str, resource: str) -> AsyncIterato
     """The rows believed to exist, in slices, ascending."""
     last = -(2**63)
     query = (
-        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND row_id > $3 "
+        "SELECT row_id FROM row_states "
+        "WHERE integration_id = $1 AND resource = $2 AND NOT gone AND row_id > $3 "
         "ORDER BY row_id LIMIT $4"
     )
     while rows := await db.fetch(query, integration_id, resource, last, _SLICE):
@@ -193,7 +196,7 @@ async def live(db: Database, integration_id: str, resource: str) -> AsyncIterato
 async def missed(db: Database, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
     """Which of these rows the newest two complete reads, with none that went wrong between, did not see."""
     rows = await db.fetch(
-        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "SELECT row_id FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND missed >= 2 AND row_id = ANY($3::bigint[])",
         integration_id,
         resource,
@@ -204,7 +207,7 @@ async def missed(db: Database, integration_id: str, resource: str, row_ids: Sequ
 
 async def count_live_rows(db: "Database | Tx", integration_id: str, resource: str) -> int:
     """How many rows of a resource are believed to exist."""
-    query = "SELECT count(*) FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone"
+    query = "SELECT count(*) FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone"
     return int(await db.fetchval(query, integration_id, resource))
 
 
@@ -213,7 +216,7 @@ async def some_live(
 ) -> list[int]:
     """The rows read last that are believed to exist and are none of ``besides``: controls for a proof."""
     rows = await db.fetch(
-        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "SELECT row_id FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND NOT row_id = ANY($3::bigint[]) ORDER BY fingerprint IS NULL, read_at DESC LIMIT $4",
         integration_id,
         resource,
@@ -226,7 +229,7 @@ async def some_live(
 async def newest_rows(db: Database, integration_id: str, resource: str, count: int) -> list[int]:
     """The rows with the highest ids, made last most likely, whose content was accepted."""
     rows = await db.fetch(
-        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone "
+        "SELECT row_id FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND fingerprint IS NOT NULL ORDER BY row_id DESC LIMIT $3",
         integration_id,
         resource,
@@ -238,7 +241,7 @@ async def newest_rows(db: Database, integration_id: str, resource: str, count: i
 _AT_RANDOM = """
 SELECT DISTINCT s.row_id FROM unnest($3::bigint[]) AS k (least)
 CROSS JOIN LATERAL (
-    SELECT row_id FROM sources
+    SELECT row_id FROM row_states
     WHERE integration_id = $1 AND resource = $2 AND row_id >= k.least AND NOT gone
       AND fingerprint IS NOT NULL
     ORDER BY row_id LIMIT 1) AS s
@@ -248,7 +251,7 @@ CROSS JOIN LATERAL (
 async def at_random(db: Database, integration_id: str, resource: str, count: int) -> list[int]:
     """Up to ``count`` rows whose content was accepted, by random ids between the lowest and the highest."""
     ends = await db.fetchrow(
-        "SELECT min(row_id), max(row_id) FROM sources WHERE integration_id = $1 AND resource = $2",
+        "SELECT min(row_id), max(row_id) FROM row_states WHERE integration_id = $1 AND resource = $2",
         integration_id,
         resource,
     )
@@ -261,7 +264,7 @@ async def at_random(db: Database, integration_id: str, resource: str, count: int
 # A count is negative while a read is under way. Still negative at the next one's beginning: that read was
 # flawed, failed or was cut off, and the count begins anew.
 _BEGIN_WHOLE_READ = """
-UPDATE sources SET missed = -greatest(missed, 0)
+UPDATE row_states SET missed = -greatest(missed, 0)
 WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed <> 0
 """
 
@@ -272,7 +275,8 @@ async def begin_whole_read(tx: Tx, integration_id: str, resource: str) -> None:
 
 
 _MARK_MISSED = """
-UPDATE sources SET missed = CASE WHEN row_id = ANY($3::bigint[]) THEN least(abs(missed) + 1, 1000) ELSE 0 END
+UPDATE row_states
+   SET missed = CASE WHEN row_id = ANY($3::bigint[]) THEN least(abs(missed) + 1, 1000) ELSE 0 END
 WHERE integration_id = $1 AND resource = $2 AND NOT gone
   AND (row_id = ANY($3::bigint[]) OR missed <> 0)
 """
@@ -285,7 +289,8 @@ async def mark_missed(tx: Tx, integration_id: str, resource: str, row_ids: Seque
     """
     await tx.execute(_MARK_MISSED, integration_id, resource, row_ids)
     rows = await tx.fetch(
-        "SELECT row_id FROM sources WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed >= 2",
+        "SELECT row_id FROM row_states "
+        "WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed >= 2",
         integration_id,
         resource,
     )
@@ -295,7 +300,7 @@ async def mark_missed(tx: Tx, integration_id: str, resource: str, row_ids: Seque
 async def mark_gone(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
     """Mark rows as deleted in TrackerRMS; returns those that were believed to exist until now."""
     rows = await tx.fetch(
-        "UPDATE sources SET gone = true, quick = NULL, fingerprint = NULL, missed = 0 "
+        "UPDATE row_states SET gone = true, quick = NULL, fingerprint = NULL, missed = 0 "
         "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) "
         "AND NOT gone RETURNING row_id",
         integration_id,

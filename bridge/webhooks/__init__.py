@@ -1,1 +1,1 @@
-"""Webhooks: each event of Kafka, signed, to every subscriber that wants it, and what is owed until it is."""
+"""Webhooks: each event of Kafka, signed, to every subscriber that wants it; what fails is pending."""

@@ -176,7 +176,7 @@ class Dispatcher:
     async def _look_up(
         self, wanted: Sequence[tuple[QueuedEvent, list[EndpointQueue]]]
     ) -> set[EndpointOrderKey]:
-        """Of what is to be sent in order, the entities that something is owed of."""
+        """Of what is to be sent in order, the entities that something is pending of."""
         pairs = {
             (channel.subscriber.endpoint.id, arrival.event.subject)
             for arrival, channels in wanted

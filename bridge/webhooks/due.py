@@ -1,4 +1,4 @@
-"""The retrier: what is owed and due goes to its channel, taken by one process at a time."""
+"""The retrier: what is pending and due goes to its channel, taken by one process at a time."""
 
 import asyncio
 from collections import Counter

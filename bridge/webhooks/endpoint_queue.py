@@ -2,8 +2,8 @@
 
 Nothing here waits for long. What can't be sent soon is given to ``park``, so that a slow or dead endpoint
 holds back neither the others nor the offset: when the breaker is open or the endpoint stalls, at once; when
-it is slow or its rate is limited, after ``patience_seconds``. What is under way for so long is noted as owed
-and claimed (``promise``), and its attempt goes on.
+it is slow or its rate is limited, after ``patience_seconds``. What is under way for so long is stored as
+pending and claimed (``promise``), and its attempt goes on.
 
 **Order** (endpoints that ask for it): of one entity's events one is under way; the others queue up behind it
 and follow it into the store when it is parked.
@@ -45,7 +45,7 @@ class QueuedEvent:
 
 
 class QueuedDelivery:
-    """One delivery: of an ``arrival`` from Kafka, or of a row that is owed (``claimed``)."""
+    """One delivery: of an ``arrival`` from Kafka, or of a row that is pending (``claimed``)."""
 
     __slots__ = ("arrival", "attempts", "body", "claimed", "delivery_id", "event", "first_at", "queued_at")
 
@@ -67,7 +67,7 @@ Deliver = Callable[["EndpointQueue", QueuedDelivery], Awaitable[bool]]
 Park = Callable[["EndpointQueue", QueuedDelivery, float], None]
 """Leaves an item that was not tried to the store, to be tried in so many seconds."""
 Promise = Callable[["EndpointQueue", QueuedDelivery], Claimed]
-"""Notes an item that is under way as owed, and as claimed by this process."""
+"""Notes an item that is under way as pending, and as claimed by this process."""
 
 
 class EndpointQueue:
@@ -137,13 +137,13 @@ class EndpointQueue:
         self._pump(now)
 
     def wants(self) -> int:
-        """How many owed items it can use now."""
+        """How many pending items it can use now."""
         now = self._loop.time()
         room = self.breaker.room(now, self.in_flight)
         if room == 0 and self._timer is None:
             return 0
         if self.breaker.is_open or self._queue:
-            # One at a time: what is new and what is owed take turns.
+            # One at a time: what is new and what is pending take turns.
             return 0 if self.claimed else 1
         ahead = self._ahead if self._bucket is None else max(1, int(self._bucket.per_second))
         return max(0, min(ahead, self._ahead) - self.claimed)

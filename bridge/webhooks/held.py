@@ -1,8 +1,8 @@
 """Events about holds: something is held back for a person, or is no longer.
 
-They go to the operational endpoints of the account that ask for them, through the table of what is owed, as
-those about endpoints do. The store remembers which state of a hold was told last, so that it does not matter
-who changes it, or whether this stage runs then.
+They go to the operational endpoints of the account that ask for them, through the table of pending
+deliveries, as those about endpoints do. The store records which state of a hold was reported last, so that it
+does not matter who changes it, or whether this stage runs then.
 """
 
 from bridge.clock import utc_now

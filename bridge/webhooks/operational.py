@@ -1,6 +1,6 @@
 """Events about the endpoints themselves: one fails, was disabled, works again; and test events.
 
-They go to the owner's endpoints that ask for operational events, through the table of what is owed: they
+They go to the owner's endpoints that ask for operational events, through the table of what is pending: they
 are not on Kafka. What happened and its events are written in one transaction.
 """
 

@@ -1,8 +1,8 @@
 """What came of deliveries, written in batches: a commit costs as much for one as for a thousand.
 
-One transaction takes everything that is waiting: lines of the log, what is parked, what became of owed rows,
-how endpoints fare. Only after it a Kafka offset may be committed (invariant 5), so each entry names what is
-to be told then. While the store is away nothing is lost: the batch is written again until it is in.
+One transaction takes everything that is waiting: lines of the log, new pending deliveries, outcomes of
+earlier ones, the health of endpoints. Only after it a Kafka offset may be committed (invariant 5), so each
+entry names what is to be told then. While the store is away nothing is lost: the batch is written again.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class OutcomeWriter:
 
     @property
     def holder(self) -> str:
-        """As whom this process claims owed rows."""
+        """As whom this process claims pending rows."""
         return self._lease.name
 
     def line(self, line: Logged) -> None:
@@ -74,7 +74,7 @@ class OutcomeWriter:
         self._want()
 
     def park(self, parked: PendingDelivery, after: Callable[[], None] | None = None) -> None:
-        """A delivery is owed from now on."""
+        """A delivery is pending from now on."""
         self._batch.parked[parked.delivery_id] = parked
         if parked.ordered:
             self._batch.pairs.add((parked.endpoint_id, parked.event.subject))
@@ -85,7 +85,7 @@ class OutcomeWriter:
         self.after(after)
 
     def park_untried(self, untried: Untried, after: Callable[[], None] | None = None) -> None:
-        """A delivery that nobody waits for is owed from now on."""
+        """A delivery that nobody waits for is pending from now on."""
         self._batch.untried.append(untried)
         if len(self._batch.untried) >= _MANY_UNTRIED:
             self._pressing.set()

@@ -1,7 +1,7 @@
-"""Recovery: what an endpoint missed in a range of time is owed to it again.
+"""Recovery: what an endpoint missed in a range of time is pending to it again.
 
 What was given up stands in the store still. The rest is read from Kafka again, as far back as its topics
-reach, and what the log does not show as delivered becomes owed. Doing it twice owes nothing twice.
+reach, and what the log does not show as delivered becomes pending. Doing it twice owes nothing twice.
 """
 
 import structlog
@@ -63,7 +63,7 @@ class Recoverer:
             )
             return
         await recoveries.begin_recovery(self._db, recovery.id)
-        # What is owed already is found as rows, and not owed twice.
+        # What is pending already is found as rows, and not pending twice.
         await pending_batches.unpack_all(self._db, self._sealer, endpoint.id)
         async with self._db.transaction() as tx:
             revived = await recoveries.revive(tx, recovery)
@@ -72,7 +72,7 @@ class Recoverer:
             matched, owing = await self._from_kafka(recovery, endpoint)
             found, missing = found + matched, missing + owing
         await recoveries.finish_recovery(self._db, recovery.id, found, missing)
-        _log.info("recovery.finished", endpoint=endpoint.id, found=found, owed=missing)
+        _log.info("recovery.finished", endpoint=endpoint.id, found=found, pending=missing)
 
     async def _from_kafka(self, recovery: Recovery, endpoint: Endpoint) -> tuple[int, int]:
         if recovery.until is None:
@@ -88,7 +88,7 @@ class Recoverer:
         return found, missing
 
     async def _owe(self, endpoint: Endpoint, these: list[tuple[Event, bytes]]) -> int:
-        """Owe those of ``these`` that were not delivered; returns how many are new among what is owed."""
+        """Owe those of ``these`` that were not delivered; returns how many are new among what is pending."""
         named = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in these}
         done = await delivery_log.delivered(self._db, list(named))
         parked = [

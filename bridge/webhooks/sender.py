@@ -116,7 +116,7 @@ class Sender:
                 after = None
                 self._recorder.failed(endpoint_id, error, 0.0)
             case EndpointGone(error=error):
-                # It is owed still: nothing is sent to it while it is disabled.
+                # It is pending still: nothing is sent to it while it is disabled.
                 after = 0.0
                 channel.breaker.hold(now + _GONE_SECONDS)
                 self._recorder.gone(endpoint_id)
@@ -142,11 +142,11 @@ class Sender:
         self._unhurried.park_untried(untried, partial(self._done, arrival))
 
     def promise(self, channel: EndpointQueue, item: QueuedDelivery) -> Claimed:
-        """Note an item that is under way as owed, and as ours: its offset need not wait for its end."""
+        """Note an item that is under way as pending, and as ours: its offset need not wait for its end."""
         if item.arrival is None:
-            raise AssertionError("only what was read from Kafka is not owed yet")
+            raise AssertionError("only what was read from Kafka is not pending yet")
         subscriber = channel.subscriber
-        parked = self._owed(subscriber.endpoint.id, item.arrival, 0.0, ordered=subscriber.ordered)
+        parked = self._pending(subscriber.endpoint.id, item.arrival, 0.0, ordered=subscriber.ordered)
         self._hand_over(item.arrival, msgspec.structs.replace(parked, holder=self._recorder.holder))
         return Claimed(
             delivery_id=parked.delivery_id,
@@ -190,7 +190,7 @@ class Sender:
             self._done(item.arrival)
         elif item.arrival is not None:
             subscriber = channel.subscriber
-            parked = self._owed(
+            parked = self._pending(
                 subscriber.endpoint.id,
                 item.arrival,
                 after_seconds,
@@ -219,7 +219,7 @@ class Sender:
         if arrival.remaining == 0:
             self._finished(arrival)
 
-    def _owed(
+    def _pending(
         self,
         endpoint_id: str,
         arrival: QueuedEvent,

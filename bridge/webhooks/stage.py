@@ -1,8 +1,8 @@
 """The webhook stage: reads the event topics in a consumer group, and sees each event to every subscriber.
 
 Kafka is the queue: an offset is committed once each delivery of the event was made or is parked durably
-(invariant 5). PostgreSQL holds what is owed, and the log. Several processes share partitions by the group
-and owed rows by claims under each process's lease.
+(invariant 5). PostgreSQL holds what is pending, and the log. Several processes share partitions by the group
+and pending rows by claims under each process's lease.
 """
 
 import asyncio

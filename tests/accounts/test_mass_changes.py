@@ -146,7 +146,7 @@ async def test_losses_that_were_news_before_they_were_too_many_come_back_too(
 async def _are_kept(db: Database, row_ids: list[int]) -> bool:
     """Whether the rows are known so well that they are read no more until they move."""
     query = (
-        "SELECT count(*) FROM sources WHERE resource = 'candidates' AND row_id = ANY($1::bigint[]) "
+        "SELECT count(*) FROM row_states WHERE resource = 'candidates' AND row_id = ANY($1::bigint[]) "
         "AND fingerprint IS NOT NULL AND version > now() - interval '1 hour'"
     )
     return int(await db.fetchval(query, row_ids)) == len(row_ids)

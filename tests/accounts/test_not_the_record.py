@@ -176,7 +176,7 @@ async def test_a_hint_is_followed_once_records_are_answered_again(
         )
     await until(lambda: f"GET /api/v1/Resource/{some}" in proxy.asked)
     proxy.rewrite = lambda reply: reply
-    # The list does not show the change: only the hint leads to it.
+    # The list does not show the change: only the request leads to it.
     await until(lambda: _has_title(bridge, "Pilot"))
 
 

@@ -80,7 +80,7 @@ async def test_polls_and_read_requests_of_a_resource_take_turns(
         await read_requests.add_read_requests(tx, wanted)
 
     async def followed() -> bool:
-        return not await db.fetchval("SELECT count(*) FROM hints")
+        return not await db.fetchval("SELECT count(*) FROM read_requests")
 
     await until(followed)
     assert sum(map(_is_by_id, _paths(odd))) >= _MANY

@@ -223,7 +223,7 @@ async def test_what_had_nothing_to_lose_is_read_again_when_the_others_have_it_ag
 
 async def _is_kept(db: Database, row_id: int) -> bool:
     """Whether the row is known so well that it is read no more until it moves."""
-    query = "SELECT fingerprint IS NOT NULL FROM sources WHERE resource = 'candidates' AND row_id = $1"
+    query = "SELECT fingerprint IS NOT NULL FROM row_states WHERE resource = 'candidates' AND row_id = $1"
     return bool(await db.fetchval(query, row_id))
 
 

@@ -112,14 +112,14 @@ async def test_what_is_resent_can_be_followed(service: Service, admin: Client) -
     assert (tried.status, tried.json) == (202, {"id": failed})
     assert again.json["id"] != made
     for delivery_id in (failed, again.json["id"]):
-        assert (await admin("GET", f"/v1/deliveries/{delivery_id}")).json["delivery"]["state"] == "owed"
+        assert (await admin("GET", f"/v1/deliveries/{delivery_id}")).json["delivery"]["state"] == "pending"
 
 
 async def test_a_test_event_is_a_delivery_like_others(admin: Client) -> None:
     endpoint = await admin.endpoint(owner="acme")
     said = await admin("POST", f"/v1/endpoints/{endpoint['id']}/test")
     found = (await admin("GET", f"/v1/deliveries/{said.json['id']}")).json["delivery"]
-    assert (said.status, found["event_type"], found["state"]) == (202, "webhook.test", "owed")
+    assert (said.status, found["event_type"], found["state"]) == (202, "webhook.test", "pending")
 
 
 async def test_a_disabled_endpoint_gets_no_test(admin: Client) -> None:

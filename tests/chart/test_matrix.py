@@ -40,7 +40,10 @@ SCALED = {
         "metrics": [
             {
                 "type": "Pods",
-                "pods": {"metric": {"name": "owed"}, "target": {"type": "AverageValue", "averageValue": "9"}},
+                "pods": {
+                    "metric": {"name": "pending"},
+                    "target": {"type": "AverageValue", "averageValue": "9"},
+                },
             }
         ],
         "behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}},

@@ -29,7 +29,7 @@ DOCUMENT: dict[str, Any] = json.loads(asyncapi.FILE.read_text(encoding="utf-8"))
 SCRIPT = Path(__file__).parent / "node" / "asyncapi.js"
 EXAMPLES = list(examples.everything())
 TOPICS = [*topics.all_events().values(), topics.commands(), topics.command_results(), topics.dead_letter()]
-_WARNING = 1  # of the parser's severities: 0 error, 1 warning, 2 information, 3 hint
+_WARNING = 1  # of the parser's severities: 0 error, 1 warning, 2 information, 3 request
 
 
 def test_the_committed_document_is_fresh() -> None:

@@ -186,8 +186,8 @@ def test_the_model_has_every_field_of_the_connector(subtests: pytest.Subtests) -
 def test_every_field_has_its_type(subtests: pytest.Subtests) -> None:
     for model in Model:
         with subtests.test(str(model)):
-            hints = get_type_hints(STRUCTS[model], include_extras=True)
-            found = {name: bare(kind) for name, kind in hints.items()}
+            requests = get_type_hints(STRUCTS[model], include_extras=True)
+            found = {name: bare(kind) for name, kind in requests.items()}
             expected = {name: bare(kind) for name, kind in (EVERY | TYPES[model]).items()}
             assert found == expected, f"{model}: write the type of each field into TYPES, in this file"
 
@@ -195,10 +195,10 @@ def test_every_field_has_its_type(subtests: pytest.Subtests) -> None:
 def test_every_id_of_ours_has_the_form_of_one(subtests: pytest.Subtests) -> None:
     for model in Model:
         with subtests.test(str(model)):
-            hints = get_type_hints(STRUCTS[model], include_extras=True)
+            requests = get_type_hints(STRUCTS[model], include_extras=True)
             theirs = ("remote_id", "contact_id")
-            ours = {name for name in hints if name == "id" or name.endswith("_id")} - {*theirs}
-            assert {name for name in hints if "{24}" in repr(hints[name])} == ours
+            ours = {name for name in requests if name == "id" or name.endswith("_id")} - {*theirs}
+            assert {name for name in requests if "{24}" in repr(requests[name])} == ours
 
 
 def test_parts_have_their_fields(subtests: pytest.Subtests) -> None:

@@ -137,11 +137,13 @@ async def test_kills_and_restarts_lose_nothing(
             check_order(ordered.taken)
             check_order(healthy.captures)
             verify(first.captures, [secret.secret])
-            await until(lambda: _nothing_is_owed(hooks), 60)
+            await until(lambda: _nothing_is_pending(hooks), 60)
             await hooks.offsets_done()
             await process.stop()
 
 
-async def _nothing_is_owed(hooks: Delivering) -> bool:
-    query = "SELECT (SELECT count(*) FROM owed) + (SELECT count(*) FROM owed_shares) = 0"
+async def _nothing_is_pending(hooks: Delivering) -> bool:
+    query = (
+        "SELECT (SELECT count(*) FROM pending_deliveries) + (SELECT count(*) FROM pending_batch_shares) = 0"
+    )
     return bool(await hooks.db.fetchval(query))

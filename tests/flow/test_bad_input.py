@@ -255,9 +255,11 @@ async def test_a_record_that_a_hint_names_and_nobody_can_read_is_parked(make: In
     await bridge.agree()
     raw = {"detail": {"id": _CANDIDATE, "firstName": "Ada", "surname": {"not": "a text"}}}
     await bridge.simulator.change("update", "resource", _CANDIDATE, raw=raw)
-    hint = ReadRequest(integration_id=INTEGRATION, resource="candidates", row_id=_CANDIDATE, cause="command")
+    request = ReadRequest(
+        integration_id=INTEGRATION, resource="candidates", row_id=_CANDIDATE, cause="command"
+    )
     async with db.transaction() as tx:
-        await read_requests.add_read_requests(tx, [hint])
+        await read_requests.add_read_requests(tx, [request])
     [found] = await _parked(db, 1)
     assert found.path.endswith(f"/api/v1/Resource/{_CANDIDATE}")
     assert "surname" in found.reason

@@ -19,9 +19,9 @@ from contracts import codec, events, ids, topics
 from contracts.entities import Model, User
 from tests.flow.program import Program
 from tests.flow.terminals import ENVIRON, terminal
-from tests.flow.test_commandline import ACME
 from tests.flow.test_cli_tables import KEY
 from tests.flow.test_cli_webhooks import listening
+from tests.flow.test_commandline import ACME
 from tests.waiting import patient, until
 
 # --- tail -------------------------------------------------------------------------------------------------

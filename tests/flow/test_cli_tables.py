@@ -144,7 +144,7 @@ def line(what: Event, status: int | None, error: str | None = None, said: bytes 
 
 @pytest.fixture
 async def told(db: Database) -> list[str]:
-    """The ids of deliveries to ``ep_1``: one made, one given up, one owed whose address was not found."""
+    """The ids of deliveries to ``ep_1``: one made, one given up, one pending whose address was not found."""
     made, lost, late = event(1, "job.created"), event(2, "job.updated"), event(3, "job.deleted")
     lines = [line(made, 204), line(lost, 500, said=b"[oh] no"), line(late, None, error="dns")]
     parked = [
@@ -169,7 +169,7 @@ async def test_deliveries_are_listed_with_what_became_of_them(program: Program, 
     assert rows[lost][1:5] == ["ep_1", "job.updated", "failed", "1"]
     assert (rows[made][-1], rows[lost][-1], rows[late][-1]) == ("204", "500", "dns")
     state, again = rows[late][3].rsplit(" ", 1)
-    assert state == "owed again"
+    assert state == "pending again"
     assert (
         timedelta(hours=1) <= datetime.fromisoformat(again) - NOW + timedelta(seconds=1) < timedelta(hours=2)
     )
@@ -190,7 +190,7 @@ async def test_deliveries_are_listed_by_state_event_time_and_number(
     refused = await program("deliveries", "list", "--state", "lost")
     assert (none.code, none.out) == (0, "No deliveries.\n")
     assert (refused.code, refused.err) == (
-        2, "bridge: --state lost: no such state; known: delivered, owed, failed\n",
+        2, "bridge: --state lost: no such state; known: delivered, pending, failed\n",
     )  # fmt: skip
 
 

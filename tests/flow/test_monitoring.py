@@ -79,7 +79,7 @@ async def test_a_stage_that_is_stuck_is_named(store_url: str, embedded_kafka: st
             async def at_work() -> bool:
                 async with web.get("/readyz") as said:
                     told: dict[str, str] = (await said.json())["leases"]
-                    return told == {"relay": "held", "poller:acme": "stood by for"}
+                    return told == {"relay": "held", "poller:acme": "standby"}
 
             async def is_named() -> bool:
                 async with web.get("/livez") as said:
@@ -115,10 +115,10 @@ async def test_waiting_for_the_request_budget_is_life(store_url: str, embedded_k
             await supervisor.end(call)
 
         async with watched(store_url, embedded_kafka, {"poller": asking}, silent_seconds=3.0) as web:
-            seen = [await value(web, "bridge_stage_silent_seconds")]
+            seen = [await value(web, "bridge_stage_last_beat_seconds")]
 
             async def moved_on() -> bool:
-                seen.append(await value(web, "bridge_stage_silent_seconds"))
+                seen.append(await value(web, "bridge_stage_last_beat_seconds"))
                 async with web.get("/livez") as said:
                     assert said.status == 200
                 return sum(later < before for before, later in pairwise(seen)) >= 2
@@ -172,7 +172,7 @@ async def test_standing_by_for_a_lease_is_ready_and_shown(store_url: str, embedd
                 async with web.get("/readyz") as said:
                     body = await said.json()
                     standing_by = "standing by" in body["stages"]["relay"]
-                    return said.status == 200 and standing_by and body["leases"] == {"relay": "stood by for"}
+                    return said.status == 200 and standing_by and body["leases"] == {"relay": "standby"}
 
             await until(is_shown)
 
@@ -273,5 +273,5 @@ async def test_nothing_is_shown_that_is_not_documented(store_url: str, embedded_
     shown = {f"{f.name}_total" if f.type == "counter" else f.name for f in families}
     ours = {name for name in shown if name.startswith("bridge_")}
     assert ours == {name for name, *_ in metrics.documented()}
-    assert {f.name: f.samples[0].value for f in families if f.samples}["bridge_store_scrape_failed"] == 0
+    assert {f.name: f.samples[0].value for f in families if f.samples}["bridge_store_up"] == 1
     assert "process_resident_memory_bytes" in shown

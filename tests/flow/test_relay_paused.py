@@ -22,11 +22,11 @@ from bridge.relay import Relay
 from bridge.store.database import Database
 
 async def main(url, bootstrap):
-    log.configure(LogConfig(format="json"))
+    log.configure_logging(LogConfig(format="json"))
     config = KafkaConfig(bootstrap_servers=bootstrap)
     async with await Database.open(url) as db, kafka.Producer(config) as producer:
         relay = Relay(db, producer, RelayConfig(batch_size=50), lease_seconds=1)
-        return await supervisor.run({"relay": relay.run})
+        return await supervisor.supervise({"relay": relay.run})
 
 sys.exit(asyncio.run(main(*sys.argv[1:])))
 """

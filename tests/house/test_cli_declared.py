@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-COMMANDLINE = Path(__file__).parents[2] / "bridge" / "commandline"
+CLI = Path(__file__).parents[2] / "bridge" / "cli"
 # Typer's own: its callback acts when the option is met, before the command runs.
 EAGER = {("program", "version")}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -12,7 +12,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def commands() -> Iterator[Function]:
     """The functions that are commands, or the programs above them."""
-    for path in sorted(COMMANDLINE.glob("*.py")):
+    for path in sorted(CLI.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, Function) and any(is_command(one) for one in node.decorator_list):
                 yield node

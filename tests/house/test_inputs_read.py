@@ -46,14 +46,14 @@ def test_every_field_of_a_command_is_read(tmp_path: Path) -> None:
 def reachable(kind: type[Struct]) -> set[type[Struct]]:
     """The struct and those that its fields hold."""
     found = {kind}
-    for hint in get_type_hints(kind).values():
-        for inner in named_in(hint):
+    for request in get_type_hints(kind).values():
+        for inner in named_in(request):
             found |= reachable(inner)
     return found
 
 
-def named_in(hint: Any) -> list[type[Struct]]:
+def named_in(request: Any) -> list[type[Struct]]:
     """The structs that a type names."""
-    if isinstance(hint, type) and issubclass(hint, Struct):
-        return [hint]
-    return [inner for part in get_args(hint) for inner in named_in(part)]
+    if isinstance(request, type) and issubclass(request, Struct):
+        return [request]
+    return [inner for part in get_args(request) for inner in named_in(part)]

@@ -35,7 +35,7 @@ def test_a_record_has_every_field_that_trackerrms_decides_and_no_other(world: Wo
 def test_so_has_every_object_inside_a_record(world: World) -> None:
     seen: set[str] = set()
     for model in MODELS:
-        inner = {name: struct for name, kind in hints(model).items() for struct in structs(kind)}
+        inner = {name: struct for name, kind in requests(model).items() for struct in structs(kind)}
         for _, record in world.truth(model):
             for name, struct in inner.items():
                 value = record[name]
@@ -45,7 +45,7 @@ def test_so_has_every_object_inside_a_record(world: World) -> None:
     assert seen == {"Location", "PhoneNumber", "EmailAddress", "SocialMedia"}
 
 
-def hints(model: str) -> dict[str, Any]:
+def requests(model: str) -> dict[str, Any]:
     """The types of a model's fields."""
     return get_type_hints(STRUCTS[Model(model)])
 

@@ -1,4 +1,4 @@
-"""What is owed in shares: put, listed, looked for, turned into rows, forgotten."""
+"""What is pending in shares: put, listed, looked for, turned into rows, forgotten."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -69,29 +69,29 @@ async def test_a_share_becomes_rows_as_they_were_put(db: Database) -> None:
     for n in range(40):
         one = claimed[delivery_id("ep_a", n)]
         assert (one.event, one.ordered, one.attempts) == (event(n), False, 0)
-        # Since when it is owed is not forgotten.
+        # Since when it is pending is not forgotten.
         assert one.first_at < before
         assert SEALER.open(BODY_PURPOSE, one.sealed or b"") == body(n)
-    assert [await count(db, table) for table in ("owed_shares", "owed_sheets")] == [0, 0]
+    assert [await count(db, table) for table in ("pending_batch_shares", "pending_batches")] == [0, 0]
 
 
-async def test_a_body_is_kept_once_however_many_endpoints_are_owed_it(db: Database) -> None:
+async def test_a_body_is_kept_once_however_many_endpoints_wait_for_it(db: Database) -> None:
     both = [untried(endpoint_id, n) for n in range(300) for endpoint_id in ("ep_a", "ep_b")]
     await put(db, *both, *(untried("ep_c", n) for n in range(300, 320)))
-    assert [await count(db, table) for table in ("owed_sheets", "owed_shares")] == [2, 5]
-    assert await db.fetchval("SELECT sum(length(bodies)) FROM owed_sheets") < 320 * 30
+    assert [await count(db, table) for table in ("pending_batches", "pending_batch_shares")] == [2, 5]
+    assert await db.fetchval("SELECT sum(length(bodies)) FROM pending_batches") < 320 * 30
     assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 300
-    assert await count(db, "owed_sheets") == 2
+    assert await count(db, "pending_batches") == 2
     assert await pending_batches.unpack_all(db, SEALER, "ep_b") == 300
     assert await pending_batches.unpack_all(db, SEALER, "ep_c") == 20
-    assert await count(db, "owed_sheets") == 0
-    assert await count(db, "owed_events") == 320
+    assert await count(db, "pending_batches") == 0
+    assert await count(db, "pending_bodies") == 320
 
 
 async def test_large_bodies_make_more_sheets(db: Database) -> None:
     large = [msgspec.structs.replace(untried("ep_a", n), body=bytes(1_000_000)) for n in range(20)]
     await put(db, *large)
-    sizes = [row[0] for row in await db.fetch("SELECT length(bodies) FROM owed_sheets")]
+    sizes = [row[0] for row in await db.fetch("SELECT length(bodies) FROM pending_batches")]
     assert len(sizes) == 5
     assert max(sizes) < 4.1 * 1024 * 1024
 
@@ -103,7 +103,7 @@ async def test_what_is_not_due_stays(db: Database) -> None:
     assert await pending.claim_due(db, "me", [("ep_a", 100)]) == []
 
 
-async def test_what_was_delivered_meanwhile_or_is_owed_already_is_not_owed_again(db: Database) -> None:
+async def test_what_was_delivered_meanwhile_or_is_pending_already_is_not_pending_again(db: Database) -> None:
     await put(db, *(untried("ep_a", n) for n in range(20)))
     await put(db, *(untried("ep_a", n) for n in range(20)))
     made = Logged(
@@ -113,7 +113,7 @@ async def test_what_was_delivered_meanwhile_or_is_owed_already_is_not_owed_again
     async with db.transaction() as tx:
         await delivery_log.log(tx, [made])
     assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 19
-    assert await count(db, "owed") == 19
+    assert await count(db, "pending") == 19
 
 
 async def test_two_processes_turn_a_share_into_rows_once(db: Database) -> None:
@@ -137,7 +137,7 @@ async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
     listed = [one for page in pages for one in page]
     assert {one.id for one in listed} == expected
     assert listed == sorted(listed, key=lambda one: (one.last_at or AT, one.id), reverse=True)
-    assert {(one.state, one.attempts, one.endpoint_id) for one in listed} == {("owed", 0, here)}
+    assert {(one.state, one.attempts, one.endpoint_id) for one in listed} == {("pending", 0, here)}
     jobs = [one for page in await pages_of(db, endpoint_id=here, event_type="job.created") for one in page]
     assert {one.id for one in jobs} == {delivery_id(here, n) for n in range(10, 105, 10)}
     assert (await deliveries.load_deliveries(db, endpoint_id=here, state="failed")).items == ()
@@ -150,7 +150,7 @@ async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
 async def test_a_filter_finds_what_lies_behind_shares_without_it(db: Database) -> None:
     here, there = await endpoint(db), await endpoint(db, owner="other")
     await put(db, *(untried(here, n, "job.created") for n in range(20)))
-    # Their sheets have jobs, but only the other endpoint is owed them.
+    # Their sheets have jobs, but only the other endpoint is pending them.
     for start in range(100, 200, 20):
         mine = [untried(here, n) for n in range(start, start + 20)]
         await put(db, *mine, *(untried(there, n, "job.created") for n in range(start + 1000, start + 1020)))
@@ -177,18 +177,18 @@ async def test_one_of_a_share_is_found_by_its_id(db: Database, asks: str) -> Non
     if asks == "get":
         found = await deliveries.load_delivery(db, SEALER, wanted)
         assert found is not None
-        assert (found[0].id, found[0].state, found[0].event_id) == (wanted, "owed", event(11).event_id)
+        assert (found[0].id, found[0].state, found[0].event_id) == (wanted, "pending", event(11).event_id)
         assert found[1] == []
     else:
         assert await deliveries.request_resend(db, SEALER, wanted) == wanted
         assert [one.delivery_id for one in await pending.claim_due(db, "me", [("ep_a", 100)])] == [wanted]
-    assert await count(db, "owed") == 30
+    assert await count(db, "pending") == 30
     assert await deliveries.load_delivery(db, SEALER, "dl_" + "1" * 24) is None
 
 
 async def test_what_stands_in_shares_is_counted_and_aged(db: Database) -> None:
     await put(db, *(untried("ep_a", n) for n in range(30)))
-    await db.execute("UPDATE owed_shares SET parked_at = now() - interval '1 hour'")
+    await db.execute("UPDATE pending_batch_shares SET parked_at = now() - interval '1 hour'")
     await put(db, *(untried("ep_b", n) for n in range(12)))
     rows, oldest = await pending.pending_head(db)
     assert rows == 42
@@ -204,8 +204,8 @@ async def test_shares_of_endpoints_that_are_gone_are_forgotten(db: Database) -> 
     await db.execute("DELETE FROM endpoints WHERE id = $1", gone)
     await db.execute("UPDATE endpoints SET enabled = false WHERE id = $1", disabled)
     await pending_batches.prune_batches(db, days=30)
-    assert [await count(db, table) for table in ("owed_shares", "owed_sheets")] == [2, 2]
-    await db.execute("UPDATE owed_shares SET parked_at = now() - interval '31 days'")
+    assert [await count(db, table) for table in ("pending_batch_shares", "pending_batches")] == [2, 2]
+    await db.execute("UPDATE pending_batch_shares SET parked_at = now() - interval '31 days'")
     await pending_batches.prune_batches(db, days=30)
-    assert await db.fetchval("SELECT endpoint_id FROM owed_shares") == here
-    assert await count(db, "owed_sheets") == 1
+    assert await db.fetchval("SELECT endpoint_id FROM pending_batch_shares") == here
+    assert await count(db, "pending_batches") == 1

@@ -43,7 +43,8 @@ async def test_added_sources_are_remembered_as_put_ones_are(db: Database) -> Non
         await row_states.insert_row_states(tx, "acme", "candidates", SOURCES)
         await row_states.put_row_states(tx, "acme", "users", SOURCES)
     stored = (
-        "SELECT row_id, quick, fingerprint, version, gone, missed, read_at FROM sources WHERE resource = $1"
+        "SELECT row_id, quick, fingerprint, version, gone, missed, read_at "
+        "FROM row_states WHERE resource = $1"
     )
     assert await db.fetch(stored, "candidates") == await db.fetch(stored, "users")
 

@@ -1,4 +1,4 @@
-"""What is read next: every resource by itself, its hints, polls and background in turn; nothing starves."""
+"""What is read next: each resource by itself, its requests, polls and background in turn; nothing starves."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ LATER, EARLIER = NOW + 60, NOW - 60
 BACKGROUND = ("load", "sweep", "delete")
 
 moments = st.sampled_from([0.0, EARLIER, NOW - 1, NOW, NOW + 1, LATER])
-works = st.sampled_from([None, "hints", "poll", "load", "sweep", "delete"])
+works = st.sampled_from([None, "requests", "poll", "load", "sweep", "delete"])
 standings = st.dictionaries(
     st.sampled_from(ORDER),
     st.builds(
@@ -27,7 +27,7 @@ standings = st.dictionaries(
         poll_due_at=moments,
         sweep_due_at=moments,
         blocked_until=moments,
-        hints_blocked_until=moments,
+        requests_blocked_until=moments,
         background_blocked_until=moments,
         approved=st.booleans(),
         doing=works,
@@ -69,7 +69,7 @@ def test_hints_polls_and_the_background_of_a_resource_take_turns() -> None:
         (task,) = due({"candidates": busy}, NOW)
         seen.append(task.work)
         busy.did = task.work
-    assert seen == ["hints", "poll", "sweep"] * 2
+    assert seen == ["requests", "poll", "sweep"] * 2
 
 
 def test_what_must_be_read_after_another_waits_for_it() -> None:
@@ -113,7 +113,11 @@ def test_what_is_read_whole_is_neither_loaded_nor_swept() -> None:
 
 
 def test_a_resource_in_trouble_waits_and_holds_up_no_other() -> None:
-    blocked = {"blocked_until": NOW + 3, "background_blocked_until": NOW + 3, "hints_blocked_until": NOW + 3}
+    blocked = {
+        "blocked_until": NOW + 3,
+        "background_blocked_until": NOW + 3,
+        "requests_blocked_until": NOW + 3,
+    }
     found = {"jobs": idle(loaded=False, poll_due_at=0.0, approved=True, hinted=True, **blocked)}
     assert chosen(found) == {}
     assert idle_seconds(found, NOW) == 3.0
@@ -139,10 +143,10 @@ def test_only_what_is_due_and_not_blocked_is_chosen(found: Standings) -> None:
         standing = found[task.resource]
         assert standing.doing is None
         assert not standing.waits
-        blocked = {"poll": standing.blocked_until, "hints": standing.hints_blocked_until}
+        blocked = {"poll": standing.blocked_until, "requests": standing.requests_blocked_until}
         assert blocked.get(task.work, standing.background_blocked_until) <= NOW
         assert {
-            "hints": standing.hinted,
+            "requests": standing.hinted,
             "poll": standing.poll_due_at <= NOW or (standing.scanning and not standing.incremental),
             "delete": standing.approved,
             "load": standing.incremental and not standing.loaded,
@@ -170,8 +174,14 @@ def test_a_wait_ends_when_something_is_due_and_not_after(found: Standings) -> No
 
 @few
 @given(st.floats(0.1, 30.0), st.floats(0.1, 30.0), st.floats(0.1, 30.0))
-def test_nothing_starves_however_slow_the_others(poll: float, step: float, hints: float) -> None:
-    takes: dict[WorkKind, float] = {"poll": poll, "hints": hints, "load": step, "sweep": step, "delete": step}
+def test_nothing_starves_however_slow_the_others(poll: float, step: float, requests: float) -> None:
+    takes: dict[WorkKind, float] = {
+        "poll": poll,
+        "requests": requests,
+        "load": step,
+        "sweep": step,
+        "delete": step,
+    }
     found = {name: ResourceState(incremental=name not in ("users", "statuses")) for name in ORDER}
     now, steps, done = 0.0, dict.fromkeys(ORDER, 0), list[tuple[float, Task]]()
     ends: list[tuple[float, Task]] = []
@@ -186,7 +196,7 @@ def test_nothing_starves_however_slow_the_others(poll: float, step: float, hints
         _end(found[task.resource], task, now, steps)
         done.append((now, task))
     incremental = ("jobs", "candidates", "applications")
-    expected: dict[WorkKind, tuple[str, ...]] = {"hints": ORDER, "poll": ORDER, "sweep": incremental}
+    expected: dict[WorkKind, tuple[str, ...]] = {"requests": ORDER, "poll": ORDER, "sweep": incremental}
     for work, names in expected.items():
         for name in names:
             assert len([1 for at, task in done if at > 1000 and task == Task(work=work, resource=name)]) > 2

@@ -122,7 +122,7 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
             await stop.wait()
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.Event().wait()
-        asyncio.run(supervisor.run({"stubborn": stubborn}, drain_seconds=300))
+        asyncio.run(supervisor.supervise({"stubborn": stubborn}, drain_seconds=300))
     """)
     ended = subprocess.run(
         [sys.executable, "-c", program], timeout=patient(60), capture_output=True, check=False

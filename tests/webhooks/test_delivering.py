@@ -41,7 +41,7 @@ async def test_a_failed_one_is_tried_again_and_signed_anew(hooks: Delivering) ->
         verify(receiver.captures, [secrets[0].secret])
         assert endpoint.public_key is not None
         verify_ed25519(receiver.captures, endpoint.public_key)
-        assert await hooks.db.fetchval("SELECT count(*) FROM owed") == 0
+        assert await hooks.db.fetchval("SELECT count(*) FROM pending_deliveries") == 0
         await hooks.offsets_done()
 
 

@@ -28,10 +28,10 @@ async def test_endpoints_are_counted_by_their_breakers_as_long_as_they_are_deliv
         await hooks.send(20)
         await until(lambda: breakers() == {"closed": 1, "open": 1, "held": 1})
 
-        async def all_are_owed() -> bool:
+        async def all_are_pending() -> bool:
             rows, oldest = await pending.pending_head(hooks.db)
             return rows == 40 and 0 < oldest < 60
 
-        await until(all_are_owed)
+        await until(all_are_pending)
     await hooks.stop()
     assert breakers() == {"closed": None, "open": None, "held": None}

@@ -119,7 +119,7 @@ async def test_what_counts_as_failed(patient: Delivering) -> None:
     async with peers({name: handler for name, (handler, *_) in FAILED.items()}) as made:
         found = await outcomes(patient, {name: f"http://127.0.0.1:{p.port}/" for name, p in made.items()})
         assert {name: len(p.requests) for name, p in made.items()} == dict.fromkeys(FAILED, 1)
-    assert found == {name: ("owed", code, error) for name, (_, code, error) in FAILED.items()}
+    assert found == {name: ("pending", code, error) for name, (_, code, error) in FAILED.items()}
 
 
 async def _speaking_first(_: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,22 +156,22 @@ async def test_what_is_not_even_reached(patient: Delivering, tmp_path: Path) -> 
         "metadata": (None, "address_refused"),
         "a number": (None, "bad_url"),
     }
-    assert {state for state, *_ in found.values()} == {"owed"}
+    assert {state for state, *_ in found.values()} == {"pending"}
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 async def test_a_redirect_fails_and_is_not_followed(patient: Delivering, code: int) -> None:
     async with Receiver() as elsewhere, Receiver(status(code, Location=elsewhere.url)) as receiver:
-        assert await outcomes(patient, {"it": receiver.url}) == {"it": ("owed", code, "redirected")}
+        assert await outcomes(patient, {"it": receiver.url}) == {"it": ("pending", code, "redirected")}
         assert elsewhere.captures == []
 
 
-async def test_410_disables_the_endpoint_and_what_it_missed_is_owed(hooks: Delivering) -> None:
+async def test_410_disables_the_endpoint_and_what_it_missed_is_pending(hooks: Delivering) -> None:
     async with Receiver(status(410)) as receiver:
         endpoint, _ = await hooks.subscribe(receiver)
         hooks.start()
         await hooks.send()
-        delivery = await hooks.one(endpoint, "owed")
+        delivery = await hooks.one(endpoint, "pending")
         assert (delivery.last_status, delivery.last_error) == (410, "gone")
         row = await hooks.db.fetchrow("SELECT enabled, disabled_reason FROM endpoints")
         assert tuple(row or ()) == (False, "410")
@@ -219,7 +219,7 @@ async def test_a_receiver_that_hangs_holds_back_neither_the_offset_nor_the_other
         await until(lambda: well.ids == set(sent))
         await hooks.offsets_done()
         states = {d.state for d in await hooks.deliveries(stuck)}
-        assert states == {"owed"}
+        assert states == {"pending"}
         assert len(await hooks.deliveries(stuck)) == 200
         assert len(dead.captures) <= 4
 
@@ -257,7 +257,7 @@ async def test_the_excerpt_of_an_answer_is_cut_and_sealed(patient: Delivering) -
         endpoint, _ = await patient.subscribe(receiver)
         patient.start()
         await patient.send()
-        delivery = await patient.one(endpoint, "owed")
+        delivery = await patient.one(endpoint, "pending")
         [attempt] = await patient.attempts(delivery)
         assert attempt.response_excerpt == "secret " * 292 + "secr"
         raw = await patient.db.fetchval("SELECT response FROM webhook_attempts")

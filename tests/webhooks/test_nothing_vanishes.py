@@ -33,7 +33,7 @@ async def test_a_delivered_event_is_resent_from_kafka(hooks: Delivering) -> None
 
 
 async def _settled(hooks: Delivering) -> bool:
-    return bool(await hooks.db.fetchval("SELECT count(*) = 0 FROM owed"))
+    return bool(await hooks.db.fetchval("SELECT count(*) = 0 FROM pending_deliveries"))
 
 
 async def test_what_was_given_up_is_resent_from_what_is_kept(hooks: Delivering) -> None:
@@ -106,7 +106,7 @@ async def test_what_was_missed_while_disabled_is_recovered_and_nothing_twice(hoo
         await until(lambda: _done(hooks, endpoint.id))
         [found] = await deliveries.load_recoveries(hooks.db, endpoint.id)
         assert found.id == recovery
-        assert found.owed >= 4
+        assert found.pending >= 4
         assert all([c.event_id for c in receiver.captures].count(event_id) == 1 for event_id in got + missed)
 
 
@@ -249,7 +249,7 @@ async def test_bodies_at_rest_are_sealed(hooks: Delivering) -> None:
         await hooks.send(title="a very personal title")
         await until(lambda: len(receiver.captures) >= 1)
         await hooks.offsets_done()
-        dump = await hooks.db.fetch("SELECT owed_events::text FROM owed_events")
+        dump = await hooks.db.fetch("SELECT pending_bodies::text FROM pending_bodies")
         assert dump
         personal = b"a very personal title".hex()
         assert all("personal" not in row[0] and personal not in row[0] for row in dump)

@@ -1,4 +1,4 @@
-"""An endpoint that fails while much happens: what it is owed costs a row for hundreds, and all arrives."""
+"""An endpoint that fails while much happens: what it is pending costs a row for hundreds, and all arrives."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -32,12 +32,14 @@ async def _break(hooks: Delivering, bad: Receiver, **more: str) -> Endpoint:
 
 
 async def _in_shares(hooks: Delivering, endpoint: Endpoint) -> int:
-    query = "SELECT coalesce(sum(cardinality(places)), 0) FROM owed_shares WHERE endpoint_id = $1"
+    query = "SELECT coalesce(sum(cardinality(places)), 0) FROM pending_batch_shares WHERE endpoint_id = $1"
     return int(await hooks.db.fetchval(query, endpoint.id))
 
 
-async def _nothing_owed(hooks: Delivering) -> bool:
-    query = "SELECT (SELECT count(*) FROM owed) + (SELECT count(*) FROM owed_shares) = 0"
+async def _nothing_pending(hooks: Delivering) -> bool:
+    query = (
+        "SELECT (SELECT count(*) FROM pending_deliveries) + (SELECT count(*) FROM pending_batch_shares) = 0"
+    )
     return bool(await hooks.db.fetchval(query))
 
 
@@ -50,10 +52,10 @@ async def test_all_of_it_arrives_once_when_the_endpoint_is_back(persistent: Conf
         assert await _in_shares(hooks, endpoint) > _MANY / 2
         bad.answer, bad.captures = taking, []
         await until(lambda: bad.ids >= set(missed), 60)
-        await until(lambda: _nothing_owed(hooks), 60)
+        await until(lambda: _nothing_pending(hooks), 60)
         times = Counter(capture.event_id for capture in bad.captures)
         assert {times[event_id] for event_id in missed} == {1}
-        assert await hooks.db.fetchval("SELECT count(*) FROM owed_sheets") == 0
+        assert await hooks.db.fetchval("SELECT count(*) FROM pending_batches") == 0
 
 
 async def test_none_of_it_is_lost_with_the_process(persistent: Config) -> None:
@@ -70,7 +72,7 @@ async def test_none_of_it_is_lost_with_the_process(persistent: Config) -> None:
         bad.captures = []
         hooks.start()
         await until(lambda: bad.ids >= set(missed), 60)
-        await until(lambda: _nothing_owed(hooks), 60)
+        await until(lambda: _nothing_pending(hooks), 60)
 
 
 async def test_it_is_shown_and_recovered_without_owing_it_twice(persistent: Config) -> None:
@@ -79,7 +81,7 @@ async def test_it_is_shown_and_recovered_without_owing_it_twice(persistent: Conf
         endpoint = await _break(hooks, bad)
         missed = await hooks.send(_MANY)
         await hooks.offsets_done()
-        shown = await hooks.deliveries(endpoint, state="owed")
+        shown = await hooks.deliveries(endpoint, state="pending")
         assert {one.event_id for one in shown} >= set(missed)
         assert len(shown) == len({one.id for one in shown}) == _MANY + 10
         await deliveries.recover_deliveries(hooks.db, endpoint.id, began)
@@ -90,9 +92,9 @@ async def test_it_is_shown_and_recovered_without_owing_it_twice(persistent: Conf
 
         await until(done)
         [recovery] = await deliveries.load_recoveries(hooks.db, endpoint.id)
-        assert (recovery.found, recovery.owed) == (_MANY + 10, 0)
+        assert (recovery.found, recovery.pending) == (_MANY + 10, 0)
         bad.answer, bad.captures = taking, []
-        await until(lambda: _nothing_owed(hooks), 60)
+        await until(lambda: _nothing_pending(hooks), 60)
         assert {Counter(c.event_id for c in bad.captures)[event_id] for event_id in missed} == {1}
 
 
@@ -102,7 +104,7 @@ async def test_what_keeps_its_order_is_not_shared(persistent: Config) -> None:
         await hooks.send(_MANY, entities=20)
         await hooks.offsets_done()
         assert await _in_shares(hooks, endpoint) == 0
-        assert len(await hooks.deliveries(endpoint, state="owed")) == _MANY + 10
+        assert len(await hooks.deliveries(endpoint, state="pending")) == _MANY + 10
 
 
 async def test_bodies_in_shares_are_sealed(persistent: Config) -> None:
@@ -111,5 +113,5 @@ async def test_bodies_in_shares_are_sealed(persistent: Config) -> None:
         await hooks.send(_MANY, title="a very personal title")
         await hooks.offsets_done()
         assert await _in_shares(hooks, endpoint) > 0
-        sheets = await hooks.db.fetch("SELECT events, bodies FROM owed_sheets")
+        sheets = await hooks.db.fetch("SELECT events, bodies FROM pending_batches")
         assert not any(b"personal" in part for row in sheets for part in row)

@@ -77,7 +77,7 @@ CREATE TABLE status_lists (
     content bytea NOT NULL
 );
 
--- 3. Capture: sources, snapshots, scans, polls, hints -----------------------------------------------------
+-- 3. Capture: sources, snapshots, scans, polls, requests -----------------------------------------------------
 
 -- One row for each record of TrackerRMS: what its list row looked like when its content was last read.
 -- quick and fingerprint are NULL where the next sight of the row must lead to a new read.
@@ -85,7 +85,7 @@ CREATE TABLE status_lists (
 -- zone heals.
 -- state is the list that a job was last read in: it tells a job in the lists of two states from one that
 -- moved.
-CREATE TABLE sources (
+CREATE TABLE row_states (
     integration_id text NOT NULL,
     resource text NOT NULL,
     row_id bigint NOT NULL,
@@ -192,7 +192,7 @@ CREATE TABLE unlisted (
 );
 
 -- Records to read by id at once, ahead of the polls: somebody knows that they changed.
-CREATE TABLE hints (
+CREATE TABLE read_requests (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -201,7 +201,7 @@ CREATE TABLE hints (
     command_id text,
     queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX hints_by_integration ON hints (integration_id, position);
+CREATE INDEX read_requests_by_integration ON read_requests (integration_id, position);
 
 -- 4. What capture doubts: holds, habits, records parked, gaps, remarks ------------------------------------
 
@@ -383,7 +383,7 @@ CREATE TABLE known_ids (
     remote_id text NOT NULL
 );
 
--- 7. Webhooks: endpoints, what is owed, the log of attempts, health, recoveries ---------------------------
+-- 7. Webhooks: endpoints, what is pending, the log of attempts, health, recoveries ---------------------------
 
 -- Who gets webhooks.
 -- sealed_headers holds the custom headers as JSON; their names stand beside it for everybody to see.
@@ -444,19 +444,19 @@ CREATE TRIGGER endpoints_changed AFTER INSERT OR UPDATE OR DELETE ON endpoints
 CREATE TRIGGER signing_secrets_changed AFTER INSERT OR UPDATE OR DELETE ON signing_secrets
     FOR EACH STATEMENT EXECUTE FUNCTION endpoints_changed();
 
--- Bodies of events that some endpoint has not got yet, sealed; one row an event, however many it is owed to.
-CREATE TABLE owed_events (
+-- Bodies of events that some endpoint has not got yet, sealed; one row an event, however many it is pending to.
+CREATE TABLE pending_bodies (
     event_id text PRIMARY KEY,
     sealed bytea NOT NULL,
     stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-ALTER TABLE owed_events ALTER COLUMN sealed SET STORAGE EXTERNAL;
+ALTER TABLE pending_bodies ALTER COLUMN sealed SET STORAGE EXTERNAL;
 
 -- One row for each delivery that is neither done nor forgotten. Of an ordered endpoint and one entity, only
 -- the first is due; those behind it wait until infinity and are released when it goes. topic, partition and
 -- kafka_offset say where the event can be read again; they are null of what is not on Kafka.
 -- holder names the lease of the process that tries it now.
-CREATE TABLE owed (
+CREATE TABLE pending_deliveries (
     delivery_id text PRIMARY KEY,
     endpoint_id text NOT NULL,
     event_id text NOT NULL,
@@ -469,7 +469,7 @@ CREATE TABLE owed (
     partition integer,
     kafka_offset bigint,
     event_at timestamptz NOT NULL,
-    state text NOT NULL DEFAULT 'owed' CHECK (state IN ('owed', 'failed')),
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'failed')),
     attempts integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL,
     last_status smallint,
@@ -478,26 +478,26 @@ CREATE TABLE owed (
     last_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     holder text
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX owed_due ON owed (endpoint_id, next_attempt_at) WHERE state = 'owed';
-CREATE INDEX owed_in_order ON owed (endpoint_id, subject, sequence) WHERE state = 'owed' AND ordered;
-CREATE INDEX owed_by_event ON owed (event_id);
-CREATE INDEX owed_by_time ON owed (endpoint_id, last_at);
--- Since when the oldest delivery is owed can be read at once.
-CREATE INDEX owed_oldest ON owed (first_at) WHERE state = 'owed';
+CREATE INDEX pending_deliveries_due ON pending_deliveries (endpoint_id, next_attempt_at) WHERE state = 'pending';
+CREATE INDEX pending_deliveries_in_order ON pending_deliveries (endpoint_id, subject, sequence) WHERE state = 'pending' AND ordered;
+CREATE INDEX pending_deliveries_by_event ON pending_deliveries (event_id);
+CREATE INDEX pending_deliveries_by_time ON pending_deliveries (endpoint_id, last_at);
+-- Since when the oldest delivery is pending can be read at once.
+CREATE INDEX pending_deliveries_oldest ON pending_deliveries (first_at) WHERE state = 'pending';
 
--- What is owed to endpoints that are given nothing now can stand many deliveries to a row: sheets and shares.
--- A sheet has events that became owed about the same time, once for all endpoints: events is a JSON array of
+-- What is pending to endpoints that are given nothing now can stand many deliveries to a row: sheets and shares.
+-- A sheet has events that became pending about the same time, once for all endpoints: events is a JSON array of
 -- what is known of each, bodies their bodies, sealed together, in the same order.
-CREATE TABLE owed_sheets (
+CREATE TABLE pending_batches (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     events bytea NOT NULL,
     bodies bytea NOT NULL
 );
-ALTER TABLE owed_sheets ALTER COLUMN events SET STORAGE EXTERNAL, ALTER COLUMN bodies SET STORAGE EXTERNAL;
+ALTER TABLE pending_batches ALTER COLUMN events SET STORAGE EXTERNAL, ALTER COLUMN bodies SET STORAGE EXTERNAL;
 
--- Which events of a sheet are owed to an endpoint: places counts from 0. None of them was tried, none keeps
--- an order. A share becomes rows of owed when its endpoint has room, or when one of them is asked for.
-CREATE TABLE owed_shares (
+-- Which events of a sheet are pending to an endpoint: places counts from 0. None of them was tried, none keeps
+-- an order. A share becomes rows of pending when its endpoint has room, or when one of them is asked for.
+CREATE TABLE pending_batch_shares (
     sheet_id bigint NOT NULL,
     endpoint_id text NOT NULL,
     places integer[] NOT NULL,
@@ -507,7 +507,7 @@ CREATE TABLE owed_shares (
     due_at timestamptz NOT NULL,
     PRIMARY KEY (sheet_id, endpoint_id)
 );
-CREATE INDEX owed_shares_by_endpoint ON owed_shares (endpoint_id, sheet_id);
+CREATE INDEX pending_batch_shares_by_endpoint ON pending_batch_shares (endpoint_id, sheet_id);
 
 -- The log: one row an attempt, written in batches. response is the beginning of what the receiver said to a
 -- failed attempt, sealed.
@@ -557,7 +557,7 @@ CREATE TABLE recoveries (
     state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done', 'failed')),
     reason text,
     found bigint NOT NULL DEFAULT 0,
-    owed bigint NOT NULL DEFAULT 0,
+    pending bigint NOT NULL DEFAULT 0,
     requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz
 );
