@@ -11,7 +11,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "TrackerRMS Bridge needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e contracts -e .
 	@touch $@
 
 # The text after ## on a rule is what `make help` says of its word.
@@ -21,8 +21,8 @@ help: ## List the words of this file
 
 # A test that finds one of these files stale names this word.
 generate: $(STAMP) ## Write the schemas, documents, tables and chart files that the code generates
-	$(BIN)/python -m contracts.schemas
-	$(BIN)/python -m contracts.asyncapi
+	$(BIN)/python -m trackerrms_contracts.schemas
+	$(BIN)/python -m trackerrms_contracts.asyncapi
 	$(BIN)/python -m bridge.api.openapi
 	$(BIN)/python -m bridge.cli.reference
 	$(BIN)/python -m bridge.cli.dialect_table

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 import structlog
 from msgspec import Struct
+from trackerrms_contracts import topics
 
 from bridge import embedded, kafka, metrics, monitoring, sealing, supervisor
 from bridge.api.calls import ApiDependencies as ApiParts
@@ -43,7 +44,6 @@ from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.schema import Resource, ResourceName
 from bridge.webhooks.stage import WebhookDependencies as WebhookParts
 from bridge.webhooks.stage import WebhookStage
-from contracts import topics
 
 _log = structlog.get_logger(__name__)
 

@@ -19,10 +19,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
+from trackerrms_contracts.entities import Model
 
 from bridge.environ import overlay, variable_name
 from bridge.errors import ConfigError
-from contracts.entities import Model
 
 Positive = Annotated[int, Meta(ge=1)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]

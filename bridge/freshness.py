@@ -11,11 +11,11 @@ from typing import get_args
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts.entities import Utc
+from trackerrms_contracts.events import Cause
 
 from bridge import metrics
 from bridge.clock import utc_now
-from contracts.entities import Utc
-from contracts.events import Cause
 
 # A batch of a first load has hundreds of events: looking into all of them would cost the relay time.
 _MOST_LOOKED_AT = 100

@@ -9,9 +9,8 @@ from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
-
-from contracts import codec, entities
-from contracts.entities import Entity
+from trackerrms_contracts import codec, entities
+from trackerrms_contracts.entities import Entity
 
 FIELD_BYTES = 8
 RECORD_BYTES = 16

@@ -21,8 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-
-from contracts.commands import INPUTS
+from trackerrms_contracts.commands import INPUTS
 
 # When a counter began is no news, and would be a series beside each.
 disable_created_metrics()

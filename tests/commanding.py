@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import msgspec
 import orjson
+from trackerrms_contracts import codec, commands, topics
 
 from bridge import app, kafka
 from bridge.config import Config
-from contracts import codec, commands, topics
 from tests.installation import INTEGRATION
 from tests.waiting import patient
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol, Self
 
 import aiohttp
 import orjson
+from trackerrms_contracts import topics
+from trackerrms_contracts.entities import Model
 
 from bridge import app, config, kafka
 from bridge.app import Role
@@ -17,8 +19,6 @@ from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.server import Server
 from bridge.simulator.world import World
-from contracts import topics
-from contracts.entities import Model
 from tests import oracle
 from tests.oracle import Topics
 from tests.waiting import cut_off, patient

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from trackerrms_contracts import codec, ids
+from trackerrms_contracts.entities import STRUCTS, UNHASHED, Model
 
 from bridge.kafka import ConsumedRecord
-from contracts import codec, ids
-from contracts.entities import STRUCTS, UNHASHED, Model
 
 _REFERENCES = {
     "job_id": Model.JOB,

@@ -1,9 +1,10 @@
 """What can be asked about accounts. Operations of the API, as in ``endpoint_handlers``."""
 
+from trackerrms_contracts.profiles import AccountProfile
+
 from bridge.api import errors
 from bridge.api.calls import ApiCall, ApiResponse
 from bridge.store import profiles
-from contracts.profiles import AccountProfile
 
 
 async def get_profile(call: ApiCall) -> ApiResponse[AccountProfile]:

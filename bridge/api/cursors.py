@@ -3,8 +3,9 @@
 import base64
 import binascii
 
+from trackerrms_contracts.webhooks import FieldFault
+
 from bridge.api import errors
-from contracts.webhooks import FieldFault
 
 
 def encode_cursor(position: int | None) -> str | None:

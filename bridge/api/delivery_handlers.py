@@ -3,14 +3,8 @@
 from datetime import datetime
 
 from msgspec import Struct
-
-from bridge.api import cursors, errors, request_bodies
-from bridge.api.calls import ApiCall, ApiResponse
-from bridge.api.endpoint_handlers import CursorParameter, Limit, owned
-from bridge.clock import utc_now
-from bridge.store import deliveries, endpoints
-from contracts.entities import Utc
-from contracts.webhooks import (
+from trackerrms_contracts.entities import Utc
+from trackerrms_contracts.webhooks import (
     Attempt,
     Delivery,
     DeliveryPage,
@@ -23,6 +17,12 @@ from contracts.webhooks import (
     RecoveryPage,
     Started,
 )
+
+from bridge.api import cursors, errors, request_bodies
+from bridge.api.calls import ApiCall, ApiResponse
+from bridge.api.endpoint_handlers import CursorParameter, Limit, owned
+from bridge.clock import utc_now
+from bridge.store import deliveries, endpoints
 
 
 class DeliveryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,15 +6,8 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
-
-from bridge.api import cursors, endpoint_rules, errors, request_bodies
-from bridge.api.calls import ApiCall, ApiResponse
-from bridge.clock import utc_now
-from bridge.store import endpoints, idempotent_answers, recoveries
-from bridge.store.database import Tx
-from bridge.store.signing_secrets import SigningSecret
-from contracts import codec
-from contracts.webhooks import (
+from trackerrms_contracts import codec
+from trackerrms_contracts.webhooks import (
     Endpoint,
     EndpointChange,
     EndpointPage,
@@ -25,6 +18,13 @@ from contracts.webhooks import (
     Rotation,
     ShownSecret,
 )
+
+from bridge.api import cursors, endpoint_rules, errors, request_bodies
+from bridge.api.calls import ApiCall, ApiResponse
+from bridge.clock import utc_now
+from bridge.store import endpoints, idempotent_answers, recoveries
+from bridge.store.database import Tx
+from bridge.store.signing_secrets import SigningSecret
 
 CursorParameter = Annotated[
     str,

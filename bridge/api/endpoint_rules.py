@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeAlias
 
 from msgspec import UNSET, Struct
+from trackerrms_contracts import codec
+from trackerrms_contracts.entities import STRUCTS
+from trackerrms_contracts.webhooks import Endpoint, EndpointChange, FieldFault, NewEndpoint
 
 from bridge.outbound import Target, Unusable
-from contracts import codec
-from contracts.entities import STRUCTS
-from contracts.webhooks import Endpoint, EndpointChange, FieldFault, NewEndpoint
 
 CheckUrl: TypeAlias = Callable[[str], Target | Unusable]
 

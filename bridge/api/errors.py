@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from contracts.webhooks import FieldFault, Problem
+from trackerrms_contracts.webhooks import FieldFault, Problem
 
 CONTENT_TYPE = "application/problem+json"
 _TYPE = "urn:trackerrms-bridge:problem:"

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made from the operations and their structs.
 
-``python -m bridge.api.openapi`` writes ``contracts/openapi.json``; a test holds the file against the table.
+``python -m bridge.api.openapi`` writes ``openapi.json`` of the contracts; a test checks that it is fresh.
 """
 
 import inspect
@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts import ids, webhooks
 
 from bridge.api import errors
 from bridge.api.health import Health, livez, readyz
 from bridge.api.operations import IDS, NAME_PATTERN, OPERATIONS, Operation
-from contracts import ids, webhooks
 
-FILE = Path(__file__).parents[2] / "contracts" / "openapi.json"
+FILE = Path(__file__).parents[2] / "contracts" / "trackerrms_contracts" / "openapi.json"
 _TEMPLATE = "#/components/schemas/{name}"
 _REQUESTS = (webhooks.NewEndpoint, webhooks.EndpointChange, webhooks.Rotation, webhooks.NewRecovery)
 _JSON, _PROBLEM = "application/json", errors.CONTENT_TYPE

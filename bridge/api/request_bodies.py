@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts.webhooks import FieldFault
 
 from bridge.api import errors
-from contracts.webhooks import FieldFault
 
 S = TypeVar("S", bound=Struct)
 

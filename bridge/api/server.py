@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from msgspec import Struct
 from multidict import CIMultiDict
+from trackerrms_contracts import codec, ids
 
 from bridge.api import errors, openapi, request_bodies
 from bridge.api.calls import ApiCall, ApiDependencies, ApiResponse
@@ -25,7 +26,6 @@ from bridge.api.rate_limits import RequestLimiter
 from bridge.errors import EnvironmentFault, Transient
 from bridge.store.api_tokens import ApiToken
 from bridge.store.idempotent_answers import KeyReused
-from contracts import codec, ids
 
 _log = structlog.get_logger(__name__)
 

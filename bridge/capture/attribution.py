@@ -6,11 +6,12 @@ them between the call and that end; without this its event would say that nobody
 
 from collections.abc import Iterable
 
+from trackerrms_contracts.entities import Application, Candidate, Model
+
 from bridge.hashing import Hasher
 from bridge.store.attempts import ADDING, CREATING
 from bridge.store.in_progress import CommandInProgress, ReadByCommand
 from bridge.tracker.entity_set import EntitySet, Ids
-from contracts.entities import Application, Candidate, Model
 
 TOUCHED = frozenset({"candidates", "applications"})
 """The resources whose records commands write."""

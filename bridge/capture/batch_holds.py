@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 import structlog
 from msgspec import Struct
+from trackerrms_contracts.entities import Model
 
 from bridge.capture import diff, healing, losses
 from bridge.capture.diff import EntityChange
@@ -22,7 +23,6 @@ from bridge.store.habits import Habits
 from bridge.store.holds import Hold, HoldKind, Withheld
 from bridge.store.stored_records import LossCount, Snapshot
 from bridge.tracker.entity_set import EntitySet
-from contracts.entities import Model
 
 _log = structlog.get_logger(__name__)
 _HOUR_SECONDS = 3600

@@ -12,6 +12,8 @@ from functools import partial
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.events import Cause, Operation, event_type
 
 from bridge.capture import diff, lookup_index, losses, versions
 from bridge.capture.attribution import Attribution
@@ -30,8 +32,6 @@ from bridge.store.database import Database, Tx
 from bridge.store.outbox import OutboxRow
 from bridge.store.stored_records import RowState, Snapshot
 from bridge.tracker.entity_set import EntityMember, EntitySet
-from contracts.entities import Model
-from contracts.events import Cause, Operation, event_type
 
 _WRITTEN_AT_ONCE = 100
 

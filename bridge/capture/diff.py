@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+from trackerrms_contracts.entities import STRUCTS, Entity, Model
+from trackerrms_contracts.events import Operation
 
 from bridge.hashing import Hasher, differing_fields
 from bridge.store.stored_records import Snapshot
 from bridge.tracker.entity_set import EntityMember, EntitySet
-from contracts.entities import STRUCTS, Entity, Model
-from contracts.events import Operation
 
 EntityKey = tuple[Model, str]
 SHARED = frozenset({Model.TAG, Model.ROLE})

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from trackerrms_contracts import codec, dead_letters, events, ids, topics
+from trackerrms_contracts.entities import STRUCTS, Entity, Model
+from trackerrms_contracts.events import Cause, Operation
 
 from bridge.capture.diff import EntityChange
 from bridge.sealing import Sealer
 from bridge.store.outbox import OutboxRow
 from bridge.store.stored_records import Snapshot
-from contracts import codec, dead_letters, events, ids, topics
-from contracts.entities import STRUCTS, Entity, Model
-from contracts.events import Cause, Operation
 
 _PURPOSE = "kept values"
 # What Kafka counts besides the value: the heads of batch and record, the key, the headers. 300 bytes or so.

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from trackerrms_contracts.profiles import AccountProfile, Finding
 
 from bridge.clock import utc_now
 from bridge.config import IntegrationConfig
@@ -19,7 +20,6 @@ from bridge.tracker.client import Client
 from bridge.tracker.errors import AccountFault, Unreachable
 from bridge.tracker.profile_learning import Learned, Learner
 from bridge.tracker.schema import ResourceName, Resources
-from contracts.profiles import AccountProfile, Finding
 
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 10.0

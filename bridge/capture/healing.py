@@ -7,12 +7,12 @@ or changed meanwhile, has nothing to lose and is accepted; its row stays as it i
 from datetime import timedelta
 
 import structlog
+from trackerrms_contracts.entities import STRUCTS, Model
 
 from bridge.hashing import place_of
 from bridge.store import doubts, holds
 from bridge.store.database import Tx
 from bridge.store.holds import Hold
-from contracts.entities import STRUCTS, Model
 
 _log = structlog.get_logger(__name__)
 _LOST_BEFORE = timedelta(hours=2)

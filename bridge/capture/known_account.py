@@ -7,6 +7,8 @@ another one. So the first time that a credential is used, some records are compa
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trackerrms_contracts.entities import STRUCTS, Model
+
 from bridge.credentials import Recognised
 from bridge.errors import Permanent
 from bridge.hashing import Hasher, differing_fields
@@ -14,7 +16,6 @@ from bridge.store import snapshots, tokens
 from bridge.store.database import Database
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.normalize import Normaliser
-from contracts.entities import STRUCTS, Model
 
 # What no two accounts have alike, and what hardly ever changes.
 _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {

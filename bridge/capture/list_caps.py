@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Iterable
 
 import structlog
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge.capture.deletion import CaptureContext
 from bridge.capture.list_read import ListRead
 from bridge.store import lookups, remarks, row_states
 from bridge.tracker.errors import CredentialsRefused, Refused, Unreachable, Unreadable
 from bridge.tracker.schema import Resource, ResourceName
-from contracts import ids
-from contracts.entities import Model
 
 _ROUND_COUNT = "round_count"
 _UNLISTED = "unlisted_references"

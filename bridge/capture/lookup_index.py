@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from trackerrms_contracts.entities import Application, Candidate, Model
+
 from bridge.hashing import Hasher
 from bridge.store import lookups
 from bridge.store.database import Tx
 from bridge.store.lookups import NAMED, ApplicationPair
 from bridge.tracker.entity_set import EntitySet
-from contracts.entities import Application, Candidate, Model
 
 
 async def index_records(tx: Tx, integration_id: str, hasher: Hasher, families: Sequence[EntitySet]) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
+from trackerrms_contracts.entities import STRUCTS, Model
 
 from bridge.capture import diff, healing, paging
 from bridge.capture.change_writer import ChangeWriter
@@ -31,7 +32,6 @@ from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.pages import Row
-from contracts.entities import STRUCTS, Model
 
 _MORE, _ENOUGH = 3, 2
 """Where the first record read has it no more, so many others are read, and so many must have it."""

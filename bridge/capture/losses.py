@@ -9,11 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from trackerrms_contracts.entities import STRUCTS, Model
 
 from bridge.capture.diff import SHARED, EntityChange
 from bridge.hashing import emptied_fields, is_filled
 from bridge.store.stored_records import LossCount, Snapshot
-from contracts.entities import STRUCTS, Model
 
 _LATELY, _FEWEST, _SHARE = 8, 6, 0.75
 # A field that another one rules: where that changed too, an empty one is what it says.

@@ -9,6 +9,7 @@ from typing import assert_never
 import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
+from trackerrms_contracts.entities import Model
 
 from bridge import metrics
 from bridge.capture import listed_states, page_rows, paging, times, versions
@@ -33,7 +34,6 @@ from bridge.tracker.normalize import Normaliser
 from bridge.tracker.pages import Page, Row
 from bridge.tracker.schema import Resource
 from bridge.tracker.statuses import Statuses
-from contracts.entities import Model
 
 _CONTROLS = 3
 # A row updated within the last two seconds may change again without its last-updated time moving.

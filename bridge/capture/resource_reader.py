@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from msgspec import UNSET, Struct
 from pyroaring import BitMap64
+from trackerrms_contracts.events import Cause
 
 from bridge import heartbeat
 from bridge.capture.attribution import TOUCHED
@@ -34,7 +35,6 @@ from bridge.store.scans import Scan, ScanProgress
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.pages import Page
 from bridge.tracker.schema import Resource
-from contracts.events import Cause
 
 _log = structlog.get_logger(__name__)
 CAUSES: dict[scans.ScanKind, Cause] = {

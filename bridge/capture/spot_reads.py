@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
+from trackerrms_contracts.profiles import Finding
 
 from bridge.capture import versions
 from bridge.capture.change_writer import ChangeWriter, WriteSummary
@@ -26,7 +27,6 @@ from bridge.store.database import Database, Tx
 from bridge.store.scans import Scan
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.schema import Resource
-from contracts.profiles import Finding
 
 StoreFindings = Callable[[Sequence[Finding]], Awaitable[object]]
 """Puts findings that were made while reading into the account's profile."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import structlog
 from msgspec import Struct
+from trackerrms_contracts.entities import Model
 
 from bridge.capture import first_contact
 from bridge.capture.by_id_reader import ByIdReader
@@ -32,7 +33,6 @@ from bridge.store.database import Database
 from bridge.tracker.client import Client
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.schema import Resource, ResourceName, Resources
-from contracts.entities import Model
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 import structlog
+from trackerrms_contracts.entities import Job, Model
 
 from bridge.capture import versions
 from bridge.capture.drift import MappedKeys
@@ -20,7 +21,6 @@ from bridge.store.stored_records import RowState
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.schema import Resource
-from contracts.entities import Job, Model
 
 _log = structlog.get_logger(__name__)
 FUTURE, WENT_BACK, OLDER = "future_time", "time_went_back", "older_rows"

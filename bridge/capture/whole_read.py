@@ -7,6 +7,7 @@ of these reads too.
 import time
 
 from pyroaring import BitMap64
+from trackerrms_contracts.events import Cause
 
 from bridge.capture.change_writer import WriteSummary
 from bridge.capture.list_caps import ListCaps, remark_cap
@@ -17,7 +18,6 @@ from bridge.capture.resource_reader import CAUSES, ResourceReader
 from bridge.clock import utc_now
 from bridge.store import cursors, leases, parked, remarks, row_states, scans
 from bridge.store.scans import Scan, ScanProgress
-from contracts.events import Cause
 
 _LOOK_BEFORE_EVERY = 60
 _FLAWED = "flawed_list"

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 import structlog
 from msgspec import Struct
+from trackerrms_contracts import profiles
 
 from bridge import app
 from bridge.app import Installation
@@ -27,7 +28,6 @@ from bridge.tracker.profile_learning import RecordSample
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.schema import Resource, ResourceName
 from bridge.tracker.statuses import Statuses
-from contracts import profiles
 
 _log = structlog.get_logger(__name__)
 

@@ -3,12 +3,12 @@
 from typing import Annotated, Any, get_args
 
 import typer
+from trackerrms_contracts.webhooks import Attempt, Delivery, DeliveryState, DeliveryWithAttempts, Recovery
 
 from bridge.app import Installation
 from bridge.cli import endpoints, screen, session, time_arguments
 from bridge.errors import ConfigError
 from bridge.store import deliveries
-from contracts.webhooks import Attempt, Delivery, DeliveryState, DeliveryWithAttempts, Recovery
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries: list them, see why not, have them made again.")
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from trackerrms_contracts.webhooks import Endpoint, ShownSecret
+
 from bridge.cli import screen
-from contracts.webhooks import Endpoint, ShownSecret
 
 
 def endpoint_table(shown: Sequence[Endpoint]) -> Any:

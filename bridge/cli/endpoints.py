@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 from msgspec import Struct
+from trackerrms_contracts.webhooks import Endpoint, EndpointChange, EndpointWithSecrets, NewEndpoint
 
 from bridge import app as composition
 from bridge.api import endpoint_handlers, endpoint_rules, request_bodies
@@ -14,7 +15,6 @@ from bridge.app import Installation
 from bridge.cli import endpoint_screen, screen, session, time_arguments
 from bridge.errors import ConfigError
 from bridge.store import deliveries, endpoints, recoveries
-from contracts.webhooks import Endpoint, EndpointChange, EndpointWithSecrets, NewEndpoint
 
 S = TypeVar("S", bound=Struct)
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from msgspec import Struct
+from trackerrms_contracts.profiles import Finding
 
 from bridge import app
 from bridge.app import Installation
@@ -30,7 +31,6 @@ from bridge.store.remarks import Remark
 from bridge.store.scans import Scan
 from bridge.tracker import sharing
 from bridge.tracker.schema import Resource
-from contracts.profiles import Finding
 
 
 class Underway(Struct, frozen=True, kw_only=True):

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from trackerrms_contracts import codec, commands, topics
+from trackerrms_contracts.commands import INPUTS
 
 from bridge import app, kafka
 from bridge.cli import screen, session
 from bridge.clock import utc_now
 from bridge.config import Config, IntegrationConfig
 from bridge.errors import ConfigError, Transient
-from contracts import codec, commands, topics
-from contracts.commands import INPUTS
 
 _SOURCE = "bridge-send"
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from trackerrms_contracts import codec, topics
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.events import Event
 
 from bridge import app, kafka
 from bridge.cli import screen, session
 from bridge.config import Config
-from contracts import codec, topics
-from contracts.entities import Model
-from contracts.events import Event
 
 _COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
 _WIDEST_TYPE = max(len(model) for model in Model) + len(".created")

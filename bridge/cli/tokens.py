@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from trackerrms_contracts.webhooks import Owner
 
 from bridge.app import Installation
 from bridge.cli import screen, session
 from bridge.clock import utc_now
 from bridge.errors import ConfigError
 from bridge.store.api_tokens import ApiToken, ApiTokens
-from contracts.webhooks import Owner
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the HTTP API: make, list, revoke.")
 

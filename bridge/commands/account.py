@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Collection
 
 from msgspec import Struct
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge.commands.errors import Failed, input_invalid
 from bridge.config import CommandsConfig, IntegrationConfig
@@ -16,8 +18,6 @@ from bridge.tracker.client import Client
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.record_lookups import StatusFound
 from bridge.tracker.statuses import Status, Statuses
-from contracts import ids
-from contracts.entities import Model
 
 _STATUSES_SECONDS = 300.0
 _ASKED_AGAIN_SECONDS = 5.0

@@ -3,10 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from trackerrms_contracts.commands import (
+    CandidateInput,
+    CreateApplication,
+    CreateCandidate,
+    SalaryExpectations,
+)
 
 from bridge.commands.errors import input_invalid
 from bridge.tracker import addresses, amounts, values
-from contracts.commands import CandidateInput, CreateApplication, CreateCandidate, SalaryExpectations
 
 NAMES = {
     "first_name": "candidate.first_name",

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge.clock import utc_now
 from bridge.commands.account import Account
@@ -32,8 +34,6 @@ from bridge.tracker.errors import (
 )
 from bridge.tracker.record_lookups import CandidateFound
 from bridge.tracker.writes import WriteReceipt
-from contracts import ids
-from contracts.entities import Model
 
 # Clocks differ a little, and TrackerRMS dates in whole seconds.
 _EARLIER = timedelta(minutes=10)

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from msgspec import Struct
+from trackerrms_contracts.entities import Model
 
 from bridge import supervisor
 from bridge.clock import utc_now
@@ -17,7 +18,6 @@ from bridge.store.database import Database, Tx
 from bridge.store.leases import Lease
 from bridge.store.outbox import OutboxRow
 from bridge.store.read_requests import ReadRequest
-from contracts.entities import Model
 
 
 def format_step(step: str, what: str) -> dict[str, str]:

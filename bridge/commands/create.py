@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from trackerrms_contracts import entities, ids
+from trackerrms_contracts.commands import CreateApplication, CreateCandidate
+from trackerrms_contracts.entities import Model
 
 from bridge.clock import event_time
 from bridge.commands import candidate_fields, files, results
@@ -14,9 +17,6 @@ from bridge.commands.results import ApplicationStageResult, Done, JobName
 from bridge.store.attempts import AttemptProgress
 from bridge.tracker import record_lookups
 from bridge.tracker.record_lookups import ApplicationFound, JobFound
-from contracts import entities, ids
-from contracts.commands import CreateApplication, CreateCandidate
-from contracts.entities import Model
 
 
 class Created(Struct, frozen=True, kw_only=True):

@@ -5,12 +5,9 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-
-from bridge.commands import errors
-from bridge.commands.errors import Code
-from contracts import codec, ids
-from contracts.codec import ContractError
-from contracts.commands import (
+from trackerrms_contracts import codec, ids
+from trackerrms_contracts.codec import ContractError
+from trackerrms_contracts.commands import (
     INPUTS,
     UNKNOWN_TYPE,
     Command,
@@ -21,7 +18,10 @@ from contracts.commands import (
     Passthrough,
     Reject,
 )
-from contracts.entities import Model
+from trackerrms_contracts.entities import Model
+
+from bridge.commands import errors
+from bridge.commands.errors import Code
 
 LARGEST_BYTES = 15_000_000
 Input = CreateCandidate | CreateApplication | MoveToStage | Reject | Passthrough

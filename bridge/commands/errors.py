@@ -9,6 +9,8 @@ among them: it is not the command's, and the stage starts again when the store i
 
 from typing import Literal
 
+from trackerrms_contracts.commands import Failure
+
 from bridge.errors import BridgeError, Permanent, Throttled
 from bridge.tracker.errors import (
     AccountFault,
@@ -18,7 +20,6 @@ from bridge.tracker.errors import (
     Unreachable,
     Unreadable,
 )
-from contracts.commands import Failure
 
 Code = Literal[
     "PLATFORM.INPUT_INVALID",

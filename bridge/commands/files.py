@@ -9,11 +9,11 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 
 from msgspec import Struct
+from trackerrms_contracts.commands import Attachment, PartFile
 
 from bridge.commands.errors import Failed, input_invalid
 from bridge.errors import Permanent, Throttled, Transient
 from bridge.outbound import Outbound
-from contracts.commands import Attachment, PartFile
 
 LARGEST_TOTAL_BYTES = 10_000_000
 DOWNLOAD_SECONDS = 60.0

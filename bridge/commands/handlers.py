@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from msgspec import Struct
+from trackerrms_contracts.commands import CreateApplication, CreateCandidate, MoveToStage, Passthrough, Reject
 
 from bridge.commands import create, passthrough, stages
 from bridge.commands.account import Account
@@ -13,7 +14,6 @@ from bridge.commands.results import Done
 from bridge.store.attempts import AttemptProgress
 from bridge.store.read_requests import ReadRequest
 from bridge.tracker.errors import EffectUnknown
-from contracts.commands import CreateApplication, CreateCandidate, MoveToStage, Passthrough, Reject
 
 SENDING = "passthrough"
 """The step of a command whose one call may have been sent."""

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from trackerrms_contracts.commands import PartFile, Passthrough
 
 from bridge.commands import files
 from bridge.commands.account import Account
@@ -15,7 +16,6 @@ from bridge.commands.results import Done
 from bridge.tracker.hosts import Generation
 from bridge.tracker.http import HttpResponse
 from bridge.tracker.multipart import FormPart, multipart
-from contracts.commands import PartFile, Passthrough
 
 LARGEST_ANSWER_BYTES = 5_000_000
 READS = frozenset({"GET"})

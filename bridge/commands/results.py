@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from trackerrms_contracts import codec, commands, events, ids, topics
+from trackerrms_contracts.commands import Failure, Notice
+from trackerrms_contracts.entities import Application, Candidate, Tag
 
 from bridge.clock import utc_now, whole_milliseconds
 from bridge.store.outbox import OutboxRow
-from contracts import codec, commands, events, ids, topics
-from contracts.commands import Failure, Notice
-from contracts.entities import Application, Candidate, Tag
 
 
 class Done(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 from msgspec import Struct
+from trackerrms_contracts.commands import Failure
 
 from bridge import metrics, supervisor
 from bridge.commands import errors, handlers, results
@@ -23,7 +24,6 @@ from bridge.store import commands, leases, outbox
 from bridge.store.commands import CommandClaim, CommandKey, Ending
 from bridge.store.database import Database
 from bridge.store.leases import Lease
-from contracts.commands import Failure
 
 _log = structlog.get_logger(__name__)
 PURPOSE = "command result"

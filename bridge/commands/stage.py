@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import structlog
 from msgspec import Struct
+from trackerrms_contracts import codec, dead_letters, events, ids, topics
 
 from bridge import heartbeat, kafka
 from bridge.commands import decoding, results
@@ -34,7 +35,6 @@ from bridge.store.database import Database, Tx
 from bridge.store.leases import Lease
 from bridge.store.outbox import OutboxRow
 from bridge.tracker.client import Client
-from contracts import codec, dead_letters, events, ids, topics
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 15.0

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from trackerrms_contracts.commands import MoveToStage, Reject
+from trackerrms_contracts.entities import Model
 
 from bridge.commands.account import Account
 from bridge.commands.errors import Failed, input_invalid
@@ -11,8 +13,6 @@ from bridge.tracker import record_lookups, writes
 from bridge.tracker.errors import EffectUnknown, Refused, Unreadable
 from bridge.tracker.record_lookups import ApplicationFound
 from bridge.tracker.writes import WriteReceipt
-from contracts.commands import MoveToStage, Reject
-from contracts.entities import Model
 
 
 async def move_application(account: Account, data: MoveToStage) -> tuple[str, Done]:

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+from trackerrms_contracts import codec, topics
+from trackerrms_contracts.commands import Command, CommandType, Result
 
 from bridge import kafka
 from bridge.config import Config
@@ -16,8 +18,6 @@ from bridge.demo import scenario
 from bridge.demo.receiver import Receiver
 from bridge.demo.screen import Screen
 from bridge.demo.watcher import Asked, Expectation, Watch
-from contracts import codec, topics
-from contracts.commands import Command, CommandType, Result
 
 _SOURCE = "careers-page"
 

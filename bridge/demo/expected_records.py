@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
+
 from bridge.json_types import JsonObject
-from contracts import ids
-from contracts.entities import Model
 
 _REFERS_TO = {
     "job_id": Model.JOB,

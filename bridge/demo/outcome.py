@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from trackerrms_contracts.entities import Model
 
 from bridge.demo.watcher import Asked, Expectation, SeenEvent
-from contracts.entities import Model
 
 
 class Load(Struct, frozen=True, kw_only=True):

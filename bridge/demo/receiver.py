@@ -6,12 +6,12 @@ import time
 from collections.abc import AsyncIterator, Collection
 
 from standardwebhooks import Webhook, WebhookVerificationError
+from trackerrms_contracts.webhooks import NewEndpoint
 
 from bridge.app import Installation
 from bridge.simulator import subscriber
 from bridge.simulator.subscriber import ReceivedRequest, ScriptedResponse
 from bridge.store import endpoints
-from contracts.webhooks import NewEndpoint
 
 _OWNER = "demo"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from trackerrms_contracts.entities import Model
 
 from bridge import app, kafka, supervisor
 from bridge.app import Installation
@@ -36,7 +37,6 @@ from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.server import Server
 from bridge.simulator.world import World
-from contracts.entities import Model
 
 INTEGRATION = "demo"
 _TIME_ZONE = "Europe/London"

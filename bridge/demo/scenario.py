@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
-
-from contracts.commands import CommandType
+from trackerrms_contracts.commands import CommandType
 
 CANDIDATES, JOBS, APPLICATIONS, USERS = 300, 50, 400, 12
 SEED = 11

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+from trackerrms_contracts.entities import Model
 
 from bridge.config import Config
 from bridge.demo import scenario
@@ -20,7 +21,6 @@ from bridge.demo.outcome import DemoOutcome, Load
 from bridge.demo.receiver import Receiver
 from bridge.demo.watcher import Asked, Expectation, SeenEvent, Watch
 from bridge.store.budgets import BudgetRules
-from contracts.entities import Model
 
 _PLAIN_WIDTH = 128
 _COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts import ids, topics
+from trackerrms_contracts.commands import Result
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.events import parse_type
 
 from bridge import heartbeat, kafka
 from bridge.config import Config
-from contracts import ids, topics
-from contracts.commands import Result
-from contracts.entities import Model
-from contracts.events import parse_type
 
 
 class SeenEvent(Struct, frozen=True, kw_only=True):

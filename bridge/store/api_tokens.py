@@ -11,10 +11,10 @@ from hashlib import blake2b
 from typing import Any
 
 from msgspec import Struct
+from trackerrms_contracts import ids
 
 from bridge.sealing import Sealer
 from bridge.store.database import Database
-from contracts import ids
 
 PREFIX = "trb_"
 _RANDOM_BYTES = 32

@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Utc
+from trackerrms_contracts.webhooks import TEST_TYPE, Attempt, Delivery, DeliveryPage, DeliveryState, Recovery
 
 from bridge.clock import utc_now
 from bridge.sealing import Sealer
@@ -18,9 +21,6 @@ from bridge.store import pending, pending_batches, recoveries
 from bridge.store.database import Database
 from bridge.store.delivery_log import RESPONSE_PURPOSE
 from bridge.store.pending import Event
-from contracts import ids
-from contracts.entities import Utc
-from contracts.webhooks import TEST_TYPE, Attempt, Delivery, DeliveryPage, DeliveryState, Recovery
 
 # --- looking ----------------------------------------------------------------------------------------------
 

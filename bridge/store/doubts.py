@@ -5,8 +5,9 @@ Their fingerprints are dropped: the next sight of their rows, in a poll or a swe
 
 from datetime import datetime
 
+from trackerrms_contracts.entities import Model
+
 from bridge.store.database import Tx
-from contracts.entities import Model
 
 _SINCE = """
 UPDATE row_states SET quick = NULL, fingerprint = NULL

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
+from trackerrms_contracts import ids
+from trackerrms_contracts.webhooks import DAY_SECONDS, Endpoint, EndpointChange, NewEndpoint
 
 from bridge.errors import Permanent
 from bridge.sealing import Sealer
 from bridge.store import signing_secrets
 from bridge.store.database import Database, Tx
 from bridge.store.signing_secrets import SigningSecret
-from contracts import ids
-from contracts.webhooks import DAY_SECONDS, Endpoint, EndpointChange, NewEndpoint
 
 __all__ = ["SigningSecret"]
 

@@ -7,10 +7,10 @@ keyed hash (``Hasher.address``).
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge.store.database import Database, Tx
-from contracts import ids
-from contracts.entities import Model
 
 NAMED = frozenset({Model.USER, Model.JOB, Model.APPLICATION, Model.APPLICATION_STAGE, Model.REJECTION_REASON})
 """The models that a command's input refers to."""

@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts import events, ids
+from trackerrms_contracts.webhooks import Delivery
 
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, pending
 from bridge.store.database import Database, Tx
 from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
-from contracts import events, ids
-from contracts.webhooks import Delivery
 
 FROM = 16
 """So many deliveries to one endpoint are worth a share; fewer become rows of ``pending_deliveries``."""

@@ -2,9 +2,9 @@
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts.profiles import AccountProfile
 
 from bridge.store.database import Database, Tx
-from contracts.profiles import AccountProfile
 
 _profile = msgspec.json.Decoder(AccountProfile)
 

@@ -7,9 +7,9 @@ integration. A request is no proof of anything: it only says where to look.
 from collections.abc import Sequence
 
 from msgspec import Struct
+from trackerrms_contracts.events import Cause
 
 from bridge.store.database import Database, Tx
-from contracts.events import Cause
 
 CHANNEL = "read_requests"
 

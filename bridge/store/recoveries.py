@@ -4,9 +4,10 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from trackerrms_contracts.webhooks import Recovery
+
 from bridge.store.database import Database, Tx
 from bridge.store.pending import CHANNEL
-from contracts.webhooks import Recovery
 
 _COLUMNS = ", ".join(Recovery.__struct_fields__)
 

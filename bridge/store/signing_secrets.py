@@ -12,10 +12,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
+from trackerrms_contracts.webhooks import Signature, SigningKind
 
 from bridge.sealing import Sealer
 from bridge.store.database import Tx
-from contracts.webhooks import Signature, SigningKind
 
 LONGEST_QUEUE = 5
 """Secrets of one kind that may be in force at once: the current one and those in their overlap."""

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import astuple
+from trackerrms_contracts.entities import Model
 
 from bridge.store.database import Database, Tx
 from bridge.store.stored_records import Snapshot
-from contracts.entities import Model
 
 
 async def lock(tx: Tx, integration_id: str) -> None:

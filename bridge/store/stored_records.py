@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
-
-from contracts.entities import Model
+from trackerrms_contracts.entities import Model
 
 BY_RECORD = "record"
 """The state of a job whose own record says whether it has ended, for its lists do not agree."""

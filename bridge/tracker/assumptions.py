@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
+from trackerrms_contracts.profiles import Finding
 
 from bridge.tracker import resources
 from bridge.tracker.schema import Action, FieldPlaces, Resource, ResourceName, Resources
-from contracts.profiles import Finding
 
 Theme = Literal["reading", "paging", "values", "fields", "absence", "writing", "tokens"]
 By = Literal["reading", "running", "asking", "writing"]

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts.profiles import Finding
+from trackerrms_contracts.profiles import Verdict as Judgement
 
 from bridge.clock import utc_now
 from bridge.errors import BridgeError, Throttled
@@ -23,8 +25,6 @@ from bridge.tracker.client import Client
 from bridge.tracker.errors import AccountFault, Refused, Unreachable, Unreadable
 from bridge.tracker.record_lookups import ApplicationFound, CandidateFound, Document
 from bridge.tracker.writes import WriteReceipt
-from contracts.profiles import Finding
-from contracts.profiles import Verdict as Judgement
 
 FIRST_NAME, LAST_NAME = "Bridge", "Check"
 NOTE = "Trial of the bridge: may be removed"

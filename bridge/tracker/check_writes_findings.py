@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+from trackerrms_contracts.profiles import Finding
+from trackerrms_contracts.profiles import Verdict as Judgement
+
 from bridge.tracker import assumptions
 from bridge.tracker.check_reads import ReadVerdict
 from bridge.tracker.schema import Resources
-from contracts.profiles import Finding
-from contracts.profiles import Verdict as Judgement
 
 
 class TrialFindings:

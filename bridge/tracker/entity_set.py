@@ -1,9 +1,8 @@
 """What one TrackerRMS record yields: a family of entities that is compared as a set. Pure."""
 
 from msgspec import Struct
-
-from contracts import entities, ids
-from contracts.entities import Model
+from trackerrms_contracts import entities, ids
+from trackerrms_contracts.entities import Model
 
 
 class EntityMember(Struct, frozen=True, kw_only=True, gc=False):

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from trackerrms_contracts.profiles import Finding, Verdict
 
 from bridge.tracker import assumptions, profile, resources
 from bridge.tracker.client import Client
 from bridge.tracker.schema import Resources
-from contracts.profiles import Finding, Verdict
 
 
 class Findings:

@@ -12,6 +12,15 @@ from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
+from trackerrms_contracts.entities import (
+    Application,
+    ApplicationStage,
+    Entity,
+    Model,
+    RejectionReason,
+    RemoteData,
+    User,
+)
 
 from bridge.errors import Permanent
 from bridge.json_types import JsonObject
@@ -20,7 +29,6 @@ from bridge.tracker.entity_set import EntityMember, EntitySet, Ids
 from bridge.tracker.field_reader import FieldReader
 from bridge.tracker.schema import ResourceName, Resources
 from bridge.tracker.statuses import Status, Statuses
-from contracts.entities import Application, ApplicationStage, Entity, Model, RejectionReason, RemoteData, User
 
 
 class Normaliser:

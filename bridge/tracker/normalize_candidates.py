@@ -3,12 +3,7 @@
 The rules are those of ``docs/assumptions.md``, "How the twelve models are made".
 """
 
-from bridge.tracker import countries, values
-from bridge.tracker.entity_set import EntityMember, Ids
-from bridge.tracker.field_reader import FieldReader
-from bridge.tracker.local_time import Clock
-from bridge.tracker.values import TagSeparator
-from contracts.entities import (
+from trackerrms_contracts.entities import (
     Candidate,
     CandidateTag,
     EmailAddress,
@@ -19,6 +14,12 @@ from contracts.entities import (
     SocialMedia,
     Tag,
 )
+
+from bridge.tracker import countries, values
+from bridge.tracker.entity_set import EntityMember, Ids
+from bridge.tracker.field_reader import FieldReader
+from bridge.tracker.local_time import Clock
+from bridge.tracker.values import TagSeparator
 
 _ADDRESS = ("street_1", "street_2", "city", "state", "zip_code", "country")
 

@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from typing import Literal, cast
 
 from msgspec import Struct
-
-from bridge.tracker.entity_set import EntityMember, Ids
-from bridge.tracker.field_reader import FieldReader
-from bridge.tracker.local_time import Clock
-from bridge.tracker.schema import FieldPlaces, Maps, Resources, map_key
-from contracts.entities import (
+from trackerrms_contracts.entities import (
     Job,
     JobHiringTeamMember,
     JobPosting,
@@ -23,6 +18,11 @@ from contracts.entities import (
     Role,
     UnifiedRoleType,
 )
+
+from bridge.tracker.entity_set import EntityMember, Ids
+from bridge.tracker.field_reader import FieldReader
+from bridge.tracker.local_time import Clock
+from bridge.tracker.schema import FieldPlaces, Maps, Resources, map_key
 
 OWNER_ROLE = "owner"
 OWNER_LABEL = "Owner"

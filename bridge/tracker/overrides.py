@@ -65,6 +65,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from msgspec import structs
+from trackerrms_contracts.entities import UnifiedRoleType
 
 from bridge.errors import ConfigError
 from bridge.tracker import override_values as given
@@ -95,7 +96,6 @@ from bridge.tracker.schema import (
     map_key,
 )
 from bridge.tracker.values import TagSeparator
-from contracts.entities import UnifiedRoleType
 
 _CLOSED: dict[str, tuple[str, ...]] = {
     "outcome": ("PENDING", "HIRED", "DECLINED"),

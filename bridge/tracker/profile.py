@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-
-from contracts.profiles import AccountProfile, Finding
+from trackerrms_contracts.profiles import AccountProfile, Finding
 
 
 def learned_settings(profile: AccountProfile) -> dict[str, Any]:

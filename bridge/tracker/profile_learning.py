@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from trackerrms_contracts.profiles import AccountProfile
 
 from bridge.errors import BridgeError, Throttled
 from bridge.json_types import JsonObject
@@ -53,7 +54,6 @@ from bridge.tracker.schema import Resource, ResourceName
 from bridge.tracker.state_facts import RowsByState, StateFacts
 from bridge.tracker.update_filter import UpdateFilter
 from bridge.tracker.values import kind
-from contracts.profiles import AccountProfile
 
 _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
     "users": (

@@ -9,6 +9,8 @@ itself, not the JWT.
 from collections.abc import Mapping
 from typing import Any
 
+from trackerrms_contracts.entities import Model
+
 from bridge.tracker import override_values, overrides
 from bridge.tracker.schema import (
     STATES,
@@ -25,7 +27,6 @@ from bridge.tracker.schema import (
     Write,
     Writes,
 )
-from contracts.entities import Model
 
 
 def configure_resources(

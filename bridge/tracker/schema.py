@@ -6,13 +6,13 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from msgspec import Struct
+from trackerrms_contracts.entities import Model
 
 from bridge.tracker.amounts import DecimalMark
 from bridge.tracker.date_formats import DateFormat
 from bridge.tracker.html_texts import TextForm
 from bridge.tracker.local_time import Clock, Precision, ZoneSetting
 from bridge.tracker.values import TagSeparator
-from contracts.entities import Model
 
 Sure = Literal["seen", "code", "guess"]
 """``seen``: observed by others against the live API, or the vendor's own text; ``code``: used by others'

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast
 
 from msgspec import Struct, structs
+from trackerrms_contracts.entities import Model
 
 from bridge.errors import Permanent
 from bridge.json_types import JsonObject
 from bridge.tracker.field_reader import FieldReader
 from bridge.tracker.schema import GROUPS, Maps, Resources, map_key
-from contracts.entities import Model
 
 StatusOutcome = Literal["PENDING", "HIRED", "DECLINED"]
 _OUTCOMES: Mapping[str, StatusOutcome] = {

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
+from trackerrms_contracts import topics
 
 from bridge import kafka, supervisor
 from bridge.config import KafkaConfig
@@ -19,7 +20,6 @@ from bridge.store.pending import EndpointOrderKey, Event
 from bridge.webhooks.endpoint_queue import EndpointQueue, PartitionReads, QueuedDelivery, QueuedEvent
 from bridge.webhooks.registry import EndpointRegistry
 from bridge.webhooks.sender import Sender
-from contracts import topics
 
 _log = structlog.get_logger(__name__)
 _READ_SECONDS = 0.2

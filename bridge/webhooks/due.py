@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import structlog
+from trackerrms_contracts.webhooks import TEST_TYPE
 
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
@@ -16,7 +17,6 @@ from bridge.webhooks import operational
 from bridge.webhooks.endpoint_queue import QueuedDelivery
 from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.registry import EndpointRegistry
-from contracts.webhooks import TEST_TYPE
 
 _log = structlog.get_logger(__name__)
 _AGAIN_SECONDS = 0.5

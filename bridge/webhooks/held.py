@@ -5,6 +5,9 @@ deliveries, as those about endpoints do. The store records which state of a hold
 does not matter who changes it, or whether this stage runs then.
 """
 
+from trackerrms_contracts import codec, ids
+from trackerrms_contracts.webhooks import HoldEnd, HoldEvent, HoldNews, HoldType
+
 from bridge.clock import utc_now
 from bridge.sealing import Sealer
 from bridge.store import health, holds, pending
@@ -13,8 +16,6 @@ from bridge.store.holds import Hold, Untold
 from bridge.store.pending import BODY_PURPOSE, Event
 from bridge.webhooks import matching
 from bridge.webhooks.operational import parked_for
-from contracts import codec, ids
-from contracts.webhooks import HoldEnd, HoldEvent, HoldNews, HoldType
 
 _ENDS: dict[str, HoldEnd] = {"done": "approved", "discarded": "discarded", "healed": "healed"}
 _AT_ONCE = 100

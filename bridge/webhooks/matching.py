@@ -5,8 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
-
-from contracts.webhooks import Endpoint
+from trackerrms_contracts.webhooks import Endpoint
 
 T = TypeVar("T")
 

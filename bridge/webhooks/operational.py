@@ -7,6 +7,8 @@ are not on Kafka. What happened and its events are written in one transaction.
 from urllib.parse import urlsplit
 
 import structlog
+from trackerrms_contracts import codec, ids
+from trackerrms_contracts.webhooks import Endpoint, EndpointNews, OperationalEvent, OperationalType, TestEvent
 
 from bridge.clock import utc_now
 from bridge.sealing import Sealer
@@ -15,8 +17,6 @@ from bridge.store.database import Tx
 from bridge.store.health import EndpointHealth
 from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
 from bridge.webhooks import matching
-from contracts import codec, ids
-from contracts.webhooks import Endpoint, EndpointNews, OperationalEvent, OperationalType, TestEvent
 
 _log = structlog.get_logger(__name__)
 GONE = "410"

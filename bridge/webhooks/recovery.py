@@ -5,6 +5,8 @@ reach, and what the log does not show as delivered becomes pending. Doing it twi
 """
 
 import structlog
+from trackerrms_contracts import events, ids, topics
+from trackerrms_contracts.webhooks import Endpoint, Recovery
 
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
@@ -16,8 +18,6 @@ from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
 from bridge.webhooks import matching
 from bridge.webhooks.dispatcher import event_of
 from bridge.webhooks.matching import Filter
-from contracts import events, ids, topics
-from contracts.webhooks import Endpoint, Recovery
 
 _log = structlog.get_logger(__name__)
 _AGAIN_SECONDS = 5.0

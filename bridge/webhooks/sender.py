@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 import msgspec
 import structlog
 from prometheus_client import Counter
+from trackerrms_contracts import events, ids
 
 from bridge import metrics
 from bridge.clock import utc_now
@@ -23,7 +24,6 @@ from bridge.webhooks.endpoint_queue import EndpointQueue, QueuedDelivery, Queued
 from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.policy import Again, AttemptResult, AttemptVerdict, Delivered, EndpointGone, GivenUp
 from bridge.webhooks.signing import BadSecret
-from contracts import events, ids
 
 _log = structlog.get_logger(__name__)
 _BUSY_SECONDS = 1.0

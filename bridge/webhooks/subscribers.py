@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from trackerrms_contracts import events
+from trackerrms_contracts.webhooks import Endpoint
 
 from bridge.store.endpoints import Stored
 from bridge.webhooks import matching
 from bridge.webhooks.matching import Filter
 from bridge.webhooks.signing import Signer, SigningKey
-from contracts import events
-from contracts.webhooks import Endpoint
 
 # An event's time is the clock of who published it, an endpoint's creation that of the database.
 _CLOCKS_DIFFER = timedelta(seconds=10)

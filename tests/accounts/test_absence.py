@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import parked, remarks, scans, unlisted
 from bridge.store.database import Database
 from bridge.tracker import absence
-from contracts import ids
-from contracts.entities import Model
 from tests import oracle
 from tests.flow.tracker_account import account
 from tests.installation import INTEGRATION, Install, Installation

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import remarks
 from bridge.store.database import Database
 from bridge.tracker.answers import DELETED_FLAGS
-from contracts import ids
-from contracts.entities import Model
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until
 

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
+from trackerrms_contracts.profiles import AccountProfile, Finding
+
 from bridge.store import profiles
-from contracts.profiles import AccountProfile, Finding
 from tests.api.service import Service
 
 _PROFILE = "/v1/accounts/acme/profile"

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from trackerrms_contracts import ids
 
 from bridge.store import delivery_log, pending
 from bridge.store.delivery_log import Logged
 from bridge.store.pending import Event, PendingDelivery
-from contracts import ids
 from tests.api.service import SEALER, Client, Service
 
 NOW = datetime.now(UTC)

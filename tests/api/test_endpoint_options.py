@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
+from trackerrms_contracts.webhooks import Endpoint, EndpointChange, NewEndpoint
 
 from bridge.store import endpoints
 from bridge.store.database import Database
 from bridge.store.endpoints import Stored
-from contracts.webhooks import Endpoint, EndpointChange, NewEndpoint
 from tests.api.service import SEALER, URL, Client
 
 # A value of each option that is not its default.
@@ -63,7 +63,7 @@ def test_every_option_has_a_column() -> None:
 def test_every_option_can_be_seen_again() -> None:
     for name in (*NewEndpoint.__struct_fields__, *EndpointChange.__struct_fields__):
         assert name in SHOWN or name in Endpoint.__struct_fields__, (
-            f"{name}: nothing shows it; add it to contracts.webhooks.Endpoint, or to SHOWN with what does"
+            f"{name}: nothing shows it; add it to Endpoint in trackerrms_contracts/webhooks.py, or to SHOWN"
         )
 
 

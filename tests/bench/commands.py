@@ -16,12 +16,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
+from trackerrms_contracts.entities import Model
 
 from bridge import config, embedded
 from bridge.config import Config
 from bridge.simulator.options import BEARER_TOKEN
 from bridge.simulator.remote import Remote
-from contracts.entities import Model
 from tests.commanding import Caller, ending, envelope
 from tests.crash.killable import Killable
 from tests.installation import INTEGRATION

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 import orjson
 import psutil
+from trackerrms_contracts.entities import Model
 
 from bridge import app, config, embedded, kafka
 from bridge.capture.change_writer import ChangeWriter
@@ -41,7 +42,6 @@ from bridge.tracker import resources
 from bridge.tracker.by_id import Detail
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.pages import Page, PageDecoder
-from contracts.entities import Model
 from tests.kafka_server import running
 
 _PAGE = 10

@@ -22,12 +22,12 @@ import orjson
 import psutil
 import uvloop
 from msgspec import Struct
+from trackerrms_contracts.webhooks import Endpoint
 
 from bridge import config, embedded
 from bridge.config import Config
 from bridge.simulator.options import BEARER_TOKEN
 from bridge.store import schema
-from contracts.webhooks import Endpoint
 from tests.crash.killable import Killable
 from tests.kafka_server import running
 from tests.webhooks.installed import KEY, Delivering, delivering, id_of

@@ -6,9 +6,8 @@ from typing import Any
 
 import jsonschema
 import jsonschema_rs
-
-from contracts import schemas
-from contracts.entities import Model
+from trackerrms_contracts import schemas
+from trackerrms_contracts.entities import Model
 
 
 @cache

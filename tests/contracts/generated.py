@@ -7,10 +7,9 @@ import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, inspect
-
-from contracts import codec, events, ids
-from contracts.entities import STRUCTS, Model
-from contracts.events import Change, Event
+from trackerrms_contracts import codec, events, ids
+from trackerrms_contracts.entities import STRUCTS, Model
+from trackerrms_contracts.events import Change, Event
 
 few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

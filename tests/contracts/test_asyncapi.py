@@ -6,9 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from bridge.commands.errors import TITLES
-from contracts import (
+from trackerrms_contracts import (
     asyncapi,
     asyncapi_page,
     codec,
@@ -19,8 +17,10 @@ from contracts import (
     schemas,
     topics,
 )
-from contracts.entities import STRUCTS, Model
-from contracts.examples import Example
+from trackerrms_contracts.entities import STRUCTS, Model
+from trackerrms_contracts.examples import Example
+
+from bridge.commands.errors import TITLES
 from tests import npm
 from tests.committed import assert_fresh
 from tests.contracts import asyncapi_document as reading

@@ -9,10 +9,10 @@ from cloudevents.core.bindings.http import HTTPMessage
 from cloudevents.core.bindings.kafka import KafkaMessage
 from hypothesis import given
 from hypothesis import strategies as st
+from trackerrms_contracts import codec, events
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.events import Event
 
-from contracts import codec, events
-from contracts.entities import Model
-from contracts.events import Event
 from tests.contracts.generated import changes, few
 
 models = pytest.mark.parametrize("model", list(Model))

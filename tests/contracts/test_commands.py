@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from trackerrms_contracts import codec, commands, entities, ids
+from trackerrms_contracts.codec import ContractError
 
-from contracts import codec, commands, entities, ids
-from contracts.codec import ContractError
 from tests.contracts import engines
 
 APPLICATION = ids.entity_id("acme", "application", "9")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from trackerrms_contracts import schemas
 
-from contracts import schemas
 from tests.contracts.compatibility import breaks
 
 NAME = "application.event.v1.json"

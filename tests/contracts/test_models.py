@@ -4,8 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
-
-from contracts.entities import (
+from trackerrms_contracts.entities import (
     STRUCTS,
     EmailAddress,
     Location,

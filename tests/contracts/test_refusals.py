@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trackerrms_contracts import codec, events
+from trackerrms_contracts.codec import ContractError
+from trackerrms_contracts.entities import Model
 
-from contracts import codec, events
-from contracts.codec import ContractError
-from contracts.entities import Model
 from tests.contracts import engines
 from tests.contracts.generated import example, few, trees
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trackerrms_contracts import codec, events, ids
+from trackerrms_contracts.entities import STRUCTS, Model
 
-from contracts import codec, events, ids
-from contracts.entities import STRUCTS, Model
 from tests.contracts import engines
 from tests.contracts.generated import changes, example, few
 

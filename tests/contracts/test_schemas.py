@@ -3,9 +3,9 @@
 import jsonschema
 import jsonschema_rs
 import pytest
+from trackerrms_contracts import commands, schemas
+from trackerrms_contracts.entities import Model
 
-from contracts import commands, schemas
-from contracts.entities import Model
 from tests.committed import assert_fresh
 from tests.contracts.engines import committed
 

@@ -1,7 +1,7 @@
 """The topic table: a wire contract, written out."""
 
-from contracts import topics
-from contracts.entities import Model
+from trackerrms_contracts import topics
+from trackerrms_contracts.entities import Model
 
 NAMES = {
     "user": "trackerrms.users.v1",

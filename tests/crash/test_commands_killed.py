@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge.simulator.world import World
-from contracts.entities import Model
 from tests.commanding import Caller, code, ending, envelope
 from tests.crash.killable import Killable
 from tests.installation import INTEGRATION, Installation, installed

@@ -13,12 +13,12 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from trackerrms_contracts import codec, events, ids
+from trackerrms_contracts.entities import Model, User
 
 from bridge.kafka import ConsumedRecord
 from bridge.simulator.calls import Calls
 from bridge.simulator.world import World
-from contracts import codec, events, ids
-from contracts.entities import Model, User
 from tests.crash.killable import Killable
 from tests.installation import INTEGRATION, Installation, installed
 from tests.oracle import Topics, Violation

@@ -13,6 +13,8 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 import orjson
+from trackerrms_contracts import ids, topics
+from trackerrms_contracts.entities import Model
 
 from bridge import app, kafka, supervisor
 from bridge.commands.stage import CommandDependencies, CommandStage
@@ -22,8 +24,6 @@ from bridge.simulator.options import Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.world import World
 from bridge.tracker.retry_policy import RetryPolicy
-from contracts import ids, topics
-from contracts.entities import Model
 from tests.commanding import Caller, person
 from tests.databases import Databases
 from tests.installation import INTEGRATION, Installation, installed

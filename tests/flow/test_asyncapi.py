@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+from trackerrms_contracts import asyncapi, topics
+from trackerrms_contracts.entities import Model
+
 from bridge import kafka
 from bridge.kafka import ConsumedRecord
-from contracts import asyncapi, topics
-from contracts.entities import Model
 from tests.commanding import Caller
 from tests.contracts import asyncapi_document as reading
 from tests.installation import Install

@@ -14,6 +14,9 @@ import msgspec
 import orjson
 import pytest
 from aiohttp import web
+from trackerrms_contracts import ids, topics
+from trackerrms_contracts.dead_letters import DeadLetter, ParkedRecord
+from trackerrms_contracts.entities import Model
 
 from bridge import app, kafka
 from bridge.capture import change_writer, record_reader
@@ -26,9 +29,6 @@ from bridge.store.database import Database
 from bridge.store.parked import ParkedRow
 from bridge.store.read_requests import ReadRequest
 from bridge.tracker.client import Client
-from contracts import ids, topics
-from contracts.dead_letters import DeadLetter, ParkedRecord
-from contracts.entities import Model
 from tests import oracle
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until

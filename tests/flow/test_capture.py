@@ -3,10 +3,10 @@
 from random import Random
 
 import pytest
+from trackerrms_contracts import ids, topics
+from trackerrms_contracts.entities import Model
 
 from bridge import kafka
-from contracts import ids, topics
-from contracts.entities import Model
 from tests.installation import INTEGRATION, Install, Installation
 
 

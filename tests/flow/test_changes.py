@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge.capture.change_writer import ChangeWriter
 from bridge.capture.event_builder import EventBuilder, Identity
@@ -12,7 +13,6 @@ from bridge.capture.proof import Guard
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
 from bridge.store.stored_records import RowState
-from contracts.entities import Model
 from tests.flow.tracker_account import SEALER
 from tests.unit.capture_records import HASHER, family, member
 

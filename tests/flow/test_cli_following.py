@@ -9,14 +9,14 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import pytest
+from trackerrms_contracts import codec, events, ids, topics
+from trackerrms_contracts.entities import Model, User
 
 from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.store import outbox
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
-from contracts import codec, events, ids, topics
-from contracts.entities import Model, User
 from tests.flow.program import Program
 from tests.flow.terminals import ENVIRON, terminal
 from tests.flow.test_cli_tables import KEY

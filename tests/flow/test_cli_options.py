@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
+from trackerrms_contracts.webhooks import EndpointChange, NewEndpoint
 
 from bridge.cli import endpoints
-from contracts.webhooks import EndpointChange, NewEndpoint
 from tests import declared
 from tests.flow.program import Program
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from trackerrms_contracts import ids
 
 from bridge.simulator.remote import Remote
-from contracts import ids
 from tests.flow.program import CANDIDATES, RECORDS, Program, Simulated, integration
 from tests.waiting import patient, until
 

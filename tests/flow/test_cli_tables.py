@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import asdict
 from pyroaring import BitMap64
+from trackerrms_contracts import ids
 
 from bridge.commands.runner import PURPOSE
 from bridge.config import Secret
@@ -22,7 +23,6 @@ from bridge.store.holds import Withheld
 from bridge.store.outbox import OutboxRow
 from bridge.store.pending import Event, PendingDelivery
 from bridge.store.scans import ScanProgress
-from contracts import ids
 from tests.flow.program import Ended, Program
 from tests.flow.test_commandline import ACME
 

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
+from trackerrms_contracts.entities import Model
 
 from bridge.config import Secret
 from bridge.outbound import Outbound
 from bridge.outbound.downloads import Downloaded
 from bridge.simulator.options import API_KEY, PASSWORD, USERNAME
-from contracts.entities import Model
 from tests.commanding import code, ending, envelope
 from tests.databases import Databases
 from tests.flow.commanded import CV, REST, Bench, bridge_id, calm, commanded, hand_built, message

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from trackerrms_contracts.entities import Model
 
-from contracts.entities import Model
 from tests.commanding import ending
 from tests.databases import Databases
 from tests.flow.commanded import CV, LETTER, OTHER, REST, Bench, bridge_id, commanded, digest, warnings

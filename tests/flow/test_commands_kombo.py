@@ -11,8 +11,8 @@ import orjson
 import pytest
 import pytest_asyncio
 from kombo import models
+from trackerrms_contracts.entities import Model
 
-from contracts.entities import Model
 from tests.commanding import ending
 from tests.databases import Databases
 from tests.flow.commanded import REST, Bench, bridge_id, commanded, digest, warnings

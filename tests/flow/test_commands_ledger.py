@@ -8,10 +8,10 @@ import asyncpg
 import orjson
 import pytest
 import pytest_asyncio
+from trackerrms_contracts.entities import Model
 
 from bridge import app
 from bridge.tracker.retry_policy import RetryPolicy
-from contracts.entities import Model
 from tests.commanding import code, ending, envelope
 from tests.databases import Databases
 from tests.flow.commanded import CV, LETTER, REST, Bench, bridge_id, calm, commanded, hand_built, message

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
+from trackerrms_contracts import topics
 
 from bridge import kafka
-from contracts import topics
 from tests.commanding import code, ending, envelope, person
 from tests.databases import Databases
 from tests.flow.commanded import CV, Bench, commanded, message

@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge import app
 from bridge.config import Config, Secret, StoreConfig
@@ -18,8 +20,6 @@ from bridge.demo.receiver import Receiver
 from bridge.demo.watcher import Expectation, SeenEvent, Watch, journalled
 from bridge.store import endpoints, signing_secrets
 from bridge.webhooks.signing import Signer, SigningKey
-from contracts import ids
-from contracts.entities import Model
 from tests.flow.program import Program
 from tests.flow.terminals import ENVIRON, terminal
 from tests.waiting import patient, until

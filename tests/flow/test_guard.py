@@ -1,14 +1,14 @@
 """The guard: a 30 percent disappearance waits for a person's word, which is carried out to the letter."""
 
 import pytest
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import holds
 from bridge.store.database import Database
 from bridge.store.holds import Hold
-from contracts import ids
-from contracts.entities import Model
 from tests import oracle
 from tests.installation import INTEGRATION, Install, Installation
 from tests.waiting import until

@@ -12,6 +12,10 @@ import pytest
 from msgspec import Struct
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from trackerrms_contracts import topics
+from trackerrms_contracts.commands import INPUTS
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.events import OPERATIONS, Cause, event_type
 
 from bridge import app, config, kafka, metrics
 from bridge.app import ROLES
@@ -20,10 +24,6 @@ from bridge.store.database import Database
 from bridge.store.scans import ScanKind
 from bridge.tracker import resources
 from bridge.tracker.schema import ResourceName
-from contracts import topics
-from contracts.commands import INPUTS
-from contracts.entities import Model
-from contracts.events import OPERATIONS, Cause, event_type
 from tests.flow.program import Program
 from tests.waiting import patient, until
 

@@ -11,6 +11,8 @@ import asyncpg
 import msgspec
 import orjson
 import pytest
+from trackerrms_contracts import ids, topics
+from trackerrms_contracts.entities import Model
 
 from bridge import app, kafka
 from bridge.capture.change_writer import ChangeWriter
@@ -21,8 +23,6 @@ from bridge.config import LogConfig
 from bridge.simulator.options import BEARER_TOKEN
 from bridge.store.database import Database
 from bridge.store.stored_records import RowState
-from contracts import ids, topics
-from contracts.entities import Model
 from tests import oracle
 from tests.crash.killable import Killable
 from tests.flow.tracker_account import SEALER

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 import orjson
+from trackerrms_contracts import topics
 
 from bridge import app, kafka
 from bridge.cli import resync
 from bridge.config import Secret
 from bridge.store import overview, scans
 from bridge.store.database import Database
-from contracts import topics
 from tests import oracle
 from tests.databases import Databases
 from tests.installation import INTEGRATION, Install, Installation

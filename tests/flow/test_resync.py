@@ -3,13 +3,13 @@
 from collections import Counter
 
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge import app
 from bridge.capture.stage import models_of
 from bridge.cli import resync
 from bridge.store import outbox, scans
 from bridge.store.database import Database
-from contracts.entities import Model
 from tests.installation import INTEGRATION, Install, Installation
 from tests.oracle import Topics
 from tests.waiting import until

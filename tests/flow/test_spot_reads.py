@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 from pyroaring import BitMap64
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.profiles import Finding
 
 from bridge.capture.change_writer import ChangeWriter, WriteSummary
 from bridge.capture.event_builder import EventBuilder, Identity
@@ -18,8 +20,6 @@ from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from bridge.store.stored_records import RowState
 from bridge.tracker import resources
-from contracts.entities import Model
-from contracts.profiles import Finding
 from tests.flow.tracker_account import SEALER
 from tests.unit.capture_records import HASHER, family, member
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge.config import IntegrationConfig, Secret
 from bridge.credentials import Lane
@@ -26,7 +27,6 @@ from bridge.tracker.errors import (
 )
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.schema import ResourceName
-from contracts.entities import Model
 from tests.flow.tracker_account import EXCHANGE, HASTY, Account, account
 
 CANDIDATES = "/api/v1/Resource/PagedSearch"

@@ -9,13 +9,13 @@ import aiohttp
 import msgspec
 import pytest
 from msgspec import Struct
+from trackerrms_contracts.entities import STRUCTS, Model
 
 from bridge.tracker.by_id import Detail
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.schema import ResourceName
-from contracts.entities import STRUCTS, Model
 from tests import oracle
 from tests.contracts.test_models import COVERED
 from tests.flow.tracker_account import Account, account

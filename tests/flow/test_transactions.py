@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge.config import KafkaConfig, OutboundConfig
 from bridge.kafka import Consumer, Producer
 from bridge.outbound import Outbound
 from bridge.store.database import Database, Tx
 from bridge.tracker.http import HttpSession
-from contracts.entities import Model
 from tests.databases import Databases
 from tests.flow.commanded import CV, commanded
 from tests.waiting import until

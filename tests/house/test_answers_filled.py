@@ -11,11 +11,10 @@ from types import ModuleType
 
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
-
-from contracts import commands, dead_letters, events, webhooks
+from trackerrms_contracts import commands, dead_letters, events, webhooks
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [*ROOT.glob("bridge/**/*.py"), ROOT / "contracts" / "webhooks.py"]
+SOURCES = [*ROOT.glob("bridge/**/*.py"), ROOT / "contracts" / "trackerrms_contracts" / "webhooks.py"]
 EMPTY = (None, (), "", 0, False)
 
 

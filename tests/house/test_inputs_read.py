@@ -5,9 +5,9 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from msgspec import Struct
+from trackerrms_contracts.commands import INPUTS, Command
 
 from bridge import config
-from contracts.commands import INPUTS, Command
 from tests.house.reading import Field, unread
 
 # It reads every key without a use of its own: the table in the README.
@@ -36,7 +36,7 @@ def test_every_field_of_a_command_is_read(tmp_path: Path) -> None:
     kinds: list[type[Struct]] = [Command, *INPUTS.values()]
     structs = {inner for kind in kinds for inner in reachable(kind)}
     fields: list[Field] = [(kind.__name__, name) for kind in structs for name in kind.__struct_fields__]
-    found = unread(tmp_path, "contracts/commands.py", fields)
+    found = unread(tmp_path, "contracts/trackerrms_contracts/commands.py", fields)
     assert set(found) - NOT_READ.keys() == set(), (
         "commands may hold these, and nothing reads them: carry them out, warn of them, or say why not here"
     )

@@ -11,9 +11,9 @@ from tests.committed import ROOT, assert_fresh
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 GENERATED = (
-    "contracts/schema/*.json",
-    "contracts/asyncapi.json",
-    "contracts/openapi.json",
+    "contracts/trackerrms_contracts/schema/*.json",
+    "contracts/trackerrms_contracts/asyncapi.json",
+    "contracts/trackerrms_contracts/openapi.json",
     "docs/events.md",
     "helm/trackerrms-bridge/values.schema.json",
     "helm/trackerrms-bridge/files/secret-keys.json",
@@ -69,4 +69,6 @@ def remove_generated(directory: Path) -> None:
         text = (directory / name).read_text(encoding="utf-8")
         text = re.sub(f"{begin}.*?{end}", f"{begin}\n{end}", text, flags=re.DOTALL)
         (directory / name).write_text(text, encoding="utf-8")
-    (directory / "contracts" / "schema" / "gone.event.v1.json").write_text("{}", encoding="utf-8")
+    (directory / "contracts" / "trackerrms_contracts" / "schema" / "gone.event.v1.json").write_text(
+        "{}", encoding="utf-8"
+    )

@@ -98,7 +98,13 @@ def test_a_wrong_name_is_found() -> None:
         "bridge.nowhere", "make coffee", "Makefile:x", "docs/none/",
     )  # fmt: skip
     assert [span for span in wrong if fault(span) is None] == []
-    right = ("bridge/relay.py:Relay.run", "contracts/schema/*.json", "bridge/api/", "bridge.toml", "200 OK")
+    right = (
+        "bridge/relay.py:Relay.run",
+        "contracts/trackerrms_contracts/schema/*.json",
+        "bridge/api/",
+        "bridge.toml",
+        "200 OK",
+    )
     assert {span: fault(span) for span in right if fault(span)} == {}
 
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 import yaml
 from msgspec import Struct
+from trackerrms_contracts import codec, commands, ids
+from trackerrms_contracts.commands import INPUTS, CommandType
 
 from bridge import config, metrics
 from bridge.commands.errors import Code
 from bridge.tracker import resources
-from contracts import codec, commands, ids
-from contracts.commands import INPUTS, CommandType
 
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def test_there_is_an_example_of_every_command_in_each_way_to_publish_one() -> No
     (python,) = [
         b for b in re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S) if "AIOKafkaProducer" in b
     ]
-    wanted = "show every command once, in the order of contracts.commands.INPUTS"
+    wanted = "show every command once, in the order of trackerrms_contracts.commands.INPUTS"
     assert [example["type"] for example in COMMANDS] == list(INPUTS), f"README.md, blocks of JSON: {wanted}"
     lines = [msgspec.json.decode(value)["type"] for _, value in LINES]
     assert lines == list(INPUTS), f"README.md, lines for kafka-console-producer: {wanted}"

@@ -8,12 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
-
-from bridge.api import openapi
-from bridge.cli import endpoints
-from bridge.webhooks import operational
-from contracts import codec
-from contracts.webhooks import (
+from trackerrms_contracts import codec
+from trackerrms_contracts.webhooks import (
     TEST_TYPE,
     EndpointChange,
     EventType,
@@ -24,6 +20,10 @@ from contracts.webhooks import (
     OperationalEvent,
     OperationalType,
 )
+
+from bridge.api import openapi
+from bridge.cli import endpoints
+from bridge.webhooks import operational
 from tests import declared
 from tests.house.test_readme import EXAMPLES, TEXT, rows
 

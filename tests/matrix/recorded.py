@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from trackerrms_contracts.profiles import AccountProfile
 
 from bridge import app, config
 from bridge.cli import check_results
@@ -16,7 +17,6 @@ from bridge.simulator.recording import Recording
 from bridge.simulator.server import Server
 from bridge.simulator.world import World
 from bridge.store import profiles
-from contracts.profiles import AccountProfile
 
 #: Large enough that a page of a hundred rows has another behind it; its clock is never UTC.
 SIZES = {"candidates": 130, "jobs": 60, "applications": 125, "users": 34}

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trackerrms_contracts.profiles import AccountProfile
 
 from bridge.cli.check_results import CheckLine
 from bridge.cli.recording import write
 from bridge.cli.recording.detectors import DETECTORS, UNSEEN
 from bridge.simulator.dialects import DIALECTS
 from bridge.simulator.recording import Recording, read_recording
-from contracts.profiles import AccountProfile
 from tests.account_values import values_in, values_of
 from tests.matrix.entry import tried
 from tests.matrix.recorded import Checked, checked, recorded, simulated

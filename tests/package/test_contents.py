@@ -30,11 +30,11 @@ def test_the_wheel_holds_what_is_no_module_too(built: Built, source_files: list[
     names = set(names_of(built.wheel))
     assert {
         "bridge/py.typed",
-        "contracts/py.typed",
-        "contracts/openapi.json",
-        "contracts/asyncapi.json",
+        "contracts/trackerrms_contracts/py.typed",
+        "contracts/trackerrms_contracts/openapi.json",
+        "contracts/trackerrms_contracts/asyncapi.json",
     } <= names
-    assert "contracts/schema/candidate.event.v1.json" in names
+    assert "contracts/trackerrms_contracts/schema/candidate.event.v1.json" in names
     assert "bridge/store/migrations/0001_initial.sql" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

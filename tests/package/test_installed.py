@@ -17,12 +17,12 @@ from tests.waiting import patient, until
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("BRIDGE_", "PYTHON", "VIRTUAL_ENV"))}
 CONSUMER = """
-import contracts.codec
-from contracts import entities, events, ids, topics
+import trackerrms_contracts.codec
+from trackerrms_contracts import entities, events, ids, topics
 
 
 def title_of(value: bytes) -> str | None:
-    decoder = contracts.codec.event_decoder(entities.Model.CANDIDATE)
+    decoder = trackerrms_contracts.codec.event_decoder(entities.Model.CANDIDATE)
     event: events.Event[entities.Candidate] = decoder.decode(value)
     reveal_type(event.data.record.title)
     return event.data.record.title
@@ -32,10 +32,10 @@ print(topics.events(entities.Model.CANDIDATE), ids.entity_id("acme", entities.Mo
 """
 IMPORT_ALL = """
 import importlib, pkgutil, sys
-import contracts
-for module in pkgutil.iter_modules(contracts.__path__):
-    importlib.import_module("contracts." + module.name)
-print(contracts.__file__)
+import trackerrms_contracts
+for module in pkgutil.iter_modules(trackerrms_contracts.__path__):
+    importlib.import_module("trackerrms_contracts." + module.name)
+print(trackerrms_contracts.__file__)
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

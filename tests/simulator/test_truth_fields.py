@@ -4,10 +4,10 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from msgspec import Struct
+from trackerrms_contracts.entities import STRUCTS, UNHASHED, Model
 
 from bridge.simulator.truth import MODELS
 from bridge.simulator.world import World
-from contracts.entities import STRUCTS, UNHASHED, Model
 from tests.simulator.account import Clock
 
 ADVICE = "say in bridge/simulator/truth.py what TrackerRMS has there, or in absent.py that it has nothing"

@@ -21,6 +21,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
+
 from bridge import embedded, log
 from bridge.app import ROLES
 from bridge.config import LogConfig
@@ -28,8 +31,6 @@ from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.world import World
 from bridge.store import schema
 from bridge.store.database import Database
-from contracts import ids
-from contracts.entities import Model
 from tests.installation import INTEGRATION, Installation, installed
 from tests.kafka_server import running
 

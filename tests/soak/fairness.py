@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 from bridge import embedded, log
 from bridge.app import ROLES
@@ -24,8 +26,6 @@ from bridge.config import LogConfig
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from bridge.store import schema
-from contracts import ids
-from contracts.entities import Model
 from tests.commanding import Caller, person
 from tests.installation import INTEGRATION, Installation, installed
 

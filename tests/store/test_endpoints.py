@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from trackerrms_contracts.webhooks import Endpoint, EndpointChange, NewEndpoint
 
 from bridge.config import Secret
 from bridge.errors import EnvironmentFault
@@ -13,7 +14,6 @@ from bridge.sealing import Sealer
 from bridge.store import endpoints
 from bridge.store.database import Database
 from bridge.store.endpoints import SigningSecret, Stored
-from contracts.webhooks import Endpoint, EndpointChange, NewEndpoint
 from tests.waiting import patient
 
 SEALER = Sealer(Secret(base64.b64encode(os.urandom(32)).decode()))

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.webhooks import Delivery, NewEndpoint
 
 from bridge.config import Secret
 from bridge.sealing import Sealer
@@ -14,9 +17,6 @@ from bridge.store.database import Database
 from bridge.store.delivery_log import Logged
 from bridge.store.pending import BODY_PURPOSE, Event
 from bridge.store.pending_batches import Untried
-from contracts import ids
-from contracts.entities import Model
-from contracts.webhooks import Delivery, NewEndpoint
 
 SEALER = Sealer(Secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="))
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)

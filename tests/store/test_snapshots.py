@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from asyncpg import UniqueViolationError
+from trackerrms_contracts.entities import Model
 
 from bridge.store import row_states, snapshots, statistics
 from bridge.store.database import Database
 from bridge.store.stored_records import RowState, Snapshot
-from contracts.entities import Model
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PLAIN = Snapshot(

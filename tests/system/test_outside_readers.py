@@ -11,9 +11,9 @@ import confluent_kafka
 import pytest
 from cloudevents.core.bindings import kafka as cloudevents_kafka
 from cloudevents.core.bindings.kafka import KafkaMessage
+from trackerrms_contracts import topics
+from trackerrms_contracts.entities import Model
 
-from contracts import topics
-from contracts.entities import Model
 from tests.contracts.engines import event_schema, verdicts
 from tests.installation import Install
 from tests.waiting import patient

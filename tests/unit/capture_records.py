@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from trackerrms_contracts.entities import STRUCTS, Entity, Model
+
 from bridge.capture.diff import SHARED, Differ, shared_of
 from bridge.hashing import Hasher
 from bridge.store.stored_records import Snapshot
 from bridge.tracker.entity_set import EntityMember, EntitySet, Ids
-from contracts.entities import STRUCTS, Entity, Model
 
 HASHER = Hasher(b"k" * 32)
 IDS = Ids(integration_id="acme")

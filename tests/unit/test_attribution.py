@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import EmailAddress, Model
 
 from bridge.capture.attribution import Attribution
 from bridge.store.attempts import ADDING, CREATING, AttemptProgress
 from bridge.store.in_progress import CommandInProgress, ReadByCommand
 from bridge.tracker.entity_set import EntityMember, EntitySet
-from contracts.entities import EmailAddress, Model
 from tests.unit.capture_records import HASHER, IDS, record
 
 ADDRESS = "Ada@Example.org"

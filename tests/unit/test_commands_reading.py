@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from trackerrms_contracts.commands import INPUTS, CreateCandidate
 
 from bridge.cli import send
 from bridge.commands import candidate_fields, decoding, errors
@@ -20,7 +21,6 @@ from bridge.tracker.errors import (
     Unreachable,
     WrongHost,
 )
-from contracts.commands import INPUTS, CreateCandidate
 from tests.commanding import envelope
 from tests.commanding import person as somebody
 

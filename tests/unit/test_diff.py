@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge.capture import diff
 from bridge.capture.diff import EntityChange
 from bridge.store.stored_records import Snapshot
-from contracts.entities import Model
 from tests.unit.capture_records import EVERY, NOON, differ, family, member, snapshot
 
 OWN = sorted(EVERY - diff.SHARED)

@@ -5,13 +5,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trackerrms_contracts import codec
+from trackerrms_contracts.entities import STRUCTS, Entity, Model
 
 from bridge.capture import diff
 from bridge.capture.diff import Differ, EntityChange, EntityKey
 from bridge.store.stored_records import Snapshot
 from bridge.tracker.entity_set import EntityMember, EntitySet
-from contracts import codec
-from contracts.entities import STRUCTS, Entity, Model
 from tests.unit.capture_records import EVERY, HASHER, NOON, family, member
 
 Row = tuple[str, str]  # (resource, row id)

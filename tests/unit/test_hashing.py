@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trackerrms_contracts import codec
+from trackerrms_contracts.entities import STRUCTS, UNHASHED, Candidate, Job, Location, Model, PhoneNumber, Tag
 
 from bridge import hashing
 from bridge.hashing import FIELD_BYTES, Hasher, differing_fields
-from contracts import codec
-from contracts.entities import STRUCTS, UNHASHED, Candidate, Job, Location, Model, PhoneNumber, Tag
 from tests.unit.capture_records import HASHER, IDS, NOON, record
 
 few = settings(max_examples=30, deadline=None)

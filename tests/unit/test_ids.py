@@ -5,9 +5,8 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from contracts import ids
-from contracts.entities import Model
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
 few = settings(max_examples=50, deadline=None)
 words = st.text(max_size=8)

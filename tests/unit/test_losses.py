@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from trackerrms_contracts.entities import Model
+
 from bridge.capture import losses
 from bridge.store.stored_records import LossCount, Snapshot
-from contracts.entities import Model
 from tests.unit.capture_records import differ, family, member
 
 

@@ -4,8 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import (
+    Candidate,
+    EmailAddress,
+    Location,
+    Model,
+    PhoneNumber,
+    SocialMedia,
+    Tag,
+)
 
-from contracts.entities import Candidate, EmailAddress, Location, Model, PhoneNumber, SocialMedia, Tag
 from tests.unit.tracker_records import candidate_detail, normaliser, of_id, only
 
 

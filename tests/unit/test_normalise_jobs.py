@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import Job, Location, Model, Role
 
 from bridge.errors import Permanent
-from contracts.entities import Job, Location, Model, Role
 from tests.unit.tracker_records import job_detail, job_row, normaliser, of_id, only
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import Application, ApplicationStage, Model, User
 
 from bridge.errors import Permanent
-from contracts.entities import Application, ApplicationStage, Model, User
 from tests.unit.tracker_records import STATUS_ROWS, application_row, job_row, normaliser, of_id, only
 
 

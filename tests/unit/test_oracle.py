@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
 
-from contracts import ids
-from contracts.entities import Model
 from tests import oracle
 
 ID = ids.entity_id("acme", Model.CANDIDATE, "7")

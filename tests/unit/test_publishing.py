@@ -5,6 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from trackerrms_contracts import codec, ids
+from trackerrms_contracts.entities import STRUCTS, Entity, Model
+from trackerrms_contracts.events import Event
 
 from bridge.capture.diff import EntityChange
 from bridge.capture.event_builder import EventBuilder, Identity, identifiers
@@ -12,9 +15,6 @@ from bridge.config import Secret
 from bridge.sealing import Sealer
 from bridge.store.outbox import OutboxRow
 from bridge.store.stored_records import Snapshot
-from contracts import codec, ids
-from contracts.entities import STRUCTS, Entity, Model
-from contracts.events import Event
 from tests.contracts import engines
 from tests.unit.capture_records import IDS, NOON, REMOTE_IDS, differ, family, member, record, snapshot
 

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge.capture.diff import Differ
-from contracts.entities import Model
 from tests.unit.capture_records import EVERY, HASHER, NOON, family, member, snapshot
 
 AGAIN = Differ(HASHER, NOON, EVERY, republish=NOON - timedelta(minutes=1))

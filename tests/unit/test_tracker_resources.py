@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import Model
 
 from bridge.errors import ConfigError
 from bridge.tracker import resources
 from bridge.tracker.field_reader import FieldReader
-from contracts.entities import Model
 from tests.unit.tracker_records import job_row, normaliser, only
 
 WHERE = "integrations.acme.tracker"

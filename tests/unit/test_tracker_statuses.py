@@ -4,10 +4,10 @@ import random
 from typing import Any
 
 import pytest
+from trackerrms_contracts.entities import Application, Model
 
 from bridge.tracker import resources, status_shapes, statuses
 from bridge.tracker.statuses import Status, StatusList
-from contracts.entities import Application, Model
 from tests.unit.tracker_records import STATUS_ROWS, application_row, normaliser, only
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from trackerrms_contracts import ids
+from trackerrms_contracts.entities import Model
+
 from bridge.tracker import resources
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.normalize import Normaliser
-from contracts import ids
-from contracts.entities import Model
 
 
 def normaliser(

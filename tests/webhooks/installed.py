@@ -8,6 +8,9 @@ from typing import Any, Self
 
 import msgspec
 import orjson
+from trackerrms_contracts import events, ids, topics
+from trackerrms_contracts.entities import Model
+from trackerrms_contracts.webhooks import Attempt, Delivery, Endpoint, NewEndpoint
 
 from bridge import app, config, kafka
 from bridge.config import Config
@@ -15,9 +18,6 @@ from bridge.sealing import Sealer
 from bridge.store import deliveries, endpoints
 from bridge.store.database import Database
 from bridge.store.signing_secrets import SigningSecret
-from contracts import events, ids, topics
-from contracts.entities import Model
-from contracts.webhooks import Attempt, Delivery, Endpoint, NewEndpoint
 from tests.waiting import cut_off, until
 from tests.webhooks.receiving import Receiver, verify_everywhere
 

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 import structlog
+from trackerrms_contracts.webhooks import EndpointChange
 
 from bridge.store import endpoints, signing_secrets
-from contracts.webhooks import EndpointChange
 from tests.waiting import until
 from tests.webhooks.installed import Delivering
 from tests.webhooks.receiving import Capture, Receiver, in_turn, need_node, status, verify, verify_ed25519

@@ -1,10 +1,10 @@
 """Operational endpoints are told what is held back of an account, and how it ended: once each."""
 
 import msgspec
+from trackerrms_contracts.webhooks import HoldEvent
 
 from bridge.store import holds
 from bridge.store.holds import Withheld
-from contracts.webhooks import HoldEvent
 from tests.waiting import until
 from tests.webhooks.installed import Delivering
 from tests.webhooks.receiving import Receiver

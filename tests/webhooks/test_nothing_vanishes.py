@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiohttp import web
+from trackerrms_contracts.webhooks import OperationalEvent
 
 from bridge.config import Config, KafkaConfig
 from bridge.store import deliveries
-from contracts.webhooks import OperationalEvent
 from tests.waiting import patient, until
 from tests.webhooks.installed import Delivering, delivering, id_of, settings
 from tests.webhooks.receiving import Capture, Receiver, need_node, status, taking, verify

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from trackerrms_contracts.webhooks import Endpoint
 
 from bridge.config import Config, KafkaConfig
 from bridge.store import deliveries
-from contracts.webhooks import Endpoint
 from tests.waiting import until
 from tests.webhooks.installed import Delivering, delivering, settings
 from tests.webhooks.receiving import Receiver, status, taking

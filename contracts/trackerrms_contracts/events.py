@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from contracts.entities import Id, Model, Utc
+from trackerrms_contracts.entities import Id, Model, Utc
 
 Operation = Literal["created", "updated", "deleted"]
 OPERATIONS: tuple[Operation, ...] = ("created", "updated", "deleted")

@@ -1,6 +1,6 @@
 """The AsyncAPI 3 document: every topic, with its key, headers, messages and examples.
 
-``python -m contracts.asyncapi`` writes ``contracts/asyncapi.json``, and in a checkout its readable page,
+``python -m trackerrms_contracts.asyncapi`` writes ``asyncapi.json``, and in a checkout its page,
 ``docs/events.md``. Tests hold both against the structs. Seen from the bridge: it sends events, results and
 dead letters, and receives commands. The payloads are the committed JSON Schemas.
 """
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from contracts import asyncapi_page, commands, events, examples, schemas, topics
-from contracts.entities import STRUCTS, Model
-from contracts.examples import Example
+from trackerrms_contracts import asyncapi_page, commands, events, examples, schemas, topics
+from trackerrms_contracts.entities import STRUCTS, Model
+from trackerrms_contracts.examples import Example
 
 FILE = Path(__file__).parent / "asyncapi.json"
 PAGE = Path(__file__).parents[1] / "docs" / "events.md"

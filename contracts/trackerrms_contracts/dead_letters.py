@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from contracts.entities import Utc
+from trackerrms_contracts.entities import Utc
 
 
 class ParkedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="record"):

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from contracts.entities import Model
+from trackerrms_contracts.entities import Model
 
 DEFAULT_PREFIX = "trackerrms"
 

@@ -1,7 +1,7 @@
 """The twelve unified models, as Kombo shapes them.
 
 Field names are Kombo's. A key that Kombo always sends is always here: ``None`` or empty where TrackerRMS
-knows nothing of it. Every model has ``id`` (24 characters of base58, see ``contracts.ids``),
+knows nothing of it. Every model has ``id`` (24 characters of base58, see ``trackerrms_contracts.ids``),
 ``remote_id`` where Kombo has one, ``changed_at`` (when the bridge saw the record's last change),
 ``remote_deleted_at`` (set in ``deleted`` events). Those that are read from a record of their own have
 ``remote_data`` (the raw record by the path it was read from, for integrations that ask for it). Times are

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from contracts import commands, entities, events
-from contracts.entities import Entity, Model
+from trackerrms_contracts import commands, entities, events
+from trackerrms_contracts.entities import Entity, Model
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 

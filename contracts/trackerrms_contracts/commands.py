@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from contracts.entities import Utc
+from trackerrms_contracts.entities import Utc
 
 CommandType = Literal[
     "candidate.create",

@@ -1,4 +1,4 @@
-"""The JSON Schemas, made from the structs: ``python -m contracts.schemas`` writes ``contracts/schema/``.
+"""The JSON Schemas, made from the structs: ``python -m trackerrms_contracts.schemas`` writes ``schema/``.
 
 One schema (draft 2020-12) for each model's events, each command, the results and the dead letters. They are
 committed; a test holds them against the structs. What the bridge writes has every key always, but for those
@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from contracts import codec, commands, dead_letters, descriptions, events
-from contracts.entities import STRUCTS, Model
+from trackerrms_contracts import codec, commands, dead_letters, descriptions, events
+from trackerrms_contracts.entities import STRUCTS, Model
 
 DIRECTORY = Path(__file__).parent / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -39,8 +39,8 @@ class _Page:
         yield "# Messages on Kafka"
         yield ""
         yield "`make generate` writes this page and the AsyncAPI 3 document"
-        yield "[`contracts/asyncapi.json`](../contracts/asyncapi.json), which has more examples. The JSON"
-        yield "Schema of each message is in [`contracts/schema`](../contracts/schema)."
+        yield "[`asyncapi.json`](../contracts/trackerrms_contracts/asyncapi.json), which has more examples. The JSON"
+        yield "Schema of each message is in [`schema`](../contracts/trackerrms_contracts/schema)."
         yield ""
         yield from _wrapped(self._info["description"])
         yield ""
@@ -163,7 +163,7 @@ class _Page:
     def _described(self, name: str, field: Schema) -> str:
         """Return what the named schema says. Raises ``LookupError`` where a field has no meaning at all."""
         if _name(field) not in self._schemas:
-            raise LookupError(f"contracts/descriptions.py: say what the field {name} means")
+            raise LookupError(f"trackerrms_contracts/descriptions.py: say what the field {name} means")
         return str(self._schemas[_name(field)].get("description", "")).partition("\n\n")[0]
 
     def _type(self, field: Schema) -> str:

@@ -8,7 +8,7 @@ lengths, so that ("a", "bc") and ("ab", "c") differ.
 from functools import lru_cache
 from hashlib import blake2b
 
-from contracts.entities import Model
+from trackerrms_contracts.entities import Model
 
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 ID_LENGTH = 24

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contracts.entities import Model, Utc
-from contracts.events import OPERATIONS
+from trackerrms_contracts.entities import Model, Utc
+from trackerrms_contracts.events import OPERATIONS
 
 Order = Literal["none", "per_entity"]
 Signature = Literal["v1", "v1a", "both"]
