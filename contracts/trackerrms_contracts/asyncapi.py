@@ -15,7 +15,7 @@ from trackerrms_contracts.entities import STRUCTS, Model
 from trackerrms_contracts.examples import Example
 
 FILE = Path(__file__).parent / "asyncapi.json"
-PAGE = Path(__file__).parents[1] / "docs" / "events.md"
+PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 VERSION = "3.0.0"
 _BINDING = "0.5.0"
 _TOMBSTONE = "Tombstone"

@@ -39,7 +39,7 @@ class _Page:
         yield "# Messages on Kafka"
         yield ""
         yield "`make generate` writes this page and the AsyncAPI 3 document"
-        yield "[`asyncapi.json`](../contracts/trackerrms_contracts/asyncapi.json), which has more examples. The JSON"
+        yield "[`asyncapi.json`](../contracts/trackerrms_contracts/asyncapi.json), with examples. The JSON"
         yield "Schema of each message is in [`schema`](../contracts/trackerrms_contracts/schema)."
         yield ""
         yield from _wrapped(self._info["description"])
