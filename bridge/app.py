@@ -172,7 +172,12 @@ async def client(
 ) -> AsyncIterator[Client]:
     """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
     settings = await first_contact.effective_settings(installed.db, integration)
-    normaliser = Normaliser(integration.id, settings, integration.time_zone)
+    known = StoredAccount(
+        installed.db,
+        integration.id,
+        installed.keys.hasher,
+        lambda: Normaliser(integration.id, made.settings, integration.time_zone),
+    )
     made = Client(
         integration,
         meter or budget(installed, integration),
@@ -180,7 +185,7 @@ async def client(
         settings=settings,
         patience=patience,
         lane=lane,
-        known=StoredAccount(installed.db, integration.id, installed.keys.hasher, normaliser),
+        known=known,
         observe=observe,
     )
     # The poller sees for itself when the profile changes: what it has read depends on it.

@@ -4,7 +4,7 @@ Ids count from 1 in every account: read with another account's token, each recor
 another one. So the first time that a credential is used, some records are compared with their snapshots.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trackerrms_contracts.entities import STRUCTS, Model
@@ -25,9 +25,14 @@ _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
 
 
 class StoredAccount:
-    """Fulfils ``bridge.credentials.KnownAccount`` by the store's snapshots."""
+    """A ``bridge.credentials.KnownAccount`` by the store's snapshots.
 
-    def __init__(self, db: Database, integration_id: str, hasher: Hasher, normaliser: Normaliser) -> None:
+    ``normaliser`` returns what reads the account's records now: a profile may be learned at any time.
+    """
+
+    def __init__(
+        self, db: Database, integration_id: str, hasher: Hasher, normaliser: Callable[[], Normaliser]
+    ) -> None:
         self._db = db
         self._integration_id = integration_id
         self._hasher = hasher
@@ -60,11 +65,10 @@ class StoredAccount:
         return Recognised(same_id=known, same=same, stored=stored)
 
     def _members(self, resource: str, row: Mapping[str, Any], model: Model) -> list[Any]:
+        normaliser = self._normaliser()
         try:
             family: EntitySet = (
-                self._normaliser.job(dict(row), None, None)
-                if resource == "jobs"
-                else self._normaliser.user(dict(row))
+                normaliser.job(dict(row), None, None) if resource == "jobs" else normaliser.user(dict(row))
             )
         except Permanent:
             return []

@@ -60,10 +60,14 @@ class Account:
         self.client = client
         self.outbound = outbound
         self.hasher = hasher
-        self.normaliser = Normaliser(self.id, client.settings, terms.integration.time_zone)
         self._timer = timer
         self._statuses: dict[str, StatusFound] = {}
         self._statuses_at = float("-inf")
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """Reads records by what is known of the account now: a profile may be learned at any time."""
+        return Normaliser(self.id, self.client.settings, self.terms.integration.time_zone)
 
     async def remote_id(self, model: Model, reference: str, where: str) -> str:
         """The id in TrackerRMS that an input names. Raises ``Failed``; ``where`` is the input's key."""
