@@ -40,7 +40,8 @@ class _Page:
         yield ""
         yield "`make generate` writes this page and the AsyncAPI 3 document"
         yield "[`contracts/asyncapi.json`](../contracts/asyncapi.json), which has more examples. The JSON"
-        yield "Schema of each message is in [`contracts/schema`](../contracts/schema)."
+        yield "Schema of each message is in `contracts/schema/`. [Events](events.md) and"
+        yield "[Commands](commands.md) explain how to use the messages."
         yield ""
         yield from _wrapped(self._info["description"])
         yield ""
