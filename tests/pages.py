@@ -33,4 +33,4 @@ def rows(name: str, heading: str) -> list[list[str]]:
     """Return the rows of the table that begins with this heading, cell by cell."""
     _, _, after = text_of(name).partition(f"\n| {heading} |")
     lines = after.split("\n\n")[0].splitlines()[2:]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [[cell.strip() for cell in re.split(r" \|(?= )", line.strip("|"))] for line in lines]

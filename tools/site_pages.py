@@ -22,6 +22,8 @@ PAGES = {
 }
 DOCUMENTS = ("contracts/asyncapi.json", "contracts/openapi.json")
 _BLOCK = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
+_SHORT_CODE = re.compile(r"<code>(?=[^</\n]{1,40}</code>)")
+_CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)\s#]+)")
 
 
@@ -37,8 +39,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     del config, files
     folder = "" if page.file.src_uri in PAGES.values() else "docs"
     parts = _BLOCK.split(markdown)
-    parts[::2] = [_LINK.sub(lambda link: f"]({of_the_site(folder, link[1])}", part) for part in parts[::2]]
+    parts[::2] = [as_in_the_site(folder, part) for part in parts[::2]]
     return "".join(parts)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Return the page with its short pieces of code marked, so that none is broken at a hyphen."""
+    del page, config, files
+    return _SHORT_CODE.sub('<code class="short">', html)
+
+
+def as_in_the_site(folder: str, text: str) -> str:
+    """Return text outside of blocks with links and code as mkdocs reads them."""
+    text = _LINK.sub(lambda link: f"]({of_the_site(folder, link[1])}", text)
+    # A bar in the code of a table is escaped for a browser of the repository; mkdocs shows the backslash.
+    return _CODE.sub(lambda code: code[0].replace("\\|", "|"), text)
 
 
 def of_the_site(folder: str, target: str) -> str:

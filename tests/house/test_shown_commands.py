@@ -2,12 +2,16 @@
 
 import re
 import shlex
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
 
 from bridge.commandline.program import app
 from tests import pages
+
+TABLE = "docs/command-line.md"
+PROGRAM = cast(TyperGroup, typer.main.get_command(app))
 
 
 def shown(page: str) -> list[list[str]]:
@@ -23,7 +27,7 @@ def shown(page: str) -> list[list[str]]:
 
 def fault(words: list[str]) -> str | None:
     """Return what is wrong with a command; ``None`` where nothing is."""
-    command = typer.main.get_command(app)
+    command: Any = PROGRAM
     path = list(words)
     while isinstance(command, TyperGroup) and path and not path[0].startswith("-"):
         found = command.commands.get(path.pop(0).rstrip(","))
@@ -45,3 +49,32 @@ def test_a_wrong_command_is_found() -> None:
     assert fault(["endpoints", "sing"]) == "shows `bridge endpoints sing`, and there is no such command"
     assert fault(["check", "--shout"]) == "shows `bridge check --shout`, which has no ['--shout']"
     assert fault(["check", "acme", "--write"]) is None
+
+
+def test_the_table_of_commands_has_every_command() -> None:
+    known = {" ".join(words[:2]) for row in table() for words in written(row[0])}
+    for name, command in PROGRAM.commands.items():
+        if isinstance(command, TyperGroup):
+            wanted = {f"{name} {inner}" for inner, one in command.commands.items() if not one.hidden}
+            assert {one for one in known if one.startswith(f"{name} ")} == wanted, f"{TABLE}: add {name}"
+        elif not command.hidden:
+            assert name in {one.split()[0] for one in known}, f"{TABLE}: add {name}"
+
+
+def test_the_table_of_commands_has_only_options_that_exist() -> None:
+    for commands, options, _ in table():
+        given = re.findall("`(--[a-z-]+)", options)
+        found = [fault([*words, option]) for words in written(commands) for option in given]
+        assert not any(found), f"{TABLE}, {commands}: {found}"
+
+
+def table() -> list[list[str]]:
+    """Return the rows of the table of commands: commands, options, what they do."""
+    found = pages.rows(TABLE, "command | options")
+    assert len(found) > 10
+    return found
+
+
+def written(cell: str) -> list[list[str]]:
+    """Return the words of each command in a cell."""
+    return [line.split() for line in re.findall("`bridge ([^`]+)`", cell)]
