@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test proof check coverage lock soak matrix bench image-proof clean
+.PHONY: install demo test proof check coverage lock docs soak matrix bench image-proof clean
 
 install: $(STAMP) ## Make .venv with what is needed to run, test and check
 
@@ -49,6 +49,10 @@ check: $(STAMP) ## Run the linter, the formatter, the type checker and the impor
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Broken links and anchors are errors. Read it with: python3 -m http.server --directory site
+docs: $(STAMP) ## Build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+
 # Adds up what every process of `make test COVERAGE=1` and `make proof COVERAGE=1` saw.
 coverage: $(STAMP) ## Print what no test reached since the last time
 	$(BIN)/coverage combine --quiet
@@ -86,5 +90,5 @@ lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows
 	$(LOCK) -c requirements.lock --extra simulator pyproject.toml -o requirements-image-simulator.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
-clean: ## Remove .venv, the demo's data and the caches
-	rm -rf $(VENV) .bridge .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+clean: ## Remove .venv, the demo's data, the site and the caches
+	rm -rf $(VENV) .bridge site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

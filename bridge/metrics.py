@@ -1,4 +1,4 @@
-"""Every metric of the bridge, declared once. The README's table is made from this module.
+"""Every metric of the bridge, declared once. The table of ``docs/metrics.md`` is made from this module.
 
 What the process counts itself is in ``REGISTRY``, one for the process however many bridges run in it. What
 the store knows is declared in ``STORE`` and read when somebody asks, by ``bridge.monitoring``.
@@ -245,7 +245,7 @@ READ = (STAGE_SILENT, STORE_UP, *STORE)
 
 
 def documented() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """(name, type, labels, meaning) of every metric of ours, as the README tells them."""
+    """(name, type, labels, meaning) of every metric of ours, as ``docs/metrics.md`` has them."""
     found: list[tuple[str, str, tuple[str, ...], str]] = []
     for counted in COUNTED:
         family = next(iter(counted.describe()))

@@ -1,6 +1,6 @@
-"""The tables of configuration keys and of metrics in the README, made from their declarations.
+"""The tables of ``docs/configuration.md`` and ``docs/metrics.md``, made from the declarations.
 
-``python -m bridge.cli.reference`` writes it anew; a test checks that it is fresh.
+``python -m bridge.cli.reference`` writes them; a test checks that they are fresh.
 """
 
 import types
@@ -183,18 +183,26 @@ def _default(default: Any) -> str:
     return f"`{default}`"
 
 
-def fill_settings_table(text: str) -> str:
-    """The README's text with the table as it is now. ``ValueError`` where its place is not marked."""
-    text = _between(text, BEGIN, END, settings_table())
+def keys_written_into(text: str) -> str:
+    """Return the page with the table of keys. Raises ValueError where its place is not marked."""
+    return _between(text, BEGIN, END, settings_table())
+
+
+def metrics_written_into(text: str) -> str:
+    """Return the page with the table of metrics. Raises ValueError where its place is not marked."""
     return _between(text, METRICS_BEGIN, METRICS_END, metrics_table())
 
 
 def _between(text: str, begin: str, end: str, made: str) -> str:
     before, rest = text.split(begin)
     _, after = rest.split(end)
-    return f"{before}{begin}\n{made}\n{end}{after}"
+    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
 
 
 if __name__ == "__main__":
-    readme = Path("README.md")
-    readme.write_text(fill_settings_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, fill_settings_table in (
+        ("docs/configuration.md", keys_written_into),
+        ("docs/metrics.md", metrics_written_into),
+    ):
+        page = Path(name)
+        page.write_text(fill_settings_table(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,7 +1,7 @@
 """The AsyncAPI 3 document: every topic, with its key, headers, messages and examples.
 
 ``python -m trackerrms_contracts.asyncapi`` writes ``asyncapi.json``, and in a checkout its page,
-``docs/events.md``. Tests hold both against the structs. Seen from the bridge: it sends events, results and
+``docs/messages.md``. Tests hold both against the structs. Seen from the bridge: it sends events, results and
 dead letters, and receives commands. The payloads are the committed JSON Schemas.
 """
 
@@ -15,7 +15,7 @@ from trackerrms_contracts.entities import STRUCTS, Model
 from trackerrms_contracts.examples import Example
 
 FILE = Path(__file__).parent / "asyncapi.json"
-PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+PAGE = Path(__file__).parents[2] / "docs" / "messages.md"
 VERSION = "3.0.0"
 _BINDING = "0.5.0"
 _TOMBSTONE = "Tombstone"

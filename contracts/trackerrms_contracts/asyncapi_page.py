@@ -40,7 +40,8 @@ class _Page:
         yield ""
         yield "`make generate` writes this page and the AsyncAPI 3 document"
         yield "[`asyncapi.json`](../contracts/trackerrms_contracts/asyncapi.json), with examples. The JSON"
-        yield "Schema of each message is in [`schema`](../contracts/trackerrms_contracts/schema)."
+        yield "Schema of each message is in `contracts/trackerrms_contracts/schema/`. [Events](events.md) and"
+        yield "[Commands](commands.md) explain how to use the messages."
         yield ""
         yield from _wrapped(self._info["description"])
         yield ""

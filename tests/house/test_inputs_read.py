@@ -10,7 +10,7 @@ from trackerrms_contracts.commands import INPUTS, Command
 from bridge import config
 from tests.house.reading import Field, unread
 
-# It reads every key without a use of its own: the table in the README.
+# It reads every key without a use of its own: the table of docs/configuration.md.
 REFERENCE = "bridge/cli/reference.py"
 # Fields that are taken and not read by name, with the reason.
 NOT_READ = {
@@ -18,8 +18,8 @@ NOT_READ = {
     ("Command", "source"): "who sent it is the sender's business",
     ("Command", "time"): "the order is Kafka's",
     ("Command", "datacontenttype"): "the data is JSON, or it is not decoded",
-    ("AdditionalEmail", "type"): "TrackerRMS has no kind of an address; the README says so",
-    ("AdditionalPhone", "type"): "TrackerRMS has no kind of a number; the README says so",
+    ("AdditionalEmail", "type"): "TrackerRMS has no kind of an address; docs/commands.md says so",
+    ("AdditionalPhone", "type"): "TrackerRMS has no kind of a number; docs/commands.md says so",
 }
 
 pytestmark = pytest.mark.slow  # mypy reads the sources anew

@@ -14,13 +14,13 @@ GENERATED = (
     "contracts/trackerrms_contracts/schema/*.json",
     "contracts/trackerrms_contracts/asyncapi.json",
     "contracts/trackerrms_contracts/openapi.json",
-    "docs/events.md",
+    "docs/messages.md",
     "helm/trackerrms-bridge/values.schema.json",
     "helm/trackerrms-bridge/files/secret-keys.json",
 )
 TABLES = (
-    ("README.md", reference.BEGIN, reference.END),
-    ("README.md", reference.METRICS_BEGIN, reference.METRICS_END),
+    ("docs/configuration.md", reference.BEGIN, reference.END),
+    ("docs/metrics.md", reference.METRICS_BEGIN, reference.METRICS_END),
     ("docs/simulator.md", dialect_table.BEGIN, dialect_table.END),
     *(("docs/assumptions.md", *assumption_table.marks(region)) for region in assumption_table.REGIONS),
 )
@@ -50,7 +50,6 @@ def test_make_generate_writes_every_generated_file_as_it_is_committed(tmp_path: 
 
 def copy(directory: Path) -> None:
     """Copy what the generators read and write into ``directory``."""
-    shutil.copy(ROOT / "README.md", directory)
     for folder in ("bridge", "contracts", "docs", "helm"):
         shutil.copytree(ROOT / folder, directory / folder, ignore=shutil.ignore_patterns("__pycache__"))
 

@@ -287,12 +287,17 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) 
     assert "s3cret" not in str(error.value)
 
 
-# --- the table in the README ------------------------------------------------------------------------------
+# --- the table of keys ------------------------------------------------------------------------------------
 
 
-def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
-    readme = ROOT / "README.md"
-    assert_fresh({readme: reference.fill_settings_table(readme.read_text(encoding="utf-8"))})
+def test_the_table_of_keys_is_as_the_structs_are() -> None:
+    page = ROOT / "docs" / "configuration.md"
+    assert_fresh({page: reference.keys_written_into(page.read_text(encoding="utf-8"))})
+
+
+def test_the_table_of_metrics_is_as_they_are_declared() -> None:
+    page = ROOT / "docs" / "metrics.md"
+    assert_fresh({page: reference.metrics_written_into(page.read_text(encoding="utf-8"))})
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
