@@ -39,7 +39,7 @@ def settings() -> list[str]:
 def test_every_setting_is_in_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
     missing = [key for key in settings() if not re.search(rf"\b{key.rpartition('.')[2]}\b", text)]
-    assert missing == [], "say in bridge/cli/reference.py what these keys mean, then run make generate"
+    assert missing == [], "say in tools/reference.py what these keys mean, then run make generate"
 
 
 def test_the_settings_are_all_seen() -> None:

@@ -21,11 +21,11 @@ from trackerrms_contracts.webhooks import (
     OperationalType,
 )
 
-from bridge.api import openapi
 from bridge.cli import endpoints
 from bridge.webhooks import operational
 from tests import declared
 from tests.house.test_readme import EXAMPLES, TEXT, rows
+from tools import openapi
 
 Row = dict[str, str]
 HEADINGS = ("option", "field", "value", "default", "meaning")

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bridge import config
-from bridge.cli import reference
 from bridge.config import Config, Secret
 from bridge.errors import ConfigError
-from tests.committed import ROOT, assert_fresh
+from tests.committed import assert_fresh
+from tools import reference
 
 ACME: dict[str, Any] = {"id": "acme", "region": "uk", "bearer_token": "s3cret-token"}
 
@@ -291,13 +291,13 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) 
 
 
 def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
-    readme = ROOT / "README.md"
-    assert_fresh({readme: reference.fill_settings_table(readme.read_text(encoding="utf-8"))})
+    page = reference.README
+    assert_fresh({page: reference.fill_settings_table(page.read_text(encoding="utf-8"))})
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
     keys = {key for key, _, _ in reference.list_settings()}
-    assert keys == reference.MEANINGS.keys(), "bridge/cli/reference.py: one meaning for each key"
+    assert keys == reference.MEANINGS.keys(), "tools/reference.py: one meaning for each key"
 
 
 def test_a_list_is_set_by_a_variable_with_commas(tmp_path: Path) -> None:

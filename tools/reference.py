@@ -1,6 +1,6 @@
 """The tables of configuration keys and of metrics in the README, made from their declarations.
 
-``python -m bridge.cli.reference`` writes it anew; a test checks that it is fresh.
+``make generate`` writes them; a test checks that they are fresh.
 """
 
 import types
@@ -14,6 +14,7 @@ from msgspec import NODEFAULT, Meta, Struct
 from bridge import config, metrics
 from bridge.config import Config, Secret
 
+README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- configuration keys: generated -->", "<!-- end of configuration keys -->"
 METRICS_BEGIN, METRICS_END = "<!-- metrics: generated -->", "<!-- end of metrics -->"
 
@@ -100,7 +101,7 @@ def settings_table() -> str:
     """The table in Markdown: key, kind, default, meaning. ``LookupError``: a key without a meaning."""
     missing = [key for key, _, _ in list_settings() if key not in MEANINGS]
     if missing:
-        raise LookupError(f"bridge/cli/reference.py: say in MEANINGS what these are: {missing}")
+        raise LookupError(f"tools/reference.py: say in MEANINGS what these are: {missing}")
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for key, kind, default in list_settings():
         lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")
@@ -195,6 +196,6 @@ def _between(text: str, begin: str, end: str, made: str) -> str:
     return f"{before}{begin}\n{made}\n{end}{after}"
 
 
-if __name__ == "__main__":
-    readme = Path("README.md")
-    readme.write_text(fill_settings_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+def write() -> None:
+    """Write the tables into the README."""
+    README.write_text(fill_settings_table(README.read_text(encoding="utf-8")), encoding="utf-8")
