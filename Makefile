@@ -74,8 +74,8 @@ bench: $(STAMP) ## Measure throughput and latency
 image-proof: $(STAMP) ## Run each step of the Dockerfile in a clean root, without a container engine
 	$(BIN)/python -m tests.image.proof $(ARGS)
 
-# Pin the newest versions that pyproject.toml allows, with hashes.
-LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+# Pin the newest versions that pyproject.toml allows, with hashes. Our own contracts are installed from here.
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --no-emit-package trackerrms-contracts
 lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --extra embedded --extra simulator pyproject.toml -o requirements.lock
