@@ -72,7 +72,8 @@ def simulate(
         from bridge.simulator.world import World
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}: pip install '.[simulator]' in a clone of the bridge"
+            f"the simulator needs {error.name}: pip install ./contracts '.[simulator]' in a clone "
+            "of the bridge"
         ) from error
     try:
         world = World(
