@@ -17,6 +17,7 @@ RUN python -m pip --python /opt/build/bin/python install --require-hashes --only
 COPY pyproject.toml README.md LICENSE ./
 COPY contracts/ contracts/
 COPY bridge/ bridge/
+RUN cd contracts && /opt/build/bin/hatchling build -t wheel -d /dist
 RUN /opt/build/bin/hatchling build -t wheel -d /dist
 RUN python -m pip --python /opt/bridge/bin/python install --no-deps --no-index /dist/*.whl
 

@@ -31,7 +31,8 @@ def demo(
         from bridge.demo.screen import Screen
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}: pip install '.[simulator,embedded]' in a clone of the bridge"
+            f"the simulator needs {error.name}: pip install ./contracts '.[simulator,embedded]' in a "
+            "clone of the bridge"
         ) from error
     data_dir = Path(tempfile.mkdtemp(prefix="trackerrms-demo-"))
     code = None

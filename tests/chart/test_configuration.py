@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from bridge import config
-from bridge.cli import reference
-from bridge.cli.chart import secret_keys
 from bridge.config import Config, Secret
 from bridge.environ import variable_name
 from tests.chart.everything import everything
 from tests.chart.rendering import Helm, containers, environment, loaded, of_kind
+from tools import reference
+from tools.chart import secret_keys
 
 pytestmark = pytest.mark.timeout(1200)  # the first one may have to build helm
 MODES = ("roles", "one", "sidecar")

@@ -21,10 +21,10 @@ from trackerrms_contracts.webhooks import (
     OperationalType,
 )
 
-from bridge.api import openapi
 from bridge.cli import endpoints
 from bridge.webhooks import operational
 from tests import declared, pages
+from tools import openapi
 
 PAGE = "docs/webhooks.md"
 TEXT = pages.text_of(PAGE)

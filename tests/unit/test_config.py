@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bridge import config
-from bridge.cli import reference
 from bridge.config import Config, Secret
 from bridge.errors import ConfigError
-from tests.committed import ROOT, assert_fresh
+from tests.committed import assert_fresh
+from tools import reference
 
 ACME: dict[str, Any] = {"id": "acme", "region": "uk", "bearer_token": "s3cret-token"}
 
@@ -291,18 +291,18 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) 
 
 
 def test_the_table_of_keys_is_as_the_structs_are() -> None:
-    page = ROOT / "docs" / "configuration.md"
+    page = reference.DOCS / "configuration.md"
     assert_fresh({page: reference.keys_written_into(page.read_text(encoding="utf-8"))})
 
 
 def test_the_table_of_metrics_is_as_they_are_declared() -> None:
-    page = ROOT / "docs" / "metrics.md"
+    page = reference.DOCS / "metrics.md"
     assert_fresh({page: reference.metrics_written_into(page.read_text(encoding="utf-8"))})
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
     keys = {key for key, _, _ in reference.list_settings()}
-    assert keys == reference.MEANINGS.keys(), "bridge/cli/reference.py: one meaning for each key"
+    assert keys == reference.MEANINGS.keys(), "tools/reference.py: one meaning for each key"
 
 
 def test_a_list_is_set_by_a_variable_with_commas(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The tables of ``docs/configuration.md`` and ``docs/metrics.md``, made from the declarations.
 
-``python -m bridge.cli.reference`` writes them; a test checks that they are fresh.
+``make generate`` writes them; a test checks that they are fresh.
 """
 
 import types
@@ -14,6 +14,7 @@ from msgspec import NODEFAULT, Meta, Struct
 from bridge import config, metrics
 from bridge.config import Config, Secret
 
+DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- configuration keys: generated -->", "<!-- end of configuration keys -->"
 METRICS_BEGIN, METRICS_END = "<!-- metrics: generated -->", "<!-- end of metrics -->"
 
@@ -100,7 +101,7 @@ def settings_table() -> str:
     """The table in Markdown: key, kind, default, meaning. ``LookupError``: a key without a meaning."""
     missing = [key for key, _, _ in list_settings() if key not in MEANINGS]
     if missing:
-        raise LookupError(f"bridge/cli/reference.py: say in MEANINGS what these are: {missing}")
+        raise LookupError(f"tools/reference.py: say in MEANINGS what these are: {missing}")
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for key, kind, default in list_settings():
         lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")
@@ -199,10 +200,11 @@ def _between(text: str, begin: str, end: str, made: str) -> str:
     return f"{before}{begin}\n\n{made}\n\n{end}{after}"
 
 
-if __name__ == "__main__":
-    for name, fill_settings_table in (
-        ("docs/configuration.md", keys_written_into),
-        ("docs/metrics.md", metrics_written_into),
+def write() -> None:
+    """Write the tables into their pages."""
+    for name, filled in (
+        ("configuration.md", keys_written_into),
+        ("metrics.md", metrics_written_into),
     ):
-        page = Path(name)
-        page.write_text(fill_settings_table(page.read_text(encoding="utf-8")), encoding="utf-8")
+        page = DOCS / name
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
