@@ -87,9 +87,8 @@ class SealingConfig(_Slice, frozen=True, kw_only=True):
 
 
 class LogConfig(_Slice, frozen=True, kw_only=True):
-    """How the log reads. ``auto`` is for people on a terminal and JSON everywhere else."""
+    """What is worth a line of the log. Its form follows from where it goes, see ``bridge.log``."""
 
-    format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -99,19 +98,9 @@ class CaptureConfig(_Slice, frozen=True, kw_only=True):
     poll_seconds: Annotated[float, Meta(gt=0)] = 15.0
     overlap_seconds: Annotated[float, Meta(ge=0)] = 120.0
     sweep_minutes: Annotated[float, Meta(ge=0)] = 30.0
-    page_batch: Positive = 50
-    parallel_reads: Positive = 8
     deletion_limit_count: Positive = 500
     deletion_limit_percent: Annotated[float, Meta(gt=0, le=100)] = 10.0
     loss_limit_percent: Annotated[float, Meta(gt=0, le=100)] = 10.0
-    confirm_seconds: Annotated[float, Meta(ge=0)] = 5.0
-
-
-class RelayConfig(_Slice, frozen=True, kw_only=True):
-    """Outbox to Kafka."""
-
-    batch_size: Positive = 5_000
-    idle_seconds: Annotated[float, Meta(gt=0)] = 0.2
 
 
 class OutboundConfig(_Slice, frozen=True, kw_only=True):
@@ -119,17 +108,13 @@ class OutboundConfig(_Slice, frozen=True, kw_only=True):
 
     allow_networks: tuple[str, ...] = ()
     allow_http: bool = False
-    connect_seconds: Annotated[float, Meta(gt=0)] = 10.0
-    connections: Positive = 200
-    connections_per_host: Positive = 10
 
 
 class ApiConfig(_Slice, frozen=True, kw_only=True):
-    """The HTTP API. ``requests_per_minute`` is for each token, in each process."""
+    """The HTTP API."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8420
-    requests_per_minute: Positive = 600
 
 
 class MonitoringConfig(_Slice, frozen=True, kw_only=True):
@@ -142,9 +127,7 @@ class MonitoringConfig(_Slice, frozen=True, kw_only=True):
 class CommandsConfig(_Slice, frozen=True, kw_only=True):
     """How commands are carried out."""
 
-    in_flight: Positive = 16
     deadline_seconds: Annotated[float, Meta(gt=0)] = 600.0
-    readback_seconds: Annotated[float, Meta(ge=0)] = 60.0
     retention_days: Annotated[float, Meta(gt=0)] = 30.0
 
 
@@ -193,7 +176,6 @@ class Config(_Slice, frozen=True, kw_only=True):
     sealing: SealingConfig = SealingConfig()
     log: LogConfig = LogConfig()
     capture: CaptureConfig = CaptureConfig()
-    relay: RelayConfig = RelayConfig()
     outbound: OutboundConfig = OutboundConfig()
     commands: CommandsConfig = CommandsConfig()
     api: ApiConfig = ApiConfig()

@@ -18,7 +18,7 @@ from trackerrms_contracts import codec, dead_letters, events, ids, topics
 
 from bridge import heartbeat, kafka
 from bridge.commands import decoding, results
-from bridge.commands.account import Account, CommandTerms
+from bridge.commands.account import Account, CommandLimits, CommandTerms
 from bridge.commands.completion import CompletionWriter
 from bridge.commands.decoding import DecodedCommand, InvalidCommand
 from bridge.commands.keyed_executor import KeyedExecutor
@@ -62,6 +62,7 @@ class CommandDependencies(Struct, frozen=True, kw_only=True):
     max_message_bytes: int
     connect: ConnectIntegration
     outbound: Callable[[], AbstractAsyncContextManager[Outbound]]
+    limits: CommandLimits = CommandLimits()
 
 
 class CommandStage:
@@ -106,6 +107,7 @@ class CommandStage:
         terms = CommandTerms(
             integration=integration,
             config=parts.config,
+            limits=parts.limits,
             topic_prefix=parts.kafka.topic_prefix,
             max_message_bytes=parts.max_message_bytes,
         )

@@ -90,7 +90,7 @@ async def test_when_a_token_was_used_is_noted(service: Service) -> None:
 
 
 async def test_too_many_requests_are_told_when_to_come_again(store_url: str) -> None:
-    async with serving(store_url, ApiConfig(port=0, requests_per_minute=3)) as service:
+    async with serving(store_url, requests_per_minute=3) as service:
         said = [await service.admin("GET", "/v1/endpoints") for _ in range(4)]
         other = await (await service.of("acme"))("GET", "/v1/endpoints")
     assert [one.status for one in said] == [200, 200, 200, 429]

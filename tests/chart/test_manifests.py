@@ -196,7 +196,7 @@ def test_what_is_changed_restarts_the_pods(helm: Helm) -> None:
         return {key: value for key, value in found.items() if key.startswith("checksum/")}
 
     before = sums({})
-    of_config = sums({"config": {"relay": {"batch_size": 7}}})
+    of_config = sums({"config": {"capture": {"poll_seconds": 7}}})
     of_secret = sums({"config": {"store": {"url": "postgresql://other"}}})
     assert of_config["checksum/config"] != before["checksum/config"]
     assert of_secret["checksum/secret"] != before["checksum/secret"]

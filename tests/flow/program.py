@@ -161,7 +161,6 @@ def integration(url: str) -> str:
     [capture]
     poll_seconds = 0.3
     sweep_minutes = 0.01
-    confirm_seconds = 0.1
     [[integrations]]
     id = "acme"
     base_url = "{url}"

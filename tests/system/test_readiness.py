@@ -96,7 +96,7 @@ async def watched(
         settings = msgspec.structs.replace(
             bridge.settings, monitoring=MonitoringConfig(port=ports[0]), api=ApiConfig(port=ports[1])
         )
-        bridge.start(app.run_roles(settings, signals=()))
+        bridge.start(app.run_roles(settings, signals=(), tuning=bridge.tuning))
         made = Watched(bridge, http, ports)
         body = await made.is_ready()
         assert (body["missing"], body["trackerrms"]) == ([], {INTEGRATION: "ok"})
