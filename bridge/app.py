@@ -321,6 +321,7 @@ def _webhooks(installed: Installation) -> WebhookStage:
             sealer=installed.keys.sealer,
             kafka=config.kafka,
             config=config.webhooks,
+            retention_days=config.store.retention_days,
             outbound=lambda: Outbound(config.outbound, limits=limits),
         )
     )
@@ -335,6 +336,7 @@ def _commands(installed: Installation, max_message_bytes: int) -> CommandStage:
             sealer=installed.keys.sealer,
             kafka=config.kafka,
             config=config.commands,
+            retention_days=config.store.retention_days,
             integrations=config.integrations,
             max_message_bytes=max_message_bytes,
             connect=lambda integration: client(

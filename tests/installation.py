@@ -192,8 +192,8 @@ async def installed(
         {
             "data_dir": data_dir,
             "store": {"url": store_url},
-            "api": {"port": 0},
-            "monitoring": {"port": 0},
+            "api": {"listen": "127.0.0.1:0"},
+            "monitoring": {"listen": "127.0.0.1:0"},
             "kafka": {
                 "bootstrap_servers": bootstrap_servers,
                 "topic_prefix": topic_prefix,

@@ -36,5 +36,5 @@ class Api:
     async def serving(self) -> AsyncIterator[str]:
         """It answers while the block lasts; gives its URL. Raises as ``run`` does."""
         made = build_application(self._parts, self._requests_per_minute)
-        async with inbound.serving(made, "api", self._config.host, self._config.port) as url:
+        async with inbound.serving(made, "api.listen", self._config.listen) as url:
             yield url

@@ -21,6 +21,8 @@ MEANINGS = {
     "data_dir": "where the embedded servers keep their data, and the development key",
     "store.url": "PostgreSQL: `postgresql://user:password@host:5432/database`. Unset: the embedded server",
     "store.pool_size": "connections of one process, at most",
+    "store.retention_days": "how long commands (an id is known for as long), attempts and failed deliveries "
+    "are remembered",
     "kafka.bootstrap_servers": "`host:port,host:port`. Unset: the embedded broker, which forgets at exit",
     "kafka.security_protocol": "how to connect",
     "kafka.sasl_mechanism": "how to log in, where the protocol is a SASL one",
@@ -48,17 +50,14 @@ MEANINGS = {
     "public, as `10.0.0.0/8`; the metadata services of clouds stay closed",
     "outbound.allow_http": "let attachments and webhooks be plain `http://`",
     "commands.deadline_seconds": "how long a command is tried again before its result says failed",
-    "commands.retention_days": "how long commands are remembered: an id is known for as long",
-    "api.host": "where the HTTP API listens; `0.0.0.0` for every address of the machine",
-    "api.port": "the API's port; 0 takes a free one and says which in the log",
-    "monitoring.host": "where health and metrics are served; `0.0.0.0` for every address of the machine",
-    "monitoring.port": "their port, in every process; 0 takes a free one and says which in the log",
+    "api.listen": "where the HTTP API listens: host `0.0.0.0` for every address of the machine, port 0 for "
+    "a free one, which the log names",
+    "monitoring.listen": "where each process serves health and metrics",
     "webhooks.retry_seconds": "the pauses before the second attempt at a delivery, the third and so on; "
     "a fifth shorter or longer by chance; after the last it has failed, until it is resent or recovered",
     "webhooks.in_flight": "deliveries to one endpoint at the same time, at most",
     "webhooks.disable_after_days": "of nothing but failure, after which an endpoint is disabled; after a "
     "fifth of that its owner is told",
-    "webhooks.retention_days": "how long attempts, and what was given up, are remembered",
     "integrations.source": "the source written on candidates whose command names none",
     "integrations.id": "names the account: in ids, events and variables. Small letters, digits, hyphens",
     "integrations.region": "TrackerRMS's region; or give `base_url`",

@@ -60,6 +60,7 @@ class CommandDependencies(Struct, frozen=True, kw_only=True):
     config: CommandsConfig
     integrations: tuple[IntegrationConfig, ...]
     max_message_bytes: int
+    retention_days: float
     connect: ConnectIntegration
     outbound: Callable[[], AbstractAsyncContextManager[Outbound]]
     limits: CommandLimits = CommandLimits()
@@ -187,7 +188,7 @@ class _Watch:
         if time.monotonic() - self._pruned_at < _PRUNE_SECONDS:
             return
         self._pruned_at = time.monotonic()
-        await commands.prune_commands(self._parts.db, self._parts.config.retention_days)
+        await commands.prune_commands(self._parts.db, self._parts.retention_days)
         await commands.forget_dead_leases(self._parts.db)
 
     # --- admitting messages ---

@@ -54,8 +54,8 @@ def configuration(data_dir: Path) -> Config:
         kafka=KafkaConfig(partitions=3),
         capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.07),
         outbound=OutboundConfig(allow_networks=("127.0.0.0/8",), allow_http=True),
-        api=ApiConfig(port=0),
-        monitoring=MonitoringConfig(port=0),
+        api=ApiConfig(listen="127.0.0.1:0"),
+        monitoring=MonitoringConfig(listen="127.0.0.1:0"),
     )
 
 
@@ -217,8 +217,8 @@ def _toml(config: Config) -> str:
     return (
         f'data_dir = "{config.data_dir}"\n\n[store]\nurl = "{store}"\n\n'
         f'[kafka]\nbootstrap_servers = "{config.kafka.bootstrap_servers}"\n\n'
-        '[outbound]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n\n[api]\nport = 0\n\n'
-        "[monitoring]\nport = 0\n\n"
+        '[outbound]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n\n[api]\nlisten = "127.0.0.1:0"\n\n'
+        '[monitoring]\nlisten = "127.0.0.1:0"\n\n'
         f'[[integrations]]\nid = "{integration.id}"\nbase_url = "{integration.base_url}"\n'
         f'bearer_token = "{BEARER_TOKEN}"\ntime_zone = "{integration.time_zone}"\n'
         f"requests_per_minute = {integration.requests_per_minute}\n"

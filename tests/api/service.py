@@ -104,7 +104,7 @@ async def serving(
             judge=lambda url: targets.parse_target(url, rules),
             integrations=("acme", "globex"),
         )
-        api = Api(parts, ApiConfig(port=0), requests_per_minute=requests_per_minute)
+        api = Api(parts, ApiConfig(listen="127.0.0.1:0"), requests_per_minute=requests_per_minute)
         async with api.serving() as url, aiohttp.ClientSession() as session:
             anybody = Client(session, url, None)
             yield Service(parts, anybody, anybody.with_token((await tokens.create(owner=None))[1]))

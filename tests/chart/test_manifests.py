@@ -117,8 +117,9 @@ def test_containers_are_probed_where_they_answer(manifests: list[Manifest]) -> N
             # A Service sends requests to what is ready: the API answers them while Kafka is away.
             "readinessProbe": ("/readyz", ports.get("api", monitoring)),
         }, name
-        set_port = {e["name"]: e.get("value") for e in container["env"]}.get("BRIDGE_MONITORING_PORT")
-        assert monitoring == int(set_port or Config().monitoring.port)
+        variables = {e["name"]: e.get("value") for e in container["env"]}
+        listen = variables.get("BRIDGE_MONITORING_LISTEN") or Config().monitoring.listen
+        assert monitoring == int(listen.rpartition(":")[2])
         numbers = [p["containerPort"] for c in pod["containers"] for p in c["ports"]]
         assert len(numbers) == len(set(numbers)), "the containers of a pod share one address"
 

@@ -247,6 +247,7 @@ async def hand_built(
             sealer=opened.keys.sealer,
             kafka=settings.kafka,
             config=settings.commands,
+            retention_days=settings.store.retention_days,
             integrations=settings.integrations,
             max_message_bytes=limit,
             connect=lambda integration: app.client(opened, integration, patience=patience, lane="command"),

@@ -41,10 +41,13 @@ async def watched(
         parts = MonitoringDependencies(
             db=db, roster=roster, integrations=("acme",), reach_kafka=lambda: kafka.reach(config)
         )
-        served = Monitoring(parts, MonitoringConfig(port=0), silent_seconds, remembered_seconds)
+        served = Monitoring(parts, MonitoringConfig(listen="127.0.0.1:0"), silent_seconds, remembered_seconds)
         app = served.application()
         running = asyncio.create_task(supervisor.supervise(stages, stop=stop, roster=roster, signals=()))
-        async with inbound.serving(app, "monitoring", "127.0.0.1", 0) as at, aiohttp.ClientSession(at) as web:
+        async with (
+            inbound.serving(app, "monitoring.listen", "127.0.0.1:0") as at,
+            aiohttp.ClientSession(at) as web,
+        ):
             yield web
         stop.set()
         await running

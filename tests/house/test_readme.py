@@ -22,7 +22,7 @@ EXAMPLES = [msgspec.json.decode(block) for block in re.findall(r"^```json\n(.*?)
 COMMANDS = [example for example in EXAMPLES if example["type"] in INPUTS]
 RESULTS = [example for example in EXAMPLES if example["type"].rpartition(".")[0] in INPUTS]
 LINES = re.findall(r"^(\S+)\t(\{.*\})$", TEXT, re.M)
-MOST_SETTINGS = 66
+MOST_SETTINGS = 50
 SENT = [shlex.split(line) for line in TEXT.splitlines() if line.startswith("bridge send ")]
 
 
@@ -47,7 +47,8 @@ def test_the_settings_are_all_seen() -> None:
 
 
 def test_there_are_no_more_settings_than_a_person_can_keep_apart() -> None:
-    count = len([key for key in settings() if "." in key])
+    # integrations.tracker holds corrections of what is assumed, which have a table of their own.
+    count = len([key for key in settings() if "." in key and key != "integrations.tracker"])
     assert count < MOST_SETTINGS, (
         f"{count} keys, and {MOST_SETTINGS} are too many: make a constant of what no operator sets"
     )
