@@ -95,7 +95,7 @@ class SealingConfig(_Slice, frozen=True, kw_only=True):
 
 
 class LogConfig(_Slice, frozen=True, kw_only=True):
-    """The least level that is logged. The format depends on where the log goes, see ``bridge.log``."""
+    """The log, on stderr: JSON, or lines for people where stderr is a terminal."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
 
