@@ -25,13 +25,16 @@ _LEVELS = {
 }
 
 
-def configure_logging(config: LogConfig) -> None:
+LogFormat = Literal["auto", "json", "console"]
+
+
+def configure_logging(config: LogConfig, form: LogFormat = "auto") -> None:
     """Set up structlog, and the standard library's logging of the libraries, for this process.
 
-    Calling it again replaces the earlier set-up. Libraries are heard from ``warning`` on, aiokafka
-    only at ``debug``.
+    ``auto`` writes lines for people where stderr is a terminal, and JSON everywhere else. Calling it again
+    replaces the earlier set-up. Libraries are heard from ``warning`` on, aiokafka only at ``debug``.
     """
-    rendering = _rendering(config.format)
+    rendering = _rendering(form)
     structlog.configure(
         processors=[*_shared(), *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[config.level]),
@@ -62,7 +65,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _rendering(wanted: Literal["auto", "json", "console"]) -> list[Processor]:
+def _rendering(wanted: LogFormat) -> list[Processor]:
     if wanted == "console" or (wanted == "auto" and sys.stderr.isatty()):
         return [
             structlog.dev.ConsoleRenderer(

@@ -40,7 +40,7 @@ def demo(
         with (data_dir / "demo.log").open("w", encoding="utf-8") as file:
             # The screen is the demo's; the log goes to a file, which stays when something went wrong.
             with contextlib.redirect_stderr(file):
-                log.configure_logging(LogConfig(format="json"))
+                log.configure_logging(LogConfig(), "json")
             with session.with_guarded_servers(runner.configuration(data_dir)) as grounded:
                 played = runner.DemoRunner(grounded, Screen(), seconds, data_dir if keep else None)
                 code = session.run_to_end(played.run())

@@ -116,8 +116,9 @@ def test_containers_are_probed_where_they_answer(manifests: list[Manifest]) -> N
             # A Service sends requests to what is ready: the API answers them while Kafka is away.
             "readinessProbe": ("/readyz", ports.get("api", monitoring)),
         }, name
-        set_port = {e["name"]: e.get("value") for e in container["env"]}.get("BRIDGE_MONITORING_PORT")
-        assert monitoring == int(set_port or Config().monitoring.port)
+        variables = {e["name"]: e.get("value") for e in container["env"]}
+        listen = variables.get("BRIDGE_MONITORING_LISTEN") or Config().monitoring.listen
+        assert monitoring == int(listen.rpartition(":")[2])
         numbers = [p["containerPort"] for c in pod["containers"] for p in c["ports"]]
         assert len(numbers) == len(set(numbers)), "the containers of a pod share one address"
 
@@ -194,7 +195,7 @@ def test_what_is_changed_restarts_the_pods(helm: Helm) -> None:
         return {key: value for key, value in found.items() if key.startswith("checksum/")}
 
     before = sums({})
-    of_config = sums({"config": {"relay": {"batch_size": 7}}})
+    of_config = sums({"config": {"capture": {"poll_seconds": 7}}})
     of_secret = sums({"config": {"store": {"url": "postgresql://other"}}})
     assert of_config["checksum/config"] != before["checksum/config"]
     assert of_secret["checksum/secret"] != before["checksum/secret"]

@@ -79,7 +79,7 @@ async def told_after_the_last_event(bridge: Installation) -> None:
 async def read_again(bridge: Installation, db: Database) -> None:
     """``bridge run --only poller`` until every list was seen whole."""
     began = datetime.now(UTC)
-    bridge.start(app.run_roles(bridge.settings, ["poller"], signals=()))
+    bridge.start(app.run_roles(bridge.settings, ["poller"], signals=(), tuning=bridge.tuning))
 
     async def seen() -> bool:
         bridge.check()

@@ -8,7 +8,7 @@ from bridge import config
 from tests import pages
 
 PAGE = "docs/configuration.md"
-MOST_SETTINGS = 66
+MOST_SETTINGS = 50
 
 
 def settings() -> list[str]:
@@ -24,7 +24,7 @@ def settings() -> list[str]:
 def test_every_setting_is_on_the_page() -> None:
     text = pages.text_of(PAGE)
     missing = [key for key in settings() if not re.search(rf"\b{key.rpartition('.')[2]}\b", text)]
-    assert missing == [], "say in bridge/cli/reference.py what these keys mean, then run make generate"
+    assert missing == [], "say in tools/reference.py what these keys mean, then run make generate"
 
 
 def test_the_settings_are_all_seen() -> None:
@@ -32,7 +32,8 @@ def test_the_settings_are_all_seen() -> None:
 
 
 def test_there_are_no_more_settings_than_a_person_can_keep_apart() -> None:
-    count = len([key for key in settings() if "." in key])
+    # integrations.tracker holds corrections of what is assumed, which have a table of their own.
+    count = len([key for key in settings() if "." in key and key != "integrations.tracker"])
     assert count < MOST_SETTINGS, (
         f"{count} keys, and {MOST_SETTINGS} are too many: make a constant of what no operator sets"
     )
