@@ -4,6 +4,7 @@ They go to the owner's endpoints that ask for operational events, through the ta
 are not on Kafka. What happened and its events are written in one transaction.
 """
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,8 +15,8 @@ from bridge.clock import utc_now
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, endpoints, health, pending
 from bridge.store.database import Tx
+from bridge.store.delivery import Delivery, Event, NotTried
 from bridge.store.health import EndpointHealth
-from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
 from bridge.webhooks import matching
 
 _log = structlog.get_logger(__name__)
@@ -85,7 +86,7 @@ async def _tell(
     if not listeners:
         return
     works = kind == "endpoint.recovered"
-    failure = None if works else await delivery_log.last_failure(tx, endpoint.id)
+    status, error = (None, None) if works else await delivery_log.last_failure(tx, endpoint.id)
     now = utc_now()
     news = EndpointNews(
         endpoint_id=endpoint.id,
@@ -94,12 +95,11 @@ async def _tell(
         message=message,
         reason=reason,
         failing_since=standing.failing_since if standing else None,
-        last_status=failure.status if failure else None,
-        last_error=failure.error if failure else None,
+        last_status=status,
+        last_error=error,
     )
     event_id = ids.operational_id(endpoint.id, kind, now.isoformat())
     event = OperationalEvent(id=event_id, type=kind, subject=endpoint.id, time=now, data=news)
-    sealed = sealer.seal(BODY_PURPOSE, codec.encode(event))
     identity = Event(
         event_id=event_id,
         event_type=kind,
@@ -110,22 +110,20 @@ async def _tell(
         offset=None,
         at=now,
     )
-    await pending.add_pending(tx, [parked_for(listener, identity, sealed) for listener in listeners])
+    await queue_for(tx, sealer, listeners, identity, codec.encode(event))
 
 
-def parked_for(listener: str, event: Event, sealed: bytes) -> PendingDelivery:
-    """Return the delivery of an event that is not on Kafka to one endpoint."""
-    return PendingDelivery(
-        delivery_id=ids.delivery_id(listener, event.event_id),
-        endpoint_id=listener,
-        event=event,
-        sequence="",
-        sealed=sealed,
-    )
+async def queue_for(tx: Tx, sealer: Sealer, listeners: Sequence[str], event: Event, body: bytes) -> None:
+    """Make an event that is not on Kafka pending for these endpoints."""
+    made = [
+        Delivery(id=ids.delivery_id(listener, event.event_id), endpoint_id=listener, event=event, body=body)
+        for listener in listeners
+    ]
+    await pending.add_pending(tx, sealer, [(delivery, NotTried()) for delivery in made])
 
 
 def test_body(event: Event) -> bytes:
-    """The body of a test event: the same at each attempt."""
+    """Return the body of a test event: the same at each attempt."""
     return codec.encode(TestEvent(id=event.event_id, subject=event.subject, time=event.at))
 
 

@@ -31,8 +31,6 @@ from bridge.webhooks.registry import EndpointRegistry
 from bridge.webhooks.sender import Sender
 
 _LEASE_SECONDS = 15.0
-# Rows for endpoints that are given nothing now: many share a transaction, seldom beside a delivery.
-_UNHURRIED_SECONDS = 0.4
 
 
 class WebhookDependencies(Struct, frozen=True, kw_only=True):
@@ -76,63 +74,52 @@ class _Watch:
         self._held = held
         self._stop = stop
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._recorder = OutcomeWriter(db, sealer, held.lease)
-        self._unhurried = OutcomeWriter(db, sealer, held.lease, _UNHURRIED_SECONDS)
-        self._dispatcher = Dispatcher(db, parts.kafka, stop)
-        self._sender = Sender(
-            outbound,
-            self._recorder,
-            self._unhurried,
-            sealer,
-            config,
-            finished=self._dispatcher.finished,
-            parking=self._dispatcher.parking,
-            parked=self._dispatcher.parked,
-        )
-        self._directory = EndpointRegistry(db, sealer, config, self._sender, self._failed)
-        self._retrier = DueDeliveries(db, sealer, parts.kafka, self._recorder, self._directory)
+        self._dispatcher = Dispatcher(parts.kafka, stop)
+        self._writer = OutcomeWriter(db, sealer, held.lease, self._dispatcher.completed)
+        sender = Sender(outbound, sealer, config)
+        self._registry = EndpointRegistry(db, sealer, config, sender, self._writer, self._failed)
+        self._due = DueDeliveries(db, sealer, parts.kafka, self._writer, self._registry)
         self._recoverer = Recoverer(db, sealer, parts.kafka, held.lease.holder)
-        self._keeper = Maintenance(db, sealer, config)
+        self._maintenance = Maintenance(db, sealer, config)
 
     async def work(self) -> None:
         """Read and deliver until told to stop; then let end what is under way."""
-        await self._directory.refresh()
+        await self._registry.refresh()
         recording = [
-            self._start(self._recorder.run(), "recorder"),
-            self._start(self._unhurried.run(), "unhurried recorder"),
+            self._start(self._writer.run(), "outcome writer"),
+            self._start(self._writer.run_unhurried(), "unhurried outcome writer"),
         ]
         others = [
-            self._start(self._directory.keep(), "directory"),
-            self._start(self._directory.sweep(), "sweep"),
-            self._start(self._retrier.keep(), "retrier"),
-            self._start(self._retrier.read_again(), "reading again"),
+            self._start(self._registry.keep(), "registry"),
+            self._start(self._registry.sweep(), "sweep"),
+            self._start(self._due.keep(), "due deliveries"),
+            self._start(self._due.read_again(), "reading again"),
             self._start(self._recoverer.keep(), "recovery"),
-            self._start(self._keeper.keep(), "keeper"),
+            self._start(self._maintenance.keep(), "maintenance"),
         ]
         try:
             async with self._dispatcher.reading() as consumer:
                 while not self._stop.is_set():
                     heartbeat.beat()
                     self._check()
-                    await self._dispatcher.read(consumer, self._directory, self._sender)
+                    await self._dispatcher.read(consumer, self._registry, self._writer)
                 await _ended(*others)
                 await self._finish(consumer)
         finally:
-            for channel in self._directory.channels.values():
-                await channel.cancel()
+            for queue in self._registry.queues.values():
+                await queue.cancel()
             await _ended(*recording, *others)
             metrics.BREAKERS.clear()
             if self._failed.done():
                 self._failed.exception()
 
     async def _finish(self, consumer: kafka.Consumer) -> None:
-        """What is under way ends and is written down; what was not begun is left to others."""
-        for channel in self._directory.channels.values():
-            channel.forget()
-        for channel in list(self._directory.channels.values()):
-            await channel.drain()
-        await self._recorder.drain()
-        await self._unhurried.drain()
+        """Let end and write what is under way; what was not begun is left to others."""
+        for queue in self._registry.queues.values():
+            queue.forget()
+        for queue in list(self._registry.queues.values()):
+            await queue.drain()
+        await self._writer.drain()
         self._check()
         await self._dispatcher.commit(consumer)
 
