@@ -12,7 +12,7 @@ from a row of ``pending_deliveries`` that a process claims. It leaves the queue 
 """
 
 from datetime import datetime
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -33,26 +33,18 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     at: datetime
 
 
-class EventSource(Struct, kw_only=True, eq=False):
-    """Where this process read an event.
+class EventSource(Protocol):
+    """The record of Kafka that an event was read from; ``lost`` once another process reads its partition."""
 
-    ``remaining``: so many of its deliveries are neither made nor pending, durably; after the last one the
-    offset may be committed. ``lost``: another process reads the partition now.
-    """
-
-    partition: tuple[str, int]
-    offset: int
-    size: int
-    remaining: int
-    lost: bool = False
+    lost: bool
 
 
 class Delivery(Struct, kw_only=True, eq=False):
     """One event for one endpoint.
 
-    ``source`` is where this process read the event; it is ``None`` once the delivery is a row of the store,
-    which this process claims. ``body`` is ``None`` where it has to be read from Kafka again. The delivery is
-    pending since ``first_at``, and waits in this process since ``queued_at``, by the clock of the loop.
+    ``source`` is what this process read the event from; it is ``None`` once the delivery is a row of the
+    store that this process claims. ``body`` is ``None`` where it has to be read from Kafka again. The row
+    exists since ``first_at``; the delivery waits in this process since ``queued_at``, by the loop's clock.
     """
 
     id: str

@@ -37,11 +37,6 @@ class AbsenceFacts(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     evidence: str
 
-    @property
-    def distinguishable(self) -> bool:
-        """Whether deletions can be proved, once ``settings`` are in use."""
-        return self.finding == "proved"
-
 
 async def absence_of(
     client: Client, resource: ResourceName, *, existing: str | None = None, was_read: bool = False

@@ -16,8 +16,6 @@ from bridge.tracker import pages, values
 
 FAST_BYTES = 8
 FULL_BYTES = 16
-KEY_BYTES = 64
-"""The longest key."""
 
 
 def fast_fingerprint(raw: bytes | Raw, key: bytes) -> bytes:

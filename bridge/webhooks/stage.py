@@ -10,12 +10,13 @@ import os
 import secrets
 import socket
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from msgspec import Struct
 
-from bridge import heartbeat, kafka, metrics
+from bridge import metrics
 from bridge.config import KafkaConfig, WebhooksConfig
 from bridge.errors import LeaseLost
 from bridge.outbound import Outbound
@@ -72,7 +73,6 @@ class _Watch:
     ) -> None:
         db, sealer, config = parts.db, parts.sealer, parts.config
         self._held = held
-        self._stop = stop
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._dispatcher = Dispatcher(parts.kafka, stop)
         self._writer = OutcomeWriter(db, sealer, held.lease, self._dispatcher.completed)
@@ -98,13 +98,9 @@ class _Watch:
             self._start(self._maintenance.keep(), "maintenance"),
         ]
         try:
-            async with self._dispatcher.reading() as consumer:
-                while not self._stop.is_set():
-                    heartbeat.beat()
-                    self._check()
-                    await self._dispatcher.read(consumer, self._registry, self._writer)
-                await _ended(*others)
-                await self._finish(consumer)
+            await self._dispatcher.run(
+                self._registry, self._writer, check=self._check, drain=partial(self._drain, others)
+            )
         finally:
             for queue in self._registry.queues.values():
                 await queue.cancel()
@@ -113,15 +109,14 @@ class _Watch:
             if self._failed.done():
                 self._failed.exception()
 
-    async def _finish(self, consumer: kafka.Consumer) -> None:
-        """Let end and write what is under way; what was not begun is left to others."""
+    async def _drain(self, others: Iterable["asyncio.Task[None]"]) -> None:
+        """Wait until what is under way has ended and is written; what was not begun is left to others."""
+        await _ended(*others)
         for queue in self._registry.queues.values():
             queue.forget()
         for queue in list(self._registry.queues.values()):
             await queue.drain()
         await self._writer.drain()
-        self._check()
-        await self._dispatcher.commit(consumer)
 
     def _check(self) -> None:
         if self._held.lost.is_set():

@@ -10,6 +10,7 @@ import msgspec
 from trackerrms_contracts.webhooks import NewEndpoint
 
 from bridge.config import Secret
+from bridge.kafka import ConsumedRecord, TakenRecord
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, endpoints, leases, pending
 from bridge.store.database import Database
@@ -64,10 +65,14 @@ def delivery(
         event_id=f"evt_{number}", event_type="job.updated", subject=subject or f"job {number}",
         integration_id="acme", topic="ats.jobs.v1", partition=0, offset=number, at=AT,
     )  # fmt: skip
-    source = EventSource(partition=("ats.jobs.v1", 0), offset=number, size=2, remaining=1)
+    body = b'{"sequence":"%04d"}' % number
+    record = ConsumedRecord(
+        topic="ats.jobs.v1", partition=0, offset=number, key=subject.encode(), value=body, headers=(),
+        timestamp_ms=0,
+    )  # fmt: skip
     return Delivery(
-        id=f"dl_{number}_{endpoint_id}", endpoint_id=endpoint_id, event=event, ordered=ordered, source=source,
-        body=b'{"sequence":"%04d"}' % number,
+        id=f"dl_{number}_{endpoint_id}", endpoint_id=endpoint_id, event=event, ordered=ordered, body=body,
+        source=TakenRecord(record),
     )  # fmt: skip
 
 
@@ -77,7 +82,12 @@ async def writing(db: Database) -> AsyncIterator[tuple[OutcomeWriter, list[int]]
     lease = await leases.acquire(db, f"{pending.LEASE_PREFIX}test", "me", 60)
     assert lease is not None
     completed: list[int] = []
-    writer = OutcomeWriter(db, SEALER, lease, lambda source: completed.append(source.offset))
+
+    def note(source: EventSource) -> None:
+        assert isinstance(source, TakenRecord)
+        completed.append(source.offset)
+
+    writer = OutcomeWriter(db, SEALER, lease, note)
     tasks = [asyncio.create_task(writer.run()), asyncio.create_task(writer.run_unhurried())]
     try:
         yield writer, completed
