@@ -32,7 +32,7 @@ BODY_PURPOSE = "webhook body"
 
 
 async def lock_order(tx: Tx, endpoint_ids: Collection[str]) -> None:
-    """Be alone, until ``tx`` ends, in changing what is pending in order to these endpoints."""
+    """Lock out others, until ``tx`` ends, from changing what is pending in order to these endpoints."""
     await tx.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('pending:' || id, 0)) "
         "FROM (SELECT unnest($1::text[]) AS id ORDER BY 1) AS ids",
@@ -40,7 +40,7 @@ async def lock_order(tx: Tx, endpoint_ids: Collection[str]) -> None:
     )
 
 
-# The update keeps whoever forgets bodies from taking one that has just been wanted again.
+# The update keeps ``prune_pending`` from deleting a body that is needed again.
 _BODIES = """
 INSERT INTO pending_bodies AS e (event_id, sealed) SELECT * FROM unnest($1::text[], $2::bytea[])
 ON CONFLICT (event_id) DO UPDATE SET stored_at = clock_timestamp()
@@ -119,7 +119,7 @@ def _state(delivery: Delivery, outcome: Undelivered) -> tuple[int, float | None,
             assert_never(outcome)
 
 
-_RELEASE = """
+_MAKE_DUE = """
 UPDATE pending_deliveries SET next_attempt_at = clock_timestamp()
   FROM (SELECT DISTINCT ON (o.endpoint_id, o.subject) o.delivery_id, o.next_attempt_at
           FROM unnest($1::text[], $2::text[]) AS pair (endpoint_id, subject)
@@ -132,12 +132,12 @@ UPDATE pending_deliveries SET next_attempt_at = clock_timestamp()
 
 async def make_due(tx: Tx, pairs: Collection[EndpointOrderKey]) -> None:
     """Make the first of each pair's rows due, unless it has its own time already."""
-    tag = await tx.execute(_RELEASE, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
+    tag = await tx.execute(_MAKE_DUE, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
     if tag != "UPDATE 0":
         await tx.execute(f"NOTIFY {CHANNEL}")
 
 
-_HELD = """
+_KEYS_PENDING = """
 SELECT DISTINCT o.endpoint_id, o.subject
   FROM unnest($1::text[], $2::text[]) AS pair (endpoint_id, subject)
   JOIN pending_deliveries AS o USING (endpoint_id, subject)
@@ -146,8 +146,10 @@ SELECT DISTINCT o.endpoint_id, o.subject
 
 
 async def keys_pending(db: Database, pairs: Collection[EndpointOrderKey]) -> set[EndpointOrderKey]:
-    """Those of ``pairs`` for which something is pending in order: what is new must queue up behind it."""
-    rows = await db.fetch(_HELD, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
+    """Return those of ``pairs`` for which something is pending in order: new ones queue up behind it."""
+    rows = await db.fetch(
+        _KEYS_PENDING, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs]
+    )
     return {(row[0], row[1]) for row in rows}
 
 
@@ -212,7 +214,7 @@ def _delivery(sealer: Sealer, row: Any) -> Delivery:
 
 
 async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> None:
-    """Remove deliveries that were made; a body goes with the last delivery that needs it."""
+    """Delete deliveries that were made; a body goes with the last delivery that needs it."""
     events = await tx.fetch(
         "DELETE FROM pending_deliveries WHERE delivery_id = ANY($1::text[]) AND holder = $2 "
         "RETURNING event_id",
@@ -225,8 +227,8 @@ async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> 
     )
 
 
-# Whoever parks touches the body first: one that was touched a moment ago may be wanted by a transaction
-# that is not visible yet. ``prune_pending`` comes back for it.
+# ``add_pending`` touches the body first: one that was touched a moment ago may belong to a transaction that
+# is not visible yet. ``prune_pending`` comes back for it.
 _FORGET_BODIES = """
 DELETE FROM pending_bodies WHERE stored_at < clock_timestamp() - interval '90 seconds'
    AND NOT EXISTS (SELECT FROM pending_deliveries WHERE pending_deliveries.event_id = pending_bodies.event_id)

@@ -147,7 +147,7 @@ async def _unpack_one(tx: Tx, sealer: Sealer, batch_id: int, endpoint_id: str) -
     known = _events.decode(batch[0])
     bodies = _bodies.decode(sealer.open(BODY_PURPOSE, batch[1]))
     outcome = NotTried(after_seconds=max(0.0, share[3].total_seconds()))
-    # What was parked twice, as after a crash, may be delivered by now.
+    # What was added twice, as after a crash, may be delivered by now.
     done = await delivery_log.delivered(tx, share[1])
     left: list[tuple[Delivery, NotTried]] = []
     for place, delivery_id in zip(share[0], share[1], strict=True):

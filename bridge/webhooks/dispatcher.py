@@ -44,7 +44,7 @@ def event_of(record: ConsumedRecord) -> Event | None:
 
 
 class Dispatcher:
-    """Reads the event topics in the bridge's consumer group until told to stop."""
+    """Reads the event topics in the bridge's consumer group until ``stop``."""
 
     def __init__(self, config: KafkaConfig, stop: asyncio.Event) -> None:
         self._stop = stop
@@ -71,7 +71,7 @@ class Dispatcher:
         check: Callable[[], None],
         drain: Callable[[], Awaitable[None]],
     ) -> None:
-        """Hand over what comes until told to stop; see ``GroupReader.run``."""
+        """Hand over what comes until ``stop``; see ``GroupReader.run``."""
         async with self._reader as reader:
             admit = partial(self._admit, registry, writer)
             await reader.run(self._stop, admit=admit, check=check, drain=drain)

@@ -1,7 +1,7 @@
 """Events about the endpoints themselves: one fails, was disabled, works again; and test events.
 
-They go to the owner's endpoints that ask for operational events, through the table of what is pending: they
-are not on Kafka. What happened and its events are written in one transaction.
+They go to the owner's endpoints that ask for operational events, through the table of pending deliveries:
+they are not on Kafka. What happened and its events are written in one transaction.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ GONE = "410"
 
 
 async def disable_and_notify(
-    tx: Tx, sealer: Sealer, endpoint_id: str, reason: str, standing: EndpointHealth | None = None
+    tx: Tx, sealer: Sealer, endpoint_id: str, reason: str, state: EndpointHealth | None = None
 ) -> None:
-    """Disable the endpoint, unless somebody did so already, and tell."""
+    """Disable the endpoint and notify its owner, unless it is disabled already."""
     if not await endpoints.mark_disabled(tx, endpoint_id, reason):
         return
     await health.reset_health(tx, endpoint_id)
@@ -39,29 +39,29 @@ async def disable_and_notify(
         f"The endpoint was disabled ({reason}) and gets no more events. Put it right, enable it, and recover "
         "what it missed."
     )
-    await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, standing=standing)
+    await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, state=state)
 
 
-async def warn_owner(tx: Tx, sealer: Sealer, standing: EndpointHealth, disable_after_days: float) -> None:
-    """Tell, once, that the endpoint does nothing but fail and will be disabled."""
-    if not await health.note_owner_warned(tx, standing.endpoint_id):
+async def warn_owner(tx: Tx, sealer: Sealer, state: EndpointHealth, disable_after_days: float) -> None:
+    """Warn the owner, once, that the endpoint only fails and will be disabled."""
+    if not await health.note_owner_warned(tx, state.endpoint_id):
         return
-    endpoint = await endpoints.get(tx, standing.endpoint_id)
+    endpoint = await endpoints.get(tx, state.endpoint_id)
     if endpoint is None:
         return
     _log.warning(
-        "endpoint.failing", endpoint=endpoint.id, owner=endpoint.owner, error=standing.last_error,
-        since=standing.failing_since.isoformat(),
+        "endpoint.failing", endpoint=endpoint.id, owner=endpoint.owner, error=state.last_error,
+        since=state.failing_since.isoformat(),
     )  # fmt: skip
     message = (
-        f"Every delivery to the endpoint has failed since {standing.failing_since:%Y-%m-%d %H:%M} UTC. After "
+        f"Every delivery to the endpoint has failed since {state.failing_since:%Y-%m-%d %H:%M} UTC. After "
         f"{disable_after_days:g} days of that it is disabled."
     )
-    await _tell(tx, sealer, "endpoint.failing", endpoint, message, standing=standing)
+    await _tell(tx, sealer, "endpoint.failing", endpoint, message, state=state)
 
 
 async def recovered(tx: Tx, sealer: Sealer, endpoint_id: str) -> None:
-    """Tell that an endpoint that somebody was warned of works again."""
+    """Notify the owner, who was warned, that the endpoint works again."""
     endpoint = await endpoints.get(tx, endpoint_id)
     if endpoint is not None:
         _log.info("endpoint.recovered", endpoint=endpoint_id, owner=endpoint.owner)
@@ -76,7 +76,7 @@ async def _tell(
     message: str,
     *,
     reason: str | None = None,
-    standing: EndpointHealth | None = None,
+    state: EndpointHealth | None = None,
 ) -> None:
     listeners = [
         listener
@@ -94,7 +94,7 @@ async def _tell(
         where=_where(endpoint.url),
         message=message,
         reason=reason,
-        failing_since=standing.failing_since if standing else None,
+        failing_since=state.failing_since if state else None,
         last_status=status,
         last_error=error,
     )

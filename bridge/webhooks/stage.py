@@ -1,6 +1,6 @@
-"""The webhook stage: reads the event topics in a consumer group, and sees each event to every subscriber.
+"""The webhook stage: reads the event topics in a consumer group, and delivers each event to every subscriber.
 
-Kafka is the queue: an offset is committed once each delivery of the event was made or is parked durably
+Kafka is the queue: an offset is committed once each delivery of the event is made or pending, durably
 (invariant 5). PostgreSQL holds what is pending, and the log. Several processes share partitions by the group
 and pending rows by claims under each process's lease.
 """
@@ -60,7 +60,7 @@ class WebhookStage:
         holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         lease = await leases.acquire(parts.db, name, holder, _LEASE_SECONDS)
         if lease is None:
-            raise AssertionError("a lease of a name nobody has is free")
+            raise AssertionError("a lease of a new name is free")
         async with leases.LeaseKeeper(parts.db, lease, _LEASE_SECONDS) as held, parts.outbound() as outbound:
             await _Watch(parts, held, outbound, stop).work()
 
@@ -83,7 +83,7 @@ class _Watch:
         self._maintenance = Maintenance(db, sealer, config)
 
     async def work(self) -> None:
-        """Read and deliver until told to stop; then let end what is under way."""
+        """Read and deliver until ``stop``; then let end what is under way."""
         await self._registry.refresh()
         recording = [
             self._start(self._writer.run(), "outcome writer"),
