@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -12,12 +11,14 @@ from bridge import kafka, supervisor
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
 from bridge.kafka import ConsumedRecord, ReadLimits, TakenRecord
+from bridge.retry import Backoff
 from bridge.store.delivery import Delivery, EndpointOrderKey, Event, EventSource, NotTried
 from bridge.webhooks.endpoint_queue import EndpointQueue
 from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.registry import EndpointRegistry
 
 _log = structlog.get_logger(__name__)
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 2.0
 # What is read ahead: enough to keep every queue busy, and bounded.
 _LIMITS = ReadLimits(records_at_once=500, waiting_records=2_000, waiting_bytes=64 * 1024 * 1024)
 
@@ -39,7 +40,7 @@ def event_of(record: ConsumedRecord) -> Event | None:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        at=datetime.fromtimestamp(max(0, record.timestamp_ms) / 1000, UTC),
+        at=record.at,
     )
 
 
@@ -104,7 +105,7 @@ class Dispatcher:
         found = [
             queue
             for queue in registry.table.matching(event.event_type, event.integration_id, body)
-            if record.timestamp_ms >= queue.since_ms
+            if event.at >= queue.since
         ]
         if found:
             self._remaining[taken] = (taken, len(found))
@@ -114,14 +115,13 @@ class Dispatcher:
 
     async def _look_up(self, keys: set[EndpointOrderKey], writer: OutcomeWriter) -> set[EndpointOrderKey]:
         """Return those of ``keys`` that something is pending for."""
-        failures = 0
+        backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         while keys:
             try:
                 return await writer.keys_pending(keys)
             except Transient as problem:
-                failures += 1
                 _log.warning("webhooks.look_up_failed", reason=str(problem))
-                if await supervisor.pause(self._stop, supervisor.backoff_seconds(failures, 2.0)):
+                if await supervisor.pause(self._stop, backoff.next()):
                     raise
         return set()
 

@@ -26,7 +26,9 @@ from bridge.store.delivery import (
     Outcome,
     Retry,
 )
-from bridge.webhooks.flow_control import FlowControl, FlowLimits, TokenBucket
+from bridge.tasks import cancel_and_wait
+from bridge.token_bucket import TokenBucket
+from bridge.webhooks.flow_control import FlowControl, FlowLimits
 from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.subscribers import Subscriber
 
@@ -52,7 +54,6 @@ class EndpointQueue:
         failed: "asyncio.Future[None]",
     ) -> None:
         self.subscriber = subscriber
-        self.since_ms = 0.0
         self.breaker = FlowControl(limits)
         self.in_flight = 0
         self.claimed = 0
@@ -75,7 +76,7 @@ class EndpointQueue:
     def change(self, subscriber: Subscriber) -> None:
         """Take over a change of the endpoint, for what is sent from now on."""
         self.subscriber = subscriber
-        self.since_ms = subscriber.since_ms
+        self.since = subscriber.since
         rate = subscriber.endpoint.rate_limit_per_second
         if rate is None or self._bucket is None or self._bucket.per_second != rate:
             self._bucket = None if rate is None else TokenBucket(rate)
@@ -289,6 +290,4 @@ class EndpointQueue:
     async def cancel(self) -> None:
         """End what is under way, in the middle."""
         self.forget()
-        for task in self._tasks:
-            task.cancel()
-        await self.drain()
+        await cancel_and_wait(*self._tasks)

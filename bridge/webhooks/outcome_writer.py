@@ -11,6 +11,7 @@ import structlog
 
 from bridge import supervisor
 from bridge.errors import Transient
+from bridge.retry import Backoff
 from bridge.sealing import Sealer
 from bridge.store import pending
 from bridge.store.database import Database
@@ -23,7 +24,7 @@ _LINGER_SECONDS = 0.05
 # Deliveries to endpoints that get nothing now: many share a transaction, seldom beside another delivery.
 _UNHURRIED_SECONDS = 0.4
 _PRESSING_LINGER_SECONDS = 0.01
-_LONGEST_BACKOFF_SECONDS = 2.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 2.0
 
 
 class OutcomeWriter:
@@ -118,15 +119,15 @@ class _BatchWriter:
                 self.idle.set()
 
     async def _write_until_done(self) -> None:
-        failures = 0
+        backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         while True:
             try:
                 async with self._db.transaction() as tx:
                     await self._writing.write(tx, self._sealer, self._lease)
             except Transient as problem:
-                failures += 1
-                if failures == 1:
+                seconds = backoff.next()
+                if backoff.failures == 1:
                     _log.warning("webhooks.recording_stalled", reason=str(problem))
-                await asyncio.sleep(supervisor.backoff_seconds(failures, _LONGEST_BACKOFF_SECONDS))
+                await asyncio.sleep(seconds)
             else:
                 return

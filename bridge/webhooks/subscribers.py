@@ -31,9 +31,9 @@ class Subscriber(Struct, frozen=True, kw_only=True):
         return self.endpoint.order == "per_entity"
 
     @property
-    def since_ms(self) -> float:
-        """Return since when it gets events; those from before only by a recovery."""
-        return _earliest(self.endpoint.created_at).timestamp() * 1000
+    def since(self) -> datetime:
+        """Return the time from which events are for it; it gets earlier ones only by a recovery."""
+        return self.endpoint.created_at - _CLOCKS_DIFFER
 
 
 def build_subscriber(stored: Stored) -> Subscriber:
@@ -46,7 +46,3 @@ def build_subscriber(stored: Stored) -> Subscriber:
         signer=Signer(keys),
         filter=matching.build_filter(stored.endpoint),
     )
-
-
-def _earliest(created_at: datetime) -> datetime:
-    return created_at - _CLOCKS_DIFFER
