@@ -20,9 +20,11 @@ from bridge import freshness, heartbeat, metrics, supervisor
 from bridge.clock import utc_now
 from bridge.errors import LeaseLost, Transient
 from bridge.kafka import Message, MessageTooLarge
+from bridge.retry import Backoff
 from bridge.store import leases, outbox
 from bridge.store.database import Database
 from bridge.store.outbox import StoredRow, Wakeup
+from bridge.tasks import cancel_and_wait
 
 _log = structlog.get_logger()
 
@@ -31,7 +33,7 @@ LEASE = "relay"
 _BATCH_SIZE = 5_000
 _IDLE_SECONDS = 0.2
 _LEASE_SECONDS = 15.0
-_LONGEST_BACKOFF_SECONDS = 5.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 5.0
 _REFUSED_AGAIN_SECONDS = 60.0
 
 
@@ -81,7 +83,7 @@ class Relay:
             try:
                 await _Watch(self, held, wakeup).relay(stop)
             finally:
-                await _end_quietly(stopped)
+                await cancel_and_wait(stopped)
 
 
 class _Watch:
@@ -94,7 +96,7 @@ class _Watch:
         self._refused: dict[int, float] = {}  # shard → when to try its first row again
         self._next: asyncio.Task[list[StoredRow]] | None = None
         self._published: list[StoredRow] = []  # acknowledged, and not marked yet
-        self._failures = 0
+        self._backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         self._failing_since = 0.0
 
     async def relay(self, stop: asyncio.Event) -> None:
@@ -165,7 +167,7 @@ class _Watch:
                 raise LeaseLost("relay: the lease ran out while publishing")
             publishing.result()
         finally:
-            await _end_quietly(publishing, lost)
+            await cancel_and_wait(publishing, lost)
 
     def _check_lease(self) -> None:
         """A relay that was paused may wake up after its lease ended: it must not even begin."""
@@ -190,7 +192,7 @@ class _Watch:
     async def _drop_prefetched(self) -> None:
         prefetched, self._next = self._next, None
         if prefetched is not None:
-            await _end_quietly(prefetched)
+            await cancel_and_wait(prefetched)
 
     async def _hold_back(self, stuck: StoredRow, refusal: MessageTooLarge) -> None:
         # What was read ahead may hold later rows of that shard.
@@ -208,18 +210,18 @@ class _Watch:
     # --- failures and the log ---
 
     async def _back_off(self, stop: asyncio.Event, problem: Transient) -> None:
-        self._failures += 1
-        if self._failures == 1:
+        seconds = self._backoff.next()
+        if self._backoff.failures == 1:
             self._failing_since = time.monotonic()
             _log.warning("relay.stalled", reason=str(problem))
         await self._drop_prefetched()
-        await supervisor.pause(stop, supervisor.backoff_seconds(self._failures, _LONGEST_BACKOFF_SECONDS))
+        await supervisor.pause(stop, seconds)
 
     def _recovered(self) -> None:
-        if self._failures:
+        if self._backoff.failures:
             stalled_seconds = round(time.monotonic() - self._failing_since, 3)
-            _log.info("relay.resumed", failures=self._failures, stalled_seconds=stalled_seconds)
-        self._failures = 0
+            _log.info("relay.resumed", failures=self._backoff.failures, stalled_seconds=stalled_seconds)
+        self._backoff.reset()
 
     def _log_batch(self, sent: list[StoredRow], seconds: float) -> None:
         oldest = utc_now() - min(row.created_at for row in sent)
@@ -243,10 +245,3 @@ def _message(row: StoredRow) -> Message:
 
 def _stuck_row(rows: list[StoredRow], refused: Message) -> StoredRow:
     return next(row for row in rows if _message(row) == refused)
-
-
-async def _end_quietly(*tasks: asyncio.Task[object]) -> None:
-    """Cancel what still runs; how it ended is of no interest, or was looked at before."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -45,7 +45,9 @@ async def test_endpoint(call: ApiCall) -> ApiResponse[Started]:
     endpoint = await owned(call)
     if not endpoint.enabled:
         raise errors.conflict("the endpoint is disabled and gets nothing; enable it first")
-    return ApiResponse(value=Started(id=await deliveries.send_test(call.parts.db, endpoint.id)))
+    return ApiResponse(
+        value=Started(id=await deliveries.send_test(call.parts.db, call.parts.sealer, endpoint.id))
+    )
 
 
 async def list_deliveries(call: ApiCall, query: DeliveryQuery) -> ApiResponse[DeliveryPage]:

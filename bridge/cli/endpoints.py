@@ -277,7 +277,7 @@ def test(ctx: typer.Context, endpoint_id: _Id) -> None:
     async def carry_out(installed: Installation) -> str:
         if not (await existing(installed, endpoint_id)).enabled:
             raise ConfigError(f"endpoints: {endpoint_id} is disabled; bridge endpoints enable {endpoint_id}")
-        return await deliveries.send_test(installed.db, endpoint_id)
+        return await deliveries.send_test(installed.db, installed.keys.sealer, endpoint_id)
 
     delivery_id = session.with_store(session.configured(ctx, level="warning"), carry_out)
     print(f"on its way; see what becomes of it with: bridge deliveries show {delivery_id}")

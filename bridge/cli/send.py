@@ -5,7 +5,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, assert_never
 
 import msgspec
 import typer
@@ -15,6 +15,7 @@ from trackerrms_contracts.commands import INPUTS
 from bridge import app, kafka
 from bridge.cli import screen, session
 from bridge.clock import utc_now
+from bridge.commands.decoding import Input
 from bridge.config import Config, IntegrationConfig
 from bridge.errors import ConfigError, Transient
 
@@ -54,6 +55,8 @@ def send_command(
     value = _message(kind, account.id, command_id or str(uuid.uuid4()), _input(data))
     config = app.reaching_kafka(found)
     command, parsed = codec.decode_command(value)
+    if not isinstance(parsed, Input):
+        raise AssertionError("an input of every type of command is known")
     message = kafka.Message(
         topic=topics.commands(config.kafka.topic_prefix), key=_key(command, parsed), value=value
     )
@@ -115,15 +118,17 @@ def _message(kind: str, integration_id: str, command_id: str, data: Any) -> byte
     return value
 
 
-def _key(command: commands.Command, data: Any) -> bytes:
-    """What keeps commands of one person, or of one application, in order on Kafka."""
+def _key(command: commands.Command, data: Input) -> bytes:
+    """Return the Kafka key, which keeps commands of one person or of one application in order."""
     match data:
         case commands.CreateCandidate() | commands.CreateApplication():
             return data.candidate.email_address.strip().casefold().encode()
         case commands.MoveToStage() | commands.Reject():
             return data.application_id.encode()
-        case _:
+        case commands.Passthrough():
             return command.id.encode()
+        case _:
+            assert_never(data)
 
 
 async def _publish(

@@ -1,7 +1,7 @@
 """What stands in a message of the commands topic: a command, or a reason why it is none. Pure."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -89,8 +89,10 @@ def subject(integration_id: str, data: Input) -> str | None:
             return f"address:{data.candidate.email_address.strip().casefold()}"
         case MoveToStage() | Reject():
             return f"application:{_as_id(integration_id, Model.APPLICATION, data.application_id)}"
-        case _:
+        case Passthrough():
             return None
+        case _:
+            assert_never(data)
 
 
 def target(integration_id: str, data: Input) -> str | None:

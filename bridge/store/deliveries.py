@@ -17,10 +17,10 @@ from trackerrms_contracts.webhooks import TEST_TYPE, Attempt, Delivery, Delivery
 
 from bridge.clock import utc_now
 from bridge.sealing import Sealer
-from bridge.store import pending, pending_batches, recoveries
+from bridge.store import delivery, pending, pending_batches, recoveries
 from bridge.store.database import Database
+from bridge.store.delivery import Event, NotTried
 from bridge.store.delivery_log import RESPONSE_PURPOSE
-from bridge.store.pending import Event
 
 # --- looking ----------------------------------------------------------------------------------------------
 
@@ -185,13 +185,12 @@ async def request_resend(db: Database, sealer: Sealer, delivery_id: str) -> str 
             partition=row[6], offset=row[7], at=row[8],
         )  # fmt: skip
         again = ids.delivery_id(row[0], event.event_id, secrets.randbits(62) + 1)
-        await pending.add_pending(tx, [_parked(again, row[0], event)])
+        await pending.add_pending(tx, sealer, [(_unread(again, row[0], event), NotTried())])
     return again
 
 
-async def send_test(db: Database, endpoint_id: str) -> str:
-    """Have a ``webhook.test`` event delivered, whose body the webhook stage writes; returns the delivery's
-    id."""
+async def send_test(db: Database, sealer: Sealer, endpoint_id: str) -> str:
+    """Have a ``webhook.test`` event delivered, whose body the webhook stage writes; return its id."""
     event = Event(
         event_id=ids.operational_id(endpoint_id, TEST_TYPE, secrets.token_hex(16)),
         event_type=TEST_TYPE,
@@ -204,14 +203,12 @@ async def send_test(db: Database, endpoint_id: str) -> str:
     )
     delivery_id = ids.delivery_id(endpoint_id, event.event_id)
     async with db.transaction() as tx:
-        await pending.add_pending(tx, [_parked(delivery_id, endpoint_id, event)])
+        await pending.add_pending(tx, sealer, [(_unread(delivery_id, endpoint_id, event), NotTried())])
     return delivery_id
 
 
-def _parked(delivery_id: str, endpoint_id: str, event: Event) -> pending.PendingDelivery:
-    return pending.PendingDelivery(
-        delivery_id=delivery_id, endpoint_id=endpoint_id, event=event, sequence="", sealed=None
-    )
+def _unread(delivery_id: str, endpoint_id: str, event: Event) -> delivery.Delivery:
+    return delivery.Delivery(id=delivery_id, endpoint_id=endpoint_id, event=event, body=None)
 
 
 async def recover_deliveries(

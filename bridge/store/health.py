@@ -1,4 +1,4 @@
-"""How endpoints fare that do not just succeed: since when they fail, and until when they are left alone."""
+"""The health of endpoints that do not just succeed: since when they fail, until when they get nothing."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -41,19 +41,19 @@ RETURNING h.endpoint_id, failing.warned
 """
 
 
-async def record_failures(tx: Tx, failures: Mapping[str, tuple[str, float]]) -> None:
-    """Attempts failed: by endpoint, the error, and for how many seconds it asked to be left alone."""
+async def record_failures(tx: Tx, failures: Mapping[str, tuple[str | None, float]]) -> None:
+    """Record failed attempts: by endpoint, the error, and for how many seconds it asked to get nothing."""
     ids = sorted(failures)
     await tx.execute(_FAILED, ids, [failures[i][0] for i in ids], [failures[i][1] for i in ids])
 
 
-async def succeeded(tx: Tx, endpoint_ids: Collection[str]) -> list[str]:
-    """Attempts succeeded; returns the endpoints whose owners had been warned."""
+async def record_successes(tx: Tx, endpoint_ids: Collection[str]) -> list[str]:
+    """Record successful attempts; return the endpoints whose owners had been warned."""
     return [row[0] for row in await tx.fetch(_SUCCEEDED, sorted(endpoint_ids)) if row[1]]
 
 
 async def paused_endpoints(db: Database) -> dict[str, float]:
-    """For how many seconds more endpoints asked to be left alone."""
+    """Return for how many seconds more endpoints asked to get nothing."""
     rows = await db.fetch(
         "SELECT endpoint_id, extract(epoch FROM held_until - clock_timestamp())::float8 "
         "FROM endpoint_health WHERE held_until > clock_timestamp()"
@@ -89,7 +89,7 @@ async def note_owner_warned(tx: Tx, endpoint_id: str) -> bool:
 
 
 async def reset_health(tx: Tx, endpoint_id: str) -> None:
-    """Begin anew: it was disabled, and when it is enabled again, the past does not count."""
+    """Forget the past of an endpoint that was disabled: it does not count once it is enabled again."""
     await tx.execute("DELETE FROM endpoint_health WHERE endpoint_id = $1", endpoint_id)
 
 

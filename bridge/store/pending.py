@@ -7,77 +7,32 @@ before whatever changes which row that is, so that no row is added behind one th
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
-from msgspec import Struct
+from trackerrms_contracts import events
 
+from bridge.sealing import Sealer
 from bridge.store.database import Database, Tx
+from bridge.store.delivery import (
+    Delivery,
+    DeliveryAttempt,
+    EndpointGone,
+    EndpointOrderKey,
+    Event,
+    Failed,
+    NotTried,
+    Retry,
+    Undelivered,
+)
 
 CHANNEL = "pending_deliveries"
 LEASE_PREFIX = "webhooks:"
 BODY_PURPOSE = "webhook body"
 """What the bodies of pending events are sealed for."""
-EndpointOrderKey = tuple[str, str]
-"""An endpoint, and an entity's id: what order is kept for."""
-
-
-class Event(Struct, frozen=True, kw_only=True, gc=False):
-    """What is delivered. ``topic``, ``partition`` and ``offset`` are ``None`` of what is not on Kafka."""
-
-    event_id: str
-    event_type: str
-    subject: str
-    integration_id: str
-    topic: str | None
-    partition: int | None
-    offset: int | None
-    at: datetime
-
-
-class PendingDelivery(Struct, frozen=True, kw_only=True):
-    """A delivery to remember. ``sealed`` is ``None`` where the body is to be read from Kafka again, and
-    ``first_at`` where it is pending from now on."""
-
-    delivery_id: str
-    endpoint_id: str
-    event: Event
-    sequence: str
-    sealed: bytes | None
-    ordered: bool = False
-    attempts: int = 0
-    after_seconds: float = 0.0
-    given_up: bool = False
-    status: int | None = None
-    error: str | None = None
-    holder: str | None = None
-    first_at: datetime | None = None
-
-
-class Claimed(Struct, frozen=True, kw_only=True):
-    """A pending delivery that this process is to try now."""
-
-    delivery_id: str
-    endpoint_id: str
-    event: Event
-    ordered: bool
-    attempts: int
-    first_at: datetime
-    sealed: bytes | None
-
-
-class AttemptOutcome(Struct, frozen=True, kw_only=True):
-    """What came of a claimed delivery that was not made: again after so long, or given up (``None``)."""
-
-    delivery_id: str
-    attempts: int
-    after_seconds: float | None
-    status: int | None
-    error: str | None
 
 
 async def lock_order(tx: Tx, endpoint_ids: Collection[str]) -> None:
-    """Be alone, until ``tx`` ends, in changing what is pending in order to these endpoints."""
+    """Lock out others, until ``tx`` ends, from changing what is pending in order to these endpoints."""
     await tx.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('pending:' || id, 0)) "
         "FROM (SELECT unnest($1::text[]) AS id ORDER BY 1) AS ids",
@@ -85,13 +40,13 @@ async def lock_order(tx: Tx, endpoint_ids: Collection[str]) -> None:
     )
 
 
-# The update keeps whoever forgets bodies from taking one that has just been wanted again.
+# The update keeps ``prune_pending`` from deleting a body that is needed again.
 _BODIES = """
 INSERT INTO pending_bodies AS e (event_id, sealed) SELECT * FROM unnest($1::text[], $2::bytea[])
 ON CONFLICT (event_id) DO UPDATE SET stored_at = clock_timestamp()
 """
 
-_PARK = """
+_ADD = """
 INSERT INTO pending_deliveries (
                   delivery_id, endpoint_id, event_id, event_type, subject, integration_id, sequence, ordered,
                   topic, partition, kafka_offset, event_at, attempts, next_attempt_at, state,
@@ -107,33 +62,64 @@ ON CONFLICT (delivery_id) DO NOTHING
 """
 
 
-async def add_pending(tx: Tx, parked: Sequence[PendingDelivery]) -> int:
-    """Remember these deliveries; those that are pending already stay as they are. Returns how many are new.
+async def add_pending(
+    tx: Tx, sealer: Sealer, undelivered: Sequence[tuple[Delivery, Undelivered]], holder: str | None = None
+) -> int:
+    """Add rows; those that are there already stay as they are. Return how many are new.
 
-    Ordered ones follow ``lock_order`` and are followed by ``make_due``.
+    A delivery that is under way is claimed by ``holder``. ``lock_order`` comes before ordered ones,
+    ``make_due`` after them.
     """
-    bodies = {p.event.event_id: p.sealed for p in parked if p.sealed is not None}
+    bodies = {
+        delivery.event.event_id: delivery.body for delivery, _ in undelivered if delivery.body is not None
+    }
     if bodies:
         ids = sorted(bodies)
-        await tx.execute(_BODIES, ids, [bodies[event_id] for event_id in ids])
-    rows = [_columns(p) for p in parked]
-    tag = await tx.execute(_PARK, *map(list, zip(*rows, strict=True)))
-    # What is due later is found when somebody looks then; what keeps its order, ``make_due`` tells of.
-    if not all(p.after_seconds or p.ordered or p.holder for p in parked):
+        await tx.execute(_BODIES, ids, [sealer.seal(BODY_PURPOSE, bodies[event_id]) for event_id in ids])
+    rows = [_new_row(delivery, outcome, holder) for delivery, outcome in undelivered]
+    tag = await tx.execute(_ADD, *map(list, zip(*rows, strict=True)))
+    # What is due later is found when its time comes; for what keeps its order, ``make_due`` notifies.
+    if any(_is_due(delivery, outcome) for delivery, outcome in undelivered):
         await tx.execute(f"NOTIFY {CHANNEL}")
     return int(tag.rpartition(" ")[2])
 
 
-def _columns(p: PendingDelivery) -> tuple[Any, ...]:
-    e = p.event
+def _is_due(delivery: Delivery, outcome: Undelivered) -> bool:
+    under_way = isinstance(outcome, NotTried) and outcome.under_way
+    return not (delivery.ordered or under_way or _state(delivery, outcome)[1])
+
+
+def _new_row(delivery: Delivery, outcome: Undelivered, holder: str | None) -> tuple[Any, ...]:
+    e = delivery.event
+    attempts, after_seconds, status, error = _state(delivery, outcome)
+    under_way = isinstance(outcome, NotTried) and outcome.under_way
     return (
-        p.delivery_id, p.endpoint_id, e.event_id, e.event_type, e.subject, e.integration_id, p.sequence,
-        p.ordered, e.topic, e.partition, e.offset, e.at, p.attempts, p.after_seconds, p.given_up, p.status,
-        p.error, p.holder, p.first_at,
+        delivery.id, delivery.endpoint_id, e.event_id, e.event_type, e.subject, e.integration_id,
+        events.sequence_of(delivery.body or b""), delivery.ordered, e.topic, e.partition, e.offset, e.at,
+        attempts, after_seconds or 0.0, after_seconds is None, status, error, holder if under_way else None,
+        delivery.first_at,
     )  # fmt: skip
 
 
-_RELEASE = """
+def _state(delivery: Delivery, outcome: Undelivered) -> tuple[int, float | None, int | None, str | None]:
+    """Return the attempts so far, the seconds until the next (``None``: no more), the status, the error."""
+    tried = delivery.attempts + 1
+    match outcome:
+        case Retry(attempt=attempt, after_seconds=after):
+            return tried, after, attempt.status, attempt.error
+        case Failed(attempt=DeliveryAttempt(status=status), error=error):
+            return tried, None, status, error
+        case Failed(error=error):
+            return delivery.attempts, None, None, error
+        case EndpointGone(attempt=attempt):
+            return tried, 0.0, attempt.status, attempt.error
+        case NotTried(after_seconds=after):
+            return delivery.attempts, after, None, None
+        case _:
+            assert_never(outcome)
+
+
+_MAKE_DUE = """
 UPDATE pending_deliveries SET next_attempt_at = clock_timestamp()
   FROM (SELECT DISTINCT ON (o.endpoint_id, o.subject) o.delivery_id, o.next_attempt_at
           FROM unnest($1::text[], $2::text[]) AS pair (endpoint_id, subject)
@@ -146,12 +132,12 @@ UPDATE pending_deliveries SET next_attempt_at = clock_timestamp()
 
 async def make_due(tx: Tx, pairs: Collection[EndpointOrderKey]) -> None:
     """Make the first of each pair's rows due, unless it has its own time already."""
-    tag = await tx.execute(_RELEASE, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
+    tag = await tx.execute(_MAKE_DUE, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
     if tag != "UPDATE 0":
         await tx.execute(f"NOTIFY {CHANNEL}")
 
 
-_HELD = """
+_KEYS_PENDING = """
 SELECT DISTINCT o.endpoint_id, o.subject
   FROM unnest($1::text[], $2::text[]) AS pair (endpoint_id, subject)
   JOIN pending_deliveries AS o USING (endpoint_id, subject)
@@ -160,8 +146,10 @@ SELECT DISTINCT o.endpoint_id, o.subject
 
 
 async def keys_pending(db: Database, pairs: Collection[EndpointOrderKey]) -> set[EndpointOrderKey]:
-    """Those of ``pairs`` for which something is pending in order: what is new must queue up behind it."""
-    rows = await db.fetch(_HELD, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
+    """Return those of ``pairs`` for which something is pending in order: new ones queue up behind it."""
+    rows = await db.fetch(
+        _KEYS_PENDING, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs]
+    )
     return {(row[0], row[1]) for row in rows}
 
 
@@ -191,14 +179,19 @@ SELECT t.delivery_id, t.endpoint_id, t.event_id, t.event_type, t.subject, t.inte
 """
 
 
-async def claim_due(db: Database, holder: str, rooms: Iterable[tuple[str, int]]) -> list[Claimed]:
-    """Take what is due: for each (endpoint, room) as many as there is room for, those due longest first."""
+async def claim_due(
+    db: Database, sealer: Sealer, holder: str, rooms: Iterable[tuple[str, int]]
+) -> list[Delivery]:
+    """Claim what is due: for each (endpoint, room) as many as there is room for, those due longest first.
+
+    ``body`` is ``None`` where the store does not have it.
+    """
     wanted = list(rooms)
     rows = await db.fetch(_CLAIM, holder, [endpoint for endpoint, _ in wanted], [room for _, room in wanted])
-    return [_claimed(row) for row in rows]
+    return [_delivery(sealer, row) for row in rows]
 
 
-def _claimed(row: Any) -> Claimed:
+def _delivery(sealer: Sealer, row: Any) -> Delivery:
     event = Event(
         event_id=row[2],
         event_type=row[3],
@@ -209,19 +202,19 @@ def _claimed(row: Any) -> Claimed:
         offset=row[8],
         at=row[9],
     )
-    return Claimed(
-        delivery_id=row[0],
+    return Delivery(
+        id=row[0],
         endpoint_id=row[1],
         event=event,
+        body=None if row[13] is None else sealer.open(BODY_PURPOSE, row[13]),
         ordered=row[10],
         attempts=row[11],
         first_at=row[12],
-        sealed=row[13],
     )
 
 
 async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> None:
-    """Remove deliveries that were made; a body goes with the last delivery that needs it."""
+    """Delete deliveries that were made; a body goes with the last delivery that needs it."""
     events = await tx.fetch(
         "DELETE FROM pending_deliveries WHERE delivery_id = ANY($1::text[]) AND holder = $2 "
         "RETURNING event_id",
@@ -234,14 +227,14 @@ async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> 
     )
 
 
-# Whoever parks touches the body first: one that was touched a moment ago may be wanted by a transaction
-# that is not visible yet. ``prune_pending`` comes back for it.
+# ``add_pending`` touches the body first: one that was touched a moment ago may belong to a transaction that
+# is not visible yet. ``prune_pending`` comes back for it.
 _FORGET_BODIES = """
 DELETE FROM pending_bodies WHERE stored_at < clock_timestamp() - interval '90 seconds'
    AND NOT EXISTS (SELECT FROM pending_deliveries WHERE pending_deliveries.event_id = pending_bodies.event_id)
 """
 
-_TRIED = """
+_UPDATE = """
 UPDATE pending_deliveries AS o
    SET attempts = t.attempts, last_status = t.status, last_error = t.error, last_at = clock_timestamp(),
        holder = NULL, state = CASE WHEN t.again IS NULL THEN 'failed' ELSE 'pending' END,
@@ -252,17 +245,10 @@ UPDATE pending_deliveries AS o
 """
 
 
-async def tried(tx: Tx, holder: str, outcomes: Sequence[AttemptOutcome]) -> None:
-    """These were not delivered, or not even tried."""
-    await tx.execute(
-        _TRIED,
-        holder,
-        [t.delivery_id for t in outcomes],
-        [t.attempts for t in outcomes],
-        [t.after_seconds for t in outcomes],
-        [t.status for t in outcomes],
-        [t.error for t in outcomes],
-    )
+async def update_pending(tx: Tx, holder: str, undelivered: Sequence[tuple[Delivery, Undelivered]]) -> None:
+    """Write what came of deliveries that ``holder`` claims, and free them."""
+    rows = [(delivery.id, *_state(delivery, outcome)) for delivery, outcome in undelivered]
+    await tx.execute(_UPDATE, holder, *map(list, zip(*rows, strict=True)))
 
 
 _MOST_COUNTED = 10_000
@@ -272,7 +258,7 @@ SELECT (SELECT count(*) FROM (SELECT FROM pending_deliveries WHERE state = 'pend
        + (SELECT coalesce(sum(size), 0) FROM (
                  SELECT cardinality(places) AS size FROM pending_batch_shares LIMIT $1) AS counted),
        coalesce(extract(epoch FROM clock_timestamp() - least(({OLDEST}), (
-                SELECT parked_at FROM pending_batch_shares ORDER BY sheet_id LIMIT 1))), 0)::float8
+                SELECT parked_at FROM pending_batch_shares ORDER BY batch_id LIMIT 1))), 0)::float8
 """
 
 

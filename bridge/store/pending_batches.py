@@ -8,122 +8,100 @@ rows of ``pending_deliveries`` when its endpoint has room, or when one of them i
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
-from trackerrms_contracts import events, ids
-from trackerrms_contracts.webhooks import Delivery
+from trackerrms_contracts import webhooks
 
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, pending
 from bridge.store.database import Database, Tx
-from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
+from bridge.store.delivery import Delivery, Event, NotTried
+from bridge.store.pending import BODY_PURPOSE
 
 FROM = 16
 """So many deliveries to one endpoint are worth a share; fewer become rows of ``pending_deliveries``."""
-_SHEET_EVENTS = 256
-_SHEET_BYTES = 4 * 1024 * 1024
+_BATCH_EVENTS = 256
+_BATCH_BYTES = 4 * 1024 * 1024
 _ROWS_AT_ONCE = 32
 """More rows in one statement would hold up what else the process does."""
-
-
-class Untried(Struct, frozen=True, kw_only=True, gc=False):
-    """A delivery that was not tried, in no order, to be tried in so many seconds. ``first_at`` is ``None``
-    where it is pending from now on."""
-
-    endpoint_id: str
-    event: Event
-    body: bytes
-    after_seconds: float
-    first_at: datetime | None = None
 
 
 _events = msgspec.json.Decoder(list[Event])
 _bodies = msgspec.msgpack.Decoder(list[bytes])
 
 
-def unpack_pending(sealer: Sealer, untried: Untried) -> PendingDelivery:
-    """Return it as a row of ``pending_deliveries``."""
-    return PendingDelivery(
-        delivery_id=ids.delivery_id(untried.endpoint_id, untried.event.event_id),
-        endpoint_id=untried.endpoint_id,
-        event=untried.event,
-        sequence=events.sequence_of(untried.body),
-        sealed=sealer.seal(BODY_PURPOSE, untried.body),
-        after_seconds=untried.after_seconds,
-        first_at=untried.first_at,
-    )
-
-
 # --- writing ----------------------------------------------------------------------------------------------
 
 
-async def add_batches(tx: Tx, sealer: Sealer, untried: Sequence[Untried]) -> None:
-    """Remember these deliveries, of any endpoints, in the order in which they are given."""
-    for sheet in _sheets(untried):
-        await _put_sheet(tx, sealer, sheet)
+async def add_batches(tx: Tx, sealer: Sealer, untried: Sequence[tuple[Delivery, NotTried]]) -> None:
+    """Add deliveries of any endpoints, in no order of entities, in the order in which they are given."""
+    for batch in _batches(untried):
+        await _add_batch(tx, sealer, batch)
 
 
-def _sheets(untried: Sequence[Untried]) -> Iterator[dict[str, list[Untried]]]:
-    """By event: as many as make a sheet."""
-    sheet: dict[str, list[Untried]] = {}
+_ByEvent: TypeAlias = dict[str, list[tuple[Delivery, NotTried]]]
+
+
+def _batches(untried: Sequence[tuple[Delivery, NotTried]]) -> Iterator[_ByEvent]:
+    """Yield as many deliveries as make a batch, by event."""
+    batch: _ByEvent = {}
     size = 0
-    for one in untried:
-        event_id = one.event.event_id
-        if event_id not in sheet:
-            if sheet and (len(sheet) == _SHEET_EVENTS or size + len(one.body) > _SHEET_BYTES):
-                yield sheet
-                sheet, size = {}, 0
-            size += len(one.body)
-        sheet.setdefault(event_id, []).append(one)
-    if sheet:
-        yield sheet
+    for delivery, outcome in untried:
+        event_id, length = delivery.event.event_id, len(delivery.read_body())
+        if event_id not in batch:
+            if batch and (len(batch) == _BATCH_EVENTS or size + length > _BATCH_BYTES):
+                yield batch
+                batch, size = {}, 0
+            size += length
+        batch.setdefault(event_id, []).append((delivery, outcome))
+    if batch:
+        yield batch
 
 
-_SHEET = "INSERT INTO pending_batches (events, bodies) VALUES ($1, $2) RETURNING id"
-_SHARE = """
-INSERT INTO pending_batch_shares (sheet_id, endpoint_id, places, delivery_ids, event_types, due_at)
+_ADD_BATCH = "INSERT INTO pending_batches (events, bodies) VALUES ($1, $2) RETURNING id"
+_ADD_SHARE = """
+INSERT INTO pending_batch_shares (batch_id, endpoint_id, places, delivery_ids, event_types, due_at)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))
 """
 
 
-async def _put_sheet(tx: Tx, sealer: Sealer, sheet: dict[str, list[Untried]]) -> None:
-    firsts = [of_event[0] for of_event in sheet.values()]
-    sheet_id = await tx.fetchval(
-        _SHEET,
-        msgspec.json.encode([one.event for one in firsts]),
-        sealer.seal(BODY_PURPOSE, msgspec.msgpack.encode([one.body for one in firsts])),
+async def _add_batch(tx: Tx, sealer: Sealer, batch: _ByEvent) -> None:
+    firsts = [of_event[0][0] for of_event in batch.values()]
+    batch_id = await tx.fetchval(
+        _ADD_BATCH,
+        msgspec.json.encode([delivery.event for delivery in firsts]),
+        sealer.seal(BODY_PURPOSE, msgspec.msgpack.encode([delivery.read_body() for delivery in firsts])),
     )
-    shares: dict[str, dict[int, Untried]] = {}
-    for place, of_event in enumerate(sheet.values()):
-        for one in of_event:
-            shares.setdefault(one.endpoint_id, {})[place] = one
+    shares: dict[str, dict[int, tuple[Delivery, NotTried]]] = {}
+    for place, of_event in enumerate(batch.values()):
+        for delivery, outcome in of_event:
+            shares.setdefault(delivery.endpoint_id, {})[place] = (delivery, outcome)
     for endpoint_id, share in shares.items():
         await tx.execute(
-            _SHARE,
-            sheet_id,
+            _ADD_SHARE,
+            batch_id,
             endpoint_id,
             list(share),
-            [ids.delivery_id(endpoint_id, one.event.event_id) for one in share.values()],
-            sorted({one.event.event_type for one in share.values()}),
-            min(one.after_seconds for one in share.values()),
+            [delivery.id for delivery, _ in share.values()],
+            sorted({delivery.event.event_type for delivery, _ in share.values()}),
+            min(outcome.after_seconds for _, outcome in share.values()),
         )
 
 
 # --- turning into rows ------------------------------------------------------------------------------------
 
 _DUE = """
-SELECT first.sheet_id, first.endpoint_id FROM unnest($1::text[]) AS wanted (endpoint_id)
+SELECT first.batch_id, first.endpoint_id FROM unnest($1::text[]) AS wanted (endpoint_id)
  CROSS JOIN LATERAL (
-       SELECT sheet_id, endpoint_id FROM pending_batch_shares
+       SELECT batch_id, endpoint_id FROM pending_batch_shares
         WHERE endpoint_id = wanted.endpoint_id AND due_at <= clock_timestamp()
-        ORDER BY sheet_id LIMIT 1) AS first
+        ORDER BY batch_id LIMIT 1) AS first
 """
 _OF_ENDPOINT = (
-    "SELECT sheet_id, endpoint_id FROM pending_batch_shares WHERE endpoint_id = $1 ORDER BY sheet_id"
+    "SELECT batch_id, endpoint_id FROM pending_batch_shares WHERE endpoint_id = $1 ORDER BY batch_id"
 )
-_OF_DELIVERY = "SELECT sheet_id, endpoint_id FROM pending_batch_shares WHERE $1 = ANY(delivery_ids)"
+_OF_DELIVERY = "SELECT batch_id, endpoint_id FROM pending_batch_shares WHERE $1 = ANY(delivery_ids)"
 
 
 async def unpack_due(db: Database, sealer: Sealer, endpoint_ids: Sequence[str]) -> int:
@@ -149,55 +127,58 @@ async def _unpack(db: Database, sealer: Sealer, keys: Sequence[Any]) -> int:
     return made
 
 
-_TAKE = """
-DELETE FROM pending_batch_shares WHERE sheet_id = $1 AND endpoint_id = $2
+_TAKE_SHARE = """
+DELETE FROM pending_batch_shares WHERE batch_id = $1 AND endpoint_id = $2
 RETURNING places, delivery_ids, parked_at, due_at - clock_timestamp()
 """
-_SHEET_OF = "SELECT events, bodies FROM pending_batches WHERE id = $1"
-_LAST_SHARE = """
+_LOAD_BATCH = "SELECT events, bodies FROM pending_batches WHERE id = $1"
+_DELETE_BATCH = """
 DELETE FROM pending_batches
- WHERE id = $1 AND NOT EXISTS (SELECT FROM pending_batch_shares WHERE sheet_id = $1)
+ WHERE id = $1 AND NOT EXISTS (SELECT FROM pending_batch_shares WHERE batch_id = $1)
 """
 
 
-async def _unpack_one(tx: Tx, sealer: Sealer, sheet_id: int, endpoint_id: str) -> int:
-    share = await tx.fetchrow(_TAKE, sheet_id, endpoint_id)
+async def _unpack_one(tx: Tx, sealer: Sealer, batch_id: int, endpoint_id: str) -> int:
+    share = await tx.fetchrow(_TAKE_SHARE, batch_id, endpoint_id)
     if share is None:
         return 0  # another process was here first
-    sheet = await tx.fetchrow(_SHEET_OF, sheet_id)
-    await tx.execute(_LAST_SHARE, sheet_id)
-    known = _events.decode(sheet[0])
-    bodies = _bodies.decode(sealer.open(BODY_PURPOSE, sheet[1]))
-    # What was parked twice, as after a crash, may be delivered by now.
+    batch = await tx.fetchrow(_LOAD_BATCH, batch_id)
+    await tx.execute(_DELETE_BATCH, batch_id)
+    known = _events.decode(batch[0])
+    bodies = _bodies.decode(sealer.open(BODY_PURPOSE, batch[1]))
+    outcome = NotTried(after_seconds=max(0.0, share[3].total_seconds()))
+    # What was added twice, as after a crash, may be delivered by now.
     done = await delivery_log.delivered(tx, share[1])
-    left = [
-        Untried(
-            endpoint_id=endpoint_id,
-            event=known[place],
-            body=bodies[place],
-            after_seconds=max(0.0, share[3].total_seconds()),
-            first_at=share[2],
-        )
-        for place, delivery_id in zip(share[0], share[1], strict=True)
-        if delivery_id not in done
-    ]
-    return await add_pending_in_batches(tx, [unpack_pending(sealer, one) for one in left])
+    left: list[tuple[Delivery, NotTried]] = []
+    for place, delivery_id in zip(share[0], share[1], strict=True):
+        if delivery_id not in done:
+            delivery = Delivery(
+                id=delivery_id,
+                endpoint_id=endpoint_id,
+                event=known[place],
+                body=bodies[place],
+                first_at=share[2],
+            )
+            left.append((delivery, outcome))
+    return await add_in_parts(tx, sealer, left)
 
 
-async def add_pending_in_batches(tx: Tx, rows: Sequence[PendingDelivery]) -> int:
+async def add_in_parts(tx: Tx, sealer: Sealer, untried: Sequence[tuple[Delivery, NotTried]]) -> int:
     """Do ``pending.add_pending`` for some rows at a time; return how many are new.
 
     In the order of events, in which their bodies are written: two writers that meet cannot deadlock."""
-    ordered = sorted(rows, key=lambda one: one.event.event_id)
+    ordered = sorted(untried, key=lambda one: one[0].event.event_id)
     starts = range(0, len(ordered), _ROWS_AT_ONCE)
-    return sum([await pending.add_pending(tx, ordered[start : start + _ROWS_AT_ONCE]) for start in starts])
+    return sum(
+        [await pending.add_pending(tx, sealer, ordered[start : start + _ROWS_AT_ONCE]) for start in starts]
+    )
 
 
 # --- looking ----------------------------------------------------------------------------------------------
 
 _LISTED = """
-SELECT h.endpoint_id, h.places, h.delivery_ids, h.parked_at, h.due_at, s.events
-  FROM pending_batch_shares AS h JOIN pending_batches AS s ON s.id = h.sheet_id
+SELECT h.endpoint_id, h.places, h.delivery_ids, h.parked_at, h.due_at, b.events
+  FROM pending_batch_shares AS h JOIN pending_batches AS b ON b.id = h.batch_id
  WHERE ($1::text IS NULL OR h.endpoint_id = $1) AND ($2::text IS NULL OR $2 = ANY(h.event_types))
    AND h.parked_at >= $3 AND h.parked_at < $4 AND h.parked_at <= $5
    AND ($6::text IS NULL OR h.endpoint_id IN (SELECT id FROM endpoints WHERE owner = $6))
@@ -215,11 +196,11 @@ async def list_batched(
     before: tuple[datetime, str],
     owner: str | None,
     limit: int,
-) -> list[Delivery]:
-    """The newest ``limit`` deliveries, or more, that stand in shares, ``before`` a time and a delivery id."""
+) -> list[webhooks.Delivery]:
+    """Return the newest ``limit`` deliveries of shares, or more, ``before`` a time and a delivery id."""
     # Each share that is found has one delivery of that type at least; the first may be listed already.
     rows = await db.fetch(_LISTED, endpoint_id, event_type, since, until, before[0], owner, limit + 1)
-    found: list[Delivery] = []
+    found: list[webhooks.Delivery] = []
     for row in rows:
         if len(found) >= limit and row[3] < found[limit - 1].last_at:
             break
@@ -232,8 +213,10 @@ async def list_batched(
     return found
 
 
-def _delivery(endpoint_id: str, event: Event, delivery_id: str, at: datetime, due_at: datetime) -> Delivery:
-    return Delivery(
+def _delivery(
+    endpoint_id: str, event: Event, delivery_id: str, at: datetime, due_at: datetime
+) -> webhooks.Delivery:
+    return webhooks.Delivery(
         id=delivery_id,
         endpoint_id=endpoint_id,
         event_id=event.event_id,
@@ -265,5 +248,5 @@ async def prune_batches(db: Database, days: float) -> None:
     )
     await db.execute(
         "DELETE FROM pending_batches AS b "
-        "WHERE NOT EXISTS (SELECT FROM pending_batch_shares WHERE sheet_id = b.id)"
+        "WHERE NOT EXISTS (SELECT FROM pending_batch_shares WHERE batch_id = b.id)"
     )

@@ -1,4 +1,4 @@
-"""The retrier: what is pending and due goes to its channel, taken by one process at a time."""
+"""Pending deliveries that are due: each is claimed by one process, for the queue of its endpoint."""
 
 import asyncio
 from collections import Counter
@@ -12,9 +12,8 @@ from bridge.kafka import Replay
 from bridge.sealing import Sealer
 from bridge.store import outbox, pending, pending_batches
 from bridge.store.database import Database
-from bridge.store.pending import BODY_PURPOSE, AttemptOutcome, Claimed, EndpointOrderKey, Event
+from bridge.store.delivery import Delivery, Event, Failed, NotTried
 from bridge.webhooks import operational
-from bridge.webhooks.endpoint_queue import QueuedDelivery
 from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.registry import EndpointRegistry
 
@@ -24,22 +23,22 @@ _KAFKA_AGAIN_SECONDS = 5.0
 
 
 class DueDeliveries:
-    """Claims what is due for every channel that has room."""
+    """Claims what is due for every queue that has room."""
 
     def __init__(
         self,
         db: Database,
         sealer: Sealer,
         kafka: KafkaConfig,
-        recorder: OutcomeWriter,
-        directory: EndpointRegistry,
+        writer: OutcomeWriter,
+        registry: EndpointRegistry,
     ) -> None:
         self._db = db
         self._sealer = sealer
         self._kafka = kafka
-        self._recorder = recorder
-        self._directory = directory
-        self._unread: asyncio.Queue[Claimed] = asyncio.Queue()
+        self._writer = writer
+        self._registry = registry
+        self._unread: asyncio.Queue[Delivery] = asyncio.Queue()
 
     async def keep(self) -> None:
         """Claim until cancelled."""
@@ -54,47 +53,46 @@ class DueDeliveries:
                 await added.wait(0.05 if claimed else _AGAIN_SECONDS)
 
     async def _claim(self) -> int:
-        channels = self._directory.channels
-        rooms = [
-            (endpoint_id, room) for endpoint_id, channel in channels.items() if (room := channel.wants())
-        ]
+        queues = self._registry.queues
+        rooms = [(endpoint_id, room) for endpoint_id, queue in queues.items() if (room := queue.wants())]
         if not rooms:
             return 0
-        claimed = await pending.claim_due(self._db, self._recorder.holder, rooms)
+        claimed = await pending.claim_due(self._db, self._sealer, self._writer.holder, rooms)
         got = Counter(one.endpoint_id for one in claimed)
         short = [endpoint_id for endpoint_id, room in rooms if got[endpoint_id] < room]
         made = await pending_batches.unpack_due(self._db, self._sealer, short) if short else 0
         # They are put at the front of their queues: the last one first.
-        for one in reversed(claimed):
-            if one.sealed is not None:
-                self._offer(one, self._sealer.open(BODY_PURPOSE, one.sealed))
-            elif one.event.event_type == TEST_TYPE:
-                self._offer(one, operational.test_body(one.event))
+        for delivery in reversed(claimed):
+            if delivery.body is None and delivery.event.event_type == TEST_TYPE:
+                delivery.body = operational.test_body(delivery.event)
+            if delivery.body is None:
+                self._unread.put_nowait(delivery)
             else:
-                self._unread.put_nowait(one)
+                self._offer(delivery)
         return len(claimed) + made
 
-    def _offer(self, claimed: Claimed, body: bytes) -> None:
-        channel = self._directory.channels.get(claimed.endpoint_id)
-        if channel is None:
-            self._recorder.tried(_untried(claimed, 0.0), None)
+    def _offer(self, delivery: Delivery) -> None:
+        queue = self._registry.queues.get(delivery.endpoint_id)
+        if queue is None:
+            self._writer.record(delivery, NotTried())
         else:
-            channel.offer(QueuedDelivery(claimed.event, body, claimed=claimed))
+            queue.offer(delivery)
 
     async def read_again(self) -> None:
         """Read from Kafka, one after another, what is claimed and has no body here, until cancelled."""
         while True:
-            claimed = await self._unread.get()
+            delivery = await self._unread.get()
             try:
-                body = await self._from_kafka(claimed.event)
+                delivery.body = await self._from_kafka(delivery.event)
             except Transient as problem:
                 _log.warning("webhooks.reading_again_failed", reason=str(problem))
-                self._recorder.tried(_untried(claimed, _KAFKA_AGAIN_SECONDS), _pair(claimed))
+                self._writer.record(delivery, NotTried(after_seconds=_KAFKA_AGAIN_SECONDS))
             else:
-                if body is None:
-                    self._give_up(claimed)
+                if delivery.body is None:
+                    _log.error("delivery.body_gone", delivery=delivery.id, endpoint=delivery.endpoint_id)
+                    self._writer.record(delivery, Failed(error="no_longer_in_kafka"))
                 else:
-                    self._offer(claimed, body)
+                    self._offer(delivery)
 
     async def _from_kafka(self, event: Event) -> bytes | None:
         if event.topic is None or event.partition is None or event.offset is None:
@@ -102,30 +100,5 @@ class DueDeliveries:
         async with Replay(self._kafka) as replay:
             record = await replay.at(event.topic, event.partition, event.offset)
         named = {} if record is None else dict(record.headers)
-        # Of a topic that was made anew, another event may stand at that place.
+        # In a topic that was made again, another event may be at that offset.
         return record.value if record is not None and named.get("ce_id") == event.event_id.encode() else None
-
-    def _give_up(self, claimed: Claimed) -> None:
-        _log.error("delivery.body_gone", delivery=claimed.delivery_id, endpoint=claimed.endpoint_id)
-        outcome = AttemptOutcome(
-            delivery_id=claimed.delivery_id,
-            attempts=claimed.attempts,
-            after_seconds=None,
-            status=None,
-            error="no_longer_in_kafka",
-        )
-        self._recorder.tried(outcome, _pair(claimed))
-
-
-def _pair(claimed: Claimed) -> EndpointOrderKey | None:
-    return (claimed.endpoint_id, claimed.event.subject) if claimed.ordered else None
-
-
-def _untried(claimed: Claimed, after_seconds: float) -> AttemptOutcome:
-    return AttemptOutcome(
-        delivery_id=claimed.delivery_id,
-        attempts=claimed.attempts,
-        after_seconds=after_seconds,
-        status=None,
-        error=None,
-    )

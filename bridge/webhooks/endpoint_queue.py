@@ -1,143 +1,111 @@
-"""A channel: what waits for one endpoint in this process, and how much of it is under way.
+"""What waits for one endpoint in this process, and how much of it is under way.
 
-Nothing here waits for long. What can't be sent soon is given to ``park``, so that a slow or dead endpoint
-holds back neither the others nor the offset: when the breaker is open or the endpoint stalls, at once; when
-it is slow or its rate is limited, after ``patience_seconds``. What is under way for so long is stored as
-pending and claimed (``promise``), and its attempt goes on.
+Nothing here waits for long. What can't be sent soon is left to the store (``NotTried``), so that a slow or
+dead endpoint holds back neither the others nor the offset: at once when the breaker is open or the endpoint
+stalls, after ``patience_seconds`` when it is slow or its rate is limited. What is under way for so long
+becomes a row that this process claims, and its attempt goes on.
 
 **Order** (endpoints that ask for it): of one entity's events one is under way; the others queue up behind it
-and follow it into the store when it is parked.
+and follow it into the store when it goes there.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from typing import TypeAlias, assert_never
 
-from bridge.store.pending import Claimed, Event
-from bridge.webhooks.flow_control import FlowControl, FlowLimits, TokenBucket
+import structlog
+
+from bridge.store.delivery import (
+    Delivered,
+    Delivery,
+    DeliveryAttempt,
+    EndpointGone,
+    Failed,
+    NotTried,
+    Outcome,
+    Retry,
+)
+from bridge.tasks import cancel_and_wait
+from bridge.token_bucket import TokenBucket
+from bridge.webhooks.flow_control import FlowControl, FlowLimits
+from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.subscribers import Subscriber
 
+_log = structlog.get_logger(__name__)
+# Until the registry has read that the endpoint is disabled.
+_GONE_SECONDS = 5.0
 
-class PartitionReads:
-    """A partition as it is read by this process, until it is lost to another."""
-
-    __slots__ = ("lost", "partition", "topic")
-
-    def __init__(self, topic: str, partition: int) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.lost = False
-
-
-class QueuedEvent:
-    """An event that was read and is delivered to ``remaining`` endpoints still. ``sealed``: its body as the
-    store keeps it, once it was parked for one of them."""
-
-    __slots__ = ("body", "event", "remaining", "sealed", "source")
-
-    def __init__(self, event: Event, body: bytes, source: PartitionReads) -> None:
-        self.event = event
-        self.body = body
-        self.source = source
-        self.remaining = 0
-        self.sealed: bytes | None = None
-
-
-class QueuedDelivery:
-    """One delivery: of an ``arrival`` from Kafka, or of a row that is pending (``claimed``)."""
-
-    __slots__ = ("arrival", "attempts", "body", "claimed", "delivery_id", "event", "first_at", "queued_at")
-
-    def __init__(
-        self, event: Event, body: bytes, *, arrival: QueuedEvent | None = None, claimed: Claimed | None = None
-    ) -> None:
-        self.event = event
-        self.body = body
-        self.arrival = arrival
-        self.claimed = claimed
-        self.attempts = 0 if claimed is None else claimed.attempts
-        self.delivery_id: str | None = None if claimed is None else claimed.delivery_id
-        self.first_at: datetime | None = None if claimed is None else claimed.first_at
-        self.queued_at = 0.0
-
-
-Deliver = Callable[["EndpointQueue", QueuedDelivery], Awaitable[bool]]
-"""Makes one attempt and records it: whether the receiver has it."""
-Park = Callable[["EndpointQueue", QueuedDelivery, float], None]
-"""Leaves an item that was not tried to the store, to be tried in so many seconds."""
-Promise = Callable[["EndpointQueue", QueuedDelivery], Claimed]
-"""Notes an item that is under way as pending, and as claimed by this process."""
+Deliver: TypeAlias = Callable[[Subscriber, Delivery], Awaitable[Outcome]]
+"""Makes one attempt."""
 
 
 class EndpointQueue:
-    """Of one endpoint. ``failed`` gets the first unforeseen error of a delivery."""
+    """Of one endpoint. The outcome of each delivery goes to ``writer``; ``failed`` gets the first bug."""
 
     def __init__(
         self,
         subscriber: Subscriber,
         limits: FlowLimits,
         deliver: Deliver,
-        park: Park,
-        promise: Promise,
+        writer: OutcomeWriter,
         *,
         patience_seconds: float,
         failed: "asyncio.Future[None]",
     ) -> None:
         self.subscriber = subscriber
-        self.since_ms = 0.0
         self.breaker = FlowControl(limits)
         self.in_flight = 0
         self.claimed = 0
         self._ahead = 4 * limits.most
         self._deliver = deliver
-        self._park = park
-        self._promise = promise
+        self._writer = writer
         self._patience = patience_seconds
         self._failed = failed
         self._bucket: TokenBucket | None = None
-        self._queue: deque[QueuedDelivery] = deque()
-        self._lanes: dict[str, deque[QueuedDelivery]] = {}
+        self._queue: deque[Delivery] = deque()
+        self._lanes: dict[str, deque[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
-        self._under_way: set[QueuedDelivery] = set()
+        self._under_way: set[Delivery] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._moved_at = 0.0
         self._loop = asyncio.get_running_loop()
         self.change(subscriber)
 
     def change(self, subscriber: Subscriber) -> None:
-        """The endpoint has changed: what is sent from now on goes by what it says now."""
+        """Take over a change of the endpoint, for what is sent from now on."""
         self.subscriber = subscriber
-        self.since_ms = subscriber.since_ms
+        self.since = subscriber.since
         rate = subscriber.endpoint.rate_limit_per_second
         if rate is None or self._bucket is None or self._bucket.per_second != rate:
             self._bucket = None if rate is None else TokenBucket(rate)
 
     # --- what comes in ---
 
-    def offer(self, item: QueuedDelivery) -> None:
-        """Send it as soon as it may be, or park it."""
+    def offer(self, delivery: Delivery) -> None:
+        """Send it as soon as it may be, or leave it to the store."""
         now = self._loop.time()
-        item.queued_at = now
-        if self.subscriber.ordered and item.claimed is None:
-            lane = self._lanes.get(item.event.subject)
-            if lane is not None:
-                lane.append(item)
-                return
-            self._lanes[item.event.subject] = deque()
-        if item.claimed is None:
-            if self._is_stalled(now):
-                self._give_up(item, now)
-                return
-            self._queue.append(item)
-        else:
+        delivery.queued_at = now
+        if delivery.source is None:
             self.claimed += 1
-            self._queue.appendleft(item)
+            self._queue.appendleft(delivery)
+        else:
+            subject = delivery.event.subject
+            if delivery.ordered:
+                lane = self._lanes.get(subject)
+                if lane is not None:
+                    lane.append(delivery)
+                    return
+                self._lanes[subject] = deque()
+            if self._is_stalled(now):
+                self._leave(delivery, now)
+                return
+            self._queue.append(delivery)
         self._pump(now)
 
     def wants(self) -> int:
-        """How many pending items it can use now."""
+        """Return how many pending deliveries it can use now."""
         now = self._loop.time()
         room = self.breaker.room(now, self.in_flight)
         if room == 0 and self._timer is None:
@@ -149,7 +117,7 @@ class EndpointQueue:
         return max(0, min(ahead, self._ahead) - self.claimed)
 
     def _is_stalled(self, now: float) -> bool:
-        """Nothing has come back for so long that what arrives now would only wait."""
+        """Return whether nothing has come back for so long that what arrives now would only wait."""
         return self.breaker.room(now, self.in_flight) == 0 and (
             self.in_flight == 0 or now - self._moved_at > self._patience
         )
@@ -173,29 +141,55 @@ class EndpointQueue:
 
     async def _work(self) -> None:
         self._starting -= 1
-        while (item := self._next()) is not None:
-            self._under_way.add(item)
+        while (delivery := self._next()) is not None:
+            self._under_way.add(delivery)
             try:
-                delivered = await self._deliver(self, item)
+                outcome = await self._deliver(self.subscriber, delivery)
             finally:
-                self._under_way.discard(item)
-            self._moved_at = self._loop.time()
-            if item.claimed is not None:
+                self._under_way.discard(delivery)
+            now = self._moved_at = self._loop.time()
+            self._adjust_flow(outcome, now)
+            self._writer.record(delivery, outcome)
+            if delivery.source is None:
                 self.claimed -= 1
-            elif self.subscriber.ordered or item.event.subject in self._lanes:
-                self._follow(item, delivered)
+            elif delivery.event.subject in self._lanes:
+                self._follow(delivery.event.subject, outcome)
 
-    def _next(self) -> QueuedDelivery | None:
+    def _next(self) -> Delivery | None:
         now = self._loop.time()
         while self._queue and self.breaker.room(now, self.in_flight - 1) > 0:
             if self._bucket is not None and (wait := self._bucket.take(now)):
                 self._wake_in(wait)
                 return None
-            item = self._queue.popleft()
-            if item.arrival is None or not item.arrival.source.lost:
-                return item
-            self._give_up(item, now)
+            delivery = self._queue.popleft()
+            if delivery.source is None or not delivery.source.lost:
+                return delivery
+            self._leave(delivery, now)
         return None
+
+    def _adjust_flow(self, outcome: Outcome, now: float) -> None:
+        """Give the endpoint more or less from now on."""
+        match outcome:
+            case Delivered():
+                self.breaker.succeeded()
+            case Retry(attempt=attempt, hold_seconds=hold):
+                if hold:
+                    self.breaker.hold(now + hold)
+                self._count_failure(attempt, now)
+            case Failed(attempt=attempt):
+                self._count_failure(attempt, now)
+            case EndpointGone(attempt=attempt):
+                self.breaker.hold(now + _GONE_SECONDS)
+                self._count_failure(attempt, now)
+            case NotTried():
+                pass
+            case _:
+                assert_never(outcome)
+
+    def _count_failure(self, attempt: DeliveryAttempt | None, now: float) -> None:
+        if attempt is not None and self.breaker.failed(now):
+            endpoint_id = self.subscriber.endpoint.id
+            _log.warning("endpoint.breaker_opened", endpoint=endpoint_id, error=attempt.error)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -218,70 +212,71 @@ class EndpointQueue:
         self._timer = None
         self._pump(self._loop.time())
 
-    def _follow(self, item: QueuedDelivery, delivered: bool) -> None:
-        """After one of an entity's events the next may go; after one that was parked, none."""
-        lane = self._lanes.get(item.event.subject)
+    def _follow(self, subject: str, outcome: Outcome) -> None:
+        """Let the entity's next event go after a delivered one; else leave all of them to the store."""
+        lane = self._lanes[subject]
         if not lane:
-            self._lanes.pop(item.event.subject, None)
-        elif delivered:
+            del self._lanes[subject]
+        elif isinstance(outcome, Delivered):
             self._queue.append(lane.popleft())
         else:
-            self._park_lane(item.event.subject)
+            self._leave_lane(subject)
 
     # --- what is left to the store ---
 
     def sweep(self) -> None:
-        """Park what has waited too long; called now and then."""
+        """Leave to the store what has waited too long; called now and then."""
         now = self._loop.time()
-        for item in self._under_way:
-            if item.claimed is None and now - item.queued_at > self._patience:
-                item.claimed = self._promise(self, item)
+        for delivery in self._under_way:
+            if delivery.source is not None and now - delivery.queued_at > self._patience:
+                self._writer.record(delivery, NotTried(under_way=True))
+                delivery.source = None
                 self.claimed += 1
-                self._park_lane(item.event.subject)
+                self._leave_lane(delivery.event.subject)
         if self._is_stalled(now):
             self._shed(now)
-        self._park_old(now)
+        self._leave_old(now)
         self._pump(now)
 
-    def _park_old(self, now: float) -> None:
-        claimed: list[QueuedDelivery] = []
+    def _leave_old(self, now: float) -> None:
+        claimed: list[Delivery] = []
         while self._queue:
-            item = self._queue.popleft()
-            if item.claimed is not None:
-                claimed.append(item)
-            elif now - item.queued_at > self._patience:
-                self._give_up(item, now)
+            delivery = self._queue.popleft()
+            if delivery.source is None:
+                claimed.append(delivery)
+            elif now - delivery.queued_at > self._patience:
+                self._leave(delivery, now)
             else:
-                self._queue.appendleft(item)
+                self._queue.appendleft(delivery)
                 break
         self._queue.extendleft(reversed(claimed))
 
     def _shed(self, now: float) -> None:
-        """Nothing can be sent for a while: leave everything to the store."""
+        """Leave everything to the store: nothing can be sent for a while."""
         queue, self._queue = self._queue, deque()
-        for item in queue:
-            self._give_up(item, now)
+        for delivery in queue:
+            self._leave(delivery, now)
 
-    def _give_up(self, item: QueuedDelivery, now: float) -> None:
-        if item.claimed is not None:
+    def _leave(self, delivery: Delivery, now: float) -> None:
+        self._writer.record(delivery, NotTried(after_seconds=self.breaker.closed_for(now)))
+        if delivery.source is None:
             self.claimed -= 1
-        self._park(self, item, self.breaker.closed_for(now))
-        if item.claimed is None:
-            self._park_lane(item.event.subject)
+        else:
+            self._leave_lane(delivery.event.subject)
 
-    def _park_lane(self, subject: str) -> None:
-        for item in self._lanes.pop(subject, ()):
-            self._park(self, item, 0.0)
+    def _leave_lane(self, subject: str) -> None:
+        for delivery in self._lanes.pop(subject, ()):
+            self._writer.record(delivery, NotTried())
 
     def close(self) -> None:
-        """The endpoint is gone or disabled: what waits is left to the store, what is under way ends."""
+        """Leave to the store what waits, as the endpoint was deleted or disabled; what is under way ends."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._shed(self._loop.time())
 
     def forget(self) -> None:
-        """The process ends: what was not begun is read, or claimed, by another."""
+        """Drop what was not begun, as the process ends: another reads or claims it."""
         if self._timer is not None:
             self._timer.cancel()
         self._queue.clear()
@@ -295,6 +290,4 @@ class EndpointQueue:
     async def cancel(self) -> None:
         """End what is under way, in the middle."""
         self.forget()
-        for task in self._tasks:
-            task.cancel()
-        await self.drain()
+        await cancel_and_wait(*self._tasks)

@@ -8,6 +8,8 @@ it closes the breaker or opens it for twice as long.
 
 from msgspec import Struct
 
+from bridge.retry import Backoff
+
 
 class FlowLimits(Struct, frozen=True, kw_only=True):
     """``most``: attempts at once; ``failures`` in a row open the breaker, for ``first_seconds`` at first."""
@@ -26,7 +28,7 @@ class FlowControl:
         self._limits = limits
         self._width = float(min(limits.start, limits.most))
         self._in_a_row = 0
-        self._pause = limits.first_seconds
+        self._pauses = Backoff(limits.first_seconds, limits.longest_seconds, jitter=0)
         self._opens_again_at = 0.0
         self._held_until = 0.0
 
@@ -61,7 +63,7 @@ class FlowControl:
     def succeeded(self) -> None:
         """An attempt was answered as it should be."""
         self._in_a_row = 0
-        self._pause = self._limits.first_seconds
+        self._pauses.reset()
         self._width = min(float(self._limits.most), self._width + 1)
 
     def failed(self, now: float) -> bool:
@@ -71,28 +73,5 @@ class FlowControl:
         self._width = max(1.0, self._width / 2)
         if not self.is_open:
             return False
-        if was_open:
-            self._pause = min(self._limits.longest_seconds, 2 * self._pause)
-        self._opens_again_at = now + self._pause
+        self._opens_again_at = now + self._pauses.next()
         return not was_open
-
-
-class TokenBucket:
-    """A rate limit: ``per_second`` on average, and at most one second's worth at once (from 1)."""
-
-    def __init__(self, per_second: float) -> None:
-        self.per_second = per_second
-        self._burst = max(1.0, per_second)
-        self._tokens = self._burst
-        self._filled_at: float | None = None
-
-    def take(self, now: float) -> float:
-        """Take one and return 0, or seconds until one is there."""
-        if self._filled_at is not None:
-            self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self.per_second)
-        self._filled_at = now
-        # A millionth less is enough: sums of fractions fall short of the whole.
-        if self._tokens >= 1 - 1e-6:
-            self._tokens -= 1
-            return 0.0
-        return (1 - self._tokens) / self.per_second

@@ -10,12 +10,12 @@ from trackerrms_contracts.webhooks import HoldEnd, HoldEvent, HoldNews, HoldType
 
 from bridge.clock import utc_now
 from bridge.sealing import Sealer
-from bridge.store import health, holds, pending
+from bridge.store import health, holds
 from bridge.store.database import Database, Tx
+from bridge.store.delivery import Event
 from bridge.store.holds import Hold, Untold
-from bridge.store.pending import BODY_PURPOSE, Event
 from bridge.webhooks import matching
-from bridge.webhooks.operational import parked_for
+from bridge.webhooks.operational import queue_for
 
 _ENDS: dict[str, HoldEnd] = {"done": "approved", "discarded": "discarded", "healed": "healed"}
 _AT_ONCE = 100
@@ -85,5 +85,4 @@ async def _send(
         offset=None,
         at=now,
     )
-    sealed = sealer.seal(BODY_PURPOSE, codec.encode(event))
-    await pending.add_pending(tx, [parked_for(listener, identity, sealed) for listener in listeners])
+    await queue_for(tx, sealer, listeners, identity, codec.encode(event))

@@ -1,9 +1,10 @@
 """Events about the endpoints themselves: one fails, was disabled, works again; and test events.
 
-They go to the owner's endpoints that ask for operational events, through the table of what is pending: they
-are not on Kafka. What happened and its events are written in one transaction.
+They go to the owner's endpoints that ask for operational events, through the table of pending deliveries:
+they are not on Kafka. What happened and its events are written in one transaction.
 """
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,8 +15,8 @@ from bridge.clock import utc_now
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, endpoints, health, pending
 from bridge.store.database import Tx
+from bridge.store.delivery import Delivery, Event, NotTried
 from bridge.store.health import EndpointHealth
-from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
 from bridge.webhooks import matching
 
 _log = structlog.get_logger(__name__)
@@ -24,9 +25,9 @@ GONE = "410"
 
 
 async def disable_and_notify(
-    tx: Tx, sealer: Sealer, endpoint_id: str, reason: str, standing: EndpointHealth | None = None
+    tx: Tx, sealer: Sealer, endpoint_id: str, reason: str, state: EndpointHealth | None = None
 ) -> None:
-    """Disable the endpoint, unless somebody did so already, and tell."""
+    """Disable the endpoint and notify its owner, unless it is disabled already."""
     if not await endpoints.mark_disabled(tx, endpoint_id, reason):
         return
     await health.reset_health(tx, endpoint_id)
@@ -38,29 +39,29 @@ async def disable_and_notify(
         f"The endpoint was disabled ({reason}) and gets no more events. Put it right, enable it, and recover "
         "what it missed."
     )
-    await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, standing=standing)
+    await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, state=state)
 
 
-async def warn_owner(tx: Tx, sealer: Sealer, standing: EndpointHealth, disable_after_days: float) -> None:
-    """Tell, once, that the endpoint does nothing but fail and will be disabled."""
-    if not await health.note_owner_warned(tx, standing.endpoint_id):
+async def warn_owner(tx: Tx, sealer: Sealer, state: EndpointHealth, disable_after_days: float) -> None:
+    """Warn the owner, once, that the endpoint only fails and will be disabled."""
+    if not await health.note_owner_warned(tx, state.endpoint_id):
         return
-    endpoint = await endpoints.get(tx, standing.endpoint_id)
+    endpoint = await endpoints.get(tx, state.endpoint_id)
     if endpoint is None:
         return
     _log.warning(
-        "endpoint.failing", endpoint=endpoint.id, owner=endpoint.owner, error=standing.last_error,
-        since=standing.failing_since.isoformat(),
+        "endpoint.failing", endpoint=endpoint.id, owner=endpoint.owner, error=state.last_error,
+        since=state.failing_since.isoformat(),
     )  # fmt: skip
     message = (
-        f"Every delivery to the endpoint has failed since {standing.failing_since:%Y-%m-%d %H:%M} UTC. After "
+        f"Every delivery to the endpoint has failed since {state.failing_since:%Y-%m-%d %H:%M} UTC. After "
         f"{disable_after_days:g} days of that it is disabled."
     )
-    await _tell(tx, sealer, "endpoint.failing", endpoint, message, standing=standing)
+    await _tell(tx, sealer, "endpoint.failing", endpoint, message, state=state)
 
 
 async def recovered(tx: Tx, sealer: Sealer, endpoint_id: str) -> None:
-    """Tell that an endpoint that somebody was warned of works again."""
+    """Notify the owner, who was warned, that the endpoint works again."""
     endpoint = await endpoints.get(tx, endpoint_id)
     if endpoint is not None:
         _log.info("endpoint.recovered", endpoint=endpoint_id, owner=endpoint.owner)
@@ -75,7 +76,7 @@ async def _tell(
     message: str,
     *,
     reason: str | None = None,
-    standing: EndpointHealth | None = None,
+    state: EndpointHealth | None = None,
 ) -> None:
     listeners = [
         listener
@@ -85,7 +86,7 @@ async def _tell(
     if not listeners:
         return
     works = kind == "endpoint.recovered"
-    failure = None if works else await delivery_log.last_failure(tx, endpoint.id)
+    status, error = (None, None) if works else await delivery_log.last_failure(tx, endpoint.id)
     now = utc_now()
     news = EndpointNews(
         endpoint_id=endpoint.id,
@@ -93,13 +94,12 @@ async def _tell(
         where=_where(endpoint.url),
         message=message,
         reason=reason,
-        failing_since=standing.failing_since if standing else None,
-        last_status=failure.status if failure else None,
-        last_error=failure.error if failure else None,
+        failing_since=state.failing_since if state else None,
+        last_status=status,
+        last_error=error,
     )
     event_id = ids.operational_id(endpoint.id, kind, now.isoformat())
     event = OperationalEvent(id=event_id, type=kind, subject=endpoint.id, time=now, data=news)
-    sealed = sealer.seal(BODY_PURPOSE, codec.encode(event))
     identity = Event(
         event_id=event_id,
         event_type=kind,
@@ -110,22 +110,20 @@ async def _tell(
         offset=None,
         at=now,
     )
-    await pending.add_pending(tx, [parked_for(listener, identity, sealed) for listener in listeners])
+    await queue_for(tx, sealer, listeners, identity, codec.encode(event))
 
 
-def parked_for(listener: str, event: Event, sealed: bytes) -> PendingDelivery:
-    """Return the delivery of an event that is not on Kafka to one endpoint."""
-    return PendingDelivery(
-        delivery_id=ids.delivery_id(listener, event.event_id),
-        endpoint_id=listener,
-        event=event,
-        sequence="",
-        sealed=sealed,
-    )
+async def queue_for(tx: Tx, sealer: Sealer, listeners: Sequence[str], event: Event, body: bytes) -> None:
+    """Make an event that is not on Kafka pending for these endpoints."""
+    made = [
+        Delivery(id=ids.delivery_id(listener, event.event_id), endpoint_id=listener, event=event, body=body)
+        for listener in listeners
+    ]
+    await pending.add_pending(tx, sealer, [(delivery, NotTried()) for delivery in made])
 
 
 def test_body(event: Event) -> bytes:
-    """The body of a test event: the same at each attempt."""
+    """Return the body of a test event: the same at each attempt."""
     return codec.encode(TestEvent(id=event.event_id, subject=event.subject, time=event.at))
 
 

@@ -1,11 +1,11 @@
-"""Recovery: what an endpoint missed in a range of time is pending to it again.
+"""Recovery: what an endpoint missed in a range of time becomes pending again.
 
-What was given up stands in the store still. The rest is read from Kafka again, as far back as its topics
-reach, and what the log does not show as delivered becomes pending. Doing it twice owes nothing twice.
+What was given up is in the store. The rest is read from Kafka again, as far back as its topics reach, and
+what the log does not show as delivered becomes pending. Doing it twice adds nothing twice.
 """
 
 import structlog
-from trackerrms_contracts import events, ids, topics
+from trackerrms_contracts import ids, topics
 from trackerrms_contracts.webhooks import Endpoint, Recovery
 
 from bridge.config import KafkaConfig
@@ -14,7 +14,7 @@ from bridge.kafka import ConsumedRecord, Replay
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, endpoints, leases, outbox, pending, pending_batches, recoveries
 from bridge.store.database import Database
-from bridge.store.pending import BODY_PURPOSE, Event, PendingDelivery
+from bridge.store.delivery import Delivery, Event, NotTried
 from bridge.webhooks import matching
 from bridge.webhooks.dispatcher import event_of
 from bridge.webhooks.matching import Filter
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 _AGAIN_SECONDS = 5.0
 _LEASE_SECONDS = 30.0
 _LEASE = pending.LEASE_PREFIX + "recovery"
-_PARKED_AT_ONCE = 500
+_ADDED_AT_ONCE = 500
 
 
 class Recoverer:
@@ -69,8 +69,8 @@ class Recoverer:
             revived = await recoveries.revive(tx, recovery)
         found, missing = revived, revived
         if not endpoint.operational:
-            matched, owing = await self._from_kafka(recovery, endpoint)
-            found, missing = found + matched, missing + owing
+            matched, added = await self._from_kafka(recovery, endpoint)
+            found, missing = found + matched, missing + added
         await recoveries.finish_recovery(self._db, recovery.id, found, missing)
         _log.info("recovery.finished", endpoint=endpoint.id, found=found, pending=missing)
 
@@ -83,39 +83,29 @@ class Recoverer:
             async for records in replay.between(names, recovery.since, recovery.until):
                 these = [(e, r.value) for r in records if (e := _wanted(r, wanted)) and r.value is not None]
                 found += len(these)
-                for start in range(0, len(these), _PARKED_AT_ONCE):
-                    missing += await self._owe(endpoint, these[start : start + _PARKED_AT_ONCE])
+                for start in range(0, len(these), _ADDED_AT_ONCE):
+                    missing += await self._add_missing(endpoint, these[start : start + _ADDED_AT_ONCE])
         return found, missing
 
-    async def _owe(self, endpoint: Endpoint, these: list[tuple[Event, bytes]]) -> int:
-        """Owe those of ``these`` that were not delivered; returns how many are new among what is pending."""
-        named = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in these}
-        done = await delivery_log.delivered(self._db, list(named))
-        parked = [
-            self._parked(delivery_id, endpoint, event, body)
-            for delivery_id, (event, body) in named.items()
+    async def _add_missing(self, endpoint: Endpoint, these: list[tuple[Event, bytes]]) -> int:
+        """Add those of ``these`` that were not delivered; return how many are new among what is pending."""
+        ordered = endpoint.order == "per_entity"
+        known = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in these}
+        done = await delivery_log.delivered(self._db, list(known))
+        missing = [
+            Delivery(id=delivery_id, endpoint_id=endpoint.id, event=event, body=body, ordered=ordered)
+            for delivery_id, (event, body) in known.items()
             if delivery_id not in done
         ]
-        if not parked:
+        if not missing:
             return 0
         async with self._db.transaction() as tx:
-            pairs = {(p.endpoint_id, p.event.subject) for p in parked if p.ordered}
-            if pairs:
+            if ordered:
                 await pending.lock_order(tx, {endpoint.id})
-            added = await pending.add_pending(tx, parked)
-            if pairs:
-                await pending.make_due(tx, pairs)
+            added = await pending.add_pending(tx, self._sealer, [(one, NotTried()) for one in missing])
+            if ordered:
+                await pending.make_due(tx, {one.order_key for one in missing})
         return added
-
-    def _parked(self, delivery_id: str, endpoint: Endpoint, event: Event, body: bytes) -> PendingDelivery:
-        return PendingDelivery(
-            delivery_id=delivery_id,
-            endpoint_id=endpoint.id,
-            event=event,
-            sequence=events.sequence_of(body),
-            sealed=self._sealer.seal(BODY_PURPOSE, body),
-            ordered=endpoint.order == "per_entity",
-        )
 
 
 def _wanted(record: ConsumedRecord, wanted: Filter) -> Event | None:

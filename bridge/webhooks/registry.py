@@ -1,4 +1,4 @@
-"""Who is delivered to: every enabled endpoint with its channel, and the table of who wants which event.
+"""The registry of endpoints: every enabled one with its queue, and the table of who wants which event.
 
 Read again when the store says that something has changed, at the latest every two seconds.
 """
@@ -17,6 +17,7 @@ from bridge.webhooks import subscribers
 from bridge.webhooks.endpoint_queue import EndpointQueue
 from bridge.webhooks.flow_control import FlowLimits
 from bridge.webhooks.matching import FilterTable
+from bridge.webhooks.outcome_writer import OutcomeWriter
 from bridge.webhooks.sender import Sender
 from bridge.webhooks.signing import BadSecret
 from bridge.webhooks.subscribers import Subscriber
@@ -30,7 +31,7 @@ _LONGEST_BREAK_SECONDS = 300.0
 
 
 class EndpointRegistry:
-    """``channels`` by endpoint; ``table`` of those that get records' events."""
+    """``queues`` by endpoint; ``table`` of those that get the events of records."""
 
     def __init__(
         self,
@@ -38,17 +39,18 @@ class EndpointRegistry:
         sealer: Sealer,
         config: WebhooksConfig,
         sender: Sender,
+        writer: OutcomeWriter,
         failed: "asyncio.Future[None]",
     ) -> None:
         self._db = db
         self._sealer = sealer
         self._config = config
         self._sender = sender
+        self._writer = writer
         self._failed = failed
         self._version = -1
-        self.channels: dict[str, EndpointQueue] = {}
+        self.queues: dict[str, EndpointQueue] = {}
         self.table: FilterTable[EndpointQueue] = FilterTable(())
-        self.has_ordered = False
 
     async def keep(self) -> None:
         """Follow changes until cancelled."""
@@ -68,36 +70,35 @@ class EndpointRegistry:
             self._version = version
         now = asyncio.get_running_loop().time()
         for endpoint_id, seconds in (await health.paused_endpoints(self._db)).items():
-            if endpoint_id in self.channels:
-                self.channels[endpoint_id].breaker.hold(now + seconds)
-        metrics.show_breakers(channel.breaker.state(now) for channel in self.channels.values())
+            if endpoint_id in self.queues:
+                self.queues[endpoint_id].breaker.hold(now + seconds)
+        metrics.show_breakers(queue.breaker.state(now) for queue in self.queues.values())
 
     async def sweep(self) -> None:
-        """Park what has waited too long, again and again."""
+        """Leave to the store what has waited too long, again and again."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            for channel in self.channels.values():
-                channel.sweep()
+            for queue in self.queues.values():
+                queue.sweep()
 
     def _take(self, stored: list[endpoints.Stored]) -> None:
         found = {one.endpoint.id: ready for one in stored if (ready := _ready(one)) is not None}
-        for endpoint_id in self.channels.keys() - found.keys():
-            self.channels.pop(endpoint_id).close()
+        for endpoint_id in self.queues.keys() - found.keys():
+            self.queues.pop(endpoint_id).close()
         for endpoint_id, subscriber in found.items():
-            channel = self.channels.get(endpoint_id)
-            if channel is None:
-                self.channels[endpoint_id] = self._channel(subscriber)
+            queue = self.queues.get(endpoint_id)
+            if queue is None:
+                self.queues[endpoint_id] = self._queue(subscriber)
             else:
-                channel.change(subscriber)
+                queue.change(subscriber)
         self.table = FilterTable(
-            (channel.subscriber.filter, channel)
-            for channel in self.channels.values()
-            if not channel.subscriber.endpoint.operational
+            (queue.subscriber.filter, queue)
+            for queue in self.queues.values()
+            if not queue.subscriber.endpoint.operational
         )
-        self.has_ordered = any(channel.subscriber.ordered for channel in self.channels.values())
-        _log.info("webhooks.endpoints_read", endpoints=len(self.channels))
+        _log.info("webhooks.endpoints_read", endpoints=len(self.queues))
 
-    def _channel(self, subscriber: Subscriber) -> EndpointQueue:
+    def _queue(self, subscriber: Subscriber) -> EndpointQueue:
         limits = FlowLimits(
             most=self._config.in_flight,
             failures=_FAILURES_IN_A_ROW,
@@ -108,8 +109,7 @@ class EndpointRegistry:
             subscriber,
             limits,
             self._sender.deliver,
-            self._sender.park,
-            self._sender.promise,
+            self._writer,
             patience_seconds=_PATIENCE_SECONDS,
             failed=self._failed,
         )
@@ -117,7 +117,7 @@ class EndpointRegistry:
 
 def _ready(stored: endpoints.Stored) -> Subscriber | None:
     try:
-        return subscribers.ready(stored)
+        return subscribers.build_subscriber(stored)
     except BadSecret as problem:
         _log.error("endpoint.unusable", endpoint=stored.endpoint.id, reason=str(problem))
         return None

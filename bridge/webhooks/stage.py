@@ -1,6 +1,6 @@
-"""The webhook stage: reads the event topics in a consumer group, and sees each event to every subscriber.
+"""The webhook stage: reads the event topics in a consumer group, and delivers each event to every subscriber.
 
-Kafka is the queue: an offset is committed once each delivery of the event was made or is parked durably
+Kafka is the queue: an offset is committed once each delivery of the event is made or pending, durably
 (invariant 5). PostgreSQL holds what is pending, and the log. Several processes share partitions by the group
 and pending rows by claims under each process's lease.
 """
@@ -10,18 +10,20 @@ import os
 import secrets
 import socket
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from msgspec import Struct
 
-from bridge import heartbeat, kafka, metrics
+from bridge import metrics
 from bridge.config import KafkaConfig, WebhooksConfig
 from bridge.errors import LeaseLost
 from bridge.outbound import Outbound
 from bridge.sealing import Sealer
 from bridge.store import leases, pending
 from bridge.store.database import Database
+from bridge.tasks import cancel_and_wait
 from bridge.webhooks.dispatcher import Dispatcher
 from bridge.webhooks.due import DueDeliveries
 from bridge.webhooks.maintenance import Maintenance
@@ -31,8 +33,6 @@ from bridge.webhooks.registry import EndpointRegistry
 from bridge.webhooks.sender import Sender
 
 _LEASE_SECONDS = 15.0
-# Rows for endpoints that are given nothing now: many share a transaction, seldom beside a delivery.
-_UNHURRIED_SECONDS = 0.4
 
 
 class WebhookDependencies(Struct, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ class WebhookStage:
         holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         lease = await leases.acquire(parts.db, name, holder, _LEASE_SECONDS)
         if lease is None:
-            raise AssertionError("a lease of a name nobody has is free")
+            raise AssertionError("a lease of a new name is free")
         async with leases.LeaseKeeper(parts.db, lease, _LEASE_SECONDS) as held, parts.outbound() as outbound:
             await _Watch(parts, held, outbound, stop).work()
 
@@ -75,67 +75,50 @@ class _Watch:
     ) -> None:
         db, sealer, config = parts.db, parts.sealer, parts.config
         self._held = held
-        self._stop = stop
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._recorder = OutcomeWriter(db, sealer, held.lease)
-        self._unhurried = OutcomeWriter(db, sealer, held.lease, _UNHURRIED_SECONDS)
-        self._dispatcher = Dispatcher(db, parts.kafka, stop)
-        self._sender = Sender(
-            outbound,
-            self._recorder,
-            self._unhurried,
-            sealer,
-            config,
-            finished=self._dispatcher.finished,
-            parking=self._dispatcher.parking,
-            parked=self._dispatcher.parked,
-        )
-        self._directory = EndpointRegistry(db, sealer, config, self._sender, self._failed)
-        self._retrier = DueDeliveries(db, sealer, parts.kafka, self._recorder, self._directory)
+        self._dispatcher = Dispatcher(parts.kafka, stop)
+        self._writer = OutcomeWriter(db, sealer, held.lease, self._dispatcher.completed)
+        sender = Sender(outbound, sealer, config)
+        self._registry = EndpointRegistry(db, sealer, config, sender, self._writer, self._failed)
+        self._due = DueDeliveries(db, sealer, parts.kafka, self._writer, self._registry)
         self._recoverer = Recoverer(db, sealer, parts.kafka, held.lease.holder)
-        self._keeper = Maintenance(db, sealer, config, parts.retention_days)
+        self._maintenance = Maintenance(db, sealer, config, parts.retention_days)
 
     async def work(self) -> None:
-        """Read and deliver until told to stop; then let end what is under way."""
-        await self._directory.refresh()
+        """Read and deliver until ``stop``; then let end what is under way."""
+        await self._registry.refresh()
         recording = [
-            self._start(self._recorder.run(), "recorder"),
-            self._start(self._unhurried.run(), "unhurried recorder"),
+            self._start(self._writer.run(), "outcome writer"),
+            self._start(self._writer.run_unhurried(), "unhurried outcome writer"),
         ]
         others = [
-            self._start(self._directory.keep(), "directory"),
-            self._start(self._directory.sweep(), "sweep"),
-            self._start(self._retrier.keep(), "retrier"),
-            self._start(self._retrier.read_again(), "reading again"),
+            self._start(self._registry.keep(), "registry"),
+            self._start(self._registry.sweep(), "sweep"),
+            self._start(self._due.keep(), "due deliveries"),
+            self._start(self._due.read_again(), "reading again"),
             self._start(self._recoverer.keep(), "recovery"),
-            self._start(self._keeper.keep(), "keeper"),
+            self._start(self._maintenance.keep(), "maintenance"),
         ]
         try:
-            async with self._dispatcher.reading() as consumer:
-                while not self._stop.is_set():
-                    heartbeat.beat()
-                    self._check()
-                    await self._dispatcher.read(consumer, self._directory, self._sender)
-                await _ended(*others)
-                await self._finish(consumer)
+            await self._dispatcher.run(
+                self._registry, self._writer, check=self._check, drain=partial(self._drain, others)
+            )
         finally:
-            for channel in self._directory.channels.values():
-                await channel.cancel()
-            await _ended(*recording, *others)
+            for queue in self._registry.queues.values():
+                await queue.cancel()
+            await cancel_and_wait(*recording, *others)
             metrics.BREAKERS.clear()
             if self._failed.done():
                 self._failed.exception()
 
-    async def _finish(self, consumer: kafka.Consumer) -> None:
-        """What is under way ends and is written down; what was not begun is left to others."""
-        for channel in self._directory.channels.values():
-            channel.forget()
-        for channel in list(self._directory.channels.values()):
-            await channel.drain()
-        await self._recorder.drain()
-        await self._unhurried.drain()
-        self._check()
-        await self._dispatcher.commit(consumer)
+    async def _drain(self, others: Iterable["asyncio.Task[None]"]) -> None:
+        """Wait until what is under way has ended and is written; what was not begun is left to others."""
+        await cancel_and_wait(*others)
+        for queue in self._registry.queues.values():
+            queue.forget()
+        for queue in list(self._registry.queues.values()):
+            await queue.drain()
+        await self._writer.drain()
 
     def _check(self) -> None:
         if self._held.lost.is_set():
@@ -153,10 +136,3 @@ class _Watch:
             error = task.exception()
             if error is not None:
                 self._failed.set_exception(error)
-
-
-async def _ended(*tasks: "asyncio.Task[None]") -> None:
-    """Cancel ``tasks``; how they ended was looked at when they did."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Endpoints made ready to be delivered to: their headers, their signer, their filter."""
+"""Subscribers: endpoints with all that a delivery needs, their headers, their signer, their filter."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _OURS = ("webhook-", "content-", "host", "transfer-encoding", "connection", "use
 
 
 class Subscriber(Struct, frozen=True, kw_only=True):
-    """An endpoint, ready. ``headers`` are those of every delivery, without the signature's."""
+    """An endpoint and all that a delivery needs. ``headers`` are the same for each, the signature's apart."""
 
     endpoint: Endpoint
     headers: Mapping[str, str]
@@ -27,17 +27,17 @@ class Subscriber(Struct, frozen=True, kw_only=True):
 
     @property
     def ordered(self) -> bool:
-        """Whether an entity's events are to arrive one after another."""
+        """Return whether an entity's events are to arrive one after another."""
         return self.endpoint.order == "per_entity"
 
     @property
-    def since_ms(self) -> float:
-        """What happened before is for it only where it is recovered."""
-        return _earliest(self.endpoint.created_at).timestamp() * 1000
+    def since(self) -> datetime:
+        """Return the time from which events are for it; it gets earlier ones only by a recovery."""
+        return self.endpoint.created_at - _CLOCKS_DIFFER
 
 
-def ready(stored: Stored) -> Subscriber:
-    """The endpoint, ready. Raises ``BadSecret``."""
+def build_subscriber(stored: Stored) -> Subscriber:
+    """Return the subscriber of an endpoint. Raise ``BadSecret``."""
     keys = [SigningKey(kind=s.kind, secret=s.secret, expires_at=s.expires_at) for s in stored.secrets]
     custom = {name: value for name, value in stored.headers.items() if not name.lower().startswith(_OURS)}
     return Subscriber(
@@ -46,7 +46,3 @@ def ready(stored: Stored) -> Subscriber:
         signer=Signer(keys),
         filter=matching.build_filter(stored.endpoint),
     )
-
-
-def _earliest(created_at: datetime) -> datetime:
-    return created_at - _CLOCKS_DIFFER

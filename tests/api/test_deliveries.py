@@ -8,8 +8,7 @@ import pytest
 from trackerrms_contracts import ids
 
 from bridge.store import delivery_log, pending
-from bridge.store.delivery_log import Logged
-from bridge.store.pending import Event, PendingDelivery
+from bridge.store.delivery import Delivery, DeliveryAttempt, Event, Failed
 from tests.api.service import SEALER, Client, Service
 
 NOW = datetime.now(UTC)
@@ -29,46 +28,34 @@ def event(number: int, kind: str = "candidate.updated") -> Event:
     )
 
 
+def delivery(endpoint_id: str, what: Event) -> Delivery:
+    """Its delivery to the endpoint."""
+    delivery_id = ids.delivery_id(endpoint_id, what.event_id)
+    return Delivery(id=delivery_id, endpoint_id=endpoint_id, event=what, body=b"{}")
+
+
 async def delivered(service: Service, endpoint_id: str, number: int, **fields: Any) -> str:
     """A delivery that was made at the first attempt."""
-    what = event(number, **fields)
-    line = Logged(
-        delivery_id=ids.delivery_id(endpoint_id, what.event_id),
-        endpoint_id=endpoint_id,
-        event=what,
-        attempt=1,
-        at=NOW + timedelta(seconds=number),
-        first_at=NOW + timedelta(seconds=number),
-        delivered=True,
-        status=204,
-        error=None,
-        reason=None,
-        elapsed_ms=12,
-        response=None,
-        signed_with="v1",
-    )
+    made = delivery(endpoint_id, event(number, **fields))
+    at = NOW + timedelta(seconds=number)
+    attempt = DeliveryAttempt(at=at, status=204, elapsed_ms=12, signed_with="v1")
     async with service.parts.db.transaction() as tx:
-        await delivery_log.log(tx, [line])
-    return line.delivery_id
+        await delivery_log.append_attempts(tx, [(made, attempt)])
+    return made.id
 
 
 async def given_up(service: Service, endpoint_id: str, number: int) -> str:
     """A delivery that failed for good, with one attempt in the log."""
-    what = event(number)
-    delivery_id = ids.delivery_id(endpoint_id, what.event_id)
-    parked = PendingDelivery(
-        delivery_id=delivery_id, endpoint_id=endpoint_id, event=what, sequence="1",
-        sealed=SEALER.seal("a body", b"{}"), attempts=1, given_up=True, status=500,
-    )  # fmt: skip
-    line = Logged(
-        delivery_id=delivery_id, endpoint_id=endpoint_id, event=what, attempt=1, at=NOW, first_at=NOW,
-        delivered=False, status=500, error=None, reason="answered 500", elapsed_ms=3,
+    lost = delivery(endpoint_id, event(number))
+    attempt = DeliveryAttempt(
+        at=NOW, status=500, error="server_error", reason="answered 500", elapsed_ms=3,
         response=SEALER.seal(delivery_log.RESPONSE_PURPOSE, b"oh no"), signed_with="v1 v1a",
     )  # fmt: skip
+    outcome = Failed(error="server_error", attempt=attempt)
     async with service.parts.db.transaction() as tx:
-        await pending.add_pending(tx, [parked])
-        await delivery_log.log(tx, [line])
-    return delivery_id
+        await pending.add_pending(tx, SEALER, [(lost, outcome)])
+        await delivery_log.append_attempts(tx, [(lost, attempt)])
+    return lost.id
 
 
 async def test_a_failed_delivery_tells_what_the_receiver_said(service: Service, admin: Client) -> None:

@@ -18,10 +18,9 @@ from bridge.sealing import Sealer
 from bridge.store import delivery_log, holds, outbox, pending, scans
 from bridge.store.api_tokens import ApiTokens
 from bridge.store.database import Database
-from bridge.store.delivery_log import Logged
+from bridge.store.delivery import Delivery, DeliveryAttempt, Event, Failed, Retry
 from bridge.store.holds import Withheld
 from bridge.store.outbox import OutboxRow
-from bridge.store.pending import Event, PendingDelivery
 from bridge.store.scans import ScanProgress
 from tests.flow.program import Ended, Program
 from tests.flow.test_commandline import ACME
@@ -132,12 +131,9 @@ def event(number: int, kind: str) -> Event:
     )  # fmt: skip
 
 
-def line(what: Event, status: int | None, error: str | None = None, said: bytes | None = None) -> Logged:
-    """An attempt in the log."""
-    return Logged(
-        delivery_id=ids.delivery_id("ep_1", what.event_id), endpoint_id="ep_1", event=what, attempt=1, at=NOW,
-        first_at=NOW, delivered=status == 204, status=status, error=error,
-        reason=None if said is None else "answered [500]", elapsed_ms=12,
+def attempt(status: int | None, error: str | None = None, said: bytes | None = None) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        at=NOW, status=status, error=error, reason=None if said is None else "answered [500]", elapsed_ms=12,
         response=None if said is None else SEALER.seal(delivery_log.RESPONSE_PURPOSE, said), signed_with="v1",
     )  # fmt: skip
 
@@ -145,20 +141,17 @@ def line(what: Event, status: int | None, error: str | None = None, said: bytes 
 @pytest.fixture
 async def told(db: Database) -> list[str]:
     """The ids of deliveries to ``ep_1``: one made, one given up, one pending whose address was not found."""
-    made, lost, late = event(1, "job.created"), event(2, "job.updated"), event(3, "job.deleted")
-    lines = [line(made, 204), line(lost, 500, said=b"[oh] no"), line(late, None, error="dns")]
-    parked = [
-        PendingDelivery(
-            delivery_id=one.delivery_id, endpoint_id="ep_1", event=one.event, sequence="1",
-            sealed=SEALER.seal(pending.BODY_PURPOSE, b"{}"), attempts=1, after_seconds=3600,
-            given_up=one.status is not None, status=one.status, error=one.error,
-        )
-        for one in lines[1:]
-    ]  # fmt: skip
+    made, lost, late = [
+        Delivery(id=ids.delivery_id("ep_1", what.event_id), endpoint_id="ep_1", event=what, body=b"{}")
+        for what in (event(1, "job.created"), event(2, "job.updated"), event(3, "job.deleted"))
+    ]
+    refused, unknown = attempt(500, "server_error", said=b"[oh] no"), attempt(None, "dns")
+    failed = Failed(error="server_error", attempt=refused)
+    again = Retry(attempt=unknown, after_seconds=3600)
     async with db.transaction() as tx:
-        await delivery_log.log(tx, lines)
-        await pending.add_pending(tx, parked)
-    return [one.delivery_id for one in lines]
+        await delivery_log.append_attempts(tx, [(made, attempt(204)), (lost, refused), (late, unknown)])
+        await pending.add_pending(tx, SEALER, [(lost, failed), (late, again)])
+    return [made.id, lost.id, late.id]
 
 
 async def test_deliveries_are_listed_with_what_became_of_them(program: Program, told: list[str]) -> None:

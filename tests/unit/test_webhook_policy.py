@@ -1,33 +1,46 @@
 """What an attempt leads to, how much an endpoint is given at a time, and who wants which event."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config import WebhooksConfig
+from bridge.store.delivery import Delivered, DeliveryAttempt, EndpointGone, Failed, Retry
 from bridge.webhooks import matching, policy
-from bridge.webhooks.flow_control import FlowControl, FlowLimits, TokenBucket
+from bridge.webhooks.flow_control import FlowControl, FlowLimits
 from bridge.webhooks.matching import Filter, FilterTable
-from bridge.webhooks.policy import Again, AttemptResult, Delivered, EndpointGone, GivenUp, RetryTerms
+from bridge.webhooks.policy import RetryTerms
 
 SCHEDULE = WebhooksConfig().retry_seconds
+AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 TERMS = RetryTerms(retry_seconds=SCHEDULE)
 LIMITS = FlowLimits(most=8, failures=3, first_seconds=5, longest_seconds=40)
 
 
-def again(seen: AttemptResult, attempt: int = 1, chance: float = 0.0) -> Again:
-    verdict = policy.judge_attempt(seen, attempt, TERMS, chance)
-    assert isinstance(verdict, Again)
-    return verdict
+def answered(status: int, retry_after_seconds: float | None = None) -> DeliveryAttempt:
+    error = policy.name_failure(status)
+    return DeliveryAttempt(at=AT, status=status, error=error, retry_after_seconds=retry_after_seconds)
+
+
+def again(attempt: DeliveryAttempt, number: int = 1, chance: float = 0.0) -> Retry:
+    outcome = policy.judge_attempt(attempt, number, TERMS, chance)
+    assert isinstance(outcome, Retry)
+    assert outcome.attempt == attempt
+    return outcome
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_is_delivered(status: int) -> None:
-    assert policy.judge_attempt(AttemptResult(status=status), 1, TERMS, 0) == Delivered()
+    attempt = answered(status)
+    assert policy.judge_attempt(attempt, 1, TERMS, 0) == Delivered(attempt=attempt)
 
 
 def test_410_is_the_end() -> None:
-    assert policy.judge_attempt(AttemptResult(status=410), 1, TERMS, 0) == EndpointGone()
+    attempt = answered(410)
+    assert policy.judge_attempt(attempt, 1, TERMS, 0) == EndpointGone(attempt=attempt)
+    assert attempt.error == "gone"
 
 
 @pytest.mark.parametrize(
@@ -36,11 +49,11 @@ def test_410_is_the_end() -> None:
      (404, "client_error"), (429, "throttled"), (500, "server_error"), (503, "server_error")],
 )  # fmt: skip
 def test_other_statuses_are_failures_with_a_name(status: int, error: str) -> None:
-    assert again(AttemptResult(status=status)).error == error
+    assert again(answered(status)).attempt.error == error
 
 
 def test_a_failure_without_a_status_keeps_its_name() -> None:
-    assert again(AttemptResult(error="dns_error")).error == "dns_error"
+    assert again(DeliveryAttempt(at=AT, error="dns_error")).attempt.error == "dns_error"
 
 
 def test_the_pauses_are_those_of_the_specification() -> None:
@@ -48,27 +61,28 @@ def test_the_pauses_are_those_of_the_specification() -> None:
     assert (
         5, 300, 1800, 2 * hours, 5 * hours, 10 * hours, 14 * hours, 20 * hours, 24 * hours
     ) == SCHEDULE  # fmt: skip
-    assert [again(AttemptResult(status=500), n).after_seconds for n in range(1, 10)] == list(SCHEDULE)
-    assert policy.judge_attempt(AttemptResult(status=500), 10, TERMS, 0) == GivenUp(error="server_error")
+    refused = answered(500)
+    assert [again(refused, n).after_seconds for n in range(1, 10)] == list(SCHEDULE)
+    assert policy.judge_attempt(refused, 10, TERMS, 0) == Failed(error="server_error", attempt=refused)
 
 
 @given(st.floats(-1, 1), st.integers(1, 9))
 def test_the_jitter_is_a_fifth_at_most(chance: float, attempt: int) -> None:
     pause = SCHEDULE[attempt - 1]
-    assert 0.799 * pause <= again(AttemptResult(status=500), attempt, chance).after_seconds <= 1.201 * pause
+    assert 0.799 * pause <= again(answered(500), attempt, chance).after_seconds <= 1.201 * pause
 
 
 @given(st.floats(-1, 1), st.floats(0, 1e7), st.sampled_from([429, 503]), st.integers(1, 9))
 def test_what_retry_after_asks_for_is_never_cut_short(
     chance: float, asked: float, status: int, attempt: int
 ) -> None:
-    verdict = again(AttemptResult(status=status, retry_after_seconds=asked), attempt, chance)
+    verdict = again(answered(status, asked), attempt, chance)
     assert verdict.after_seconds >= asked
     assert verdict.hold_seconds == asked
 
 
 def test_retry_after_of_another_status_is_not_about_the_next_attempt() -> None:
-    assert again(AttemptResult(status=500, retry_after_seconds=900)).after_seconds == 5
+    assert again(answered(500, 900)).after_seconds == 5
 
 
 def test_a_window_opens_with_success_and_closes_with_failure() -> None:
@@ -124,26 +138,6 @@ def test_an_endpoint_that_asked_for_patience_gets_nothing() -> None:
     assert breaker.state(9.9) == "held"
     assert breaker.room(10, 0) == 4
     assert breaker.state(10) == "closed"
-
-
-@given(st.floats(0.1, 200), st.lists(st.floats(0, 2), min_size=1, max_size=300))
-def test_no_second_has_more_than_the_rate_and_its_burst(rate: float, gaps: list[float]) -> None:
-    bucket, now, taken = TokenBucket(rate), 0.0, []
-    for gap in gaps:
-        now += gap
-        if bucket.take(now) == 0:
-            taken.append(now)
-    for start in taken:
-        within = sum(1 for at in taken if start <= at < start + 1)
-        assert within <= rate + max(1, rate) + 1e-3
-
-
-def test_a_bucket_says_how_long_to_wait() -> None:
-    bucket = TokenBucket(2)
-    assert [bucket.take(0), bucket.take(0)] == [0, 0]
-    wait = bucket.take(0)
-    assert wait == pytest.approx(0.5)
-    assert bucket.take(wait) == 0
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ async def test_a_test_event_arrives_signed(hooks: Delivering) -> None:
     async with Receiver() as receiver:
         endpoint, secrets = await hooks.subscribe(receiver)
         hooks.start()
-        delivery_id = await deliveries.send_test(hooks.db, endpoint.id)
+        delivery_id = await deliveries.send_test(hooks.db, hooks.sealer, endpoint.id)
         delivery = await hooks.one(endpoint, "delivered")
         assert delivery.id == delivery_id
         assert receiver.captures[0].event["type"] == "webhook.test"

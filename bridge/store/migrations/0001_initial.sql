@@ -485,9 +485,9 @@ CREATE INDEX pending_deliveries_by_time ON pending_deliveries (endpoint_id, last
 -- Since when the oldest delivery is pending can be read at once.
 CREATE INDEX pending_deliveries_oldest ON pending_deliveries (first_at) WHERE state = 'pending';
 
--- What is pending to endpoints that are given nothing now can stand many deliveries to a row: sheets and shares.
--- A sheet has events that became pending about the same time, once for all endpoints: events is a JSON array of
--- what is known of each, bodies their bodies, sealed together, in the same order.
+-- What is pending to endpoints that get nothing now can have many deliveries in one row: batches and shares. A
+-- batch has events that became pending about the same time, once for all endpoints: events is a JSON array of
+-- what is known of each, bodies has their bodies, sealed together, in the same order.
 CREATE TABLE pending_batches (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     events bytea NOT NULL,
@@ -495,19 +495,19 @@ CREATE TABLE pending_batches (
 );
 ALTER TABLE pending_batches ALTER COLUMN events SET STORAGE EXTERNAL, ALTER COLUMN bodies SET STORAGE EXTERNAL;
 
--- Which events of a sheet are pending to an endpoint: places counts from 0. None of them was tried, none keeps
--- an order. A share becomes rows of pending when its endpoint has room, or when one of them is asked for.
+-- Which events of a batch are pending to an endpoint: places counts from 0. None of them was tried, none keeps
+-- an order. A share becomes rows of pending_deliveries when its endpoint has room, or when one of them is asked for.
 CREATE TABLE pending_batch_shares (
-    sheet_id bigint NOT NULL,
+    batch_id bigint NOT NULL,
     endpoint_id text NOT NULL,
     places integer[] NOT NULL,
     delivery_ids text[] NOT NULL,
     event_types text[] NOT NULL,
     parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     due_at timestamptz NOT NULL,
-    PRIMARY KEY (sheet_id, endpoint_id)
+    PRIMARY KEY (batch_id, endpoint_id)
 );
-CREATE INDEX pending_batch_shares_by_endpoint ON pending_batch_shares (endpoint_id, sheet_id);
+CREATE INDEX pending_batch_shares_by_endpoint ON pending_batch_shares (endpoint_id, batch_id);
 
 -- The log: one row an attempt, written in batches. response is the beginning of what the receiver said to a
 -- failed attempt, sealed.

@@ -1,4 +1,4 @@
-"""What is pending in shares: put, listed, looked for, turned into rows, forgotten."""
+"""Pending deliveries in batches: added, listed, looked for, turned into rows, deleted."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -8,18 +8,18 @@ import msgspec
 import pytest
 from trackerrms_contracts import ids
 from trackerrms_contracts.entities import Model
-from trackerrms_contracts.webhooks import Delivery, NewEndpoint
+from trackerrms_contracts.webhooks import Delivery as ShownDelivery
+from trackerrms_contracts.webhooks import NewEndpoint
 
 from bridge.config import Secret
 from bridge.sealing import Sealer
 from bridge.store import deliveries, delivery_log, endpoints, pending, pending_batches
 from bridge.store.database import Database
-from bridge.store.delivery_log import Logged
-from bridge.store.pending import BODY_PURPOSE, Event
-from bridge.store.pending_batches import Untried
+from bridge.store.delivery import Delivery, DeliveryAttempt, Event, NotTried
 
 SEALER = Sealer(Secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="))
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
+Untried = tuple[Delivery, NotTried]
 
 
 def event(n: int, kind: str = "candidate.updated") -> Event:
@@ -34,10 +34,17 @@ def body(n: int) -> bytes:
     return f"the body of event {n}".encode()
 
 
-def untried(endpoint_id: str, n: int, kind: str = "candidate.updated", after_seconds: float = 0.0) -> Untried:
-    return Untried(
-        endpoint_id=endpoint_id, event=event(n, kind), body=body(n), after_seconds=after_seconds,
-    )  # fmt: skip
+def untried(
+    endpoint_id: str,
+    n: int,
+    kind: str = "candidate.updated",
+    after_seconds: float = 0.0,
+    text: bytes | None = None,
+) -> Untried:
+    delivery = Delivery(
+        id=delivery_id(endpoint_id, n), endpoint_id=endpoint_id, event=event(n, kind), body=text or body(n)
+    )
+    return delivery, NotTried(after_seconds=after_seconds)
 
 
 def delivery_id(endpoint_id: str, n: int) -> str:
@@ -64,14 +71,15 @@ async def test_a_share_becomes_rows_as_they_were_put(db: Database) -> None:
     await put(db, *(untried("ep_a", n) for n in range(40)))
     before = datetime.now(UTC)
     assert await pending_batches.unpack_due(db, SEALER, ["ep_a", "ep_b"]) == 40
-    claimed = {one.delivery_id: one for one in await pending.claim_due(db, "me", [("ep_a", 100)])}
+    claimed = {one.id: one for one in await pending.claim_due(db, SEALER, "me", [("ep_a", 100)])}
     assert claimed.keys() == {delivery_id("ep_a", n) for n in range(40)}
     for n in range(40):
         one = claimed[delivery_id("ep_a", n)]
         assert (one.event, one.ordered, one.attempts) == (event(n), False, 0)
         # Since when it is pending is not forgotten.
+        assert one.first_at is not None
         assert one.first_at < before
-        assert SEALER.open(BODY_PURPOSE, one.sealed or b"") == body(n)
+        assert one.body == body(n)
     assert [await count(db, table) for table in ("pending_batch_shares", "pending_batches")] == [0, 0]
 
 
@@ -88,8 +96,8 @@ async def test_a_body_is_kept_once_however_many_endpoints_wait_for_it(db: Databa
     assert await count(db, "pending_bodies") == 320
 
 
-async def test_large_bodies_make_more_sheets(db: Database) -> None:
-    large = [msgspec.structs.replace(untried("ep_a", n), body=bytes(1_000_000)) for n in range(20)]
+async def test_large_bodies_make_more_batches(db: Database) -> None:
+    large = [untried("ep_a", n, text=bytes(1_000_000)) for n in range(20)]
     await put(db, *large)
     sizes = [row[0] for row in await db.fetch("SELECT length(bodies) FROM pending_batches")]
     assert len(sizes) == 5
@@ -100,18 +108,15 @@ async def test_what_is_not_due_stays(db: Database) -> None:
     await put(db, *(untried("ep_a", n, after_seconds=60) for n in range(20)))
     assert await pending_batches.unpack_due(db, SEALER, ["ep_a"]) == 0
     assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 20
-    assert await pending.claim_due(db, "me", [("ep_a", 100)]) == []
+    assert await pending.claim_due(db, SEALER, "me", [("ep_a", 100)]) == []
 
 
 async def test_what_was_delivered_meanwhile_or_is_pending_already_is_not_pending_again(db: Database) -> None:
     await put(db, *(untried("ep_a", n) for n in range(20)))
     await put(db, *(untried("ep_a", n) for n in range(20)))
-    made = Logged(
-        delivery_id=delivery_id("ep_a", 7), endpoint_id="ep_a", event=event(7), attempt=1, at=AT, first_at=AT,
-        delivered=True, status=200, error=None, reason=None, elapsed_ms=1, response=None, signed_with="v1",
-    )  # fmt: skip
+    made, _ = untried("ep_a", 7)
     async with db.transaction() as tx:
-        await delivery_log.log(tx, [made])
+        await delivery_log.append_attempts(tx, [(made, DeliveryAttempt(at=AT, status=200))])
     assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 19
     assert await count(db, "pending_deliveries") == 19
 
@@ -124,9 +129,8 @@ async def test_two_processes_turn_a_share_into_rows_once(db: Database) -> None:
 
 async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
     here, there = await endpoint(db), await endpoint(db, owner="other")
-    rows = [pending_batches.unpack_pending(SEALER, untried(here, n)) for n in range(5)]
     async with db.transaction() as tx:
-        await pending_batches.add_pending_in_batches(tx, rows)
+        await pending_batches.add_in_parts(tx, SEALER, [untried(here, n) for n in range(5)])
     for start in range(5, 105, 20):
         kinds = ["job.created" if n % 10 == 0 else "candidate.updated" for n in range(start, start + 20)]
         mine = [untried(here, n, kind) for n, kind in zip(range(start, start + 20), kinds, strict=True)]
@@ -150,7 +154,7 @@ async def test_lists_show_shares_page_by_page_among_rows(db: Database) -> None:
 async def test_a_filter_finds_what_lies_behind_shares_without_it(db: Database) -> None:
     here, there = await endpoint(db), await endpoint(db, owner="other")
     await put(db, *(untried(here, n, "job.created") for n in range(20)))
-    # Their sheets have jobs, but only the other endpoint is pending them.
+    # Their batches have jobs, but only the other endpoint is pending them.
     for start in range(100, 200, 20):
         mine = [untried(here, n) for n in range(start, start + 20)]
         await put(db, *mine, *(untried(there, n, "job.created") for n in range(start + 1000, start + 1020)))
@@ -158,8 +162,8 @@ async def test_a_filter_finds_what_lies_behind_shares_without_it(db: Database) -
     assert {one.id for page in pages for one in page} == {delivery_id(here, n) for n in range(20)}
 
 
-async def pages_of(db: Database, limit: int = 4, **filters: Any) -> list[list[Delivery]]:
-    pages: list[list[Delivery]] = []
+async def pages_of(db: Database, limit: int = 4, **filters: Any) -> list[list[ShownDelivery]]:
+    pages: list[list[ShownDelivery]] = []
     cursor: str | None = None
     while True:
         page = await deliveries.load_deliveries(db, limit=limit, cursor=cursor, **filters)
@@ -181,7 +185,7 @@ async def test_one_of_a_share_is_found_by_its_id(db: Database, asks: str) -> Non
         assert found[1] == []
     else:
         assert await deliveries.request_resend(db, SEALER, wanted) == wanted
-        assert [one.delivery_id for one in await pending.claim_due(db, "me", [("ep_a", 100)])] == [wanted]
+        assert [one.id for one in await pending.claim_due(db, SEALER, "me", [("ep_a", 100)])] == [wanted]
     assert await count(db, "pending_deliveries") == 30
     assert await deliveries.load_delivery(db, SEALER, "dl_" + "1" * 24) is None
 

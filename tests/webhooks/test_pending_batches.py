@@ -1,4 +1,4 @@
-"""An endpoint that fails while much happens: what it is pending costs a row for hundreds, and all arrives."""
+"""An endpoint that fails while much happens: what is pending is a row for hundreds, and all of it arrives."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -113,5 +113,5 @@ async def test_bodies_in_shares_are_sealed(persistent: Config) -> None:
         await hooks.send(_MANY, title="a very personal title")
         await hooks.offsets_done()
         assert await _in_shares(hooks, endpoint) > 0
-        sheets = await hooks.db.fetch("SELECT events, bodies FROM pending_batches")
-        assert not any(b"personal" in part for row in sheets for part in row)
+        batches = await hooks.db.fetch("SELECT events, bodies FROM pending_batches")
+        assert not any(b"personal" in part for row in batches for part in row)
