@@ -46,7 +46,6 @@ class TakenCommand(Struct, frozen=True, kw_only=True):
     subject: str | None
     new: bool
     taken_at: float
-    size: int
 
 
 class Stopping(Exception):

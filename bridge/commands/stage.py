@@ -8,7 +8,7 @@ process has taken is left to it: the ledger says whose it is.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ import structlog
 from msgspec import Struct
 from trackerrms_contracts import codec, dead_letters, events, ids, topics
 
-from bridge import heartbeat, kafka
+from bridge import kafka
 from bridge.commands import decoding, results
 from bridge.commands.account import Account, CommandLimits, CommandTerms
 from bridge.commands.completion import CompletionWriter
@@ -26,7 +26,7 @@ from bridge.commands.runner import Runner, Stopping, TakenCommand
 from bridge.config import CommandsConfig, IntegrationConfig, KafkaConfig
 from bridge.errors import LeaseLost
 from bridge.hashing import Hasher
-from bridge.kafka import ConsumedRecord, Offsets, Where
+from bridge.kafka import ConsumedRecord, ReadLimits, TakenRecord
 from bridge.outbound import Outbound
 from bridge.sealing import Sealer
 from bridge.store import commands, leases, outbox
@@ -38,13 +38,9 @@ from bridge.tracker.client import Client
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 15.0
-_READ_SECONDS = 0.2
-_COMMIT_SECONDS = 0.5
 _PRUNE_SECONDS = 600.0
-_RECORDS_AT_ONCE = 200
 # What is read ahead of its turn: enough to keep every integration busy, and bounded.
-_MOST_WAITING = 1_000
-_MOST_WAITING_BYTES = 128 * 1024 * 1024
+_LIMITS = ReadLimits(records_at_once=200, waiting_records=1_000, waiting_bytes=128 * 1024 * 1024)
 _LARGE_BYTES = 256 * 1024
 
 ConnectIntegration = Callable[[IntegrationConfig], AbstractAsyncContextManager[Client]]
@@ -90,9 +86,7 @@ class CommandStage:
                 integration.id: await self._runner(stack, integration, lease, finisher, outbound, stop)
                 for integration in parts.integrations
             }
-            watch = _Watch(parts, held, runners, stop)
-            async with watch.reading() as consumer:
-                await watch.consume(consumer)
+            await _Watch(parts, held, runners, stop).consume()
 
     async def _runner(
         self,
@@ -130,59 +124,33 @@ class _Watch:
         self._held = held
         self._runners = runners
         self._stop = stop
-        self._offsets = Offsets()
-        self._lanes: KeyedExecutor[tuple[ConsumedRecord, TakenCommand]] = KeyedExecutor(self._carry_out)
-        self._waiting = 0
-        self._waiting_bytes = 0
-        self._committed_at = time.monotonic()
+        self._lanes: KeyedExecutor[tuple[TakenRecord, TakenCommand]] = KeyedExecutor(self._carry_out)
+        prefix = parts.kafka.topic_prefix
+        self._reader = kafka.GroupReader(
+            parts.kafka, [topics.commands(prefix)], group_id=f"{prefix}.bridge-commands", limits=_LIMITS
+        )
         self._pruned_at = 0.0
 
-    @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[kafka.Consumer]:
-        """The consumer in the bridge's group; what it loses to another process is not committed any more."""
-        prefix = self._parts.kafka.topic_prefix
+    async def consume(self) -> None:
+        """Admit what comes until told to stop; then let what is under way end."""
+        async with self._reader as reader:
+            try:
+                await reader.run(self._stop, admit=self._do_round, check=self._check, drain=self._lanes.drain)
+            finally:
+                await self._lanes.cancel()
+                if self._lanes.failed.done():
+                    self._lanes.failed.exception()
 
-        async def lost(partitions: Collection[Where]) -> None:
-            self._offsets.lose(partitions)
-
-        async with kafka.Consumer(
-            self._parts.kafka,
-            [topics.commands(prefix)],
-            group_id=f"{prefix}.bridge-commands",
-            on_lost=lost,
-        ) as consumer:
-            yield consumer
-
-    async def consume(self, consumer: kafka.Consumer) -> None:
-        """Read, admit, commit, until told to stop; then let what is under way end."""
-        try:
-            while not self._stop.is_set():
-                heartbeat.beat()
-                self._check()
-                consumer.hold(self._waiting >= _MOST_WAITING or self._waiting_bytes >= _MOST_WAITING_BYTES)
-                await self._admit(await consumer.getmany(_READ_SECONDS, _RECORDS_AT_ONCE))
-                if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
-                    await self._commit(consumer)
-                await self._prune()
-            await self._lanes.drain()
-            self._check()
-            await self._commit(consumer)
-        finally:
-            await self._lanes.cancel()
-            if self._lanes.failed.done():
-                self._lanes.failed.exception()
+    async def _do_round(self, records: Sequence[TakenRecord]) -> None:
+        if records:
+            await self._admit(records)
+        await self._prune()
 
     def _check(self) -> None:
         if self._held.lost.is_set():
             raise LeaseLost("commands: the lease ran out")
         if self._lanes.failed.done():
             self._lanes.failed.result()
-
-    async def _commit(self, consumer: kafka.Consumer) -> None:
-        self._committed_at = time.monotonic()
-        due = self._offsets.due()
-        if due:
-            await consumer.commit(due)
 
     async def _prune(self) -> None:
         if time.monotonic() - self._pruned_at < _PRUNE_SECONDS:
@@ -193,28 +161,24 @@ class _Watch:
 
     # --- admitting messages ---
 
-    async def _admit(self, records: Sequence[ConsumedRecord]) -> None:
+    async def _admit(self, records: Sequence[TakenRecord]) -> None:
         """Enter the commands among ``records`` into the ledger, report the rest, and set all on their way."""
-        if not records:
-            return
-        for record in records:
-            self._offsets.take((record.topic, record.partition), record.offset)
-        read = [(record, await self._read(record)) for record in records]
+        read = [(taken, await self._read(taken.record)) for taken in records]
         accepted = [
-            (record, found, self._entry(record, found))
-            for record, found in read
+            (taken, found, self._entry(taken.record, found))
+            for taken, found in read
             if isinstance(found, DecodedCommand)
         ]
-        denied = [(record, found) for record, found in read if isinstance(found, InvalidCommand)]
+        denied = [(taken, found) for taken, found in read if isinstance(found, InvalidCommand)]
         entries = {entry.key: entry for _, _, entry in reversed(accepted)}
         async with self._parts.db.transaction() as tx:
             await leases.assert_held(tx, self._held.lease)
             new = await commands.enter(tx, self._held.lease.name, list(entries.values()))
-            await self._report(tx, denied)
-        for record, _ in denied:
-            self._offsets.finish((record.topic, record.partition), record.offset)
-        for record, found, entry in accepted:
-            self._start(record, found, entry, new=entry.key in new)
+            await self._report(tx, [(taken.record, found) for taken, found in denied])
+        for taken, _ in denied:
+            self._reader.finish(taken)
+        for taken, found, entry in accepted:
+            self._start(taken, found, entry, new=entry.key in new)
             # Of two messages with one id the first is the command, the other asks again.
             new.discard(entry.key)
 
@@ -240,7 +204,7 @@ class _Watch:
             return f"address:{self._parts.hasher.address(subject.removeprefix('address:')).hex()}"
         return subject
 
-    def _start(self, record: ConsumedRecord, found: DecodedCommand, entry: NewCommand, *, new: bool) -> None:
+    def _start(self, taken: TakenRecord, found: DecodedCommand, entry: NewCommand, *, new: bool) -> None:
         work = TakenCommand(
             key=entry.key,
             type=entry.type,
@@ -250,22 +214,17 @@ class _Watch:
             subject=entry.subject,
             new=new,
             taken_at=time.monotonic(),
-            size=len(record.value or b""),
         )
-        self._waiting += 1
-        self._waiting_bytes += work.size
         lane = entry.subject or f"command:{entry.key.command_id}"
-        self._lanes.add((entry.key.integration_id, lane), (record, work))
+        self._lanes.add((entry.key.integration_id, lane), (taken, work))
 
-    async def _carry_out(self, item: tuple[ConsumedRecord, TakenCommand]) -> None:
-        record, work = item
+    async def _carry_out(self, item: tuple[TakenRecord, TakenCommand]) -> None:
+        taken, work = item
         try:
             await self._runners[work.key.integration_id].carry_out(work)
         except Stopping:
             return
-        self._offsets.finish((record.topic, record.partition), record.offset)
-        self._waiting -= 1
-        self._waiting_bytes -= work.size
+        self._reader.finish(taken)
 
     # --- what is no command ---
 

@@ -1,7 +1,7 @@
-"""The door to Kafka, and the only importer of aiokafka: a producer, a consumer, and the making of topics."""
+"""The door to Kafka, and the only importer of aiokafka: a producer, consumers, and the making of topics."""
 
 from bridge.kafka.consumer import ConsumedRecord, Consumer
-from bridge.kafka.offsets import Offsets, Where
+from bridge.kafka.group_reader import GroupReader, ReadLimits, TakenRecord
 from bridge.kafka.producer import Message, MessageTooLarge, Producer
 from bridge.kafka.replay import Replay
 from bridge.kafka.topics import TopicSpec, effective_max_message_bytes, ensure_topics, reach
@@ -9,13 +9,14 @@ from bridge.kafka.topics import TopicSpec, effective_max_message_bytes, ensure_t
 __all__ = [
     "ConsumedRecord",
     "Consumer",
+    "GroupReader",
     "Message",
     "MessageTooLarge",
-    "Offsets",
     "Producer",
+    "ReadLimits",
     "Replay",
+    "TakenRecord",
     "TopicSpec",
-    "Where",
     "effective_max_message_bytes",
     "ensure_topics",
     "reach",

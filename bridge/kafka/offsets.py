@@ -1,52 +1,53 @@
-"""How far each partition is done: work ends out of order, an offset stands for all before it. Pure."""
+"""How far each partition is done: work ends out of order, an offset counts for all before it. Pure."""
 
 from collections import deque
 from collections.abc import Collection
-
-from msgspec import Struct
 
 Where = tuple[str, int]
 """A topic and one of its partitions."""
 
 
-class _Taken(Struct, kw_only=True):
-    offset: int
-    done: bool = False
+class TakenOffset:
+    """A record that this process works on. ``lost``: another process reads its partition now."""
+
+    __slots__ = ("done", "lost", "offset", "where")
+
+    def __init__(self, where: Where, offset: int) -> None:
+        self.where = where
+        self.offset = offset
+        self.done = False
+        self.lost = False
 
 
 class Offsets:
-    """Of the partitions that this process reads. An offset is due once all before it is durable
+    """The offsets of the partitions that this process reads. One is due once all before it are durable
     (invariant 5)."""
 
     def __init__(self) -> None:
-        self._taken: dict[Where, deque[_Taken]] = {}
-        self._by_offset: dict[tuple[Where, int], _Taken] = {}
+        self._taken: dict[Where, deque[TakenOffset]] = {}
         self._due: dict[Where, int] = {}
 
-    def take(self, where: Where, offset: int) -> None:
-        """A message was read."""
-        taken = _Taken(offset=offset)
-        self._taken.setdefault(where, deque()).append(taken)
-        self._by_offset[where, offset] = taken
+    def take(self, taken: TakenOffset) -> None:
+        """Record that work on it begins; in the order of the partition."""
+        self._taken.setdefault(taken.where, deque()).append(taken)
 
-    def finish(self, where: Where, offset: int) -> None:
-        """What came of it is durable. Of a partition that was lost meanwhile nothing is noted."""
-        taken = self._by_offset.pop((where, offset), None)
-        if taken is None:
+    def finish(self, taken: TakenOffset) -> None:
+        """Record that what came of it is durable. Nothing is due in a partition that was lost meanwhile."""
+        if taken.lost:
             return
         taken.done = True
-        waiting = self._taken[where]
+        waiting = self._taken[taken.where]
         while waiting and waiting[0].done:
-            self._due[where] = waiting.popleft().offset + 1
+            self._due[taken.where] = waiting.popleft().offset + 1
 
     def due(self) -> dict[Where, int]:
-        """By partition, the offset to commit: the one to read next. Those given out are not due any more."""
+        """Return, by partition, the offset to commit: the one to read next. Each is returned once."""
         due, self._due = self._due, {}
         return due
 
     def lose(self, partitions: Collection[Where]) -> None:
-        """Another process reads these now."""
+        """Record that another process reads these partitions now."""
         for where in partitions:
             for taken in self._taken.pop(where, ()):
-                self._by_offset.pop((where, taken.offset), None)
+                taken.lost = True
             self._due.pop(where, None)

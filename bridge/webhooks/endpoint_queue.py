@@ -14,20 +14,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from bridge.kafka import TakenRecord
 from bridge.store.pending import Claimed, Event
 from bridge.webhooks.flow_control import FlowControl, FlowLimits, TokenBucket
 from bridge.webhooks.subscribers import Subscriber
-
-
-class PartitionReads:
-    """A partition as it is read by this process, until it is lost to another."""
-
-    __slots__ = ("lost", "partition", "topic")
-
-    def __init__(self, topic: str, partition: int) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.lost = False
 
 
 class QueuedEvent:
@@ -36,7 +26,7 @@ class QueuedEvent:
 
     __slots__ = ("body", "event", "remaining", "sealed", "source")
 
-    def __init__(self, event: Event, body: bytes, source: PartitionReads) -> None:
+    def __init__(self, event: Event, body: bytes, source: TakenRecord) -> None:
         self.event = event
         self.body = body
         self.source = source

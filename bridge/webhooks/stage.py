@@ -10,12 +10,13 @@ import os
 import secrets
 import socket
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from msgspec import Struct
 
-from bridge import heartbeat, kafka, metrics
+from bridge import metrics
 from bridge.config import KafkaConfig, WebhooksConfig
 from bridge.errors import LeaseLost
 from bridge.outbound import Outbound
@@ -75,7 +76,6 @@ class _Watch:
     ) -> None:
         db, sealer, config = parts.db, parts.sealer, parts.config
         self._held = held
-        self._stop = stop
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._recorder = OutcomeWriter(db, sealer, held.lease)
         self._unhurried = OutcomeWriter(db, sealer, held.lease, _UNHURRIED_SECONDS)
@@ -111,13 +111,9 @@ class _Watch:
             self._start(self._keeper.keep(), "keeper"),
         ]
         try:
-            async with self._dispatcher.reading() as consumer:
-                while not self._stop.is_set():
-                    heartbeat.beat()
-                    self._check()
-                    await self._dispatcher.read(consumer, self._directory, self._sender)
-                await _ended(*others)
-                await self._finish(consumer)
+            await self._dispatcher.run(
+                self._directory, self._sender, check=self._check, drain=partial(self._drain, others)
+            )
         finally:
             for channel in self._directory.channels.values():
                 await channel.cancel()
@@ -126,16 +122,15 @@ class _Watch:
             if self._failed.done():
                 self._failed.exception()
 
-    async def _finish(self, consumer: kafka.Consumer) -> None:
-        """What is under way ends and is written down; what was not begun is left to others."""
+    async def _drain(self, others: Iterable["asyncio.Task[None]"]) -> None:
+        """Wait until what is under way has ended and is written; what was not begun is left to others."""
+        await _ended(*others)
         for channel in self._directory.channels.values():
             channel.forget()
         for channel in list(self._directory.channels.values()):
             await channel.drain()
         await self._recorder.drain()
         await self._unhurried.drain()
-        self._check()
-        await self._dispatcher.commit(consumer)
 
     def _check(self) -> None:
         if self._held.lost.is_set():

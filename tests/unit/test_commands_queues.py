@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from bridge.commands.keyed_executor import KeyedExecutor
-from bridge.kafka import Offsets
+from bridge.kafka.offsets import Offsets, TakenOffset, Where
 
 ONE, OTHER = ("commands", 0), ("commands", 1)
 
@@ -64,33 +64,39 @@ async def test_what_fails_is_told_and_stops_its_lane() -> None:
         await lanes.failed
 
 
+def take(offsets: Offsets, where: Where, offset: int) -> TakenOffset:
+    """Take one offset."""
+    taken = TakenOffset(where, offset)
+    offsets.take(taken)
+    return taken
+
+
 def test_an_offset_is_due_once_all_before_it_is_done() -> None:
     offsets = Offsets()
-    for offset in (5, 6, 7):
-        offsets.take(ONE, offset)
-    offsets.finish(ONE, 6)
+    five, six, _ = (take(offsets, ONE, offset) for offset in (5, 6, 7))
+    offsets.finish(six)
     assert offsets.due() == {}
-    offsets.finish(ONE, 5)
+    offsets.finish(five)
     assert (offsets.due(), offsets.due()) == ({ONE: 7}, {})
 
 
 def test_a_partition_that_was_lost_is_not_committed() -> None:
     offsets = Offsets()
     for where in (ONE, OTHER):
-        offsets.take(where, 1)
-        offsets.finish(where, 1)
+        offsets.finish(take(offsets, where, 1))
     offsets.lose([ONE])
     assert offsets.due() == {OTHER: 2}
 
 
-def test_what_ends_after_its_partition_came_back_counts_for_the_second_reading() -> None:
+def test_only_the_second_reading_counts_once_a_partition_came_back() -> None:
     offsets = Offsets()
-    offsets.take(ONE, 1)
+    first = take(offsets, ONE, 1)
     offsets.lose([ONE])
-    offsets.finish(ONE, 1)
+    again = take(offsets, ONE, 1)
+    assert (first.lost, again.lost) == (True, False)
+    offsets.finish(first)
     assert offsets.due() == {}
-    offsets.take(ONE, 1)
-    offsets.finish(ONE, 1)
+    offsets.finish(again)
     assert offsets.due() == {ONE: 2}
 
 
@@ -98,13 +104,11 @@ def test_whatever_the_order_nothing_unfinished_is_passed(subtests: pytest.Subtes
     for seed in range(20):
         with subtests.test(seed=seed):
             rng, offsets = Random(seed), Offsets()
-            waiting, committed = set(range(50)), 0
-            for offset in sorted(waiting):
-                offsets.take(ONE, offset)
+            waiting = {offset: take(offsets, ONE, offset) for offset in range(50)}
+            committed = 0
             while waiting:
                 done = rng.choice(sorted(waiting))
-                waiting.discard(done)
-                offsets.finish(ONE, done)
+                offsets.finish(waiting.pop(done))
                 committed = offsets.due().get(ONE, committed)
                 assert committed == min(waiting, default=50)
 
