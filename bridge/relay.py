@@ -20,6 +20,7 @@ from bridge import freshness, heartbeat, metrics, supervisor
 from bridge.clock import utc_now
 from bridge.errors import LeaseLost, Transient
 from bridge.kafka import Message, MessageTooLarge
+from bridge.retry import Backoff
 from bridge.store import leases, outbox
 from bridge.store.database import Database
 from bridge.store.outbox import StoredRow, Wakeup
@@ -31,7 +32,7 @@ LEASE = "relay"
 _BATCH_SIZE = 5_000
 _IDLE_SECONDS = 0.2
 _LEASE_SECONDS = 15.0
-_LONGEST_BACKOFF_SECONDS = 5.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 5.0
 _REFUSED_AGAIN_SECONDS = 60.0
 
 
@@ -94,7 +95,7 @@ class _Watch:
         self._refused: dict[int, float] = {}  # shard → when to try its first row again
         self._next: asyncio.Task[list[StoredRow]] | None = None
         self._published: list[StoredRow] = []  # acknowledged, and not marked yet
-        self._failures = 0
+        self._backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         self._failing_since = 0.0
 
     async def relay(self, stop: asyncio.Event) -> None:
@@ -208,18 +209,18 @@ class _Watch:
     # --- failures and the log ---
 
     async def _back_off(self, stop: asyncio.Event, problem: Transient) -> None:
-        self._failures += 1
-        if self._failures == 1:
+        seconds = self._backoff.next()
+        if self._backoff.failures == 1:
             self._failing_since = time.monotonic()
             _log.warning("relay.stalled", reason=str(problem))
         await self._drop_prefetched()
-        await supervisor.pause(stop, supervisor.backoff_seconds(self._failures, _LONGEST_BACKOFF_SECONDS))
+        await supervisor.pause(stop, seconds)
 
     def _recovered(self) -> None:
-        if self._failures:
+        if self._backoff.failures:
             stalled_seconds = round(time.monotonic() - self._failing_since, 3)
-            _log.info("relay.resumed", failures=self._failures, stalled_seconds=stalled_seconds)
-        self._failures = 0
+            _log.info("relay.resumed", failures=self._backoff.failures, stalled_seconds=stalled_seconds)
+        self._backoff.reset()
 
     def _log_batch(self, sent: list[StoredRow], seconds: float) -> None:
         oldest = utc_now() - min(row.created_at for row in sent)

@@ -1,5 +1,6 @@
-"""When the other side asks to be left alone, and for how long. Pure."""
+"""How long to wait before trying again: pauses that grow, and those that the other side asks for."""
 
+import random
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,6 +8,33 @@ from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE_SECONDS = 3600.0
 _NUMBER = re.compile(r"[0-9]{1,300}(\.[0-9]{0,300})?")
+
+
+class Backoff:
+    """Pauses that grow: ``first_seconds``, then each twice the one before, up to ``longest_seconds``.
+
+    ``jitter`` is the share of each pause that is left to chance, so that many do not come back together.
+    """
+
+    def __init__(self, first_seconds: float, longest_seconds: float, *, jitter: float = 0.5) -> None:
+        self.failures = 0
+        self._first = first_seconds
+        self._longest = longest_seconds
+        self._jitter = jitter
+
+    def next(self) -> float:
+        """Count another failure in a row, and return the seconds to wait after it."""
+        self.failures += 1
+        return self.pause_after(self.failures)
+
+    def reset(self) -> None:
+        """Begin with the first pause again."""
+        self.failures = 0
+
+    def pause_after(self, failures: int) -> float:
+        """Return the seconds to wait after so many failures in a row (from 1); the count is the caller's."""
+        whole: float = min(self._first * 2.0 ** min(failures - 1, 60), self._longest)
+        return whole * random.uniform(1 - self._jitter, 1)  # noqa: S311 (spreads load, hides nothing)
 
 
 def parse_retry_after(

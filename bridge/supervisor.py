@@ -9,7 +9,6 @@ says what happens next: ``Transient``: again, with back-off; ``LeaseLost``: agai
 import asyncio
 import contextlib
 import os
-import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
@@ -20,18 +19,18 @@ import structlog
 from bridge import heartbeat
 from bridge.errors import BUG, OK, Fatal, LeaseLost, Transient
 from bridge.heartbeat import Roster
+from bridge.retry import Backoff
 
 _log = structlog.get_logger()
 
 Stage: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_FIRST_BACKOFF_SECONDS = 0.25
+_FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30.0
 # A stage that ran this long had recovered: its next failure starts from the shortest pause again.
 _RECOVERED_SECONDS = 60.0
 _BEAT_SECONDS = 10.0
-_random = random.SystemRandom()
 
 
 async def supervise(
@@ -98,15 +97,9 @@ async def stopped(stop: asyncio.Event) -> None:
         heartbeat.beat()
 
 
-def backoff_seconds(failures: int, longest_seconds: float = _LONGEST_BACKOFF_SECONDS) -> float:
-    """The pause after the ``failures``-th failure in a row (from 1): doubling, capped, half of it chance."""
-    full = min(longest_seconds, _FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 30))
-    return full * _random.uniform(0.5, 1.0)
-
-
 async def _keep(name: str, stage: Stage, stop: asyncio.Event, roster: Roster) -> None:
     pulse = roster.enter(name)
-    failures = 0
+    backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
     while not stop.is_set():
         began_at = time.monotonic()
         try:
@@ -114,13 +107,14 @@ async def _keep(name: str, stage: Stage, stop: asyncio.Event, roster: Roster) ->
             pulse.say("ended")
             return
         except LeaseLost as lost:
-            failures = 0
-            seconds = backoff_seconds(1)
+            backoff.reset()
+            seconds = backoff.pause_after(1)
             pulse.say("backing off", str(lost))
             _log.warning("stage.lease_lost", stage=name, reason=str(lost))
         except Transient as problem:
-            failures = 1 if time.monotonic() - began_at > _RECOVERED_SECONDS else failures + 1
-            seconds = backoff_seconds(failures)
+            if time.monotonic() - began_at > _RECOVERED_SECONDS:
+                backoff.reset()
+            seconds = backoff.next()
             pulse.say("backing off", str(problem))
             _log.warning(
                 "stage.interrupted", stage=name, reason=str(problem), again_in_seconds=round(seconds, 1)

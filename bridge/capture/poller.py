@@ -9,7 +9,6 @@ with the store goes to the supervisor.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
@@ -31,6 +30,7 @@ from bridge.capture.schedule import ResourceState, Task
 from bridge.capture.status_list import PlacementStatuses
 from bridge.capture.whole_read import WholeReads
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
+from bridge.retry import Backoff
 from bridge.store import cursors, habits, holds, leases, outbox, read_requests, scans, snapshots
 from bridge.store.holds import Hold
 from bridge.store.leases import LeaseKeeper
@@ -43,7 +43,7 @@ from bridge.tracker.schema import Resource, ResourceName
 _log = structlog.get_logger(__name__)
 # Users and statuses change seldom and are read whole.
 _WHOLE_EVERY = 4.0
-_LONGEST_BACKOFF_SECONDS = 300.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 1.0, 300.0
 _TICK_SECONDS = 1.0
 
 
@@ -90,7 +90,7 @@ class Poller:
         self._polls = {name: PollReader(walk) for name, walk in self._walks.items()}
         self._whole_reads = {name: WholeReads(walk) for name, walk in self._walks.items()}
         self._standings: dict[str, ResourceState] = {}
-        self._backoffs: dict[str, float] = {}
+        self._backoffs: dict[str, Backoff] = {}
         self._statuses = PlacementStatuses(doors, normaliser.settings)
         self._statuses_digest = b""
         self._statuses_lack = False
@@ -258,10 +258,10 @@ class Poller:
                     standing.waits = False
 
     def _next_backoff(self, name: str) -> float:
-        """Doubling from a second to five minutes: a burst is over soon, what needs a person takes long."""
-        backoff = min(2.0 * self._backoffs.get(name, 0.5), _LONGEST_BACKOFF_SECONDS)
-        self._backoffs[name] = backoff
-        return backoff * random.uniform(0.7, 1.0)  # noqa: S311 (no secret)
+        """Return the next pause: a burst is over in seconds, what needs a person takes minutes."""
+        if name not in self._backoffs:
+            self._backoffs[name] = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS, jitter=0.3)
+        return self._backoffs[name].next()
 
     async def _failed(self, task: Task, error: BridgeError, seconds: float) -> None:
         """Leave the polls of a resource alone for a while, or all else of it, and say why. The other goes on:

@@ -27,6 +27,7 @@ from bridge.capture.shape_checks import ShapeChecks
 from bridge.config import CaptureConfig, IntegrationConfig
 from bridge.hashing import Hasher
 from bridge.metering import Meter
+from bridge.retry import Backoff
 from bridge.sealing import Sealer
 from bridge.store import leases
 from bridge.store.database import Database
@@ -37,7 +38,7 @@ from bridge.tracker.schema import Resource, ResourceName, Resources
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
 # How soon a resource that could not be learned is looked at again.
-_FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 0.5, 300.0
+_FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 1.0, 300.0
 # Raise it when the normaliser reads a record differently: every row is then read anew, once.
 _READING = b"3"
 
@@ -116,16 +117,17 @@ class Capture:
         """Poll what has been learned of the account, and look again at what could not be."""
         db, integration = self._db, self._integration
         names = resources_of_models(client.settings, models_of(integration))
-        patience = _FIRST_PATIENCE_SECONDS
+        patience = Backoff(_FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS, jitter=0)
         while not stop.is_set():
             unlearned = await first_contact.unlearned(db, integration, names)
             if unlearned:
                 unlearned = await first_contact.try_to_learn(db, integration, client, unlearned)
             learned = await first_contact.learned(db, integration)
             client.adopt(await first_contact.effective_settings(db, integration))
-            patience = min(2 * patience, _LONGEST_PATIENCE_SECONDS) if unlearned else _FIRST_PATIENCE_SECONDS
+            if not unlearned:
+                patience.reset()
             poller = self._poller(held, client, learned, without=unlearned)
-            await self._run(poller, learned, patience if unlearned else None, stop)
+            await self._run(poller, learned, patience.next() if unlearned else None, stop)
 
     async def _run(
         self, poller: Poller, learned: Mapping[str, Any], seconds: float | None, stop: asyncio.Event

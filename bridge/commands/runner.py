@@ -1,7 +1,6 @@
 """Carrying one command out to its end: tries with pauses between them, inside a deadline, then one result."""
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ from bridge.commands.errors import Failed, Undetermined
 from bridge.commands.handlers import Handled, NeverKnown
 from bridge.commands.results import Done
 from bridge.errors import BridgeError, LeaseLost
+from bridge.retry import Backoff
 from bridge.sealing import Sealer
 from bridge.store import commands, leases, outbox
 from bridge.store.commands import CommandClaim, CommandKey, Ending
@@ -28,7 +28,7 @@ from bridge.store.leases import Lease
 _log = structlog.get_logger(__name__)
 PURPOSE = "command result"
 """What results are sealed for."""
-_LONGEST_PAUSE_SECONDS = 60.0
+_BACKOFF = Backoff(1.0, 60.0)
 _BUSY_SECONDS = 0.2
 # Key, headers and the record's own framing.
 _AROUND_BYTES = 1024
@@ -154,8 +154,9 @@ class Runner:
         """Seconds until the next try; ``None`` when there is none."""
         if not failed.failure.retryable:
             return None
-        doubling = min(2.0 ** min(tries - 1, 10), _LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311
-        pause = doubling if failed.retry_after_seconds is None else failed.retry_after_seconds
+        # The count is the ledger's: another process may have made the first tries.
+        asked = failed.retry_after_seconds
+        pause = _BACKOFF.pause_after(tries) if asked is None else asked
         return pause if time.monotonic() + pause < deadline else None
 
     async def _wait(self, work: TakenCommand, failure: Failure, tries: int, seconds: float) -> None:

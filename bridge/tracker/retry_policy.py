@@ -1,8 +1,8 @@
 """How often, how long and how patiently a call is tried. Pure."""
 
-import random
-
 from msgspec import Struct
+
+from bridge.retry import Backoff
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
@@ -22,6 +22,5 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     body_limit_bytes: int = 64 * 1024 * 1024
 
     def pause(self, attempt: int) -> float:
-        """Seconds before the attempt after ``attempt`` (from 1): doubling, jittered by half, capped."""
-        whole: float = min(self.first_pause_seconds * 2 ** (attempt - 1), self.longest_pause_seconds)
-        return whole * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+        """Return the seconds before the attempt after ``attempt`` (from 1)."""
+        return Backoff(self.first_pause_seconds, self.longest_pause_seconds).pause_after(attempt)

@@ -6,14 +6,15 @@ ends the JWT of every other program.
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable
 
 import msgspec
-from msgspec import Struct
 
 from bridge.credentials import TrackerToken
+from bridge.retry import Backoff
 from bridge.tracker.auth import Authenticator
 from bridge.tracker.errors import CredentialsRefused
 from bridge.tracker.hosts import Hosts
@@ -27,9 +28,19 @@ _MOST_PLACES = 1000
 _LOGIN = re.compile(r"log-?_?[io]n|sign-?_?in|oauth", re.IGNORECASE)
 
 
-class _Brake(Struct, frozen=True, kw_only=True):
-    seconds: float
-    until: float
+class _Brake:
+    """How long a place is left alone: longer each time that it is tried again in vain."""
+
+    def __init__(self) -> None:
+        self.until = -math.inf
+        self._backoff = Backoff(FIRST_BRAKE_SECONDS, LONGEST_BRAKE_SECONDS, jitter=0)
+        self._seconds = 0.0
+
+    def pull(self, now: float) -> None:
+        """Leave it alone from now on; as long as before where that is not over yet."""
+        if now >= self.until:
+            self._seconds = self._backoff.next()
+        self.until = now + self._seconds
 
 
 class Authorised:
@@ -122,11 +133,9 @@ class Authorised:
         return brake is None or self._timer() >= brake.until
 
     def _brake(self, place: str) -> None:
-        before = self._brakes.pop(place, None)
-        seconds = min(before.seconds * 2, LONGEST_BRAKE_SECONDS) if before else FIRST_BRAKE_SECONDS
-        if before is not None and self._timer() < before.until:
-            seconds = before.seconds
-        self._brakes[place] = _Brake(seconds=seconds, until=self._timer() + seconds)
+        # Put back last, so that the place refused longest ago is the first to be forgotten.
+        brake = self._brakes[place] = self._brakes.pop(place, _Brake())
+        brake.pull(self._timer())
         if len(self._brakes) > _MOST_PLACES:
             self._brakes.pop(next(iter(self._brakes)))
 

@@ -13,6 +13,7 @@ from bridge import kafka, supervisor
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
 from bridge.kafka import ConsumedRecord, ReadLimits, TakenRecord
+from bridge.retry import Backoff
 from bridge.store import pending
 from bridge.store.database import Database
 from bridge.store.pending import EndpointOrderKey, Event
@@ -21,6 +22,7 @@ from bridge.webhooks.registry import EndpointRegistry
 from bridge.webhooks.sender import Sender
 
 _log = structlog.get_logger(__name__)
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 2.0
 # What is read ahead: enough to keep every channel busy, and bounded.
 _LIMITS = ReadLimits(records_at_once=500, waiting_records=2_000, waiting_bytes=64 * 1024 * 1024)
 
@@ -141,14 +143,13 @@ class Dispatcher:
             if channel.subscriber.ordered
         }
         self._written.clear()
-        failures = 0
+        backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         while pairs:
             try:
                 found = await pending.keys_pending(self._db, pairs)
             except Transient as problem:
-                failures += 1
                 _log.warning("webhooks.look_up_failed", reason=str(problem))
-                if await supervisor.pause(self._stop, supervisor.backoff_seconds(failures, 2.0)):
+                if await supervisor.pause(self._stop, backoff.next()):
                     raise
             else:
                 # The answer may be older than what was written while it was on its way.

@@ -8,6 +8,8 @@ it closes the breaker or opens it for twice as long.
 
 from msgspec import Struct
 
+from bridge.retry import Backoff
+
 
 class FlowLimits(Struct, frozen=True, kw_only=True):
     """``most``: attempts at once; ``failures`` in a row open the breaker, for ``first_seconds`` at first."""
@@ -26,7 +28,7 @@ class FlowControl:
         self._limits = limits
         self._width = float(min(limits.start, limits.most))
         self._in_a_row = 0
-        self._pause = limits.first_seconds
+        self._pauses = Backoff(limits.first_seconds, limits.longest_seconds, jitter=0)
         self._opens_again_at = 0.0
         self._held_until = 0.0
 
@@ -61,7 +63,7 @@ class FlowControl:
     def succeeded(self) -> None:
         """An attempt was answered as it should be."""
         self._in_a_row = 0
-        self._pause = self._limits.first_seconds
+        self._pauses.reset()
         self._width = min(float(self._limits.most), self._width + 1)
 
     def failed(self, now: float) -> bool:
@@ -71,9 +73,7 @@ class FlowControl:
         self._width = max(1.0, self._width / 2)
         if not self.is_open:
             return False
-        if was_open:
-            self._pause = min(self._limits.longest_seconds, 2 * self._pause)
-        self._opens_again_at = now + self._pause
+        self._opens_again_at = now + self._pauses.next()
         return not was_open
 
 

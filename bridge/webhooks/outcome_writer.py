@@ -13,6 +13,7 @@ import structlog
 
 from bridge import supervisor
 from bridge.errors import Transient
+from bridge.retry import Backoff
 from bridge.sealing import Sealer
 from bridge.store import delivery_log, health, leases, pending, pending_batches
 from bridge.store.database import Database, Tx
@@ -25,7 +26,7 @@ from bridge.webhooks import operational
 _log = structlog.get_logger(__name__)
 _LINGER_SECONDS = 0.05
 _PRESSING_LINGER_SECONDS = 0.01
-_LONGEST_BACKOFF_SECONDS = 2.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 2.0
 # Untried deliveries that are worth a transaction of their own.
 _MANY_UNTRIED = 1_000
 
@@ -153,16 +154,16 @@ class OutcomeWriter:
                 self._idle.set()
 
     async def _write_until_done(self, batch: _Batch) -> None:
-        failures = 0
+        backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         while True:
             try:
                 async with self._db.transaction() as tx:
                     await self._write(tx, batch)
             except Transient as problem:
-                failures += 1
-                if failures == 1:
+                seconds = backoff.next()
+                if backoff.failures == 1:
                     _log.warning("webhooks.recording_stalled", reason=str(problem))
-                await asyncio.sleep(supervisor.backoff_seconds(failures, _LONGEST_BACKOFF_SECONDS))
+                await asyncio.sleep(seconds)
             else:
                 return
 

@@ -135,10 +135,3 @@ async def test_a_pause_ends_with_the_stop() -> None:
     assert await supervisor.pause(stop, 0.001) is False
     stop.set()
     assert await asyncio.wait_for(supervisor.pause(stop, 300), patient(10)) is True
-
-
-def test_back_off_grows_varies_and_is_capped() -> None:
-    assert supervisor.backoff_seconds(1) <= 0.5
-    assert 15 <= supervisor.backoff_seconds(20) <= 30
-    assert supervisor.backoff_seconds(10_000, 5) <= 5
-    assert len({supervisor.backoff_seconds(5) for _ in range(10)}) > 1
