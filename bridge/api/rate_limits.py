@@ -1,22 +1,20 @@
-"""How many requests a token may make: a bucket for each, full at first, filled again evenly. Pure."""
+"""How many requests a token may make: a bucket for each. Pure."""
 
 import math
 
+from bridge.token_bucket import TokenBucket
+
 
 class RequestLimiter:
-    """Buckets of ``requests_per_minute`` each, by name."""
+    """Allows each name ``requests_per_minute``, and as many at once."""
 
     def __init__(self, requests_per_minute: int) -> None:
-        self._size = float(requests_per_minute)
-        self._per_second = requests_per_minute / 60
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._per_minute = requests_per_minute
+        self._buckets: dict[str, TokenBucket] = {}
 
     def seconds_to_wait(self, name: str, now: float) -> int:
-        """Take one; 0 where there was one, else the whole seconds until there is. ``now``: a steady clock."""
-        level, at = self._buckets.get(name, (self._size, now))
-        level = min(self._size, level + (now - at) * self._per_second)
-        if level < 1:
-            self._buckets[name] = (level, now)
-            return max(1, math.ceil((1 - level) / self._per_second))
-        self._buckets[name] = (level - 1, now)
-        return 0
+        """Take one and return 0, or return the whole seconds until there is one. ``now``: a steady clock."""
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = TokenBucket(self._per_minute / 60, burst=self._per_minute)
+        return math.ceil(bucket.take(now))

@@ -10,7 +10,8 @@ _WINDOW_SECONDS = 60.0
 class CallLimiter:
     """At most ``per_minute`` admitted requests in any 60 seconds; 0 admits all.
 
-    A refused request doesn't count (assumed).
+    A refused request doesn't count (assumed). No token bucket: that allows up to twice as many within 60
+    seconds, first its burst and then what has filled up since.
     """
 
     def __init__(self, per_minute: int) -> None:

@@ -16,7 +16,8 @@ from datetime import datetime
 
 from bridge.kafka import TakenRecord
 from bridge.store.pending import Claimed, Event
-from bridge.webhooks.flow_control import FlowControl, FlowLimits, TokenBucket
+from bridge.token_bucket import TokenBucket
+from bridge.webhooks.flow_control import FlowControl, FlowLimits
 from bridge.webhooks.subscribers import Subscriber
 
 

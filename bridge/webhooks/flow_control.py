@@ -75,24 +75,3 @@ class FlowControl:
             return False
         self._opens_again_at = now + self._pauses.next()
         return not was_open
-
-
-class TokenBucket:
-    """A rate limit: ``per_second`` on average, and at most one second's worth at once (from 1)."""
-
-    def __init__(self, per_second: float) -> None:
-        self.per_second = per_second
-        self._burst = max(1.0, per_second)
-        self._tokens = self._burst
-        self._filled_at: float | None = None
-
-    def take(self, now: float) -> float:
-        """Take one and return 0, or seconds until one is there."""
-        if self._filled_at is not None:
-            self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self.per_second)
-        self._filled_at = now
-        # A millionth less is enough: sums of fractions fall short of the whole.
-        if self._tokens >= 1 - 1e-6:
-            self._tokens -= 1
-            return 0.0
-        return (1 - self._tokens) / self.per_second

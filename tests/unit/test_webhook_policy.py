@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bridge.config import WebhooksConfig
 from bridge.webhooks import matching, policy
-from bridge.webhooks.flow_control import FlowControl, FlowLimits, TokenBucket
+from bridge.webhooks.flow_control import FlowControl, FlowLimits
 from bridge.webhooks.matching import Filter, FilterTable
 from bridge.webhooks.policy import Again, AttemptResult, Delivered, EndpointGone, GivenUp, RetryTerms
 
@@ -124,26 +124,6 @@ def test_an_endpoint_that_asked_for_patience_gets_nothing() -> None:
     assert breaker.state(9.9) == "held"
     assert breaker.room(10, 0) == 4
     assert breaker.state(10) == "closed"
-
-
-@given(st.floats(0.1, 200), st.lists(st.floats(0, 2), min_size=1, max_size=300))
-def test_no_second_has_more_than_the_rate_and_its_burst(rate: float, gaps: list[float]) -> None:
-    bucket, now, taken = TokenBucket(rate), 0.0, []
-    for gap in gaps:
-        now += gap
-        if bucket.take(now) == 0:
-            taken.append(now)
-    for start in taken:
-        within = sum(1 for at in taken if start <= at < start + 1)
-        assert within <= rate + max(1, rate) + 1e-3
-
-
-def test_a_bucket_says_how_long_to_wait() -> None:
-    bucket = TokenBucket(2)
-    assert [bucket.take(0), bucket.take(0)] == [0, 0]
-    wait = bucket.take(0)
-    assert wait == pytest.approx(0.5)
-    assert bucket.take(wait) == 0
 
 
 @pytest.mark.parametrize(
