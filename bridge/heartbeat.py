@@ -10,6 +10,8 @@ from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import Any, Literal, TypeVar
 
+from bridge.tasks import cancel_and_wait
+
 T = TypeVar("T")
 StageState = Literal["starting", "running", "standing by", "backing off", "ended"]
 LeaseState = Literal["held", "standby"]
@@ -82,8 +84,7 @@ async def beating(work: Coroutine[Any, Any, T]) -> T:
             beat()
             await asyncio.wait({task}, timeout=_BEAT_SECONDS)
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await cancel_and_wait(task)
     return task.result()
 
 

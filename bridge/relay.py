@@ -24,6 +24,7 @@ from bridge.retry import Backoff
 from bridge.store import leases, outbox
 from bridge.store.database import Database
 from bridge.store.outbox import StoredRow, Wakeup
+from bridge.tasks import cancel_and_wait
 
 _log = structlog.get_logger()
 
@@ -82,7 +83,7 @@ class Relay:
             try:
                 await _Watch(self, held, wakeup).relay(stop)
             finally:
-                await _end_quietly(stopped)
+                await cancel_and_wait(stopped)
 
 
 class _Watch:
@@ -166,7 +167,7 @@ class _Watch:
                 raise LeaseLost("relay: the lease ran out while publishing")
             publishing.result()
         finally:
-            await _end_quietly(publishing, lost)
+            await cancel_and_wait(publishing, lost)
 
     def _check_lease(self) -> None:
         """A relay that was paused may wake up after its lease ended: it must not even begin."""
@@ -191,7 +192,7 @@ class _Watch:
     async def _drop_prefetched(self) -> None:
         prefetched, self._next = self._next, None
         if prefetched is not None:
-            await _end_quietly(prefetched)
+            await cancel_and_wait(prefetched)
 
     async def _hold_back(self, stuck: StoredRow, refusal: MessageTooLarge) -> None:
         # What was read ahead may hold later rows of that shard.
@@ -244,10 +245,3 @@ def _message(row: StoredRow) -> Message:
 
 def _stuck_row(rows: list[StoredRow], refused: Message) -> StoredRow:
     return next(row for row in rows if _message(row) == refused)
-
-
-async def _end_quietly(*tasks: asyncio.Task[object]) -> None:
-    """Cancel what still runs; how it ended is of no interest, or was looked at before."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

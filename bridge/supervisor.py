@@ -20,6 +20,7 @@ from bridge import heartbeat
 from bridge.errors import BUG, OK, Fatal, LeaseLost, Transient
 from bridge.heartbeat import Roster
 from bridge.retry import Backoff
+from bridge.tasks import cancel_and_wait
 
 _log = structlog.get_logger()
 
@@ -66,20 +67,7 @@ async def supervise(
             codes += [_exit_code(task) for task in running]
         return max(codes)
     finally:
-        for task in (stopped, *tasks):
-            task.cancel()
-        await asyncio.wait({stopped, *tasks})
-
-
-async def end(*tasks: asyncio.Task[object]) -> None:
-    """Cancel ``tasks`` and wait until they are gone. What one of them raised on its way out is raised."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.result()
+        await cancel_and_wait(stopped, *tasks)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> bool:
@@ -129,9 +117,7 @@ async def _drain(running: set[asyncio.Task[None]], drain_seconds: float) -> None
     _, late = await asyncio.wait(running, timeout=drain_seconds)
     if late:
         _log.warning("process.drain_cut", stages=sorted(task.get_name() for task in late))
-        for task in late:
-            task.cancel()
-        await asyncio.wait(late)
+        await cancel_and_wait(*late)
 
 
 def _exit_code(task: asyncio.Task[None]) -> int:

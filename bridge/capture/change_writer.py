@@ -31,6 +31,7 @@ from bridge.store import gaps, in_progress, lookups, outbox, parked, row_states,
 from bridge.store.database import Database, Tx
 from bridge.store.outbox import OutboxRow
 from bridge.store.stored_records import RowState, Snapshot
+from bridge.tasks import cancel_and_wait
 from bridge.tracker.entity_set import EntityMember, EntitySet
 
 _WRITTEN_AT_ONCE = 100
@@ -333,8 +334,7 @@ class ChangeWriter:
             events = await telling(decisions)
         except BaseException:
             # Nothing may go on using the transaction once its block ends.
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await cancel_and_wait(keeping)
             raise
         await keeping
         return events

@@ -15,6 +15,7 @@ from bridge.config import IntegrationConfig
 from bridge.errors import BridgeError, Throttled, Transient
 from bridge.store import cursors, profiles
 from bridge.store.database import Database
+from bridge.tasks import cancel_and_wait
 from bridge.tracker import assumptions, hosts, profile, resources
 from bridge.tracker.client import Client
 from bridge.tracker.errors import AccountFault, Unreachable
@@ -76,8 +77,7 @@ async def following_profile(
     try:
         yield
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await cancel_and_wait(following)
 
 
 def basis(integration: IntegrationConfig) -> bytes:

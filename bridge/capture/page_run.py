@@ -12,6 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from bridge.capture.list_read import ListRead
+from bridge.tasks import cancel_and_wait
 from bridge.tracker.pages import Page
 from bridge.tracker.schema import Resource
 
@@ -214,9 +215,7 @@ class PageRun:
             return await asyncio.gather(*reads)
         finally:
             # One failed read fails the run; the others must not go on spending the budget.
-            for read in reads:
-                read.cancel()
-            await asyncio.gather(*reads, return_exceptions=True)
+            await cancel_and_wait(*reads)
 
 
 def _cut_short(page: Page, size: int) -> str:

@@ -36,6 +36,7 @@ from bridge.store.holds import Hold
 from bridge.store.leases import LeaseKeeper
 from bridge.store.outbox import Wakeup
 from bridge.store.scans import Scan
+from bridge.tasks import cancel_and_wait
 from bridge.tracker.errors import AccountFault, Unreachable
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.schema import Resource, ResourceName
@@ -105,7 +106,7 @@ class Poller:
             try:
                 await self._run(stop, wakeup)
             finally:
-                stopped.cancel()
+                await cancel_and_wait(stopped)
 
     async def _run(self, stop: asyncio.Event, wakeup: Wakeup) -> None:
         await self._take_stock()
@@ -125,9 +126,7 @@ class Poller:
             # What is under way is done to its end, but what is only begun again.
             await asyncio.gather(*steps)
         finally:
-            for step in steps:
-                step.cancel()
-            await asyncio.gather(*steps, return_exceptions=True)
+            await cancel_and_wait(*steps)
 
     def _begin(self, steps: dict[asyncio.Task[None], str], wakeup: Wakeup) -> None:
         """Begin every step that is due, each in a task of its own."""

@@ -17,6 +17,7 @@ from msgspec import Struct
 from bridge.capture import paging
 from bridge.config import CaptureConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
+from bridge.tasks import cancel_and_wait
 from bridge.tracker import answers
 from bridge.tracker.by_id import Detail, RecordGone
 from bridge.tracker.client import Client
@@ -209,9 +210,7 @@ class Prover:
             said = await asyncio.gather(*tasks)
         finally:
             # After one failure the others' answers are of no use: spend no requests on them.
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(*tasks)
         # A record that can't be read must not keep the others from being deleted; a server that is down must.
         all_failed = failures and len(failures) == len(row_ids)
         if all_failed and not await paging.any_answers(self._client, resource.name, present):

@@ -31,6 +31,7 @@ from bridge.retry import Backoff
 from bridge.sealing import Sealer
 from bridge.store import leases
 from bridge.store.database import Database
+from bridge.tasks import cancel_and_wait
 from bridge.tracker.client import Client
 from bridge.tracker.normalize import Normaliser
 from bridge.tracker.schema import Resource, ResourceName, Resources
@@ -147,12 +148,10 @@ class Capture:
         try:
             await poller.run(enough)
         finally:
-            for watch in watches:
-                watch.cancel()
-            ended = await asyncio.gather(*watches, return_exceptions=True)
-        for trouble in ended:
-            if isinstance(trouble, Exception):
-                raise trouble
+            await cancel_and_wait(*watches)
+        for watch in watches:
+            if not watch.cancelled():
+                watch.result()
 
     def _poller(
         self,

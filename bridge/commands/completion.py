@@ -8,7 +8,6 @@ from typing import Any, Self
 from msgspec import Struct
 from trackerrms_contracts.entities import Model
 
-from bridge import supervisor
 from bridge.clock import utc_now
 from bridge.errors import LeaseLost
 from bridge.store import attempts, commands, leases, lookups, outbox, read_requests
@@ -18,6 +17,7 @@ from bridge.store.database import Database, Tx
 from bridge.store.leases import Lease
 from bridge.store.outbox import OutboxRow
 from bridge.store.read_requests import ReadRequest
+from bridge.tasks import cancel_and_wait
 
 
 def format_step(step: str, what: str) -> dict[str, str]:
@@ -128,7 +128,7 @@ class CompletionWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            await supervisor.end(self._task)
+            await cancel_and_wait(self._task, raise_errors=True)
 
     async def finish(self, end: End) -> None:
         """Return when the command has ended for good. Raises ``Transient`` when the store is away, and

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from bridge.tasks import cancel_and_wait
+
 T = TypeVar("T")
 
 
@@ -39,9 +41,7 @@ class KeyedExecutor(Generic[T]):
 
     async def cancel(self) -> None:
         """Stop whatever runs, in the middle."""
-        for task in self._tasks:
-            task.cancel()
-        await self.drain()
+        await cancel_and_wait(*self._tasks)
 
     async def _run(self, key: Hashable) -> None:
         queue = self._queues[key]

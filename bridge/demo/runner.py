@@ -38,6 +38,7 @@ from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.server import Server
 from bridge.simulator.world import World
+from bridge.tasks import cancel_and_wait
 
 INTEGRATION = "demo"
 _TIME_ZONE = "Europe/London"
@@ -101,7 +102,7 @@ class DemoRunner:
         code = await bridge
         if play.done():
             return max(code, play.result())
-        await supervisor.end(play)
+        await cancel_and_wait(play, raise_errors=True)
         self._screen.cut_short(code)
         return code or BUG
 

@@ -15,6 +15,7 @@ from aiokafka.conn import collect_hosts, create_conn
 
 from bridge.config import KafkaConfig
 from bridge.errors import BridgeError, ConfigError, EnvironmentFault, Transient
+from bridge.tasks import cancel_and_wait
 
 FAILURES = (errors.KafkaError, OSError, TimeoutError)
 """What aiokafka raises when something outside goes wrong; ``translate`` turns each into one of ours."""
@@ -50,8 +51,7 @@ async def begun(starting: Coroutine[Any, Any, None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task}, timeout=_SETTLE_SECONDS)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait(task)
         raise
 
 

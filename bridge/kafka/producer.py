@@ -26,6 +26,7 @@ from bridge.config import KafkaConfig
 from bridge.errors import Permanent
 from bridge.kafka import connection, topics
 from bridge.kafka.partitioning import partition_of
+from bridge.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -171,10 +172,7 @@ class Producer:
         if client is None:
             return
         sender = client._sender
-        tasks = [task for task in asyncio.all_tasks() if _belongs_to(task, sender)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*(task for task in asyncio.all_tasks() if _belongs_to(task, sender)))
         client._closed = True
         await client.client.close()
 

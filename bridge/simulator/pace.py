@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from random import Random
+
+from bridge.tasks import cancel_and_wait
 
 
 class ChangePace:
@@ -31,9 +32,7 @@ class ChangePace:
     async def close(self) -> None:
         """End; raises what a change raised, if one failed."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await cancel_and_wait(self._task, raise_errors=True)
 
     async def _run(self) -> None:
         while True:

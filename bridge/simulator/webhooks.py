@@ -13,6 +13,7 @@ import aiohttp
 
 from bridge.simulator import jsontext
 from bridge.simulator.quirks import Quirks
+from bridge.tasks import cancel_and_wait
 
 RECORD_TYPES = {
     "resource": "Resource",
@@ -84,8 +85,6 @@ class TrackerWebhooks:
 
     async def close(self) -> None:
         """Stop pinging."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(*self._tasks)
         if self._session is not None:
             await self._session.close()

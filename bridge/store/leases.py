@@ -22,6 +22,7 @@ from msgspec import Struct
 from bridge import heartbeat, supervisor
 from bridge.errors import LeaseLost, Transient
 from bridge.store.database import Database, Tx
+from bridge.tasks import cancel_and_wait
 
 _log = structlog.get_logger()
 
@@ -146,7 +147,7 @@ class LeaseKeeper:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            await supervisor.end(self._task)
+            await cancel_and_wait(self._task, raise_errors=True)
         heartbeat.note_lease_released(self.lease.name)
         try:
             await release_lease(self._db, self.lease)

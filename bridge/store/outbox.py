@@ -18,10 +18,10 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct
 
-from bridge import supervisor
 from bridge.errors import Transient
 from bridge.store import leases
 from bridge.store.database import Database, Tx
+from bridge.tasks import cancel_and_wait
 
 SHARDS = range(16)
 """Fixed for ever: which shard a key is in decides which relay keeps its order."""
@@ -216,7 +216,7 @@ async def listen_for_commits(db: Database, channel: str = _CHANNEL) -> AsyncIter
     try:
         yield wakeup
     finally:
-        await supervisor.end(task)
+        await cancel_and_wait(task, raise_errors=True)
 
 
 async def _listen(db: Database, wakeup: Wakeup, channel: str) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime
 
 from bridge.kafka import TakenRecord
 from bridge.store.pending import Claimed, Event
+from bridge.tasks import cancel_and_wait
 from bridge.token_bucket import TokenBucket
 from bridge.webhooks.flow_control import FlowControl, FlowLimits
 from bridge.webhooks.subscribers import Subscriber
@@ -286,6 +287,4 @@ class EndpointQueue:
     async def cancel(self) -> None:
         """End what is under way, in the middle."""
         self.forget()
-        for task in self._tasks:
-            task.cancel()
-        await self.drain()
+        await cancel_and_wait(*self._tasks)

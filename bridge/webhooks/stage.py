@@ -23,6 +23,7 @@ from bridge.outbound import Outbound
 from bridge.sealing import Sealer
 from bridge.store import leases, pending
 from bridge.store.database import Database
+from bridge.tasks import cancel_and_wait
 from bridge.webhooks.dispatcher import Dispatcher
 from bridge.webhooks.due import DueDeliveries
 from bridge.webhooks.maintenance import Maintenance
@@ -117,14 +118,14 @@ class _Watch:
         finally:
             for channel in self._directory.channels.values():
                 await channel.cancel()
-            await _ended(*recording, *others)
+            await cancel_and_wait(*recording, *others)
             metrics.BREAKERS.clear()
             if self._failed.done():
                 self._failed.exception()
 
     async def _drain(self, others: Iterable["asyncio.Task[None]"]) -> None:
         """Wait until what is under way has ended and is written; what was not begun is left to others."""
-        await _ended(*others)
+        await cancel_and_wait(*others)
         for channel in self._directory.channels.values():
             channel.forget()
         for channel in list(self._directory.channels.values()):
@@ -148,10 +149,3 @@ class _Watch:
             error = task.exception()
             if error is not None:
                 self._failed.set_exception(error)
-
-
-async def _ended(*tasks: "asyncio.Task[None]") -> None:
-    """Cancel ``tasks``; how they ended was looked at when they did."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

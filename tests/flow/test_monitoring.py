@@ -23,6 +23,7 @@ from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
 from bridge.store.tokens import Vault
 from bridge.supervisor import Stage
+from bridge.tasks import cancel_and_wait
 from tests.waiting import until
 
 
@@ -115,7 +116,7 @@ async def test_waiting_for_the_request_budget_is_life(store_url: str, embedded_k
         async def asking(stop: asyncio.Event) -> None:
             call = asyncio.create_task(budget.acquire("poll"))
             await stop.wait()
-            await supervisor.end(call)
+            await cancel_and_wait(call, raise_errors=True)
 
         async with watched(store_url, embedded_kafka, {"poller": asking}, silent_seconds=3.0) as web:
             seen = [await value(web, "bridge_stage_last_beat_seconds")]
