@@ -128,7 +128,7 @@ def _told(one: dict[str, Any]) -> list[Any]:
     for line in one["history"]:
         at = datetime.fromisoformat(line["at"])
         steps.add_row(
-            f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}",
+            at.time().isoformat("milliseconds"),
             f"[cyan]{screen.escape(line['step'])}[/]",
             screen.escape(line["what"]),
         )

@@ -98,7 +98,7 @@ def format_event(event: Event[Any]) -> str:
     operation = event.type.rpartition(".")[2]
     fields = ", ".join(event.data.changed_fields)
     return (
-        f"[dim]{event.time:%H:%M:%S}.{event.time.microsecond // 1000:03d}[/] "
+        f"[dim]{event.time.time().isoformat('milliseconds')}[/] "
         f"[{_COLOURS[operation]}]{event.type:<{_WIDEST_TYPE}}[/] "
         f"{event.integrationid} {event.subject} [dim]v{int(event.sequence)}[/] "
         f"{fields}{' ' if fields else ''}[dim]{event.data.cause}[/]"

@@ -10,7 +10,6 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 
 import structlog
 from msgspec import Struct
@@ -259,7 +258,7 @@ class _Watch:
             source=f"trackerrms/{found.integration_id}",
             type="command.refused",
             subject=position,
-            time=datetime.fromtimestamp(max(0, record.timestamp_ms) / 1000, UTC),
+            time=record.at,
             integrationid=found.integration_id,
             data=dead_letters.RefusedMessage(
                 reason=f"{found.failure.code}: {found.failure.message}",

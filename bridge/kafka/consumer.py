@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -10,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from msgspec import Struct
 
 from bridge import heartbeat
+from bridge.clock import from_milliseconds
 from bridge.config import KafkaConfig
 from bridge.kafka import connection
 
@@ -29,6 +31,11 @@ class ConsumedRecord(Struct, frozen=True, kw_only=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def at(self) -> datetime:
+        """When it was published, by its producer's clock; 1970 for a record without a time."""
+        return from_milliseconds(self.timestamp_ms)
 
 
 OnLost = Callable[[Collection[tuple[str, int]]], Awaitable[None]]

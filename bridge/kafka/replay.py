@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from bridge.clock import to_milliseconds
 from bridge.config import KafkaConfig
 from bridge.kafka import connection
 from bridge.kafka.consumer import ConsumedRecord, record_of
@@ -75,8 +76,7 @@ class Replay:
             while ends:
                 found = await self._client.getmany(timeout_ms=int(_WAIT_SECONDS * 1000))
                 records = [record_of(raw) for raws in found.values() for raw in raws]
-                low, high = since.timestamp() * 1000, until.timestamp() * 1000
-                kept = [record for record in records if low <= record.timestamp_ms < high]
+                kept = [record for record in records if since <= record.at < until]
                 if kept:
                     yield kept
                 ends = {where: end for where, end in ends.items() if await self._client.position(where) < end}
@@ -94,8 +94,8 @@ class Replay:
         ]
         self._client.assign(places)
         ends = await self._client.end_offsets(places)
-        first = await self._client.offsets_for_times(dict.fromkeys(places, _milliseconds(since - _SKEW)))
-        last = await self._client.offsets_for_times(dict.fromkeys(places, _milliseconds(until + _SKEW)))
+        first = await self._client.offsets_for_times(dict.fromkeys(places, to_milliseconds(since - _SKEW)))
+        last = await self._client.offsets_for_times(dict.fromkeys(places, to_milliseconds(until + _SKEW)))
         begun: dict[Any, int] = {}
         for where in places:
             begin, end = first.get(where), last.get(where)
@@ -106,7 +106,3 @@ class Replay:
         idle = [where for where in places if where not in begun]
         self._client.pause(*idle)
         return begun
-
-
-def _milliseconds(moment: datetime) -> int:
-    return max(0, int(moment.timestamp() * 1000))

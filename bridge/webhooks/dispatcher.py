@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -44,7 +43,7 @@ def event_of(record: ConsumedRecord) -> Event | None:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        at=datetime.fromtimestamp(max(0, record.timestamp_ms) / 1000, UTC),
+        at=record.at,
     )
 
 
@@ -120,11 +119,11 @@ class Dispatcher:
         return QueuedEvent(event, record.value, taken)
 
     def _matching(self, arrival: QueuedEvent, directory: EndpointRegistry) -> list[EndpointQueue]:
-        event, happened_ms = arrival.event, arrival.source.record.timestamp_ms
+        event = arrival.event
         found = [
             channel
             for channel in directory.table.matching(event.event_type, event.integration_id, arrival.body)
-            if happened_ms >= channel.since_ms
+            if event.at >= channel.since
         ]
         if found:
             arrival.remaining = len(found)

@@ -77,7 +77,6 @@ class EndpointQueue:
         failed: "asyncio.Future[None]",
     ) -> None:
         self.subscriber = subscriber
-        self.since_ms = 0.0
         self.breaker = FlowControl(limits)
         self.in_flight = 0
         self.claimed = 0
@@ -101,7 +100,7 @@ class EndpointQueue:
     def change(self, subscriber: Subscriber) -> None:
         """The endpoint has changed: what is sent from now on goes by what it says now."""
         self.subscriber = subscriber
-        self.since_ms = subscriber.since_ms
+        self.since = subscriber.since
         rate = subscriber.endpoint.rate_limit_per_second
         if rate is None or self._bucket is None or self._bucket.per_second != rate:
             self._bucket = None if rate is None else TokenBucket(rate)

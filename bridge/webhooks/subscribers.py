@@ -31,9 +31,9 @@ class Subscriber(Struct, frozen=True, kw_only=True):
         return self.endpoint.order == "per_entity"
 
     @property
-    def since_ms(self) -> float:
-        """What happened before is for it only where it is recovered."""
-        return _earliest(self.endpoint.created_at).timestamp() * 1000
+    def since(self) -> datetime:
+        """Return the time from which events are for it; it gets earlier ones only by a recovery."""
+        return self.endpoint.created_at - _CLOCKS_DIFFER
 
 
 def ready(stored: Stored) -> Subscriber:
@@ -46,7 +46,3 @@ def ready(stored: Stored) -> Subscriber:
         signer=Signer(keys),
         filter=matching.build_filter(stored.endpoint),
     )
-
-
-def _earliest(created_at: datetime) -> datetime:
-    return created_at - _CLOCKS_DIFFER
