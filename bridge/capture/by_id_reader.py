@@ -10,7 +10,6 @@ from bridge.capture.observations import Observation, Trouble
 from bridge.capture.record_reader import Context
 from bridge.clock import utc_now
 from bridge.errors import Permanent
-from bridge.json_types import JsonObject
 from bridge.store.stored_records import RowState
 from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
@@ -44,9 +43,11 @@ class ByIdReader:
             if version is not None:
                 now = utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
                 version = versions.kept(version[0], now), version[1]
-            found: EntitySet | Trouble = self._family(context, answer.record)
+            found: EntitySet | Trouble = self._normaliser.normalize(
+                resource.name, None, answer.record, state=context.state, known=context.statuses
+            )
         except Permanent as error:
-            version, found = None, Trouble(reason=str(error), path=_path(context, row_id))
+            version, found = None, Trouble(reason=str(error), path=resource.record_path(str(row_id)))
         return Observation(
             source=RowState(
                 row_id=row_id,
@@ -66,12 +67,3 @@ class ByIdReader:
         """As ``paging.any_answers``."""
         async with self._slots:
             return await paging.any_answers(self._client, resource, row_ids)
-
-    def _family(self, context: Context, record: JsonObject) -> EntitySet:
-        if context.resource.name == "applications":
-            return self._normaliser.application(None, context.statuses, record)
-        return self._normaliser.candidate(None, record)
-
-
-def _path(context: Context, row_id: int) -> str:
-    return (context.resource.by_id or context.resource.list).filled(id=str(row_id))

@@ -21,13 +21,12 @@ from bridge.capture.observations import WHOLE, Missing, Observation
 from bridge.capture.paging import Pages
 from bridge.capture.proof import Guard
 from bridge.capture.record_reader import Context
-from bridge.errors import Permanent, Throttled, Transient
+from bridge.errors import Permanent
 from bridge.hashing import place_of
 from bridge.json_types import JsonObject
 from bridge.store import holds, row_states, snapshots
 from bridge.store.database import Database
 from bridge.store.holds import Hold, kind_of
-from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.normalize import Normaliser
@@ -199,14 +198,7 @@ class LossChecks:
         return row.decode(), None if never else await self._detail(context, row.remote_id)
 
     async def _detail(self, context: Context, row_id: str) -> JsonObject | None:
-        try:
-            answer = await paging.detail(self._client, context.resource.name, row_id)
-        except Throttled:
-            raise
-        except (Transient, Permanent):
-            # One that can't be read tells nothing of the others; its own poll or sweep reports it.
-            return None
-        return None if isinstance(answer, RecordGone) else answer.record
+        return await paging.record_if_readable(self._client, context.resource.name, row_id)
 
     def _normalised(
         self, context: Context, records: Iterable[tuple[JsonObject | None, JsonObject | None, str | None]]
@@ -214,15 +206,13 @@ class LossChecks:
         families = []
         for row, detail, state in records:
             try:
-                match context.resource.name:
-                    case "jobs":
-                        families.append(self._normaliser.job(row, detail, state))
-                    case "candidates":
-                        families.append(self._normaliser.candidate(row, detail))
-                    case _:
-                        families.append(self._normaliser.application(row, context.statuses, detail))
+                families.append(
+                    self._normaliser.normalize(
+                        context.resource.name, row, detail, state=state, known=context.statuses
+                    )
+                )
             except Permanent:
-                # As above.
+                # One that can't be read tells nothing of the others; its own poll or sweep reports it.
                 continue
         return families
 

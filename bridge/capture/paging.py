@@ -14,7 +14,8 @@ from pyroaring import BitMap64
 
 from bridge.capture.list_read import ListRead, Paging, usual
 from bridge.capture.page_run import PageRun, Run
-from bridge.errors import Permanent
+from bridge.errors import Permanent, Throttled, Transient
+from bridge.json_types import JsonObject
 from bridge.tracker.by_id import Detail, RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.errors import NoContent, OtherRecord, Refused, Unreadable
@@ -224,6 +225,20 @@ async def any_answers(client: Client, resource: ResourceName, row_ids: Iterable[
     if failure is not None:
         raise failure
     return False
+
+
+async def record_if_readable(client: Client, resource: ResourceName, remote_id: str) -> JsonObject | None:
+    """Return a record by id; ``None`` where it is gone or can't be read, which its own poll or sweep reports.
+
+    Raises ``Throttled``.
+    """
+    try:
+        answer = await detail(client, resource, remote_id)
+    except Throttled:
+        raise
+    except (Transient, Permanent):
+        return None
+    return None if isinstance(answer, RecordGone) else answer.record
 
 
 async def detail(client: Client, resource: ResourceName, remote_id: str) -> Detail | RecordGone:

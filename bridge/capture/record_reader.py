@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import assert_never
 
 import msgspec
 from msgspec import Struct
@@ -404,21 +403,14 @@ class RecordReader:
         return _parked(context.resource, _unkept(moved), error)
 
     def _family(self, context: Context, moved: ChangedRow | None, detail: JsonObject | None) -> EntitySet:
-        record = None if moved is None else moved.record
-        match context.resource.name:
-            case "users":
-                return self._normaliser.user(record or {})
-            case "statuses":
-                place = 0 if moved is None else _place(context, moved.row)
-                return self._normaliser.status(record or {}, place)
-            case "jobs":
-                return self._normaliser.job(record, detail, listed_states.of_moved(context.state, moved))
-            case "candidates":
-                return self._normaliser.candidate(record, detail)
-            case "applications":
-                return self._normaliser.application(record, context.statuses, detail)
-            case unreachable:
-                assert_never(unreachable)
+        return self._normaliser.normalize(
+            context.resource.name,
+            None if moved is None else moved.record,
+            detail,
+            state=listed_states.of_moved(context.state, moved),
+            known=context.statuses,
+            place=0 if moved is None else _place(context, moved.row),
+        )
 
 
 def _tolerant_version(
@@ -448,17 +440,12 @@ def _is_unmoved(before: RowState | None, fingerprint: bytes, state: str | None) 
     return before.fingerprint == fingerprint and before.state == state
 
 
-def _path(resource: Resource, moved: ChangedRow) -> str:
-    call = resource.by_id or resource.list
-    return call.filled(id=moved.row.remote_id)
-
-
 def _parked(resource: Resource, moved: ChangedRow, error: Permanent) -> Observation:
-    return _observed(moved, Trouble(reason=str(error), path=_path(resource, moved)))
+    return _observed(moved, Trouble(reason=str(error), path=resource.record_path(moved.row.remote_id)))
 
 
 def _unread(resource: Resource, moved: ChangedRow, error: BridgeError) -> Observation:
-    trouble = Trouble(reason=f"can't be read by id: {error}", path=_path(resource, moved))
+    trouble = Trouble(reason=f"can't be read by id: {error}", path=resource.record_path(moved.row.remote_id))
     return _observed(_unkept(moved), trouble)
 
 

@@ -15,13 +15,11 @@ from bridge.capture import drift, healing, paging
 from bridge.capture.drift import Look, MappedKeys
 from bridge.capture.observations import Missing, Observation
 from bridge.capture.paging import Pages
-from bridge.errors import Permanent, Throttled, Transient
 from bridge.json_types import JsonObject
 from bridge.store import habits, row_states
 from bridge.store.database import Database
 from bridge.store.habits import Habits
 from bridge.store.holds import Hold
-from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.schema import Resource
 
@@ -144,23 +142,15 @@ class ShapeChecks:
             row_ids = await row_states.some_live(
                 self._db, self._id, resource.name, list(these), drift.CONTROLS
             )
-            records = await asyncio.gather(*(self._detail(resource, row_id) for row_id in row_ids))
+            records = await asyncio.gather(
+                *(paging.record_if_readable(self._client, resource.name, str(row_id)) for row_id in row_ids)
+            )
             looks += [keys.look(None, record) for record in records if record is not None]
         if "row" in wanted:
             run = await self._pages.run(self._pages.begin(resource), resource, state, 1, 1)
             rows = [row for page in run.pages for row in page.rows if int(row.remote_id) not in these]
             looks += [keys.look(row.decode(), None) for row in rows]
         return looks
-
-    async def _detail(self, resource: Resource, row_id: int) -> JsonObject | None:
-        try:
-            answer = await paging.detail(self._client, resource.name, str(row_id))
-        except Throttled:
-            raise
-        except (Transient, Permanent):
-            # One that can't be read tells nothing of the others; its own poll or sweep reports it.
-            return None
-        return None if isinstance(answer, RecordGone) else answer.record
 
 
 def _answers(keys: MappedKeys, name: str, looks: Iterable[Look]) -> list[bool]:

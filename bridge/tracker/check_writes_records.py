@@ -24,13 +24,8 @@ class NotTried(Permanent):
 async def newest_open_job(client: Client) -> tuple[str, int]:
     """The open job with the highest id, and among how many; of a long list, its first pages."""
     state = client.settings["jobs"].states[0]
-    found: list[str] = []
-    for number in range(1, _PAGES + 1):
-        page = await client.pages("jobs", state=state, number=number)
-        new = page.row_ids.difference(found)
-        found += new
-        if not page.has_next or not new:
-            break
+    rows = record_lookups.list_rows(client, "jobs", state=state, pages=_PAGES)
+    found = {row.remote_id async for row in rows}
     if not found:
         raise NotTried("there is no open job to add the candidate to")
     return max(found, key=int), len(found)

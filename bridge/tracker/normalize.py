@@ -9,6 +9,7 @@ and the type found, and never a value.
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
@@ -48,6 +49,31 @@ class Normaliser:
 
         self.dating = _dating(time_zone, settings)
         """A digest of what decides ``version``: under another one, a version means another moment."""
+
+    def normalize(
+        self,
+        resource: ResourceName,
+        row: JsonObject | None,
+        detail: JsonObject | None,
+        *,
+        state: str | None,
+        known: Statuses,
+        place: int = 0,
+    ) -> EntitySet:
+        """Return what a record of any resource yields, by its row, its by-id record, or both."""
+        match resource:
+            case "users":
+                return self.user(row or {})
+            case "statuses":
+                return self.status(row or {}, place)
+            case "jobs":
+                return self.job(row, detail, state)
+            case "candidates":
+                return self.candidate(row, detail)
+            case "applications":
+                return self.application(row, known, detail)
+            case unreachable:
+                assert_never(unreachable)
 
     def user(self, row: JsonObject) -> EntitySet:
         """A user row -> user."""

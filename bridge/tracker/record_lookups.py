@@ -143,7 +143,7 @@ async def read_candidate(client: Client, remote_id: str) -> CandidateFound | Non
 
 async def recent_candidates(client: Client, since: datetime, *, pages: int = 5) -> list[str]:
     """Ids of the candidates that the list shows as updated since (aware UTC), the highest ids first."""
-    found = {row.remote_id async for row in _listed(client, "candidates", since, pages)}
+    found = {row.remote_id async for row in list_rows(client, "candidates", since=since, pages=pages)}
     return sorted(found, key=int, reverse=True)
 
 
@@ -153,7 +153,7 @@ async def find_application(
     """The application of this candidate on this job, confirmed by id; ``None`` where the list's first
     ``pages`` show none: made a moment ago, it may not be there yet."""
     pair = (job, candidate)
-    async for row in _listed(client, "applications", since, pages):
+    async for row in list_rows(client, "applications", since=since, pages=pages):
         if _pair(client, row) != pair:
             continue
         found = await read_application(client, row.remote_id)
@@ -268,12 +268,13 @@ async def _answers(client: Client, name: ResourceName, besides: str) -> bool:
     return False
 
 
-async def _listed(
-    client: Client, name: ResourceName, since: datetime | None, pages: int
+async def list_rows(
+    client: Client, name: ResourceName, *, state: str | None = None, since: datetime | None = None, pages: int
 ) -> AsyncIterator[Row]:
+    """Yield the rows of a list's first ``pages``, only those updated ``since`` (aware UTC) where given."""
     seen: set[str] = set()
     for number in range(1, pages + 1):
-        page = await client.pages(name, updated_after=since, number=number)
+        page = await client.pages(name, state=state, updated_after=since, number=number)
         for row in page.rows:
             yield row
         # A list that shows its rows again has no more.

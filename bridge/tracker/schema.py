@@ -142,6 +142,10 @@ class Resource(Struct, frozen=True, kw_only=True):
         keys = (read.path[0] for read in self.fields["id"] if read.source != "detail")
         return tuple(dict.fromkeys(keys))
 
+    def record_path(self, remote_id: str) -> str:
+        """Return where a record is read: by id, or in the list where that is the only place."""
+        return (self.by_id or self.list).filled(id=remote_id)
+
 
 class Action(Struct, frozen=True, kw_only=True):
     """One step of a command: its calls by REST and by the widget API, and which of the two is used."""
