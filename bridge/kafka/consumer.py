@@ -34,7 +34,7 @@ class ConsumedRecord(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def at(self) -> datetime:
-        """When it was published, by its producer's clock; 1970 for a record without a time."""
+        """Return when it was published, by its producer's clock; 1970 for a record without a time."""
         return from_milliseconds(self.timestamp_ms)
 
 

@@ -41,7 +41,7 @@ class TakenRecord(TakenOffset):
 
     @property
     def size(self) -> int:
-        """The bytes of its value."""
+        """Return how many bytes its value has."""
         return len(self.record.value or b"")
 
 
