@@ -145,7 +145,7 @@ async def test_an_owner_lists_its_own_whatever_it_asks_for(service: Service) -> 
             {"url": "http://example.com/"},
             r"url: the URL must start with https://; an operator may allow plain http",
         ),
-        ({"url": "https://127.0.0.1/"}, r"url: its host is no public address .*outbound.allow_networks"),
+        ({"url": "https://127.0.0.1/"}, r"url: its host is not a public address .*outbound.allow_networks"),
         ({"url": "https://2130706433/"}, r"url: "),
         ({"url": "https://user:pw@example.com/"}, r"credentials before the host"),
         ({"url": "ftp://example.com/"}, r"url: write an address such as https://example.com/webhooks"),
