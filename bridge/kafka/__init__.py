@@ -1,4 +1,4 @@
-"""The door to Kafka, and the only importer of aiokafka: a producer, a consumer, and the making of topics."""
+"""The door to Kafka and the only importer of aiokafka: producer, consumer, replay and topic creation."""
 
 from bridge.kafka.consumer import ConsumedRecord, Consumer
 from bridge.kafka.offsets import Offsets, Where

@@ -1,4 +1,4 @@
-"""How far each partition is done: work ends out of order, an offset stands for all before it. Pure."""
+"""Progress of each partition. Work ends out of order; a committed offset covers all before it. Pure."""
 
 from collections import deque
 from collections.abc import Collection
@@ -15,7 +15,7 @@ class _Taken(Struct, kw_only=True):
 
 
 class Offsets:
-    """Of the partitions that this process reads. An offset is due once all before it is durable
+    """Offsets of the partitions that this process reads. An offset is due once all before it is durable
     (invariant 5)."""
 
     def __init__(self) -> None:
@@ -24,13 +24,13 @@ class Offsets:
         self._due: dict[Where, int] = {}
 
     def take(self, where: Where, offset: int) -> None:
-        """A message was read."""
+        """Record that a message was read."""
         taken = _Taken(offset=offset)
         self._taken.setdefault(where, deque()).append(taken)
         self._by_offset[where, offset] = taken
 
     def finish(self, where: Where, offset: int) -> None:
-        """What came of it is durable. Of a partition that was lost meanwhile nothing is noted."""
+        """Record that the outcome of a message is durable. Ignored if the partition was lost meanwhile."""
         taken = self._by_offset.pop((where, offset), None)
         if taken is None:
             return
@@ -40,12 +40,12 @@ class Offsets:
             self._due[where] = waiting.popleft().offset + 1
 
     def due(self) -> dict[Where, int]:
-        """By partition, the offset to commit: the one to read next. Those given out are not due any more."""
+        """Return, by partition, the offset to commit: the one to read next. Each is returned once."""
         due, self._due = self._due, {}
         return due
 
     def lose(self, partitions: Collection[Where]) -> None:
-        """Another process reads these now."""
+        """Forget partitions that another process reads now."""
         for where in partitions:
             for taken in self._taken.pop(where, ()):
                 self._by_offset.pop((where, taken.offset), None)
