@@ -17,8 +17,8 @@ from bridge.tracker.schema import Resource
 class Orphans:
     """Those of one resource. A restart forgets them; the next sweep finds them again."""
 
-    def __init__(self, doors: CaptureContext, resource: Resource) -> None:
-        self._doors = doors
+    def __init__(self, capture: CaptureContext, resource: Resource) -> None:
+        self._capture = capture
         self._resource = resource
         self._since: dict[EntityKey, float] = {}
 
@@ -29,7 +29,7 @@ class Orphans:
 
     async def find(self) -> None:
         """Look for what an interrupted run left behind."""
-        found = await self._doors.changes.unused(self._doors.db, self._resource.models)
+        found = await self._capture.changes.unused(self._capture.db, self._resource.models)
         now = time.monotonic()
         for key in found:
             self._since.setdefault(key, now)
@@ -39,15 +39,15 @@ class Orphans:
         due = [key for key, since in self._since.items() if since + lag_seconds <= began]
         if not due or await self._held_back():
             return WriteSummary(events={})
-        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-            applied = await self._doors.changes.settle(tx, due, "poll")
+        async with leases.fenced(self._capture.db, self._capture.lease) as tx:
+            applied = await self._capture.changes.settle(tx, due, "poll")
         for key in due:
             del self._since[key]
         return applied
 
     async def _held_back(self) -> bool:
         """Whether a record is held back or was never read, which may have taken up what another let go of."""
-        db, integration_id = self._doors.db, self._doors.integration_id
+        db, integration_id = self._capture.db, self._capture.integration_id
         found = await holds.of_resource(db, integration_id, self._resource.name)
         if any(one.state in ("held", "discarded", "approved") for one in found):
             return True

@@ -51,10 +51,10 @@ class _Poll:
 class PollReader:
     """The polls of one resource of one integration, one after the other."""
 
-    def __init__(self, walk: ResourceReader) -> None:
-        self._walk = walk
-        self._doors = walk.doors
-        self._resource = walk.resource
+    def __init__(self, reader: ResourceReader) -> None:
+        self._reader = reader
+        self._capture = reader.capture
+        self._resource = reader.resource
         self._poll: _Poll | None = None
 
     async def step(
@@ -67,13 +67,13 @@ class PollReader:
         """
         poll, self._poll = self._poll, None
         if poll is None:
-            poll = _Poll(cursor, _since(cursor, self._walk.pace.overlap_seconds), loaded=loaded)
-        calls, ends = self._doors.calls(), time.monotonic() + _STEP_SECONDS
+            poll = _Poll(cursor, _since(cursor, self._reader.pace.overlap_seconds), loaded=loaded)
+        calls, ends = self._capture.calls(), time.monotonic() + _STEP_SECONDS
         reads, over = 0, False
-        while not over and reads < self._walk.reads_at_once and self._goes_on(calls, ends):
+        while not over and reads < self._reader.reads_at_once and self._goes_on(calls, ends):
             reads += await self._read_on(poll, context)
             over = poll.list_ended and not poll.ahead and not self._next_list(poll)
-        poll.calls += self._doors.calls() - calls
+        poll.calls += self._capture.calls() - calls
         if not over:
             self._poll = poll
             return None
@@ -81,35 +81,35 @@ class PollReader:
 
     def _goes_on(self, calls: int, ends: float) -> bool:
         """Whether a step may ask for more: for a second, and with a small budget for some calls at least."""
-        return time.monotonic() < ends or self._doors.calls() - calls < _FEWEST_CALLS
+        return time.monotonic() < ends or self._capture.calls() - calls < _FEWEST_CALLS
 
     async def _read_on(self, poll: _Poll, context: Callable[[str | None], Context]) -> int:
         """Read the next page, or what is left of one; returns how many records it led to."""
         state = self._resource.states[poll.segment]
         if not poll.ahead:
             await self._ask(poll, state)
-        poll.ahead, _ = parts_without(poll.ahead, self._walk.newer["poll"])
+        poll.ahead, _ = parts_without(poll.ahead, self._reader.newer["poll"])
         asked = time.monotonic()
-        batch = await self._walk.observe(context(state), poll.ahead, self._walk.reads_at_once)
+        batch = await self._reader.observe(context(state), poll.ahead, self._reader.reads_at_once)
         # By when the poll began: how long it takes is no fault of the index.
-        poll.lag = max(poll.lag, lag_of(batch, poll.cursor, poll.until or self._doors.rows.server_now()))
+        poll.lag = max(poll.lag, lag_of(batch, poll.cursor, poll.until or self._capture.rows.server_now()))
         if not batch.empty:
-            async with leases.fenced(self._doors.db, self._doors.lease) as tx:
-                poll.total = poll.total.plus(await self._walk.commit(tx, batch, "poll"))
+            async with leases.fenced(self._capture.db, self._capture.lease) as tx:
+                poll.total = poll.total.plus(await self._reader.commit(tx, batch, "poll"))
         poll.contested += batch.contested
         poll.ahead = poll.ahead[batch.pages :]
-        self._walk.adapt_reads(batch, time.monotonic() - asked)
+        self._reader.adapt_reads(batch, time.monotonic() - asked)
         return _reads(batch)
 
     async def _ask(self, poll: _Poll, state: str | None) -> None:
-        doors, asked = self._doors, time.monotonic()
-        self._walk.newer["poll"].clear()
+        capture, asked = self._capture, time.monotonic()
+        self._reader.newer["poll"].clear()
         if poll.read is None:
-            poll.read = doors.pages.begin(self._resource)
-        run = await doors.pages.run(poll.read, self._resource, state, poll.number, 1, poll.since)
+            poll.read = capture.pages.begin(self._resource)
+        run = await capture.pages.run(poll.read, self._resource, state, poll.number, 1, poll.since)
         if poll.until is None:
             # By TrackerRMS's own clock, before its first answer: ours may be wrong or jump.
-            poll.until = doors.rows.server_now() - timedelta(seconds=time.monotonic() - asked)
+            poll.until = capture.rows.server_now() - timedelta(seconds=time.monotonic() - asked)
         poll.ahead = in_parts(run.pages)
         poll.list_ended = run.done
         poll.number = run.last + 1
@@ -126,16 +126,16 @@ class PollReader:
         return True
 
     async def _finish(self, poll: _Poll, cursor: PollCursor) -> WriteSummary:
-        doors, name = self._doors, self._resource.name
-        await self._walk.states.note_contested(poll.contested)
+        capture, name = self._capture, self._resource.name
+        await self._reader.states.note_contested(poll.contested)
         if poll.loaded and poll.flaw is None:
             # The index may run further behind than it was ever seen to.
             lag = max(poll.lag, cursor.index_lag_seconds)
-            late = max(self._walk.pace.overlap_seconds, lag * LAG_MARGIN)
-            poll.total = poll.total.plus(await self._walk.unclaimed.settle(poll.began, late))
+            late = max(self._reader.pace.overlap_seconds, lag * LAG_MARGIN)
+            poll.total = poll.total.plus(await self._reader.orphans.settle(poll.began, late))
         await cursors.advance_cursor(
-            doors.db,
-            doors.integration_id,
+            capture.db,
+            capture.integration_id,
             name,
             until=_until(poll),
             lag_seconds=max(cursor.index_lag_seconds, min(poll.lag, LONGEST_OVERLAP)),
@@ -143,10 +143,12 @@ class PollReader:
             changes=poll.total.changes,
         )
         if poll.broken is not None:
-            await cursors.fail(doors.db, doors.integration_id, name, f"a poll can't read on: {poll.broken}")
+            await cursors.fail(
+                capture.db, capture.integration_id, name, f"a poll can't read on: {poll.broken}"
+            )
         fields = {"pages": poll.pages, "flaw": poll.flaw, **poll.total.counts()}
         quiet = not poll.total.counts() and poll.flaw is None
-        self._walk.report("poll.finished", poll.began, doors.calls() - poll.calls, fields, quiet=quiet)
+        self._reader.report("poll.finished", poll.began, capture.calls() - poll.calls, fields, quiet=quiet)
         return poll.total
 
 

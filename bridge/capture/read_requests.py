@@ -29,8 +29,8 @@ _CONTROLS = 3
 class ReadRequests:
     """Reads what the requests of one integration name; ``by_id`` observes one record."""
 
-    def __init__(self, doors: CaptureContext, by_id: ByIdReader) -> None:
-        self._doors = doors
+    def __init__(self, capture: CaptureContext, by_id: ByIdReader) -> None:
+        self._capture = capture
         self._by_id = by_id
 
     async def follow(
@@ -42,11 +42,11 @@ class ReadRequests:
         tracker's door raises for trouble that is not one record's own; the requests stay then.
         """
         queued = await read_requests.next_read_requests(
-            self._doors.db, self._doors.integration_id, resource, _AT_ONCE
+            self._capture.db, self._capture.integration_id, resource, _AT_ONCE
         )
         if not queued:
             return WriteSummary(events={}), frozenset()
-        started, calls = time.monotonic(), self._doors.calls()
+        started, calls = time.monotonic(), self._capture.calls()
         newest = {(request.resource, request.row_id): request for request in queued}
         found = await asyncio.gather(*(self._read(contexts, request) for request in newest.values()))
         read = [
@@ -54,10 +54,10 @@ class ReadRequests:
             for request, one in zip(newest.values(), found, strict=True)
         ]
         total = WriteSummary(events={})
-        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+        async with leases.fenced(self._capture.db, self._capture.lease) as tx:
             for request, observation in zip(newest.values(), read, strict=True):
                 if observation is not None:
-                    applied = await self._doors.changes.apply(
+                    applied = await self._capture.changes.apply(
                         tx,
                         request.resource,
                         [observation],
@@ -97,7 +97,7 @@ class ReadRequests:
     async def _others_answer(self, context: Context, request: QueuedReadRequest) -> bool:
         """Return whether records that exist are answered by id now; without any, the request is dropped."""
         rows = await row_states.some_live(
-            self._doors.db, request.integration_id, request.resource, [request.row_id], _CONTROLS
+            self._capture.db, request.integration_id, request.resource, [request.row_id], _CONTROLS
         )
         try:
             return not rows or await self._by_id.any_answers(context.resource.name, rows)
@@ -113,18 +113,18 @@ class ReadRequests:
         context = contexts(request.resource)
         if observation is None or context is None:
             return observation
-        sifted = await self._doors.shape.sift(context.resource, context.state, [observation])
-        (vouched,) = await self._doors.vouching.sift(context, sifted)
-        return vouched
+        sifted = await self._capture.shape.sift(context.resource, context.state, [observation])
+        (checked,) = await self._capture.loss_checks.sift(context, sifted)
+        return checked
 
     def _report(
         self, queued: Sequence[QueuedReadRequest], total: WriteSummary, started: float, calls: int
     ) -> None:
         _log.info(
             "read_requests.followed",
-            integration=self._doors.integration_id,
+            integration=self._capture.integration_id,
             requests=len(queued),
-            calls=self._doors.calls() - calls,
+            calls=self._capture.calls() - calls,
             seconds=round(time.monotonic() - started, 3),
             **total.counts(),
         )

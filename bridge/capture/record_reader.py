@@ -260,7 +260,7 @@ class RecordReader:
                     # Listed as before and answered with the winner: a sweep proves that it is gone.
                     return "gone"
                 return _unread(context.resource, one, error)
-            return self._told(context, failures, one, found)
+            return self._outcome(context, failures, one, found)
 
         async def read_on() -> None:
             for place, one in waiting:
@@ -282,9 +282,9 @@ class RecordReader:
             found = await self._read(context, one)
         except (Unreachable, Unreadable, Refused, CredentialsRefused):
             return "late"
-        return self._told(context, failures, one, found)
+        return self._outcome(context, failures, one, found)
 
-    def _told(
+    def _outcome(
         self,
         context: Context,
         failures: ReadFailures,

@@ -64,11 +64,11 @@ ReaderName = Literal["scan", "poll"]
 class ResourceReader:
     """Reads one resource of one integration."""
 
-    def __init__(self, doors: CaptureContext, pace: ReadPace, resource: Resource) -> None:
-        self.doors = doors
+    def __init__(self, capture: CaptureContext, pace: ReadPace, resource: Resource) -> None:
+        self.capture = capture
         self.pace = pace
         self.resource = resource
-        self._id = doors.integration_id
+        self._id = capture.integration_id
         self._pages_at_once = pace.first_pages
         self.reads_at_once = _FIRST_READS
         """By-id reads of one step, as many as take a second or two: then it is another's turn."""
@@ -77,12 +77,14 @@ class ResourceReader:
         self._went_back = False
         """Whether a record was seen since the last scan that time really went back for."""
         self._loaded, self._count_at = 0, _FIRST_COUNT
-        self.states = StateLists(doors, resource)
-        self.spots = SpotReads(self._id, doors.db, doors.changes, doors.judge, resource, pace.overlap_seconds)
+        self.states = StateLists(capture, resource)
+        self.spots = SpotReads(
+            self._id, capture.db, capture.changes, capture.judge, resource, pace.overlap_seconds
+        )
         self.newer: dict[ReaderName, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
         """By reader: the rows that another one read after the pages that it holds."""
-        self.deletion = Deletion(doors, resource)
-        self.unclaimed = Orphans(doors, resource)
+        self.deletion = Deletion(capture, resource)
+        self.orphans = Orphans(capture, resource)
 
     def take_unknown_statuses(self) -> set[str]:
         """Return the placement statuses that applications stood at and no list had, since this was asked."""
@@ -94,26 +96,26 @@ class ResourceReader:
         if scan is None or scan.kind != "republish":
             return None
         now = utc_now()
-        began = now - timedelta(seconds=await scans.age_seconds(self.doors.db, scan.id))
+        began = now - timedelta(seconds=await scans.age_seconds(self.capture.db, scan.id))
         return whole_milliseconds(began)
 
     async def step(self, scan: Scan, context: Callable[[str | None], Context]) -> bool:
         """Read the next pages of a scan; ``True`` when they were the last of its last segment."""
-        doors = self.doors
-        started, calls = time.monotonic(), doors.calls()
+        capture = self.capture
+        started, calls = time.monotonic(), capture.calls()
         state = self.resource.states[scan.segment]
         ahead = await self._read_ahead(scan, state)
         ahead.pass_over(self.newer["scan"])
         batch = await self.observe(await self._looking(scan, context(state)), ahead.parts, self.reads_at_once)
         ahead.note(batch)
         if ahead.ends:
-            ahead.flaw = ahead.flaw or await doors.pages.before_first(self.resource, state, ahead.read.seen)
-            await remark_cap(doors, self.resource, state, ahead.read)
-        progress = self._progress(scan, ahead, batch, doors.calls() - calls)
+            ahead.flaw = ahead.flaw or await capture.pages.before_first(self.resource, state, ahead.read.seen)
+            await remark_cap(capture, self.resource, state, ahead.read)
+        progress = self._progress(scan, ahead, batch, capture.calls() - calls)
         republish = await self.republish_before(scan)
         if scan.kind == "sweep":
-            await self._note_lag(batch, await cursors.load_cursor(doors.db, self._id, self.resource.name))
-        async with leases.fenced(doors.db, doors.lease) as tx:
+            await self._note_lag(batch, await cursors.load_cursor(capture.db, self._id, self.resource.name))
+        async with leases.fenced(capture.db, capture.lease) as tx:
             applied = await self.commit(
                 tx,
                 batch,
@@ -129,7 +131,7 @@ class ResourceReader:
         ahead.committed(progress)
         self._ahead = None if ahead.ends else ahead
         if finding is not None:
-            await self.doors.judge([finding])
+            await self.capture.judge([finding])
         if scan.kind == "initial":
             await self._count(batch)
         self._adapt(batch, time.monotonic() - started)
@@ -157,19 +159,19 @@ class ResourceReader:
 
         They are this step's alone: should it fail, the next begins with what the ledger says.
         """
-        doors = self.doors
+        capture = self.capture
         ahead, self._ahead = self._ahead, None
         # A resync reads every row itself: what was read since has to be read again by it.
         again = scan.kind in ("resync", "republish") and bool(self.newer["scan"])
         if ahead is None or again or not ahead.follows(scan):
-            seen = await scans.seen_in(doors.db, scan.id, scan.segment)
-            before = await row_states.count_live_rows(doors.db, self._id, self.resource.name)
-            read = doors.pages.begin(self.resource, before=before, seen=seen, pages=scan.next_page - 1)
+            seen = await scans.seen_in(capture.db, scan.id, scan.segment)
+            before = await row_states.count_live_rows(capture.db, self._id, self.resource.name)
+            read = capture.pages.begin(self.resource, before=before, seen=seen, pages=scan.next_page - 1)
             ahead = ReadAhead(scan, read)
         if not ahead.parts:
             count = self._pages_ahead(scan)
             self.newer["scan"].clear()
-            run = await doors.pages.run(ahead.read, self.resource, state, scan.next_page, count)
+            run = await capture.pages.run(ahead.read, self.resource, state, scan.next_page, count)
             self.states.count(state, run.first, sum(len(page.rows) for page in run.pages))
             ahead.hold(run)
         return ahead
@@ -179,7 +181,7 @@ class ResourceReader:
         self._loaded += len(batch.observations)
         if self._loaded >= self._count_at:
             self._count_at = 8 * self._loaded
-            await statistics.refresh_young(self.doors.db)
+            await statistics.refresh_young(self.capture.db)
 
     def _adapt(self, batch: Batch, seconds: float) -> None:
         """Read fewer pages at once where they led to by-id reads, which are slow: polls come in between then,
@@ -203,28 +205,28 @@ class ResourceReader:
 
     async def finish(self, scan: Scan) -> WriteSummary:
         """End a scan that read its last page: prove what is gone, publish it, close the ledger."""
-        doors = self.doors
-        started, calls = time.monotonic(), doors.calls()
-        seen, duplicates = await scans.seen(doors.db, scan.id)
+        capture = self.capture
+        started, calls = time.monotonic(), capture.calls()
+        seen, duplicates = await scans.seen(capture.db, scan.id)
         flaw = scan.flaw or _incomplete(scan, len(seen))
         applied = WriteSummary(events={})
         if flaw is None:
             applied, flaw = await self.deletion.of_scan(scan, seen)
         in_one_list = {} if flaw else await self.states.in_one_list(scan)
-        async with leases.fenced(doors.db, doors.lease) as tx:
+        async with leases.fenced(capture.db, capture.lease) as tx:
             await self.states.settle(tx, in_one_list)
             await parked.release_nameless(tx, self._id, self.resource.name, scan.started_at)
             await scans.finish_scan(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self.resource.name)
-        await doors.rows.times.forget(self.resource)
+        await capture.rows.times.forget(self.resource)
         self._went_back = False
         if flaw is None:
             await self.spots.settle(seen)
         await self.states.end_scan()
-        self.unclaimed.note(applied)
-        await self.unclaimed.find()
+        self.orphans.note(applied)
+        await self.orphans.find()
         if flaw is None and self.resource.name == "applications":
-            await remark_unlisted(doors, doors.pages.states("jobs"))
+            await remark_unlisted(capture, capture.pages.states("jobs"))
         fields: dict[str, object] = {
             "kind": scan.kind,
             "rows": len(seen),
@@ -237,12 +239,12 @@ class ResourceReader:
     async def observe(self, context: Context, pages: Sequence[Page], most: int | None = None) -> Batch:
         """What pages came to, as ``Rows.observe`` says, with what lacks of late what others lack too
         marked."""
-        batch = await self.doors.rows.observe(context, pages, most)
+        batch = await self.capture.rows.observe(context, pages, most)
         news = await self.spots.sift(batch.observations)
-        sifted = await self.doors.shape.sift(context.resource, context.state, news)
+        sifted = await self.capture.shape.sift(context.resource, context.state, news)
         true = await self._without_late_ones(context, sifted)
-        vouched = await self.doors.vouching.sift(context, true)
-        return msgspec.structs.replace(batch, observations=vouched)
+        checked = await self.capture.loss_checks.sift(context, true)
+        return msgspec.structs.replace(batch, observations=checked)
 
     async def _without_late_ones(
         self, context: Context, observations: Sequence[Observation]
@@ -252,9 +254,9 @@ class ResourceReader:
         if not trusted:
             return list(observations)
         families = [o.found for o in trusted if isinstance(o.found, EntitySet)]
-        proved, unproved = await self.doors.changes.told_by_id(self.doors.db, families)
+        proved, unproved = await self.capture.changes.compare_by_id(self.capture.db, families)
         self._went_back = self._went_back or bool(proved)
-        times, left = self.doors.rows.times, []
+        times, left = self.capture.rows.times, []
         for one in observations:
             row_id = one.source.row_id
             if one.on_trust and row_id in unproved and not self._went_back:
@@ -303,19 +305,19 @@ class ResourceReader:
         """
         # A long poll or load lives while it commits.
         heartbeat.beat()
-        changes = self.doors.changes
+        changes = self.capture.changes
         await changes.report(tx, self.resource.name, batch.anonymous)
         name = self.resource.name
         # They may have been unreadable while nothing else could be read to tell that they are not there.
         await parked.unpark_records(tx, self._id, name, batch.absent)
         self.note_read((o.source.row_id for o in batch.observations), reader)
         # What changed since the load began is news, whoever sees it first.
-        told: list[Observation] = []
-        muted: list[Observation] = []
+        published: list[Observation] = []
+        silenced: list[Observation] = []
         for observation in batch.observations:
-            (told if _is_news(observation, silent_before) else muted).append(observation)
-        applied = await changes.apply(tx, name, muted, cause, silent=True)
-        for command, seen in (await self._whose(tx, told, cause)).items():
+            (published if _is_news(observation, silent_before) else silenced).append(observation)
+        applied = await changes.apply(tx, name, silenced, cause, silent=True)
+        for command, seen in (await self._by_command(tx, published, cause)).items():
             by = cause if command is None else "command"
             command_id = UNSET if command is None else command
             applied = applied.plus(
@@ -323,24 +325,24 @@ class ResourceReader:
             )
         self._unknown_statuses |= applied.unknown_statuses
         # Noted even where the transaction fails after this: a tag that is carried is never deleted.
-        return self.unclaimed.note(applied)
+        return self.orphans.note(applied)
 
-    async def _whose(
-        self, tx: Tx, told: Sequence[Observation], cause: Cause
+    async def _by_command(
+        self, tx: Tx, published: Sequence[Observation], cause: Cause
     ) -> Mapping[str | None, Sequence[Observation]]:
         """By command, what polls and sweeps met; a first load or a resync says so of all it reads."""
-        if not told or self.resource.name not in TOUCHED or cause not in ("poll", "sweep"):
-            return {None: told}
-        return await self.doors.changes.by_command(tx, told)
+        if not published or self.resource.name not in TOUCHED or cause not in ("poll", "sweep"):
+            return {None: published}
+        return await self.capture.changes.by_command(tx, published)
 
     def _progress(self, scan: Scan, ahead: ReadAhead, batch: Batch, calls: int) -> ScanProgress | None:
-        """What the ledger is told; ``None`` where not even one page was read to its end."""
+        """What the ledger is published; ``None`` where not even one page was read to its end."""
         if ahead.last < scan.next_page:
             return None
         # The counts of the segments read to their end stay; this one's is as the list says now.
         rows_before = scan.rows_done
         rows_here = ahead.total_count
-        size = self.doors.pages.page_size(self.resource)
+        size = self.capture.pages.page_size(self.resource)
         pages_here = None if rows_here is None else -(-rows_here // size)
         return ScanProgress(
             segment=scan.segment,
@@ -359,9 +361,9 @@ class ResourceReader:
 
     async def _note_lag(self, batch: Batch, cursor: PollCursor) -> None:
         """Remember how late the index was for rows that polls did not find: they will look back that far."""
-        lag = lag_of(batch, cursor, self.doors.rows.server_now())
+        lag = lag_of(batch, cursor, self.capture.rows.server_now())
         if lag > max(cursor.index_lag_seconds, self.pace.overlap_seconds):
-            await cursors.note_lag(self.doors.db, self._id, self.resource.name, lag)
+            await cursors.note_lag(self.capture.db, self._id, self.resource.name, lag)
 
     def report(
         self, event: str, started: float, calls: int, fields: Mapping[str, object], *, quiet: bool = False
@@ -372,7 +374,7 @@ class ResourceReader:
             event,
             integration=self._id,
             resource=self.resource.name,
-            calls=self.doors.calls() - calls,
+            calls=self.capture.calls() - calls,
             seconds=round(time.monotonic() - started, 3),
             **fields,
         )

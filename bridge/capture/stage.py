@@ -171,14 +171,14 @@ class Capture:
         changes = ChangeWriter(
             self._identity, self._keys.hasher, publisher, models, keys=rows.keys, limits=losses
         )
-        doors = CaptureContext(
+        capture = CaptureContext(
             integration_id=integration.id,
             db=self._db,
             lease=held.lease,
             pages=pages,
             rows=rows,
             shape=ShapeChecks(integration.id, self._db, client, pages),
-            vouching=LossChecks(
+            loss_checks=LossChecks(
                 integration.id, self._db, client, pages, normaliser, changes, losses, rows.keys
             ),
             changes=changes,
@@ -204,8 +204,8 @@ class Capture:
             [integration.tracker, learned, integration.time_zone, sorted(models)], order="sorted"
         )
         return Poller(
-            doors,
-            ReadRequests(doors, by_id),
+            capture,
+            ReadRequests(capture, by_id),
             held,
             normaliser,
             {

@@ -16,9 +16,9 @@ _MANY = 20
 class StateLists:
     """The lists of one resource that has states; of any other, nothing is noted."""
 
-    def __init__(self, doors: CaptureContext, resource: Resource) -> None:
-        self._doors = doors
-        self._id = doors.integration_id
+    def __init__(self, capture: CaptureContext, resource: Resource) -> None:
+        self._capture = capture
+        self._id = capture.integration_id
         self._resource = resource
         self._words = len(resource.states) > 1
         self._rows: dict[str, int] = {}
@@ -35,7 +35,7 @@ class StateLists:
 
     async def in_one_list(self, scan: Scan) -> Mapping[str, Sequence[int]]:
         """Return, by state, the contested records that a complete scan met in the list of that one alone."""
-        db, found = self._doors.db, dict[str, list[int]]()
+        db, found = self._capture.db, dict[str, list[int]]()
         contested = await row_states.by_record(db, self._id, self._resource.name) if self._words else []
         if not contested:
             return found
@@ -59,11 +59,11 @@ class StateLists:
         if contested:
             await self._note_contested(1, contested)
         else:
-            await remarks.clear(self._doors.db, self._id, self._resource.name, _CONTESTED)
+            await remarks.clear(self._capture.db, self._id, self._resource.name, _CONTESTED)
         await self._note_empty()
 
     async def _count_contested(self) -> int:
-        return await row_states.count_by_record(self._doors.db, self._id, self._resource.name)
+        return await row_states.count_by_record(self._capture.db, self._id, self._resource.name)
 
     async def _note_contested(self, seen: int, records: int) -> None:
         text = (
@@ -71,7 +71,7 @@ class StateLists:
             "Correct the words of states (open, won, closed), or set maps.job_status; a sweep that meets a "
             "job in one list goes by that list again"
         )
-        await remarks.add_remark(self._doors.db, self._id, self._resource.name, _CONTESTED, text, seen)
+        await remarks.add_remark(self._capture.db, self._id, self._resource.name, _CONTESTED, text, seen)
 
     async def _note_empty(self) -> None:
         counted = {state: self._rows.pop(state) for state in self._resource.states if state in self._rows}
@@ -83,6 +83,6 @@ class StateLists:
                 f"no job is in the list of {' and of '.join(empty)}, and {sum(counted.values())} are in the "
                 f"others: if there are such, set states.{empty[0]} to the account's word"
             )
-            await remarks.add_remark(self._doors.db, self._id, self._resource.name, _EMPTY, text)
+            await remarks.add_remark(self._capture.db, self._id, self._resource.name, _EMPTY, text)
         else:
-            await remarks.clear(self._doors.db, self._id, self._resource.name, _EMPTY)
+            await remarks.clear(self._capture.db, self._id, self._resource.name, _EMPTY)

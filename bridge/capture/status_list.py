@@ -22,9 +22,9 @@ _ORDER = "statuses_in_changing_order"
 class PlacementStatuses:
     """One integration's statuses: ``table`` by id, ``places`` in the agreed order; empty at first."""
 
-    def __init__(self, doors: CaptureContext, settings: Resources) -> None:
-        self._doors = doors
-        self._id = doors.integration_id
+    def __init__(self, capture: CaptureContext, settings: Resources) -> None:
+        self._capture = capture
+        self._id = capture.integration_id
         self._settings = settings
         self._named: set[str] = set()
         self._saved: bytes | None = None
@@ -45,7 +45,7 @@ class PlacementStatuses:
         ``accept``: whatever it looks like, for a person asked for it. Raises ``Transient`` where the list
         before made sense and this one does not.
         """
-        self._saved = await status_lists.load_status_list(self._doors.db, self._id)
+        self._saved = await status_lists.load_status_list(self._capture.db, self._id)
         before = self._before()
         self._problems = statuses.status_problems(rows, self._settings)
         fatal = [problem for problem in self._problems if problem.fatal]
@@ -65,7 +65,7 @@ class PlacementStatuses:
         """Go by the list that was weighed, and store it."""
         content = msgspec.json.encode(self._weighed)
         if content != self._saved:
-            async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+            async with leases.fenced(self._capture.db, self._capture.lease) as tx:
                 await status_lists.save_status_list(tx, self._id, content)
         self._use(self._weighed)
         await self._note(self._problems, self._weighed)
@@ -81,7 +81,7 @@ class PlacementStatuses:
     async def _not_gone(self, before: StatusList, found: Mapping[str, Status]) -> dict[str, Status]:
         """What this read lacks and nobody knows to be gone: that takes two reads, and a person for many."""
         live: set[str] = set()
-        async for row_ids in row_states.live(self._doors.db, self._id, "statuses"):
+        async for row_ids in row_states.live(self._capture.db, self._id, "statuses"):
             live.update(map(str, row_ids))
         missing = before.statuses.keys() - found.keys()
         return {i: before.statuses[i] for i in before.order if i in missing and i in live}
@@ -100,7 +100,7 @@ class PlacementStatuses:
                 "order of before, until enough reads in a row agree on another"
             )
         for code, text in texts.items():
-            await remarks.add_remark(self._doors.db, self._id, "statuses", code, text)
+            await remarks.add_remark(self._capture.db, self._id, "statuses", code, text)
         settled = {_ORDER} if known.unrest == 0 else set()
         over = (set(CODES) | settled) - texts.keys()
-        await remarks.clear(self._doors.db, self._id, "statuses", *sorted(over))
+        await remarks.clear(self._capture.db, self._id, "statuses", *sorted(over))

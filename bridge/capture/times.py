@@ -24,7 +24,7 @@ from bridge.tracker.schema import Resource
 
 _log = structlog.get_logger(__name__)
 FUTURE, WENT_BACK, OLDER = "future_time", "time_went_back", "older_rows"
-TOLD_BY_ID = frozenset({"name", "employment_type", "category", "location"})
+BY_ID_FIELDS = frozenset({"name", "employment_type", "category", "location"})
 """Fields of a job that its by-id record tells as well as its row."""
 _COMPARED = ("name", "employment_type", "category", "salary_amount_from", "salary_amount_to", "salary_period")
 

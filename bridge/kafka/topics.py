@@ -49,7 +49,9 @@ async def ensure_topics(config: KafkaConfig, topics: Iterable[TopicSpec]) -> Non
                 topics=[topic.name for topic in missing],
                 reason="; ".join(sorted(set(refused.values()))),
             )
-        raise EnvironmentFault(f"Kafka refuses to create {missing[0].name}: {refused[missing[0]]}; create it yourself")
+        raise EnvironmentFault(
+            f"Kafka refuses to create {missing[0].name}: {refused[missing[0]]}; create it yourself"
+        )
 
 
 async def _missing(admin: Any, topics: Iterable[TopicSpec]) -> list[TopicSpec]:

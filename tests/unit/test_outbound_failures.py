@@ -22,8 +22,8 @@ SECRET = "https://u:s3cret@example.com/"
         (aiohttp.ServerDisconnectedError(), "connection_reset", "the host closed the connection"),
         (OSError(errno.ECONNREFUSED, SECRET), "connection_refused", "the host refuses connections"),
         (OSError(errno.ECONNABORTED, SECRET), "connection_reset", "the host closed the connection"),
-        (OSError(errno.EHOSTUNREACH, SECRET), "unreachable", "can't be reached (EHOSTUNREACH)"),
-        (OSError(SECRET), "unreachable", "can't be reached (no route)"),
+        (OSError(errno.EHOSTUNREACH, SECRET), "unreachable", "the host can't be reached (EHOSTUNREACH)"),
+        (OSError(SECRET), "unreachable", "the host can't be reached (no route)"),
         (aiohttp.ClientError(SECRET), "protocol_error", "the exchange failed (ClientError)"),
     ],
 )
