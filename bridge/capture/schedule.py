@@ -1,10 +1,9 @@
-"""What to read next. Pure: a function of what is due; the clock is given.
+"""Schedule of a poller: what to read next. Pure: a function of what is due and the given time.
 
-Each resource is read by itself, one step at a time, and all of them side by side: none waits for another.
-What one of them has to do takes turns: the records that somebody asked for, the poll, and the background.
-In the background, what a person approved goes first, then the first load of what was never read whole, then
-the sweep, which goes on forever; of all resources, one is in the background at a time. A poll and a scan move
-in short steps, so that nothing waits long for its turn.
+Each resource is read one step at a time, and all of them in parallel: none waits for another. A resource's
+kinds of work take turns: requested records, the poll, and background work. In the background, approved
+deletions come first, then the first load, then the sweep, which never ends. Only one resource at a time works
+in the background. Polls and scans progress in short steps, so that nothing waits long for its turn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-# The order of a first load: an application's outcome needs the statuses.
+# The order of a first load: an application's outcome requires the statuses.
 ORDER = ("statuses", "users", "jobs", "candidates", "applications")
 
 Background = Literal["load", "sweep", "delete"]
@@ -21,12 +20,12 @@ _BACKGROUND = ("load", "sweep", "delete")
 
 
 class ResourceState(Struct, kw_only=True):
-    """Where one resource stands; times are seconds of a clock that never jumps.
+    """State of one resource. Times are seconds of a monotonic clock.
 
-    ``loaded``: its first load is complete. ``scanning``: a scan of it is under way. ``requested``: somebody
-    asked for some of its records. ``waits``: another resource must be read before it. After a failure polls
-    wait until ``blocked_until``, the requests until ``requests_blocked_until``, and the background until
-    ``background_blocked_until``. ``doing`` is the step that is being done, ``did`` the one before.
+    ``loaded``: its first load is complete. ``scanning``: a scan of it is in progress. ``requested``: some of
+    its records are requested. ``waits``: another resource must be read first. After a failure polls wait
+    until ``blocked_until``, requests until ``requests_blocked_until``, and background work until
+    ``background_blocked_until``. ``doing`` is the present step, ``did`` the previous one.
     """
 
     incremental: bool
@@ -52,7 +51,7 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 def due(states: Mapping[str, ResourceState], now: float) -> list[Task]:
-    """The steps that may begin at ``now``, one of each resource at most."""
+    """Return the steps that may begin at ``now``, at most one per resource."""
     background = _background(states, now)
     found = []
     for name in _known(states):
@@ -64,7 +63,7 @@ def due(states: Mapping[str, ResourceState], now: float) -> list[Task]:
 
 
 def idle_seconds(states: Mapping[str, ResourceState], now: float) -> float:
-    """For how long nothing becomes due by itself."""
+    """Return the seconds until something becomes due."""
     moments = []
     busy = any(state.doing is not None for state in states.values())
     for state in (states[name] for name in _known(states)):
@@ -74,7 +73,7 @@ def idle_seconds(states: Mapping[str, ResourceState], now: float) -> float:
         if state.requested:
             moments.append(max(state.requests_blocked_until, now))
         if busy:
-            continue  # The background waits for what is under way, whose end is noticed.
+            continue  # Background work waits for the step in progress, whose end is noticed.
         if state.approved or _needs_load(state) or (state.incremental and state.scanning):
             moments.append(max(state.background_blocked_until, now))
         elif state.incremental:
@@ -83,7 +82,7 @@ def idle_seconds(states: Mapping[str, ResourceState], now: float) -> float:
 
 
 def _turn(state: ResourceState, now: float, background: Background | None) -> WorkKind | None:
-    """Whose turn it is: of what is due, what comes after the last step's kind."""
+    """Return the work whose turn it is: of the work that is due, the kind that follows the last step's."""
     turns: list[WorkKind] = []
     if state.requested and state.requests_blocked_until <= now:
         turns.append("requests")
@@ -102,7 +101,7 @@ def _rank(work: WorkKind) -> int:
 
 
 def _background(states: Mapping[str, ResourceState], now: float) -> Mapping[str, Background]:
-    """The one resource whose background may go on, and how, unless that of one is under way."""
+    """Return the one resource that may work in the background, and the work; none while one does."""
     known = _known(states)
     if any(states[name].doing in _BACKGROUND for name in known):
         return {}
@@ -123,7 +122,7 @@ def _known(states: Mapping[str, ResourceState]) -> list[str]:
 
 
 def _poll_due_at(state: ResourceState, now: float) -> float:
-    """When to poll next; what is read whole at each poll is scanned by polling it."""
+    """Return when to poll next. A poll of a resource that is read in full completes its scan too."""
     return now if state.scanning and not state.incremental else state.poll_due_at
 
 
@@ -132,7 +131,7 @@ def _needs_load(state: ResourceState) -> bool:
 
 
 def _sweeps(states: Mapping[str, ResourceState], names: Sequence[str], now: float) -> list[str]:
-    """The sweep under way, else the one longest due."""
+    """Return the sweep in progress, or else the sweeps that are due, longest first."""
     whole = [n for n in names if states[n].incremental and states[n].loaded]
     under_way = [n for n in whole if states[n].scanning]
     if under_way:

@@ -1,7 +1,6 @@
-"""Whole reads: a list that has no ``updatedAfter`` is read in full at each poll; users and statuses are.
+"""Full reads: lists without ``updatedAfter`` (users and statuses) are read completely at each poll.
 
-Each page is read without a transaction (invariant 8) and committed. A resync that a person asked for is one
-of these reads too.
+Each page is read without a transaction (invariant 8) and committed. A requested resync is such a read too.
 """
 
 import time
@@ -24,7 +23,7 @@ _FLAWED = "flawed_list"
 
 
 class WholeReads:
-    """The whole reads of one resource of one integration, one after the other."""
+    """The full reads of one resource of one integration, one after the other."""
 
     def __init__(self, reader: ResourceReader) -> None:
         self._reader = reader
@@ -39,9 +38,9 @@ class WholeReads:
     async def read(
         self, context: Context, *, first: bool, scan: Scan | None = None
     ) -> tuple[WriteSummary, str | None]:
-        """Read the list in full. ``scan``: the resync it is.
+        """Read the list in full. ``scan``: the resync that this read completes.
 
-        Returns what changed, and why the read can't prove an absence; ``None`` where it can.
+        Return the changes, and why the read can't prove an absence; ``None`` if it can.
         """
         capture, name = self._capture, self._resource.name
         started, calls = time.monotonic(), capture.calls()
@@ -123,7 +122,7 @@ class WholeReads:
         return await row_states.count_live_rows(self._capture.db, self._id, self._resource.name)
 
     async def _doubts(self, listing: ListRead) -> str | None:
-        """Why a read that came to its end well may lack rows all the same."""
+        """Return why a read that ended properly may still lack rows."""
         if self._before_first is not None or self._reads % _LOOK_BEFORE_EVERY == 0:
             self._before_first = await self._capture.pages.before_first(self._resource, None, listing.seen)
         self._reads += 1
@@ -134,13 +133,13 @@ class WholeReads:
         return self._before_first
 
     async def _say(self, flaw: str | None, *, broken: bool) -> None:
-        """Tell a person why nothing can be proved by this list; at once where it does not end, else when that
-        lasts."""
+        """Remark that this list can't prove deletions: at once if it does not end, else if the flaw
+        persists."""
         db, name = self._capture.db, self._resource.name
         self._flawed = 0 if flaw is None else self._flawed + 1
         if flaw is None:
             await remarks.clear(db, self._id, name, _FLAWED)
         elif broken or self._before_first is not None or self._flawed > 1:
-            await remarks.add_remark(db, self._id, name, _FLAWED, f"proves no deletion: {flaw}")
+            await remarks.add_remark(db, self._id, name, _FLAWED, f"can't prove deletions: {flaw}")
         if broken and flaw is not None:
             await cursors.fail(db, self._id, name, f"the list can't be read to its end: {flaw}")
