@@ -215,7 +215,7 @@ async def test_a_key_is_not_taken_for_another_request(admin: Client) -> None:
     await admin("POST", "/v1/endpoints", {"url": URL, **ACME}, Idempotency_Key="abc")
     said = await admin("POST", "/v1/endpoints", {"url": URL, "owner": "globex"}, Idempotency_Key="abc")
     assert said.status == 422
-    assert "take a new key" in said.detail
+    assert "use a new key" in said.detail
 
 
 async def test_keys_of_two_tokens_do_not_meet(service: Service) -> None:
@@ -237,4 +237,4 @@ async def test_a_key_does_not_bring_back_what_was_deleted(admin: Client) -> None
     await admin("DELETE", made.headers["Location"])
     said = await admin("POST", "/v1/endpoints", asked, Idempotency_Key="abc")
     assert said.status == 409
-    assert "take a new key" in said.detail
+    assert "use a new key" in said.detail
