@@ -35,7 +35,7 @@ async def polls(db: Database, integration_id: str) -> dict[str, PollSummary]:
     return {r["resource"]: PollSummary(**{name: r[name] for name in columns}) for r in rows}
 
 
-# By the index snapshots_live alone: the entities themselves may be large, where values are kept.
+# Uses only the index snapshots_live: the entities themselves may be large if values are kept.
 RECORDS = """
 SELECT model, count(*) FROM snapshots WHERE integration_id = $1 AND NOT deleted GROUP BY model
 """
