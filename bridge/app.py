@@ -1,4 +1,4 @@
-"""The composition root: builds doors and stages from the configuration. The only module that knows all."""
+"""The composition root: builds doors and stages from the configuration. The only module that imports all."""
 
 import contextlib
 import fcntl
@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 Role = Literal["poller", "relay", "commands", "webhooks", "api"]
 ROLES: tuple[Role, ...] = ("poller", "relay", "commands", "webhooks", "api")
-# A command has its own patience: what fails for now is tried again by the command stage, which says so.
+# The command stage retries transient failures itself and logs each retry, so its client gives up early.
 _COMMAND_PATIENCE = RetryPolicy(attempts=2, attempt_seconds=60.0, deadline_seconds=60.0)
 
 
@@ -72,7 +72,7 @@ class Installation(Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def with_servers(config: Config, *, need_kafka: bool = True) -> Iterator[Config]:
-    """The configuration with every address filled in: embedded servers are started for those left out.
+    """Yield the configuration with every address filled in; start an embedded server for each one missing.
 
     Blocks for about a second; enter from the main thread, before the event loop runs.
     """
@@ -85,19 +85,19 @@ def with_servers(config: Config, *, need_kafka: bool = True) -> Iterator[Config]
             config = msgspec.structs.replace(config, store=store)
         if need_kafka and config.kafka.bootstrap_servers is None:
             address = stack.enter_context(_broker(data_dir))
-            _log.warning("kafka.embedded", bootstrap_servers=address, keeps="nothing: it forgets at exit")
+            _log.warning("kafka.embedded", bootstrap_servers=address, keeps="nothing: data is lost at exit")
             config = _with_kafka(config, address)
         yield config
 
 
 def reaching_kafka(config: Config) -> Config:
-    """The configuration with the address of the broker that runs: of the embedded one, another process's.
+    """Return the configuration with the broker's address, which may be another process's embedded broker.
 
-    Raises ``EnvironmentFault`` when there is none.
+    Raises ``EnvironmentFault`` when no broker is configured and no embedded one runs.
     """
     if config.kafka.bootstrap_servers is not None:
         return config
-    address = _told_address(Path(config.data_dir).absolute())
+    address = _read_broker_address(Path(config.data_dir).absolute())
     if address is None:
         raise EnvironmentFault(
             f"no embedded Kafka is running in {config.data_dir}: start one with bridge run, or set "
@@ -112,14 +112,14 @@ def _with_kafka(config: Config, address: str) -> Config:
     )
 
 
-# Where a process that runs the embedded broker tells others of it, under a lock that ends with the process.
+# A process that runs the embedded broker writes its address here and locks the file until the process ends.
 _KAFKA_ADDRESS = "kafka.address"
 
 
 @contextlib.contextmanager
 def _broker(data_dir: Path) -> Iterator[str]:
-    """The address of the data directory's embedded broker: another process's where one runs, else ours."""
-    address = _told_address(data_dir)
+    """Yield the address of the data directory's embedded broker; start one unless another process runs it."""
+    address = _read_broker_address(data_dir)
     if address is not None:
         yield address
         return
@@ -135,7 +135,7 @@ def _broker(data_dir: Path) -> Iterator[str]:
                 path.unlink(missing_ok=True)
 
 
-def _told_address(data_dir: Path) -> str | None:
+def _read_broker_address(data_dir: Path) -> str | None:
     try:
         with (data_dir / _KAFKA_ADDRESS).open(encoding="ascii") as file:
             try:
@@ -151,7 +151,8 @@ def _told_address(data_dir: Path) -> str | None:
 async def open_installation(
     config: Config, *, migrate: bool = True, tuning: Tuning | None = None
 ) -> AsyncIterator[Installation]:
-    """The installation, its schema brought up to date first unless told otherwise."""
+    """Open the store and read the installation's keys; migrate the schema first unless ``migrate`` is
+    false."""
     url = store_url(config)
     if migrate:
         applied = await schema.migrate(url)
@@ -166,9 +167,9 @@ async def open_installation(
 
 
 def store_url(config: Config) -> str:
-    """The store's URL of a grounded configuration."""
+    """Return the store's URL. ``config`` must have passed through ``with_servers``."""
     if config.store.url is None:
-        raise AssertionError("the configuration is not grounded")
+        raise AssertionError("store.url is not filled in: enter with_servers first")
     return config.store.url.reveal()
 
 
@@ -181,7 +182,7 @@ async def client(
     lane: Lane = "poll",
     observe: Observe | None = None,
 ) -> AsyncIterator[Client]:
-    """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
+    """Yield a TrackerRMS client that shares the integration's budget and reads by the account's profile."""
     settings = await first_contact.effective_settings(installed.db, integration)
     known = StoredAccount(
         installed.db,
@@ -199,7 +200,7 @@ async def client(
         known=known,
         observe=observe,
     )
-    # The poller sees for itself when the profile changes: what it has read depends on it.
+    # The poller detects a changed profile itself: what it has already read depends on the profile.
     follows = first_contact.following_profile if lane == "command" else _as_it_is
     async with made, follows(installed.db, integration, made):
         yield made
@@ -210,12 +211,12 @@ def _as_it_is(*_: object) -> contextlib.AbstractAsyncContextManager[None]:
 
 
 def budget(installed: Installation, integration: IntegrationConfig) -> StoredBudget:
-    """The integration's request budget, shared through the store."""
+    """Return the integration's request budget, which all processes share through the store."""
     return StoredBudget(installed.db, integration.id, BudgetRules(requests=integration.requests_per_minute))
 
 
 def resources_of_integration(integration: IntegrationConfig) -> dict[ResourceName, Resource]:
-    """The TrackerRMS resources that the integration's models are read from."""
+    """Return the TrackerRMS resources that the integration's models are read from."""
     settings = tracker_resources.configure_resources(
         integration.tracker, first_contact.tracker_key(integration)
     )
@@ -223,7 +224,7 @@ def resources_of_integration(integration: IntegrationConfig) -> dict[ResourceNam
 
 
 async def make_topics(config: Config) -> int:
-    """Create the topics that are missing; returns the size of the largest message all of them take."""
+    """Create the missing topics. Return the size of the largest message that every topic accepts."""
     prefix = config.kafka.topic_prefix
     events = list(topics.all_events(prefix).values())
     others = [topics.commands(prefix), topics.command_results(prefix), topics.dead_letter(prefix)]
@@ -241,9 +242,9 @@ async def run_roles(
     signals: Collection[Signals] = supervisor.ENDING_SIGNALS,
     tuning: Tuning | None = None,
 ) -> int:
-    """Run the stages of these roles until one of ``signals``; return the exit code.
+    """Run the stages of these roles until one of ``signals`` arrives. Return the exit code.
 
-    ``config`` is grounded.
+    ``config`` has every address filled in (see ``with_servers``).
     """
     for one, others in sharing.shared(config.integrations).items():
         _log.warning("credential.shared", integration=one, shared_with=others, advice=sharing.ADVICE)
@@ -254,7 +255,7 @@ async def run_roles(
         try:
             max_message_bytes = await make_topics(config)
         except Transient as problem:
-            # Kafka may be down for an hour: what is captured meanwhile waits in the outbox.
+            # Kafka may be down for an hour. Captured events wait in the outbox meanwhile.
             max_message_bytes = config.kafka.max_message_bytes
             _log.warning("kafka.unreachable", reason=str(problem))
         roster = Roster()
@@ -266,7 +267,7 @@ async def run_roles(
 
 
 def monitoring_of(installed: Installation, roster: Roster) -> Monitoring:
-    """Health and metrics, which every process serves, whatever its roles."""
+    """Build the health and metrics server, which every process runs whatever its roles."""
     config = installed.config
     parts = monitoring.MonitoringDependencies(
         db=installed.db,
@@ -284,7 +285,7 @@ def stages(
     max_message_bytes: int,
     roster: Roster | None = None,
 ) -> Mapping[str, Stage]:
-    """The stages of these roles by name. ``roster`` is where the supervisor will enter them."""
+    """Return the stages of these roles by name. The supervisor will enter them in ``roster``."""
     config = installed.config
     made: dict[str, Stage] = {}
     if "relay" in only:
@@ -303,7 +304,7 @@ def stages(
 
 
 def api_parts(installed: Installation, roster: Roster | None = None) -> ApiParts:
-    """What the HTTP API stands on; the command line holds endpoints to the same rules."""
+    """Return the dependencies of the HTTP API. The command line applies the same rules to endpoints."""
     rules = targets.rules(installed.config.outbound)
     return ApiParts(
         db=installed.db,
@@ -317,8 +318,8 @@ def api_parts(installed: Installation, roster: Roster | None = None) -> ApiParts
 
 def _webhooks(installed: Installation) -> WebhookStage:
     config = installed.config
-    # Each endpoint has a window of its own: a host that many share must not be a queue in which one that
-    # hangs holds up the others.
+    # Each endpoint has its own window. With a limit per host, one hanging endpoint would hold up the others
+    # on a shared host.
     limits = ConnectionLimits(total=NO_LIMIT, per_host=NO_LIMIT)
     return WebhookStage(
         WebhookParts(

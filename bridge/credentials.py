@@ -1,6 +1,7 @@
-"""What the doors agree on about one integration's credentials and allowance: a token and two ports.
+"""Types that doors share for one integration's credentials and request budget: a token and the ports.
 
-``bridge.store`` keeps both in PostgreSQL, ``bridge.tracker`` uses them; neither imports the other.
+``bridge.store`` implements the ports in PostgreSQL and ``bridge.tracker`` uses them; neither imports the
+other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,20 +17,22 @@ from bridge.config import Secret
 Lane = Literal["command", "poll"]
 
 flow: ContextVar[str] = ContextVar("flow", default="")
-"""Whose requests these are: within a lane, the flows take turns, however many requests each has waiting."""
+"""Name of the work that sends requests. Within a lane the flows take turns, however many requests each
+has."""
 
 
 class TrackerToken(Struct, frozen=True, kw_only=True):
-    """A JWT that TrackerRMS exchanged for the bearer token; one lives at a time per account."""
+    """A JWT that TrackerRMS exchanged for the bearer token. An account has one valid JWT at a time."""
 
     jwt: Secret
     expires_at: datetime | None
-    """When it ends, aware UTC; ``None``: nothing tells, it is used until it is refused."""
+    """When it expires, aware UTC. ``None`` if unknown: then it is used until TrackerRMS rejects it."""
     generation: int
-    """Counts the exchanges: a process that was refused with generation n exchanges only if n is still it."""
+    """Number of exchanges so far. A process whose token n was rejected exchanges only if n is still
+    stored."""
     origin: bytes
-    """Stands for the credential that it was exchanged for, see ``TokenVault.origin``: with another
-    credential, account or host it is of no use."""
+    """Identifies the credential that it was exchanged for, see ``TokenVault.origin``. The token is useless
+    with another credential, account or host."""
 
 
 class TokenVault(Protocol):
@@ -40,20 +43,20 @@ class TokenVault(Protocol):
     """
 
     def origin(self, *parts: str) -> bytes:
-        """16 bytes that stand for a credential and its host, keyed by the installation's key."""
+        """Hash a credential and its host to 16 bytes, keyed by the installation's key."""
 
     async def load(self) -> TrackerToken | None:
-        """The newest token, expired or not, whatever credential it came from; ``None`` before the first
+        """Return the newest token, expired or not, whatever its origin; ``None`` before the first
         exchange."""
 
     def exchange_turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait until this process alone may exchange. ``LeaseLost`` on ``save`` if the turn ran out."""
+        """Wait for the exclusive right to exchange. ``save`` raises ``LeaseLost`` if that right expired."""
 
     async def save(self, token: TrackerToken) -> None:
-        """Replace the token. ``generation`` must be greater than the stored one, or it is refused."""
+        """Replace the token. Refuse it unless its ``generation`` is greater than the stored one."""
 
     async def load_refresh_token(self, origin: bytes) -> Secret | None:
-        """The newest OAuth2 refresh token that came from ``origin``; ``None``: use the configured."""
+        """Return the newest OAuth2 refresh token of ``origin``; ``None`` means: use the configured one."""
 
     async def save_refresh_token(self, secret: Secret, origin: bytes) -> None:
         """Replace the OAuth2 refresh token."""
@@ -63,15 +66,17 @@ class RequestBudget(Protocol):
     """One integration's requests per minute, shared by every process."""
 
     async def acquire(self, lane: Lane) -> None:
-        """Wait until one request may be sent; send it within a few seconds, or it is not covered."""
+        """Wait until one request may be sent. Send it within a few seconds, or the budget does not cover
+        it."""
 
     async def pause(self, seconds: float, why: str) -> None:
-        """Hold every process for that long, because TrackerRMS asked for patience; ``why`` is shown."""
+        """Stop the requests of every process for ``seconds``, as TrackerRMS asked. ``why`` is shown to
+        people."""
 
 
 class Recognised(Struct, frozen=True, kw_only=True):
-    """Of a list's rows: how many have the id of a known record, and how many of those are that record;
-    ``stored``: how many are known at all, counting to ten."""
+    """How many rows of a list have the id of a known record (``same_id``), and in how many of those the
+    record matches (``same``). ``stored`` is the number of known records, up to ten."""
 
     same_id: int
     same: int
@@ -79,13 +84,13 @@ class Recognised(Struct, frozen=True, kw_only=True):
 
 
 class KnownAccount(Protocol):
-    """What is known of the account that an integration was read from so far."""
+    """What the bridge already knows of the account that it reads for an integration."""
 
     async def is_confirmed(self, origin: bytes) -> bool:
-        """Whether a credential (see ``TokenVault.origin``) was seen to open that account."""
+        """Report whether this credential (see ``TokenVault.origin``) has opened that account before."""
 
     async def confirm(self, origin: bytes) -> None:
-        """Remember that it does."""
+        """Remember that this credential opens that account."""
 
     async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
-        """Compare a list's rows with the records that are known."""
+        """Compare a list's rows with the known records."""

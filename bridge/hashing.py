@@ -1,7 +1,7 @@
-"""Keyed hashes: what the bridge remembers of a record instead of the record.
+"""Keyed hashes, which the bridge stores instead of records.
 
-All are blake2b under the installation's hash key, so that nobody who reads the database can look a
-telephone number up.
+All are blake2b under the installation's hash key, so that no one who reads the database can test whether it
+holds a given telephone number.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class RecordHash(Struct, frozen=True, kw_only=True, gc=False):
-    """``record``: 16 bytes over the whole content; ``fields``: 8 bytes a field, in the model's order."""
+    """Hashes of an entity. ``record``: 16 bytes over all content; ``fields``: 8 bytes per field, in order."""
 
     record: bytes
     fields: bytes
@@ -35,7 +35,7 @@ class Hasher:
         self._fields = {struct: _begun(field, struct) for struct in _fields_of}
 
     def record(self, entity: Entity) -> RecordHash:
-        """The hashes of an entity's content: not its id, ``changed_at``, or raw form."""
+        """Return the hashes of an entity's content, without its id, ``changed_at`` and raw form."""
         values = msgspec.structs.astuple(entity)
         digests, filled = [], []
         for place, begun in self._fields[type(entity)]:
@@ -48,23 +48,24 @@ class Hasher:
             digests.append(found := digest.digest())
             filled.append(found)
         whole = self._record.copy()
-        # What is empty is left out, so that a field new to the model changes no record that lacks it.
+        # Empty fields are left out, so that a new field in the model changes no record that lacks it.
         whole.update(b"".join(filled))
         return RecordHash(record=whole.digest(), fields=b"".join(digests))
 
     def salt(self, *parts: bytes) -> bytes:
-        """A key for row fingerprints that changes when any of ``parts`` does (mapping, status list)."""
+        """Derive a key for row fingerprints that changes when any of ``parts`` (mapping, status list)
+        does."""
         digest = blake2b(key=self._key, digest_size=32, person=b"salt")
         for part in parts:
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.digest()
 
     def address(self, text: str) -> bytes:
-        """16 bytes that stand for an e-mail address: without case, so that both spellings are one."""
+        """Hash an e-mail address to 16 bytes. Case is ignored, so that both spellings match."""
         return self._keyed(b"address", text.strip().casefold().encode("utf-8", "surrogatepass"))
 
     def content(self, kind: str, data: bytes) -> bytes:
-        """16 bytes that stand for what a command asks: its type and its data, in one spelling."""
+        """Hash a command's type and canonical data to 16 bytes."""
         return self._keyed(b"command", kind.encode() + b"\0" + data)
 
     def _keyed(self, purpose: bytes, data: bytes) -> bytes:
@@ -72,10 +73,10 @@ class Hasher:
 
 
 def differing_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
-    """The fields whose hashes differ, in the model's order; ``before`` and ``after`` as in ``RecordHash``.
+    """Return the fields whose hashes differ, in the model's order; ``before`` and ``after`` are ``fields``.
 
-    Where the model itself has changed shape between the two, places say nothing: then what holds something
-    new, or every field where only something was emptied. Never none of them for records that differ.
+    If the model has changed shape between the two, positions don't match. Then return the fields that hold
+    a new value, or every field if a value was only removed. Records that differ never return an empty tuple.
     """
     names = _content_fields(struct)
     if len(before) != len(after):
@@ -85,7 +86,7 @@ def differing_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple
 
 
 def emptied_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[str, ...]:
-    """The fields that held something and hold nothing now; none where the model changed shape between."""
+    """Return the fields that were filled and are empty now; none if the model changed shape between."""
     if len(before) != len(after):
         return ()
     names = _content_fields(struct)
@@ -95,13 +96,12 @@ def emptied_fields(struct: type[Entity], before: bytes, after: bytes) -> tuple[s
 
 
 def is_filled(struct: type[Entity], fields: bytes, name: str) -> bool:
-    """Whether the field held something."""
+    """Report whether the field held a value."""
     return _at(fields, list(_content_fields(struct)).index(name)) != _NOTHING
 
 
 def place_of(struct: type[Entity], name: str) -> int:
-    """How many bytes of a record's field hashes stand before that field's; of ``FIELD_BYTES`` zeros, it is
-    empty."""
+    """Return the byte offset of a field's hash in ``RecordHash.fields``. A hash of all zeros is empty."""
     return list(_content_fields(struct)).index(name) * FIELD_BYTES
 
 
@@ -110,9 +110,9 @@ def _at(fields: bytes, index: int) -> bytes:
 
 
 def _begun(field: "blake2b", struct: type[Entity]) -> list[tuple[int, "blake2b"]]:
-    """For each field of the content: its place in the struct, and a hash that its name has gone into.
+    """Return, for each content field, its index in the struct and a hash seeded with its name.
 
-    Equal values in two fields must not look alike in the database.
+    The seed keeps equal values of two fields from looking alike in the database.
     """
     begun = []
     for name in _content_fields(struct):

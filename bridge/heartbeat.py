@@ -1,7 +1,7 @@
-"""Signs of life of the stages of one process: what each is doing, and when it last moved.
+"""Heartbeats of the stages of one process: the state of each stage, and when it last made progress.
 
-The supervisor enters every stage here and says when it backs off; a loop calls ``beat`` once a round. A stage
-that waits for a lease or for another system goes round too, so only one that is stuck falls silent.
+The supervisor enters every stage here and records when it backs off. A loop calls ``beat`` once per round. A
+stage that waits for a lease or for another system beats too, so only a stuck stage stops beating.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from bridge.tasks import cancel_and_wait
 T = TypeVar("T")
 StageState = Literal["starting", "running", "standing by", "backing off", "ended"]
 LeaseState = Literal["held", "standby"]
-# A loop goes round every few seconds. The longest steps, with every call at its longest and tried again,
-# take minutes; no outage makes them longer than this. It is the last resort: who watches ends what is stuck.
+# A loop beats every few seconds. The longest steps, with every call at its limit and retried, take minutes;
+# no outage makes them longer than this. A longer silence means a stuck stage: the probe restarts the process.
 SILENT_SECONDS = 1800.0
 _BEAT_SECONDS = 2.0
 
 
 class Pulse:
-    """One stage's: ``state``, ``reason`` in words for a person, the moment of its last sign of life, and
-    ``leases``, those that it holds or stands by for."""
+    """Heartbeat of one stage: ``state``, a ``reason`` for people, the time of its last beat, and ``leases``,
+    which it holds or waits for."""
 
     def __init__(self) -> None:
         self.state: StageState = "starting"
@@ -32,7 +32,7 @@ class Pulse:
         self._beat_at = time.monotonic()
 
     def say(self, state: StageState, reason: str = "") -> None:
-        """What it does now; a sign of life as well."""
+        """Set the stage's state. Counts as a beat."""
         self.state, self.reason = state, reason
         if state in ("backing off", "ended"):
             self.leases.clear()
@@ -40,7 +40,7 @@ class Pulse:
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago its last sign of life was; 0 once it has ended."""
+        """Seconds since the last beat; 0 once the stage has ended."""
         return 0.0 if self.state == "ended" else time.monotonic() - self._beat_at
 
 
@@ -51,13 +51,13 @@ class Roster:
         self.pulses: dict[str, Pulse] = {}
 
     def enter(self, name: str) -> Pulse:
-        """The pulse of a stage that begins; whatever its task starts beats for it."""
+        """Start the pulse of a stage. Tasks that the caller's task starts beat for it."""
         pulse = self.pulses[name] = Pulse()
         _own.set(pulse)
         return pulse
 
     def stuck(self, silent_seconds: float = SILENT_SECONDS) -> dict[str, str]:
-        """The stages that gave no sign of life for so long, and for how long: only a restart helps them."""
+        """Return the stages without a beat for ``silent_seconds``, with a message. Only a restart helps."""
         return {
             name: f"no sign of life for {pulse.silent_seconds:.0f} s"
             for name, pulse in self.pulses.items()
@@ -65,19 +65,19 @@ class Roster:
         }
 
 
-# Tasks inherit the context of the one that starts them, so no stage has to hand its pulse around.
+# Tasks inherit the context of the task that starts them, so no stage has to pass its pulse around.
 _own: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
 
 
 def beat() -> None:
-    """The stage that runs here moved on."""
+    """Record that the current stage makes progress."""
     pulse = _own.get()
     if pulse is not None:
         pulse.say("running")
 
 
 async def beating(work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` gives; while it waits for another system, with no limit of its own, the stage lives."""
+    """Await ``work`` and beat meanwhile, as it may wait for another system without a time limit."""
     task = asyncio.create_task(work)
     try:
         while not task.done():
@@ -89,7 +89,7 @@ async def beating(work: Coroutine[Any, Any, T]) -> T:
 
 
 def note_standby(lease: str) -> None:
-    """The stage that runs here is well, and waits for its turn."""
+    """Record that the current stage is healthy and waits for ``lease``."""
     pulse = _own.get()
     if pulse is not None:
         pulse.say("standing by", f"another process holds the lease {lease}")
@@ -97,14 +97,14 @@ def note_standby(lease: str) -> None:
 
 
 def note_lease_held(lease: str) -> None:
-    """The stage that runs here holds this lease, until ``note_lease_released``."""
+    """Record that the current stage holds ``lease``, until ``note_lease_released``."""
     pulse = _own.get()
     if pulse is not None:
         pulse.leases[lease] = "held"
 
 
 def note_lease_released(lease: str) -> None:
-    """It does not hold it, or stand by for it, any more."""
+    """Record that the current stage no longer holds ``lease`` or waits for it."""
     pulse = _own.get()
     if pulse is not None:
         pulse.leases.pop(lease, None)

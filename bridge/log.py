@@ -1,8 +1,8 @@
-"""The log: structlog on stderr, JSON for machines or coloured lines for people.
+"""Logging: structlog on stderr, as JSON for machines or colored lines for people.
 
-Event names are ``noun.past_verb``. No secret and no personal data (invariant 9): a ``Secret`` shows as
-stars wherever it stands, tracebacks carry no local variables, and a value of a type that is not plain data
-shows as its type's name only.
+Event names are ``noun.past_verb``. Logs hold no secret and no personal data (invariant 9): a ``Secret``
+shows as asterisks at any depth, tracebacks carry no local variables, and a value that is not plain data
+shows as the name of its type.
 """
 
 import logging
@@ -29,10 +29,10 @@ LogFormat = Literal["auto", "json", "console"]
 
 
 def configure_logging(config: LogConfig, form: LogFormat = "auto") -> None:
-    """Set up structlog, and the standard library's logging of the libraries, for this process.
+    """Configure structlog, and the standard library's logging that libraries use, for this process.
 
-    ``auto`` writes lines for people where stderr is a terminal, and JSON everywhere else. Calling it again
-    replaces the earlier set-up. Libraries are heard from ``warning`` on, aiokafka only at ``debug``.
+    ``auto`` writes lines for people where stderr is a terminal, and JSON everywhere else. A repeated call
+    replaces the earlier configuration. Libraries log from ``warning`` up, aiokafka only at ``debug``.
     """
     rendering = _rendering(form)
     structlog.configure(
@@ -51,7 +51,7 @@ def configure_logging(config: LogConfig, form: LogFormat = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(logging.WARNING, _LEVELS[config.level]))
-    # What aiokafka meets, bridge.kafka translates and its caller reports: twice would be once too often.
+    # bridge.kafka translates aiokafka's errors and its caller logs them: aiokafka would log them twice.
     logging.getLogger("aiokafka").setLevel(logging.WARNING if config.level == "debug" else logging.CRITICAL)
     logging.captureWarnings(True)
 
@@ -80,7 +80,7 @@ def _rendering(wanted: LogFormat) -> list[Processor]:
 
 
 def mask(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """A processor: replace what must not be shown, however deep it stands."""
+    """Replace values that must not be logged, at any depth. This is a structlog processor."""
     return {key: value if key == "exc_info" else _shown(value) for key, value in event.items()}
 
 

@@ -1,4 +1,4 @@
-"""Health and metrics of one process, for who watches it: ``/livez``, ``/readyz``, ``/metrics``."""
+"""Health and metrics endpoints of one process: ``/livez``, ``/readyz`` and ``/metrics``."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class MonitoringDependencies(Struct, frozen=True, kw_only=True):
-    """What the stage is built from. ``reach_kafka`` raises ``BridgeError`` while the broker is away."""
+    """Dependencies of the stage. ``reach_kafka`` raises ``BridgeError`` while the broker is unreachable."""
 
     db: Database
     roster: Roster
@@ -38,10 +38,10 @@ class MonitoringDependencies(Struct, frozen=True, kw_only=True):
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
-    """What ``/readyz`` says. ``missing``: what the process needs and has not; it is ready without any.
+    """Body of ``/readyz``. ``missing`` lists what the process needs and lacks; it is ready if that is empty.
 
-    ``trackerrms`` says of each integration whether it can be read. It decides nothing: another process could
-    not read it either, and Kafka, commands' results and webhooks go on meanwhile.
+    ``trackerrms`` shows whether each integration can be read. It does not affect readiness: another process
+    could not read it either, and Kafka, command results and webhooks still work.
     """
 
     status: str
@@ -54,7 +54,7 @@ class Readiness(Struct, frozen=True, kw_only=True):
 
 
 class Monitoring:
-    """The stage; ``run`` is what the supervisor calls. ``url`` is where it answers, once it does."""
+    """The monitoring stage. The supervisor calls ``run``. ``url`` is set once the server listens."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Monitoring:
             await supervisor.stopped(stop)
 
     def application(self) -> web.Application:
-        """The aiohttp application."""
+        """Build the aiohttp application."""
         app = web.Application()
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -92,7 +92,7 @@ class Monitoring:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         store, broker = await asyncio.gather(self._store(), self._kafka())
-        unknown = dict.fromkeys(self._parts.integrations, "unknown: the store has it")
+        unknown = dict.fromkeys(self._parts.integrations, "unknown: the store can't be read")
         pulses = self._parts.roster.pulses
         missing = [name for name, said in (("store", store), ("broker", broker)) if said != "ok"]
         missing += [
@@ -104,7 +104,7 @@ class Monitoring:
             store=store,
             broker=broker,
             trackerrms=await self._trackerrms() or unknown if store == "ok" else unknown,
-            stages={name: _told(pulse.state, pulse.reason) for name, pulse in pulses.items()},
+            stages={name: _with_reason(pulse.state, pulse.reason) for name, pulse in pulses.items()},
             leases={lease: how for pulse in pulses.values() for lease, how in pulse.leases.items()},
         )
         return _answer(said, ok=not missing)
@@ -112,14 +112,14 @@ class Monitoring:
     async def _store(self) -> str:
         if await self._parts.db.answers(_ANSWER_SECONDS):
             return "ok"
-        return f"PostgreSQL does not answer within {_ANSWER_SECONDS:g} s: look at store.url and the server"
+        return f"PostgreSQL does not answer within {_ANSWER_SECONDS:g} s: check store.url and the server"
 
     async def _ask_kafka(self) -> str:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._parts.reach_kafka()
         except (BridgeError, TimeoutError):
-            return "Kafka does not answer: look at kafka.bootstrap_servers and the broker"
+            return "Kafka does not answer: check kafka.bootstrap_servers and the broker"
         return "ok"
 
     async def _ask_trackerrms(self) -> dict[str, str] | None:
@@ -149,7 +149,7 @@ class Monitoring:
 
 
 class _Remembered(Generic[T]):
-    """What another system said, for some seconds: however many ask, that system is asked once."""
+    """A cached answer of another system: concurrent requests cause one query within ``seconds``."""
 
     def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float) -> None:
         self._ask = ask
@@ -166,7 +166,7 @@ class _Remembered(Generic[T]):
 
 
 async def stored(db: Database, integrations: tuple[str, ...]) -> list[GaugeSample]:
-    """What the store knows. Each query reads a few rows by an index, however many there are."""
+    """Read the gauges from the store. Each query reads a few rows through an index."""
     rows, oldest = await outbox.outbox_head(db)
     pending_rows, pending_deliveries_oldest = await pending.pending_head(db)
     found = [
@@ -186,7 +186,7 @@ async def _of_integration(db: Database, integration: str) -> list[GaugeSample]:
     for resource, at in (await overview.proved_at(db, integration)).items():
         age = (utc_now() - at).total_seconds()
         found.append(GaugeSample(of=metrics.SCAN_AGE, value=age, labels=(integration, resource)))
-    # 0 of each kind, or a rule could not tell that nothing is held from nothing is known.
+    # Report 0 for each kind, so that an alert rule can tell "nothing is held" from "unknown".
     names = get_args(ResourceName)
     waiting = Counter({(integration, name, kind): 0 for name in names for kind in holds.KINDS})
     waiting.update(
@@ -218,7 +218,7 @@ async def _of_integration(db: Database, integration: str) -> list[GaugeSample]:
 
 
 async def _account(db: Database, integration: str) -> list[GaugeSample]:
-    """Whether the account can be read. An account that never worked has each of these too."""
+    """Read whether the account can be read. An account that was never read has each of these gauges too."""
     polls = (await overview.polls(db, integration)).values()
     up = any(one.polled_at for one in polls) and not any(one.error for one in polls)
     parked_now = await parked.count_parked(db, integration)
@@ -237,9 +237,9 @@ async def _account(db: Database, integration: str) -> list[GaugeSample]:
 
 
 def count_lease_holders(held: Mapping[str, str], integrations: tuple[str, ...]) -> list[GaugeSample]:
-    """How many hold the leases of each role; a lease that nobody holds is told too, or no alert could see it.
+    """Count the lease holders of each role. A lease without a holder counts 0, so that alerts can see it.
 
-    Names of other integrations, and of processes, are no labels: they come and go without end.
+    Names of other integrations and of processes are not labels, as their number has no limit.
     """
     roles = Counter(name.partition(":")[0] for name in held)
     found = [(role, "", roles[role]) for role in ("relay", "commands", "webhooks")]
@@ -251,9 +251,9 @@ def count_lease_holders(held: Mapping[str, str], integrations: tuple[str, ...]) 
 
 
 async def trouble(db: Database, integration: str) -> str:
-    """``ok``, or which resources can't be read now, and why one of them can't. A row a resource.
+    """Return ``ok``, or the resources that can't be read and the error of one of them. A row per resource.
 
-    An account that is left alone because it asked for that is in no trouble, but why it stands still is told.
+    A paused account is not in trouble: TrackerRMS asked to wait. The reason of the pause is returned.
     """
     polls = await overview.polls(db, integration)
     why = {name: one.error or one.scan_error for name, one in sorted(polls.items())}
@@ -264,7 +264,7 @@ async def trouble(db: Database, integration: str) -> str:
     return f"paused: {usage.pause_reason}" if usage is not None and usage.pause_reason else "ok"
 
 
-def _told(state: str, reason: str) -> str:
+def _with_reason(state: str, reason: str) -> str:
     return f"{state}: {reason}" if reason else state
 
 

@@ -1,12 +1,12 @@
-"""The relay: outbox → Kafka, in order. The only publisher of the bridge (invariant 3).
+"""The relay: moves the outbox to Kafka, in order. The only publisher of the bridge (invariant 3).
 
-One relay at a time holds the lease on all shards; others stand by and take over when it runs out
-(invariant 4). It takes the first rows, publishes them, and removes them under the lease's fence once the
-broker has acknowledged all of them. A crash in between publishes them again: at least once, in the same
-order, with the same event ids (invariant 6).
+One relay at a time holds the lease on all shards; others stand by and take over when it expires
+(invariant 4). The relay takes the first rows, publishes them, and removes them under the lease's fence once
+the broker has acknowledged all of them. After a crash in between, they are published again: at least once,
+in the same order, with the same event ids (invariant 6).
 
-Exactly-once publishing belongs in ``_publish``: there the batch and the relay's progress become one Kafka
-transaction, whose fencing also stops what a paused relay had already handed to its socket.
+Exactly-once publishing would go into ``_publish``: it would put the batch and the relay's progress into one
+Kafka transaction, whose fencing also stops what a paused relay had already handed to its socket.
 """
 
 import asyncio
@@ -38,14 +38,14 @@ _REFUSED_AGAIN_SECONDS = 60.0
 
 
 class Publisher(Protocol):
-    """What the relay needs of ``bridge.kafka.Producer``."""
+    """The part of ``bridge.kafka.Producer`` that the relay needs."""
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Return once the broker has acknowledged all; ``Transient`` or ``MessageTooLarge`` otherwise."""
+        """Return once the broker has acknowledged all. Raises ``Transient`` or ``MessageTooLarge``."""
 
 
 class Relay:
-    """The stage; ``run`` is what the supervisor calls."""
+    """The relay stage. The supervisor calls ``run``."""
 
     def __init__(
         self,
@@ -66,8 +66,11 @@ class Relay:
         self._holder = leases.holder_name()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Stand by for the lease, then relay until ``stop``. Raises ``LeaseLost`` when another took over,
-        and ``Transient`` when the store is away while it stands by."""
+        """Wait for the lease, then relay until ``stop``.
+
+        Raises ``LeaseLost`` if another process took over, and ``Transient`` if the store is unreachable
+        while it waits.
+        """
         lease = await leases.wait_for_lease(
             self.db, LEASE, self._holder, self.lease_seconds, stop, look_seconds=self.lease_seconds / 5
         )
@@ -87,7 +90,7 @@ class Relay:
 
 
 class _Watch:
-    """One relay's time at work, under one lease."""
+    """The work of one relay under one lease."""
 
     def __init__(self, relay: Relay, held: leases.LeaseKeeper, wakeup: Wakeup) -> None:
         self._relay = relay
@@ -95,7 +98,7 @@ class _Watch:
         self._wakeup = wakeup
         self._refused: dict[int, float] = {}  # shard → when to try its first row again
         self._next: asyncio.Task[list[StoredRow]] | None = None
-        self._published: list[StoredRow] = []  # acknowledged, and not marked yet
+        self._published: list[StoredRow] = []  # acknowledged, not yet removed from the outbox
         self._backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         self._failing_since = 0.0
 
@@ -105,10 +108,10 @@ class _Watch:
             while not stop.is_set():
                 heartbeat.beat()
                 if self._held.lost.is_set():
-                    raise LeaseLost("relay: the lease ran out")
+                    raise LeaseLost("relay: the lease expired")
                 try:
                     await self._mark_published()
-                    # After a failure the same rows again: what of them arrived is not known.
+                    # After a failure, publish the same rows again: it is unknown which of them arrived.
                     rows = rows or await self._take_next()
                     await self._relay_batch(rows)
                     rows = []
@@ -121,7 +124,7 @@ class _Watch:
             await self._drop_prefetched()
 
     async def _relay_batch(self, rows: list[StoredRow]) -> None:
-        """Publish ``rows`` and read the next ones meanwhile; without rows, wait for some."""
+        """Publish ``rows`` and read the next ones meanwhile. Without rows, wait for some."""
         if not rows:
             await self._wakeup.wait(self._relay.idle_seconds)
             return
@@ -134,15 +137,17 @@ class _Watch:
             self._log_batch(self._published, time.monotonic() - began_at)
 
     async def _mark_published(self) -> None:
-        """Remove what the broker has acknowledged (invariant 3), if this is still the one active relay
-        (invariant 4). After a failure it is tried again before anything else is published."""
+        """Remove acknowledged rows (invariant 3), if this is still the active relay (invariant 4).
+
+        After a failure it is tried again before anything else is published.
+        """
         if self._published:
             async with self._relay.db.transaction() as tx:
                 await outbox.mark_sent(tx, self._held.lease, self._published)
             self._published = []
 
     async def _publish_what_goes(self, rows: list[StoredRow]) -> list[StoredRow]:
-        """Publish; a row that the broker can't take holds its shard back, and the other shards go on."""
+        """Publish ``rows``. A row that the broker refuses blocks its shard; the other shards continue."""
         while rows:
             try:
                 await self._publish([_message(row) for row in rows])
@@ -150,36 +155,36 @@ class _Watch:
                 stuck = _stuck_row(rows, refusal.message)
                 rows = [
                     row for row in rows if row.shard != stuck.shard or row.position < stuck.position
-                ]  # the order of a key outranks the progress of its shard
+                ]  # the order of a key matters more than the progress of its shard
                 await self._hold_back(stuck, refusal)
             else:
                 return rows
         return []
 
     async def _publish(self, messages: list[Message]) -> None:
-        """Publish under the lease: begin only while it surely lasts, stop when it is lost."""
+        """Publish under the lease: don't begin when it is about to expire, stop when it is lost."""
         self._check_lease()
         publishing = asyncio.create_task(self._relay.producer.publish(messages), name="relay publish")
         lost = asyncio.create_task(self._held.lost.wait(), name="relay lease lost")
         try:
             await asyncio.wait({publishing, lost}, return_when=asyncio.FIRST_COMPLETED)
             if not publishing.done():
-                raise LeaseLost("relay: the lease ran out while publishing")
+                raise LeaseLost("relay: the lease expired while publishing")
             publishing.result()
         finally:
             await cancel_and_wait(publishing, lost)
 
     def _check_lease(self) -> None:
-        """A relay that was paused may wake up after its lease ended: it must not even begin."""
+        """Raise if the lease has expired or may expire soon. A paused relay wakes up with an old lease."""
         if self._held.remaining_seconds == 0:
-            raise LeaseLost("relay: the lease ran out")
+            raise LeaseLost("relay: the lease expired")
         if self._held.remaining_seconds < self._relay.lease_seconds / 3:
             raise Transient("relay: the lease can't be renewed")
 
     # --- reading ahead ---
 
     async def _take_next(self) -> list[StoredRow]:
-        """What was read ahead; without that, or when it is empty, what is there now."""
+        """Return the prefetched rows; without any, the rows that wait now."""
         prefetched, self._next = self._next, None
         rows = await prefetched if prefetched is not None else []
         return rows or await self._take([])
@@ -195,7 +200,7 @@ class _Watch:
             await cancel_and_wait(prefetched)
 
     async def _hold_back(self, stuck: StoredRow, refusal: MessageTooLarge) -> None:
-        # What was read ahead may hold later rows of that shard.
+        # The prefetched rows may include later rows of that shard.
         await self._drop_prefetched()
         self._refused[stuck.shard] = time.monotonic() + self._relay.refused_again_seconds
         _log.error(

@@ -1,9 +1,10 @@
-"""Runs the stages of one process: restarts what failed for a while, drains on a signal, ends on a bug.
+"""Runs the stages of one process: restarts them after transient failures, drains on a signal, ends on a bug.
 
-A stage is a coroutine function that takes the stop event and returns soon after it is set. What it raises
-says what happens next: ``Transient``: again, with back-off; ``LeaseLost``: again, it stands by by itself;
-``Fatal`` or anything unforeseen: the others are drained and the process ends with the exit code of
-``bridge.errors``. All state is in the store, so ending is safe.
+A stage is a coroutine function that takes the stop event and returns soon after it is set. The exception
+that it raises decides what happens next. After ``Transient`` the stage restarts with back-off. After
+``LeaseLost`` it restarts and waits for the lease itself. After ``Fatal`` or any other exception the other
+stages drain and the process ends with the exit code of ``bridge.errors``. All state is in the store, so
+ending is safe.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ Stage: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30.0
-# A stage that ran this long had recovered: its next failure starts from the shortest pause again.
+# A stage that ran this long has recovered: its next failure starts with the shortest pause again.
 _RECOVERED_SECONDS = 60.0
 _BEAT_SECONDS = 10.0
 
@@ -44,8 +45,9 @@ async def supervise(
 ) -> int:
     """Run ``stages`` until all return, one fails for good, ``stop`` is set, or one of ``signals`` arrives.
 
-    Then the rest have ``drain_seconds`` to return and are cancelled after that. Returns the exit code; the
-    reason is in the log, and how each stage fares in ``roster``. A second signal ends the process at once.
+    Then the remaining stages have ``drain_seconds`` to return before they are cancelled. Return the exit
+    code; the log has the reason, and ``roster`` shows the state of each stage. A second signal ends the
+    process at once.
     """
     stop = stop or asyncio.Event()
     roster = roster or Roster()
@@ -71,7 +73,7 @@ async def supervise(
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait, but not beyond ``stop``; whether it was set."""
+    """Wait ``seconds``, but not beyond ``stop``. Return true if ``stop`` was set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
@@ -79,7 +81,7 @@ async def pause(stop: asyncio.Event, seconds: float) -> bool:
 
 
 async def stopped(stop: asyncio.Event) -> None:
-    """Wait for ``stop``, with a sign of life now and then: for a stage that has no loop of its own."""
+    """Wait for ``stop`` and beat meanwhile: for a stage that has no loop of its own."""
     heartbeat.beat()
     while not await pause(stop, _BEAT_SECONDS):
         heartbeat.beat()
@@ -121,7 +123,7 @@ async def _drain(running: set[asyncio.Task[None]], drain_seconds: float) -> None
 
 
 def _exit_code(task: asyncio.Task[None]) -> int:
-    """What the stage's end means for the process; its reason is logged here, once."""
+    """Return the exit code that a stage's end means for the process. Logs the reason, once."""
     error = None if task.cancelled() else task.exception()
     match error:
         case None:
@@ -136,7 +138,7 @@ def _exit_code(task: asyncio.Task[None]) -> int:
 
 @contextlib.contextmanager
 def _signals(stop: asyncio.Event, signals: Collection[signal.Signals]) -> Iterator[None]:
-    """The first of ``signals`` sets ``stop``; the second ends the process, as if nobody had caught it."""
+    """Set ``stop`` on the first of ``signals``; end the process at once on the second."""
     loop = asyncio.get_running_loop()
 
     def on_signal(number: signal.Signals) -> None:

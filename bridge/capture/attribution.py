@@ -1,7 +1,7 @@
-"""Whose change a poll or a sweep has met: a command's that is still under way, or somebody else's.
+"""Attribution of changes that a poll or a sweep finds to commands that are still in progress.
 
-The command's own end asks for its records to be read, and they are told as its doing then. A poll may read
-them between the call and that end; without this its event would say that nobody of ours did it.
+When a command ends, it requests a read of its records, whose events then name the command. A poll may read
+them between the command's call and that end. Without this module, its event would not name the command.
 """
 
 from collections.abc import Iterable
@@ -14,23 +14,23 @@ from bridge.store.in_progress import CommandInProgress, ReadByCommand
 from bridge.tracker.entity_set import EntitySet, Ids
 
 TOUCHED = frozenset({"candidates", "applications"})
-"""The resources whose records commands write."""
+"""Resources whose records commands write."""
 _Pair = tuple[str | None, str | None]
 
 
 class Attribution:
-    """The commands of one moment, ready to be asked about many records."""
+    """The commands in progress at one moment, indexed by the records that they may have changed."""
 
     def __init__(
         self,
         integration_id: str,
         hasher: Hasher,
         doing: Iterable[CommandInProgress],
-        told: Iterable[ReadByCommand],
+        reads: Iterable[ReadByCommand],
     ) -> None:
         self._hasher = hasher
         self._ids = Ids(integration_id=integration_id)
-        self._touched: dict[tuple[str, str], str] = {(t.resource, str(t.row_id)): t.command_id for t in told}
+        self._touched: dict[tuple[str, str], str] = {(r.resource, str(r.row_id)): r.command_id for r in reads}
         self._made_at: dict[str, str] = {}
         self._made_for: dict[_Pair, str] = {}
         self._set: dict[str, list[CommandInProgress]] = {}
@@ -38,11 +38,11 @@ class Attribution:
             self._expect(one)
 
     def __bool__(self) -> bool:
-        """Whether there is any command to ask about."""
+        """Report whether any command is in progress."""
         return bool(self._touched or self._made_at or self._made_for or self._set)
 
     def of(self, family: EntitySet) -> str | None:
-        """The id of the command whose doing this record's latest state is; ``None`` where it is none's."""
+        """Return the id of the command that made this record's latest state, ``None`` if no command did."""
         for member in family.members:
             match member.record:
                 case Application() as record:
@@ -70,7 +70,7 @@ class Attribution:
                 self._made_for[candidate, self._ids.maybe(Model.JOB, str(one.job_id))] = one.command_id
 
     def _setting(self, record: Application) -> str | None:
-        """The command that sets what the application says now."""
+        """Return the command that sets the application to its present state."""
         for one in self._set.get(record.id, ()):
             if record.outcome == "DECLINED" if one.target is None else record.current_stage_id == one.target:
                 return one.command_id

@@ -1,7 +1,8 @@
-"""What of a batch is held back for a person, inside the caller's transaction and under its lock.
+"""Holds: the records of a batch that wait for a person's decision, in the caller's transaction under its
+lock.
 
-Records that lack a key come marked; losses are weighed here, against the limits and what is held already.
-What is accepted is counted, and taken out of the holds that it stood in.
+Records that lack a key arrive marked. Losses are weighed here against the limits and the open holds. Accepted
+records are counted, and removed from the holds that they were in.
 """
 
 import time
@@ -27,11 +28,11 @@ from bridge.tracker.entity_set import EntitySet
 _log = structlog.get_logger(__name__)
 _HOUR_SECONDS = 3600
 _FEWEST = 3
-"""Fewer losses than that are never too many: the records need not be counted."""
+"""So few losses are never too many, so the records need not be counted."""
 
 
 class WithheldBatch(Struct, frozen=True, kw_only=True):
-    """A batch on its way: ``rest`` goes on, ``withheld`` does not."""
+    """A batch in two parts: ``rest`` is processed, ``withheld`` is held."""
 
     resource: str
     rest: Sequence[Observation]
@@ -41,17 +42,17 @@ class WithheldBatch(Struct, frozen=True, kw_only=True):
 
     @property
     def row_ids(self) -> frozenset[int]:
-        """The records that are held back."""
+        """The ids of the held records."""
         return frozenset(row_id for one in self.withheld for row_id in one.row_ids)
 
     @property
     def parents(self) -> frozenset[str]:
-        """The same, as snapshots name them."""
+        """The held records as snapshots name them."""
         return frozenset(diff.parent_of(self.resource, row_id) for row_id in self.row_ids)
 
 
 class BatchHolds:
-    """The holds of one integration, as its batches meet them. Holds no state."""
+    """Holds of one integration, applied to its batches. Has no state."""
 
     def __init__(self, integration_id: str, keys: Mapping[str, MappedKeys], limits: Guard) -> None:
         self._id = integration_id
@@ -59,7 +60,7 @@ class BatchHolds:
         self._limits = limits
 
     async def begin(self, tx: Tx, resource: str, read: Sequence[Observation]) -> WithheldBatch:
-        """Set aside the records that lack what others lack too; new ones among them while that is held."""
+        """Hold the records that lack a key, and new records that lack what an open hold is about."""
         evidence: dict[tuple[HoldKind, str], str] = {}
         row_ids: dict[tuple[HoldKind, str], set[int]] = {}
         for one in read:
@@ -67,8 +68,8 @@ class BatchHolds:
                 what = lack.kind, lack.key
                 evidence[what] = lack.evidence or evidence.get(what, "")
                 row_ids.setdefault(what, set()).add(one.source.row_id)
-        standing = await holds.of_resource(tx, self._id, resource)
-        waiting = [(one.kind, one.key) for one in standing if one.state in ("held", "discarded")]
+        present_holds = await holds.of_resource(tx, self._id, resource)
+        waiting = [(one.kind, one.key) for one in present_holds if one.state in ("held", "discarded")]
         for what in {*waiting, *(what for what, said in evidence.items() if said)}:
             for row_id in _new_without(read, *what):
                 evidence.setdefault(what, "")
@@ -82,13 +83,13 @@ class BatchHolds:
                 for (kind, key), these in row_ids.items()
             ),
             habits=await habits.load_habits(tx, self._id, resource),
-            holds=standing,
+            holds=present_holds,
         )
 
     async def weigh(
         self, tx: Tx, batch: WithheldBatch, own: Sequence[EntityChange], live: Sequence[Snapshot]
     ) -> WithheldBatch:
-        """Set aside the records that lose what too many others lose; count the losses of the rest."""
+        """Hold the records that lose what too many others lose, and count the losses of the rest."""
         if not batch.habits.losses and all(one.before is None for one in own):
             return batch
         before, hour = batch.habits.losses, int(time.time()) // _HOUR_SECONDS
@@ -120,31 +121,31 @@ class BatchHolds:
     async def _why(
         self, tx: Tx, batch: WithheldBatch, key: str, count: LossCount, hour: int, lost: int, kept: int
     ) -> str | None:
-        """Why so many losses are not believed: blank where a hold says it; ``None`` where they are."""
-        standing = {f"{one.kind}:{one.key}": one.state for one in batch.holds}.get(key)
-        if standing in ("held", "discarded"):
+        """Return why losses are held: blank if an open hold says it, ``None`` if they are accepted."""
+        state = {f"{one.kind}:{one.key}": one.state for one in batch.holds}.get(key)
+        if state in ("held", "discarded"):
             return ""
-        if standing is not None:
+        if state is not None:
             return None
         kind, _, name = key.partition(":")
-        what = f"`{name}` was emptied" if kind == "emptied_field" else f"`{name}` records were let go of"
+        what = f"`{name}` was emptied in" if kind == "emptied_field" else f"`{name}` records disappeared from"
         total = losses.within_an_hour(count, hour) + lost
         if total >= _FEWEST:
             known = await row_states.count_live_rows(tx, self._id, batch.resource)
             if self._limits.holds(total, known) or await self._is_all(tx, kind, name, total):
-                return f"{what} by {total:,} of {known:,} {batch.resource} within two hours"
+                return f"{what} {total:,} of {known:,} {batch.resource} within two hours"
         if self._limits.percent < 100 and losses.is_sudden(count, lost, kept):
-            return f"{what} by nearly all of the last {batch.resource} that had it"
+            return f"{what} nearly all of the last {batch.resource} that had it"
         return None
 
     async def _is_all(self, tx: Tx, kind: str, name: str, total: int) -> bool:
-        """Whether nothing of a model would be left: three rejection reasons of fourteen statuses are all."""
+        """Report whether no entity of the model would be left, such as all three rejection reasons."""
         if kind != "derived_deletions" or self._limits.percent >= 100:
             return False
         return total >= await snapshots.count_live_entities(tx, self._id, Model(name))
 
     async def end(self, tx: Tx, batch: WithheldBatch) -> None:
-        """Store what is held back, and what is known of records by those that were accepted."""
+        """Store the holds, and update the statistics with the accepted records."""
         for one in batch.withheld:
             added = await holds.add_to_hold(tx, self._id, batch.resource, one)
             if added is not None and added[1]:
@@ -156,7 +157,7 @@ class BatchHolds:
                     key=one.key,
                     hold=added[0],
                     evidence=one.evidence,
-                    advice=f"look at TrackerRMS, then: bridge holds approve | discard {added[0]}",
+                    advice=f"check TrackerRMS, then run: bridge holds approve | discard {added[0]}",
                 )
         if batch.withheld:
             await row_states.withhold(tx, self._id, batch.resource, list(batch.row_ids))
@@ -171,13 +172,13 @@ class BatchHolds:
         await habits.save_habits(tx, self._id, batch.resource, now)
 
     async def release(self, tx: Tx, resource: str, row_ids: Iterable[int]) -> None:
-        """Take records out of their holds: they were accepted, or are proved to be gone."""
+        """Remove records from their holds: they were accepted, or are proved gone."""
         for one in await holds.release_from_holds(tx, self._id, resource, row_ids):
-            await healing.tell_healed(tx, one)
+            await healing.report_healed(tx, one)
 
 
 def _new_without(read: Iterable[Observation], kind: HoldKind, key: str) -> Iterator[int]:
-    """The records that were never read before and lack what is held of others."""
+    """Yield the records that were never read before and lack what other records are held for."""
     if kind not in ("emptied_field", "derived_deletions"):
         return
     model, _, field = key.partition(".")

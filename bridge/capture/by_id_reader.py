@@ -1,4 +1,4 @@
-"""Records read by id alone, without a row of any list."""
+"""Reading of records by id, without a row of a list."""
 
 import asyncio
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from bridge.tracker.schema import ResourceName
 
 
 class ByIdReader:
-    """Reads and normalises single records; holds no state between calls."""
+    """Reads and normalizes single records. Keeps no state between calls."""
 
     def __init__(self, client: Client, normaliser: Normaliser, *, parallel_reads: int) -> None:
         self._client = client
@@ -28,10 +28,11 @@ class ByIdReader:
         self._slots = asyncio.Semaphore(parallel_reads)
 
     async def observe(self, context: Context, row_id: int) -> Observation | None:
-        """The record as it is now; ``None`` where it is answered as gone, which a sweep has to prove.
+        """Read the record as it is now. Return ``None`` if the answer is that it is gone, which a sweep must
+        prove.
 
-        Without fingerprints: the next sight of its row reads it again, and finds nothing new. Raises the
-        client's errors.
+        The observation has no fingerprints: the next read of its row reads the record again and finds no
+        change. Raises the client's errors.
         """
         resource = context.resource
         async with self._slots:
@@ -64,6 +65,6 @@ class ByIdReader:
         )
 
     async def any_answers(self, resource: ResourceName, row_ids: Iterable[int]) -> bool:
-        """As ``paging.any_answers``."""
+        """Check whether any of the records can be read; see ``paging.any_answers``."""
         async with self._slots:
             return await paging.any_answers(self._client, resource, row_ids)

@@ -1,7 +1,7 @@
-"""What was observed becomes snapshots and events, inside the caller's transaction (invariant 1).
+"""Writing of observations as snapshots and events, in the caller's transaction (invariant 1).
 
-The caller holds the transaction, so that it can commit the scan ledger with it; every writer of an
-integration's snapshots goes through here and takes the same lock.
+The caller owns the transaction, so that it can commit the scan ledger with it. Every writer of an
+integration's snapshots goes through this module and takes the same lock.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bridge.capture.event_builder import EventBuilder, Identity
 from bridge.capture.losses import Losses
 from bridge.capture.observations import Observation, Trouble
 from bridge.capture.proof import Guard
-from bridge.capture.times import TOLD_BY_ID
+from bridge.capture.times import BY_ID_FIELDS
 from bridge.clock import event_time
 from bridge.hashing import Hasher
 from bridge.store import gaps, in_progress, lookups, outbox, parked, row_states, snapshots
@@ -38,11 +38,11 @@ _WRITTEN_AT_ONCE = 100
 
 
 class WriteSummary(Struct, frozen=True, kw_only=True):
-    """What came of a batch: events by type; records ignored as stale, newly parked, and read with gaps.
+    """Result of a batch: events by type; records ignored as stale, newly parked, and read with gaps.
 
-    ``held``: records held back for a person.
-    ``let_go``: tags and roles that a record carries no longer; ``Changes.settle`` deletes them.
-    ``unknown_statuses``: ids of placement statuses that applications stand at and no list had.
+    ``held``: records that wait for a person. ``let_go``: tags and roles that a record no longer has;
+    ``ChangeWriter.settle`` deletes them if unused. ``unknown_statuses``: ids of placement statuses that
+    applications have and no status list had.
     """
 
     events: dict[str, int]
@@ -55,11 +55,11 @@ class WriteSummary(Struct, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> int:
-        """How many events there were."""
+        """The number of events."""
         return sum(self.events.values())
 
     def plus(self, other: "WriteSummary") -> "WriteSummary":
-        """Both together."""
+        """Return the sum of both."""
         events = {k: self.events.get(k, 0) + other.events.get(k, 0) for k in self.events | other.events}
         return WriteSummary(
             events=events,
@@ -72,7 +72,7 @@ class WriteSummary(Struct, frozen=True, kw_only=True):
         )
 
     def counts(self) -> dict[str, int]:
-        """For a log line: the events by operation, and the rest where there is any."""
+        """Return counts for a log line: events by operation, and the other counts that are not 0."""
         operations: Counter[str] = Counter()
         for kind, count in self.events.items():
             operations[kind.partition(".")[2]] += count
@@ -81,14 +81,15 @@ class WriteSummary(Struct, frozen=True, kw_only=True):
 
 
 class Events(Struct, frozen=True, kw_only=True):
-    """Messages for the outbox, in order; the decisions that fit in none; how many there are by type."""
+    """Messages for the outbox in order, decisions too large for a message, and the number of events by
+    type."""
 
     rows: list[OutboxRow]
     oversized: list[EntityChange]
     kinds: Counter[tuple[Model, Operation]]
 
     def plus(self, later: "Events") -> "Events":
-        """Both, in order."""
+        """Return both in order."""
         return Events(
             rows=self.rows + later.rows,
             oversized=self.oversized + later.oversized,
@@ -96,12 +97,12 @@ class Events(Struct, frozen=True, kw_only=True):
         )
 
     def counts(self) -> dict[str, int]:
-        """How many there are of each event type."""
+        """Return the number of events of each event type."""
         return {event_type(*kind): count for kind, count in self.kinds.items()}
 
 
 class ChangeWriter:
-    """Writes one integration's changes. Holds no state: two processes may each have one."""
+    """Writes one integration's changes. Has no state: two processes may each have one."""
 
     def __init__(
         self,
@@ -130,12 +131,12 @@ class ChangeWriter:
         republish: datetime | None = None,
         command_id: str | UnsetType = UNSET,
     ) -> WriteSummary:
-        """Compare what was observed with what is stored, and write the difference.
+        """Compare observations with what is stored, and write the difference.
 
-        ``silent`` stores what was never seen without publishing it; ``republish`` publishes unchanged records
-        too, those that were last published before that moment. A record older than what is stored is ignored:
-        a stale index never rolls one back. Records that lack what nearly all had, or lose what too many lose
-        at once, are held for a person. Call ``settle`` for what is let go of.
+        ``silent`` stores new records without publishing them. ``republish`` also publishes unchanged records
+        that were last published before that moment. A record older than the stored one is ignored: a stale
+        index never rolls one back. Records that lack a key that nearly all had, or lose what too many lose at
+        once, are held for a person. Call ``settle`` for ``let_go``.
         """
         if not observations:
             return WriteSummary(events={})
@@ -150,18 +151,18 @@ class ChangeWriter:
         if parents := held.parents:
             own = [d for d in own if d.snapshot.parent not in parents]
             families = [o.found for o in fresh if isinstance(o.found, EntitySet)]
-        telling = partial(self._events, cause=cause, silent=silent, command_id=command_id)
-        # The links first: whether a tag or a role is in use is asked of the stored ones.
-        own_events = await self._keep_and(tx, own, telling)
+        build_events = partial(self._events, cause=cause, silent=silent, command_id=command_id)
+        # Links first: the stored links decide whether a tag or a role is in use.
+        own_events = await self._keep_and(tx, own, build_events)
         members = [m for f in families for m in f.members if m.model in SHARED and m.model in self._models]
         keys = list(dict.fromkeys((m.model, m.remote_id) for m in members))
         shared = await self._shared(tx, differ, members, keys)
-        events = (await telling(shared)).plus(own_events)
+        events = (await build_events(shared)).plus(own_events)
         await self._send(tx, events)
         troubles = {o.source.row_id: o.found for o in fresh if isinstance(o.found, Trouble)}
         too_large = _too_large(resource, families, events.oversized)
         newly = await self._park(tx, resource, fresh, troubles | too_large)
-        # What stands at an unknown status is published as it is once its list was read again.
+        # An application with an unknown status is published again once the status list was read again.
         again = too_large.keys() | {int(f.remote_id) for f in families if f.unknown_status}
         dated = [_dated(o, known.get(o.source.row_id)) for o in fresh]
         done = [_to_be_read_again(s) if s.row_id in again else s for s in dated]
@@ -180,21 +181,21 @@ class ChangeWriter:
             unknown_statuses=frozenset(f.unknown_status for f in families if f.unknown_status),
         )
 
-    async def foreseen(
+    async def preview_losses(
         self, db: Database, families: Sequence[EntitySet], known: Iterable[str] = ()
     ) -> Losses:
-        """What records would lose by these families, and which others keep it; nothing is written.
+        """Return what records would lose by these families, and which others keep it. Writes nothing.
 
-        ``known`` as ``losses.losses_of`` has it.
+        ``known`` is passed to ``losses.losses_of``.
         """
         differ = Differ(self._hasher, event_time(), self._models)
         async with db.transaction() as tx:
             own, live = await self._own(tx, differ, families)
         return losses.losses_of(own, live, known)
 
-    async def told_by_id(self, db: Database, families: Sequence[EntitySet]) -> tuple[set[int], set[int]]:
-        """Of jobs read from row and by-id record: those that differ from what was published in what records
-        have too, and those that differ in what only the row has."""
+    async def compare_by_id(self, db: Database, families: Sequence[EntitySet]) -> tuple[set[int], set[int]]:
+        """Compare jobs, read from row and by-id record, with the stored ones. Return those that differ in
+        fields that records have too, and those that differ only in fields of the row."""
         differ = Differ(self._hasher, event_time(), self._models)
         async with db.transaction() as tx:
             own, _ = await self._own(tx, differ, families)
@@ -203,25 +204,25 @@ class ChangeWriter:
             _row_id(d)
             for d in own
             if d.operation in ("created", "deleted")
-            or (d.snapshot.model is Model.JOB and TOLD_BY_ID.intersection(d.changed_fields))
+            or (d.snapshot.model is Model.JOB and BY_ID_FIELDS.intersection(d.changed_fields))
         }
         return proved, changed - proved
 
     async def differing(self, db: Database, families: Sequence[EntitySet]) -> Mapping[int, tuple[str, ...]]:
-        """The records that are not as stored, each with what differs: fields of its own, and the models of
-        what else it yields, but for tags and roles themselves. Nothing is written."""
+        """Return the records that differ from the stored ones, with the names of the fields, or of the models
+        of other entities. Tags and roles themselves are not compared. Writes nothing."""
         differ = Differ(self._hasher, event_time(), self._models)
         async with db.transaction() as tx:
             own, _ = await self._own(tx, differ, families)
         found: dict[int, dict[str, None]] = {int(f.remote_id): {} for f in families if f.unknown_status}
         for decision in own:
-            found.setdefault(_row_id(decision), {}).update(dict.fromkeys(_told(decision)))
+            found.setdefault(_row_id(decision), {}).update(dict.fromkeys(_difference_names(decision)))
         return {row_id: tuple(words) for row_id, words in found.items()}
 
     async def by_command(
         self, tx: Tx, observations: Sequence[Observation]
     ) -> Mapping[str | None, Sequence[Observation]]:
-        """The observations by the command whose doing they are; ``None``: somebody else's."""
+        """Group the observations by the command that made them; ``None``: no command did."""
         attribution = Attribution(self._id, self._hasher, *await in_progress.load_in_progress(tx, self._id))
         if not attribution:
             return {None: observations}
@@ -232,7 +233,7 @@ class ChangeWriter:
         return found
 
     async def settle(self, tx: Tx, keys: Iterable[EntityKey], cause: Cause) -> WriteSummary:
-        """Publish as deleted the tags and roles among ``keys`` that no record carries any more."""
+        """Publish as deleted the tags and roles among ``keys`` that no record has any more."""
         await snapshots.lock(tx, self._id)
         differ = Differ(self._hasher, event_time(), self._models)
         events = await self._events(await self._shared(tx, differ, [], list(keys)), cause=cause)
@@ -240,7 +241,7 @@ class ChangeWriter:
         return WriteSummary(events=events.counts())
 
     async def unused(self, db: Database, models: Iterable[Model]) -> list[EntityKey]:
-        """The tags and roles of these models that no record carries."""
+        """Return the tags and roles of these models that no record has."""
         return [
             (model, remote_id)
             for model in models
@@ -249,7 +250,8 @@ class ChangeWriter:
         ]
 
     async def delete(self, tx: Tx, resource: str, row_ids: Sequence[int], cause: Cause) -> WriteSummary:
-        """Publish as deleted what these records yielded; they are proved to be gone. As ``apply``."""
+        """Publish as deleted the entities of these records, which are proved gone. Works as ``apply``
+        does."""
         await snapshots.lock(tx, self._id)
         gone = await row_states.mark_gone(tx, self._id, resource, row_ids)
         await parked.unpark_records(tx, self._id, resource, gone)
@@ -265,7 +267,7 @@ class ChangeWriter:
         return WriteSummary(events=events.counts(), let_go=self._let_go(decisions))
 
     async def report(self, tx: Tx, resource: str, troubles: Sequence[Trouble]) -> None:
-        """Dead letters for rows that have no id, one for each reason until no such row is seen any more."""
+        """Write dead letters for rows without an id: one per reason, until no such row is seen any more."""
         by_row = {parked.nameless(t.reason): t for t in troubles}
         records = [(row_id, t.reason, t.path) for row_id, t in by_row.items()]
         newly = [by_row[row_id] for row_id in await parked.park_records(tx, self._id, resource, records)]
@@ -275,8 +277,8 @@ class ChangeWriter:
     async def _fresh(
         self, tx: Tx, resource: str, observations: Sequence[Observation]
     ) -> tuple[list[Observation], Mapping[int, RowState]]:
-        """Without the stale ones; of a record seen twice (pages drift), the later sight. And the rows that
-        are stored."""
+        """Return the observations that are not stale, and the stored rows. Of a record seen twice (pages
+        drift), the later observation counts."""
         last = {o.source.row_id: o for o in observations}
         stored = await row_states.known(tx, self._id, resource, list(last))
         return [o for o in last.values() if not _stale(o, stored.get(o.source.row_id))], stored
@@ -284,7 +286,7 @@ class ChangeWriter:
     async def _own(
         self, tx: Tx, differ: Differ, families: Sequence[EntitySet]
     ) -> tuple[list[EntityChange], list[Snapshot]]:
-        """What came of the families' own entities, and those that were live until now."""
+        """Return the changes of the families' own entities, and the snapshots that were live until now."""
         parents = [diff.parent_of(f.resource, f.remote_id) for f in families]
         live = await snapshots.of_parents(tx, self._id, parents)
         stored = {(s.model, s.remote_id): s for s in live}
@@ -326,14 +328,14 @@ class ChangeWriter:
         self,
         tx: Tx,
         decisions: Sequence[EntityChange],
-        telling: Callable[[Sequence[EntityChange]], Awaitable[Events]],
+        build_events: Callable[[Sequence[EntityChange]], Awaitable[Events]],
     ) -> Events:
-        """Store the decisions; PostgreSQL is busy with that while their events are written."""
+        """Store the decisions and build their events meanwhile."""
         keeping = asyncio.create_task(self._keep(tx, decisions), name="keep snapshots")
         try:
-            events = await telling(decisions)
+            events = await build_events(decisions)
         except BaseException:
-            # Nothing may go on using the transaction once its block ends.
+            # Nothing may use the transaction after its block ends.
             await cancel_and_wait(keeping)
             raise
         await keeping
@@ -347,12 +349,13 @@ class ChangeWriter:
         silent: bool = False,
         command_id: str | UnsetType = UNSET,
     ) -> Events:
-        """What the decisions are told by, those too large for Kafka apart."""
+        """Build the events of the decisions. Those too large for Kafka are kept apart."""
         events = Events(rows=[], oversized=[], kinds=Counter())
         for number, decision in enumerate(decisions, 1):
             if number % _WRITTEN_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            # What a poll has told already is told on, even in silence: its sequence may have no gap.
+            # An entity that a poll has published is published even when silent: its sequence must have no
+            # gap.
             if decision.operation is None or (silent and decision.before is None):
                 continue
             row = self._publisher.event(decision, cause, command_id)
@@ -366,7 +369,7 @@ class ChangeWriter:
         return events
 
     async def _send(self, tx: Tx, events: Events) -> None:
-        """Queue the events; what is too large for Kafka does not count as published."""
+        """Queue the events. Entities that are too large for Kafka do not count as published."""
         await snapshots.restore(tx, self._id, [(d.snapshot, d.before) for d in events.oversized])
         await outbox.append(tx, events.rows)
 
@@ -392,7 +395,7 @@ class ChangeWriter:
 def _too_large(
     resource: str, families: Sequence[EntitySet], oversized: Sequence[EntityChange]
 ) -> dict[int, Trouble]:
-    """The records that yielded what is too large for Kafka; a tag or a role is put down to each that did."""
+    """Return a trouble for each record with an entity too large for Kafka, also for a shared tag or role."""
     found: dict[int, Trouble] = {}
     for decision in oversized:
         model, remote_id = decision.snapshot.model, decision.snapshot.remote_id
@@ -408,19 +411,19 @@ def _too_large(
 
 
 def _to_be_read_again(source: RowState) -> RowState:
-    """Without fingerprints: the limit may be raised without the record moving."""
+    """Remove the fingerprints, so that the record is read again even if it does not change."""
     return msgspec.structs.replace(source, quick=None, fingerprint=None)
 
 
 def _stale(observation: Observation, stored: RowState | None) -> bool:
-    # What was gone and was read again has come back, however old (restored from a backup).
+    # A record that was gone and can be read again is back (restored from a backup), however old it is.
     if stored is None or observation.live:
         return False
     return versions.is_older(stored, observation.latest, observation.source.dating, event_time())
 
 
 def _dated(observation: Observation, stored: RowState | None) -> RowState:
-    """The source to store: no version goes back, but that of a record that is known to be so now."""
+    """Return the source to store. The version never decreases, except when the record was just read by id."""
     source = observation.source
     if stored is None or stored.gone or observation.live or source.dating != stored.dating:
         return source
@@ -434,7 +437,7 @@ def _by_key(found: Iterable[Snapshot]) -> dict[EntityKey, Snapshot]:
 
 
 def _let_go(decision: EntityChange) -> EntityKey | None:
-    """The tag or role that a deleted link was carrying."""
+    """Return the tag or role of a deleted link."""
     shared = decision.snapshot.shared
     if decision.operation != "deleted" or shared is None:
         return None
@@ -442,8 +445,8 @@ def _let_go(decision: EntityChange) -> EntityKey | None:
     return Model(model), remote_id
 
 
-def _told(decision: EntityChange) -> Iterable[str]:
-    """What to call a difference: the fields that differ of what is there, else what came or went."""
+def _difference_names(decision: EntityChange) -> Iterable[str]:
+    """Return names for a difference: the changed fields, or the model if the entity was added or removed."""
     if decision.operation is None:
         return ()
     return decision.changed_fields or (str(decision.snapshot.model),)

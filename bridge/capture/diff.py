@@ -1,8 +1,8 @@
-"""What changed: families of entities against their snapshots. Pure: no I/O, no clock.
+"""Comparison of families of entities with their snapshots. Pure: no I/O, no clock.
 
-A record of TrackerRMS yields a family; its own entities are compared as a set, so that one the record no
-longer yields is deleted. Tags and roles belong to every record that carries them: they live while a link
-to them does, which only the store can tell, so they come second (``shared``).
+A record of TrackerRMS yields a family. Its own entities are compared as a set, so that an entity the record
+no longer yields is deleted. Tags and roles belong to every record that has them: they exist while a link to
+them does. Only the store knows that, so they are compared second (``shared``).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ SHARED = frozenset({Model.TAG, Model.ROLE})
 
 
 class EntityChange(Struct, frozen=True, kw_only=True, gc=False):
-    """One entity's change: what to publish (``operation``) and the snapshot that says it was.
+    """A change of one entity: what to publish (``operation``), and the snapshot to store.
 
-    ``record`` is ``None`` in a deletion. ``operation`` is ``None`` where only the snapshot is brought up to
-    date and there is nothing to publish.
+    ``record`` is ``None`` for a deletion. ``operation`` is ``None`` if only the snapshot is updated and
+    nothing is published.
     """
 
     operation: Operation | None
@@ -35,19 +35,19 @@ class EntityChange(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def parent_of(resource: str, row_id: int | str) -> str:
-    """How snapshots name the record that yields them: ``candidates:17``."""
+    """Return the name that snapshots use for the record that yields them: ``candidates:17``."""
     return f"{resource}:{row_id}"
 
 
 def shared_key(model: Model, remote_id: str) -> str:
-    """How links name what they keep alive: ``tag:Java``."""
+    """Return the name that links use for a tag or role: ``tag:Java``."""
     return f"{model}:{remote_id}"
 
 
 def shared_of(model: Model, remote_id: str) -> str | None:
-    """The tag or role that a link keeps alive; ``None`` for what is no link.
+    """Return the tag or role that a link keeps alive, ``None`` for an entity that is not a link.
 
-    A link's remote id ends in it: ``<candidate>:<tag>``, ``<job>:<user>:<role>``. A tag may hold colons.
+    A link's remote id ends with it: ``<candidate>:<tag>``, ``<job>:<user>:<role>``. A tag may contain colons.
     """
     match model:
         case Model.CANDIDATE_TAG:
@@ -59,9 +59,9 @@ def shared_of(model: Model, remote_id: str) -> str | None:
 
 
 class Differ:
-    """Compares under one hash key, at one moment.
+    """Compares entities under one hash key, at one moment.
 
-    ``republish``: what was last published before that moment is ``created`` again, changed or not; so a tag
+    ``republish``: an entity last published before that moment is ``created`` again, changed or not. So a tag
     that a thousand records yield is created again once.
     """
 
@@ -76,7 +76,7 @@ class Differ:
     def families(
         self, families: Iterable[EntitySet], stored: Mapping[EntityKey, Snapshot], live: Iterable[Snapshot]
     ) -> list[EntityChange]:
-        """What the families' own entities came to. ``live`` is what their records yielded until now."""
+        """Compare the families' own entities. ``live`` is what their records yielded until now."""
         decisions: list[EntityChange] = []
         yielded: set[EntityKey] = set()
         withheld: set[tuple[str, Model]] = set()
@@ -90,7 +90,7 @@ class Differ:
                 decision = self._compare(member, parent, stored.get((member.model, member.remote_id)))
                 if decision is not None:
                     decisions.append(decision)
-        # A model that was switched off is no longer looked at: that is no deletion.
+        # A model that was switched off is no longer compared: that is not a deletion.
         decisions += [
             self.deleted(s)
             for s in live
@@ -107,7 +107,7 @@ class Differ:
         stored: Mapping[EntityKey, Snapshot],
         in_use: Callable[[EntityKey], bool],
     ) -> list[EntityChange]:
-        """What became of the tags and roles that families yielded or let go of (``touched``)."""
+        """Compare the tags and roles that families yielded or no longer have (``touched``)."""
         best: dict[EntityKey, EntityMember] = {}
         for member in members:
             key = (member.model, member.remote_id)
@@ -126,7 +126,7 @@ class Differ:
         return decisions
 
     def deleted(self, snapshot: Snapshot) -> EntityChange:
-        """The entity is gone; its version number stays, for the day it comes back."""
+        """Return the deletion of an entity. Its sequence continues if the entity comes back."""
         after = _replace(
             snapshot, sequence=snapshot.sequence + 1, deleted=True, changed_at=self._now, last=None
         )
@@ -147,7 +147,7 @@ class Differ:
         if before is None or before.deleted or self._is_due_again(member, before, hashes.record):
             return EntityChange(operation="created", snapshot=after, before=before, record=member.record)
         if before.hash == hashes.record:
-            # Moved to another parent: no change to publish, but the snapshot must follow.
+            # Moved to another parent: there is nothing to publish, but the snapshot must follow.
             if before.parent == parent:
                 return None
             moved = _replace(before, parent=parent)

@@ -1,9 +1,9 @@
-"""Which of the mapped keys records have, and when a key that nearly all had is gone. Pure.
+"""Statistics of the mapped keys that records have, to detect a key that is gone from an account. Pure.
 
-A key is present where the JSON names it, whatever its value. It counts only where it could be there: of
+A key is present if the JSON names it, whatever its value. It counts only if it could be there: for
 ``contactDetails.email``, the records whose ``contactDetails`` is an object. An account that renames a key, or
-withdraws a right, answers records that look as if somebody had emptied them; so a record that lacks what
-nearly all had is believed only when other records, read after it, still have it.
+withdraws a right, answers with records that look as if someone had emptied them. So a record that lacks a key
+that nearly all had is believed only if other records, read after it, still have the key.
 """
 
 from collections import Counter
@@ -17,14 +17,14 @@ from bridge.tracker import layouts
 from bridge.tracker.schema import Resource
 
 _FEWEST, _NEARLY_ALL = 20, 0.95
-"""Of so many records, so large a share makes a key one that nearly all have."""
+"""At least so many records and this share make a key one that nearly all records have."""
 _MOST_LATELY = 0.8
-"""A key that many records came without, each confirmed by others, is not such a key any more."""
+"""A key that many recent records lacked, each confirmed by others, no longer counts as such a key."""
 CONTROLS = 8
-"""Other records that are read to tell one record's loss from the account's."""
+"""Number of other records that are read to distinguish one record's loss from the account's."""
 _FEWEST_CONTROLS, _STILL_THERE = 3, 0.75
 _FEWEST_LACKING = 5
-# Read to find out what a command wrote; no event is made of them.
+# Read only to find out what a command wrote; not published.
 _NOT_PUBLISHED = {
     "candidates": frozenset({"salary_amount", "salary_text", "note", "owner"}),
     "users": frozenset[str](),
@@ -32,7 +32,7 @@ _NOT_PUBLISHED = {
 
 
 class Look(Struct, frozen=True, kw_only=True, gc=False):
-    """What one record shows, as bits of ``MappedKeys``: which keys could be there, and which of them are."""
+    """Keys of one record, as bits of ``MappedKeys``: which could be there, and which are."""
 
     asked: int
     present: int
@@ -49,10 +49,10 @@ _REMEMBERED = 1000
 
 
 class MappedKeys:
-    """The keys that a resource's fields are read from, those on the way to them among them.
+    """The keys that a resource's fields are read from, including the keys on the path to them.
 
-    Their names say the record they stand in: ``row:jobTitle``, ``detail:contactDetails.email``. A key in two
-    spellings is one key: an account that is read in another case than before has lost nothing.
+    Names include the source: ``row:jobTitle``, ``detail:contactDetails.email``. Two spellings of a key are
+    one key: an account that changes the case of its keys has lost nothing.
     """
 
     def __init__(self, resource: Resource) -> None:
@@ -67,14 +67,14 @@ class MappedKeys:
                     for length in range(1, len(read.path) + 1):
                         path = read.path[:length]
                         keys.setdefault((source, *map(layouts.compared_key, path)), []).append((source, path))
-        # The same name whatever case the account is read in.
+        # The name is the same in whatever case the account is read.
         self.names = tuple(max(map(_name, spelled), key=_is_camel) for spelled in keys.values())
         self._bits = {place: 1 << n for n, spelled in enumerate(keys.values()) for place in spelled}
         self._row = self._level("row", ()) or _Level(())
         self._detail = self._level("detail", ()) or _Level(())
 
     def look(self, row: JsonObject | None, detail: JsonObject | None) -> Look:
-        """What a record shows, of its list row and its by-id record."""
+        """Return the keys of a record, from its list row and its by-id record."""
         asked, present = (0, 0) if row is None else self._row.look(row)
         if detail is not None:
             more, there = self._detail.look(detail)
@@ -82,17 +82,17 @@ class MappedKeys:
         return Look(asked=asked, present=present)
 
     def nearly_always(self, counts: Counts) -> int:
-        """The keys that nearly every record had."""
+        """Return the keys that nearly every record had."""
         return sum(
             1 << n for n, name in enumerate(self.names) if name in counts and _nearly_always(counts[name])
         )
 
     def named(self, bits: int) -> list[str]:
-        """The names of some keys."""
+        """Return the names of these keys."""
         return [name for n, name in enumerate(self.names) if bits >> n & 1]
 
     def counted(self, counts: Counts, looks: Iterable[Look]) -> dict[str, KeyCount]:
-        """The counts with more records, the newest last."""
+        """Return the counts with more records added, the newest last."""
         after, these = dict(counts), list(looks)
         shapes = Counter((one.asked, one.present) for one in these)
         for n, name in enumerate(self.names):
@@ -118,9 +118,9 @@ class MappedKeys:
 
 
 class _Level:
-    """The keys at one place of a record, each with what is looked for inside its value.
+    """The keys at one level of a record, each with the keys inside its value.
 
-    Records of one kind name the same keys in the same order, so what a set of names shows is remembered.
+    Records of one kind have the same keys in the same order, so the result for a set of names is cached.
     """
 
     def __init__(self, keys: Sequence[tuple[str, int, "_Level | None"]]) -> None:
@@ -129,7 +129,7 @@ class _Level:
         self._seen: dict[tuple[str, ...], tuple[int, tuple[tuple[str, _Level], ...]]] = {}
 
     def look(self, record: JsonObject) -> tuple[int, int]:
-        """The keys that could be in the record, and those that are."""
+        """Return the keys that could be in the record, and those that are."""
         names = tuple(record)
         known = self._seen.get(names)
         if known is None:
@@ -159,13 +159,13 @@ def _name(place: _Place) -> str:
 
 
 def _is_camel(name: str) -> tuple[bool, int]:
-    """How much a key is spelled as the table spells its own."""
+    """Rank a spelling by how closely it matches the camel case of the resource table."""
     parts = name.partition(":")[2].split(".")
     return all(part[:1].islower() for part in parts), sum(letter.isupper() for letter in name)
 
 
 def together(bits: Iterable[int]) -> int:
-    """All of these keys."""
+    """Combine the bits of these keys."""
     whole = 0
     for one in bits:
         whole |= one
@@ -181,16 +181,17 @@ def _nearly_always(count: KeyCount) -> bool:
 
 
 class KeyVerdict(Struct, frozen=True, kw_only=True):
-    """Whether a key is gone from the account. ``None``: too few other records could be read to tell."""
+    """Verdict on whether a key is gone from the account. ``None``: too few other records could be read."""
 
     gone: bool | None
     evidence: str = ""
 
 
 def verdict(name: str, count: KeyCount, lacking: int, controls: Sequence[bool]) -> KeyVerdict:
-    """Whether the key is gone, where ``lacking`` records came without it and others were read after them.
+    """Decide whether the key is gone: ``lacking`` records came without it, and ``controls`` were read after
+    them.
 
-    Of a short list there may be no others: then those that came without it are enough.
+    A short list may have no others: then the records that lack the key are enough.
     """
     have = sum(controls)
     if len(controls) >= _FEWEST_CONTROLS and have >= len(controls) * _STILL_THERE:

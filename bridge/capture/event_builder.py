@@ -1,4 +1,4 @@
-"""Decisions become messages: events for Kafka, and dead letters. Pure but for the sealing of kept values."""
+"""Building of messages from decisions: events and dead letters. Pure except for sealing kept values."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,12 +16,12 @@ from bridge.store.outbox import OutboxRow
 from bridge.store.stored_records import Snapshot
 
 _PURPOSE = "kept values"
-# What Kafka counts besides the value: the heads of batch and record, the key, the headers. 300 bytes or so.
+# What Kafka adds to the value: headers of batch and record, the key, the headers. About 300 bytes.
 _AROUND_BYTES = 1024
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who publishes, and where: the integration, the topics' prefix, and whether they are compacted."""
+    """Identity of the publisher: the integration, the topic prefix, and whether topics are compacted."""
 
     integration_id: str
     topic_prefix: str
@@ -34,7 +34,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class EventBuilder:
-    """Writes an integration's events as outbox rows, and keeps values where the integration asks for it."""
+    """Builds an integration's events as outbox rows, and seals kept values if the integration keeps them."""
 
     def __init__(
         self, identity: Identity, sealer: Sealer, *, keep_values: bool, max_message_bytes: int
@@ -47,9 +47,9 @@ class EventBuilder:
     def event(
         self, decision: EntityChange, cause: Cause, command_id: str | UnsetType = UNSET
     ) -> OutboxRow | None:
-        """The decision's event; ``None`` when it would be larger than Kafka takes.
+        """Build the decision's event. Return ``None`` if it would be larger than Kafka accepts.
 
-        What an event can do without is left out first: the old values; of a deleted record, all but its
+        To make it fit, the previous values are left out first. A deleted record is reduced to its
         identifiers, so that a deletion always fits.
         """
         operation = decision.operation
@@ -69,16 +69,16 @@ class EventBuilder:
         return None
 
     def tombstone(self, deleted: OutboxRow) -> OutboxRow | None:
-        """What lets a compacted topic forget the entity, after its ``deleted`` event; ``None`` elsewhere.
+        """Build the tombstone after a ``deleted`` event, ``None`` if the topic is not compacted.
 
-        It has no headers: with those of a CloudEvent it would be an event without data.
+        It has no headers: with a CloudEvent's headers it would be an event without data.
         """
         if not self._identity.compacted:
             return None
         return OutboxRow(topic=deleted.topic, key=deleted.key, value=None)
 
     def _bodies(self, decision: EntityChange) -> Iterator[tuple[Entity, dict[str, Any] | UnsetType]]:
-        """The record to publish and its previous values: first all there is, then what can be left."""
+        """Yield the record and its previous values: first complete, then reduced."""
         record, previous = self._record(decision), self._previous(decision)
         yield record, previous
         if previous is not UNSET:
@@ -111,7 +111,7 @@ class EventBuilder:
         )
 
     def kept(self, decision: EntityChange) -> Snapshot:
-        """The decision's snapshot, with the record's values sealed into it where they are kept."""
+        """Return the decision's snapshot, with the record's values sealed into it if they are kept."""
         if not self._keep_values or decision.record is None:
             return decision.snapshot
         sealed = self._sealer.seal(_PURPOSE, codec.encode(decision.record))
@@ -120,7 +120,7 @@ class EventBuilder:
     def dead_letter(
         self, resource: str, row_id: int | None, reason: str, path: str, now: datetime
     ) -> OutboxRow:
-        """The report of a record that could not be processed."""
+        """Build the report of a record that could not be processed."""
         identity = self._identity
         subject = f"{resource}:{'?' if row_id is None else row_id}"
         letter = dead_letters.DeadLetter(
@@ -171,9 +171,9 @@ class EventBuilder:
 
 
 def identifiers(integration_id: str, model: Model, remote_id: str, deleted_at: datetime) -> Entity:
-    """What is left of a deleted record whose values nobody kept: its ids, all told by its remote id.
+    """Build what is known of a deleted record without kept values: its ids, all derived from its remote id.
 
-    Remote ids of links are put together as ``diff.shared_of`` says; a tag may hold colons.
+    Remote ids of links are composed as ``diff.shared_of`` describes. A tag may contain colons.
     """
 
     def of(other: Model, other_remote_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The first contact with an account: its profile is learned before anything of it is published."""
+"""First contact with an account: its profile is learned before anything of it is published."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def tracker_key(integration: IntegrationConfig) -> str:
 
 
 async def learned(db: Database, integration: IntegrationConfig) -> dict[str, Any]:
-    """Return the settings that were learned of an account; none where it is read by configuration only."""
+    """Return the settings learned from an account; none if ``learn`` is off."""
     if not integration.learn:
         return {}
     known = await profiles.load_profile(db, integration.id, host=hosts.hosts_of(integration).where)
@@ -40,7 +40,7 @@ async def learned(db: Database, integration: IntegrationConfig) -> dict[str, Any
 
 
 async def effective_settings(db: Database, integration: IntegrationConfig) -> Resources:
-    """Return how the account is read: by what was learned of it, and by the operator's keys before that."""
+    """Return the account's settings: the operator's keys first, then the learned ones."""
     return resources.configure_resources(
         integration.tracker, tracker_key(integration), await learned(db, integration)
     )
@@ -49,7 +49,7 @@ async def effective_settings(db: Database, integration: IntegrationConfig) -> Re
 async def wait_for_new_profile(
     db: Database, integration: IntegrationConfig, known: Mapping[str, Any]
 ) -> None:
-    """Return when what was learned of the account is no longer ``known``: a check learned it again."""
+    """Return when the learned settings differ from ``known``, because a check has learned again."""
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         if await learned(db, integration) != known:
@@ -60,7 +60,7 @@ async def wait_for_new_profile(
 async def following_profile(
     db: Database, integration: IntegrationConfig, client: Client
 ) -> AsyncIterator[None]:
-    """Let ``client`` read by what is learned of the account while the block lasts."""
+    """Keep ``client``'s settings up to date with what is learned from the account, during the block."""
 
     async def follow() -> None:
         known = await learned(db, integration)
@@ -70,7 +70,7 @@ async def following_profile(
                 known = await learned(db, integration)
                 client.adopt(await effective_settings(db, integration))
             except Transient:
-                # The store is away, which its users tell.
+                # The store is unreachable, which its users report.
                 await asyncio.sleep(_LOOK_SECONDS)
 
     following = asyncio.create_task(follow(), name=f"profile of {integration.id}")
@@ -89,10 +89,10 @@ def basis(integration: IntegrationConfig) -> bytes:
 async def learn_profile(
     db: Database, integration: IntegrationConfig, client: Client, names: Collection[ResourceName]
 ) -> Learned:
-    """Learn the profile of an account and store it; ``client`` reads by it afterwards.
+    """Learn the profile of an account and store it. ``client`` uses it afterwards.
 
-    The profile has a verdict for every assumption about these resources; what nothing has judged is unknown.
-    Raises ``AccountFault``, ``Throttled``, ``Unreachable``.
+    The profile has a verdict for every assumption about these resources; an assumption that was not judged is
+    unknown. Raises ``AccountFault``, ``Throttled``, ``Unreachable``.
     """
     earlier = await _earlier(db, integration)
     learner = Learner(
@@ -126,7 +126,7 @@ async def unlearned(
 async def try_to_learn(
     db: Database, integration: IntegrationConfig, client: Client, names: Collection[ResourceName]
 ) -> list[ResourceName]:
-    """Learn these resources; return those that could not be, whose status says why."""
+    """Learn these resources. Return those that failed; their status shows the reason."""
     try:
         failures: dict[ResourceName, BridgeError] = {
             **(await learn_profile(db, integration, client, names)).failures
@@ -144,7 +144,7 @@ async def try_to_learn(
 
 
 async def _earlier(db: Database, integration: IntegrationConfig) -> AccountProfile | None:
-    """What was learned with the same configuration."""
+    """Return what was learned earlier with the same configuration."""
     known = await profiles.load_profile(db, integration.id, host=hosts.hosts_of(integration).where)
     return known.profile if known is not None and known.basis == basis(integration) else None
 
@@ -152,7 +152,7 @@ async def _earlier(db: Database, integration: IntegrationConfig) -> AccountProfi
 async def store_findings(
     db: Database, integration: IntegrationConfig, findings: Iterable[Finding]
 ) -> AccountProfile | None:
-    """Store findings that were made beside learning, and return the whole profile.
+    """Store findings that were made outside of learning, and return the whole profile.
 
     ``None`` before the account is learned.
     """

@@ -1,7 +1,8 @@
-"""The end of a hold whose records look right again: what was accepted beside it is read again.
+"""The end of a hold whose records look right again: records accepted meanwhile are read again.
 
-While an account answers ``null`` for a value, records that had it are held back. One that never had it, made
-or changed meanwhile, has nothing to lose and is accepted; its row stays as it is when the value is back.
+While an account answers ``null`` for a value, records that had it are held. A record that never had it,
+because it is new or was changed meanwhile, has nothing to lose and is accepted. Its row does not change when
+the value is back, so it must be read again.
 """
 
 from datetime import timedelta
@@ -16,17 +17,18 @@ from bridge.store.holds import Hold
 
 _log = structlog.get_logger(__name__)
 _LOST_BEFORE = timedelta(hours=2)
-"""Losses of so long are counted together before they are too many; the first of them were accepted."""
+"""Losses of this period are added up before they are too many; the first of them were accepted."""
 
 
 async def heal_hold(tx: Tx, hold: Hold) -> None:
-    """End a hold, and have read again what was accepted meanwhile without what its records lacked."""
+    """End a hold, and request a new read of the records accepted meanwhile without what its records
+    lacked."""
     await holds.end_hold(tx, hold.id)
-    await tell_healed(tx, hold)
+    await report_healed(tx, hold)
 
 
-async def tell_healed(tx: Tx, hold: Hold) -> None:
-    """Say that a hold is healed, and have read again what was accepted meanwhile."""
+async def report_healed(tx: Tx, hold: Hold) -> None:
+    """Report that a hold has healed, and request a new read of the records accepted meanwhile."""
     again = await _doubt(tx, hold)
     _log.info(
         "hold.healed",

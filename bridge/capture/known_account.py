@@ -1,7 +1,7 @@
-"""Whether a credential opens the account that an integration's records are from.
+"""Check that a credential opens the account that an integration's records came from.
 
-Ids count from 1 in every account: read with another account's token, each record would seem to have become
-another one. So the first time that a credential is used, some records are compared with their snapshots.
+Ids count from 1 in every account: read with another account's token, each record would seem to have changed
+into another. So on the first use of a credential, some records are compared with their snapshots.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from bridge.store.database import Database
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.normalize import Normaliser
 
-# What no two accounts have alike, and what hardly ever changes.
+# Fields that differ between any two accounts and hardly ever change.
 _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
     "jobs": (Model.JOB, frozenset({"name", "remote_created_at"})),
     "users": (Model.USER, frozenset({"email", "last_name"})),
@@ -25,9 +25,9 @@ _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
 
 
 class StoredAccount:
-    """A ``bridge.credentials.KnownAccount`` by the store's snapshots.
+    """Implements ``bridge.credentials.KnownAccount`` with the store's snapshots.
 
-    ``normaliser`` returns what reads the account's records now: a profile may be learned at any time.
+    ``normaliser`` returns the present normalizer of the account, as a new profile may be learned at any time.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class StoredAccount:
         self._normaliser = normaliser
 
     async def is_confirmed(self, origin: bytes) -> bool:
-        """Whether the credential was the last that was seen to open the account."""
+        """Report whether this is the last credential that opened the account."""
         return await tokens.is_confirmed(self._db, self._integration_id, origin)
 
     async def confirm(self, origin: bytes) -> None:
-        """Remember that it does."""
+        """Remember that this credential opens the account."""
         await tokens.confirm(self._db, self._integration_id, origin)
 
     async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
@@ -55,12 +55,12 @@ class StoredAccount:
         known = same = 0
         for snapshot in found:
             record = records[snapshot.remote_id]
-            told = {name for name in proofs if getattr(record, name) is not None}
-            if snapshot.deleted or not told:
+            filled = {name for name in proofs if getattr(record, name) is not None}
+            if snapshot.deleted or not filled:
                 continue
             known += 1
             fields = self._hasher.record(record).fields
-            same += bool(told - set(differing_fields(STRUCTS[model], snapshot.fields, fields)))
+            same += bool(filled - set(differing_fields(STRUCTS[model], snapshot.fields, fields)))
         stored = await snapshots.count_some(self._db, self._integration_id, model)
         return Recognised(same_id=known, same=same, stored=stored)
 

@@ -1,7 +1,7 @@
-"""The state of a job by the list that it stands in; by its own record where lists do not agree.
+"""The state of a job according to the list it is in, or to its own record if lists disagree.
 
-A word that the account starts to ignore puts every job into every list. So a list's word that is news, and
-that the job's own record does not say too, is believed only where the job is in none of the other lists.
+If an account starts to ignore the state parameter, every job is in every list. So a state that is new for a
+job, and that its own record does not confirm, is believed only if none of the other lists has the job.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,16 +17,16 @@ from bridge.tracker.schema import ResourceName
 
 _LOOK_BACK = timedelta(minutes=2)
 _MOST_PAGES = 10
-"""A job that so many pages did not show may stand further behind: it counts as one of both lists."""
+"""A job that is not on so many pages may be further behind: it counts as being in both lists."""
 
 
 def of_row(listed: str | None, before: RowState | None, *, later: bool, reread: bool) -> str | None:
-    """Return the state that a row's list says, or ``BY_RECORD`` where another list says another of the same
+    """Return the state of a row's list, or ``BY_RECORD`` if another list claims another state for this
     version.
 
-    A list runs behind: of two that disagree, the ``later`` version is right. A row that was read within a
-    moment of its change has none to compare. Once contested, it stays so until a complete sweep meets it in
-    one list, or a resync.
+    Lists lag: if two disagree, the ``later`` version is right. A row that was read right after its change has
+    no version to compare. A contested state remains contested until a complete sweep finds the job in one
+    list only, or until a resync.
     """
     if listed is None or before is None or before.gone:
         return listed
@@ -38,14 +38,14 @@ def of_row(listed: str | None, before: RowState | None, *, later: bool, reread: 
 
 
 def of_moved(listed: str | None, moved: ChangedRow | None) -> str | None:
-    """Return the state to read a record by; ``None``: its own record says it."""
+    """Return the state to read a record with; ``None``: its own record has it."""
     return None if moved is not None and moved.contested else listed
 
 
 def others(states: Sequence[str | None], moved: ChangedRow, *, loaded: bool) -> tuple[str, ...]:
-    """Return the states whose lists could contradict what a row's list says; none where that is no news.
+    """Return the states whose lists could contradict the state of a row's list; none if that is not new.
 
-    ``loaded``: the first load is over; what it meets is compared as the lists after it are read.
+    ``loaded``: the first load is over. What the first load meets is compared when later lists are read.
     """
     said, known = moved.source.state, moved.known
     if said in (None, BY_RECORD):
@@ -57,22 +57,22 @@ def others(states: Sequence[str | None], moved: ChangedRow, *, loaded: bool) -> 
 
 
 def contested(moved: ChangedRow) -> ChangedRow:
-    """Return the row as one that stands in the lists of two states."""
+    """Return the row marked as being in the lists of two states."""
     source = msgspec.structs.replace(moved.source, state=BY_RECORD)
     return msgspec.structs.replace(moved, source=source, contested=True)
 
 
 async def have(client: Client, resource: ResourceName, states: Iterable[str], moved: ChangedRow) -> bool:
-    """Return whether the list of one of these states has a row too.
+    """Return whether the list of one of these states has the row too.
 
-    Raises what the client raises for the account as a whole.
+    Raises the client's errors that concern the account as a whole.
     """
     for state in states:
         try:
             if await _has(client, resource, state, moved):
                 return True
         except (Refused, Unreadable):
-            continue  # its own poll or sweep reports it
+            continue  # that state's own poll or sweep reports it
     return False
 
 

@@ -1,4 +1,4 @@
-"""What commands will look up, noted as records are read: addresses, pairs, and what ids mean."""
+"""Index for the look-ups of commands, written as records are read: addresses, pairs, and ids."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from bridge.tracker.entity_set import EntitySet
 
 
 async def index_records(tx: Tx, integration_id: str, hasher: Hasher, families: Sequence[EntitySet]) -> None:
-    """Remember who has which address, which application is whose, and the ids that a command may name."""
+    """Store the addresses of candidates, the pairs of applications, and the ids that a command may name."""
     records = [(int(f.remote_id), m.record) for f in families for m in f.members]
     addresses = {n: _addresses(hasher, r) for n, r in records if isinstance(r, Candidate)}
     pairs = [

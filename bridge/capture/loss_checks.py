@@ -1,9 +1,10 @@
-"""Whether a value that a record lost is lost to it alone: others that had it are read before it is believed.
+"""Checks that a lost value is lost by single records only: others that had it are read before it is believed.
 
-Somebody who empties a field empties it here and there; an account that answers ``null`` for it does so for
-every record, and looks as if somebody had. So of what a batch of records loses, one record that had it too
-must have it still: one of the batch, or else one that is read for that. It costs a request for a loss, at
-most four where nobody has the value any more. Lists of what can't be read by id are weighed page by page.
+A person who empties a field does so in a few records. An account that answers ``null`` for a field does so
+for every record, which looks as if someone had emptied them all. So for each loss in a batch, at least one
+other record that had the value must still have it: a record of the batch, or one that is read for this check.
+The check costs one request per loss, and at most four if no record has the value any more. Lists of resources
+that can't be read by id are checked page by page.
 """
 
 import asyncio
@@ -33,14 +34,14 @@ from bridge.tracker.normalize import Normaliser
 from bridge.tracker.pages import Row
 
 _MORE, _ENOUGH = 3, 2
-"""Where the first record read has it no more, so many others are read, and so many must have it."""
+"""If the first record read has lost it too, so many others are read, and so many must have it."""
 _FEW = 5
 """A hold of so few records ends by itself once others have the value again."""
 _LOOK_SECONDS = 15.0
 
 
 class LossChecks:
-    """Watches what the records of one integration lose. ``clock`` never jumps."""
+    """Checks the losses of one integration's records. ``clock`` must be monotonic."""
 
     def __init__(
         self,
@@ -67,38 +68,41 @@ class LossChecks:
         self._looked_at: dict[str, float] = {}
 
     async def sift(self, context: Context, observations: Sequence[Observation]) -> tuple[Observation, ...]:
-        """The observations; those that lose what no other record has any more are marked.
+        """Return the observations. Those that lose what no other record has any more are marked.
 
-        Raises ``Throttled`` and what reading a page raises.
+        Raises ``Throttled`` and the errors of reading a page.
         """
         families = [
             o.found for o in observations if o.known and not o.missing and isinstance(o.found, EntitySet)
         ]
         if context.resource.by_id is None or not families:
             return tuple(observations)
-        found = await self._changes.foreseen(self._db, families)
-        alone = {key: parents for key, parents in found.lost.items() if not found.kept[key]}
-        if not alone:
+        found = await self._changes.preview_losses(self._db, families)
+        lost_by_all = {key: parents for key, parents in found.lost.items() if not found.kept[key]}
+        if not lost_by_all:
             return tuple(observations)
-        standing = await holds.of_resource(self._db, self._id, context.resource.name)
-        # What is held or believed already is settled by that.
-        alone = {k: p for k, p in alone.items() if k not in {f"{h.kind}:{h.key}" for h in standing}}
+        present_holds = await holds.of_resource(self._db, self._id, context.resource.name)
+        # An existing hold has decided on its losses already.
+        decided = {f"{h.kind}:{h.key}" for h in present_holds}
+        lost_by_all = {key: parents for key, parents in lost_by_all.items() if key not in decided}
         besides = {diff.parent_of(f.resource, f.remote_id) for f in families}
-        evidence = await self._refuted(context, alone, besides)
-        approved = {h.key for h in standing if h.kind == "missing_key" and h.state in ("approved", "done")}
+        evidence = await self._refuted(context, lost_by_all, besides)
+        approved = {
+            h.key for h in present_holds if h.kind == "missing_key" and h.state in ("approved", "done")
+        }
         return tuple(
-            o if self._lacks(o, context, approved) else _marked(context, o, alone, evidence)
+            o if self._lacks(o, context, approved) else _marked(context, o, lost_by_all, evidence)
             for o in observations
         )
 
     def _lacks(self, one: Observation, context: Context, approved: set[str]) -> bool:
-        """Whether a record lacks a key that a person said is gone: its losses are what was approved."""
+        """Report whether a record lacks a key that a person said is gone: then its losses are approved."""
         if one.look is None or not approved:
             return False
         return bool(approved.intersection(self._keys[context.resource.name].named(one.look.lacking)))
 
     async def look_again(self, context: Context, held: Iterable[Hold]) -> None:
-        """End the holds of a few records whose loss is theirs alone: others have the value."""
+        """End the holds of a few records if others have the value."""
         name, now = context.resource.name, self._clock()
         waits = [h for h in held if h.resource == name and _is_of_few(h)]
         if (
@@ -120,10 +124,10 @@ class LossChecks:
                     await healing.heal_hold(tx, hold)
 
     async def _refuted(
-        self, context: Context, alone: Mapping[str, frozenset[str]], besides: set[str]
+        self, context: Context, lost_by_all: Mapping[str, frozenset[str]], besides: set[str]
     ) -> dict[str, str]:
-        """The losses that others have too, each with the evidence."""
-        first = await self._counted(context, alone.keys(), besides, 1)
+        """Return the losses that other records share, each with the evidence."""
+        first = await self._counted(context, lost_by_all.keys(), besides, 1)
         doubtful = {key for key, (kept, lost) in first.items() if lost and not kept}
         if not doubtful:
             return {}
@@ -134,19 +138,22 @@ class LossChecks:
                 had = f"{kept} of {kept + lost}" if kept else f"none of {kept + lost}"
                 kind, _, name = key.partition(":")
                 what = (
-                    f"`{name}` was emptied" if kind == "emptied_field" else f"`{name}` records were let go of"
+                    f"`{name}` was emptied in"
+                    if kind == "emptied_field"
+                    else f"`{name}` records disappeared from"
                 )
                 table = context.resource
                 refuted[key] = (
-                    f"{what} by {len(alone[key])} {table.name}, and {had} others that had it have it still: "
-                    f"if it has another key now, correct fields.{table.entity} in [integrations.tracker]"
+                    f"{what} {len(lost_by_all[key])} {table.name}, and {had} others that had it still "
+                    f"have it: if it has another key now, correct fields.{table.entity} in "
+                    "[integrations.tracker]"
                 )
         return refuted
 
     async def _counted(
         self, context: Context, keys: Iterable[str], besides: set[str], count: int
     ) -> dict[str, tuple[int, int]]:
-        """By loss, how many others still have what it takes away, and how many do not."""
+        """Return, by loss, how many others still have the value, and how many do not."""
         these = list(keys)
         families = (
             await self._by_id(context, these, besides, count)
@@ -154,10 +161,12 @@ class LossChecks:
             else await self._listed(context, these, besides, count)
         )
         found = (
-            await self._changes.foreseen(self._db, families, these) if families else Losses(lost={}, kept={})
+            await self._changes.preview_losses(self._db, families, these)
+            if families
+            else Losses(lost={}, kept={})
         )
-        nobody: frozenset[str] = frozenset()
-        return {key: (len(found.kept.get(key, nobody)), len(found.lost.get(key, nobody))) for key in these}
+        empty: frozenset[str] = frozenset()
+        return {key: (len(found.kept.get(key, empty)), len(found.lost.get(key, empty))) for key in these}
 
     async def _having(
         self, key: str, besides: set[str], count: int, among: Sequence[str] | None = None
@@ -170,7 +179,7 @@ class LossChecks:
     async def _by_id(
         self, context: Context, keys: Sequence[str], besides: set[str], count: int
     ) -> list[EntitySet]:
-        """A few others that had it, by their by-id records."""
+        """Read a few others that had the value, by id."""
         parents = [parent for key in keys for parent in await self._having(key, besides, count)]
         chosen = [_row_id(parent) for parent in dict.fromkeys(parents)]
         records = await asyncio.gather(*(self._detail(context, row_id) for row_id in chosen))
@@ -181,7 +190,8 @@ class LossChecks:
     async def _listed(
         self, context: Context, keys: Sequence[str], besides: set[str], count: int
     ) -> list[EntitySet]:
-        """The same of what its by-id record tells in part: first pages are read for the rows of it."""
+        """Read a few others that had the value, from the first pages of the list, if their record is
+        partial."""
         resource = context.resource
         for state in sorted(resource.states, key=lambda state: state != context.state):
             run = await self._pages.run(self._pages.begin(resource), resource, state, 1, 1)
@@ -212,7 +222,7 @@ class LossChecks:
                     )
                 )
             except Permanent:
-                # One that can't be read tells nothing of the others; its own poll or sweep reports it.
+                # A record that can't be read says nothing about the others; its own poll or sweep reports it.
                 continue
         return families
 
@@ -229,13 +239,13 @@ def _row_id(parent: str) -> str:
 def _marked(
     context: Context,
     one: Observation,
-    alone: Mapping[str, frozenset[str]],
+    lost_by_all: Mapping[str, frozenset[str]],
     evidence: Mapping[str, str],
 ) -> Observation:
     parent = diff.parent_of(context.resource.name, one.source.row_id)
     missing = tuple(
         Missing(kind=kind_of(key.partition(":")[0]), key=key.partition(":")[2], evidence=said)
         for key, said in evidence.items()
-        if parent in alone[key]
+        if parent in lost_by_all[key]
     )
     return msgspec.structs.replace(one, missing=(*one.missing, *missing)) if missing else one

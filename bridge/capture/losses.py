@@ -1,7 +1,7 @@
-"""Records that lose what they had (a field emptied, an owner let go of), and when it is too many. Pure.
+"""Losses of records (an emptied field, a removed owner), and when they are too many. Pure.
 
-One record's loss is news. Many at once may be a withdrawn right, an import gone wrong or a changed API, so
-the limits of mass deletions hold for them too; and where nearly every record read lost a value that it had,
+A loss of one record is a change. Many at once may be a withdrawn right, a failed import or a changed API, so
+the limits of mass deletions apply to them too. If nearly every record that was read lost a value that it had,
 a few are enough.
 """
 
@@ -16,23 +16,23 @@ from bridge.hashing import emptied_fields, is_filled
 from bridge.store.stored_records import LossCount, Snapshot
 
 _LATELY, _FEWEST, _SHARE = 8, 6, 0.75
-# A field that another one rules: where that changed too, an empty one is what it says.
+# A field that depends on another one: if that changed too, an empty value is expected.
 _RULED = {(Model.APPLICATION, "rejection_reason_name"): "outcome", (Model.JOB, "closed_at"): "status"}
 Parents = Mapping[str, frozenset[str]]
-"""By a hold's kind and key (``emptied_field:candidate.title``): the records, as snapshots name them."""
+"""The records, as snapshots name them, by a hold's kind and key (``emptied_field:candidate.title``)."""
 
 
 class Losses(Struct, frozen=True, kw_only=True):
-    """Which records lost what, and which of the others still have it."""
+    """Which records lost what, and which other records still have it."""
 
     lost: Parents
     kept: Parents
 
 
 def losses_of(decisions: Sequence[EntityChange], live: Iterable[Snapshot], known: Iterable[str]) -> Losses:
-    """The losses among the decisions on records, whose entities until now were ``live``.
+    """Return the losses among the decisions on records whose entities until now were ``live``.
 
-    ``known``: the losses that others are already counted for; what records keep is told of those too.
+    ``known``: losses that are already counted for other records; ``kept`` covers those too.
     """
     lost: dict[str, set[str]] = defaultdict(set)
     balance: Counter[tuple[str, Model]] = Counter()
@@ -66,13 +66,13 @@ def _kept(keys: Iterable[str], live: Sequence[Snapshot], lost: Mapping[str, set[
 
 
 def is_sudden(before: LossCount, lost: int, kept: int) -> bool:
-    """Whether nearly all of the last records that had it lost it, ``lost`` more among them."""
+    """Report whether nearly all of the last records that had the value lost it, including ``lost`` more."""
     lately = _plus(before, lost, kept)
     return lately.lately >= _FEWEST and lately.bits.bit_count() >= max(_FEWEST, lately.lately * _SHARE)
 
 
 def add_accepted(before: LossCount, hour: int, lost: int, kept: int) -> LossCount:
-    """The count with what was accepted."""
+    """Return the count with the accepted losses added."""
     now = _plus(before, lost, kept)
     same = before.hour == hour
     return LossCount(
@@ -85,7 +85,7 @@ def add_accepted(before: LossCount, hour: int, lost: int, kept: int) -> LossCoun
 
 
 def within_an_hour(count: LossCount, hour: int) -> int:
-    """Losses of this hour and the one before it."""
+    """Return the losses of this hour and the one before."""
     if count.hour == hour:
         return count.lost + count.lost_before
     return count.lost if count.hour == hour - 1 else 0
@@ -93,7 +93,7 @@ def within_an_hour(count: LossCount, hour: int) -> int:
 
 def _plus(before: LossCount, lost: int, kept: int) -> LossCount:
     if lost + kept >= _LATELY:
-        # In no order: their share says it.
+        # Their order is unknown: only their share counts.
         ones = round(_LATELY * lost / (lost + kept))
         return LossCount(lately=_LATELY, bits=(1 << ones) - 1)
     bits = before.bits << (lost + kept) | ((1 << lost) - 1)

@@ -13,20 +13,20 @@ from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.pages import Row
 
 WHOLE = frozenset({"candidates", "applications"})
-"""The resources whose by-id record says all that a list's row says; a job's lacks half of it."""
+"""Resources whose by-id record has everything that a list row has. A job's record lacks half of it."""
 Left = Literal["gone", "late"]
-"""A row that yields nothing: its record is gone, or the list shows it as it was."""
+"""Reason why a row yields nothing: its record is gone, or the list shows an old state."""
 Still = Literal["in_time", "doubtful"]
-"""Of a row that did not move: whether it has the last update that its by-id record has, or may be late."""
+"""Verdict on an unchanged row: its last update matches its by-id record, or the list may be late."""
 
 
 class ChangedRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A row to read: the source it will become, and whether the list alone can not be trusted with it.
+    """A row to read: the source that it will become, and whether the list by itself can be trusted.
 
     ``fingerprint`` is the row's, whether or not the source may keep it. ``known``: what is stored of it.
-    ``older``: the row is, so that only a by-id read tells whether it is true or late. ``ahead``: its time
-    lies in the future. ``spot``: it is as stored, and its record is looked at all the same. ``live``:
-    what is stored has no time to compare it with. ``contested``: it stands in the lists of two states.
+    ``older``: the row is older than that, so only a by-id read shows whether it is right or late. ``ahead``:
+    its time is in the future. ``spot``: it is unchanged, and its record is read as a spot check. ``live``:
+    what is stored has no time to compare it with. ``contested``: it is in the lists of two states.
     """
 
     row: Row
@@ -45,16 +45,17 @@ class ChangedRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Trouble(Struct, frozen=True, kw_only=True, gc=False):
-    """Why a record could not be processed, and where to read it."""
+    """A reason why a record could not be processed, and the path to read it at."""
 
     reason: str
     path: str
 
 
 class Missing(Struct, frozen=True, kw_only=True, gc=False):
-    """What a record lacks that is gone of others too, or may be; ``evidence`` is blank while nothing is sure.
+    """Something a record lacks that other records lack too, or may lack; ``evidence`` is blank until it is
+    certain.
 
-    ``kind`` and ``key`` are those of the hold that it is for.
+    ``kind`` and ``key`` are those of the hold that the record goes into.
     """
 
     kind: HoldKind = "missing_key"
@@ -63,15 +64,15 @@ class Missing(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Observation(Struct, frozen=True, kw_only=True, gc=False):
-    """A record as just read: its list row's fingerprints, and what it yields or why it can't be read.
+    """A record as just read: its row's fingerprints, and what it yields or why it can't be read.
 
-    ``latest`` is the latest moment its last-updated time may mean (they differ from ``source.version`` in
-    the repeated hour at the end of summer time); ``None`` where the record does not say. ``news``: that time
-    is later than what was stored; without it the record is read again for a reason of ours. ``live``: it is
-    the record as it is now, whatever its time says. ``look``: which keys it has; ``missing``: that for whose
-    sake it is held back. ``known``: something is stored of it that it may lose. ``on_trust``: its
-    row is older than what is stored, and its by-id record does not contradict it. ``still``: its row did not
-    move; ``unshown``: what of it changed all the same, fields and models.
+    ``latest`` is the latest moment that its last-updated time may mean (it differs from ``source.version`` in
+    the repeated hour at the end of daylight saving time); ``None`` if the record has no such time. ``news``:
+    that time is later than the stored one; otherwise the bridge has its own reason to read the record again.
+    ``live``: it is the present state of the record, whatever its time. ``look``: the keys it has.
+    ``missing``: the reasons to hold it. ``known``: something is stored of it that it may lose. ``on_trust``:
+    its row is older than what is stored, and its by-id record does not contradict it. ``still``: its row did
+    not change. ``unshown``: the fields and models that changed all the same.
     """
 
     source: RowState

@@ -1,4 +1,4 @@
-"""Pages in parts: a list that answers with all its rows at once is read and committed in steps too. Pure."""
+"""Parts of pages: a list that returns all rows at once is also read and committed in steps. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,12 +11,12 @@ _ROWS = 50
 
 
 def in_parts(pages: Iterable[Page]) -> list[Page]:
-    """Return the pages, those with many rows as several with the same number."""
+    """Split pages with many rows into several with the same number, and return all pages."""
     return [part for page in pages for part in _parts(page)]
 
 
 def parts_without(parts: Iterable[Page], row_ids: BitMap64) -> tuple[list[Page], BitMap64]:
-    """Return the parts without these rows, and which of the rows were among them."""
+    """Return the parts without these rows, and the rows that were removed."""
     found = BitMap64()
     if not row_ids:
         return list(parts), found
@@ -32,8 +32,7 @@ def parts_without(parts: Iterable[Page], row_ids: BitMap64) -> tuple[list[Page],
 
 
 def complete_before(parts: Sequence[Page], covered: int) -> int:
-    """Return the number of the last page whose parts are all among the first ``covered`` ones, and of those
-    before it."""
+    """Return the number of the last page up to which all parts are among the first ``covered`` ones."""
     if covered < len(parts):
         return min(part.number for part in parts[covered:]) - 1
     return max(part.number for part in parts) if parts else 0

@@ -1,4 +1,4 @@
-"""The rows of pages by their ids, and how many of the pages a step may read. Pure."""
+"""Rows of pages by id, and the number of pages that one step may read. Pure."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,7 +10,7 @@ _MAX_ROW_ID = 2**63 - 1
 
 
 def rows_by_id(resource: Resource, pages: Sequence[Page]) -> tuple[dict[int, Row], list[Trouble]]:
-    """Return the rows by id (of a row on two pages, the later one), and what has no usable id."""
+    """Return the rows by id (the later one of two), and the rows without a usable id."""
     rows: dict[int, Row] = {}
     troubles = []
     for page in pages:
@@ -25,7 +25,7 @@ def rows_by_id(resource: Resource, pages: Sequence[Page]) -> tuple[dict[int, Row
 
 
 def pages_covered(resource: Resource, pages: Sequence[Page], moved: Collection[int], most: int | None) -> int:
-    """Return how many of the pages can be read with ``most`` by-id reads of ``moved`` rows, one at least."""
+    """Return how many pages, at least one, can be read with ``most`` by-id reads of ``moved`` rows."""
     if most is None or resource.by_id is None or resource.details == "never" or len(moved) <= most:
         return len(pages)
     ids = {str(row_id) for row_id in moved}

@@ -1,7 +1,6 @@
-"""The next pages of one list: what may be cut, empty or repeated by a slip is asked for again.
+"""Runs of consecutive pages of one list. Pages that may be cut, empty or repeated by mistake are read again.
 
-Whether a page ends its list is for ``bridge.capture.list_read`` to say; how a page is asked for, for
-``bridge.capture.paging``.
+``bridge.capture.list_read`` decides whether a page ends its list; ``bridge.capture.paging`` requests pages.
 """
 
 import asyncio
@@ -22,9 +21,9 @@ _TRIES_AGAIN = 3
 class Run(Struct, frozen=True, kw_only=True):
     """Consecutive pages of one list, ``first`` to ``last``. ``done``: the list ends there.
 
-    ``pages`` leaves out one that ended the list without a row that was new, and may have one twice that was
-    cut short at first. ``flaw`` says why these pages can't prove that a record is absent; ``None`` while they
-    can. ``broken``: it is one for which the rest of the list was not read.
+    ``pages`` omits a page that ended the list without a new row, and may have a page twice that was cut short
+    at first. ``flaw`` says why these pages can't prove that a record is absent; ``None`` if they can.
+    ``broken``: because of that flaw the rest of the list was not read.
     """
 
     first: int
@@ -34,27 +33,27 @@ class Run(Struct, frozen=True, kw_only=True):
     flaw: str | None = None
     broken: bool = False
     total_count: int | None = None
-    """How many rows the list says it has, by the last page read."""
+    """Number of rows that the list has, according to the last page read."""
 
 
 class PageSizes(Protocol):
-    """What is known of the pages of an integration's lists."""
+    """Statistics on the pages of an integration's lists."""
 
     def page_size(self, resource: Resource, *more: int) -> int:
-        """How many rows a full page has."""
+        """Return the number of rows of a full page."""
 
     def note_size(self, resource: Resource, page: Page) -> None:
         """Remember the size of a page that is not its list's last."""
 
     def tries_again(self, resource: Resource) -> bool:
-        """Whether asking for a page again may help."""
+        """Report whether another request for a page may help."""
 
     def tried_again(self, resource: Resource, *, helped: bool) -> None:
-        """Remember whether it did."""
+        """Remember whether another request helped."""
 
 
 class PageRun:
-    """A run of pages; ``page`` asks for one, ``incremental``: the list shows what changed alone."""
+    """A run of pages. ``page`` requests one; ``incremental``: the list shows only what changed."""
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class PageRun:
         self._kept: list[Page] = []
 
     async def run(self, first: int, count: int) -> Run:
-        """Read pages ``first`` to ``first + count - 1``, side by side, up to the last of the list."""
+        """Read pages ``first`` to ``first + count - 1`` in parallel, up to the last one of the list."""
         found = deque(await self._side_by_side(range(first, first + count)))
         last = first
         while found:
@@ -100,7 +99,7 @@ class PageRun:
         )
 
     def _bad_row(self) -> str:
-        # By id, what such a row may be is found to exist; where there is no by-id read, nothing is proved.
+        # Reads by id show which record such a row is; without by-id reads, nothing can be proved.
         if self._resource.by_id is None:
             for page in self._kept:
                 if page.bad_rows:
@@ -113,7 +112,7 @@ class PageRun:
         return self._pages.page_size(self._resource)
 
     async def _take(self, page: Page, ahead: deque[Page]) -> str | None:
-        """Take one page; ``None`` while the list goes on, else the flaw it ends with, ``""`` without one."""
+        """Take one page. Return ``None`` while the list continues, else its flaw, or ``""`` without one."""
         read = self._read
         if not read.is_new(page):
             return await self._barren(page, ahead)
@@ -131,7 +130,7 @@ class PageRun:
         return None
 
     async def _barren(self, page: Page, ahead: deque[Page]) -> str | None:
-        """Tell the end of the list from a page that shows old rows, or none, by a slip."""
+        """Distinguish the end of the list from a page that is empty or repeated by mistake."""
         read = self._read
         if read.may_begin_later(page) and not self._incremental:
             after = await self._page(2)
@@ -148,17 +147,17 @@ class PageRun:
         if page.says_more is not False:
             return await self._look_on(page, ahead, natural=natural)
         if not natural and not missing:
-            read.doubt(f"page {page.number}, the last, shows no row that the pages before it did not")
+            read.doubt(f"page {page.number}, the last, shows only rows of the pages before it")
         return self._end(page)
 
     def _end(self, page: Page) -> str:
-        """End the list at a page that shows nothing new; an empty list has such a page alone."""
+        """End the list at a page that shows nothing new. An empty list has only such a page."""
         if self._read.last is None:
             self._keep(page)
         return ""
 
     async def _look_on(self, page: Page, ahead: deque[Page], *, natural: bool) -> str | None:
-        """Decide by the page after it, or a few where rows came in front: with new rows, the list goes on."""
+        """Decide by the following pages: if one has new rows, the list continues."""
         read, barren = self._read, [page]
         for _ in range(1 + read.shifted_pages(page, self._size)):
             after = ahead.popleft() if ahead else await self._page(barren[-1].number + 1)
@@ -170,7 +169,7 @@ class PageRun:
         return self._end(page) if natural else read.repeats(page)
 
     async def _pass_over(self, barren: Sequence[Page]) -> None:
-        """Go on behind pages that showed nothing new."""
+        """Continue after pages that showed nothing new."""
         for page in barren:
             found = page if page.row_count else await self._again(page, self._read.is_new)
             if self._read.is_new(found):
@@ -180,7 +179,7 @@ class PageRun:
                 self._read.take(found)
 
     async def _fill_the_short_one(self, after: Page) -> None:
-        """Ask again for a short page that turns out not to be the last: ``after`` follows it."""
+        """Read a short page again that was not the last one: ``after`` follows it."""
         short, self._read.short = self._read.short, None
         if short is None:
             return
@@ -194,7 +193,7 @@ class PageRun:
             self._keep(page)
 
     async def _again(self, page: Page, better: Callable[[Page], bool]) -> Page:
-        """Ask for a page again until it is better, or three times; not at all where that never helps."""
+        """Request a page up to three more times until it is better, unless that has not helped lately."""
         if not self._pages.tries_again(self._resource):
             return page
         for _ in range(_TRIES_AGAIN):
@@ -214,7 +213,7 @@ class PageRun:
         try:
             return await asyncio.gather(*reads)
         finally:
-            # One failed read fails the run; the others must not go on spending the budget.
+            # One failed read fails the run. The others must not spend more of the budget.
             await cancel_and_wait(*reads)
 
 

@@ -1,7 +1,7 @@
-"""Reading pages with suspicion: what may be cut, empty or repeated by a slip is asked for again.
+"""Reading of pages with suspicion: pages that may be cut, empty or repeated by mistake are read again.
 
-Lists have no order that can be relied on and change while they are read, so a page proves only what
-stands on it. Whether a page ends its list is for ``bridge.capture.list_read`` to say.
+Lists have no reliable order and change while they are read, so a page proves only what it shows.
+``bridge.capture.list_read`` decides whether a page ends its list.
 """
 
 import asyncio
@@ -26,33 +26,33 @@ from bridge.tracker.schema import Resource, ResourceName
 
 _TRIES = 4
 _SIZES_KEPT = 50
-# Where asking again was of no use so often in a row, it is left off for a while.
+# After so many repeated requests in a row that did not help, they are suspended for a while.
 _IN_VAIN = 2
 _REST_SECONDS = 600.0
 
 
 class Pages:
-    """Reads the pages of one integration's lists, of each at most ``at_once`` side by side."""
+    """Reads the pages of one integration's lists, at most ``at_once`` per list in parallel."""
 
     def __init__(self, client: Client, *, at_once: int = 8) -> None:
         self._client = client
         self._at_once = at_once
         self._sizes: dict[str, deque[int]] = {}
         self._usual: dict[str, int] = {}
-        """The size of a full page by resource, as long as the pages seen since had it too."""
+        """Size of a full page by resource, as long as all pages seen since had it."""
         self._in_vain: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
 
     def begin(
         self, resource: Resource, *, before: int = 0, seen: BitMap64 | None = None, pages: int = 0
     ) -> ListRead:
-        """Return the read of a list that begins now, or goes on where ``pages`` had shown ``seen``."""
+        """Begin the read of a list, or continue one whose first ``pages`` pages showed ``seen``."""
         settings = self._client.settings
         paging = Paging(first_page=settings.first_page, page_size=settings.page_size)
         return ListRead(resource, paging, before=before, seen=seen, pages=pages)
 
     def page_size(self, resource: Resource, *more: int) -> int:
-        """How many rows a full page of this resource has, as far as seen; ``more``: sizes seen just now."""
+        """Return the number of rows of a full page, as seen so far. ``more``: sizes seen just now."""
         sizes = self._sizes.get(resource.name, ())
         if more or not sizes:
             return usual((*sizes, *more), self._client.settings.page_size)
@@ -70,9 +70,9 @@ class Pages:
         count: int,
         updated_after: datetime | None = None,
     ) -> Run:
-        """Read pages ``first`` to ``first + count - 1``, side by side, up to the last of the list.
+        """Read pages ``first`` to ``first + count - 1`` in parallel, up to the last one of the list.
 
-        Raises ``Unreadable`` when a page stays unreadable, and the client's other errors.
+        Raises ``Unreadable`` if a page remains unreadable, and the client's other errors.
         """
         slots = asyncio.Semaphore(self._at_once)
 
@@ -84,9 +84,9 @@ class Pages:
         return await run.run(first, count)
 
     async def before_first(self, resource: Resource, state: str | None, seen: BitMap64) -> str | None:
-        """Return a flaw where the page before the first has rows that a whole read did not see.
+        """Return a flaw if the page before the first has rows that a complete read did not see.
 
-        Then the account counts pages from 0. Costs a request, and a second one where there is such a row.
+        Then the account counts pages from 0. Costs one request, and a second one if there is such a row.
         """
         first = self._client.settings.first_page
         if first == 0 or not resource.paged or self._by_widget(resource):
@@ -96,7 +96,7 @@ class Pages:
             new = _unseen(page, seen)
             if not new:
                 return None
-            # What was made a moment ago stands on both.
+            # A record that was created just now is on both pages.
             new -= _unseen(await self._ask(resource, state, 1, None), BitMap64())
         except (Refused, Unreadable):
             return None
@@ -112,7 +112,8 @@ class Pages:
         return self._client.settings[name].states
 
     async def is_named_there(self, application: str, name: ResourceName, field: str) -> bool:
-        """Whether the record that an application names in ``field`` is read by id. Raises as ``detail``."""
+        """Report whether the record that an application names in ``field`` can be read by id. Raises as
+        ``detail`` does."""
         table = self._client.settings["applications"]
         found = await detail(self._client, "applications", application)
         if isinstance(found, RecordGone):
@@ -130,11 +131,11 @@ class Pages:
             self._usual.pop(resource.name, None)
 
     def tries_again(self, resource: Resource) -> bool:
-        """Whether asking for a page of this resource again may help, by how it went before."""
+        """Report whether another request for a page of this resource may help, judging by earlier ones."""
         return time.monotonic() >= self._rests_until.get(resource.name, 0.0)
 
     def tried_again(self, resource: Resource, *, helped: bool) -> None:
-        """Remember whether asking again helped."""
+        """Remember whether another request helped."""
         name = resource.name
         self._in_vain[name] = 0 if helped else self._in_vain.get(name, 0) + 1
         if self._in_vain[name] >= _IN_VAIN:
@@ -143,9 +144,9 @@ class Pages:
     async def _page(
         self, resource: Resource, state: str | None, updated_after: datetime | None, number: int
     ) -> Page:
-        """Read one page; one that is refused where the list may end so is an empty one.
+        """Read one page. A rejected page is an empty one if the list may end so.
 
-        Raises ``Unreadable`` when it stays unreadable, and the client's other errors.
+        Raises ``Unreadable`` if it remains unreadable, and the client's other errors.
         """
         problem: Unreadable | None = None
         for _ in range(_TRIES):
@@ -160,7 +161,7 @@ class Pages:
             except Refused as error:
                 return self._beyond(resource, number, error)
         if problem is None:
-            raise AssertionError("a page is read or it raises")
+            raise AssertionError("every attempt returns or sets a problem")
         if isinstance(problem, NoContent):
             raise Unreadable(f"{problem}; {_set_refused(resource)}")
         raise problem
@@ -169,14 +170,14 @@ class Pages:
         if error.status not in BEYOND or number == 1:
             if number == 1 and self._client.settings.first_page == 0 and error.status in BEYOND:
                 raise Refused(
-                    f"{error}, asked for page 0: if pages count from 1, set first_page = 1 under "
+                    f"{error}, requested page 0: if pages count from 1, set first_page = 1 under "
                     "[integrations.tracker]",
                     error.status,
                 )
             raise error
         if resource.list_end == "refused":
             return _nothing(number)
-        raise Refused(f"{error}, asked for page {number}; {_set_refused(resource)}", error.status)
+        raise Refused(f"{error}, requested page {number}; {_set_refused(resource)}", error.status)
 
     async def _ask(
         self,
@@ -203,7 +204,9 @@ def _nothing(number: int) -> Page:
 
 
 def _set_refused(resource: Resource) -> str:
-    return f'if the list ends so, set list_end.{resource.name} = "refused" under [integrations.tracker]'
+    return (
+        f'if that is how the list ends, set list_end.{resource.name} = "refused" under [integrations.tracker]'
+    )
 
 
 def _unseen(page: Page, seen: BitMap64) -> BitMap64:
@@ -211,9 +214,9 @@ def _unseen(page: Page, seen: BitMap64) -> BitMap64:
 
 
 async def any_answers(client: Client, resource: ResourceName, row_ids: Iterable[int]) -> bool:
-    """Whether one of these records, which exist, is answered by id with its record.
+    """Report whether at least one of these existing records can be read by id.
 
-    Raises the first failure where none is, and not all are answered as not there.
+    Raises the first failure if none can be read and not all are answered as absent.
     """
     failure: Unreadable | Refused | None = None
     for row_id in row_ids:
@@ -242,9 +245,9 @@ async def record_if_readable(client: Client, resource: ResourceName, remote_id: 
 
 
 async def detail(client: Client, resource: ResourceName, remote_id: str) -> Detail | RecordGone:
-    """A record by id; asked again where the answer is a success with nothing in it.
+    """Read a record by id. Repeat the request if a success has no content.
 
-    Raises ``Unreadable`` when that goes on, ``OtherRecord`` at once, and the client's other errors.
+    Raises ``Unreadable`` if it remains empty, ``OtherRecord`` at once, and the client's other errors.
     """
     for _ in range(_TRIES - 1):
         try:

@@ -1,9 +1,9 @@
-"""Deletion is proved, not assumed.
+"""Proofs of deletion: a record is deleted only when its absence is proved.
 
-Candidates come only from a complete scan. A record that can be read by id is deleted when three such reads,
-with the read of a record that exists before each but the first, say that it is gone; one that can't be must
-be missing from two complete scans in a row, with none that went wrong between. Too many at once
-are held for a person's word.
+Only a complete scan yields candidates. A record that can be read by id is deleted when three such reads say
+that it is gone, and before each read but the first an existing record could be read. A record that can't be
+read by id must be missing from two complete scans in a row, without a flawed one in between. Too many
+deletions at once are held for a person.
 """
 
 import asyncio
@@ -24,31 +24,32 @@ from bridge.tracker.client import Client
 from bridge.tracker.errors import OtherRecord, Unreachable
 from bridge.tracker.schema import DeletedRule, Resource, is_absence_status
 
-# Below this many, a percentage says nothing: three of ten users may well go on one day. All of three may not.
+# Below this number a percentage means nothing: three of ten users may leave on one day. All three may not.
 _FEWEST_HELD = 5
 _FEWEST_ALL_HELD = 3
 _SAMPLE = 20
 _CONTROLS = 3
-# One wrong answer in twenty, at random, would fake two reads of 1 record in 400, and three of 1 in 8,000.
+# If one random answer in twenty is wrong, two reads are wrong for 1 record in 400, three for 1 in 8,000.
 _CONFIRMATIONS = 2
-# Of a list that leaves out records, or of ids whose answers are not understood, this many are looked at per
-# scan: the rest is the budget's.
+# If a list omits records, or answers by id are not understood, at most this many are read per scan, to save
+# the budget.
 _LOOKED_AT = 200
 
 
 class Guard(Struct, frozen=True, kw_only=True):
-    """How many records may disappear at once without a person's word."""
+    """Limits on how many records may disappear at once without a person's approval."""
 
     count: int
     percent: float
 
     @classmethod
     def of(cls, config: CaptureConfig) -> "Guard":
-        """The configured limits."""
+        """Read the configured limits."""
         return cls(count=config.deletion_limit_count, percent=config.deletion_limit_percent)
 
     def holds(self, gone: int, known: int) -> bool:
-        """Whether ``gone`` of ``known`` records are too many to believe; 100 percent: only ``count`` says."""
+        """Report whether ``gone`` of ``known`` records exceed the limits. At 100 percent only ``count``
+        applies."""
         if gone > self.count:
             return True
         everything = gone >= known >= _FEWEST_ALL_HELD and self.percent < 100
@@ -56,11 +57,11 @@ class Guard(Struct, frozen=True, kw_only=True):
 
 
 class DeletionVerdict(Struct, frozen=True, kw_only=True):
-    """What by-id reads said of records that a scan did not see.
+    """Result of by-id reads of records that a scan did not see.
 
-    ``gone`` is proved. ``flaw`` says why not all that is gone could be; ``held``, that there are too many.
-    ``unlisted`` are in no list and yet read by id; ``soft`` counts their fields that look as if they said
-    deleted, as rules. ``merged``: by id they are answered with another record, whose id this is.
+    ``gone`` is proved. ``flaw`` says why other deletions could not be proved. ``held``: there are too many.
+    ``unlisted`` are in no list but can be read by id; ``soft`` counts the fields of these that may mean
+    deleted, as rules. ``merged`` maps a record to the id of the record that its read returned.
     """
 
     gone: tuple[int, ...] = ()
@@ -72,7 +73,7 @@ class DeletionVerdict(Struct, frozen=True, kw_only=True):
 
 
 class _Reads:
-    """What the reads of one proof came to, record by record."""
+    """Results of the reads of one proof, by record."""
 
     def __init__(self, deleted: tuple[DeletedRule, ...], flagged: Set[int]) -> None:
         self.merged: dict[int, str] = {}
@@ -84,19 +85,19 @@ class _Reads:
         self._flagged = flagged
 
     def take(self, row_id: int, answer: Detail | RecordGone | OtherRecord) -> bool:
-        """Note one answer; return whether it says that the record is not there."""
+        """Record one answer. Return true if it says that the record is absent."""
         if isinstance(answer, RecordGone):
             self.doubtful = self.doubtful or not answer.sure
             return self.merged.pop(row_id, None) is None
         if isinstance(answer, OtherRecord):
-            # Mixed-up answers are not always of the same record.
+            # Mixed-up answers do not always return the same record.
             self.doubtful = True
             if self.merged.setdefault(row_id, answer.other_id) == answer.other_id:
                 return True
             self.unread[row_id] = str(answer)
             return False
         if row_id in self._flagged:
-            # The list says that it is deleted; a by-id record that has no such field does not deny it.
+            # The list says that it is deleted. A by-id record without such a field does not contradict that.
             return answers.is_silent(self._deleted, answer.record)
         self.unlisted.add(row_id)
         self.soft.update(answers.soft_flags(answer.record))
@@ -104,7 +105,7 @@ class _Reads:
 
 
 class Prover:
-    """Proves deletions of one integration by reading by id."""
+    """Proves deletions of one integration with by-id reads."""
 
     def __init__(self, client: Client, guard: Guard, *, parallel_reads: int, confirm_seconds: float) -> None:
         self._client = client
@@ -122,12 +123,13 @@ class Prover:
         approved: bool = False,
         flagged: Set[int] = frozenset(),
     ) -> DeletionVerdict:
-        """Which of ``missing`` are gone. ``controls`` are records that exist; ``known``, how many did.
+        """Prove which of ``missing`` are gone. ``controls`` are existing records; ``known`` is their former
+        number.
 
-        ``approved``: a person has already said yes to however many. Where no record is left to be a control
-        that word is needed, and is enough. ``flagged`` stand in a list, with a field that says deleted. A
-        record whose read fails is not proved gone; where every read fails and the controls' too, raises what
-        the client raises.
+        ``approved``: a person has approved the deletions, however many. If no record is left as a control,
+        approval is required and sufficient. ``flagged`` records are in a list with a field that says deleted.
+        A record whose read fails is not proved gone. If every read fails, and those of the controls too,
+        raises the client's error.
         """
         present = tuple(itertools.islice(controls, _CONTROLS))
         reads = _Reads(resource.deleted or (), flagged)
@@ -138,12 +140,12 @@ class Prover:
             return DeletionVerdict(held=True)
         left = 1 if approved else _CONFIRMATIONS
         if reads.doubtful:
-            # Trouble is answered so as well.
+            # Servers in trouble also answer that a record is gone.
             left += 1
         while suspects and left:
-            # Between any two reads of each stands one that answered: no burst of wrong answers spans that.
+            # An existing record must be readable between two reads: no burst of wrong answers spans that.
             if present and not await paging.any_answers(self._client, resource.name, present):
-                said = f"{resource.name} that exist are answered as gone by id too"
+                said = f"by id, existing {resource.name} are reported gone too"
                 return DeletionVerdict(flaw=f"{said}: set paths.{resource.name}_by_id, or correct absence")
             await asyncio.sleep(self._confirm_seconds)
             suspects = await self._gone(resource, suspects, present, reads)
@@ -166,8 +168,9 @@ class Prover:
         *,
         approved: bool,
     ) -> tuple[list[int], bool, str | None]:
-        """The first read of each: who is gone by it, whether they are too many, and a list's flaw."""
-        # In no order: a list that always leaves the same ones out must not hide the others for ever.
+        """Read each record once. Return those that are gone, whether they are too many, and a flaw of the
+        list."""
+        # In random order: a list that always omits the same records must not hide the others forever.
         mixed = random.sample(missing, len(missing))
         suspects: list[int] = []
         flaw: str | None = None
@@ -181,7 +184,7 @@ class Prover:
                 continue
             there = [row_id for row_id in part if row_id in reads.unlisted]
             if start == 0 and len(there) > len(part) / 2:
-                flaw = f"the list left out records that exist ({len(there)} of {len(part)})"
+                flaw = f"the list omitted existing records ({len(there)} of {len(part)})"
             if (flaw or reads.unread) and start + _SAMPLE >= _LOOKED_AT:
                 break
         return suspects, False, flaw
@@ -209,9 +212,9 @@ class Prover:
         try:
             said = await asyncio.gather(*tasks)
         finally:
-            # After one failure the others' answers are of no use: spend no requests on them.
+            # After one failure the other answers are useless: spend no requests on them.
             await cancel_and_wait(*tasks)
-        # A record that can't be read must not keep the others from being deleted; a server that is down must.
+        # An unreadable record must not prevent the deletion of others; an unreachable server must.
         all_failed = failures and len(failures) == len(row_ids)
         if all_failed and not await paging.any_answers(self._client, resource.name, present):
             raise failures[0]
@@ -219,15 +222,17 @@ class Prover:
 
 
 def _cure(error: BridgeError) -> str:
-    """What to set, where the error itself can't know that it may be this account's word for absence."""
+    """Return the key to set if the error's status may be this account's way to say that a record is
+    absent."""
     if not isinstance(error, Unreachable) or error.status is None or not is_absence_status(error.status):
         return ""
     return f"; if ids that do not exist are answered so, add {error.status} to absence.statuses"
 
 
 def _unread(resource: Resource, reads: _Reads) -> str | None:
-    """Why not all that is in no list could be told: the first reason, which says what to set."""
+    """Return why some unlisted records remain undecided: the first reason, which says what to set."""
     if not reads.unread:
         return None
     first = next(iter(reads.unread.values()))
-    return f"of {len(reads.unread)} {resource.name} in no list it can't be told whether they exist: {first}"
+    count = len(reads.unread)
+    return f"can't determine whether {count} unlisted {resource.name} exist: {first}"

@@ -1,4 +1,4 @@
-"""Pages of a scan that are read and not committed yet: what the steps of one list hand on to each other."""
+"""Pages of a scan that were read but not committed, passed from one step of a list to the next."""
 
 from pyroaring import BitMap64
 
@@ -13,8 +13,8 @@ from bridge.tracker.pages import Page
 class ReadAhead:
     """The pages from ``next_page`` on of one list of one scan, as far as they are read.
 
-    ``note`` says how many of them a step observed; ``last``, ``seen`` and ``ghosts`` are of the pages that
-    were observed to their end since the ledger was told last; ``ends``: the list's last page is among them.
+    ``note`` records how many of them a step observed. ``last``, ``seen`` and ``ghosts`` cover the completely
+    observed pages since the last commit of the ledger. ``ends``: they include the list's last page.
     """
 
     def __init__(self, scan: Scan, read: ListRead) -> None:
@@ -30,24 +30,24 @@ class ReadAhead:
         self._run: Run | None = None
 
     def follows(self, scan: Scan) -> bool:
-        """Whether these are the pages that the ledger calls next."""
+        """Report whether these are the pages that the ledger names next."""
         return (scan.id, scan.segment, scan.next_page) == (self._scan_id, self._segment, self._next_page)
 
     def hold(self, run: Run) -> None:
-        """Take the pages just read."""
+        """Store the pages just read."""
         self._run = run
         self.parts = in_parts(run.pages)
 
     def pass_over(self, row_ids: BitMap64) -> None:
-        """Leave out rows that were read since: what these pages say of them is older."""
+        """Drop rows that were read again since: these pages have older states of them."""
         self.parts, found = parts_without(self.parts, row_ids)
         self.seen |= found
 
     def note(self, batch: Batch) -> None:
-        """The first of the pages were observed."""
+        """Record that the first of the pages were observed."""
         run = self._run
         if run is None:
-            raise AssertionError("pages are held before they are observed")
+            raise AssertionError("observed pages without holding them: call hold first")
         self.seen |= batch.seen
         self.ghosts += batch.ghosts
         self.total_count = run.total_count
@@ -58,7 +58,7 @@ class ReadAhead:
         self.parts = self.parts[batch.pages :]
 
     def committed(self, progress: ScanProgress | None) -> None:
-        """The ledger was told."""
+        """Record that the ledger is committed."""
         if progress is not None:
             self._next_page = progress.next_page
             self.seen, self.ghosts = BitMap64(), 0

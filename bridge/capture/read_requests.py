@@ -1,8 +1,8 @@
-"""Reads records that are known to have changed by id at once, a few at a time; polls of their resource take
-turns with them.
+"""Reads requested records by id at once, a few at a time, in turns with the polls of their resource.
 
-A request is where to look, not what to find: the record is read live, compared and published as any other, by
-the one process that reads this integration. The list's later sight of the same change finds nothing new.
+A request says which record to read, not what changed. The record is read, compared and published like any
+other, by the one process that reads this integration. When the list shows the same change later, nothing is
+new.
 """
 
 import asyncio
@@ -27,26 +27,27 @@ _CONTROLS = 3
 
 
 class ReadRequests:
-    """Reads what the requests of one integration name; ``by_id`` observes one record."""
+    """Reads the requested records of one integration. ``by_id`` observes one record."""
 
-    def __init__(self, doors: CaptureContext, by_id: ByIdReader) -> None:
-        self._doors = doors
+    def __init__(self, capture: CaptureContext, by_id: ByIdReader) -> None:
+        self._capture = capture
         self._by_id = by_id
 
     async def follow(
         self, resource: str, contexts: Callable[[str], Context | None]
     ) -> tuple[WriteSummary, Set[int]]:
-        """Follow the first requests of one resource; returns what changed, and the rows that were read.
+        """Read the first requested records of one resource. Return the changes, and the ids of the records
+        read.
 
-        ``contexts`` gives what reading a resource needs; ``None`` for one that is not read. Raises what the
-        tracker's door raises for trouble that is not one record's own; the requests stay then.
+        ``contexts`` returns what reading a resource needs, ``None`` for a resource that is not read. Raises
+        the tracker's errors that do not concern a single record; the requests then stay.
         """
         queued = await read_requests.next_read_requests(
-            self._doors.db, self._doors.integration_id, resource, _AT_ONCE
+            self._capture.db, self._capture.integration_id, resource, _AT_ONCE
         )
         if not queued:
             return WriteSummary(events={}), frozenset()
-        started, calls = time.monotonic(), self._doors.calls()
+        started, calls = time.monotonic(), self._capture.calls()
         newest = {(request.resource, request.row_id): request for request in queued}
         found = await asyncio.gather(*(self._read(contexts, request) for request in newest.values()))
         read = [
@@ -54,10 +55,10 @@ class ReadRequests:
             for request, one in zip(newest.values(), found, strict=True)
         ]
         total = WriteSummary(events={})
-        async with leases.fenced(self._doors.db, self._doors.lease) as tx:
+        async with leases.fenced(self._capture.db, self._capture.lease) as tx:
             for request, observation in zip(newest.values(), read, strict=True):
                 if observation is not None:
-                    applied = await self._doors.changes.apply(
+                    applied = await self._capture.changes.apply(
                         tx,
                         request.resource,
                         [observation],
@@ -80,11 +81,11 @@ class ReadRequests:
                 return await self._by_id.observe(context, request.row_id)
             except Unreadable as error:
                 if not await self._others_answer(context, request):
-                    raise Unreachable(f"{error}; nor is a record answered that exists") from error
-                # It may have been the server's trouble, and over since.
+                    raise Unreachable(f"{error}; existing records can't be read either") from error
+                # The server may have had a problem that is over now.
                 return await self._by_id.observe(context, request.row_id)
         except (Refused, Unreadable) as error:
-            # This record's own trouble: the polls and sweeps meet it too, and report it.
+            # The problem is this record's: polls and sweeps meet it too, and report it.
             _log.info(
                 "read_request.dropped",
                 integration=request.integration_id,
@@ -95,9 +96,9 @@ class ReadRequests:
             return None
 
     async def _others_answer(self, context: Context, request: QueuedReadRequest) -> bool:
-        """Return whether records that exist are answered by id now; without any, the request is dropped."""
+        """Return whether existing records can be read by id now; without any, the request is dropped."""
         rows = await row_states.some_live(
-            self._doors.db, request.integration_id, request.resource, [request.row_id], _CONTROLS
+            self._capture.db, request.integration_id, request.resource, [request.row_id], _CONTROLS
         )
         try:
             return not rows or await self._by_id.any_answers(context.resource.name, rows)
@@ -113,18 +114,18 @@ class ReadRequests:
         context = contexts(request.resource)
         if observation is None or context is None:
             return observation
-        sifted = await self._doors.shape.sift(context.resource, context.state, [observation])
-        (vouched,) = await self._doors.vouching.sift(context, sifted)
-        return vouched
+        sifted = await self._capture.shape.sift(context.resource, context.state, [observation])
+        (checked,) = await self._capture.loss_checks.sift(context, sifted)
+        return checked
 
     def _report(
         self, queued: Sequence[QueuedReadRequest], total: WriteSummary, started: float, calls: int
     ) -> None:
         _log.info(
             "read_requests.followed",
-            integration=self._doors.integration_id,
+            integration=self._capture.integration_id,
             requests=len(queued),
-            calls=self._doors.calls() - calls,
+            calls=self._capture.calls() - calls,
             seconds=round(time.monotonic() - started, 3),
             **total.counts(),
         )

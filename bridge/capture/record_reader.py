@@ -1,4 +1,4 @@
-"""List rows become observations: what has not moved is passed over, what has is read and normalised."""
+"""Reading of list rows: unchanged rows are skipped, changed ones are read and normalized as observations."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -40,10 +40,10 @@ _SETTLED_AFTER = timedelta(seconds=2)
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What a run of pages came to. ``seen``: the ids that exist; ``ghosts``: listed, yet not there by id or
-    by a field that says deleted.
+    """Result of reading some pages. ``seen``: ids that exist; ``ghosts``: listed, but absent by id or marked
+    deleted.
 
-    ``pages``: how many of the pages it covers, from the first.
+    ``pages``: the number of pages covered, from the first.
     """
 
     pages: int
@@ -52,23 +52,23 @@ class Batch(Struct, frozen=True, kw_only=True):
     ghosts: int
     anonymous: tuple[Trouble, ...]
     absent: tuple[int, ...] = ()
-    """The ids of the ghosts."""
+    """Ids of the ghosts."""
     contested: int = 0
-    """Rows that stand in the lists of two states."""
+    """Number of rows that are in the lists of two states."""
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to write."""
+        """True if there is nothing to write."""
         return not self.observations and not self.anonymous
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """What reading a row depends on besides the row: the list it stands in and the tenant's statuses.
+    """Everything that the reading of a row depends on besides the row, such as its list and the statuses.
 
-    ``key`` keys its fingerprints: it differs whenever any of that, or the mapping, does. ``reread`` reads
-    every row anew, whether it moved or not, and believes none that is stored. ``each`` reads every record by
-    id, whether its row moved or not, and ``spots`` these only. ``places``: where statuses stand, by id, as
-    reads have agreed. ``loaded``: the first load is over.
+    ``key`` is the key of its fingerprints: it changes whenever any of that, or the mapping, changes.
+    ``reread`` reads every row again, changed or not, and ignores what is stored. ``each`` reads every record
+    by id, whether or not its row changed; ``spots`` lists single ones to read so. ``places``: the agreed
+    order of statuses, by id. ``loaded``: the first load is complete.
     """
 
     resource: Resource
@@ -83,7 +83,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class RecordReader:
-    """Reads one integration's rows; between calls it remembers only what need not be read again at once."""
+    """Reads one integration's rows. Remembers between calls only what can wait to be read again."""
 
     def __init__(
         self,
@@ -106,17 +106,17 @@ class RecordReader:
         self.keys: dict[str, MappedKeys] = {
             name: MappedKeys(resource) for name, resource in client.settings.resources.items()
         }
-        """Which keys records are read from, by resource."""
+        """Keys that records are read from, by resource."""
         self.times = RecordTimes(integration_id, db, normaliser, self.keys, overlap_seconds)
 
     def flagged(self, resource: str) -> BitMap64:
-        """The rows whose last sight in a list has a field that says they are deleted."""
+        """Return the rows that had a field that says deleted when a list last showed them."""
         return self._flagged.setdefault(resource, BitMap64())
 
     async def observe(self, context: Context, pages: Sequence[Page], most: int | None = None) -> Batch:
-        """What the rows of these pages came to; of the first pages, where all need over ``most`` by-id reads.
+        """Observe the rows of these pages, or of the first pages if all need more than ``most`` by-id reads.
 
-        Raises ``Transient`` or ``Refused`` when by-id reads fail too often for it to be the records' fault.
+        Raises ``Transient`` or ``Refused`` if so many by-id reads fail that the records can't be the cause.
         """
         rows, anonymous = page_rows.rows_by_id(context.resource, pages)
         moved, ghosts = await self._moved(context, rows)
@@ -144,9 +144,9 @@ class RecordReader:
         )
 
     async def _moved(self, context: Context, rows: Mapping[int, Row]) -> tuple[list[ChangedRow], list[int]]:
-        """The rows to read: new, moved, or come back; and those that say they are deleted.
+        """Return the rows to read (new, changed or back), and the rows that are marked deleted.
 
-        What is unmoved or stale is left out.
+        Unchanged and stale rows are left out.
         """
         name = context.resource.name
         keys = {row_id: _row_key(context, row) for row_id, row in rows.items()}
@@ -203,7 +203,7 @@ class RecordReader:
             before is not None and version is not None and versions.is_older(before, version[1], dating, now)
         )
         spot = _is_unmoved(before, full, state) and not (context.reread or context.each)
-        # Where its time tells nothing, neither would a look.
+        # A spot read finds nothing out if the row's time can't be compared.
         if spot and (int(row.remote_id) not in context.spots or ahead or older):
             return None
         settled = version is None or ahead or now - version[1] > _SETTLED_AFTER
@@ -234,7 +234,7 @@ class RecordReader:
         )
 
     def server_now(self) -> datetime:
-        """The moment by TrackerRMS's clock, as far as its last answer told."""
+        """Return the present time by TrackerRMS's clock, according to its last answer."""
         return utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
 
     async def _read_all(self, context: Context, moved: Sequence[ChangedRow]) -> list[Observation | Left]:
@@ -246,9 +246,9 @@ class RecordReader:
             try:
                 found = await self._read(context, one)
             except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
-                # Of TrackerRMS alone: trouble with the store, asked for the budget, is no record's fault.
+                # Only TrackerRMS's errors count: trouble with the store is no record's fault.
                 failures.note(error)
-                # An answer that is not the record may be all that the server has for anyone just now.
+                # An invalid answer may be all that the server gives for any record now.
                 asks = failures.too_many or isinstance(error, Unreadable)
                 answers = await self._answers(context, failures, moved) if asks else None
                 if answers is False:
@@ -256,10 +256,10 @@ class RecordReader:
                 merged = isinstance(error, OtherRecord) and answers is True
                 self._rereads.note(context.resource.name, one.source.row_id, one.fingerprint, absent=merged)
                 if merged:
-                    # Listed as before and answered with the winner: a sweep proves that it is gone.
+                    # Listed as before, but another record is returned: a sweep proves that this one is gone.
                     return "gone"
                 return _unread(context.resource, one, error)
-            return self._told(context, failures, one, found)
+            return self._outcome(context, failures, one, found)
 
         async def read_on() -> None:
             for place, one in waiting:
@@ -276,14 +276,14 @@ class RecordReader:
         return results
 
     async def _look(self, context: Context, failures: ReadFailures, one: ChangedRow) -> Observation | Left:
-        """Read what was accepted before and did not move: trouble with it stops nothing."""
+        """Read an unchanged record as a spot check; its errors are ignored."""
         try:
             found = await self._read(context, one)
         except (Unreachable, Unreadable, Refused, CredentialsRefused):
             return "late"
-        return self._told(context, failures, one, found)
+        return self._outcome(context, failures, one, found)
 
-    def _told(
+    def _outcome(
         self,
         context: Context,
         failures: ReadFailures,
@@ -301,10 +301,9 @@ class RecordReader:
     async def _answers(
         self, context: Context, failures: ReadFailures, moved: Sequence[ChangedRow]
     ) -> bool | None:
-        """Whether the server gives by id what it gave before: then the failures are the records' own.
+        """Report whether known records can be read by id: then the failures concern single records.
 
-        ``None`` while there is nothing that it gave before. Raises what the client raises where it gives
-        nothing else.
+        ``None`` if no record is known. Raises the client's errors if no other answer comes.
         """
         async with failures.asking:
             if failures.server_answers is None:
@@ -318,8 +317,8 @@ class RecordReader:
     async def _read(self, context: Context, moved: ChangedRow) -> Observation | Left | RecordGone:
         resource = context.resource
         detail: JsonObject | None = None
-        # A list may still show what is gone, or what was within the second of a newer change: only a by-id
-        # read is live.
+        # A list may show a record that is gone, or a state from within the second of a newer change. Only a
+        # by-id read is current.
         if resource.by_id is not None and (resource.details != "never" or moved.doubtful):
             answer = await paging.detail(self._client, resource.name, moved.row.remote_id)
             if isinstance(answer, RecordGone):
@@ -336,12 +335,13 @@ class RecordReader:
         return found
 
     def _still(self, context: Context, moved: ChangedRow, detail: JsonObject) -> Still:
-        """Whether a row that did not move shows the last update that its by-id record has."""
+        """Report whether an unchanged row shows the same last update as its by-id record."""
         version = _tolerant_version(self._normaliser, context.resource, None, detail)
         return "in_time" if version is not None and version[1] == moved.latest else "doubtful"
 
     async def _is_contested(self, context: Context, moved: ChangedRow, detail: JsonObject | None) -> bool:
-        """Whether a list's word of a job is news, not what its record says, and another list has the job."""
+        """Report whether a job's state is new, unconfirmed by its record, and contradicted by another
+        list."""
         others = listed_states.others(context.resource.states, moved, loaded=context.loaded)
         if not others:
             return False
@@ -350,7 +350,7 @@ class RecordReader:
                 self._normaliser.job(moved.record, detail, state) for state in (context.state, None)
             )
         except Permanent:
-            return False  # why it can't be read is reported when it is normalised
+            return False  # the error is reported when the record is normalized
         if by_list.of(Model.JOB) == by_record.of(Model.JOB):
             return False
         return await listed_states.have(self._client, context.resource.name, others, moved)
@@ -358,7 +358,8 @@ class RecordReader:
     async def _older(
         self, context: Context, moved: ChangedRow, detail: JsonObject | None
     ) -> Observation | Left:
-        """A row that is older than what is stored, by the by-id record: true, or the list is late."""
+        """Read a row that is older than what is stored: the by-id record shows whether it is right or
+        late."""
         name = context.resource.name
         try:
             if detail is not None and name in WHOLE:
@@ -378,13 +379,13 @@ class RecordReader:
         return msgspec.structs.replace(found, live=True, on_trust=not old)
 
     def _agrees(self, context: Context, moved: ChangedRow, detail: JsonObject) -> bool:
-        """Whether the by-id record says the same of a job as its row, where both say something."""
+        """Report whether a job's by-id record agrees with its row where both have values."""
         state = listed_states.of_moved(context.state, moved)
         row = self._normaliser.job(moved.record, None, state)
         return times.agree(row, self._normaliser.job(None, detail, state))
 
     def observation(self, context: Context, moved: ChangedRow, detail: JsonObject | None) -> Observation:
-        """The row and its by-id record, normalised; ``Trouble`` where they can't be."""
+        """Normalize the row and its by-id record. The observation has a ``Trouble`` if that fails."""
         name = context.resource.name
         try:
             family = self._family(context, moved, detail)
@@ -398,7 +399,7 @@ class RecordReader:
     ) -> Observation:
         if detail is None:
             return _parked(context.resource, moved, error)
-        # The row may stand still while the by-id record becomes readable.
+        # The by-id record may become readable without a change of the row.
         self._rereads.note(context.resource.name, moved.source.row_id, moved.fingerprint, absent=False)
         return _parked(context.resource, _unkept(moved), error)
 
@@ -419,12 +420,12 @@ def _tolerant_version(
     try:
         return normaliser.version(resource.name, record, detail)
     except Permanent:
-        # An unreadable date makes the whole record unreadable, which is reported when it is normalised.
+        # An unreadable date makes the record unreadable, which is reported when it is normalized.
         return None
 
 
 def _row_key(context: Context, row: Row) -> bytes:
-    # A status's place in the list is part of what it yields, and stands in no field of the row.
+    # A status's place in the list is part of what it yields, but no field of the row has it.
     if context.resource.name == "statuses":
         return context.key[:32] + _place(context, row).to_bytes(4, "big")
     return context.key
@@ -462,13 +463,13 @@ def _observed(moved: ChangedRow, found: EntitySet | Trouble, look: Look | None =
 
 
 def _unkept(moved: ChangedRow) -> ChangedRow:
-    """Without fingerprints: they are stored only for what was accepted, and the next sight tries again."""
+    """Remove the fingerprints: only accepted rows keep theirs, and the next read tries again."""
     source = msgspec.structs.replace(moved.source, quick=None, fingerprint=None)
     return msgspec.structs.replace(moved, source=source)
 
 
 def _first_of(errors: BaseExceptionGroup) -> BaseException:
-    """The one trouble behind a group of them; the group itself where anything else is among them."""
+    """Return the single error in a group, or the group itself if it has other exceptions too."""
     ours, others = errors.split(BridgeError)
     if ours is None or others is not None:
         return errors

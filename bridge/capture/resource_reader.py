@@ -1,6 +1,6 @@
-"""The steps of reading one resource whole: a step of a scan, the end of a scan; and what polls share with it.
+"""Complete reads of one resource: the steps and the end of a scan, and what polls share with them.
 
-Each step reads pages without a transaction (invariant 8), then commits what they held together with the
+Each step reads pages without a transaction (invariant 8). Then it commits what they held together with the
 ledger that says they were read (invariants 1 and 2), under the poller's fence.
 """
 
@@ -50,7 +50,8 @@ _FEWEST_READS, _FIRST_READS, _MOST_READS = 5, 20, 500
 
 
 class ReadPace(Struct, frozen=True, kw_only=True):
-    """How much a step reads: pages at once, at most; seconds of overlap of polls; a silent first load."""
+    """Size of a step: the most pages at once; the overlap of polls in seconds; whether the first load is
+    silent."""
 
     page_batch: int
     first_pages: int
@@ -64,56 +65,60 @@ ReaderName = Literal["scan", "poll"]
 class ResourceReader:
     """Reads one resource of one integration."""
 
-    def __init__(self, doors: CaptureContext, pace: ReadPace, resource: Resource) -> None:
-        self.doors = doors
+    def __init__(self, capture: CaptureContext, pace: ReadPace, resource: Resource) -> None:
+        self.capture = capture
         self.pace = pace
         self.resource = resource
-        self._id = doors.integration_id
+        self._id = capture.integration_id
         self._pages_at_once = pace.first_pages
         self.reads_at_once = _FIRST_READS
-        """By-id reads of one step, as many as take a second or two: then it is another's turn."""
+        """Number of by-id reads per step: as many as take a second or two, so that other work gets its
+        turn."""
         self._ahead: ReadAhead | None = None
         self._unknown_statuses: set[str] = set()
         self._went_back = False
-        """Whether a record was seen since the last scan that time really went back for."""
+        """True if time really went back for a record since the last scan."""
         self._loaded, self._count_at = 0, _FIRST_COUNT
-        self.states = StateLists(doors, resource)
-        self.spots = SpotReads(self._id, doors.db, doors.changes, doors.judge, resource, pace.overlap_seconds)
+        self.states = StateLists(capture, resource)
+        self.spots = SpotReads(
+            self._id, capture.db, capture.changes, capture.judge, resource, pace.overlap_seconds
+        )
         self.newer: dict[ReaderName, BitMap64] = {"scan": BitMap64(), "poll": BitMap64()}
-        """By reader: the rows that another one read after the pages that it holds."""
-        self.deletion = Deletion(doors, resource)
-        self.unclaimed = Orphans(doors, resource)
+        """By reader: rows that another reader has read after the pages that this one holds."""
+        self.deletion = Deletion(capture, resource)
+        self.orphans = Orphans(capture, resource)
 
     def take_unknown_statuses(self) -> set[str]:
-        """Return the placement statuses that applications stood at and no list had, since this was asked."""
+        """Return the unknown placement statuses that applications had since the last call."""
         found, self._unknown_statuses = self._unknown_statuses, set()
         return found
 
     async def republish_before(self, scan: Scan | None) -> datetime | None:
-        """The moment since when a republishing scan has published what it met, by this machine's clock."""
+        """Return the moment, by this machine's clock, since which a republishing scan has published
+        records."""
         if scan is None or scan.kind != "republish":
             return None
         now = utc_now()
-        began = now - timedelta(seconds=await scans.age_seconds(self.doors.db, scan.id))
+        began = now - timedelta(seconds=await scans.age_seconds(self.capture.db, scan.id))
         return whole_milliseconds(began)
 
     async def step(self, scan: Scan, context: Callable[[str | None], Context]) -> bool:
-        """Read the next pages of a scan; ``True`` when they were the last of its last segment."""
-        doors = self.doors
-        started, calls = time.monotonic(), doors.calls()
+        """Read the next pages of a scan. Return ``True`` if they were the last of its last segment."""
+        capture = self.capture
+        started, calls = time.monotonic(), capture.calls()
         state = self.resource.states[scan.segment]
         ahead = await self._read_ahead(scan, state)
         ahead.pass_over(self.newer["scan"])
         batch = await self.observe(await self._looking(scan, context(state)), ahead.parts, self.reads_at_once)
         ahead.note(batch)
         if ahead.ends:
-            ahead.flaw = ahead.flaw or await doors.pages.before_first(self.resource, state, ahead.read.seen)
-            await remark_cap(doors, self.resource, state, ahead.read)
-        progress = self._progress(scan, ahead, batch, doors.calls() - calls)
+            ahead.flaw = ahead.flaw or await capture.pages.before_first(self.resource, state, ahead.read.seen)
+            await remark_cap(capture, self.resource, state, ahead.read)
+        progress = self._progress(scan, ahead, batch, capture.calls() - calls)
         republish = await self.republish_before(scan)
         if scan.kind == "sweep":
-            await self._note_lag(batch, await cursors.load_cursor(doors.db, self._id, self.resource.name))
-        async with leases.fenced(doors.db, doors.lease) as tx:
+            await self._note_lag(batch, await cursors.load_cursor(capture.db, self._id, self.resource.name))
+        async with leases.fenced(capture.db, capture.lease) as tx:
             applied = await self.commit(
                 tx,
                 batch,
@@ -129,7 +134,7 @@ class ResourceReader:
         ahead.committed(progress)
         self._ahead = None if ahead.ends else ahead
         if finding is not None:
-            await self.doors.judge([finding])
+            await self.capture.judge([finding])
         if scan.kind == "initial":
             await self._count(batch)
         self._adapt(batch, time.monotonic() - started)
@@ -148,45 +153,46 @@ class ResourceReader:
         return progress is not None and progress.next_segment >= len(self.resource.states)
 
     async def _looking(self, scan: Scan, context: Context) -> Context:
-        """The context, with the records that a sweep reads by id although their rows do not move."""
+        """Return the context with the records that a sweep reads by id although their rows are unchanged."""
         each = scan.kind == "sweep" and self.resource.details == "always"
         return msgspec.structs.replace(context, each=each, spots=await self.spots.of(scan))
 
     async def _read_ahead(self, scan: Scan, state: str | None) -> ReadAhead:
-        """The pages that come next: what an earlier step read and left, else read from TrackerRMS.
+        """Return the next pages: left over from an earlier step, or read from TrackerRMS.
 
-        They are this step's alone: should it fail, the next begins with what the ledger says.
+        Only this step uses them. If it fails, the next one begins at the ledger's position.
         """
-        doors = self.doors
+        capture = self.capture
         ahead, self._ahead = self._ahead, None
-        # A resync reads every row itself: what was read since has to be read again by it.
+        # A resync reads every row itself, including those read since.
         again = scan.kind in ("resync", "republish") and bool(self.newer["scan"])
         if ahead is None or again or not ahead.follows(scan):
-            seen = await scans.seen_in(doors.db, scan.id, scan.segment)
-            before = await row_states.count_live_rows(doors.db, self._id, self.resource.name)
-            read = doors.pages.begin(self.resource, before=before, seen=seen, pages=scan.next_page - 1)
+            seen = await scans.seen_in(capture.db, scan.id, scan.segment)
+            before = await row_states.count_live_rows(capture.db, self._id, self.resource.name)
+            read = capture.pages.begin(self.resource, before=before, seen=seen, pages=scan.next_page - 1)
             ahead = ReadAhead(scan, read)
         if not ahead.parts:
             count = self._pages_ahead(scan)
             self.newer["scan"].clear()
-            run = await doors.pages.run(ahead.read, self.resource, state, scan.next_page, count)
+            run = await capture.pages.run(ahead.read, self.resource, state, scan.next_page, count)
             self.states.count(state, run.first, sum(len(page.rows) for page in run.pages))
             ahead.hold(run)
         return ahead
 
     async def _count(self, batch: Batch) -> None:
-        """Have the tables counted that a first load fills: at a thousand records, and now and then after."""
+        """Refresh the statistics of the tables that a first load fills: at a thousand records, then
+        rarely."""
         self._loaded += len(batch.observations)
         if self._loaded >= self._count_at:
             self._count_at = 8 * self._loaded
-            await statistics.refresh_young(self.doors.db)
+            await statistics.refresh_young(self.capture.db)
 
     def _adapt(self, batch: Batch, seconds: float) -> None:
-        """Read fewer pages at once where they led to by-id reads, which are slow: polls come in between then,
-        and a restart repeats little."""
+        """Read fewer pages at once if they led to by-id reads, which are slow. So polls can interleave, and a
+        restart repeats little."""
         wanted = self.pace.page_batch if not batch.observations else self._pages_at_once // 2
         if seconds > _LONG_STEP_SECONDS:
-            # A small budget: requests and polls of this resource wait for a step's end.
+            # The budget is small: requests and polls of this resource wait for the end of a step.
             wanted = self._pages_at_once // 2
             self._pages_at_once = max(1, wanted)
         else:
@@ -194,7 +200,7 @@ class ResourceReader:
         self.adapt_reads(batch, seconds)
 
     def adapt_reads(self, batch: Batch, seconds: float) -> None:
-        """Allow a step more by-id reads, or fewer, by how long these took."""
+        """Allow a step more or fewer by-id reads, depending on how long these took."""
         reads = len(batch.observations) + batch.ghosts
         if seconds > _LONG_STEP_SECONDS:
             self.reads_at_once = max(_FEWEST_READS, self.reads_at_once // 2)
@@ -202,29 +208,29 @@ class ResourceReader:
             self.reads_at_once = min(_MOST_READS, self.reads_at_once * 2)
 
     async def finish(self, scan: Scan) -> WriteSummary:
-        """End a scan that read its last page: prove what is gone, publish it, close the ledger."""
-        doors = self.doors
-        started, calls = time.monotonic(), doors.calls()
-        seen, duplicates = await scans.seen(doors.db, scan.id)
+        """End a scan after its last page: prove deletions, publish them, close the ledger."""
+        capture = self.capture
+        started, calls = time.monotonic(), capture.calls()
+        seen, duplicates = await scans.seen(capture.db, scan.id)
         flaw = scan.flaw or _incomplete(scan, len(seen))
         applied = WriteSummary(events={})
         if flaw is None:
             applied, flaw = await self.deletion.of_scan(scan, seen)
         in_one_list = {} if flaw else await self.states.in_one_list(scan)
-        async with leases.fenced(doors.db, doors.lease) as tx:
+        async with leases.fenced(capture.db, capture.lease) as tx:
             await self.states.settle(tx, in_one_list)
             await parked.release_nameless(tx, self._id, self.resource.name, scan.started_at)
             await scans.finish_scan(tx, scan, flaw)
             await cursors.forget_lag(tx, self._id, self.resource.name)
-        await doors.rows.times.forget(self.resource)
+        await capture.rows.times.forget(self.resource)
         self._went_back = False
         if flaw is None:
             await self.spots.settle(seen)
         await self.states.end_scan()
-        self.unclaimed.note(applied)
-        await self.unclaimed.find()
+        self.orphans.note(applied)
+        await self.orphans.find()
         if flaw is None and self.resource.name == "applications":
-            await remark_unlisted(doors, doors.pages.states("jobs"))
+            await remark_unlisted(capture, capture.pages.states("jobs"))
         fields: dict[str, object] = {
             "kind": scan.kind,
             "rows": len(seen),
@@ -235,26 +241,25 @@ class ResourceReader:
         return applied
 
     async def observe(self, context: Context, pages: Sequence[Page], most: int | None = None) -> Batch:
-        """What pages came to, as ``Rows.observe`` says, with what lacks of late what others lack too
-        marked."""
-        batch = await self.doors.rows.observe(context, pages, most)
+        """Observe pages as ``RecordReader.observe`` does, and mark what lacks what other records lack too."""
+        batch = await self.capture.rows.observe(context, pages, most)
         news = await self.spots.sift(batch.observations)
-        sifted = await self.doors.shape.sift(context.resource, context.state, news)
+        sifted = await self.capture.shape.sift(context.resource, context.state, news)
         true = await self._without_late_ones(context, sifted)
-        vouched = await self.doors.vouching.sift(context, true)
-        return msgspec.structs.replace(batch, observations=vouched)
+        checked = await self.capture.loss_checks.sift(context, true)
+        return msgspec.structs.replace(batch, observations=checked)
 
     async def _without_late_ones(
         self, context: Context, observations: Sequence[Observation]
     ) -> list[Observation]:
-        """Without what an older row alone says; where a by-id record shows that time went back, all of it."""
+        """Drop what only an older row says, unless a by-id record shows that time went back."""
         trusted = [o for o in observations if o.on_trust]
         if not trusted:
             return list(observations)
         families = [o.found for o in trusted if isinstance(o.found, EntitySet)]
-        proved, unproved = await self.doors.changes.told_by_id(self.doors.db, families)
+        proved, unproved = await self.capture.changes.compare_by_id(self.capture.db, families)
         self._went_back = self._went_back or bool(proved)
-        times, left = self.doors.rows.times, []
+        times, left = self.capture.rows.times, []
         for one in observations:
             row_id = one.source.row_id
             if one.on_trust and row_id in unproved and not self._went_back:
@@ -266,21 +271,23 @@ class ResourceReader:
         return left
 
     def _pages_ahead(self, scan: Scan) -> int:
-        """How many pages to ask for at once: none beyond the list's end, as far as it is known."""
+        """Return how many pages to request at once, none of them beyond the known end of the list."""
         if scan.next_page == 1 or scan.pages_known is None:
             return 1
         left = scan.pages_known - scan.pages_done - scan.next_page + 1
         return max(1, min(left, self._pages_at_once))
 
     def silent_before(self, began: datetime) -> datetime | None:
-        """Records last updated before that are stored in silence; ``None``: none are. The polls look back by
-        the overlap, and tell what changed in it."""
+        """Return the time before which changes are stored silently; ``None`` if none are.
+
+        Polls look back by the overlap, and publish what changed in it.
+        """
         if not self.pace.silent:
             return None
         return began - timedelta(seconds=self.pace.overlap_seconds)
 
     def note_read(self, row_ids: Iterable[int], reader: ReaderName | None = None) -> None:
-        """Remember what was read just now: pages that others hold say something older of it."""
+        """Remember which rows were just read: pages that other readers hold are older."""
         found = BitMap64(row_ids)
         for other, newer in self.newer.items():
             if other != reader:
@@ -297,50 +304,51 @@ class ResourceReader:
         republish: datetime | None = None,
         reader: ReaderName = "poll",
     ) -> WriteSummary:
-        """Write what a batch came to, in the caller's transaction; ``reader`` is whose pages it is of.
+        """Write a batch in the caller's transaction. ``reader`` is the reader that holds its pages.
 
-        Without an event for records last updated before ``silent_before``, where that is given.
+        Records last updated before ``silent_before``, if given, cause no event.
         """
-        # A long poll or load lives while it commits.
+        # Beat, so that a long poll or load counts as alive.
         heartbeat.beat()
-        changes = self.doors.changes
+        changes = self.capture.changes
         await changes.report(tx, self.resource.name, batch.anonymous)
         name = self.resource.name
-        # They may have been unreadable while nothing else could be read to tell that they are not there.
+        # They may have been parked as unreadable while nothing could show that they are absent.
         await parked.unpark_records(tx, self._id, name, batch.absent)
         self.note_read((o.source.row_id for o in batch.observations), reader)
-        # What changed since the load began is news, whoever sees it first.
-        told: list[Observation] = []
-        muted: list[Observation] = []
+        # Changes since the load began are published, whichever reader sees them first.
+        published: list[Observation] = []
+        silenced: list[Observation] = []
         for observation in batch.observations:
-            (told if _is_news(observation, silent_before) else muted).append(observation)
-        applied = await changes.apply(tx, name, muted, cause, silent=True)
-        for command, seen in (await self._whose(tx, told, cause)).items():
+            (published if _is_news(observation, silent_before) else silenced).append(observation)
+        applied = await changes.apply(tx, name, silenced, cause, silent=True)
+        for command, seen in (await self._by_command(tx, published, cause)).items():
             by = cause if command is None else "command"
             command_id = UNSET if command is None else command
             applied = applied.plus(
                 await changes.apply(tx, name, seen, by, republish=republish, command_id=command_id)
             )
         self._unknown_statuses |= applied.unknown_statuses
-        # Noted even where the transaction fails after this: a tag that is carried is never deleted.
-        return self.unclaimed.note(applied)
+        # Kept even if the transaction fails later: a tag in use is never deleted.
+        return self.orphans.note(applied)
 
-    async def _whose(
-        self, tx: Tx, told: Sequence[Observation], cause: Cause
+    async def _by_command(
+        self, tx: Tx, published: Sequence[Observation], cause: Cause
     ) -> Mapping[str | None, Sequence[Observation]]:
-        """By command, what polls and sweeps met; a first load or a resync says so of all it reads."""
-        if not told or self.resource.name not in TOUCHED or cause not in ("poll", "sweep"):
-            return {None: told}
-        return await self.doors.changes.by_command(tx, told)
+        """Group what polls and sweeps found by command. First loads and resyncs publish all with their own
+        cause."""
+        if not published or self.resource.name not in TOUCHED or cause not in ("poll", "sweep"):
+            return {None: published}
+        return await self.capture.changes.by_command(tx, published)
 
     def _progress(self, scan: Scan, ahead: ReadAhead, batch: Batch, calls: int) -> ScanProgress | None:
-        """What the ledger is told; ``None`` where not even one page was read to its end."""
+        """Return the entry for the ledger; ``None`` if not even one page was read to its end."""
         if ahead.last < scan.next_page:
             return None
-        # The counts of the segments read to their end stay; this one's is as the list says now.
+        # The counts of completed segments stay; this segment's count is the list's present one.
         rows_before = scan.rows_done
         rows_here = ahead.total_count
-        size = self.doors.pages.page_size(self.resource)
+        size = self.capture.pages.page_size(self.resource)
         pages_here = None if rows_here is None else -(-rows_here // size)
         return ScanProgress(
             segment=scan.segment,
@@ -358,33 +366,33 @@ class ResourceReader:
         )
 
     async def _note_lag(self, batch: Batch, cursor: PollCursor) -> None:
-        """Remember how late the index was for rows that polls did not find: they will look back that far."""
-        lag = lag_of(batch, cursor, self.doors.rows.server_now())
+        """Remember the index's lag for rows that polls missed, so that polls look back that far."""
+        lag = lag_of(batch, cursor, self.capture.rows.server_now())
         if lag > max(cursor.index_lag_seconds, self.pace.overlap_seconds):
-            await cursors.note_lag(self.doors.db, self._id, self.resource.name, lag)
+            await cursors.note_lag(self.capture.db, self._id, self.resource.name, lag)
 
     def report(
         self, event: str, started: float, calls: int, fields: Mapping[str, object], *, quiet: bool = False
     ) -> None:
-        """Log the end of a piece of work that began at that moment and count of calls."""
+        """Log the end of a piece of work that began at ``started`` and at that count of calls."""
         _log.log(
             logging.DEBUG if quiet else logging.INFO,
             event,
             integration=self._id,
             resource=self.resource.name,
-            calls=self.doors.calls() - calls,
+            calls=self.capture.calls() - calls,
             seconds=round(time.monotonic() - started, 3),
             **fields,
         )
 
 
 def shortfall_tolerated(rows_known: int) -> int:
-    """By how many rows a scan may fall short of the list's own count: rows move while it goes on."""
+    """Return by how many rows a scan may fall short of the list's own count, as rows move meanwhile."""
     return max(20, rows_known // 50)
 
 
 def _incomplete(scan: Scan, rows: int) -> str | None:
-    """Why the scan can't prove an absence: it saw fewer records than the list said there are."""
+    """Return why the scan can't prove an absence: it saw fewer records than the list counts."""
     if scan.rows_known is None:
         return None
     short = scan.rows_known - scan.ghosts - rows
@@ -400,7 +408,8 @@ def _is_news(observation: Observation, silent_before: datetime | None) -> bool:
 
 
 def lag_of(batch: Batch, cursor: PollCursor, now: datetime) -> float:
-    """How late the list showed a change that the poll before should have seen; 0 when it was in time."""
+    """Return how late the list showed a change that the previous poll should have seen; 0 if it was in
+    time."""
     if cursor.polled_until is None:
         return 0.0
     late = [

@@ -1,8 +1,8 @@
-"""Whether records still look as they did: those that lack a key nearly all had are held back or believed.
+"""Checks of the shape of records: those that lack a key that nearly all had are held or believed.
 
-One record may lack a key that another has; an account whose every record lacks it has changed. So before a
-record without such a key is believed, others that had it are read. Without network no verdict, and without a
-verdict nothing is derived from what is missing.
+A single record may lack a key that others have. If every record of an account lacks it, the account has
+changed. So before a record without such a key is believed, others that had it are read. If they can't be read
+there is no verdict, and nothing is derived from the missing key.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _BELIEVED_SECONDS = 15.0
 
 
 class ShapeChecks:
-    """Watches the keys of one integration's records. ``clock`` never jumps."""
+    """Checks the keys of one integration's records. ``clock`` must be monotonic."""
 
     def __init__(
         self,
@@ -45,15 +45,16 @@ class ShapeChecks:
         self._clock = clock
         self._keys = {name: MappedKeys(resource) for name, resource in client.settings.resources.items()}
         self._gone: dict[tuple[str, str], tuple[float, str]] = {}
-        """(resource, key) -> until when it counts as gone, and the evidence."""
+        """By (resource, key): until when the key counts as gone, and the evidence."""
         self._looked_at: dict[str, float] = {}
 
     async def sift(
         self, resource: Resource, state: str | None, observations: Sequence[Observation]
     ) -> tuple[Observation, ...]:
-        """The observations; what lacks a key nearly all had is marked, unless others have that key still.
+        """Return the observations. Those that lack a key that nearly all had are marked, unless others have
+        it.
 
-        Raises ``Throttled`` and what reading a page raises.
+        Raises ``Throttled`` and the errors of reading a page.
         """
         keys = self._keys[resource.name]
         if not any(o.look is not None and o.look.lacking for o in observations):
@@ -68,9 +69,9 @@ class ShapeChecks:
         return tuple(_marked(o, keys, suspects.get(o.source.row_id, 0), gone) for o in observations)
 
     async def lacks(self, resource: Resource, rows: Iterable[JsonObject]) -> bool:
-        """Whether most of these rows lack a key that nearly all had.
+        """Report whether most of these rows lack a key that nearly all had.
 
-        For what is read without being stored: the table of placement statuses.
+        For rows that are read without being stored: the table of placement statuses.
         """
         keys = self._keys[resource.name]
         looks = [keys.look(row, None) for row in rows]
@@ -81,7 +82,7 @@ class ShapeChecks:
         )
 
     async def look_again(self, resource: Resource, state: str | None, held: Sequence[Hold]) -> None:
-        """Whether keys that were gone are back: their holds are healed then."""
+        """Heal the holds of missing keys that are back."""
         missing = [h for h in held if h.resource == resource.name and h.kind == "missing_key"]
         waits = [h for h in missing if h.state in ("held", "discarded")]
         if not waits or self._clock() - self._looked_at.get(resource.name, -1e9) < _BELIEVED_SECONDS:
@@ -97,7 +98,7 @@ class ShapeChecks:
                 await healing.heal_hold(tx, hold)
 
     def forget(self, resource: str, key: str) -> None:
-        """A person approved that the key is gone."""
+        """Forget the verdict on a key, after a person approved that it is gone."""
         self._gone.pop((resource, key), None)
 
     def _is_back(self, keys: MappedKeys, hold: Hold, now: Habits, looks: Sequence[Look]) -> bool:
@@ -107,7 +108,8 @@ class ShapeChecks:
     async def _gone_keys(
         self, resource: Resource, state: str | None, keys: MappedKeys, now: Habits, suspects: dict[int, int]
     ) -> dict[str, str]:
-        """The keys that are gone or may be, each with the evidence; blank where there is too little yet."""
+        """Return the keys that are or may be gone, each with the evidence; blank while there is too
+        little."""
         found: dict[str, str] = {}
         unsure: list[str] = []
         for name in keys.named(drift.together(suspects.values())):
@@ -135,7 +137,7 @@ class ShapeChecks:
         names: Iterable[str],
         besides: Iterable[int],
     ) -> list[Look]:
-        """What other records show now: some read by id for its keys, some rows of the list for the row's."""
+        """Read other records: some by id for the keys of details, a first page for the keys of rows."""
         wanted, these = {name.partition(":")[0] for name in names}, frozenset(besides)
         looks: list[Look] = []
         if "detail" in wanted and resource.by_id is not None:

@@ -1,4 +1,4 @@
-"""Records that are listed and look as if they were deleted: said, for whether they are is for a person."""
+"""Detection of listed records that may be marked deleted. They are remarked on, for a person to decide."""
 
 from collections import Counter
 
@@ -13,22 +13,22 @@ _ORDINARY = {
     "jobs": frozenset({"active"}),
     "applications": frozenset({"activerecord"}),
 }
-"""Keys that TrackerRMS is known to have there, with ``n`` in many a record that is not deleted."""
+"""Keys that TrackerRMS is known to have, with ``n`` in many records that are not deleted."""
 _REMEMBERED = 1000
 
 
 class SoftDeletes:
-    """What one integration's rows and by-id records say that may mean deleted, while no setting tells."""
+    """Fields of one integration's records that may mean deleted, for resources without such a setting."""
 
     def __init__(self, integration_id: str, db: Database) -> None:
         self._id = integration_id
         self._db = db
         self._found: dict[str, Counter[str]] = {}
         self._telling: dict[tuple[str, ...], bool] = {}
-        """Whether any of a record's keys may tell: records of one kind have the same ones."""
+        """Whether any key of a record may mean deleted; records of one kind have the same keys."""
 
     def look(self, resource: Resource, record: JsonObject) -> None:
-        """Count what a record says."""
+        """Count the fields of a record that may mean deleted."""
         if resource.deleted is not None:
             return
         names = tuple(record)
@@ -43,17 +43,17 @@ class SoftDeletes:
             self._found.setdefault(resource.name, Counter()).update(answers.soft_flags(said))
 
     async def forget_answered(self, resource: Resource) -> None:
-        """Forget the remark where a setting has answered it."""
+        """Clear the remark if a setting has answered it."""
         if resource.deleted is not None:
             await remarks.clear(self._db, self._id, resource.name, answers.DELETED_FLAGS)
 
     async def remark(self, resource: Resource) -> None:
-        """Say what was counted since."""
+        """Write the remark on what was counted since the last call."""
         found = self._found.pop(resource.name, None)
         if found:
             rule, count = found.most_common(1)[0]
             text = (
-                f"records that are listed say {rule}, and are published as they are. If that means deleted, "
-                f'set in [integrations.tracker.deleted] {resource.name} = "{rule}", else {resource.name} = []'
+                f"some listed records have {rule}, and are published unchanged. If that means deleted, set "
+                f'in [integrations.tracker.deleted] {resource.name} = "{rule}", else {resource.name} = []'
             )
             await remarks.add_remark(self._db, self._id, resource.name, answers.DELETED_FLAGS, text, count)

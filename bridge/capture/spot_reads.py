@@ -1,12 +1,11 @@
-"""Spot reads: a sweep reads a few records by id although their rows did not move.
+"""Spot reads: a sweep reads a few records by id although their rows did not change.
 
-Some accounts save a change, of tags say, without moving the record's row or its last update. Polls and sweeps
-never see it there. So each sweep looks at a few: those that people work on most likely, and some at random.
-What has changed is published as any other change, and a person is told what to set to find all of it.
+Some accounts save a change, such as of tags, without changing the record's row or its last update. Polls and
+sweeps never see such a change. So each sweep reads a few records: mostly those that people probably work on,
+and some at random. A change is published like any other, and a remark says what to set to find all of them.
 
-A list that is merely late looks the same where the by-id record does not tell its own last update, or tells a
-later one. There a change is published once the list was never seen to be that late, and remarked on once no
-list can be.
+A list that is merely late looks the same if the by-id record has no last update, or a later one. Such a
+change is published once the list was never seen to be that late, and remarked on once no list can be.
 """
 
 import random
@@ -29,18 +28,18 @@ from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.schema import Resource
 
 StoreFindings = Callable[[Sequence[Finding]], Awaitable[object]]
-"""Puts findings that were made while reading into the account's profile."""
+"""Stores findings that were made while reading in the account's profile."""
 UNSHOWN = "unshown_changes"
 MOST = 5
-"""By-id reads of a sweep."""
+"""By-id reads per sweep."""
 _SECONDS = 2.0
-"""The most of a sweep's time that they may take at the budget, but for one."""
+"""Time of a sweep that spot reads may take at the budget; one read is always allowed."""
 _ACTIVE = 100
 _ACTIVE_SHARE = 0.6
 
 
 class _Doubt(Struct, kw_only=True):
-    """A change that the row may show yet: the row's fingerprint, when it was met, what changed once that is
+    """A change that the row may still show: its fingerprint, when it was found, and what changed once
     published."""
 
     fingerprint: bytes | None
@@ -49,9 +48,9 @@ class _Doubt(Struct, kw_only=True):
 
 
 class SpotReads:
-    """The spot reads of one resource of one integration. In memory: a restart begins anew.
+    """Spot reads of one resource of one integration. In memory: a restart begins again.
 
-    ``clock`` never jumps.
+    ``clock`` must be monotonic.
     """
 
     def __init__(
@@ -75,27 +74,27 @@ class SpotReads:
         self._reads = resource.by_id is not None and resource.details == "moved"
         self._scan_id: int | None = None
         self._left: frozenset[int] = frozenset()
-        """Those of the sweep under way that no page has shown yet."""
+        """Chosen rows of the sweep in progress that no page has shown yet."""
         self._lag = 0.0
-        """How late the list may be, as far as that was seen."""
+        """How late the list may be, as seen so far."""
         self._mass_change = False
-        """Whether all records change in some way just now, which may be what a spot read has found."""
+        """True while all records change in some way, which a spot read may have found."""
         self._active: deque[int] = deque(maxlen=_ACTIVE)
         self._looked_at = BitMap64()
         self._doubts: dict[int, _Doubt] = {}
 
     async def forget_cured(self) -> None:
-        """Forget the remark where records are read otherwise than when their rows move."""
+        """Clear the remark if records are not read only when their rows change."""
         if not self._reads and self._resource.by_id is not None:
             await remarks.clear(self._db, self._id, self._resource.name, UNSHOWN)
 
     def note_active(self, row_ids: Iterable[int]) -> None:
-        """Remember records that changed: people work on them."""
+        """Remember changed records, which people work on."""
         if self._reads:
             self._active.extend(row_ids)
 
     async def of(self, scan: Scan) -> frozenset[int]:
-        """The rows to look at in what is left of a sweep; none of another scan, which reads all of them."""
+        """Return the rows to read in the rest of a sweep; none for other scans, which read all rows."""
         if not self._reads or scan.kind != "sweep":
             return frozenset()
         if self._scan_id != scan.id:
@@ -104,12 +103,11 @@ class SpotReads:
         return self._left
 
     def pass_over(self, seen: BitMap64) -> None:
-        """These rows were on the pages just read: they are looked at once."""
+        """Drop the rows that were on the pages just read: each is read once."""
         self._left = frozenset(row_id for row_id in self._left if row_id not in seen)
 
     async def sift(self, observations: Sequence[Observation]) -> list[Observation]:
-        """The observations without the spot reads that found all as stored, or what is in doubt yet; of the
-        others with what changed."""
+        """Drop the spot reads that found no change or a doubtful one. Add to the others what changed."""
         families = [o.found for o in observations if o.still and isinstance(o.found, EntitySet)]
         if not families:
             return list(observations)
@@ -127,10 +125,10 @@ class SpotReads:
     async def tell(
         self, tx: Tx, observations: Sequence[Observation], applied: WriteSummary
     ) -> Finding | None:
-        """Remark on what these observations changed and their rows don't show, in the transaction that
-        publishes it; returns what that says of the account.
+        """Remark on changes that the records' rows don't show, in the transaction that publishes them.
 
-        What a command wrote is read anyway, and says nothing of what people save.
+        Return the finding about the account. Changes by commands don't count: they are read anyway, and say
+        nothing about what people save.
         """
         found = [o for o in observations if o.unshown and not o.missing]
         if not found or applied.held or self._mass_change:
@@ -142,7 +140,7 @@ class SpotReads:
         return await self._remark(tx, [(o.source.row_id, o.unshown) for o in others if o.still == "in_time"])
 
     async def settle(self, seen: BitMap64) -> None:
-        """At the end of a complete sweep, which saw these rows: remark on changes that no row shows although
+        """Remark, at the end of a complete sweep that saw these rows, on changes that no row shows although
         every list would by now."""
         longest = versions.LONGEST_LAG.total_seconds()
         due = {i: d for i, d in self._doubts.items() if d.published and self._clock() - d.met_at > longest}
@@ -165,7 +163,7 @@ class SpotReads:
         self._mass_change = bool(held)
         most = min(MOST, await budgets.spare(db, self._id, _SECONDS))
         if not most or any(one.state != "done" for one in held):
-            # More of what is held would only be read again at each sweep.
+            # Otherwise each sweep would read more of the held records again.
             return frozenset()
         cursor = await cursors.load_cursor(db, self._id, name)
         self._lag = max(cursor.longest_lag_seconds, self._overlap_seconds) * versions.LAG_MARGIN
@@ -178,7 +176,7 @@ class SpotReads:
         return frozenset((*due, *active, *others))
 
     async def _due(self) -> list[int]:
-        """The rows in doubt that are to be looked at again. Those that have moved since are none."""
+        """Return the doubtful rows to read again. Rows that have changed since are dropped."""
         if not self._doubts:
             return []
         known = await row_states.known(self._db, self._id, self._resource.name, list(self._doubts))
@@ -188,7 +186,7 @@ class SpotReads:
         return [i for i, d in self._doubts.items() if not d.published and now - d.met_at > self._lag]
 
     def _fresh(self, row_ids: Iterable[int], count: int) -> list[int]:
-        """Some of them, of those that were not looked at before while there are enough."""
+        """Choose some of them, preferably of those that were not read before."""
         these = list(row_ids)
         fresh = [row_id for row_id in these if row_id not in self._looked_at]
         if len(fresh) < count:
@@ -197,13 +195,13 @@ class SpotReads:
         return random.sample(fresh, min(count, len(fresh)))
 
     def _settled(self, row_id: int) -> None:
-        """A record is as stored: what was in doubt before was taken back."""
+        """Drop the doubt about a record that is as stored: the change was reverted."""
         doubt = self._doubts.get(row_id)
         if doubt is not None and not doubt.published:
             del self._doubts[row_id]
 
     def _outlived(self, one: Observation) -> bool:
-        """Whether the list was never seen to be as late as this change would make it."""
+        """Report whether the list was never seen to be as late as this change would mean."""
         now, fingerprint = self._clock(), one.source.fingerprint
         doubt = self._doubts.get(one.source.row_id)
         if doubt is None or doubt.fingerprint != fingerprint:
@@ -212,17 +210,17 @@ class SpotReads:
         return bool(doubt.published) or now - doubt.met_at > self._lag
 
     async def _remark(self, tx: Tx, found: Sequence[tuple[int, tuple[str, ...]]]) -> Finding | None:
-        told = [(row_id, words) for row_id, words in found if words]
-        if not told:
+        shown = [(row_id, words) for row_id, words in found if words]
+        if not shown:
             return None
-        name, (row_id, words) = self._resource.name, told[0]
+        name, (row_id, words) = self._resource.name, shown[0]
         said = (
-            f"{self._resource.entity} {row_id} changed ({', '.join(words)}), and neither its row nor its "
-            "last update moved"
+            f"{self._resource.entity} {row_id} changed ({', '.join(words)}), but neither its row nor its "
+            "last update did"
         )
         cure = f'set details.{name} = "always" under [integrations.tracker]'
-        text = f"{said}: changes of that kind are found late, a few at each sweep; {cure}"
-        await remarks.add_remark(tx, self._id, name, UNSHOWN, text, len(told))
+        text = f"{said}: such changes are found late, a few at each sweep; {cure}"
+        await remarks.add_remark(tx, self._id, name, UNSHOWN, text, len(shown))
         return Finding(
             assumption="saves", verdict="refuted", evidence=said, key=f"details.{name}",
             value="always",

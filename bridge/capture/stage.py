@@ -1,4 +1,4 @@
-"""The capture stage of one integration: stands by for the lease, connects, polls."""
+"""The capture stage of one integration: waits for the lease, connects, polls."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -38,16 +38,16 @@ from bridge.tracker.schema import Resource, ResourceName, Resources
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
-# How soon a resource that could not be learned is looked at again.
+# The pause before another attempt to learn a resource.
 _FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 1.0, 300.0
-# Raise it when the normaliser reads a record differently: every row is then read anew, once.
+# Increase this when the normalizer reads a record differently: every row is then read again, once.
 _READING = b"3"
 
 ConnectClient = Callable[[], AbstractAsyncContextManager[Client]]
 
 
 class InstallationKeys(Struct, frozen=True, kw_only=True):
-    """The installation's secrets: what hashes are keyed and kept values sealed with."""
+    """The installation's keys for hashes and sealed values."""
 
     hasher: Hasher
     sealer: Sealer
@@ -66,7 +66,7 @@ class ReadLimits(Struct, frozen=True, kw_only=True):
 
 
 class Capture:
-    """The stage; ``run`` is what the supervisor calls."""
+    """The capture stage. The supervisor calls ``run``."""
 
     def __init__(
         self,
@@ -96,9 +96,9 @@ class Capture:
         self._holder = leases.holder_name()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Poll until ``stop``, when it is this process's turn.
+        """Wait for the lease, then poll until ``stop``.
 
-        Raises ``LeaseLost`` when another process took over, ``Transient`` when the store can't be reached.
+        Raises ``LeaseLost`` if another process took over, ``Transient`` if the store can't be reached.
         """
         lease = await leases.wait_for_lease(
             self._db,
@@ -115,7 +115,7 @@ class Capture:
             await self._poll(held, client, stop)
 
     async def _poll(self, held: leases.LeaseKeeper, client: Client, stop: asyncio.Event) -> None:
-        """Poll what has been learned of the account, and look again at what could not be."""
+        """Poll the learned resources of the account, and retry to learn the others."""
         db, integration = self._db, self._integration
         names = resources_of_models(client.settings, models_of(integration))
         patience = Backoff(_FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS, jitter=0)
@@ -133,7 +133,7 @@ class Capture:
     async def _run(
         self, poller: Poller, learned: Mapping[str, Any], seconds: float | None, stop: asyncio.Event
     ) -> None:
-        """Run the poller until ``stop``, for so long, or until the account has been learned again."""
+        """Run the poller until ``stop``, for ``seconds``, or until the account was learned again."""
         enough = asyncio.Event()
         watches = [
             asyncio.create_task(stop.wait(), name="poller stop"),
@@ -186,14 +186,14 @@ class Capture:
         changes = ChangeWriter(
             self._identity, self._keys.hasher, publisher, models, keys=rows.keys, limits=losses
         )
-        doors = CaptureContext(
+        capture = CaptureContext(
             integration_id=integration.id,
             db=self._db,
             lease=held.lease,
             pages=pages,
             rows=rows,
             shape=ShapeChecks(integration.id, self._db, client, pages),
-            vouching=LossChecks(
+            loss_checks=LossChecks(
                 integration.id, self._db, client, pages, normaliser, changes, losses, rows.keys
             ),
             changes=changes,
@@ -219,8 +219,8 @@ class Capture:
             [integration.tracker, learned, integration.time_zone, sorted(models)], order="sorted"
         )
         return Poller(
-            doors,
-            ReadRequests(doors, by_id),
+            capture,
+            ReadRequests(capture, by_id),
             held,
             normaliser,
             {
@@ -235,12 +235,12 @@ class Capture:
 
 
 def models_of(integration: IntegrationConfig) -> frozenset[Model]:
-    """The models that are on."""
+    """Return the enabled models."""
     return frozenset(Model if integration.models is None else integration.models)
 
 
 def resources_of_models(settings: Resources, models: frozenset[Model]) -> dict[ResourceName, Resource]:
-    """The resources to read for these models; applications need the statuses too."""
+    """Return the resources to read for these models. Applications require the statuses too."""
     chosen = {name: r for name, r in settings.resources.items() if models.intersection(r.models)}
     if "applications" in chosen:
         chosen["statuses"] = settings.resources["statuses"]

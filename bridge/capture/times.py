@@ -1,7 +1,7 @@
-"""What to make of rows whose last-updated time went back, or lies in the future; each is said.
+"""Handling of rows whose last-updated time went back or is in the future. Each case is remarked on.
 
-A late index shows what is older than known, and is not believed. What every index has to show by now is read
-by id, which is live: then the record's time has gone back, and it is taken as it is.
+A late index shows rows older than the stored ones, which are not believed. A row that every index must show
+by now is read by id, which is current: then the record's time has gone back, and it is accepted as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ from bridge.tracker.schema import Resource
 
 _log = structlog.get_logger(__name__)
 FUTURE, WENT_BACK, OLDER = "future_time", "time_went_back", "older_rows"
-TOLD_BY_ID = frozenset({"name", "employment_type", "category", "location"})
-"""Fields of a job that its by-id record tells as well as its row."""
+BY_ID_FIELDS = frozenset({"name", "employment_type", "category", "location"})
+"""Fields of a job that its by-id record has as well as its row."""
 _COMPARED = ("name", "employment_type", "category", "salary_amount_from", "salary_amount_to", "salary_period")
 
 
 class RecordTimes:
-    """The times of one integration's records."""
+    """Checks the times of one integration's records."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class RecordTimes:
         self._noted: dict[str, set[str]] = {}
 
     async def remark(self, resource: Resource, moved: Sequence[ChangedRow]) -> None:
-        """Say which rows have a time in the future, and how many were dated under another time zone."""
+        """Remark on rows with a time in the future, and log how many were dated under another time zone."""
         ahead = [one for one in moved if one.ahead]
         if ahead:
             await self._note(
                 resource,
                 FUTURE,
-                f"{len(ahead)} records say that they were last updated in the future, such as "
-                f"{ahead[0].row.remote_id}; that time is passed over. If all that change do, correct "
+                f"{len(ahead)} records have a last update in the future, such as "
+                f"{ahead[0].row.remote_id}; that time is ignored. If all changed records do, correct "
                 f"time_zone of the integration {self._id}",
                 len(ahead),
             )
@@ -67,12 +67,12 @@ class RecordTimes:
     async def believable(
         self, resource: Resource, moved: Sequence[ChangedRow], now: datetime, *, reread: bool
     ) -> list[ChangedRow]:
-        """Without the rows that a late index may show: those that are older than what is stored and young.
+        """Drop rows that a late index may show: those that are older than what is stored and recent.
 
-        ``reread``: a resync, which asks the records that can tell.
+        ``reread``: a resync, which reads by id the records that have their own time.
         """
         if (reread and resource.name in WHOLE) or not any(one.older for one in moved):
-            # What tells its time by id needs no index.
+            # Records with their own time need no index.
             return list(moved)
         cursor = await cursors.load_cursor(self._db, self._id, resource.name)
         lag = max(cursor.longest_lag_seconds, self._overlap_seconds)
@@ -90,12 +90,12 @@ class RecordTimes:
         version: tuple[datetime, datetime] | None,
         family: EntitySet,
     ) -> Observation:
-        """An older row's record as it is now, told by id alone; the row may be late all the same."""
+        """Build the observation of an older row from its by-id record. The row may still be late."""
         row, known = moved.source, moved.known
         source = row
         late = version is not None and known is not None and not _is_before(version[1], known)
         if late or version is None:
-            # The next sight of the row leads to a new read: what it shows is not what was read.
+            # The next read of the row reads the record again: the row does not show what was read.
             source = msgspec.structs.replace(row, quick=None, fingerprint=None)
         if version is not None:
             source = msgspec.structs.replace(source, version=version[0])
@@ -111,34 +111,35 @@ class RecordTimes:
         )
 
     def is_old(self, moved: ChangedRow, now: datetime) -> bool:
-        """Whether an older row is taken although no by-id record tells its time: no index is that late."""
+        """Report whether an older row is so old that no index can be that late."""
         longest = versions.LONGEST_LAG.total_seconds()
         return moved.known is not None and versions.outlived(moved.known, longest, now)
 
     async def forget(self, resource: Resource) -> None:
-        """A scan has read everything: forget the remarks that it had no cause for."""
+        """Clear the remarks without a cause, after a scan that has read everything."""
         noted = self._noted.pop(resource.name, set())
         await remarks.clear(self._db, self._id, resource.name, *({FUTURE, WENT_BACK, OLDER} - noted))
 
     async def went_back(self, resource: Resource, row_id: int) -> None:
-        """Say that a record is taken as it is although it is older than it was."""
+        """Remark on a record that is accepted although it is older than before."""
         await self._note(
             resource,
             WENT_BACK,
-            f"records were last updated before the time known of them, such as {row_id}; they "
-            "are taken as they are now. A restored TrackerRMS does so; an index that is days late may: then "
+            f"records have a last update before the known one, such as {row_id}; they are accepted "
+            "as they are now. This happens after a restore of TrackerRMS; if an index is days late, "
             "raise capture.overlap_seconds",
             1,
         )
 
     async def doubted(self, resource: Resource, row_id: int) -> None:
-        """Say that an older row is not believed, for nothing but the row tells that it is true."""
+        """Remark on an older row that is not believed, because only the row says so."""
         await self._note(
             resource,
             OLDER,
-            f"{resource.name} are listed as they were before what was published, such as {row_id}, and their "
-            "own records do not tell which is true; they stay as published until an index can't be that late "
-            "any more, a day after their change. If TrackerRMS was restored: bridge resync after that day",
+            f"{resource.name} are listed in a state before the published one, such as {row_id}, and their "
+            "own records don't show which is right; the published state stays until an index can't be that "
+            "late any more, a day after the change. If TrackerRMS was restored, run after that day: "
+            "bridge resync",
             1,
         )
 
@@ -148,7 +149,7 @@ class RecordTimes:
 
 
 def agree(row: EntitySet, detail: EntitySet) -> bool:
-    """Whether a job's row and its by-id record say the same, where both say something."""
+    """Report whether a job's row and its by-id record agree where both have values."""
     one, other = _job(row), _job(detail)
     pairs = [(getattr(one, name), getattr(other, name)) for name in _COMPARED]
     if one.location and other.location:

@@ -1,4 +1,5 @@
-"""Records that are in no list and yet read by id: counted, said, and looked at again ever more seldom."""
+"""Unlisted records: they are in no list but can be read by id. They are counted, and read ever more
+rarely."""
 
 from collections.abc import Mapping
 
@@ -13,13 +14,13 @@ from bridge.tracker.schema import Resource
 
 _log = structlog.get_logger(__name__)
 UNLISTED = "unlisted_records"
-# At default sweeps: after half an hour twice, then an hour, … then every four hours.
+# With the default sweep interval: after half an hour twice, then an hour, … up to four hours.
 _MOST_SWEEPS_APART = 8
 _LOOKED_AT = 200
 
 
 class Unlisted:
-    """Those of one resource. When each is due is in memory: a restart looks at all of them again."""
+    """Unlisted records of one resource. Due times are in memory: a restart reads all of them again."""
 
     def __init__(self, db: Database, lease: Lease, integration_id: str, resource: Resource) -> None:
         self._db = db
@@ -30,9 +31,9 @@ class Unlisted:
         self._left: dict[int, int] = {}
 
     async def resting(self, missing: BitMap64) -> BitMap64:
-        """Those of ``missing`` that were found to exist and need not be read at this sweep."""
+        """Return those of ``missing`` that are known to exist and need not be read in this sweep."""
         known = missing & BitMap64(await unlisted.load_unlisted(self._db, self._id, self._resource.name))
-        # Those that were not looked at for the longest time go first.
+        # Longest unread first.
         due = sorted((row_id for row_id in known if self._count_down(row_id) <= 0), key=self._overdue)
         return known - BitMap64(due[:_LOOKED_AT])
 
@@ -44,7 +45,7 @@ class Unlisted:
         return self._left[row_id]
 
     async def note(self, verdict: DeletionVerdict, missing: BitMap64) -> None:
-        """Remember what this sweep found, and say so; ``missing`` is all that it did not see."""
+        """Store and remark on what this sweep found. ``missing`` is everything that it did not see."""
         name = self._resource.name
         known = BitMap64(await unlisted.load_unlisted(self._db, self._id, name))
         found, gone = BitMap64(verdict.unlisted), BitMap64(verdict.gone)
@@ -57,7 +58,7 @@ class Unlisted:
         for row_id in over:
             self._apart.pop(row_id, None)
             self._left.pop(row_id, None)
-        # A list that moved while it was read leaves out a row too: once says nothing.
+        # A list that changes while it is read may omit a row too, so one observation is no proof.
         settled = known - over
         if not known and not found:
             return
@@ -75,7 +76,7 @@ class Unlisted:
     def _remark(self, count: int, soft: Mapping[str, int]) -> str:
         name = self._resource.name
         text = (
-            f"{count} records are in no list and can be read by id; they are kept, and their changes are not "
+            f"{count} records are in no list and can be read by id; they are kept, but their changes are not "
             "seen"
         )
         if not soft:
@@ -84,8 +85,8 @@ class Unlisted:
                 f'[integrations.tracker.deleted], such as {name} = "active=n"'
             )
         rules = sorted(soft, key=lambda rule: (-soft[rule], rule))[:3]
-        told = ", ".join(f"{soft[rule]} with {rule}" for rule in rules)
+        examples = ", ".join(f"{soft[rule]} with {rule}" for rule in rules)
         return (
-            f"{text}; {told}. If that means deleted, set in [integrations.tracker.deleted] "
+            f"{text}; {examples}. If that means deleted, set in [integrations.tracker.deleted] "
             f'{name} = "{rules[0]}"'
         )

@@ -1,1 +1,1 @@
-"""Commands: read from Kafka, carried out in TrackerRMS once, answered on Kafka."""
+"""Commands: read from Kafka, executed once in TrackerRMS, and answered on Kafka."""

@@ -1,4 +1,4 @@
-"""What commands know of one TrackerRMS account: what ids mean, its stages, and where things are found."""
+"""Context of the commands of one TrackerRMS account: its ids, its stages, and its look-ups."""
 
 import time
 from collections.abc import Callable, Collection
@@ -29,7 +29,7 @@ _RESOURCES = {
     Model.REJECTION_REASON: "statuses",
 }
 _LAG_MARGIN = 1.25
-# Digits of what fits a 64-bit integer in any case.
+# So many digits always fit a 64-bit integer.
 _LONGEST_ID = 18
 
 
@@ -44,7 +44,7 @@ class CommandLimits(Struct, frozen=True, kw_only=True):
 
 
 class CommandTerms(Struct, frozen=True, kw_only=True):
-    """What an account's commands are carried out with."""
+    """The settings that an account's commands are executed with."""
 
     integration: IntegrationConfig
     config: CommandsConfig
@@ -54,7 +54,7 @@ class CommandTerms(Struct, frozen=True, kw_only=True):
 
 
 class Account:
-    """One integration, for the handlers. Everything is asked when it is needed; stages are remembered."""
+    """One integration, for the handlers. Everything is looked up when needed; only the stages are cached."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Account:
         return Normaliser(self.id, self.client.settings, self.terms.integration.time_zone)
 
     async def remote_id(self, model: Model, reference: str, where: str) -> str:
-        """The id in TrackerRMS that an input names. Raises ``Failed``; ``where`` is the input's key."""
+        """Return the TrackerRMS id that an input names. Raises ``Failed``; ``where`` is the input's key."""
         try:
             known, remote = ids.parse_reference(reference)
         except ValueError as error:
@@ -90,7 +90,7 @@ class Account:
             remote = await self._looked_up(model, known or "", where)
         digits = remote.lstrip("0")
         if not (digits.isdecimal() and digits.isascii() and len(digits) <= _LONGEST_ID):
-            raise input_invalid(f"{where}: an id in TrackerRMS is a whole number, as in remote:17")
+            raise input_invalid(f"{where}: the id in TrackerRMS must be a whole number, as in remote:17")
         return digits
 
     async def _looked_up(self, model: Model, known: str, where: str) -> str:
@@ -104,27 +104,27 @@ class Account:
             raise Failed(
                 "INTEGRATION.SETUP_SYNC_PENDING",
                 f"{where}: no {model} with this id is known, and {resource} have not been read "
-                "to their end yet; remote:<the id in TrackerRMS> works at once",
+                "completely yet; remote:<the id in TrackerRMS> works at once",
                 retryable=True,
             )
         raise input_invalid(
-            f"{where}: no {model} with this id is known; remote:<the id in TrackerRMS> works without that"
+            f"{where}: no {model} with this id is known; remote:<the id in TrackerRMS> does not need to be"
         )
 
     async def is_read(self, resource: str) -> bool:
-        """Whether all records of a resource have been read once."""
+        """Report whether all records of a resource have been read once."""
         return await scans.last_finished_age(self.db, self.id, resource) is not None or (
             resource in ("users", "statuses")
             and (await cursors.load_cursor(self.db, self.id, resource)).polled_at is not None
         )
 
     async def readback_seconds(self, resource: str) -> float:
-        """For how long a list may hide what was just written."""
+        """Return the seconds for which a list may not show a record that was just written."""
         lag = (await cursors.load_cursor(self.db, self.id, resource)).index_lag_seconds
         return max(self.terms.limits.readback_seconds, lag * _LAG_MARGIN)
 
     async def statuses(self, wanted: Collection[str] = ()) -> dict[str, StatusFound]:
-        """The placement statuses by remote id; asked anew where one of ``wanted`` is not among them."""
+        """Return the placement statuses by remote id; read them again if one of ``wanted`` is missing."""
         age = self._timer() - self._statuses_at
         missing = any(status not in self._statuses for status in wanted)
         if age > _STATUSES_SECONDS or (missing and age > _ASKED_AGAIN_SECONDS):
@@ -134,7 +134,7 @@ class Account:
         return self._statuses
 
     async def status(self, reference: str, where: str, *, reason: bool = False) -> StatusFound:
-        """The stage, or the reason for a rejection, that an input names. Raises ``Failed``."""
+        """Return the stage, or the rejection reason, that an input names. Raises ``Failed``."""
         model = Model.REJECTION_REASON if reason else Model.APPLICATION_STAGE
         remote_id = await self.remote_id(model, reference, where)
         found = (await self.statuses([remote_id])).get(remote_id)
@@ -142,12 +142,12 @@ class Account:
             raise input_invalid(f"{where}: TrackerRMS has no placement status {remote_id}")
         if reason and not found.declined:
             raise input_invalid(
-                f"{where}: placement status {remote_id} is no reason for a rejection; those of the group "
-                "Rejected are, and what maps.status_group or maps.outcome makes one"
+                f"{where}: placement status {remote_id} is not a rejection reason; use one of the group "
+                "Rejected, or one that maps.status_group or maps.outcome makes a rejection"
             )
         return found
 
     async def status_table(self, stage: str | None) -> Statuses:
-        """The statuses as the normaliser takes them."""
+        """Return the statuses in the form that the normalizer takes."""
         found = await self.statuses([stage] if stage else [])
         return {s.remote_id: Status(name=s.name, group=s.group) for s in found.values()}

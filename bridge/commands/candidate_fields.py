@@ -1,4 +1,4 @@
-"""A candidate's input as the fields that TrackerRMS keeps, and what it has no field for. Pure."""
+"""Mapping of a candidate's input to TrackerRMS's fields, and what has no field there. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -31,12 +31,12 @@ NAMES = {
     "source": "source.name",
     "salary_amount": "candidate.salary_expectations.amount",
     "salary_text": "candidate.salary_expectations",
-    "note": "what is kept in the candidate's note",
+    "note": "the lines in the candidate's note",
     "owner": "sourced_by.user_id",
 }
-"""Our names of fields → how a caller knows them."""
+"""The tracker table's names of fields → the caller's names."""
 _MONTHS = 12
-# An existing candidate keeps these whatever a command says: who brought it, and what it was found by.
+# An existing candidate keeps these whatever a command says: its source, and the address it was found by.
 _NEVER_FILLED = frozenset({"email", "source"})
 
 FieldValue = str | float
@@ -44,19 +44,19 @@ Found = Mapping[str, str | float | None]
 
 
 class CandidateValues(Struct, frozen=True, kw_only=True):
-    """``fields`` by the names of the tracker's table; ``note``: lines for what has no field of its own;
-    ``ignored``: what the caller gave and TrackerRMS has no place for."""
+    """A candidate as TrackerRMS stores it. ``fields`` by the names of the tracker's table; ``note``: lines
+    for input without a field of its own; ``ignored``: input that TrackerRMS can't store."""
 
     fields: dict[str, FieldValue]
     note: tuple[str, ...]
     ignored: tuple[str, ...]
 
     def whole(self) -> dict[str, FieldValue]:
-        """All the fields of a new candidate, the note among them."""
+        """Return all fields of a new candidate, including the note."""
         return self.fields | ({"note": "\n".join(self.note)} if self.note else {})
 
     def missing(self, found: Found, *, made: bool) -> dict[str, FieldValue]:
-        """What is still to be written. A candidate that was there before is only filled where it is blank,
+        """Return what is still to be written. An existing candidate gets values only for its blank fields,
         and lines are added to its note."""
         wanted = {
             name: value
@@ -67,8 +67,8 @@ class CandidateValues(Struct, frozen=True, kw_only=True):
         return wanted if note is None else wanted | {"note": note}
 
     def kept(self, found: Found) -> list[str]:
-        """Fields of a candidate that was there before which stay as they are although the command says
-        something else, by the caller's names."""
+        """Return the fields that an existing candidate keeps although the command has another value, by the
+        caller's names."""
         return [
             NAMES[name]
             for name, value in self.fields.items()
@@ -76,8 +76,8 @@ class CandidateValues(Struct, frozen=True, kw_only=True):
         ]
 
     def unstored(self, found: Found, names: Iterable[str]) -> list[str]:
-        """Which of these fields TrackerRMS did not keep, by the caller's names; a field that can't be read
-        back is believed."""
+        """Return those of the fields that TrackerRMS did not store, by the caller's names. A field that can't
+        be read back counts as stored."""
         whole = self.whole()
         lost = [
             n
@@ -89,14 +89,15 @@ class CandidateValues(Struct, frozen=True, kw_only=True):
         return [NAMES[name] for name in lost]
 
     def _note(self, found: Found) -> str | None:
-        """The note with our lines in it; ``None`` where it has them already."""
+        """Return the note with our lines added; ``None`` if it has them already."""
         there = str(found.get("note") or "")
         lines = [line for line in self.note if line not in there]
         return "\n".join([*([there] if there else []), *lines]) if lines else None
 
 
 def is_same_value(stored: str | float | None, given: FieldValue) -> bool:
-    """Whether TrackerRMS keeps what was given: numbers by their value, words without the space around."""
+    """Report whether the stored value is the given one: numbers by value, text without case and outer
+    space."""
     if isinstance(given, str):
         return isinstance(stored, str) and stored.strip().casefold() == given.strip().casefold()
     return amounts.number(stored) == given
@@ -105,7 +106,7 @@ def is_same_value(stored: str | float | None, given: FieldValue) -> bool:
 def map_candidate(
     data: CreateCandidate | CreateApplication, *, default_source: str | None, owner: str | None
 ) -> CandidateValues:
-    """The person that a command describes. Raises ``Failed`` for what can't be meant."""
+    """Map the person that a command describes. Raises ``Failed`` for invalid input."""
     candidate = data.candidate
     _check(candidate)
     source = (data.source.name if data.source else None) or default_source
@@ -147,16 +148,17 @@ def map_candidate(
 
 def _check(candidate: CandidateInput) -> None:
     if not candidate.first_name.strip() and not candidate.last_name.strip():
-        raise input_invalid("candidate: first_name or last_name must say something")
+        raise input_invalid("candidate: first_name or last_name must not be blank")
     if addresses.parse_email(candidate.email_address.strip()) is None:
-        raise input_invalid("candidate.email_address: is no e-mail address")
+        raise input_invalid("candidate.email_address: is not an e-mail address")
     for place, more in enumerate(candidate.additional_email_addresses):
         if addresses.parse_email(more.email_address) is None:
-            raise input_invalid(f"candidate.additional_email_addresses[{place}]: is no e-mail address")
+            raise input_invalid(f"candidate.additional_email_addresses[{place}]: is not an e-mail address")
 
 
 def _salary(expected: SalaryExpectations | None) -> dict[str, FieldValue | None]:
-    """TrackerRMS has one number, understood as a year's, and one text, which keeps the period."""
+    """Return the two fields of TrackerRMS: a number, understood as yearly, and a text, which keeps the
+    period."""
     if expected is None:
         return {}
     yearly = expected.amount * (_MONTHS if expected.period == "MONTH" else 1)
@@ -167,9 +169,9 @@ def _ignored(data: CreateCandidate | CreateApplication) -> Iterator[str]:
     if data.screening_question_answers:
         yield "screening_question_answers: TrackerRMS has no screening questions; the answers were ignored"
     if data.candidate.gender is not None:
-        yield "candidate.gender: TrackerRMS has no known place for it; it was ignored"
+        yield "candidate.gender: TrackerRMS has no known field for it; it was ignored"
     if data.gdpr_consent:
-        yield "gdpr_consent: TrackerRMS has no known place for it; it was ignored"
+        yield "gdpr_consent: TrackerRMS has no known field for it; it was ignored"
     if data.remote_fields:
         yield "remote_fields: none are known for TrackerRMS; they were ignored"
     if data.source is not None and (data.source.unified_key or data.source.id) and not data.source.name:

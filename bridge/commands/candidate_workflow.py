@@ -1,8 +1,9 @@
-"""Creating a candidate and its application, step by step, so that any run can go on where another stopped.
+"""Creation of a candidate and its application in steps, so that any run can continue where another stopped.
 
-Before a call that may not be sent twice, the step is noted as started; after it, what came of it. A step
-found started is looked for in TrackerRMS first (invariant 10): is the candidate, the application, the
-document there? What nobody can tell stays undetermined; nothing is repeated blindly.
+Before a call that must not be sent twice, the step is saved as started; after the call, its outcome is saved.
+A run that finds a step started first checks TrackerRMS for its effect (invariant 10): does the candidate, the
+application or the document exist? If that can't be determined, the command remains undetermined; nothing is
+repeated blindly.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,13 +36,13 @@ from bridge.tracker.errors import (
 from bridge.tracker.record_lookups import CandidateFound
 from bridge.tracker.writes import WriteReceipt
 
-# Clocks differ a little, and TrackerRMS dates in whole seconds.
+# Clocks differ a little, and TrackerRMS's times are whole seconds.
 _EARLIER = timedelta(minutes=10)
 _SOON_SECONDS = 2.0
 
 
 class WorkflowInput(Struct, frozen=True, kw_only=True):
-    """What a command asks for, with the ids of TrackerRMS in place of references."""
+    """What a command asks for, with TrackerRMS ids in place of references."""
 
     person: CandidateValues
     job: str
@@ -50,7 +51,7 @@ class WorkflowInput(Struct, frozen=True, kw_only=True):
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True):
-    """What there is in the end. ``candidate`` is as read when everything was written."""
+    """The final state. ``candidate`` is as read after everything was written."""
 
     progress: AttemptProgress
     candidate: CandidateFound
@@ -58,7 +59,7 @@ class WorkflowResult(Struct, frozen=True, kw_only=True):
 
 
 class CandidateWorkflow:
-    """One command's way through an attempt; ``carry_out`` may be called again after it raised."""
+    """The workflow of one command in an attempt. ``carry_out`` may be called again after it raised."""
 
     def __init__(
         self,
@@ -77,9 +78,9 @@ class CandidateWorkflow:
         self.progress = progress
 
     async def carry_out(self) -> WorkflowResult:
-        """Every step that is left, then what TrackerRMS has now.
+        """Run the remaining steps. Return what TrackerRMS has then.
 
-        Raises ``Failed`` (``Undetermined``), and what the tracker's door raises.
+        Raises ``Failed`` (``Undetermined``) and the tracker's errors.
         """
         await self._candidate()
         await self._fill()
@@ -92,17 +93,17 @@ class CandidateWorkflow:
     # --- the candidate ---
 
     async def _candidate(self) -> None:
-        """Find the person by address, or make it."""
+        """Find the candidate by address, or create it."""
         known = self.progress.candidate
         if known is not None:
             if await record_lookups.read_candidate(self._client, known) is not None:
                 return
-            # Deleted since an earlier command failed: all of its work went with it.
-            await self._save(AttemptProgress(), None, f"candidate {known} is gone: beginning anew")
+            # Deleted since an earlier command failed, with everything that the command had done.
+            await self._save(AttemptProgress(), None, f"candidate {known} is gone: starting over")
         found = await self._existing()
         lost_answer = self.progress.started == CREATING
         if found is not None:
-            what = f"candidate {found} " + ("was made by the call" if lost_answer else "has this address")
+            what = f"candidate {found} " + ("was created by the call" if lost_answer else "has this address")
             await self._step_done(what, new_address=True, candidate=found, made=lost_answer)
             return
         if lost_answer and not record_lookups.can_find_people(self._client):
@@ -112,9 +113,9 @@ class CandidateWorkflow:
             written = await self._write(CREATING, lambda: writes.create_candidate(self._client, fields))
         except AlreadyThere as error:
             if not lost_answer:
-                # Somebody else made it: it is not ours to write over when it is found.
+                # Someone else created it, so it must not be overwritten when it is found.
                 await self._save(msgspec.structs.replace(self.progress, started=None), None, str(error))
-            raise self._known_by_nobody(str(error)) from error
+            raise self._unidentified(str(error)) from error
         if written.record_id is None:
             raise Undetermined(
                 f"{written.said}, without the candidate's id", retry_after_seconds=_SOON_SECONDS
@@ -124,7 +125,7 @@ class CandidateWorkflow:
         await self._step_done(what, new_address=True, candidate=written.record_id, made=True, filled=filled)
 
     async def _existing(self) -> str | None:
-        """The candidate who has this address: by the bridge's own index, then by TrackerRMS's search."""
+        """Return the candidate with this address, from the bridge's own index or TrackerRMS's search."""
         for remote_id in await lookups.candidates_at(self._account.db, self._account.id, self._place.address):
             if await self._has_address(str(remote_id)):
                 return str(remote_id)
@@ -135,7 +136,7 @@ class CandidateWorkflow:
         if not await self._account.is_read("candidates"):
             raise Failed(
                 "INTEGRATION.SETUP_SYNC_PENDING",
-                "whether the candidate exists can't be told before all candidates have been read once",
+                "it is unknown whether the candidate exists until all candidates have been read once",
                 retryable=True,
             )
         return None
@@ -148,7 +149,7 @@ class CandidateWorkflow:
             return person.remote_id
         recent = await self._recently_made() if self.progress.started == CREATING else None
         if recent is None:
-            raise self._known_by_nobody("TrackerRMS knows this address")
+            raise self._unidentified("TrackerRMS knows this address")
         return recent
 
     async def _recently_made(self) -> str | None:
@@ -163,16 +164,16 @@ class CandidateWorkflow:
             return False
         return any(self._account.hasher.address(mail) == self._place.address for mail in found.emails)
 
-    def _known_by_nobody(self, said: str) -> Failed:
+    def _unidentified(self, said: str) -> Failed:
         return Failed(
             "INTEGRATION.SETUP_SYNC_PENDING",
-            f"{said}, and does not say which record has it; the bridge has read none with it yet, and looks "
-            "again until its polls find it",
+            f"{said}, without naming the record that has it; the bridge has not read one with it yet, and "
+            "tries again until its polls find it",
             retryable=True,
         )
 
     async def _fill(self) -> None:
-        """What the creating call had no place for; of a candidate that was there, what is blank."""
+        """Write what the creating call could not; of an existing candidate, only its blank fields."""
         if self.progress.filled:
             return
         candidate = self._made_candidate()
@@ -183,15 +184,15 @@ class CandidateWorkflow:
         kept = [] if made else person.kept(found.fields)
         if kept:
             warnings.append(
-                f"candidate {candidate} existed already; what it says was kept: {', '.join(kept)}"
+                f"candidate {candidate} existed already; it keeps its own values of {', '.join(kept)}"
             )
         what = "nothing was missing"
         if missing:
-            # Setting values twice is setting them once: there is nothing to look for.
+            # Setting values twice has the same effect as once, so there is no need to check.
             written = await writes.update_candidate(self._client, candidate, missing)
             what = written.said
             warnings += [
-                f"TrackerRMS refused {name} ({said}); correct {writes.place_to_correct(name, 'candidate')}, "
+                f"TrackerRMS rejected {name} ({said}); correct {writes.place_to_correct(name, 'candidate')}, "
                 "or set it to [] to leave the value out"
                 for name, said in written.refused.items()
             ]
@@ -204,15 +205,15 @@ class CandidateWorkflow:
         if known is not None:
             if await self._is_ours(known):
                 return
-            # Deleted since an earlier command failed: this is a new application.
+            # Deleted since an earlier command failed: create a new application.
             fresh = msgspec.structs.replace(self.progress, application=None, staged=None)
-            await self._save(fresh, None, f"application {known} is gone: adding anew")
+            await self._save(fresh, None, f"application {known} is gone: adding again")
         lost_answer = self.progress.started == ADDING
         there = await self._application_there(look_at_list=lost_answer)
         if there is not None and not lost_answer:
             raise self._already_applied(there)
         if there is not None:
-            await self._step_done(f"application {there} was made by the call", application=there)
+            await self._step_done(f"application {there} was created by the call", application=there)
             return
         if lost_answer:
             await self._may_repeat(ADDING, "applications")
@@ -254,12 +255,12 @@ class CandidateWorkflow:
         which = "" if application is None else f": application {application}"
         return Failed(
             "ATS.APPLICATION_ALREADY_EXISTS",
-            f"candidate {self._made_candidate()} has applied to job {self._wanted.job} before{which}",
+            f"candidate {self._made_candidate()} has already applied to job {self._wanted.job}{which}",
         )
 
     def _not_listed(self, said: str) -> Undetermined:
         return Undetermined(
-            f"{said}, and no list shows the application of candidate {self._made_candidate()} on job "
+            f"{said}, but no list shows the application of candidate {self._made_candidate()} on job "
             f"{self._wanted.job} yet",
             retry_after_seconds=_SOON_SECONDS,
         )
@@ -268,7 +269,8 @@ class CandidateWorkflow:
         stage, application = self._wanted.stage, self.progress.application
         if stage is None or application is None or self.progress.staged == stage:
             return
-        # Setting the stage twice is setting it once; the read at the end shows whether it took.
+        # Setting the stage twice has the same effect as once. The read at the end shows whether it was
+        # stored.
         written = await writes.move_stage(self._client, application, stage)
         await self._step_done(f"{written.said}: stage {stage}", staged=stage)
 
@@ -294,7 +296,8 @@ class CandidateWorkflow:
         await self._step_done(f"{step}: {what}", documents=(*self.progress.documents, file.digest))
 
     async def _is_attached(self, candidate: str, file: File) -> bool:
-        """Whether the call whose answer was lost attached it. Raises ``Undetermined`` where none can tell."""
+        """Report whether the call whose answer was lost attached the file. Raises ``Undetermined`` if
+        unknown."""
         try:
             for document in await record_lookups.read_documents(self._client, candidate):
                 if document.filename == file.name and file.content == await record_lookups.document_content(
@@ -302,7 +305,7 @@ class CandidateWorkflow:
                 ):
                     return True
         except Refused as error:
-            raise Undetermined(f"whether {file.digest[:12]} was attached can't be told: {error}") from error
+            raise Undetermined(f"can't determine whether {file.digest[:12]} was attached: {error}") from error
         return False
 
     # --- the end ---
@@ -325,20 +328,20 @@ class CandidateWorkflow:
         if found is None:
             raise Failed(
                 "REMOTE.SERVICE_UNAVAILABLE",
-                f"candidate {candidate} was there a moment ago, and is answered as gone",
+                f"candidate {candidate} existed a moment ago, but is now answered as gone",
                 retryable=True,
             )
         return found
 
     def _made_candidate(self) -> str:
         if self.progress.candidate is None:
-            raise AssertionError("the candidate comes first")
+            raise AssertionError("the candidate is created first")
         return self.progress.candidate
 
     # --- noting steps ---
 
     async def _write(self, step: str, call: Callable[[], Awaitable[WriteReceipt]]) -> WriteReceipt:
-        """Send a call that may not be sent twice. What leaves its effect open leaves the step started."""
+        """Send a call that must not be sent twice. If its effect is unknown, the step stays started."""
         await self._save(
             msgspec.structs.replace(self.progress, started=step, started_at=utc_now()),
             step,
@@ -353,22 +356,22 @@ class CandidateWorkflow:
         except (Refused, Unreachable, Throttled, AccountFault) as error:
             if isinstance(error, AnswerTooLarge) or (isinstance(error, Refused) and error.status >= 500):
                 raise Undetermined(str(error), retry_after_seconds=_SOON_SECONDS) from error
-            # It was not carried out, or not even sent.
+            # It was not executed, or not even sent.
             await self._save(msgspec.structs.replace(self.progress, started=None), None, str(error))
             raise
 
     async def _may_repeat(self, action: str, resource: str) -> None:
-        """Raise ``Undetermined`` unless a call that no list shows may be sent again by now."""
+        """Raise ``Undetermined`` unless a call whose effect no list shows may be sent again now."""
         window = await self._account.readback_seconds(resource)
         left = window - (utc_now() - self._started_at()).total_seconds()
         if not writes.can_repeat(self._client, action):
             raise Undetermined(
-                f"whether {action} took effect can't be told: nothing shows it so far",
+                f"can't determine whether {action} took effect: nothing shows it so far",
                 retry_after_seconds=max(left, _SOON_SECONDS),
             )
         if left > 0:
             raise Undetermined(
-                f"{action} may have taken effect: its answer was lost, and the list may be late",
+                f"{action} may have taken effect: its answer was lost, and the list may lag",
                 retry_after_seconds=min(left, _SOON_SECONDS),
             )
 
@@ -390,7 +393,7 @@ class CandidateWorkflow:
 
 
 def check_job(found: record_lookups.JobFound | None, job: str, where: str) -> record_lookups.JobFound:
-    """The job, if somebody can apply to it. Raises ``Failed``."""
+    """Return the job if it accepts applications. Raises ``Failed``."""
     if found is None:
         raise input_invalid(f"{where}: TrackerRMS has no job {job}")
     if found.closed:

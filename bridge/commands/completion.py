@@ -1,4 +1,4 @@
-"""One command's place in the ledger, and the one transaction in which commands end."""
+"""The ledger of one command, and the one transaction in which commands end."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -21,19 +21,19 @@ from bridge.tasks import cancel_and_wait
 
 
 def format_step(step: str, what: str) -> dict[str, str]:
-    """A line of a command's history: a step, what was said of it (ids, paths and statuses), and when."""
+    """Build a line of a command's history: a step, its outcome (ids, paths and statuses), and the time."""
     return {"at": utc_now().isoformat(timespec="milliseconds"), "step": step, "what": what}
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """An attempt's place: the keyed hash of the address, and the job."""
+    """The key of an attempt: the keyed hash of the address, and the job."""
 
     address: bytes
     job_id: int
 
 
 class CommandLedger:
-    """What one command may write while it is carried out: under this process's lease, as its holder."""
+    """Writes of one command while it is executed, under this process's lease as its holder."""
 
     def __init__(self, db: Database, lease: Lease, key: CommandKey) -> None:
         self.key = key
@@ -42,7 +42,7 @@ class CommandLedger:
         self._touched: dict[str, str] = {}
 
     def requests(self) -> tuple[ReadRequest, ...]:
-        """What its attempt has in TrackerRMS so far: to be read at once, although the command failed."""
+        """Return the records that its attempt has written so far, to be read even if the command failed."""
         return tuple(
             ReadRequest(
                 integration_id=self.key.integration_id,
@@ -55,18 +55,19 @@ class CommandLedger:
         )
 
     async def note(self, step: str | None, lines: Sequence[Mapping[str, Any]] = (), tries: int = 0) -> None:
-        """Where the command is. Raises ``LeaseLost`` when it is another process's now."""
+        """Save the command's step. Raises ``LeaseLost`` if another process has the command now."""
         async with self._db.transaction() as tx:
             await self._note(tx, step, lines, tries)
 
     async def claim(self, subject: str) -> bool:
-        """Be the only one who writes for ``subject`` until the command ends; ``False``: another is."""
+        """Claim ``subject`` exclusively until the command ends. Return ``False`` if another command has
+        it."""
         async with self._db.transaction() as tx:
             await leases.assert_held(tx, self._lease)
             return await commands.claim_subject(tx, self._lease.name, self.key, subject)
 
     async def attempt(self, place: Place) -> Attempt | None:
-        """The attempt at that place, whichever command began it."""
+        """Return the attempt at that place, whichever command began it."""
         async with self._db.transaction() as tx:
             return await attempts.load_attempt(tx, self.key.integration_id, place.address, place.job_id)
 
@@ -79,9 +80,9 @@ class CommandLedger:
         *,
         new_address: bool = False,
     ) -> None:
-        """Remember how far the attempt came, before the next call goes out (invariant 10).
+        """Save the progress of the attempt before the next call is sent (invariant 10).
 
-        ``new_address``: the candidate was found or made under this address; others will find it by it.
+        ``new_address``: the candidate was found or created under this address, so others can find it there.
         """
         async with self._db.transaction() as tx:
             await self._note(tx, step, [format_step(step or "done", what)], 0)
@@ -89,7 +90,7 @@ class CommandLedger:
             if new_address and progress.candidate is not None:
                 await lookups.add_address(tx, self.key.integration_id, place.address, int(progress.candidate))
             if progress.application is not None:
-                # The result tells its id, and the next command may name it before it is read.
+                # The result contains its id, and the next command may name it before it is read.
                 named = [(Model.APPLICATION, progress.application)]
                 await lookups.put_ids(tx, self.key.integration_id, named)
         there = {"candidates": progress.candidate, "applications": progress.application}
@@ -98,11 +99,11 @@ class CommandLedger:
     async def _note(self, tx: Tx, step: str | None, lines: Sequence[Mapping[str, Any]], tries: int) -> None:
         await leases.assert_held(tx, self._lease)
         if not await commands.note_step(tx, self._lease.name, self.key, step, lines, tries):
-            raise LeaseLost(f"command {self.key.command_id}: another process carries it out now")
+            raise LeaseLost(f"command {self.key.command_id}: another process executes it now")
 
 
 class End(Struct, frozen=True, kw_only=True):
-    """All that is written when a command ends: its row, its result, requests, its attempt if it had one."""
+    """Everything that is written when a command ends: its row, result, read requests, and attempt if any."""
 
     ending: Ending
     row: OutboxRow
@@ -111,7 +112,7 @@ class End(Struct, frozen=True, kw_only=True):
 
 
 class CompletionWriter:
-    """Ends commands, as many in one transaction as are ready: a commit costs as much for one as for ten."""
+    """Ends commands, all that are ready in one transaction: a commit costs as much for one as for ten."""
 
     def __init__(self, db: Database, lease: Lease) -> None:
         self._db = db
@@ -131,8 +132,8 @@ class CompletionWriter:
             await cancel_and_wait(self._task, raise_errors=True)
 
     async def finish(self, end: End) -> None:
-        """Return when the command has ended for good. Raises ``Transient`` when the store is away, and
-        ``LeaseLost`` when another process has the command."""
+        """Return when the command has ended. Raises ``Transient`` if the store is unreachable, and
+        ``LeaseLost`` if another process has the command."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((end, done))
         self._wanted.set()
@@ -148,9 +149,9 @@ class CompletionWriter:
             except BaseException as error:
                 for _, done in batch:
                     if not done.done():
-                        # A cancelled writer's commands are told so, not left waiting.
+                        # A cancelled writer fails its commands instead of leaving them waiting.
                         gone = isinstance(error, asyncio.CancelledError)
-                        done.set_exception(LeaseLost("the command stage stops") if gone else error)
+                        done.set_exception(LeaseLost("the command stage is stopping") if gone else error)
                 if isinstance(error, Exception):
                     continue
                 raise

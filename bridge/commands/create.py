@@ -1,4 +1,4 @@
-"""``candidate.create`` and ``application.create``: from the input to the attempt, from it to the answer."""
+"""``candidate.create`` and ``application.create``: from the input to the workflow, and to the answer."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ from bridge.tracker.record_lookups import ApplicationFound, JobFound
 
 
 class Created(Struct, frozen=True, kw_only=True):
-    """The answer, and what it speaks of: remote ids, and the attempt that is over now."""
+    """The answer, the remote ids that it names, and the finished attempt."""
 
     done: Done
     candidate: str
@@ -32,8 +32,10 @@ class Created(Struct, frozen=True, kw_only=True):
 async def create_candidate_or_application(
     account: Account, ledger: CommandLedger, data: CreateCandidate | CreateApplication
 ) -> Created:
-    """Find or make the candidate, fill it, add it to the job, move it, attach the files. Raises as
-    ``Application.carry_out``."""
+    """Find or create the candidate, fill it, add it to the job, move it, and attach the files.
+
+    Raises as ``CandidateWorkflow.carry_out`` does.
+    """
     job, stage_id = _job_and_stage(data)
     job_id = await account.remote_id(Model.JOB, job.value, job.key)
     stage = await account.status(stage_id.value, stage_id.key) if stage_id else None
@@ -59,7 +61,7 @@ async def create_candidate_or_application(
 
 
 class _Reference(Struct, frozen=True, kw_only=True):
-    """What a command names, and the key that it was sent under."""
+    """A reference in a command, and the key that it was sent under."""
 
     value: str
     key: str
@@ -73,7 +75,7 @@ def _job_and_stage(data: CreateCandidate | CreateApplication) -> tuple[_Referenc
         jobs["job_id"], stages["stage_id"] = data.job_id, data.stage_id
     job = _first(jobs)
     if job is None:
-        raise input_invalid("application.job_id: must be given (or job_id)")
+        raise input_invalid("application.job_id: is missing; give it or job_id")
     return job, _first(stages)
 
 
@@ -82,7 +84,7 @@ def _first(given: Mapping[str, str | None]) -> _Reference | None:
 
 
 async def _progress(account: Account, ledger: CommandLedger, place: Place) -> AttemptProgress:
-    """Where an earlier command for the same person and job stopped. Raises ``Failed`` where one succeeded."""
+    """Return where an earlier command for this person and job stopped. Raises ``Failed`` if one succeeded."""
     attempt = await ledger.attempt(place)
     if attempt is None:
         return AttemptProgress()
@@ -95,10 +97,10 @@ async def _progress(account: Account, ledger: CommandLedger, place: Place) -> At
     ):
         raise Failed(
             "ATS.APPLICATION_ALREADY_EXISTS",
-            f"command {attempt.command_id} made application {application} for this address on job "
+            f"command {attempt.command_id} created application {application} for this address on job "
             f"{place.job_id}",
         )
-    # Deleted since: this is a new application.
+    # Deleted since: create a new application.
     return AttemptProgress()
 
 
@@ -115,23 +117,23 @@ async def _answer(
     if found is None:
         raise Failed(
             "REMOTE.SERVICE_UNAVAILABLE",
-            f"application {application} was there a moment ago, and is answered as gone",
+            f"application {application} existed a moment ago, but is now answered as gone",
             retryable=True,
         )
     warnings = [*whom_warnings(wanted), *applied.warnings]
     if wanted.stage is not None and found.stage != wanted.stage:
         warnings.append(
-            f"application.stage_id: the application is read back at stage {found.stage}, not {wanted.stage}"
+            f"application.stage_id: the application is at stage {found.stage}, not {wanted.stage}"
         )
-    told = results.candidate_created if isinstance(data, CreateCandidate) else results.application_created
+    build = results.candidate_created if isinstance(data, CreateCandidate) else results.application_created
     family = account.normaliser.candidate(None, applied.candidate.record)
     record = next(m.record for m in family.of(Model.CANDIDATE))
     tags = [m.record for m in family.of(Model.TAG)]
     if not isinstance(record, entities.Candidate):
-        raise AssertionError("a candidate's family has a candidate")
+        raise AssertionError("a candidate's entity set has a candidate")
     return Created(
         done=Done(
-            result=told(
+            result=build(
                 record,
                 [tag for tag in tags if isinstance(tag, entities.Tag)],
                 await _application(account, found),
@@ -149,7 +151,7 @@ async def _answer(
 
 
 def whom_warnings(wanted: WorkflowInput) -> tuple[str, ...]:
-    """What the input gave and TrackerRMS has no place for."""
+    """Return the warnings about input that TrackerRMS can't store."""
     return wanted.person.ignored
 
 
@@ -157,7 +159,7 @@ async def _application(account: Account, found: ApplicationFound) -> entities.Ap
     statuses = await account.status_table(found.stage)
     record = account.normaliser.application(None, statuses, found.record).of(Model.APPLICATION)[0].record
     if not isinstance(record, entities.Application):
-        raise AssertionError("an application's family is an application")
+        raise AssertionError("an application's entity set has an application")
     return record
 
 

@@ -1,4 +1,4 @@
-"""What stands in a message of the commands topic: a command, or a reason why it is none. Pure."""
+"""Decoding of messages of the commands topic: a command, or the reason why it is not one. Pure."""
 
 from collections.abc import Collection
 from typing import Any, assert_never
@@ -29,7 +29,7 @@ _LONGEST_ID = 200
 
 
 class DecodedCommand(Struct, frozen=True, kw_only=True):
-    """A command, its input by type, and its data spelt in the one way that ``content`` is hashed of."""
+    """A command, its typed input, and its data in the canonical encoding that is hashed."""
 
     command: Command
     input: Input
@@ -37,8 +37,8 @@ class DecodedCommand(Struct, frozen=True, kw_only=True):
 
 
 class InvalidCommand(Struct, frozen=True, kw_only=True):
-    """A message that is no command: ``failure`` says why. ``command_id`` is ``None`` where none can be read,
-    and then nobody can be answered."""
+    """A message that is not a valid command; ``failure`` says why. ``command_id`` is ``None`` if it can't be
+    read; then no answer is possible."""
 
     failure: Failure
     command_id: str | None
@@ -47,7 +47,7 @@ class InvalidCommand(Struct, frozen=True, kw_only=True):
 
 
 def decode_command(value: bytes | None, integrations: Collection[str]) -> DecodedCommand | InvalidCommand:
-    """The command in a message; ``integrations`` are those that are configured."""
+    """Decode a message. ``integrations`` are the configured ones."""
     if value is None or not value.strip():
         return _denied(
             {}, "PLATFORM.INPUT_INVALID", "the message is empty; a command is a CloudEvent in JSON"
@@ -56,7 +56,7 @@ def decode_command(value: bytes | None, integrations: Collection[str]) -> Decode
         return _denied(
             _head(value),
             "PLATFORM.INPUT_INVALID",
-            f"the message has {len(value)} bytes, and a command may have {LARGEST_BYTES}: "
+            f"the message has {len(value)} bytes, more than the {LARGEST_BYTES} bytes of a command: "
             "send large files by data_url",
         )
     try:
@@ -64,25 +64,28 @@ def decode_command(value: bytes | None, integrations: Collection[str]) -> Decode
     except ContractError as error:
         return _denied(_head(value), "PLATFORM.INPUT_INVALID", str(error))
     if command.integrationid not in integrations:
-        known = ", ".join(sorted(integrations)) or "none is configured"
+        known = ", ".join(sorted(integrations)) or "(none)"
         head = {"id": command.id, "type": command.type, "integrationid": command.integrationid}
-        return _denied(head, "PLATFORM.INTEGRATION_NOT_FOUND", f"integrationid names none of: {known}")
+        return _denied(
+            head, "PLATFORM.INTEGRATION_NOT_FOUND", f"integrationid: is not one of the configured: {known}"
+        )
     if _readable(command.id) is None:
-        return _denied(_head(value), "PLATFORM.INPUT_INVALID", "id: has characters that can't be printed")
+        return _denied(_head(value), "PLATFORM.INPUT_INVALID", "id: has unprintable characters")
     try:
         canonical = msgspec.json.encode(msgspec.json.decode(command.data), order="sorted")
     except (ValueError, RecursionError):
-        # Reading an input passes over what it does not know: numbers out of range, text that is no UTF-8.
-        return _denied(_head(value), "PLATFORM.INPUT_INVALID", "data: holds a value that can't be read")
+        # Decoding of the input skips unknown keys, so their values are checked here: numbers, UTF-8.
+        return _denied(_head(value), "PLATFORM.INPUT_INVALID", "data: contains an invalid value")
     if not isinstance(data, Input):
-        raise AssertionError("an input of every type of command is known")
+        raise AssertionError("every type of command has an input")
     return DecodedCommand(command=command, input=data, canonical=canonical)
 
 
 def subject(integration_id: str, data: Input) -> str | None:
-    """What the command writes for: commands of one subject go one after another. ``None``: none in common.
+    """Return what the command writes to: commands of one subject are executed in order. ``None`` if nothing
+    shared.
 
-    An e-mail address is given as it stands; whoever keeps it hashes it.
+    An e-mail address is returned in plain text; the caller must hash it before storing it.
     """
     match data:
         case CreateCandidate() | CreateApplication():
@@ -96,7 +99,7 @@ def subject(integration_id: str, data: Input) -> str | None:
 
 
 def target(integration_id: str, data: Input) -> str | None:
-    """The id of the stage that an application is to be moved to; ``None`` of every other command."""
+    """Return the id of the stage to move an application to; ``None`` for every other command."""
     if isinstance(data, MoveToStage):
         return _as_id(integration_id, Model.APPLICATION_STAGE, data.stage_id)
     return None
@@ -106,12 +109,12 @@ def _as_id(integration_id: str, model: Model, reference: str) -> str:
     remote_id = reference.removeprefix(ids.REMOTE_PREFIX)
     if remote_id == reference:
         return reference
-    # 007 and 7 are one record.
+    # 007 and 7 are the same record.
     return ids.entity_id(integration_id, model, remote_id.lstrip("0") or remote_id)
 
 
 def _head(value: bytes) -> dict[str, Any]:
-    """What can be read of a message whatever is wrong with the rest; empty where it is no JSON object."""
+    """Return what can be read of an invalid message; empty if it is not a JSON object."""
     try:
         found = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
         return {
@@ -132,7 +135,7 @@ def _denied(head: dict[str, Any], code: Code, message: str) -> InvalidCommand:
 
 
 def _readable(value: object) -> str | None:
-    """A text that is fit to be an id of something; control characters and lone surrogates are not."""
+    """Return the text if it can be an id: no control characters, no lone surrogates."""
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_ID or not value.isprintable():
         return None
     return value

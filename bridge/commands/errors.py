@@ -1,10 +1,10 @@
-"""Why a command failed, in Kombo's codes: what a caller branches on, and what a person reads. Pure.
+"""Errors of commands, in Kombo's codes: for callers to branch on and for people to read. Pure.
 
-    Failed          the command can't be carried out; ``retryable``: not now
-    └── Undetermined  nobody can tell yet whether a call took effect: look again, never repeat blindly
+    Failed          the command can't be executed; ``retryable``: not now
+    └── Undetermined  it is unknown yet whether a call took effect: check again, never repeat blindly
 
-``failure_of`` makes one of these of what the door to TrackerRMS raises. Trouble with the store is not
-among them: it is not the command's, and the stage starts again when the store is back.
+``failure_of`` maps the tracker's errors to these. Errors of the store are not among them: they are not the
+command's, and the stage restarts when the store is back.
 """
 
 from typing import Literal
@@ -40,14 +40,14 @@ Code = Literal[
 TITLES: dict[Code, str] = {
     "PLATFORM.INPUT_INVALID": "The command's input is not valid.",
     "PLATFORM.INTEGRATION_NOT_FOUND": "There is no such integration.",
-    "PLATFORM.TASK_TIMED_OUT": "The command could not be finished in time.",
-    "PLATFORM.UNKNOWN_ERROR": "Something unexpected went wrong in the bridge.",
+    "PLATFORM.TASK_TIMED_OUT": "The command did not finish in time.",
+    "PLATFORM.UNKNOWN_ERROR": "An unexpected error occurred in the bridge.",
     "INTEGRATION.AUTHENTICATION_INVALID": "TrackerRMS does not accept the integration's credentials.",
-    "INTEGRATION.PERMISSION_MISSING": "The integration's credentials may not do this.",
+    "INTEGRATION.PERMISSION_MISSING": "The integration's credentials do not permit this.",
     "INTEGRATION.SETUP_SYNC_PENDING": "The bridge has not read enough of the account yet.",
     "INTEGRATION.ACTION_NOT_AVAILABLE": "This account has no way to do this.",
-    "REMOTE.SERVICE_UNAVAILABLE": "TrackerRMS can't be reached, or has trouble of its own.",
-    "REMOTE.RATE_LIMIT_EXCEEDED": "TrackerRMS asks for patience.",
+    "REMOTE.SERVICE_UNAVAILABLE": "TrackerRMS is unreachable or not working.",
+    "REMOTE.RATE_LIMIT_EXCEEDED": "TrackerRMS's rate limit is exceeded.",
     "REMOTE.INPUT_INVALID": "TrackerRMS does not accept this input.",
     "REMOTE.UNKNOWN_HTTP_ERROR": "TrackerRMS gave an answer that the bridge does not understand.",
     "ATS.JOB_CLOSED": "The job is closed.",
@@ -56,7 +56,7 @@ TITLES: dict[Code, str] = {
 
 
 class Failed(Permanent):
-    """The command fails with this code, at once, or after its deadline where trying again may help."""
+    """The failure of a command with this code: at once, or after its deadline if a retry may help."""
 
     def __init__(
         self, code: Code, message: str, *, retryable: bool = False, retry_after_seconds: float | None = None
@@ -67,7 +67,7 @@ class Failed(Permanent):
 
 
 class Undetermined(Failed):
-    """Whether a call took effect is not known yet. Ends as ``unknown`` where it never becomes known."""
+    """A call whose effect is not known yet. The command ends as ``unknown`` if it never becomes known."""
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(
@@ -76,21 +76,21 @@ class Undetermined(Failed):
 
 
 def failure_of_code(code: Code, message: str, *, retryable: bool = False) -> Failure:
-    """The failure of that code."""
+    """Build the failure of that code."""
     return Failure(code=code, title=TITLES[code], message=message, retryable=retryable)
 
 
 def input_invalid(message: str) -> Failed:
-    """What was asked can't be meant."""
+    """Build the failure of a command with invalid input."""
     return Failed("PLATFORM.INPUT_INVALID", message)
 
 
 TROUBLE = (Permanent, AccountFault, EffectUnknown, Throttled, Unreachable, Unreadable)
-"""What ends a try of a command; anything else is the store's trouble, or a bug."""
+"""Errors that end one try of a command; any other is the store's, or a bug."""
 
 
 def failure_of(error: BridgeError) -> Failed:
-    """The failure that an error of ``TROUBLE`` means."""
+    """Map an error of ``TROUBLE`` to a failure."""
     message = str(error)
     match error:
         case Failed():
@@ -113,7 +113,7 @@ def failure_of(error: BridgeError) -> Failed:
         case Unreachable() | Unreadable():
             return Failed("REMOTE.SERVICE_UNAVAILABLE", message, retryable=True)
         case Permanent():
-            # A record of theirs that can't be read: a value of the wrong type.
+            # A record of TrackerRMS that can't be read: a value of the wrong type.
             return Failed("REMOTE.UNKNOWN_HTTP_ERROR", message)
         case _:
             raise error
@@ -131,8 +131,8 @@ def _refused(error: Refused) -> Failed:
         case 404 | 405:
             return Failed(
                 "INTEGRATION.ACTION_NOT_AVAILABLE",
-                f"{message}: bridge check tells which calls this account has, and "
-                "integrations.tracker.actions and .paths choose others",
+                f"{message}: bridge check shows which calls this account has; "
+                "integrations.tracker.actions and .paths select others",
             )
         case _:
             return Failed("REMOTE.UNKNOWN_HTTP_ERROR", message)

@@ -1,4 +1,4 @@
-"""Attachments: decoded or fetched, counted, and given the document type that TrackerRMS knows."""
+"""Attachments: decoded or downloaded, limited in size, and mapped to TrackerRMS's document types."""
 
 import asyncio
 import base64
@@ -23,7 +23,7 @@ _LARGE = 1 << 18
 
 
 class File(Struct, frozen=True, kw_only=True):
-    """A file to attach. ``digest`` tells it from others of the same command."""
+    """A file to attach. ``digest`` identifies it within a command."""
 
     name: str
     document_type: str
@@ -32,7 +32,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 async def gather(attachments: Sequence[Attachment], outbound: Outbound) -> list[File]:
-    """Every attachment's content. Raises ``Failed`` where one can't be had or all together are too large."""
+    """Return every attachment's content. Raises ``Failed`` if one is unavailable or all are too large."""
     files: list[File] = []
     left = LARGEST_TOTAL_BYTES
     for place, attachment in enumerate(attachments):
@@ -40,7 +40,7 @@ async def gather(attachments: Sequence[Attachment], outbound: Outbound) -> list[
         content, content_type = await content_of(attachment, where, outbound, left)
         left -= len(content)
         name = _name(where, attachment.name, content_type)
-        # A cover letter has no type of its own in TrackerRMS.
+        # TrackerRMS has no type for a cover letter.
         kind = _TYPES.get(attachment.type, "general")
         digest = sha256(f"{name}\0{kind}\0".encode() + content).hexdigest()[:32]
         files.append(File(name=name, document_type=kind, content=content, digest=digest))
@@ -50,9 +50,9 @@ async def gather(attachments: Sequence[Attachment], outbound: Outbound) -> list[
 async def content_of(
     given: Attachment | PartFile, where: str, outbound: Outbound, limit: int
 ) -> tuple[bytes, str | None]:
-    """The bytes of ``data`` or ``data_url``, and their content type. Raises ``Failed``."""
+    """Return the bytes of ``data`` or ``data_url``, and their content type. Raises ``Failed``."""
     if (given.data is None) == (given.data_url is None):
-        raise input_invalid(f"{where}: give data (base64) or data_url, one of the two")
+        raise input_invalid(f"{where}: give either data (base64) or data_url")
     if given.data is not None:
         return await _decoded(given.data, where, limit), given.content_type
     try:
@@ -80,23 +80,25 @@ async def _decoded(data: str, where: str, limit: int) -> bytes:
         else:
             content = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        raise input_invalid(f"{where}.data: is not base64") from None
+        raise input_invalid(f"{where}.data: is not valid base64") from None
     if len(content) > limit:
         raise _too_large(where)
     return content
 
 
 def encoded(content: bytes) -> str:
-    """The file as TrackerRMS takes it."""
+    """Encode the file as TrackerRMS expects it."""
     return base64.b64encode(content).decode("ascii")
 
 
 def _too_large(where: str) -> Failed:
-    return input_invalid(f"{where}: all files together may have {LARGEST_TOTAL_BYTES} bytes, and have more")
+    return input_invalid(
+        f"{where}: all files together exceed {LARGEST_TOTAL_BYTES} bytes; send fewer or smaller files"
+    )
 
 
 def _name(where: str, given: str, content_type: str | None) -> str:
-    """The file's name without a path, with an ending that its content type tells where it has none."""
+    """Return the file's name without a path; without a suffix it gets that of its content type."""
     name = PurePosixPath(given.replace("\\", "/")).name.strip()
     if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
         raise input_invalid(f"{where}.name: must be a file name of up to {_LONGEST_NAME} characters")

@@ -1,4 +1,4 @@
-"""One function for each command: from its input to what it answers and what it touched."""
+"""Handlers of commands: one function per command, from its input to its answer and the records it touched."""
 
 from typing import assert_never
 
@@ -16,11 +16,11 @@ from bridge.store.read_requests import ReadRequest
 from bridge.tracker.errors import EffectUnknown
 
 SENDING = "passthrough"
-"""The step of a command whose one call may have been sent."""
+"""The step of a command whose only call may have been sent."""
 
 
 class Handled(Struct, frozen=True, kw_only=True):
-    """What came of a command: its answer, the records to read at once, its attempt where it had one."""
+    """The outcome of a command: its answer, the records to read at once, and its attempt if it had one."""
 
     done: Done
     requests: tuple[ReadRequest, ...] = ()
@@ -28,10 +28,10 @@ class Handled(Struct, frozen=True, kw_only=True):
 
 
 async def handle_command(account: Account, ledger: CommandLedger, data: Input, *, sent: bool) -> Handled:
-    """Carry a command out. ``sent``: an earlier run of it stopped at ``SENDING``.
+    """Execute a command. ``sent``: an earlier run of it stopped at ``SENDING``.
 
-    Raises ``Failed`` and the errors of ``failures.TROUBLE``; those that are retryable leave things so that
-    the next call goes on from there.
+    Raises ``Failed`` and the errors of ``errors.TROUBLE``. After a retryable error, the next call continues
+    where this one stopped.
     """
     command_id = ledger.key.command_id
     match data:
@@ -58,22 +58,22 @@ async def handle_command(account: Account, ledger: CommandLedger, data: Input, *
 
 
 async def _passthrough(account: Account, ledger: CommandLedger, data: Passthrough, *, sent: bool) -> Done:
-    """A call that changes something goes out once: nobody but the caller knows how to look for its effect."""
+    """Send a call that changes something only once: only the caller knows how to check its effect."""
     if data.method in passthrough.READS:
         return await passthrough.pass_request_through(account, data)
     if sent:
         raise NeverKnown(
-            f"{data.method} may have been sent before the bridge stopped; look whether it took effect"
+            f"{data.method} may have been sent before the bridge stopped; check whether it took effect"
         )
     await ledger.note(SENDING, [format_step(SENDING, f"{data.method}: about to be sent")])
     try:
         return await passthrough.pass_request_through(account, data)
     except EffectUnknown as error:
-        raise NeverKnown(f"{error}; look whether it took effect") from error
+        raise NeverKnown(f"{error}; check whether it took effect") from error
 
 
 class NeverKnown(Undetermined):
-    """Whether a call took effect will not become known by waiting: the command ends ``unknown`` at once."""
+    """A call whose effect will never become known by waiting: the command ends ``unknown`` at once."""
 
     def __init__(self, message: str) -> None:
         Failed.__init__(self, "REMOTE.UNKNOWN_HTTP_ERROR", message)

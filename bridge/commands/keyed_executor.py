@@ -1,4 +1,4 @@
-"""Lanes: what writes for the same subject goes one after another, everything else side by side."""
+"""Keyed executor: items with the same key run in order, all others in parallel."""
 
 import asyncio
 from collections import deque
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class KeyedExecutor(Generic[T]):
-    """Runs ``work`` for each item; items of one lane in the order they came.
+    """Runs ``work`` for each item; items of one lane in the order of their arrival.
 
-    The first exception of any of them ends up in ``failed``; nothing of that lane runs after it.
+    ``failed`` gets the first exception. Its lane runs nothing more.
     """
 
     def __init__(self, work: Callable[[T], Awaitable[None]]) -> None:
@@ -23,7 +23,7 @@ class KeyedExecutor(Generic[T]):
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, lane: Hashable | None, item: T) -> None:
-        """Run ``item`` after those of its lane that came before; ``None`` is a lane of its own."""
+        """Run ``item`` after the earlier ones of its lane. ``None`` is a lane of its own."""
         key = object() if lane is None else lane
         queue = self._queues.get(key)
         if queue is not None:
@@ -35,12 +35,12 @@ class KeyedExecutor(Generic[T]):
         task.add_done_callback(self._ended)
 
     async def drain(self) -> None:
-        """Wait until nothing runs any more."""
+        """Wait until nothing runs."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def cancel(self) -> None:
-        """Stop whatever runs, in the middle."""
+        """Cancel everything that runs."""
         await cancel_and_wait(*self._tasks)
 
     async def _run(self, key: Hashable) -> None:
@@ -54,7 +54,7 @@ class KeyedExecutor(Generic[T]):
         self._tasks.discard(task)
         if task.cancelled():
             return
-        # Asked even where another failed before: an error that nobody asks for is logged as never retrieved.
+        # Retrieve the error even after an earlier one: asyncio logs errors that are never retrieved.
         error = task.exception()
         if error is not None and not self.failed.done():
             self.failed.set_exception(error)

@@ -1,4 +1,4 @@
-"""Passthrough: a call of the caller's own making to the integration's own host."""
+"""Passthrough: a call that the caller composes, to the integration's own host."""
 
 import base64
 import mimetypes
@@ -26,17 +26,17 @@ _TEXT = ("text/", "application/xml", "application/xhtml", "application/javascrip
 
 
 async def pass_request_through(account: Account, data: Passthrough) -> Done:
-    """Make the call, credentials added, and tell what came back, whatever its status.
+    """Send the call with credentials added. Return the answer, whatever its status.
 
-    Raises ``Failed``, and what the client raises: ``EffectUnknown`` where the answer to a call that is no
-    GET was lost.
+    Raises ``Failed`` and the client's errors: ``EffectUnknown`` if the answer to a call other than GET was
+    lost.
     """
     generation = _generation(account, data.path)
     headers = _headers(data)
     body: Any = data.data.encode() if isinstance(data.data, str) else data.data
     if data.multipart_form_data:
         if data.data is not None:
-            raise input_invalid("multipart_form_data: goes without data")
+            raise input_invalid("multipart_form_data: can't be combined with data; give one of them")
         headers, body = await _multipart(account, data, headers)
     answer = await account.client.request(
         data.method,
@@ -50,26 +50,26 @@ async def pass_request_through(account: Account, data: Passthrough) -> Done:
     if 300 <= answer.status < 400 and answer.status != 304:
         raise Failed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
-            f"{data.method} answered {answer.status}, a redirect, which is not followed: call the address it "
-            "stands for, on the same host",
+            f"{data.method} answered {answer.status}, a redirect, which is not followed: call its target "
+            "on the same host",
         )
     warnings = ["api_options: none are known for TrackerRMS; they were ignored"] if data.api_options else []
-    return Done(result=_told(account, data, answer, generation), warnings=tuple(warnings))
+    return Done(result=_result(account, data, answer, generation), warnings=tuple(warnings))
 
 
 def _headers(data: Passthrough) -> dict[str, str]:
-    """The caller's, but for those that decide how the answer is encoded. Raises ``Failed``."""
+    """Return the caller's headers, except those that decide the answer's encoding. Raises ``Failed``."""
     for name, value in data.headers.items():
         if not _HEADER_NAME.fullmatch(name) or not (value.isprintable() or not value):
-            raise input_invalid("headers: a name is letters, digits and dashes, a value printable text")
+            raise input_invalid("headers: a name has letters, digits and dashes, a value printable text")
     return {name: value for name, value in data.headers.items() if name.lower() != "accept-encoding"}
 
 
 def _generation(account: Account, path: str) -> Generation:
-    """Which of the integration's two hosts has that path. Raises ``Failed`` for one that is off limits.
+    """Return which of the integration's two hosts has that path. Raises ``Failed`` for a forbidden one.
 
-    What a server on the way may read in two ways is refused: then the path that is looked at here is the
-    one that is asked for.
+    A path that servers on the way may read in two ways is refused: so the path checked here is the path
+    requested.
     """
     decoded = _decoded(urlsplit("http://host" + path).path)
     steps = decoded.split("/")[1:]
@@ -79,17 +79,17 @@ def _generation(account: Account, path: str) -> Generation:
     plain = "/" + "/".join(step.partition(";")[0] for step in steps).casefold().rstrip("/")
     for call in (account.client.settings.exchange, account.client.settings.oauth_token):
         if call.path.casefold().rstrip("/") == plain:
-            raise input_invalid("path: exchanging a token would end the one that the bridge works with")
+            raise input_invalid("path: exchanging a token would invalidate the one that the bridge uses")
     return "widget" if plain.startswith("/api/widget/") else "rest"
 
 
 def _decoded(path: str) -> str:
-    """The path without percent-encoding, however often it was encoded."""
+    """Return the path without percent-encoding, even if it was encoded several times."""
     for _ in range(_ENCODED_TIMES):
         path, before = unquote(path), path
         if path == before:
             return path
-    raise input_invalid("path: is percent-encoded too often")
+    raise input_invalid("path: is percent-encoded too many times")
 
 
 async def _multipart(
@@ -124,14 +124,14 @@ async def _multipart(
     return others | {"Content-Type": content_type}, body
 
 
-def _told(
+def _result(
     account: Account, data: Passthrough, answer: HttpResponse, generation: Generation
 ) -> dict[str, Any]:
     if len(answer.body) > LARGEST_ANSWER_BYTES:
         raise Failed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
-            f"{data.method} answered {answer.status} with {len(answer.body)} bytes, and a result may carry "
-            f"{LARGEST_ANSWER_BYTES}",
+            f"{data.method} answered {answer.status} with {len(answer.body)} bytes, more than the "
+            f"{LARGEST_ANSWER_BYTES} bytes of a result",
         )
     return {
         "url": account.client.hosts.url(generation, data.path),
@@ -142,7 +142,7 @@ def _told(
 
 
 def _body(answer: HttpResponse, *, as_base64: bool) -> Any:
-    """JSON as its value, text as text, anything else in base64, as is all of it where the caller asks."""
+    """Return JSON as its value, text as text, and anything else in base64, or all of it if requested."""
     if not answer.body and not as_base64:
         return None
     kind = answer.headers.get("Content-Type", "").lower()

@@ -1,4 +1,4 @@
-"""Results: the envelope, and the data as Kombo shapes its answers. Pure."""
+"""Results of commands: the envelope, and the data in the form of Kombo's answers. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,14 +14,14 @@ from bridge.store.outbox import OutboxRow
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """What a command that succeeded answers."""
+    """The answer of a command that succeeded."""
 
     result: Any
     warnings: tuple[str, ...] = ()
 
 
 class ApplicationStageResult(Struct, frozen=True, kw_only=True):
-    """Where an application stands, as Kombo tells it; ``index`` is the stage's place among all."""
+    """The stage of an application in Kombo's form; ``index`` is the stage's position among all stages."""
 
     id: str
     name: str | None
@@ -30,7 +30,7 @@ class ApplicationStageResult(Struct, frozen=True, kw_only=True):
 
 
 class JobName(Struct, frozen=True, kw_only=True):
-    """The job of an application, as Kombo tells it."""
+    """The job of an application in Kombo's form."""
 
     id: str
     name: str | None
@@ -48,7 +48,7 @@ def build_envelope(
     variant: str = "",
     now: datetime | None = None,
 ) -> commands.Result:
-    """A command's result; ``variant`` as in ``ids.result_id``."""
+    """Build a command's result; ``variant`` as in ``ids.result_id``."""
     moment = now or utc_now()
     warnings = done.warnings if done else ()
     return commands.Result(
@@ -69,7 +69,7 @@ def build_envelope(
 
 
 def row(topic_prefix: str, result: commands.Result) -> OutboxRow:
-    """The message that carries a result; its key is the command's id."""
+    """Build the message that carries a result. Its key is the command's id."""
     return stored_row(
         topic_prefix, result.id, result.type, result.integrationid, result.subject, codec.encode(result)
     )
@@ -78,7 +78,7 @@ def row(topic_prefix: str, result: commands.Result) -> OutboxRow:
 def stored_row(
     topic_prefix: str, result_id: str, kind: str, integration_id: str, command_id: str, value: bytes
 ) -> OutboxRow:
-    """The same, of a result that is encoded already."""
+    """Build the message of a result that is encoded already."""
     return OutboxRow(
         topic=topics.command_results(topic_prefix),
         key=command_id.encode(),
@@ -95,7 +95,8 @@ def candidate_created(
     job: JobName,
     now: datetime,
 ) -> dict[str, Any]:
-    """The data of Kombo's answer to «create candidate»: the candidate, its tags, and the application."""
+    """Build the data of Kombo's answer to "create candidate": the candidate, its tags, and the
+    application."""
     return _candidate(candidate, tags, now) | {
         "applications": [
             {
@@ -123,7 +124,7 @@ def application_created(
     job: JobName,
     now: datetime,
 ) -> dict[str, Any]:
-    """The data of Kombo's answer to «create application»: the application with its candidate in it."""
+    """Build the data of Kombo's answer to "create application": the application with its candidate."""
     made: dict[str, Any] = _plain(application)
     for name in ("interviews", "offers", "remote_data", "integration_fields"):
         made.pop(name)
@@ -133,11 +134,11 @@ def application_created(
 
 
 def _candidate(candidate: Candidate, tags: Sequence[Tag], now: datetime) -> dict[str, Any]:
-    told: dict[str, Any] = _plain(candidate)
+    plain: dict[str, Any] = _plain(candidate)
     for name in ("remote_data", "integration_fields"):
-        told.pop(name)
+        plain.pop(name)
     named = [{"id": tag.id, "name": tag.name, "remote_id": tag.remote_id} for tag in tags]
-    return told | {"changed_at": now, "tags": named}
+    return plain | {"changed_at": now, "tags": named}
 
 
 def _plain(struct: Struct) -> dict[str, Any]:

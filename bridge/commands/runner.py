@@ -1,4 +1,4 @@
-"""Carrying one command out to its end: tries with pauses between them, inside a deadline, then one result."""
+"""Execution of one command to its end: tries with pauses until a deadline, then one result."""
 
 import asyncio
 import time
@@ -27,16 +27,16 @@ from bridge.store.leases import Lease
 
 _log = structlog.get_logger(__name__)
 PURPOSE = "command result"
-"""What results are sealed for."""
+"""Purpose that results are sealed for."""
 _BACKOFF = Backoff(1.0, 60.0)
 _BUSY_SECONDS = 0.2
-# Key, headers and the record's own framing.
+# Key, headers and the record's own header.
 _AROUND_BYTES = 1024
 
 
 class TakenCommand(Struct, frozen=True, kw_only=True):
-    """A command taken from Kafka. ``new``: it was not in the ledger before; ``subject``: what it writes for,
-    no address in it; ``taken_at``: by a clock that never jumps."""
+    """A command read from Kafka. ``new``: it was not in the ledger before; ``subject``: what it writes to,
+    without an address; ``taken_at``: by a monotonic clock."""
 
     key: CommandKey
     type: str
@@ -49,11 +49,11 @@ class TakenCommand(Struct, frozen=True, kw_only=True):
 
 
 class Stopping(Exception):
-    """The stage is told to stop: the command stays as it is, for the next process."""
+    """The stage must stop: the command stays as it is, for the next process."""
 
 
 class Runner:
-    """Carries out the commands of one integration; at most ``in_flight`` of them at a time."""
+    """Executes the commands of one integration, at most ``in_flight`` at a time."""
 
     def __init__(
         self,
@@ -73,16 +73,16 @@ class Runner:
         self._slots = asyncio.Semaphore(account.terms.limits.in_flight)
 
     async def carry_out(self, work: TakenCommand) -> None:
-        """Return when the command has its one result. Raises ``Stopping``; ``LeaseLost`` and ``Transient``
-        when the ledger can't be written."""
+        """Return when the command has its one result. Raises ``Stopping``; ``LeaseLost`` and ``Transient`` if
+        the ledger can't be written."""
         began_at, tries, sent = work.taken_at, 0, False
         if not work.new:
-            standing = await self._take(work)
-            if not standing.ours:
-                await self._answer_again(work, standing)
+            claim = await self._take(work)
+            if not claim.ours:
+                await self._answer_again(work, claim)
                 return
-            began_at = min(began_at, time.monotonic() - standing.age_seconds)
-            tries, sent = standing.tries, standing.step == handlers.SENDING
+            began_at = min(began_at, time.monotonic() - claim.age_seconds)
+            tries, sent = claim.tries, claim.step == handlers.SENDING
         await self._claim(work)
         await self._try_until(work, began_at + self._account.terms.config.deadline_seconds, tries, sent)
 
@@ -100,7 +100,7 @@ class Runner:
                     await self._end(work, _ending_of(failed), tries, left, failed.failure)
                     return
                 await self._wait(work, failed.failure, tries, pause)
-                # What may be tried again was not sent, or looks for its own traces.
+                # A command that may be retried was not sent, or checks for its own effect.
                 sent = False
             else:
                 await self._end(work, "succeeded", tries, handled)
@@ -117,30 +117,30 @@ class Runner:
             except BridgeError:
                 raise
             except Exception as error:
-                # A bug must not stop the partition: the same message would meet it after every restart.
+                # A bug must not block the partition: the same message would hit it after every restart.
                 _log.exception("command.crashed", integration=self._account.id, type=work.type)
                 raise Failed(
                     "PLATFORM.UNKNOWN_ERROR",
-                    f"{type(error).__name__}; the bridge's log tells more, please report it",
+                    f"{type(error).__name__}; see the bridge's log, and please report it",
                 ) from error
 
     # --- whose it is ---
 
     async def _take(self, work: TakenCommand) -> CommandClaim:
-        """How a command that was in the ledger already stands, once no other process carries it out."""
+        """Take over a command that was in the ledger already, once no other process executes it."""
         while True:
             async with self._db.transaction() as tx:
                 await leases.assert_held(tx, self._lease)
-                standing = await commands.take_command(tx, self._lease.name, work.key, work.content)
-            if standing is None:
+                claim = await commands.take_command(tx, self._lease.name, work.key, work.content)
+            if claim is None:
                 raise LeaseLost(f"command {work.key.command_id} was pruned while it was read")
-            if standing.content != work.content or standing.ours or standing.result is not None:
-                return standing
+            if claim.content != work.content or claim.ours or claim.result is not None:
+                return claim
             if await supervisor.pause(self._stop, _BUSY_SECONDS):
                 raise Stopping
 
     async def _claim(self, work: TakenCommand) -> None:
-        """Commands of one person are carried out by one process at a time."""
+        """Claim the person, so that only one process at a time executes its commands."""
         if work.subject is None or not work.subject.startswith("address:"):
             return
         ledger = CommandLedger(self._db, self._lease, work.key)
@@ -151,7 +151,7 @@ class Runner:
     # --- between tries ---
 
     def _pause_after(self, failed: Failed, tries: int, deadline: float) -> float | None:
-        """Seconds until the next try; ``None`` when there is none."""
+        """Return the seconds until the next try, ``None`` if there is none."""
         if not failed.failure.retryable:
             return None
         # The count is the ledger's: another process may have made the first tries.
@@ -187,7 +187,7 @@ class Runner:
         row = self._row(work, ending, handled.done, failure)
         size = len(row.value or b"")
         if size + _AROUND_BYTES > self._account.terms.max_message_bytes:
-            said = f"the result was left out: it has {size} bytes, more than kafka.max_message_bytes allows"
+            said = f"the result was left out: its {size} bytes exceed kafka.max_message_bytes; raise it"
             row = self._row(work, ending, Done(result=None, warnings=(said,)), failure)
         what = f"{failure.code}: {failure.message}" if failure else "done"
         await self._finisher.finish(
@@ -227,12 +227,12 @@ class Runner:
         )
         return results.row(self._account.terms.topic_prefix, result)
 
-    async def _answer_again(self, work: TakenCommand, standing: CommandClaim) -> None:
-        """The command has ended before: the caller asks again, reuses its id, or Kafka gave it us twice."""
-        if standing.content != work.content:
+    async def _answer_again(self, work: TakenCommand, claim: CommandClaim) -> None:
+        """Answer a command that has ended before: a repetition, a reused id, or a Kafka duplicate."""
+        if claim.content != work.content:
             await self._refuse_reuse(work)
-        elif standing.position != work.position and standing.result is not None:
-            value = self._sealer.open(PURPOSE, standing.result)
+        elif claim.position != work.position and claim.result is not None:
+            value = self._sealer.open(PURPOSE, claim.result)
             result = msgspec.json.decode(value, type=_Head)
             row = results.stored_row(
                 self._account.terms.topic_prefix,
@@ -247,7 +247,7 @@ class Runner:
     async def _refuse_reuse(self, work: TakenCommand) -> None:
         failure = errors.failure_of_code(
             "PLATFORM.INPUT_INVALID",
-            "id: a command with this id and another content came before; give each command an id of its own",
+            "id: an earlier command with this id has other content; give each command its own id",
         )
         result = results.build_envelope(
             work.key.integration_id,

@@ -1,4 +1,4 @@
-"""Moving an application to a stage, and rejecting it. Both set values: doing it twice is doing it once."""
+"""Moves and rejections of applications. Both set values: twice has the same effect as once."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,10 +16,10 @@ from bridge.tracker.writes import WriteReceipt
 
 
 async def move_application(account: Account, data: MoveToStage) -> tuple[str, Done]:
-    """Returns the application's remote id, and the answer."""
+    """Move an application to a stage. Return its remote id, and the answer."""
     application = await account.remote_id(Model.APPLICATION, data.application_id, "application_id")
     stage = (await account.status(data.stage_id, "stage_id")).remote_id
-    # The widget API's answer is documented; one of REST may mean that nothing was found.
+    # The widget API's answer is documented; an answer of REST may mean that nothing was found.
     doubtful = account.client.settings.actions["move_stage"].via == "rest"
 
     async def write() -> WriteReceipt:
@@ -30,7 +30,8 @@ async def move_application(account: Account, data: MoveToStage) -> tuple[str, Do
 
 
 async def reject_application(account: Account, data: Reject) -> tuple[str, Done]:
-    """Returns the application's remote id, and the answer. Without a note the reason's name is shown."""
+    """Reject an application. Return its remote id, and the answer. Without a note the reason's name is
+    shown."""
     application = await account.remote_id(Model.APPLICATION, data.application_id, "application_id")
     reason = await account.status(data.rejection_reason_id, "rejection_reason_id", reason=True)
     note = (data.note or "").strip() or reason.name or ""
@@ -50,21 +51,21 @@ def _about_note(
     found: ApplicationFound | None,
     written: WriteReceipt | None,
 ) -> list[str]:
-    """What became of the reason to show, where it is not kept."""
+    """Return warnings if the note, which is shown as the reason, was not stored."""
     key = writes.place_to_correct(writes.REASON)
     if written is not None and writes.REASON in written.refused:
         return [
-            "note: TrackerRMS refused it, and the application was rejected without "
-            f"({written.refused[writes.REASON]}); set {key} to where the reason is written, or to [] to "
+            "note: TrackerRMS rejected it, and the application was rejected without "
+            f"({written.refused[writes.REASON]}); set {key} to the field of the reason, or to [] to "
             "leave it out"
         ]
     if found is None or not given or (found.rejection_reason or "").strip() == note:
         return []
     if not writes.can_write_reason(account.client):
-        return [f"note: was not written, for {key} names no place by the call that rejects"]
+        return [f"note: was not written, as {key} has no field for the call that rejects; set one"]
     return [
-        "note: TrackerRMS did not keep it, and shows the reason's name; tracker.fields.application."
-        f"rejection_reason says where it is read, {key} where it is written; bridge check --write tries both"
+        "note: TrackerRMS did not store it, and shows the reason's name; tracker.fields.application."
+        f"rejection_reason is where it is read, {key} where it is written; bridge check --write tests both"
     ]
 
 
@@ -77,9 +78,9 @@ async def _set(
     doubtful: bool,
     note: str | None = None,
 ) -> tuple[ApplicationFound | None, WriteReceipt | None]:
-    """Write, and look where the answer leaves a doubt: it was lost, was a refusal, or may mean nothing.
+    """Write, and read back if the answer leaves a doubt: it was lost, was a refusal, or may mean nothing.
 
-    ``note``: the reason to show, which tells a rejection whose answer was lost from an earlier one.
+    ``note``: the reason to show. It distinguishes a rejection whose answer was lost from an earlier one.
     """
     try:
         written = await write()
@@ -94,7 +95,7 @@ async def _set(
         if found.stage == stage and (note is None or _shows(account, found, note)):
             return found, None
         if note is None or not isinstance(error, Refused):
-            # It is known now: it did not happen. Or the note is not kept, then doing it again does no harm.
+            # Now it is known not to have happened. Or the note is not stored; then a repetition does no harm.
             raise Failed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
         written = await _one_by_one(account, application, stage, note, error)
     found = await record_lookups.read_application(account.client, application)
@@ -103,8 +104,8 @@ async def _set(
     if found.stage != stage:
         raise Failed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
-            f"{written.said}, and application {application} is not read back at stage {stage}; correct "
-            f"{writes.place_to_correct('stage')}, or choose another call by integrations.tracker.actions",
+            f"{written.said}, but application {application} is not at stage {stage} when read back; correct "
+            f"{writes.place_to_correct('stage')}, or select another call with integrations.tracker.actions",
         )
     return found, written
 
@@ -112,9 +113,9 @@ async def _set(
 async def _one_by_one(
     account: Account, application: str, stage: str, note: str, error: Refused
 ) -> WriteReceipt:
-    """Move, then write the note: a server that fails may do so because the note has no place there.
+    """Move, then write the note: a server may fail because the note has no field in that call.
 
-    Both set values, so that doing it again does no harm.
+    Both set values, so a repetition does no harm.
     """
     if not (writes.can_repeat(account.client, "reject") and writes.can_write_reason(account.client)):
         raise Failed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error

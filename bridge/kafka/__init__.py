@@ -1,4 +1,4 @@
-"""The door to Kafka, and the only importer of aiokafka: a producer, consumers, and the making of topics."""
+"""The door to Kafka and the only importer of aiokafka: producer, consumers, replay and topic creation."""
 
 from bridge.kafka.consumer import ConsumedRecord, Consumer
 from bridge.kafka.group_reader import GroupReader, ReadLimits, TakenRecord

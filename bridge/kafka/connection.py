@@ -1,8 +1,8 @@
-"""How every client reaches the broker, and what its failures mean to the bridge.
+"""Connection options of every Kafka client, and the translation of its failures.
 
 A broker that can't be reached is ``Transient``: it may be back in ten minutes. A broker that answers and
-refuses us (a wrong password, a certificate nobody vouches for, a missing right) won't change its mind, and
-is an ``EnvironmentFault`` that names the key to look at.
+refuses (a wrong password, an untrusted certificate, a missing permission) will keep refusing. That is an
+``EnvironmentFault`` that names the key to check.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from bridge.errors import BridgeError, ConfigError, EnvironmentFault, Transient
 from bridge.tasks import cancel_and_wait
 
 FAILURES = (errors.KafkaError, OSError, TimeoutError)
-"""What aiokafka raises when something outside goes wrong; ``translate`` turns each into one of ours."""
+"""The exceptions that aiokafka raises for outside failures. ``translate`` maps them to the bridge's
+errors."""
 
 _SETTLE_SECONDS = 5.0
 _REFUSALS = (
@@ -30,9 +31,9 @@ _REFUSALS = (
 
 
 def options(config: KafkaConfig, timeout_seconds: float) -> dict[str, Any]:
-    """The keyword arguments that every aiokafka client takes. Raises ``ConfigError``."""
+    """Return the keyword arguments common to all aiokafka clients. Raises ``ConfigError``."""
     if not config.bootstrap_servers:
-        raise ConfigError("kafka.bootstrap_servers: must be set, for example kafka-1:9092,kafka-2:9092")
+        raise ConfigError("kafka.bootstrap_servers: is empty; set it, for example kafka-1:9092,kafka-2:9092")
     return {
         "bootstrap_servers": config.bootstrap_servers,
         "client_id": "trackerrms-bridge",
@@ -42,9 +43,9 @@ def options(config: KafkaConfig, timeout_seconds: float) -> dict[str, Any]:
 
 
 async def begun(starting: Coroutine[Any, Any, None]) -> None:
-    """Start a client, to the end even when this is cancelled: the caller stops it then.
+    """Start a client, and let the start finish even if this is cancelled: the caller then stops the client.
 
-    aiokafka loses the connection under way of a start that is cut off, and it stays open.
+    If a start is cut off, aiokafka loses the connection in progress, which stays open.
     """
     task = asyncio.ensure_future(starting)
     try:
@@ -70,15 +71,15 @@ def _ssl_context(cafile: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=cafile)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"kafka.ssl_cafile: {cafile} can't be read as PEM certificates") from error
+        raise ConfigError(f"kafka.ssl_cafile: can't read {cafile} as PEM certificates") from error
 
 
 async def unstarted(
     config: KafkaConfig, timeout_seconds: float, error: BaseException, what: str
 ) -> BridgeError:
-    """Why no client can start to do ``what``.
+    """Return why a client can't start to do ``what``.
 
-    Asked anew, because aiokafka's own ``error`` seldom keeps the reason.
+    Connects again to find out, because aiokafka's own ``error`` seldom keeps the reason.
     """
     if isinstance(error, _REFUSALS):
         return translate(config, error, what)
@@ -96,8 +97,8 @@ async def unstarted(
             reason = type(error).__name__
         else:
             await connection.close()
-            reason = "it answers, but has no metadata yet"
-    return Transient(f"Kafka can't be reached at {config.bootstrap_servers} ({reason})")
+            reason = "it answers but has no metadata yet"
+    return Transient(f"kafka.bootstrap_servers: can't reach Kafka at {config.bootstrap_servers} ({reason})")
 
 
 def _refused(config: KafkaConfig, error: Exception) -> EnvironmentFault | None:
@@ -109,17 +110,19 @@ def _refused(config: KafkaConfig, error: Exception) -> EnvironmentFault | None:
         )
     if isinstance(error, errors.SaslAuthenticationFailed):
         return EnvironmentFault(
-            f"kafka.sasl_password: Kafka at {where} refuses this sasl_username and sasl_password"
+            f"kafka.sasl_password: Kafka at {where} rejects sasl_username and sasl_password"
         )
     if isinstance(error, errors.UnsupportedSaslMechanismError):
         return EnvironmentFault(
-            f"kafka.sasl_mechanism: Kafka at {where} doesn't offer {config.sasl_mechanism}"
+            f"kafka.sasl_mechanism: Kafka at {where} does not offer {config.sasl_mechanism}"
         )
     return None
 
 
 def translate(config: KafkaConfig, error: BaseException, what: str) -> BridgeError:
-    """One of ours for a failure of aiokafka while doing ``what``."""
+    """Map a failure of aiokafka while doing ``what`` to one of the bridge's errors."""
     if isinstance(error, _REFUSALS):
-        return EnvironmentFault(f"Kafka at {config.bootstrap_servers} doesn't allow {what}")
+        return EnvironmentFault(
+            f"Kafka at {config.bootstrap_servers} does not authorize {what}; grant the right"
+        )
     return Transient(f"Kafka at {config.bootstrap_servers}: {what} failed ({type(error).__name__})")

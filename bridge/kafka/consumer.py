@@ -1,4 +1,4 @@
-"""Reading: records in partition order, offsets committed by hand, only what was committed to the topic."""
+"""Reading of records in partition order, with manual commits; only committed transactions are read."""
 
 import asyncio
 import time
@@ -15,14 +15,14 @@ from bridge.clock import from_milliseconds
 from bridge.config import KafkaConfig
 from bridge.kafka import connection
 
-# aiokafka throws away what it has read ahead of a partition that is paused. So a hold pauses only when it
-# lasts; a member that neither reads nor pauses for five minutes would lose its membership.
+# aiokafka discards the prefetched records of a paused partition. So a hold pauses only when it lasts; a
+# member that neither reads nor pauses for five minutes would lose its membership.
 _PAUSE_AFTER_SECONDS = 30.0
 _HELD_SECONDS = 0.02
 
 
 class ConsumedRecord(Struct, frozen=True, kw_only=True, gc=False):
-    """One record read. ``timestamp_ms`` counts from 1970 in UTC; ``value`` None is a tombstone."""
+    """A record read from a topic. ``timestamp_ms`` is UTC since 1970; ``value`` is None for a tombstone."""
 
     topic: str
     partition: int
@@ -39,14 +39,16 @@ class ConsumedRecord(Struct, frozen=True, kw_only=True, gc=False):
 
 
 OnLost = Callable[[Collection[tuple[str, int]]], Awaitable[None]]
-"""Told, as (topic, partition), what this member of a group no longer reads."""
+"""Called with the (topic, partition) pairs that this member of a group no longer reads."""
 
 
 class Consumer:
-    """Reads ``topics`` from the ``beginning`` or the ``end``, or, in a group, from what the group committed.
+    """Reads ``topics`` from the ``beginning`` or the ``end``, or, in a group, from the group's committed
+    offsets.
 
     Without a ``group_id`` it reads every partition and commits nothing. Records of open or aborted
-    transactions are not seen. While the broker is away reading yields nothing, and goes on when it is back.
+    transactions are not returned. While the broker is unreachable, reads return nothing; they continue when
+    it is back.
     """
 
     def __init__(
@@ -96,10 +98,11 @@ class Consumer:
         await _stop(self._client)
 
     async def getmany(self, timeout_seconds: float, max_records: int | None = None) -> list[ConsumedRecord]:
-        """What has arrived, waiting up to ``timeout_seconds`` for the first of it; in order per partition."""
+        """Return the records that have arrived, in order per partition; wait up to ``timeout_seconds`` for
+        the first."""
         if self._held_since is not None:
             if time.monotonic() - self._held_since < _PAUSE_AFTER_SECONDS:
-                # There may be room again in a moment.
+                # The caller may have room again in a moment.
                 await asyncio.sleep(min(timeout_seconds, _HELD_SECONDS))
                 return []
             self._client.pause(*self._client.assignment())
@@ -112,7 +115,7 @@ class Consumer:
         return [record_of(raw) for records in found.values() for raw in records]
 
     def hold(self, wanted: bool) -> None:
-        """Read nothing more from any partition, or go on; membership is kept meanwhile."""
+        """Stop reading from all partitions, or continue. Membership of the group is kept."""
         if not wanted:
             if self._held_since is None:
                 return
@@ -122,11 +125,11 @@ class Consumer:
             self._held_since = time.monotonic()
 
     async def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
-        """Commit for the group, by (topic, partition), the offset to read next: the last one done plus 1.
+        """Commit for the group the offset to read next by (topic, partition): the last finished one plus 1.
 
-        Only after the effect of what lies before it is durable (invariant 5). What another member reads by
-        now is left to it: it will read these records again. While the broker is away it waits for it, however
-        long, and gives signs of life.
+        Commit only after the effect of all earlier records is durable (invariant 5). Partitions that another
+        member reads by now are skipped: it will read these records again. While the broker is unreachable,
+        this waits without a limit and beats.
         """
         assigned = self._client.assignment()
         offsets = {TopicPartition(*where): offset for where, offset in next_offsets.items()}
@@ -139,7 +142,7 @@ class Consumer:
             raise connection.translate(self._config, error, "committing offsets") from error
 
     async def end_offsets(self) -> dict[tuple[str, int], int]:
-        """By (topic, partition) of the assignment: the offset that the next record will get."""
+        """Return, by assigned (topic, partition), the offset that the next record will get."""
         try:
             ends = await self._client.end_offsets(list(self._client.assignment()))
         except connection.FAILURES as error:
@@ -147,12 +150,12 @@ class Consumer:
         return {(where.topic, where.partition): offset for where, offset in ends.items()}
 
     async def read_to_end(self) -> list[ConsumedRecord]:
-        """Everything from the current position to the end as it is now."""
+        """Read everything from the current position to the present end."""
         ends = await self.end_offsets()
         records: list[ConsumedRecord] = []
         try:
             records += await self._read_up_to(ends)
-            # Tansu counts one record of the last batch towards the end; what it says on a fetch is right.
+            # Tansu's end offset misses part of the last batch; the offset in its fetch response is right.
             for (topic, partition), end in ends.items():
                 fetched = self._client.last_stable_offset(TopicPartition(topic, partition))
                 ends[topic, partition] = max(end, fetched or 0)
@@ -168,7 +171,8 @@ class Consumer:
         return records
 
     async def _is_behind(self, ends: Mapping[tuple[str, int], int]) -> bool:
-        """Whether a partition's position is before its end; a transaction's markers move it as records do."""
+        """Report whether a partition's position is before its end. Transaction markers move it as records
+        do."""
         for (topic, partition), end in ends.items():
             if await self._client.position(TopicPartition(topic, partition)) < end:
                 return True
@@ -183,8 +187,8 @@ async def _stop(client: Any) -> None:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        # While the broker is away aiokafka cancels a fetch of its own here and takes that for our own end,
-        # before it has closed its connections.
+        # While the broker is unreachable, aiokafka cancels one of its own fetches here and mistakes that for
+        # our cancellation, before it has closed its connections.
         await client._client.close()
 
 
@@ -197,11 +201,11 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._on_lost([(where.topic, where.partition) for where in revoked])
 
     async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
-        """Nothing to do: reading begins at what the group committed."""
+        """Do nothing: reading begins at the group's committed offsets."""
 
 
 def record_of(raw: Any) -> ConsumedRecord:
-    """One of ours for one of aiokafka's."""
+    """Convert a record of aiokafka."""
     return ConsumedRecord(
         topic=raw.topic,
         partition=raw.partition,

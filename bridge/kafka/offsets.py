@@ -1,4 +1,4 @@
-"""How far each partition is done: work ends out of order, an offset counts for all before it. Pure."""
+"""Progress of each partition. Work ends out of order; a committed offset covers all before it. Pure."""
 
 from collections import deque
 from collections.abc import Collection
@@ -20,7 +20,7 @@ class TakenOffset:
 
 
 class Offsets:
-    """The offsets of the partitions that this process reads. One is due once all before it are durable
+    """Offsets of the partitions that this process reads. An offset is due once all before it is durable
     (invariant 5)."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Offsets:
         return due
 
     def lose(self, partitions: Collection[Where]) -> None:
-        """Record that another process reads these partitions now."""
+        """Forget partitions that another process reads now."""
         for where in partitions:
             for taken in self._taken.pop(where, ()):
                 taken.lost = True

@@ -1,6 +1,6 @@
-"""Which partition a key is in: Kafka's default, so that any other producer would agree. Pure.
+"""Kafka's default partitioning of keys, so that any other producer agrees. Pure.
 
-aiokafka has the same in ``partitioner``, byte by byte; taken word by word it takes half the time, and a first
+aiokafka's ``partitioner`` does the same byte by byte. Reading whole words takes half the time, and a first
 load publishes a hundred thousand keys.
 """
 
@@ -12,12 +12,12 @@ _32_BITS = 0xFFFFFFFF
 
 
 def partition_of(key: bytes, count: int) -> int:
-    """The index, among ``count`` partitions, of every message with that key."""
+    """Return the index, among ``count`` partitions, for messages with this key."""
     return (murmur2(key) & 0x7FFFFFFF) % count
 
 
 def murmur2(key: bytes) -> int:
-    """The hash of ``org.apache.kafka.common.utils.Utils.murmur2``, unsigned."""
+    """Compute the hash of ``org.apache.kafka.common.utils.Utils.murmur2``, unsigned."""
     words = len(key) // 4
     mixed = _SEED ^ len(key)
     for word in struct.unpack_from(f"<{words}I", key):

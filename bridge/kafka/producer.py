@@ -1,15 +1,15 @@
-"""Publishing: everything acknowledged by all in-sync replicas, in order, or an error.
+"""Publishing: all messages acknowledged by all in-sync replicas, in order, or an error.
 
-aiokafka retries a batch on its own but, without idempotence, gives one up when it gets old and sends the
-next; with it, a failed batch leaves a gap in the sequence that no later batch can cross. So:
+aiokafka retries a batch on its own. Without idempotence it drops a batch that gets old and sends the next.
+With idempotence a failed batch leaves a gap in the sequence that no later batch can cross. So:
 
-- a partition's next batch is handed over only when the one before it is acknowledged (aiokafka keeps one
-  in flight per partition anyway, so nothing is lost by that), and partitions go side by side;
+- a partition's next batch is handed over only when the previous one is acknowledged (aiokafka keeps one in
+  flight per partition anyway, so this costs nothing); partitions are sent in parallel;
 - every batch's future is awaited;
-- after any error but a clean refusal the outcome is unknown: the client is discarded without a flush, and
+- after any error except a clean refusal the outcome is unknown: the client is discarded without a flush, and
   the next ``publish`` builds a new one, with a new producer id and sequence.
 
-Exactly-once publishing (transactions) has its place around ``_send`` in ``Producer._publish``.
+Exactly-once publishing (transactions) would go around ``_send`` in ``Producer._publish``.
 """
 
 import asyncio
@@ -31,25 +31,25 @@ from bridge.tasks import cancel_and_wait
 log = structlog.get_logger(__name__)
 
 _BATCH_BYTES = 512 * 1024
-# One produce request carries a batch of each partition: this many keep it well under the broker's
-# socket.request.max.bytes (100 MiB unless set).
+# One produce request carries a batch of each partition. This limit keeps it well under the broker's
+# socket.request.max.bytes (100 MiB by default).
 _PARTITIONS_AT_ONCE = 64
-# The head of a batch (61 bytes) and, at most, of the one record in it: magic 2 of Kafka's protocol.
+# The header of a batch (61 bytes) and the largest header of its one record: magic 2 of Kafka's protocol.
 _OVERHEAD_BYTES = 61 + 31
 _HEADER_OVERHEAD_BYTES = 10
 _ROUTED_AT_ONCE = 1_000
 
 _NO_IDEMPOTENCE = (
-    errors.UnknownError,  # what Tansu says to InitProducerId v0
+    errors.UnknownError,  # Tansu's answer to InitProducerId v0
     errors.IncompatibleBrokerVersion,
     errors.UnsupportedVersionError,
-    errors.ClusterAuthorizationFailedError,  # brokers before 2.8 want IdempotentWrite for it
+    errors.ClusterAuthorizationFailedError,  # brokers before 2.8 require IdempotentWrite for it
 )
 _TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
-    """One record to publish. ``value`` None is a tombstone. ``headers``: name and value pairs."""
+    """A record to publish. ``value`` None is a tombstone. ``headers``: name and value pairs."""
 
     topic: str
     key: bytes
@@ -58,18 +58,18 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MessageTooLarge(Permanent):
-    """``message`` alone exceeds what its topic takes: park it, publish the others."""
+    """``message`` by itself exceeds its topic's limit: park it, publish the others."""
 
     def __init__(self, message: Message, limit: int) -> None:
         super().__init__(
-            f"a message of {_size(message)} bytes is over the limit of {limit} of topic {message.topic}; "
-            f"raise kafka.max_message_bytes and the topic's max.message.bytes"
+            f"a message of {_size(message)} bytes exceeds the limit of {limit} bytes of topic "
+            f"{message.topic}; raise kafka.max_message_bytes and the topic's max.message.bytes"
         )
         self.message = message
 
 
 class _Refused(Struct, frozen=True, kw_only=True):
-    """The broker took nothing of a batch, because of its size."""
+    """A batch that the broker rejected as a whole because of its size."""
 
     topic: str
     bytes: int
@@ -77,10 +77,10 @@ class _Refused(Struct, frozen=True, kw_only=True):
 
 
 class Producer:
-    """Publishes messages; connects on first use and again after each failure. Not tied to one broker's life.
+    """Publishes messages. Connects on first use and again after each failure.
 
-    Uses the idempotent producer where the broker has it. ``timeout_seconds`` bounds connecting and each
-    batch's way to its acknowledgement.
+    Uses the idempotent producer if the broker supports it. ``timeout_seconds`` limits connecting, and the
+    time of each batch to its acknowledgement.
     """
 
     def __init__(self, config: KafkaConfig, *, timeout_seconds: float = 30.0) -> None:
@@ -103,11 +103,11 @@ class Producer:
         await self._discard()
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Send in order per topic and partition; return once the broker has acknowledged them all.
+        """Send in order per topic and partition. Return once the broker has acknowledged all messages.
 
-        Raises ``MessageTooLarge`` (``Permanent``), usually before anything is sent; ``Transient`` when the
-        broker is away or silent, and then any part of ``messages`` may have arrived; ``EnvironmentFault``
-        when it refuses us. Concurrent calls take turns.
+        Raises ``MessageTooLarge`` (``Permanent``), usually before anything is sent. Raises ``Transient`` if
+        the broker is unreachable or silent; then any part of ``messages`` may have arrived. Raises
+        ``EnvironmentFault`` if the broker refuses the bridge. Concurrent calls take turns.
         """
         if not messages:
             return
@@ -147,7 +147,7 @@ class Producer:
         return self._client
 
     async def _start(self) -> Any:
-        """A started client: idempotent, or plain with acks=all where the broker has no producer ids."""
+        """Start a client: idempotent, or plain with acks=all if the broker has no producer ids."""
         settings = {**self._options, "acks": "all", "max_batch_size": _BATCH_BYTES}
         try:
             return await self._started(AIOKafkaProducer(**settings, enable_idempotence=True))
@@ -166,8 +166,8 @@ class Producer:
         return client
 
     async def _discard(self) -> None:
-        """Close the client at once. Its ``stop`` would first wait for what is queued: with a broker away,
-        for ever."""
+        """Close the client at once. Its ``stop`` would first wait for queued messages: forever if the broker
+        is gone."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -188,11 +188,11 @@ class Producer:
                 topic_queues[message.topic] = queues
             queues[partition_of(message.key, len(queues))][1].append(message)
             if number % _ROUTED_AT_ONCE == 0:
-                await asyncio.sleep(0)  # hashing is slow in Python, and heartbeats share the loop
+                await asyncio.sleep(0)  # hashing is slow in Python, and heartbeats share the event loop
         return {where: queue for queues in topic_queues.values() for where, queue in queues if queue}
 
     async def _send(self, client: Any, queues: dict[TopicPartition, deque[Message]]) -> list[_Refused]:
-        """Send the queues side by side, taking from each what is acknowledged; returns the refusals."""
+        """Send the queues in parallel, removing acknowledged messages from each. Return the refusals."""
         try:
             async with asyncio.TaskGroup() as group:
                 sent = [
@@ -226,10 +226,10 @@ class Producer:
             await acknowledged
 
     def _fill(self, client: Any, topic: str, queue: deque[Message]) -> Any:
-        """A batch of the first messages of ``queue``: at least one, no more than the topic takes."""
+        """Fill a batch with the first messages of ``queue``: at least one, no more than the topic's limit."""
         batch = client.create_batch()
         limit = self._limit(topic)
-        # aiokafka fills a batch to _BATCH_BYTES, and takes any message as its first.
+        # aiokafka fills a batch up to _BATCH_BYTES and accepts a first message of any size.
         tight = limit < _BATCH_BYTES
         for message in queue:
             if tight and batch.record_count() and batch.size() + _size(message) > limit:
@@ -251,7 +251,7 @@ class Producer:
                 raise MessageTooLarge(message, self._limit(message.topic))
 
     async def _lower_limit(self, refused: _Refused) -> None:
-        """Learn what the topic takes, which is less than the configuration says."""
+        """Lower the limit to what the topic accepts, which is less than the configuration says."""
         said = (await topics.effective_max_message_bytes(self._config, [refused.topic]))[refused.topic]
         limit = said if said < refused.bytes else refused.bytes // 2
         self._limits[refused.topic] = limit
@@ -261,7 +261,7 @@ class Producer:
 
 
 def _size(message: Message) -> int:
-    """An upper bound on the bytes of a batch that holds this message alone."""
+    """Return an upper bound on the bytes of a batch that holds only this message."""
     size = _OVERHEAD_BYTES + len(message.key) + len(message.value or b"")
     for name, value in message.headers:
         size += _HEADER_OVERHEAD_BYTES + len(name.encode()) + len(value)
@@ -269,6 +269,7 @@ def _size(message: Message) -> int:
 
 
 def _belongs_to(task: asyncio.Task[Any], sender: Any) -> bool:
-    """Whether a task runs a method of aiokafka's ``sender``: its loop, or a produce request in flight."""
+    """Report whether a task runs a method of aiokafka's ``sender``: its loop, or a produce request in
+    flight."""
     frame = getattr(task.get_coro(), "cr_frame", None)
     return frame is not None and frame.f_locals.get("self") is sender

@@ -1,4 +1,4 @@
-"""Reading again what was read before: a stretch of time, or one record where it stands."""
+"""Replay of records that were read before: a period of time, or one record at its offset."""
 
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
@@ -14,12 +14,13 @@ from bridge.kafka.consumer import ConsumedRecord, record_of
 
 _WAIT_SECONDS = 0.5
 _SILENCE_SECONDS = 10.0
-# Timestamps are the producers': those of one partition may be out of order by what their clocks differ.
+# Producers set the timestamps: those of one partition may be out of order by the difference of their clocks.
 _SKEW = timedelta(minutes=1)
 
 
 class Replay:
-    """Reads in no group, and commits nothing. One call at a time. Only what was committed is seen."""
+    """Reads without a group and commits nothing. Allows one call at a time. Returns only committed
+    records."""
 
     def __init__(self, config: KafkaConfig, timeout_seconds: float = 30.0) -> None:
         self._config = config
@@ -53,7 +54,7 @@ class Replay:
         await self._client.stop()
 
     async def at(self, topic: str, partition: int, offset: int) -> ConsumedRecord | None:
-        """The record at that place; ``None`` where Kafka has it no more."""
+        """Return the record at that offset; ``None`` if Kafka no longer has it."""
         where = TopicPartition(topic, partition)
         try:
             self._client.assign([where])
@@ -70,7 +71,8 @@ class Replay:
     async def between(
         self, topics: Collection[str], since: datetime, until: datetime
     ) -> AsyncIterator[list[ConsumedRecord]]:
-        """Every record of ``topics`` with a timestamp in that time, in batches, in order per partition."""
+        """Yield every record of ``topics`` with a timestamp in the period, in batches, in order per
+        partition."""
         try:
             ends = await self._begin(topics, since, until)
             while ends:
@@ -84,8 +86,8 @@ class Replay:
             raise connection.translate(self._config, error, "reading again") from error
 
     async def _begin(self, topics: Collection[str], since: datetime, until: datetime) -> dict[Any, int]:
-        """Go to where ``since`` is; returns, of partitions with anything to read, where to end."""
-        # A client that subscribes to nothing is told of no topic unless it asks for all.
+        """Seek to ``since``. Return the end offset of each partition that has anything to read."""
+        # A client without subscriptions knows no topic unless it fetches all metadata.
         cluster = await self._client._client.fetch_all_metadata()
         places = [
             TopicPartition(topic, partition)

@@ -1,4 +1,4 @@
-"""Topics: made where they are missing, never altered where they exist."""
+"""Topics: created if missing, never altered if they exist."""
 
 import asyncio
 import contextlib
@@ -24,17 +24,17 @@ _POLL_SECONDS = 0.05
 
 
 class TopicSpec(Struct, frozen=True, kw_only=True):
-    """A topic to have. ``compactable``: it may be compacted where ``kafka.compacted`` asks for it."""
+    """A required topic. ``compactable``: it may be compacted if ``kafka.compacted`` asks for it."""
 
     name: str
     compactable: bool = False
 
 
 async def ensure_topics(config: KafkaConfig, topics: Iterable[TopicSpec]) -> None:
-    """Create those of ``topics`` that are missing, and wait until they are known; harmless when repeated.
+    """Create the missing topics and wait until they are known. Safe to repeat.
 
-    A broker that doesn't take one of our settings gets the topic without it, and the log says so.
-    Raises ``Transient`` where Kafka is away, ``EnvironmentFault`` or ``ConfigError`` where it refuses.
+    If the broker refuses the bridge's settings, the topic is created without them, and the log says so.
+    Raises ``Transient`` if Kafka is unreachable, ``EnvironmentFault`` or ``ConfigError`` if it refuses.
     """
     async with _admin(config) as admin:
         topics = list(topics)
@@ -49,7 +49,9 @@ async def ensure_topics(config: KafkaConfig, topics: Iterable[TopicSpec]) -> Non
                 topics=[topic.name for topic in missing],
                 reason="; ".join(sorted(set(refused.values()))),
             )
-        raise EnvironmentFault(f"Kafka refuses to create {missing[0].name}: {refused[missing[0]]}")
+        raise EnvironmentFault(
+            f"Kafka refuses to create {missing[0].name}: {refused[missing[0]]}; create it yourself"
+        )
 
 
 async def _missing(admin: Any, topics: Iterable[TopicSpec]) -> list[TopicSpec]:
@@ -58,7 +60,7 @@ async def _missing(admin: Any, topics: Iterable[TopicSpec]) -> list[TopicSpec]:
 
 
 async def _until_known(admin: Any, topics: Iterable[TopicSpec]) -> None:
-    """A broker says "created" before it has heard of the topic from its controller."""
+    """Wait until all topics are known: a broker reports a topic created before it learns of it itself."""
     async with asyncio.timeout(_TIMEOUT_SECONDS):
         while await _missing(admin, topics):  # noqa: ASYNC110 (the broker has no event to wait for)
             await asyncio.sleep(_POLL_SECONDS)
@@ -69,9 +71,11 @@ def _settings(config: KafkaConfig, topic: TopicSpec) -> dict[str, str]:
 
 
 def _compaction(config: KafkaConfig, topic: TopicSpec) -> dict[str, str]:
-    """Compact alone: with ``delete`` beside it, an entity that rests for a week would leave the table that
-    the topic is. For that week each version and each tombstone stays, so that a reader who was away sees
-    every change, and learns of every deletion."""
+    """Return the compaction settings, without ``delete``, for a topic that is a table.
+
+    With ``delete`` an entity that is unchanged for a week would leave the table. For that week each version
+    and each tombstone is kept, so that a reader that was away sees every change and every deletion.
+    """
     if not (config.compacted and topic.compactable):
         return {}
     return {
@@ -88,7 +92,7 @@ def _no_settings(_config: KafkaConfig, _topic: TopicSpec) -> dict[str, str]:
 async def _create(
     admin: Any, config: KafkaConfig, wanted: Mapping[TopicSpec, dict[str, str]]
 ) -> dict[TopicSpec, str]:
-    """Create them; returns those refused for their settings, with the broker's reason."""
+    """Create the topics. Return those refused because of their settings, with the broker's reason."""
     if not wanted:
         return {}
     response = await admin.create_topics(
@@ -111,21 +115,21 @@ async def _create(
 def _creation_failed(config: KafkaConfig, name: str, kind: type[Exception]) -> BridgeError:
     if kind is errors.InvalidReplicationFactorError:
         return EnvironmentFault(
-            f"kafka.replication_factor: Kafka at {config.bootstrap_servers} has not "
-            f"{config.replication_factor} brokers to keep {name} on"
+            f"kafka.replication_factor: Kafka at {config.bootstrap_servers} has fewer than "
+            f"{config.replication_factor} brokers for {name}; lower it or add brokers"
         )
     if kind is errors.InvalidPartitionsError:
         return EnvironmentFault(f"kafka.partitions: Kafka refuses {config.partitions} partitions for {name}")
     if kind is errors.InvalidTopicError:
-        return ConfigError(f"kafka.topic_prefix: Kafka takes no topic of the name {name}")
+        return ConfigError(f"kafka.topic_prefix: {name} is not a valid topic name; change the prefix")
     return connection.translate(config, kind(), f"creating the topic {name}")
 
 
 async def effective_max_message_bytes(config: KafkaConfig, names: Iterable[str]) -> dict[str, int]:
-    """The largest batch, in bytes, that each topic takes, as the broker says it.
+    """Return the largest batch, in bytes, that each topic accepts according to the broker.
 
-    A topic the broker won't describe (no right to, no such topic, no such request) is taken to have the
-    configured ``kafka.max_message_bytes``. Raises ``Transient``, ``EnvironmentFault``.
+    A topic that the broker does not describe (no right, no such topic, no such request) counts as having the
+    configured ``kafka.max_message_bytes``. Raises ``Transient`` or ``EnvironmentFault``.
     """
     limits = dict.fromkeys(names, config.max_message_bytes)
     key = "max.message.bytes"
@@ -133,7 +137,7 @@ async def effective_max_message_bytes(config: KafkaConfig, names: Iterable[str])
     async with _admin(config) as admin:
         try:
             responses = await admin.describe_configs(wanted) if wanted else []
-        except connection.FAILURES as error:  # the embedded broker hangs up on the request
+        except connection.FAILURES as error:  # the embedded broker closes the connection on this request
             log.info("topics.limits_unknown", reason=type(error).__name__)
             return limits
     for response in responses:
@@ -143,28 +147,29 @@ async def effective_max_message_bytes(config: KafkaConfig, names: Iterable[str])
 
 
 async def reach(config: KafkaConfig) -> None:
-    """Return when the broker answers. Raises ``Transient``, ``EnvironmentFault``."""
+    """Return when the broker answers. Raises ``Transient`` or ``EnvironmentFault``."""
     async with _admin(config):
         pass
 
 
 @contextlib.asynccontextmanager
 async def _admin(config: KafkaConfig) -> AsyncIterator[Any]:
-    """An admin client; failures inside the block come out as ours."""
+    """Yield an admin client. Failures inside the block are translated."""
     admin = await _settled(config)
     try:
         yield admin
     except connection.FAILURES as error:
-        raise connection.translate(config, error, "looking after topics") from error
+        raise connection.translate(config, error, "managing topics") from error
     finally:
         await admin.close()
 
 
 async def _settled(config: KafkaConfig) -> Any:
-    """A client that knows a broker to ask.
+    """Return a client that knows a broker.
 
     A broker that has just started, or that its controller has fenced for a while, answers a new client
-    and names no broker at all; the client would keep to that for minutes, so each try is a new one.
+    without naming any broker. The client would keep that answer for minutes, so each attempt uses a new
+    client.
     """
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     while True:
@@ -175,12 +180,12 @@ async def _settled(config: KafkaConfig) -> Any:
             await admin.close()
             if time.monotonic() > deadline:
                 raise await connection.unstarted(
-                    config, _TIMEOUT_SECONDS, error, "looking after topics"
+                    config, _TIMEOUT_SECONDS, error, "managing topics"
                 ) from error
             await asyncio.sleep(_POLL_SECONDS)
         except connection.FAILURES as error:
             await admin.close()
-            raise connection.translate(config, error, "looking after topics") from error
+            raise connection.translate(config, error, "managing topics") from error
         except BaseException:
             await admin.close()
             raise
@@ -195,8 +200,6 @@ async def _started(config: KafkaConfig) -> Any:
     except BaseException as error:
         await admin.close()
         if isinstance(error, connection.FAILURES):
-            raise await connection.unstarted(
-                config, _TIMEOUT_SECONDS, error, "looking after topics"
-            ) from error
+            raise await connection.unstarted(config, _TIMEOUT_SECONDS, error, "managing topics") from error
         raise
     return admin

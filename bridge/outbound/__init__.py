@@ -1,4 +1,4 @@
-"""The door to addresses that others chose (a command's ``data_url``, a subscriber's URL), and its guard."""
+"""The guarded door to addresses that others choose: a command's ``data_url``, a subscriber's URL."""
 
 from bridge.outbound.calls import CallFailure
 from bridge.outbound.client import Outbound

@@ -1,11 +1,12 @@
-"""Which addresses nobody may be made to call, and why. Pure.
+"""Rules for the addresses that no one may make the bridge call. Pure.
 
-An address that somebody else chose is refused unless it is plain public unicast. The lists are our own,
-after the IANA special-purpose registries, because what ``ipaddress`` calls global differs between patch
-versions of Python; its properties are asked as well, for what a later version knows and we don't.
+An address that someone else chose is refused unless it is plain public unicast. The module has its own lists,
+taken from the IANA special-purpose registries, because the addresses that ``ipaddress`` calls global differ
+between patch versions of Python. The properties of ``ipaddress`` are checked as well, for networks that a
+later version knows and the lists don't.
 
-An operator may allow networks (a private deployment). That never opens the metadata services of clouds, and
-an IPv6 address that carries an IPv4 one is allowed only if the address it carries may be called too.
+An operator may allow networks (a private deployment). That never allows the metadata services of clouds. An
+IPv6 address that carries an IPv4 address is allowed only if the carried address may be called too.
 """
 
 import re
@@ -24,7 +25,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
 
-# Credentials are had there for the asking. Most lie in a refused network anyway, some (Azure's) do not.
+# These serve credentials without authentication. Most are in a refused network anyway, some (Azure's) are
+# not.
 _METADATA = frozenset(
     ip_address(text)
     for text in (
@@ -94,17 +96,18 @@ _REFUSED: dict[int, tuple[tuple[Network, str], ...]] = {
     6: tuple((IPv6Network(text), kind) for text, kind in _REFUSED_V6),
 }
 
-# Every unicast address handed out so far lies here; the rest of IPv6 is reserved.
+# All unicast addresses allocated so far are here; the rest of IPv6 is reserved.
 _UNICAST_V6 = IPv6Network("2000::/3")
 
 
 def networks(texts: Iterable[str]) -> Networks:
-    """The networks that ``texts`` spell (CIDR). Raises ``ValueError`` for what is none."""
+    """Parse ``texts`` (CIDR) as networks. Raises ``ValueError`` for an invalid one."""
     return tuple(ip_network(text) for text in texts)
 
 
 def address_refusal(address: Address, allowed: Networks = ()) -> str | None:
-    """Why ``address`` is refused (its class: ``loopback``, ``private`` …); ``None`` if it may be called."""
+    """Return why ``address`` is refused (its class: ``loopback``, ``private`` …), ``None`` if it may be
+    called."""
     if address in _METADATA:
         return "cloud metadata"
     if isinstance(address, IPv6Address) and address.scope_id:
@@ -134,7 +137,7 @@ def _reserved(address: Address) -> str | None:
 
 
 def _carried(address: Address) -> IPv4Address | None:
-    """The IPv4 address that packets to ``address`` end up at, where it is a translated form of one."""
+    """Return the IPv4 address that packets to ``address`` reach, if it is a translated form of one."""
     if isinstance(address, IPv4Address):
         return None
     if address.sixtofour is not None:
@@ -148,10 +151,10 @@ def _carried(address: Address) -> IPv4Address | None:
 
 
 def literal(host: str) -> Address | None:
-    """The address that ``host`` spells, in every notation that some C library takes; ``None`` for a name.
+    """Parse ``host`` as an address in any notation that a C library accepts; ``None`` for a name.
 
-    IPv4 dotted, short (``127.1``), decimal, octal and hexadecimal, with trailing dots; IPv6 with or without
-    brackets and zone. ``localhost`` and what lies below it stand for 127.0.0.1, as RFC 6761 has it.
+    IPv4 may be dotted, short (``127.1``), decimal, octal or hexadecimal, with trailing dots; IPv6 may have
+    brackets and a zone. ``localhost`` and its subdomains are 127.0.0.1, as in RFC 6761.
     """
     bare = host.strip("[]").rstrip(".").lower()
     if ":" in bare:
@@ -165,7 +168,7 @@ def literal(host: str) -> Address | None:
 
 
 def is_numeric(host: str) -> bool:
-    """Whether the last label of ``host`` is a number, so that it is no name, whatever else it is."""
+    """Report whether the last label of ``host`` is a number, in which case it can't be a name."""
     last = host.rstrip(".").rpartition(".")[2]
     return bool(re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", last))
 
@@ -186,7 +189,7 @@ def _ipv4(parts: list[str]) -> IPv4Address | None:
 
 
 def _number(text: str) -> int | None:
-    """A part of an address as C reads it: ``0x7f``, ``0177`` and ``127`` are the same."""
+    """Parse a part of an address as C does: ``0x7f``, ``0177`` and ``127`` are equal."""
     if re.fullmatch(r"0[xX][0-9a-fA-F]{0,16}", text):
         return int(text[2:] or "0", 16)
     if re.fullmatch(r"0[0-7]{0,24}", text):

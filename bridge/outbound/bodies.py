@@ -1,6 +1,6 @@
-"""Reading a body that may have no end, or unfold into one: never more than was asked for is kept.
+"""Reading of response bodies that may be endless or decompress to any size, up to a limit.
 
-aiohttp's own decompression is off, so that the limit holds for every byte that leaves a decompressor.
+aiohttp's own decompression is off, so that the limit holds for every decompressed byte.
 """
 
 import zlib
@@ -12,17 +12,17 @@ _MOST_MEMBERS = 1000
 
 
 class BodyUnreadable(Exception):
-    """The body is not what its headers say, or in an encoding that was not asked for."""
+    """A body that does not match its headers, or has an encoding that was not requested."""
 
 
 class Decoder(Protocol):
-    """Undoes a content encoding."""
+    """A decoder of one content encoding."""
 
     def feed(self, chunk: bytes, room: int) -> bytes:
-        """At most ``room`` (from 1) more bytes. Raises ``BodyUnreadable`` for what is not so encoded."""
+        """Return at most ``room`` (from 1) more bytes. Raises ``BodyUnreadable`` for an invalid encoding."""
 
     def is_whole(self) -> bool:
-        """Whether the encoding's own end has come."""
+        """Report whether the encoded stream has ended."""
 
 
 class _Plain:
@@ -34,7 +34,7 @@ class _Plain:
 
 
 class _Inflating:
-    """gzip, of one member or more, and deflate (zlib), told apart by their headers."""
+    """Decoder of gzip (one member or more) and deflate (zlib), which it distinguishes by their headers."""
 
     def __init__(self) -> None:
         self._stream = _inflater()
@@ -53,9 +53,9 @@ class _Inflating:
         return unfolded
 
     def _next_member(self) -> None:
-        # Each copies what is left of the chunk: thousands of empty ones would hold up everybody else.
+        # Each member copies the rest of the chunk: thousands of empty members would block the event loop.
         if self._members == _MOST_MEMBERS:
-            raise BodyUnreadable(f"the body is compressed in over {_MOST_MEMBERS} pieces")
+            raise BodyUnreadable(f"the body is compressed in more than {_MOST_MEMBERS} pieces")
         self._members += 1
         self._stream = _inflater()
 
@@ -68,21 +68,22 @@ def _inflater() -> "zlib._Decompress":
 
 
 def decoder(encoding: str | None) -> Decoder:
-    """The decoder for a ``Content-Encoding``. Raises ``BodyUnreadable`` for one that is not known here."""
+    """Return the decoder for a ``Content-Encoding``. Raises ``BodyUnreadable`` for an unknown one."""
     match (encoding or "").strip().lower():
         case "" | "identity":
             return _Plain()
         case "gzip" | "x-gzip" | "deflate":
             return _Inflating()
         case _:
-            raise BodyUnreadable("the body is in an encoding that was not asked for")
+            raise BodyUnreadable("the body has an encoding that was not requested")
 
 
 async def read_body(response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int) -> bool:
-    """Read the body, decoded, into ``kept``; whether that was all of it, or it was cut at ``max_bytes``.
+    """Read and decode the body into ``kept``. Return true if it is complete, false if it was cut at
+    ``max_bytes``.
 
-    Raises ``BodyUnreadable``, and what aiohttp raises; ``kept`` then holds what had come. An endless stream
-    that decodes to nothing is cut too.
+    Raises ``BodyUnreadable`` and aiohttp's exceptions; ``kept`` then holds what had arrived. An endless
+    stream that decodes to nothing is cut too.
     """
     decode = decoder(response.headers.get("Content-Encoding"))
     raw = 0
@@ -93,5 +94,5 @@ async def read_body(response: aiohttp.ClientResponse, kept: bytearray, max_bytes
             del kept[max_bytes:]
             return False
     if not decode.is_whole():
-        raise BodyUnreadable("the compressed body broke off")
+        raise BodyUnreadable("the compressed body is incomplete")
     return True

@@ -1,10 +1,10 @@
-"""One request to a target: its headers come back, or a ``CallFailure``, then its body, before one deadline.
+"""One HTTP request to a target under one deadline. Failures are returned as ``CallFailure``.
 
-The deadline is an ``asyncio.Timeout`` around everything: the queue for a connection, the name, TLS, the
-headers and the body. aiohttp's ``total`` is rounded up to whole seconds, and its others begin anew with each
-byte read.
+The deadline is an ``asyncio.Timeout`` around everything: the wait for a connection, name resolution, TLS, the
+headers and the body. aiohttp rounds its ``total`` up to whole seconds, and its other timeouts restart with
+each byte read.
 
-aiohttp's exceptions spell whole URLs, so they become values here and are chained to nothing.
+aiohttp's exceptions contain whole URLs. So they become values here and are never chained.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _ASKED = {"Accept-Encoding": "identity", "User-Agent": "trackerrms-bridge"}
 
 
 class CallFailure(Struct, frozen=True, kw_only=True):
-    """No answer. ``reason`` is for people and names the scheme, host and port at most."""
+    """A call without a response. ``reason`` is for people and names at most the scheme, host and port."""
 
     kind: CallErrorKind
     reason: str
@@ -37,7 +37,7 @@ class CallFailure(Struct, frozen=True, kw_only=True):
 
 
 class OutboundCall:
-    """One request, from now until ``deadline_seconds`` from now."""
+    """A request that must end within ``deadline_seconds``."""
 
     def __init__(
         self,
@@ -56,18 +56,18 @@ class OutboundCall:
 
     @property
     def elapsed_ms(self) -> int:
-        """Since the call began."""
+        """Milliseconds since the call began."""
         return round((time.monotonic() - self._started) * 1000)
 
     async def begin(
         self, method: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> aiohttp.ClientResponse | CallFailure:
-        """Send it and wait for the answer's headers. The response is the caller's to close."""
+        """Send the request and wait for the response's headers. The caller closes the response."""
         timeout, ending = asyncio.timeout(None), self._deadlines.at(self._ends_at)
         try:
             async with timeout:
                 ending.add(timeout)
-                return await self._send_anew(method, headers, body)
+                return await self._send_with_resend(method, headers, body)
         except _FOREIGN as error:
             return self._failure(error)
         finally:
@@ -76,7 +76,8 @@ class OutboundCall:
     async def read(
         self, response: aiohttp.ClientResponse, kept: bytearray, max_bytes: int
     ) -> bool | CallFailure:
-        """Read the body into ``kept``: whether all of it, or it was cut at ``max_bytes``."""
+        """Read the body into ``kept``. Return true if it is complete, false if it was cut at
+        ``max_bytes``."""
         if response.content.at_eof():
             return True
         self._progress.step = RequestStep.READING
@@ -90,13 +91,13 @@ class OutboundCall:
         finally:
             ending.discard(timeout)
 
-    async def _send_anew(
+    async def _send_with_resend(
         self, method: str, headers: Mapping[str, str], body: bytes | None
     ) -> aiohttp.ClientResponse:
         try:
             return await self._send(method, headers, body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            # Kept alive by us and closed by them in the meantime. (aiohttp does this for GET, not for POST.)
+            # The server closed a kept-alive connection meanwhile. (aiohttp resends a GET, but not a POST.)
             if not self._progress.reused:
                 raise
         return await self._send(method, headers, body)
@@ -116,30 +117,30 @@ class OutboundCall:
     def _failure(self, error: BaseException) -> CallFailure:
         kind, what = explained(error)
         if kind == "timeout":
-            what = f"not done within {self._deadline_seconds:g} s: ended while {self._progress.step.value}"
+            what = f"timed out after {self._deadline_seconds:g} s while {self._progress.step.value}"
             kind = "busy" if self._progress.step is RequestStep.QUEUED else kind
         return CallFailure(kind=kind, reason=f"{self._target.where}: {what}", elapsed_ms=self.elapsed_ms)
 
 
 def explained(error: BaseException) -> tuple[CallErrorKind, str]:
-    """What a foreign exception means, and in words that hold nothing of the URL."""
+    """Return the kind of a foreign exception, and a description without any part of the URL."""
     match error:
         case TimeoutError():
             return "timeout", "too slow"
         case aiohttp.ClientConnectorError(os_error=NotPublic() as refused):
-            return "address_refused", f"its host is no public address ({refused.reason})"
+            return "address_refused", f"the host is not a public address ({refused.reason})"
         case aiohttp.ClientConnectorDNSError():
-            return "dns_error", "its host's name does not resolve"
+            return "dns_error", "the host name does not resolve"
         case ssl.SSLError() | ssl.CertificateError():
             return "tls_error", f"no secure connection ({_tls(error)})"
         case aiohttp.InvalidURL():
             return "bad_url", "the URL can't be called"
         case aiohttp.ClientResponseError() | BodyUnreadable():
-            return "protocol_error", "what it answers is not HTTP/1.1 as it should be"
+            return "protocol_error", "the response is not valid HTTP/1.1"
         case aiohttp.ClientPayloadError():
-            return "connection_reset", "its answer broke off"
+            return "connection_reset", "the response is incomplete"
         case aiohttp.ServerDisconnectedError() | ConnectionResetError() | BrokenPipeError():
-            return "connection_reset", "it closed the connection"
+            return "connection_reset", "the host closed the connection"
         case OSError():
             return _by_number(error.errno)
         case _:
@@ -148,10 +149,10 @@ def explained(error: BaseException) -> tuple[CallErrorKind, str]:
 
 def _by_number(number: int | None) -> tuple[CallErrorKind, str]:
     if number == errno.ECONNREFUSED:
-        return "connection_refused", "it refuses connections"
+        return "connection_refused", "the host refuses connections"
     if number in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED):
-        return "connection_reset", "it closed the connection"
-    return "unreachable", f"can't be reached ({errno.errorcode.get(number or 0, 'no route')})"
+        return "connection_reset", "the host closed the connection"
+    return "unreachable", f"the host can't be reached ({errno.errorcode.get(number or 0, 'no route')})"
 
 
 def _tls(error: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""``Outbound``: the one client for addresses that others chose; it downloads and it posts.
+"""``Outbound``: the one HTTP client for addresses that others choose. It downloads and posts.
 
-One pool of connections serves all of them. Redirects are not followed, cookies not kept, proxies and netrc
-of the environment not used: each would lead somewhere else than where the guard looked.
+All calls share one connection pool. Redirects are not followed, cookies are not kept, and proxies and netrc
+from the environment are not used: each could lead to an address that the guard has not checked.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ _URLS_REMEMBERED = 4_096
 
 
 class Outbound:
-    """HTTP to other people's addresses, behind the guard; an asynchronous context manager.
+    """HTTP client behind the address guard; an asynchronous context manager.
 
-    ``lookup`` and ``tls`` stand in for the machine's resolver and its trusted certificates.
+    ``lookup`` and ``tls`` replace the machine's resolver and its trusted certificates.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Outbound:
     ) -> None:
         self._limits = limits or ConnectionLimits()
         self._rules = targets.rules(config)
-        # Subscribers' URLs are the same with each delivery, and what is judged of one never changes.
+        # Subscribers' URLs repeat with each delivery, and the verdict on a URL never changes.
         self._judged = lru_cache(_URLS_REMEMBERED)(partial(targets.parse_target, given=self._rules))
         self._system = SystemLookup()
         self._lookup: ResolveHost = lookup or self._system
@@ -70,14 +70,14 @@ class Outbound:
         self._system.close()
 
     def judge(self, url: str) -> Target | Unusable:
-        """Whether ``url`` may be called, as far as can be told without looking up its name."""
+        """Check whether ``url`` may be called, without resolving its name."""
         return self._judged(url)
 
     async def download(self, url: str, *, max_bytes: int, deadline_seconds: float) -> Downloaded:
-        """What ``url`` holds: at most ``max_bytes``, decoded, all of it within ``deadline_seconds``.
+        """Download ``url``: at most ``max_bytes`` after decoding, within ``deadline_seconds``.
 
-        Raises ``BadUrl``, ``HttpsRequired``, ``AddressRefused``, ``TooLarge``, ``Refused`` or ``Redirected``
-        (permanent), ``Unreachable`` or ``Unwell`` (transient), ``Throttled``.
+        Raises ``BadUrl``, ``HttpsRequired``, ``AddressRefused``, ``BodyTooLarge``, ``CallRefused`` or
+        ``Redirected`` (permanent), ``HostUnreachable`` or ``Unwell`` (transient), or ``Throttled``.
         """
         target = downloads.usable(self.judge(url))
         return await downloads.fetch(self._call(target, deadline_seconds), target.where, max_bytes)
@@ -91,10 +91,10 @@ class Outbound:
         timeout_seconds: float,
         max_response_bytes: int,
     ) -> PostResponse | CallFailure:
-        """Post ``body`` and say what came of it; raises nothing for what the other side does.
+        """Post ``body`` and return the response or the failure. Nothing that the other side does raises.
 
-        A kept-alive connection that proves to be closed is replaced once, at once, so the same request may
-        arrive twice: it must carry an id by which the receiver knows it.
+        If a kept-alive connection turns out to be closed, the request is resent once. So it may arrive twice:
+        it must carry an id that the receiver can recognize.
         """
         target = self.judge(url)
         if isinstance(target, Unusable):
@@ -103,5 +103,5 @@ class Outbound:
 
     def _call(self, target: Target, deadline_seconds: float) -> OutboundCall:
         if self._session is None or self._deadlines is None:
-            raise RuntimeError("Outbound is used outside of its context")
+            raise RuntimeError("Outbound is used outside of its context: enter it with async with")
         return OutboundCall(self._session, target, deadline_seconds, self._deadlines)

@@ -1,9 +1,9 @@
-"""Where connections are made: every address is judged at the moment it is connected to.
+"""Connections whose addresses are checked at the moment they connect.
 
-Two of aiohttp's extension points, and both are needed. The resolver keeps the good ones of a name's
-addresses. ``socket_factory`` is called for each connection attempt with the very address the socket then
-connects to: it also sees what skips the resolver (literals, remembered answers), and nothing is looked up
-after it. A kept-alive connection was judged when it was made.
+Uses two of aiohttp's extension points; both are needed. The resolver keeps the allowed addresses of a name.
+``socket_factory`` is called for each connection attempt with the very address that the socket connects to: it
+also sees addresses that skip the resolver (literals, cached answers), and nothing is resolved after it. A
+kept-alive connection was checked when it was made.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bridge.outbound.addresses import Networks
 from bridge.outbound.progress import under_way
 
 ResolveHost = Callable[[str], Awaitable[Sequence[str]]]
-"""From a name to its addresses as text, in the order to try them. Raises ``OSError`` where it has none."""
+"""Resolves a name to its addresses as text, in the order to try them. Raises ``OSError`` if it has none."""
 
 CONNECT_SECONDS = 10.0
 """For one attempt to connect, TLS included."""
@@ -36,41 +36,42 @@ _REMEMBER_NAMES_SECONDS = 10
 
 
 class NotPublic(OSError):
-    """Refused by the guard; ``reason`` is the class of the address, which is all that is told of it."""
+    """A connection that the guard refused. ``reason`` is the class of the address; the address is not
+    shown."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"no public address ({reason})")
+        super().__init__(f"not a public address ({reason})")
         self.reason = reason
 
 
 class SystemLookup:
-    """The machine's own resolver, in threads of its own.
+    """The machine's resolver, in its own threads.
 
-    ``getaddrinfo`` can't be interrupted: a name server that does not answer holds a thread for as long as
-    the machine's resolver is patient, and must not hold those that others use.
+    ``getaddrinfo`` can't be interrupted: a name server that does not answer blocks a thread until the
+    machine's resolver gives up. Those must not be threads that other work needs.
     """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="outbound-lookup")
 
     async def __call__(self, host: str) -> list[str]:
-        """The addresses of ``host``, as ``getaddrinfo`` orders them."""
+        """Resolve ``host`` to its addresses, in the order of ``getaddrinfo``."""
         found = await asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host)
         return list(dict.fromkeys(found))
 
     def close(self) -> None:
-        """Wait for nothing: what is still being looked up is no longer of interest."""
+        """Shut down without waiting: no one needs the pending lookups any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _getaddrinfo(host: str) -> list[str]:
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    # A scoped address (fe80::1%2) is spelled with its scope, so that the guard sees it.
+    # A scoped address (fe80::1%2) keeps its scope, so that the guard sees it.
     return [socket.getnameinfo(address, socket.NI_NUMERICHOST)[0] for *_, address in found]
 
 
 class CheckedResolver(AbstractResolver):
-    """Of a name's addresses, those that may be called; ``NotPublic`` where there are only others."""
+    """Resolver that returns only the allowed addresses of a name, and raises ``NotPublic`` if none is."""
 
     def __init__(self, lookup: ResolveHost, allowed: Networks) -> None:
         self._lookup = lookup
@@ -79,7 +80,7 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The good addresses of ``host``. Raises ``OSError`` where it has none at all."""
+        """Return the allowed addresses of ``host``. Raises ``OSError`` if the name has no address."""
         found = await self._lookup(host)
         reasons = {text: text_address_refusal(text, self._allowed) for text in found}
         good = [text for text, reason in reasons.items() if reason is None]
@@ -88,7 +89,7 @@ class CheckedResolver(AbstractResolver):
         return [_resolved(host, port, text) for text in good]
 
     async def close(self) -> None:
-        """Nothing to close: the lookup belongs to whoever gave it."""
+        """Do nothing: the caller owns the lookup."""
 
 
 def _resolved(host: str, port: int, text: str) -> ResolveResult:
@@ -98,7 +99,7 @@ def _resolved(host: str, port: int, text: str) -> ResolveResult:
 
 
 def text_address_refusal(text: str, allowed: Networks) -> str | None:
-    """Why the address spelled ``text`` is refused; what is no address in plain notation is refused too."""
+    """Return why the address ``text`` is refused. Text that is not a plain address is refused too."""
     try:
         return addresses.address_refusal(ip_address(text), allowed)
     except ValueError:
@@ -137,7 +138,7 @@ class ConnectionLimits(Struct, frozen=True, kw_only=True):
 def make(
     limits: ConnectionLimits, lookup: ResolveHost, allowed: Networks, tls: ssl.SSLContext
 ) -> aiohttp.TCPConnector:
-    """A pool of guarded connections; each request that takes one tells its ``Progress``."""
+    """Build a pool of guarded connections. Each request that takes one updates its ``RequestProgress``."""
     return _Pool(
         resolver=CheckedResolver(lookup, allowed),
         socket_factory=_sockets(allowed),
@@ -150,7 +151,7 @@ def make(
 
 
 def trusted() -> ssl.SSLContext:
-    """The machine's certificates, verified, HTTP/1.1 only. Reads files: call it in a thread."""
+    """Load the machine's trusted certificates, for HTTP/1.1 only. Reads files: call it in a thread."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -1,8 +1,8 @@
-"""The ends of many calls, kept by few timers.
+"""Deadlines of many calls with few timers.
 
-Almost every call ends long before its deadline, and a timer of its own, made and cancelled, costs as much as
-signing its body. So those that end within the same tenth of a second share one: a call may last that much
-longer than it was given, never shorter.
+Almost every call ends long before its deadline. Creating and cancelling a timer for each costs as much as
+signing its body. So calls that end within the same tenth of a second share a timer: a call may last up to
+that much longer than its deadline, never shorter.
 """
 
 import asyncio
@@ -12,19 +12,21 @@ _TICKS_A_SECOND = 10
 
 
 class Deadlines:
-    """Of one event loop."""
+    """The deadlines of one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._ending: dict[int, set[asyncio.Timeout]] = {}
 
     def after(self, seconds: float) -> float:
-        """The time so long from now, by the loop's clock."""
+        """Return the loop's time ``seconds`` from now."""
         return self._loop.time() + seconds
 
     def at(self, when: float) -> set[asyncio.Timeout]:
-        """The timeouts that end then, or at once where it has passed. A caller adds its own when it is
-        entered, and discards it afterwards."""
+        """Return the set of timeouts that end at ``when``, or at once if it has passed.
+
+        The caller adds its timeout when it enters it, and discards it afterwards.
+        """
         tick = math.ceil(when * _TICKS_A_SECOND)
         ending = self._ending.get(tick)
         if ending is None:

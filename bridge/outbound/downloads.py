@@ -1,4 +1,4 @@
-"""A GET of what somebody named in a command: the whole content, or an error that says what to do."""
+"""Downloads of URLs from commands: the whole content, or an error that says what to do."""
 
 from collections.abc import Mapping
 
@@ -27,21 +27,21 @@ _NOT_NOW = (408, 425)
 
 
 class Downloaded(Struct, frozen=True, kw_only=True):
-    """The whole content. ``content_type`` is what the server says, ``None`` where it says nothing."""
+    """The whole content. ``content_type`` is the server's, ``None`` without one."""
 
     content_type: str | None
     body: bytes
 
 
 def usable(judged: Target | Unusable) -> Target:
-    """The target; raises ``BadUrl``, ``HttpsRequired`` or ``AddressRefused`` for what is none."""
+    """Return the target. Raises ``BadUrl``, ``HttpsRequired`` or ``AddressRefused`` for an unusable URL."""
     if isinstance(judged, Unusable):
         raise error(judged.kind, judged.reason)
     return judged
 
 
 async def fetch(call: OutboundCall, where: str, max_bytes: int) -> Downloaded:
-    """Read it to its end. Raises what ``Outbound.download`` names."""
+    """Read the whole content. Raises the errors that ``Outbound.download`` lists."""
     begun = await call.begin("GET", {})
     if isinstance(begun, CallFailure):
         raise error(begun.kind, begun.reason)
@@ -60,7 +60,7 @@ async def _content(
     if isinstance(complete, CallFailure):
         raise error(complete.kind, complete.reason)
     if not complete:
-        raise BodyTooLarge(f"{where}: the content is over {max_bytes:,} bytes")
+        raise BodyTooLarge(f"{where}: the content is larger than {max_bytes:,} bytes; give a smaller file")
     return Downloaded(content_type=response.headers.get("Content-Type"), body=bytes(kept))
 
 
@@ -74,17 +74,17 @@ def _accept(status: int, headers: Mapping[str, str], where: str) -> None:
     if status >= 500 or status in _NOT_NOW:
         raise Unwell(said, status)
     if 300 <= status < 400:
-        raise Redirected(f"{said}: redirects are not followed; give the address itself", status)
-    raise CallRefused(f"{said}; check that the URL is right and has not expired", status)
+        raise Redirected(f"{said}: redirects are not followed; give the final URL", status)
+    raise CallRefused(f"{said}; check that the URL is correct and has not expired", status)
 
 
 def error(kind: CallErrorKind, reason: str) -> BridgeError:
-    """The error that a failure is to whoever needs the content."""
+    """Return the error that a failed download raises."""
     match kind:
         case "bad_url":
             return BadUrl(f"{reason}; correct the URL")
         case "https_required":
-            return HttpsRequired(f"{reason} (outbound.allow_http would allow it)")
+            return HttpsRequired(f"{reason}; outbound.allow_http can allow http")
         case "address_refused":
             return AddressRefused(f"{reason}; outbound.allow_networks can allow a network")
         case _:

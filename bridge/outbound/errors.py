@@ -1,26 +1,26 @@
-"""What can go wrong with a call to somebody else's address, named for what to do next.
+"""Errors of calls to addresses that others choose, named for what to do next.
 
     Permanent
-    ├── BadUrl            no URL that can be called
+    ├── BadUrl            not a URL that can be called
     ├── HttpsRequired     plain http, which is not allowed here
-    ├── AddressRefused    the host is, or resolves to, an address that nobody may be made to call
-    ├── TooLarge          the body is over the limit; it was not read to its end
-    └── Refused           a 4xx; carries the status
+    ├── AddressRefused    the host is, or resolves to, an address that must not be called
+    ├── BodyTooLarge      the body exceeds the limit; it was not read to its end
+    └── CallRefused       a 4xx; carries the status
         └── Redirected    a 3xx, which is never followed
     Transient
-    ├── Unreachable       no whole answer: name unknown, refused, cut, TLS, too slow; carries the kind
+    ├── HostUnreachable   no complete response: unknown name, refused, cut, TLS, too slow; carries the kind
     └── Unwell            a 5xx, 408 or 425; carries the status
-    Throttled             429, with how long
+    Throttled             429, with the time to wait
 
-Messages name the scheme, the host and the status. A URL may be pre-signed, so its path, query and
-credentials are secrets, and aiohttp's exceptions spell them: none of those is chained to ours.
+Messages name the scheme, the host and the status. A URL may be pre-signed, so its path, query and credentials
+are secrets. aiohttp's exceptions contain them and are never chained to ours.
 """
 
 from typing import Literal
 
 from bridge.errors import Permanent, Transient
 
-# ``busy`` is ours: all connections were in use until the deadline, and nothing was sent.
+# ``busy`` is the bridge's own: all connections were in use until the deadline, and nothing was sent.
 CallErrorKind = Literal[
     "bad_url",
     "bad_header",
@@ -38,23 +38,23 @@ CallErrorKind = Literal[
 
 
 class BadUrl(Permanent):
-    """Not a URL that can be called."""
+    """A URL that can't be called."""
 
 
 class HttpsRequired(Permanent):
-    """Plain http; ``outbound.allow_http`` would allow it."""
+    """A plain http URL. ``outbound.allow_http`` can allow it."""
 
 
 class AddressRefused(Permanent):
-    """Not a public address, and not of a network in ``outbound.allow_networks``."""
+    """An address that is neither public nor in a network of ``outbound.allow_networks``."""
 
 
 class BodyTooLarge(Permanent):
-    """The body is over the limit."""
+    """A body that exceeds the limit."""
 
 
 class CallRefused(Permanent):
-    """The other side understood and said no."""
+    """A request that the other side understood and rejected."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -62,11 +62,11 @@ class CallRefused(Permanent):
 
 
 class Redirected(CallRefused):
-    """The other side named another address; give that one."""
+    """A redirect to another URL; give that one."""
 
 
 class HostUnreachable(Transient):
-    """No whole answer came; ``kind`` says at which step it ended."""
+    """A call without a complete response. ``kind`` says at which step it ended."""
 
     def __init__(self, message: str, kind: CallErrorKind) -> None:
         super().__init__(message)
@@ -74,7 +74,7 @@ class HostUnreachable(Transient):
 
 
 class Unwell(Transient):
-    """The other side says it is not well, or not now."""
+    """An answer of the other side that it can't serve the request now."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""A POST to a subscriber: whatever comes of it is a value, an ``PostResponse`` or a ``CallFailure``."""
+"""POST requests to subscribers. The outcome is a value, a ``PostResponse`` or a ``CallFailure``."""
 
 import re
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from bridge.clock import utc_now
 from bridge.outbound.calls import CallFailure, OutboundCall
 from bridge.retry import parse_retry_after
 
-# A subscriber that asks for patience is given it: never less than it asked for, up to a month.
+# The bridge waits at least as long as a subscriber asks for, up to a month.
 _LONGEST_PAUSE_SECONDS = 31 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 
 
 class PostResponse(Struct, frozen=True, kw_only=True):
-    """The other side's answer, a redirect too; the status decides what it means.
+    """A response of the other side, including a redirect. The status decides what it means.
 
-    ``body`` is decoded and cut at the limit. ``complete`` is false where it was cut, broke off or was still
-    coming at the deadline: the status had been given, so it counts.
+    ``body`` is decoded and cut at the limit. ``complete`` is false if the body was cut, broke off, or was
+    still arriving at the deadline: the status had arrived, so it counts.
     """
 
     status: int
@@ -34,10 +34,10 @@ class PostResponse(Struct, frozen=True, kw_only=True):
 async def post(
     call: OutboundCall, body: bytes, headers: Mapping[str, str], max_response_bytes: int
 ) -> PostResponse | CallFailure:
-    """Post ``body`` as it is, and read at most ``max_response_bytes`` of the answer."""
-    # A subscriber's names are the same each time; its values are looked through all at once.
+    """Post ``body`` unchanged and read at most ``max_response_bytes`` of the response."""
+    # A subscriber's header names repeat, so their check is cached. All values are checked with one match.
     if not (_are_names(tuple(headers)) and _VALUE.fullmatch("".join(headers.values()))):
-        return CallFailure(kind="bad_header", reason="a header can't be sent as it is written", elapsed_ms=0)
+        return CallFailure(kind="bad_header", reason="a header has invalid characters", elapsed_ms=0)
     begun = await call.begin("POST", headers, body)
     if isinstance(begun, CallFailure):
         return begun

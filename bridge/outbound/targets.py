@@ -1,10 +1,10 @@
-"""A URL that somebody else wrote, read with suspicion: a target, or why it is none. Pure.
+"""Parsing and checking of URLs that others write: the result is a target or a reason against it. Pure.
 
-What is judged here is what is then called: the host is brought into the one form in which the connector
-sees it, and the URL is put together anew from checked parts, so no second parser can read it otherwise. The
-path and the query stay byte for byte, since a pre-signed URL is signed over them.
+The checked URL is exactly the URL that is called. The host is brought into the form that the connector sees,
+and the URL is reassembled from checked parts, so that no second parser can read it differently. The path and
+the query keep every byte, because a pre-signed URL is signed over them.
 
-Reasons name the scheme and the host at most: a path, a query or credentials may be secrets (invariant 9).
+Reasons name at most the scheme and the host: a path, a query or credentials may be secrets (invariant 9).
 """
 
 import re
@@ -26,43 +26,43 @@ _KEPT = "%!$&'()*+,;=:@/?~[]"
 
 
 class Rules(Struct, frozen=True, kw_only=True):
-    """What an operator allows beyond public addresses over https."""
+    """An operator's exceptions beyond public addresses over https."""
 
     allowed: Networks = ()
     allow_http: bool = False
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """A URL that may be called, as far as can be told without looking up its name."""
+    """A URL that may be called, as far as that is known without resolving its name."""
 
     url: URL
     where: str
-    """Scheme, host and port: what may be shown."""
+    """Scheme, host and port: the part that may be shown."""
 
 
 class Unusable(Struct, frozen=True, kw_only=True):
-    """Why a URL is not called."""
+    """The reason why a URL is not called."""
 
     kind: Literal["bad_url", "https_required", "address_refused"]
     reason: str
 
 
 def rules(config: OutboundConfig) -> Rules:
-    """The rules that the configuration spells; its networks have been checked there."""
+    """Read the rules from the configuration, which has validated the networks."""
     return Rules(allowed=addresses.networks(config.allow_networks), allow_http=config.allow_http)
 
 
 def parse_target(url: str, given: Rules) -> Target | Unusable:
-    """The target that ``url`` names. A name is not looked up: its addresses are judged when it is called."""
+    """Parse and check ``url``. The name is not resolved: its addresses are checked when it is called."""
     if len(url) > LONGEST_URL:
         return _bad(f"it is longer than {LONGEST_URL} characters")
     if re.search(r"[\x00-\x20\x7f\\]", url):
-        return _bad("it holds a space, a control character or a backslash")
+        return _bad("it contains a space, a control character or a backslash")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return _bad("its host or port can't be read")
+        return _bad("its host or port is invalid")
     return _scheme(parts, given) or _host(parts, port, given)
 
 
@@ -72,27 +72,27 @@ def _scheme(parts: SplitResult, given: Rules) -> Unusable | None:
     if parts.scheme == "http" and not given.allow_http:
         return Unusable(kind="https_required", reason="the URL must start with https://")
     if "@" in parts.netloc:
-        return _bad("it holds credentials before the host, which are not sent")
+        return _bad("it contains credentials before the host; remove them")
     return None
 
 
 def _host(parts: SplitResult, port: int | None, given: Rules) -> Target | Unusable:
     if port == 0 or parts.netloc.endswith(":"):
-        return _bad("its port can't be called")
+        return _bad("its port is invalid")
     host = _canonical(parts.hostname or "")
     if host is None:
-        return _bad("it names no host")
+        return _bad("it has no valid host")
     address = addresses.literal(host)
     refused = addresses.address_refusal(address, given.allowed) if address is not None else None
     if refused:
-        return Unusable(kind="address_refused", reason=f"its host is no public address ({refused})")
+        return Unusable(kind="address_refused", reason=f"its host is not a public address ({refused})")
     if addresses.is_numeric(host) and str(address) != host:
-        return _bad("its host is a number in a notation that not everyone reads alike")
+        return _bad("its host is a number in an ambiguous notation")
     return _assembled(parts, host, port)
 
 
 def _canonical(host: str) -> str | None:
-    """The host as the connector sees it: lower case, IDNA for names, shortest form for IPv6."""
+    """Return the host as the connector sees it: lower case, IDNA for names, shortest form for IPv6."""
     if ":" in host:
         return host if addresses.literal(host) is not None else None
     try:
@@ -108,7 +108,7 @@ def _assembled(parts: SplitResult, host: str, port: int | None) -> Target | Unus
     query = f"?{quote(parts.query, safe=_KEPT)}" if parts.query else ""
     url = URL(f"{where}{quote(parts.path, safe=_KEPT) or '/'}{query}", encoded=True)
     if url.raw_host != host or "%" in host:
-        return _bad("its host can't be read")
+        return _bad("its host is invalid")
     return Target(url=url, where=where)
 
 

@@ -1,5 +1,5 @@
-"""The store: PostgreSQL, the one place where the bridge remembers.
+"""The store: PostgreSQL, the only place where the bridge keeps state.
 
-Modules are imported, not names: ``outbox.append(tx, …)``. A function that takes ``tx`` runs inside the
-caller's transaction (``async with db.transaction() as tx``); one that takes ``db`` opens its own.
+Import modules, not names: ``outbox.append(tx, …)``. A function that takes ``tx`` runs in the caller's
+transaction (``async with db.transaction() as tx``); one that takes ``db`` opens its own.
 """

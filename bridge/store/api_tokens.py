@@ -1,7 +1,7 @@
-"""Tokens of the HTTP API: shown once, kept as a keyed hash, bound to one owner or to none.
+"""Tokens of the HTTP API: shown once, stored as a keyed hash, bound to one owner or to none.
 
-A token is 32 random bytes, so a fast keyed hash is enough: there is nothing to guess. The key comes from
-``sealing.key``: who reads the database alone can't check a token against it either.
+A token is 32 random bytes, so a fast keyed hash suffices: it can't be guessed. The hash's key is derived from
+``sealing.key``, so that a copy of the database does not suffice to check a token.
 """
 
 import secrets
@@ -22,7 +22,7 @@ _LENGTH = len(PREFIX) + 43  # 32 bytes in base64 without its padding
 
 
 class ApiToken(Struct, frozen=True, kw_only=True):
-    """What is known of a token. ``owner``: whose endpoints it may see and change, ``None``: everybody's."""
+    """A token without its text. ``owner``: whose endpoints it may see and change; ``None``: all of them."""
 
     id: str
     owner: str | None
@@ -34,7 +34,7 @@ class ApiToken(Struct, frozen=True, kw_only=True):
 
     @property
     def scope(self) -> str:
-        """``admin`` or ``owner``."""
+        """The scope, ``admin`` or ``owner``."""
         return "admin" if self.owner is None else "owner"
 
 
@@ -48,7 +48,7 @@ class ApiTokens:
     async def create(
         self, *, owner: str | None, description: str = "", expires_at: datetime | None = None
     ) -> tuple[ApiToken, str]:
-        """A new token and its text, which is nowhere kept."""
+        """Create a token. Return it and its text, which is not stored."""
         text = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
         row = await self._db.fetchrow(
             "INSERT INTO api_tokens (id, digest, scope, owner, description, expires_at) "
@@ -63,7 +63,7 @@ class ApiTokens:
         return _of(row), text
 
     async def find(self, text: str) -> ApiToken | None:
-        """The token of that text; ``None`` for one that is unknown, revoked or expired."""
+        """Return the token with that text, ``None`` if it is unknown, revoked or expired."""
         if len(text) != _LENGTH or not text.startswith(PREFIX) or not text.isascii():
             return None
         row = await self._db.fetchrow(
@@ -81,12 +81,12 @@ class ApiTokens:
         return _of(row)
 
     async def list_(self) -> Sequence[ApiToken]:
-        """Every token that was ever made, oldest first."""
+        """Return every token ever created, oldest first."""
         rows = await self._db.fetch(f"SELECT {_COLUMNS} FROM api_tokens ORDER BY created_at, id")
         return [_of(row) for row in rows]
 
     async def revoke(self, token_id: str) -> bool:
-        """From now on it opens nothing; whether there was such a token and it was not revoked before."""
+        """Revoke a token. Return true if it existed and was not revoked before."""
         return bool(
             await self._db.fetchval(
                 "UPDATE api_tokens SET revoked_at = clock_timestamp() "

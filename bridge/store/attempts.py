@@ -1,6 +1,6 @@
-"""Attempts: one person's application to one job, and how far it came, whichever command carried it.
+"""Attempts: one person's application to one job and its progress, across commands.
 
-A failed command leaves its attempt; the next one for the same address and job goes on from there.
+A failed command leaves its attempt behind; the next command for the same address and job continues it.
 """
 
 from datetime import datetime
@@ -12,15 +12,15 @@ from bridge.store.commands import CommandKey
 from bridge.store.database import Tx
 
 CREATING, ADDING = "create_candidate", "add_to_job"
-"""The steps, as ``Progress.started`` says them, that make a record whose id nobody knows yet."""
+"""The steps, as in ``AttemptProgress.started``, that create a record whose id is not known yet."""
 
 
 class AttemptProgress(Struct, frozen=True, kw_only=True):
     """What was done in TrackerRMS, by remote ids; no values.
 
-    ``made``: the candidate was made by this attempt. ``started``: the step whose call may have been sent
-    and whose effect is not known yet. ``documents``: digests of those attached. ``warnings`` are told in
-    the result, whichever command ends the attempt.
+    ``made``: this attempt created the candidate. ``started``: the step whose call may have been sent and
+    whose effect is not known yet. ``documents``: digests of the attached ones. ``warnings`` go into the
+    result of whichever command ends the attempt.
     """
 
     candidate: str | None = None
@@ -35,7 +35,8 @@ class AttemptProgress(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """``done``: a command ended it with success; ``command_id``: the one that worked on it last."""
+    """An attempt. ``done``: a command ended it with success; ``command_id``: the last command that worked on
+    it."""
 
     command_id: str
     done: bool
@@ -46,7 +47,7 @@ _decoder = msgspec.json.Decoder(AttemptProgress)
 
 
 async def load_attempt(tx: Tx, integration_id: str, address: bytes, job_id: int) -> Attempt | None:
-    """The attempt for this address and job, if there was one."""
+    """Return the attempt for this address and job, if there was one."""
     row = await tx.fetchrow(
         "SELECT command_id, done, progress FROM attempts "
         "WHERE integration_id = $1 AND address = $2 AND job_id = $3",
@@ -69,6 +70,6 @@ ON CONFLICT (integration_id, address, job_id) DO UPDATE
 async def save_attempt(
     tx: Tx, key: CommandKey, address: bytes, job_id: int, progress: AttemptProgress, *, done: bool = False
 ) -> None:
-    """Remember how far it came. The caller holds the claim on the address."""
+    """Save the progress of an attempt. The caller holds the claim on the address."""
     encoded = msgspec.json.encode(progress)
     await tx.execute(_SAVE, key.integration_id, address, job_id, key.command_id, done, encoded)

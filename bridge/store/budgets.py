@@ -1,17 +1,17 @@
-"""The request budget of an integration: so many requests a minute, whatever the number of processes.
+"""The request budget of an integration: a number of requests per minute, shared by all processes.
 
 **Why the limit holds.** A grant given at time g covers requests that arrive between g and ``usable_until``
-(its life in the process that took it, and an allowance for the way to TrackerRMS). Grants of one
-integration are given one after the other, under its row's lock, and only while all grants whose
-``usable_until`` lies after g − 60 s sum up to the limit at most. Take any 60 s window and, of the grants
-that can have a request in it, the last one: it was given before the window's end, so all the others were
-counted when it was given. What is not covered: a request that takes longer than the allowance to arrive,
-and a database clock set forward by someone.
+(its life in the process that took it, and an allowance for the way to TrackerRMS). Grants of one integration
+are given one after the other, under its row's lock, and only while all grants whose ``usable_until`` is after
+g − 60 s add up to at most the limit. Take any 60 s window and, of the grants that can have a request in it,
+the last one: it was given before the window's end, so all others were counted when it was given. Two things
+are not covered: a request that takes longer than the allowance to arrive, and a database clock that someone
+sets forward.
 
-**Lanes.** Polls are spaced evenly (GCRA with a small burst) and stop at 90 % of the limit; commands go before
-them: while one waits, polls get half of the limit at most, one by one at an even distance. That share
-is theirs whatever the commands do: where any poll was granted within the window, commands stop short of it.
-So a stream of commands slows the polls down and never stops them.
+**Lanes.** Polls are spaced evenly (GCRA with a small burst) and stop at 90 % of the limit. Commands have
+priority: while one waits, polls get at most half of the limit, one by one at an even distance. That share is
+theirs whatever the commands do: if any poll was granted within the window, commands leave it free. So a
+stream of commands slows the polls down but never stops them.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _ARRIVAL_SECONDS = 1.5
 _MARGIN = 0.01
 _RESERVE = 0.10
 _POLL_SHARE = 0.50
-# Of the polls' share, so much is kept free for the next of them, however much they had lately.
+# This much of the polls' share stays free for the next poll, however many they had lately.
 _KEPT_FREE = 0.02
 _CHUNK_SECONDS = 0.1
 _BURST_SECONDS = 1.0
@@ -40,63 +40,63 @@ _LONGEST_SLEEP_SECONDS = 2.0
 
 
 class BudgetRules(Struct, frozen=True, kw_only=True):
-    """The rules of one budget; seconds, and numbers of requests."""
+    """Rules of one budget, in seconds and numbers of requests."""
 
     requests: int
     window_seconds: float = _WINDOW_SECONDS
     life_seconds: float = _LIFE_SECONDS
-    """For how long a process may keep a request it was granted before it sends it."""
+    """How long a process may keep a granted request before it sends it."""
     arrival_seconds: float = _ARRIVAL_SECONDS
-    """What is allowed for between sending a request and its arrival."""
+    """Allowance for the time between sending a request and its arrival."""
 
     @property
     def limit(self) -> int:
-        """The most that is granted per window: a little below what TrackerRMS allows."""
+        """The most requests granted per window: a little below TrackerRMS's limit."""
         return max(1, self.requests - math.floor(self.requests * _MARGIN))
 
     @property
     def poll_limit(self) -> int:
-        """The most that is granted per window before only commands get more."""
+        """The most requests granted per window before only commands get more."""
         return max(1, math.floor(self.limit * (1 - _RESERVE)))
 
     @property
     def poll_share(self) -> int:
-        """What polls get per window, however many commands there are."""
+        """The requests that polls get per window, however many commands there are."""
         return max(1, math.floor(self.limit * _POLL_SHARE))
 
     @property
     def cover_seconds(self) -> float:
-        """From a grant to the last arrival of a request that it covers."""
+        """The time from a grant to the last arrival of a request that it covers."""
         return self.life_seconds + self.arrival_seconds
 
     @property
     def poll_spacing_seconds(self) -> float:
-        """The even distance of polls that keeps them below ``poll_limit`` for ever."""
+        """The even distance of polls that keeps them below ``poll_limit`` forever."""
         return (self.window_seconds + self.cover_seconds) / self.poll_limit
 
     @property
     def chunk(self) -> int:
-        """How many requests a process takes at once: one, unless the budget is huge."""
+        """The number of requests that a process takes at once: one, unless the budget is huge."""
         return max(1, math.floor(self.requests / self.window_seconds * _CHUNK_SECONDS))
 
 
 class BudgetState(Struct, frozen=True, kw_only=True):
-    """What the store knows when a grant is asked for; times are the database's, in seconds."""
+    """State of a budget when a grant is requested; times are the database's, in seconds."""
 
     now: float
     used: int
-    """The sum of the grants that still count."""
+    """Sum of the grants that still count."""
     frees_at: float
-    """When the first of them stops counting; infinity when there is none."""
+    """When the first of them stops counting; infinity if there is none."""
     polls: int = 0
-    """How many of ``used`` were granted to polls."""
+    """The part of ``used`` that was granted to polls."""
     poll_due_at: float = -math.inf
     command_waits_until: float = -math.inf
     paused_until: float = -math.inf
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """``granted`` requests now, or (0) come back in ``wait_seconds``."""
+    """A grant of ``granted`` requests now, or (0) of another try in ``wait_seconds``."""
 
     granted: int
     wait_seconds: float = 0.0
@@ -104,13 +104,13 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 
 def decide_grant(terms: BudgetRules, state: BudgetState, lane: Lane, wanted: int) -> Grant:
-    """How many of ``wanted`` requests may be granted now. Pure: the whole policy stands here."""
+    """Decide how many of ``wanted`` requests to grant now. Pure: this is the whole policy."""
     if state.now < state.paused_until:
         return Grant(granted=0, wait_seconds=state.paused_until - state.now)
     share_left = terms.poll_share - state.polls
     full = Grant(granted=0, wait_seconds=max(0.001, state.frees_at - state.now))
     if lane == "command":
-        # Where nothing polls, there is nothing to be left for it.
+        # If nothing polls, nothing needs to be left for polls.
         left = max(share_left, math.ceil(terms.poll_share * _KEPT_FREE)) if state.polls else 0
         free = min(wanted, terms.limit - left - state.used)
         return full if free < 1 else Grant(granted=free)
@@ -118,7 +118,7 @@ def decide_grant(terms: BudgetRules, state: BudgetState, lane: Lane, wanted: int
     free = min(wanted, terms.poll_limit - state.used)
     if free > 0 and not command_waits:
         return _paced(terms, state, free)
-    # Where commands have used more than what polls leave them, polls are not the ones to stand back for long.
+    # If commands have used more than polls leave them, polls need not wait long.
     crowded = command_waits or state.used - state.polls > terms.limit - terms.poll_limit
     if state.used < terms.limit and crowded:
         return _shared(terms, state)
@@ -126,9 +126,9 @@ def decide_grant(terms: BudgetRules, state: BudgetState, lane: Lane, wanted: int
 
 
 def _shared(terms: BudgetRules, state: BudgetState) -> Grant:
-    """One poll of the share that commands leave, where the last is long enough ago."""
+    """Grant one poll of the share that commands leave, if the last poll is long enough ago."""
     distance = (terms.window_seconds + terms.cover_seconds) / terms.poll_share
-    # ``poll_due_at`` lies one spacing after the last poll.
+    # ``poll_due_at`` is one spacing after the last poll.
     due_at = state.poll_due_at + distance - terms.poll_spacing_seconds
     if state.now < due_at:
         return Grant(granted=0, wait_seconds=due_at - state.now)
@@ -136,7 +136,7 @@ def _shared(terms: BudgetRules, state: BudgetState) -> Grant:
 
 
 def _paced(terms: BudgetRules, state: BudgetState, free: int) -> Grant:
-    """GCRA: ``poll_due_at`` is when the next poll is due; it may come early by the burst."""
+    """Apply GCRA: the next poll is due at ``poll_due_at`` and may come early by the burst."""
     spacing = terms.poll_spacing_seconds
     burst = min(_BURST_SECONDS, terms.window_seconds / 20)
     due_at = max(state.poll_due_at, state.now)
@@ -148,7 +148,8 @@ def _paced(terms: BudgetRules, state: BudgetState, free: int) -> Grant:
 
 
 class _Turn:
-    """A lock whose waiters take turns by flow: one with many requests waiting keeps no other waiting long."""
+    """A lock whose waiters take turns by flow: a flow with many waiting requests does not delay the others
+    long."""
 
     def __init__(self) -> None:
         self._held = False
@@ -183,7 +184,8 @@ class _Turn:
 
 
 class _InStock:
-    """What one lane of this process was granted and has not sent yet; whoever has the turn asks for more."""
+    """Requests that one lane of this process was granted and has not sent; whoever has the turn refills
+    it."""
 
     def __init__(self) -> None:
         self.turn = _Turn()
@@ -191,7 +193,7 @@ class _InStock:
         self.ends_at = 0.0
 
     def take(self) -> bool:
-        """Take one request, if there is one that may still be sent."""
+        """Take one request if one may still be sent."""
         if self.count < 1 or time.monotonic() > self.ends_at:
             return False
         self.count -= 1
@@ -199,7 +201,7 @@ class _InStock:
 
 
 class StoredBudget:
-    """A ``bridge.credentials.RequestBudget`` over PostgreSQL; one object per integration and process."""
+    """A ``bridge.credentials.RequestBudget`` in PostgreSQL; one object per integration and process."""
 
     def __init__(self, db: Database, integration_id: str, terms: BudgetRules) -> None:
         self._db = db
@@ -209,14 +211,15 @@ class StoredBudget:
         self._commands_waiting = 0
 
     async def acquire(self, lane: Lane) -> None:
-        """Wait until one request may be sent; send it at once. Raises ``Transient`` without the store."""
+        """Wait until one request may be sent; send it at once. Raises ``Transient`` if the store is
+        unreachable."""
         if lane == "command":
             self._commands_waiting += 1
         try:
             stock = self._lanes[lane]
             async with stock.turn:
                 while not stock.take():
-                    # TrackerRMS may ask for an hour of patience: whoever has it is not stuck.
+                    # TrackerRMS may ask to wait an hour. A process that waits is not stuck.
                     heartbeat.beat()
                     wait_seconds = await self._refill(lane)
                     if wait_seconds:
@@ -226,19 +229,19 @@ class StoredBudget:
                 self._commands_waiting -= 1
 
     async def pause(self, seconds: float, why: str = "") -> None:
-        """Hold every process for ``seconds`` (at most the life of a grant passes until all know it)."""
+        """Stop every process for ``seconds``. It takes at most the life of a grant until all know it."""
         for stock in self._lanes.values():
             stock.count = 0
         await self._db.execute(_PAUSE, self._integration_id, self._terms.requests, seconds, why)
 
     async def _refill(self, lane: Lane) -> float:
-        """Ask the store once; returns how long to wait before the next time (0: there is stock now)."""
+        """Ask the store once. Return how long to wait before asking again (0: there is stock now)."""
         asked_at = time.monotonic()
         wanted = self._terms.chunk if lane == "poll" else min(self._terms.chunk, self._commands_waiting)
         async with self._db.transaction() as tx:
             decision = await grant(tx, self._integration_id, self._terms, lane, max(1, wanted))
         if decision.granted:
-            # What is left of an earlier chunk is forgotten: its life ends sooner than the new one's.
+            # The rest of an earlier chunk is dropped: it expires sooner than the new one.
             stock = self._lanes[lane]
             stock.count, stock.ends_at = decision.granted, asked_at + self._terms.life_seconds
         return decision.wait_seconds
@@ -252,7 +255,7 @@ RETURNING extract(epoch FROM poll_due_at)::float8 AS poll_due_at,
           extract(epoch FROM paused_until)::float8 AS paused_until
 """
 
-# A statement of its own, after the lock: its snapshot must see the grant of whoever held the lock before.
+# A separate statement after the lock: its snapshot must include the grant of the previous lock holder.
 _USED = """
 SELECT extract(epoch FROM clock_timestamp())::float8 AS now,
        coalesce(sum(granted), 0)::int AS used,
@@ -289,7 +292,7 @@ ON CONFLICT (integration_id) DO UPDATE
 
 
 async def grant(tx: Tx, integration_id: str, terms: BudgetRules, lane: Lane, wanted: int) -> Grant:
-    """Ask for ``wanted`` requests and record what was granted, or that a command waits."""
+    """Request ``wanted`` requests. Record what was granted, or that a command waits."""
     row = await tx.fetchrow(_LOCK, integration_id, terms.requests)
     used = await tx.fetchrow(_USED, integration_id, terms.window_seconds)
     state = BudgetState(
@@ -313,25 +316,25 @@ async def grant(tx: Tx, integration_id: str, terms: BudgetRules, lane: Lane, wan
             lane,
         )
     elif lane == "command":
-        # It will ask again by then; until it does, polls stand back.
+        # The command asks again by then; until it does, polls yield.
         patience = min(decision.wait_seconds, _LONGEST_SLEEP_SECONDS) + terms.life_seconds
         await tx.execute(_COMMAND_WAITS, integration_id, patience)
     return decision
 
 
 class BudgetUsage(Struct, frozen=True, kw_only=True):
-    """How much of an integration's budget is in use."""
+    """Usage of an integration's budget."""
 
     used: int
     """Requests granted in the last minute."""
     requests_per_minute: int
     paused_until: datetime | None
     pause_reason: str | None
-    """What TrackerRMS asked for, in words; ``None`` while there is no pause."""
+    """Why TrackerRMS asked to wait; ``None`` if there is no pause."""
 
 
 async def usage(db: Database, integration_id: str) -> BudgetUsage | None:
-    """What was granted lately; ``None`` before the first request of that integration."""
+    """Return the recent usage, ``None`` before the first request of that integration."""
     row = await db.fetchrow(
         """
         SELECT requests_per_minute,
@@ -350,8 +353,8 @@ async def usage(db: Database, integration_id: str) -> BudgetUsage | None:
 
 
 async def spare(db: Database, integration_id: str, seconds: float) -> int:
-    """How many requests polls may send in so many seconds, one at least; 0 during a pause or while commands
-    wait."""
+    """Return how many requests polls may send in ``seconds``, at least one; 0 during a pause or while
+    commands wait."""
     row = await db.fetchrow(
         "SELECT requests_per_minute, greatest(paused_until, command_waits_until) > clock_timestamp() "
         "FROM budgets WHERE integration_id = $1",
@@ -363,7 +366,7 @@ async def spare(db: Database, integration_id: str, seconds: float) -> int:
 
 
 async def paused_seconds(db: Database, integration_id: str) -> float:
-    """For how long nothing is granted yet; 0 where there is no pause."""
+    """Return the seconds until requests are granted again; 0 if there is no pause."""
     seconds: float | None = await db.fetchval(
         "SELECT greatest(0, extract(epoch FROM paused_until - clock_timestamp()))::float8 FROM budgets "
         "WHERE integration_id = $1 AND paused_until > '-infinity'",

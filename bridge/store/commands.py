@@ -1,8 +1,8 @@
-"""The ledger of commands: what was asked, how far it came, what came of it; and claims on persons.
+"""The ledger of commands (what was asked, the progress, the result), and claims on persons.
 
-A process works under a lease of its own; its name stands as ``holder`` in what it works on. What a dead
-process held is free for the next one: its lease has run out. Every write here follows
-``leases.assert_held`` in the same transaction, so that a process that was paused can't write late.
+A process works under its own lease, whose name is the ``holder`` of what it works on. What a dead process
+held is free for the next one, as its lease has expired. Every write here follows ``leases.assert_held`` in
+the same transaction, so that a process that was paused can't write late.
 """
 
 import uuid
@@ -21,21 +21,21 @@ LEASE_PREFIX = "commands:"
 
 
 def new_lease_name() -> str:
-    """A name for the lease of one run of the command stage."""
+    """Return a name for the lease of one run of the command stage."""
     return f"{LEASE_PREFIX}{uuid.uuid4().hex}"
 
 
 class CommandKey(Struct, frozen=True, kw_only=True, order=True):
-    """What names a command in the ledger."""
+    """The key of a command in the ledger."""
 
     integration_id: str
     command_id: str
 
 
 class NewCommand(Struct, frozen=True, kw_only=True):
-    """A command to enter: ``content`` is a keyed hash of what it asks; ``position`` where it stands.
+    """A command to enter. ``content`` is a keyed hash of its request; ``position`` is its place in Kafka.
 
-    ``subject``: what it writes for, no address in it; ``target``: the stage an application is to be moved to.
+    ``subject``: what it writes to, without an address; ``target``: the stage to move an application to.
     """
 
     key: CommandKey
@@ -47,7 +47,7 @@ class NewCommand(Struct, frozen=True, kw_only=True):
 
 
 class CommandClaim(Struct, frozen=True, kw_only=True):
-    """How a command stands. ``ours``: it is not finished, and this process is to carry it out."""
+    """State of a command. ``ours``: it is unfinished, and this process is to execute it."""
 
     state: CommandState
     step: str | None
@@ -60,7 +60,7 @@ class CommandClaim(Struct, frozen=True, kw_only=True):
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """How a command ended; ``result`` is sealed, ``history`` is added to its lines."""
+    """The end of a command. ``result`` is sealed; ``history`` is appended to its lines."""
 
     key: CommandKey
     state: Final
@@ -80,7 +80,7 @@ RETURNING integration_id, command_id
 
 
 async def enter(tx: Tx, holder: str, entries: Sequence[NewCommand]) -> set[CommandKey]:
-    """Enter commands as received by ``holder``; returns those that were not in the ledger before."""
+    """Enter commands as received by ``holder``. Return those that were not in the ledger before."""
     rows = await tx.fetch(
         _ENTER,
         [entry.key.integration_id for entry in entries],
@@ -95,7 +95,7 @@ async def enter(tx: Tx, holder: str, entries: Sequence[NewCommand]) -> set[Comma
     return {CommandKey(integration_id=row[0], command_id=row[1]) for row in rows}
 
 
-# The row is locked first: of two processes that find its holder dead, one takes it.
+# The row is locked first: of two processes that find its holder dead, only one takes it.
 _TAKE = """
 WITH row AS (
     SELECT * FROM commands WHERE integration_id = $1 AND command_id = $2 FOR UPDATE
@@ -115,9 +115,9 @@ SELECT state, step, content, position, ours,
 
 
 async def take_command(tx: Tx, holder: str, key: CommandKey, content: bytes) -> CommandClaim | None:
-    """How a command stands; unfinished and held by no living process, it is ``holder``'s from now on.
+    """Return the state of a command. If it is unfinished and no living process holds it, ``holder`` takes it.
 
-    Not where ``content`` is another's: a message that only has its id is not the command.
+    It is not taken if ``content`` differs: a message that only has the same id is not that command.
     """
     row = await tx.fetchrow(_TAKE, key.integration_id, key.command_id, holder, content)
     if row is None:
@@ -150,7 +150,7 @@ async def note_step(
     lines: Sequence[Mapping[str, Any]] = (),
     tries: int = 0,
 ) -> bool:
-    """Running, at ``step``; ``False`` when another process has it."""
+    """Set the command running at ``step``. Return ``False`` if another process has it."""
     added = msgspec.json.encode(lines).decode()
     return bool(await tx.fetchval(_NOTE, key.integration_id, key.command_id, holder, step, added, tries))
 
@@ -169,7 +169,7 @@ RETURNING c.integration_id, c.command_id
 
 
 async def finish_commands(tx: Tx, holder: str, endings: Sequence[Ending]) -> set[CommandKey]:
-    """End commands that ``holder`` carries out; returns those that it really ended."""
+    """End commands that ``holder`` executes. Return those that it really ended."""
     rows = await tx.fetch(
         _FINISH,
         holder,
@@ -203,15 +203,15 @@ RETURNING true
 
 
 async def claim_subject(tx: Tx, holder: str, key: CommandKey, subject: str) -> bool:
-    """Be the only process that writes for ``subject`` until the command ends; ``False``: another is.
+    """Claim ``subject`` for this process until the command ends. Return ``False`` if another process has it.
 
-    Within one process the caller sees to it that one command at a time asks.
+    Within one process the caller ensures that only one command at a time asks.
     """
     return bool(await tx.fetchval(_CLAIM, key.integration_id, subject, key.command_id, holder))
 
 
 async def forget_dead_leases(db: Database) -> None:
-    """Rows of leases whose process ended a day ago."""
+    """Delete the leases of processes that ended a day ago."""
     await db.execute(
         "DELETE FROM leases WHERE starts_with(name, $1) "
         "AND expires_at < clock_timestamp() - interval '1 day'",
@@ -220,7 +220,8 @@ async def forget_dead_leases(db: Database) -> None:
 
 
 async def prune_commands(db: Database, days: float, batch: int = 5_000) -> int:
-    """Forget commands that ended over ``days`` ago, and attempts as old; returns how many commands."""
+    """Delete commands that ended more than ``days`` ago, and attempts as old. Return the number of
+    commands."""
     tag = await db.execute(
         "DELETE FROM commands WHERE (integration_id, command_id) IN (SELECT integration_id, command_id "
         "FROM commands WHERE received_at < now() - make_interval(secs => $1) "
@@ -235,7 +236,7 @@ async def prune_commands(db: Database, days: float, batch: int = 5_000) -> int:
 
 
 class CommandSummary(Struct, frozen=True, kw_only=True):
-    """A command for a person to look at."""
+    """A command, for people to look at."""
 
     integration_id: str
     command_id: str
@@ -259,7 +260,7 @@ _SHOWN = (
 async def newest_commands(
     db: Database, integration_id: str | None, states: Collection[str], limit: int
 ) -> list[CommandSummary]:
-    """The commands received last, of one integration or all, in one of ``states`` (empty: any)."""
+    """Return the newest commands, of one integration or all, in one of ``states`` (empty: any)."""
     rows = await db.fetch(
         f"SELECT {_SHOWN} FROM commands WHERE ($1::text IS NULL OR integration_id = $1) "
         "AND (cardinality($2::text[]) = 0 OR state = ANY($2)) ORDER BY received_at DESC LIMIT $3",
@@ -271,7 +272,7 @@ async def newest_commands(
 
 
 async def find_commands(db: Database, command_id: str) -> list[CommandSummary]:
-    """The commands of that id: one for each integration that it was sent to."""
+    """Return the commands with that id: one for each integration that it was sent to."""
     rows = await db.fetch(f"SELECT {_SHOWN} FROM commands WHERE command_id = $1", command_id)
     return [_shown(row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""How far the incremental polls of each resource came, and what they met."""
+"""Progress of the incremental polls of each resource, and their errors."""
 
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from bridge.store.database import Database, Tx
 
 
 class PollCursor(Struct, frozen=True, kw_only=True):
-    """``polled_until`` is by TrackerRMS's clock; ``index_lag_seconds`` is how late its index
-    was lately, ``longest_lag_seconds`` ever."""
+    """Progress of polls. ``polled_until`` is by TrackerRMS's clock. ``index_lag_seconds`` is the recent lag
+    of its index, ``longest_lag_seconds`` the longest ever."""
 
     polled_until: datetime | None = None
     index_lag_seconds: float = 0.0
@@ -19,7 +19,7 @@ class PollCursor(Struct, frozen=True, kw_only=True):
 
 
 async def load_cursor(db: Database, integration_id: str, resource: str) -> PollCursor:
-    """The cursor of a resource; an empty one before its first poll."""
+    """Return the cursor of a resource; an empty one before its first poll."""
     row = await db.fetchrow(
         "SELECT polled_until, index_lag_seconds, longest_lag_seconds, polled_at, error FROM cursors "
         "WHERE integration_id = $1 AND resource = $2",
@@ -54,8 +54,8 @@ async def advance_cursor(
 ) -> None:
     """Record a poll whose pages are all committed (invariant 2).
 
-    ``until`` may lie before what is stored: a clock that was wrong for a while must not blind the polls
-    until the time it named, and what is read twice makes no event.
+    ``until`` may be before the stored time: a clock that was wrong for a while must not blind the polls until
+    that time, and records that are read twice cause no event.
     """
     await tx.execute(_ADVANCE, integration_id, resource, until, lag_seconds, calls, changes)
 
@@ -73,7 +73,7 @@ async def start_cursor(db: Database, integration_id: str, resource: str, moment:
 
 
 async def note_lag(db: Database, integration_id: str, resource: str, seconds: float) -> None:
-    """A sweep found what the polls missed: the index is that late."""
+    """Record the index's lag, as a sweep found what the polls missed."""
     await db.execute(
         "UPDATE cursors SET index_lag_seconds = greatest(index_lag_seconds, $3), "
         "longest_lag_seconds = greatest(longest_lag_seconds, $3) "
@@ -85,7 +85,7 @@ async def note_lag(db: Database, integration_id: str, resource: str, seconds: fl
 
 
 async def forget_lag(tx: Tx, integration_id: str, resource: str) -> None:
-    """Believe a little more in the index: at every sweep, half of its lag is forgotten."""
+    """Halve the recorded lag of the index, once per sweep."""
     await tx.execute(
         "UPDATE cursors SET index_lag_seconds = index_lag_seconds / 2 "
         "WHERE integration_id = $1 AND resource = $2",
@@ -95,7 +95,7 @@ async def forget_lag(tx: Tx, integration_id: str, resource: str) -> None:
 
 
 async def fail(db: Database, integration_id: str, resource: str, error: str) -> None:
-    """Remember why a resource can't be polled now, for ``bridge status``; ``advance_cursor`` forgets it."""
+    """Record why a resource can't be polled, for ``bridge status``. ``advance_cursor`` clears it."""
     await db.execute(
         "INSERT INTO cursors (integration_id, resource, error, error_at) VALUES ($1, $2, $3, now()) "
         "ON CONFLICT (integration_id, resource) DO UPDATE SET error = excluded.error, error_at = now()",
@@ -106,7 +106,7 @@ async def fail(db: Database, integration_id: str, resource: str, error: str) -> 
 
 
 async def fail_scan(db: Database, integration_id: str, resource: str, error: str) -> None:
-    """Remember why a load, a sweep or an approved deletion can't go on, until ``scan_went_on``."""
+    """Record why a load, a sweep or an approved deletion can't continue, until ``scan_went_on``."""
     await db.execute(
         "INSERT INTO cursors (integration_id, resource, scan_error, scan_error_at) "
         "VALUES ($1, $2, $3, now()) "
@@ -119,7 +119,7 @@ async def fail_scan(db: Database, integration_id: str, resource: str, error: str
 
 
 async def scan_went_on(db: Database, integration_id: str, resource: str) -> None:
-    """Forget what ``fail_scan`` noted: the step that failed has succeeded, or nobody wants it any more."""
+    """Clear the error of ``fail_scan``: the failed step has succeeded, or is no longer wanted."""
     await db.execute(
         "UPDATE cursors SET scan_error = NULL, scan_error_at = NULL "
         "WHERE integration_id = $1 AND resource = $2 AND scan_error IS NOT NULL",
@@ -129,5 +129,5 @@ async def scan_went_on(db: Database, integration_id: str, resource: str) -> None
 
 
 def _storable(error: str) -> str:
-    # PostgreSQL takes no NUL in a text, and an answer's own words may hold one.
+    # PostgreSQL does not accept NUL in text, and a quoted answer may contain one.
     return error.replace("\0", "")

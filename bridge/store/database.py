@@ -1,4 +1,4 @@
-"""The door to PostgreSQL: the pool and transactions."""
+"""The door to PostgreSQL: connection pool and transactions."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,11 @@ from bridge.errors import BridgeError
 from bridge.store.errors import translated, translated_statements
 
 Tx: TypeAlias = "asyncpg.pool.PoolConnectionProxy"
-"""A connection inside a transaction: what ``async with db.transaction()`` gives."""
+"""A connection inside a transaction, as ``async with db.transaction()`` yields it."""
 
 _CONNECT_SECONDS = 10.0
 _ACQUIRE_SECONDS = 30.0
-# The server gives up first and says why; the client's limit is for a network that went silent.
+# The server times out first and says why. The client's limit is for a silent network.
 _STATEMENT_SECONDS = 60
 _COMMAND_SECONDS = 75.0
 # A process that was paused in a transaction keeps its locks, and others from taking over, for this long.
@@ -24,16 +24,16 @@ _SESSION = {
     "application_name": "trackerrms-bridge",
     "statement_timeout": f"{_STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{_IDLE_IN_TRANSACTION_SECONDS}s",
-    # Planning for JIT costs more than our short statements take.
+    # Planning for JIT costs more than these short statements take.
     "jit": "off",
 }
 
 
 class Database:
-    """A pool of connections. It opens new ones by itself after PostgreSQL went away and came back.
+    """A pool of connections. It reconnects by itself after PostgreSQL was unreachable.
 
-    Every method raises ``Transient`` when the server can't answer now and ``EnvironmentFault`` when it
-    refuses us; any other error of the driver is a bug and passes through.
+    Every method raises ``Transient`` if the server can't answer now, and ``EnvironmentFault`` if it refuses
+    the bridge. Any other error of the driver is a bug and is not translated.
     """
 
     def __init__(self, url: str, pool: "asyncpg.Pool") -> None:
@@ -42,12 +42,12 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, pool_size: int = 10) -> Self:
-        """Connect to ``url`` (a libpq URL; a socket directory may stand in ``?host=``).
+        """Connect to ``url`` (a libpq URL; ``?host=`` may name a socket directory).
 
-        Raises ``ConfigError`` when ``url`` is no such thing.
+        Raises ``ConfigError`` if ``url`` is invalid.
         """
         with translated(url):
-            # No floor: restoring one while PostgreSQL is away is a traceback in the log at each attempt.
+            # No minimum size: restoring one while PostgreSQL is unreachable logs a traceback at each attempt.
             pool = await asyncpg.create_pool(url, min_size=0, max_size=pool_size, **_connection_options())
             try:
                 await pool.fetchval("SELECT 1")
@@ -57,7 +57,7 @@ class Database:
         return cls(url, pool)
 
     async def close(self) -> None:
-        """Give the connections back; those still busy after five seconds are cut."""
+        """Close the connections; those still busy after five seconds are cut."""
         try:
             async with asyncio.timeout(5):
                 await self._pool.close()
@@ -72,10 +72,11 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
-        """One transaction: committed when the block ends, rolled back when it raises. Nothing is retried.
+        """Open a transaction: it commits when the block ends and rolls back when it raises. Nothing is
+        retried.
 
-        A ``Transient`` from the commit itself leaves open whether it took effect: look before repeating.
-        No network call belongs inside (invariant 8).
+        After a ``Transient`` from the commit itself it is unknown whether it took effect: check before
+        repeating. Make no network call inside (invariant 8).
         """
         with translated(self._url):
             tx = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
@@ -89,7 +90,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def dedicated(self) -> AsyncIterator["asyncpg.Connection"]:
-        """A connection outside the pool, for ``LISTEN``."""
+        """Yield a connection outside the pool, for ``LISTEN``."""
         with translated(self._url):
             connection = await asyncpg.connect(self._url, **_connection_options())
             try:
@@ -98,22 +99,22 @@ class Database:
                 connection.terminate()
 
     async def fetch(self, query: str, *args: object) -> "list[asyncpg.Record]":
-        """All rows of one statement."""
+        """Return all rows of one statement."""
         with translated(self._url):
             return list(await self._pool.fetch(query, *args))
 
     async def fetchrow(self, query: str, *args: object) -> "asyncpg.Record | None":
-        """The first row of one statement."""
+        """Return the first row of one statement."""
         with translated(self._url):
             return await self._pool.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: object) -> Any:
-        """The first value of the first row of one statement."""
+        """Return the first value of the first row of one statement."""
         with translated(self._url):
             return await self._pool.fetchval(query, *args)
 
     async def answers(self, within_seconds: float) -> bool:
-        """Whether PostgreSQL answers in time; raises nothing when it does not."""
+        """Report whether PostgreSQL answers in time. Raises nothing if it does not."""
         try:
             async with asyncio.timeout(within_seconds):
                 await self.fetchval("SELECT 1")
@@ -122,7 +123,7 @@ class Database:
         return True
 
     async def execute(self, query: str, *args: object) -> str:
-        """Run one statement; returns its command tag, such as ``DELETE 3``."""
+        """Run one statement. Return its command tag, such as ``DELETE 3``."""
         with translated(self._url):
             return str(await self._pool.execute(query, *args))
 

@@ -1,6 +1,6 @@
-"""Accepted records that are read again, for the account answered otherwise when they were read.
+"""Accepted records that must be read again, because the account's answers were different when they were read.
 
-Their fingerprints are dropped: the next sight of their rows, in a poll or a sweep, leads to a new read.
+Their fingerprints are removed: the next poll or sweep that shows their rows reads them again.
 """
 
 from datetime import datetime
@@ -16,11 +16,12 @@ WHERE integration_id = $1 AND resource = $2 AND NOT gone AND fingerprint IS NOT 
 
 
 async def doubt_since(tx: Tx, integration_id: str, resource: str, moment: datetime) -> int:
-    """Have the records read again that were read since that moment (database time); return how many."""
+    """Mark the records that were read since ``moment`` (database time) for another read. Return their
+    number."""
     return _count(await tx.execute(_SINCE, integration_id, resource, moment))
 
 
-# The last record that was read with the value before: all that were read since then lack it.
+# The last record that was read with the value before: all records read since then lack it.
 _WITHOUT = """
 WITH filled AS MATERIALIZED (
     SELECT DISTINCT parent FROM snapshots
@@ -51,11 +52,11 @@ async def doubt_without(
     held_at: datetime,
     lost_since: datetime,
 ) -> int:
-    """Have the records read again that lack a value, or all of a model, where the account may be at fault.
+    """Mark records for another read that lack a value, or all of a model, possibly by the account's fault.
 
-    Those are the ones read since the last record before ``held_at`` that had it, and those that changed since
-    ``lost_since``. ``place``: of the field's hash in ``fields``; ``None``: an entity of the model is the
-    value. Returns how many they are.
+    Those are the records read since the last record before ``held_at`` that had the value, and those that
+    changed since ``lost_since``. ``place``: of the field's hash in ``fields``; ``None``: the value is an
+    entity of the model. Return the number of records.
     """
     done = await tx.execute(_WITHOUT, integration_id, resource, str(model), place, held_at, lost_since)
     return _count(done)

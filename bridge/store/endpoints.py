@@ -1,6 +1,6 @@
-"""Endpoints: who gets which events, and how. Every change grows ``version`` and says so on a channel.
+"""Endpoints: who receives which events, and how. Every change increments ``version`` and notifies a channel.
 
-Signing secrets and the values of custom headers are sealed at rest and opened for the dispatcher alone.
+Signing secrets and the values of custom headers are sealed at rest; only the dispatcher opens them.
 """
 
 import secrets as randomness
@@ -21,16 +21,16 @@ from bridge.store.signing_secrets import SigningSecret
 __all__ = ["SigningSecret"]
 
 CHANNEL = "endpoints"
-"""``LISTEN endpoints`` hears of every change."""
+"""``LISTEN endpoints`` receives every change."""
 BY_A_PERSON = "by a person"
 
 
 class TooManySecrets(Permanent):
-    """The endpoint was rotated so often that all its old secrets are still in their overlap."""
+    """A rotation that is refused because too many old secrets of the endpoint are still in their overlap."""
 
 
 class Stored(Struct, frozen=True, kw_only=True):
-    """An endpoint with all that a delivery needs, opened: ``secrets`` are those to sign with now, the
+    """An endpoint with everything that a delivery needs, unsealed. ``secrets`` are those to sign with now,
     current ones first. In memory only."""
 
     endpoint: Endpoint
@@ -42,13 +42,13 @@ class Stored(Struct, frozen=True, kw_only=True):
 
 
 class EndpointPage(Struct, frozen=True, kw_only=True):
-    """Endpoints, oldest first; ``next_after`` is the position to go on from, ``None`` at the end."""
+    """Endpoints, oldest first. ``next_after`` is the position of the next page, ``None`` at the end."""
 
     items: list[Endpoint]
     next_after: int | None
 
 
-# A v1a public key is no secret: it stands beside the sealed one and is shown.
+# A v1a public key is not secret: it is stored in plain text and shown.
 _COLUMNS = """
     id, url, owner, description, integrations, event_types, changed_fields, operational,
     rate_limit_per_second, timeout_seconds, "order", signature, header_names, enabled, disabled_reason,
@@ -62,7 +62,7 @@ _COLUMNS = """
 async def insert_endpoint(
     tx: Tx, sealer: Sealer, new: NewEndpoint, owner: str
 ) -> tuple[Endpoint, list[SigningSecret]]:
-    """A new endpoint of ``owner``, and the secrets made for it, which nobody gets to see again."""
+    """Insert an endpoint of ``owner``, and the secrets made for it, which can't be read again."""
     endpoint_id = "ep_" + "".join(randomness.choice(ids.ALPHABET) for _ in range(ids.ID_LENGTH))
     await tx.execute(
         """
@@ -95,7 +95,7 @@ async def insert_endpoint(
 
 
 async def get(db: "Database | Tx", endpoint_id: str, owner: str | None = None) -> Endpoint | None:
-    """The endpoint; ``None`` where there is none, or none of ``owner`` (``None``: of anybody)."""
+    """Return the endpoint, ``None`` if there is none, or none of ``owner`` (``None``: of any owner)."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM endpoints WHERE id = $1 AND ($2::text IS NULL OR owner = $2)",
         endpoint_id,
@@ -107,7 +107,7 @@ async def get(db: "Database | Tx", endpoint_id: str, owner: str | None = None) -
 async def list_(
     db: Database, owner: str | None = None, after: int | None = None, limit: int = 50
 ) -> EndpointPage:
-    """A page of endpoints, of ``owner`` or of everybody, from behind the position ``after``."""
+    """Return a page of endpoints, of ``owner`` or of all owners, after the position ``after``."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS}, position FROM endpoints WHERE ($1::text IS NULL OR owner = $1) "
         "AND position > $2 ORDER BY position LIMIT $3",
@@ -125,9 +125,10 @@ async def list_(
 async def patch(
     tx: Tx, sealer: Sealer, endpoint_id: str, change: EndpointChange
 ) -> tuple[Endpoint, list[SigningSecret]] | None:
-    """Change what ``change`` names; ``None`` where there is no such endpoint.
+    """Change what ``change`` names. Return ``None`` if the endpoint does not exist.
 
-    Another ``signature`` makes the secrets that it needs; what it no longer needs signs along for a day.
+    Another ``signature`` creates the secrets that it needs; secrets that it no longer needs still sign for a
+    day.
     """
     if not await tx.fetchval("SELECT true FROM endpoints WHERE id = $1 FOR UPDATE", endpoint_id):
         return None
@@ -148,16 +149,16 @@ async def patch(
 
 
 async def remove_endpoint(tx: Tx, endpoint_id: str) -> bool:
-    """Forget the endpoint and its secrets; whether there was one."""
+    """Delete the endpoint and its secrets. Return true if it existed."""
     return bool(await tx.fetchval("DELETE FROM endpoints WHERE id = $1 RETURNING true", endpoint_id))
 
 
 async def replace_secrets(
     tx: Tx, sealer: Sealer, endpoint_id: str, overlap_seconds: float = DAY_SECONDS
 ) -> tuple[Endpoint, list[SigningSecret]] | None:
-    """New secrets; the old ones sign along until the overlap ends. ``None``: no such endpoint.
+    """Replace the secrets; the old ones still sign until the overlap ends. ``None``: no such endpoint.
 
-    Raises ``TooManySecrets`` where too many old ones are still in their overlap.
+    Raises ``TooManySecrets`` if too many old ones are still in their overlap.
     """
     row = await tx.fetchrow(
         "UPDATE endpoints SET updated_at = clock_timestamp() WHERE id = $1 RETURNING signature", endpoint_id
@@ -165,19 +166,19 @@ async def replace_secrets(
     if row is None:
         return None
     kinds = signing_secrets.kinds_of(row["signature"])
-    # Of both kinds: one that the endpoint no longer wants may still be in an overlap of its own.
+    # Count both kinds: a kind that the endpoint no longer uses may still be in its overlap.
     await signing_secrets.retire(tx, endpoint_id, signing_secrets.kinds_of("both"), overlap_seconds)
     if await signing_secrets.longest_queue(tx, endpoint_id) >= signing_secrets.LONGEST_QUEUE:
         raise TooManySecrets(
-            f"{signing_secrets.LONGEST_QUEUE} secrets of the endpoint are in force already: rotate again "
-            "when one has ended, or with an overlap of 0 seconds, which ends the old ones at once"
+            f"the endpoint already has {signing_secrets.LONGEST_QUEUE} valid secrets: rotate again when one "
+            "has expired, or with an overlap of 0 seconds, which ends the old ones at once"
         )
     made = await signing_secrets.add_secrets(tx, sealer, endpoint_id, kinds)
     return _of(await _row(tx, endpoint_id)), made
 
 
 async def mark_disabled(tx: "Database | Tx", endpoint_id: str, reason: str) -> bool:
-    """Deliver nothing to it until it is enabled; whether it was enabled before. ``reason`` is shown."""
+    """Disable the endpoint. Return true if it was enabled before. ``reason`` is shown."""
     return bool(
         await tx.fetchval(
             "UPDATE endpoints SET enabled = false, disabled_reason = $2, disabled_at = clock_timestamp(), "
@@ -189,7 +190,7 @@ async def mark_disabled(tx: "Database | Tx", endpoint_id: str, reason: str) -> b
 
 
 async def mark_enabled(tx: "Database | Tx", endpoint_id: str) -> bool:
-    """Deliver to it again; whether it was disabled before."""
+    """Enable the endpoint. Return true if it was disabled before."""
     return bool(
         await tx.fetchval(
             "UPDATE endpoints SET enabled = true, disabled_reason = NULL, disabled_at = NULL, "
@@ -200,22 +201,22 @@ async def mark_enabled(tx: "Database | Tx", endpoint_id: str) -> bool:
 
 
 async def all_for_dispatch(db: Database, sealer: Sealer) -> list[Stored]:
-    """Every enabled endpoint, its headers and secrets opened.
+    """Return every enabled endpoint, with its headers and secrets unsealed.
 
-    Ask for ``version`` before, so that no change is missed. Raises ``EnvironmentFault`` where something was
+    Read ``version`` before this, so that no change is missed. Raises ``EnvironmentFault`` if something was
     sealed with another key.
     """
     return await _opened(db, sealer, "enabled", None)
 
 
 async def for_dispatch(db: Database, sealer: Sealer, endpoint_id: str) -> Stored | None:
-    """One endpoint, enabled or not, as ``all_for_dispatch`` gives it."""
+    """Return one endpoint, enabled or not, as ``all_for_dispatch`` does."""
     found = await _opened(db, sealer, "id = $1", endpoint_id)
     return found[0] if found else None
 
 
 async def version(db: Database) -> int:
-    """Grows with every change of any endpoint or secret."""
+    """Return a number that increases with every change of any endpoint or secret."""
     current: int = await db.fetchval("SELECT version FROM endpoints_version")
     return current
 
@@ -223,7 +224,7 @@ async def version(db: Database) -> int:
 async def _opened(db: Database, sealer: Sealer, condition: str, endpoint_id: str | None) -> list[Stored]:
     given = () if endpoint_id is None else (endpoint_id,)
     async with db.transaction() as tx:
-        # One snapshot for both: an endpoint must not be seen with another moment's secrets.
+        # One snapshot for both queries, so that an endpoint and its secrets match.
         await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         rows = await tx.fetch(
             f"SELECT {_COLUMNS}, sealed_headers FROM endpoints WHERE {condition} ORDER BY position", *given

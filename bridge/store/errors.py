@@ -1,4 +1,4 @@
-"""What an error of PostgreSQL, of its driver or of the network between means to us."""
+"""Translation of the errors of PostgreSQL, its driver and the network."""
 
 import contextlib
 import socket
@@ -12,13 +12,13 @@ from bridge.errors import ConfigError, EnvironmentFault, Transient
 
 @contextlib.contextmanager
 def translated(url: str) -> Iterator[None]:
-    """Turn what asyncpg and the network raise, connecting included, into the bridge's errors."""
+    """Translate what asyncpg and the network raise, including on connecting, into the bridge's errors."""
     try:
         with translated_statements(url):
             yield
     except asyncpg.ClientConfigurationError as error:
         raise ConfigError(
-            "store.url: not a PostgreSQL URL, such as postgresql://user:password@host:5432/database"
+            "store.url: is not a PostgreSQL URL, such as postgresql://user:password@host:5432/database"
         ) from error
     except OSError as error:
         raise Transient(f"PostgreSQL at {mask_url(url)}: {_reason(error)}") from error
@@ -26,7 +26,8 @@ def translated(url: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def translated_statements(url: str) -> Iterator[None]:
-    """The same for a connection that is open; an ``OSError`` of the caller's own work stays what it is."""
+    """Translate as ``translated`` does, for an open connection. The caller's own ``OSError`` passes
+    through."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -39,7 +40,7 @@ def translated_statements(url: str) -> Iterator[None]:
             raise
         raise Transient(f"PostgreSQL at {mask_url(url)}: the connection was closed") from error
     except asyncpg.InternalClientError as error:
-        # A connection cut in the middle of a statement leaves the driver's own state in between.
+        # A connection cut in the middle of a statement leaves the driver in an intermediate state.
         raise Transient(f"PostgreSQL at {mask_url(url)}: the connection broke") from error
     except TimeoutError as error:
         raise Transient(f"PostgreSQL at {mask_url(url)}: no answer in time") from error
@@ -50,10 +51,10 @@ def translated_statements(url: str) -> Iterator[None]:
 # SQLSTATE, PostgreSQL's documentation, appendix A. Longest prefix wins.
 _TRANSIENT = {
     "08": "the connection broke",
-    "25006": "it is read-only now (a standby, or a failover is under way)",
+    "25006": "it is read-only now (a standby, or a failover is in progress)",
     "25P03": "a transaction was idle for too long",
     "40": "a conflict between transactions",
-    "53": "it lacks a resource",
+    "53": "it lacks resources",
     "53100": "its disk is full; free some space",
     "53200": "it is out of memory",
     "53300": "it has too many clients; raise max_connections or lower store.pool_size",
@@ -65,7 +66,7 @@ _TRANSIENT = {
 _FAULT = {
     "28": "it refuses the user or the password; check store.url",
     "3D000": "the database does not exist; create it, or check store.url",
-    "42501": "the user lacks a privilege; grant it all on the schema",
+    "42501": "the user lacks a privilege; grant all on the schema",
 }
 
 
@@ -88,12 +89,12 @@ def _reason(error: OSError) -> str:
             return "connection refused"
         case socket.gaierror():
             return "the host name can't be resolved"
-        case _:  # asyncpg raises a bare OSError when every address of a host name failed
+        case _:  # asyncpg raises a bare OSError if every address of a host name failed
             return f"the connection failed ({type(error).__name__})"
 
 
 def mask_url(url: str) -> str:
-    """``url`` as it may be logged: user, host, port and database, never the password or the options."""
+    """Return ``url`` without password and options, so that it may be logged."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or urllib.parse.parse_qs(parts.query).get("host", ["localhost"])[0]
     address = parts.netloc.rpartition("@")[2] or host

@@ -1,4 +1,4 @@
-"""Gaps: fields whose value is there and can't be read without a guess, by record, while that is so."""
+"""Gaps: values of a record that can't be read without a guess, stored by field as long as that is so."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,8 @@ from bridge.store.database import Database, Tx
 
 
 class GapCount(Struct, frozen=True, kw_only=True):
-    """One field that is left out of ``records`` records (counts to 10,000), and why, by one of them."""
+    """A field that is left out of ``records`` records (counted up to 10,000), and the reason in one of
+    them."""
 
     resource: str
     field: str
@@ -24,7 +25,7 @@ async def put_gaps(
     row_ids: Sequence[int],
     gaps: Iterable[tuple[int, str, str]],
 ) -> None:
-    """Record what these records, as read now, leave out: (row id, field, reason); the rest was read."""
+    """Store the gaps of these records as just read: (row id, field, reason). Their other gaps are deleted."""
     await forget_gaps(tx, integration_id, resource, row_ids)
     found = list(gaps)
     if found:
@@ -41,7 +42,7 @@ async def put_gaps(
 
 
 async def forget_gaps(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
-    """Forget the gaps of these records."""
+    """Delete the gaps of these records."""
     if row_ids:
         await tx.execute(
             "DELETE FROM gaps WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])",
@@ -51,7 +52,7 @@ async def forget_gaps(tx: Tx, integration_id: str, resource: str, row_ids: Seque
         )
 
 
-# From field to field by the key, however many records leave one out; then so many rows of each.
+# Steps from field to field along the key, however many records each has; then counts limited rows of each.
 COUNTS = """
 WITH RECURSIVE kinds AS (
     (SELECT resource, field FROM gaps WHERE integration_id = $1 ORDER BY resource, field LIMIT 1)
@@ -78,5 +79,5 @@ CROSS JOIN LATERAL (
 
 
 async def count_gaps(db: Database, integration_id: str) -> list[GapCount]:
-    """Return what is left out now, by resource and field."""
+    """Return the present gaps by resource and field."""
     return [GapCount(**dict(r)) for r in await db.fetch(COUNTS, integration_id)]

@@ -1,6 +1,6 @@
-"""What the records of a resource are usually like: which keys they have, and how often they lose values.
+"""Statistics of a resource's records: which keys they have, and how often they lose values.
 
-A row for each resource, read and written with each batch of records under ``snapshots.lock``.
+There is one row per resource, read and written with each batch of records under ``snapshots.lock``.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from bridge.store.stored_records import KeyCount, LossCount
 
 
 class Habits(Struct, frozen=True, kw_only=True):
-    """``keys``: by ``row:name`` or ``detail:name``; ``losses``: by a hold's kind and key."""
+    """Statistics. ``keys``: by ``row:name`` or ``detail:name``; ``losses``: by a hold's kind and key."""
 
     keys: Mapping[str, KeyCount] = {}
     losses: Mapping[str, LossCount] = {}
@@ -24,7 +24,7 @@ _decode_losses = msgspec.json.Decoder(dict[str, LossCount]).decode
 
 
 async def load_habits(db: "Database | Tx", integration_id: str, resource: str) -> Habits:
-    """Return the habits of a resource; empty ones where none of its records was accepted yet."""
+    """Return the statistics of a resource; empty ones before any of its records was accepted."""
     row = await db.fetchrow(
         "SELECT keys, losses FROM habits WHERE integration_id = $1 AND resource = $2",
         integration_id,
@@ -34,7 +34,7 @@ async def load_habits(db: "Database | Tx", integration_id: str, resource: str) -
 
 
 async def save_habits(tx: Tx, integration_id: str, resource: str, now: Habits) -> None:
-    """Replace the habits of a resource."""
+    """Replace the statistics of a resource."""
     await tx.execute(
         "INSERT INTO habits (integration_id, resource, keys, losses) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT (integration_id, resource) DO UPDATE SET keys = excluded.keys, losses = excluded.losses",
@@ -46,7 +46,7 @@ async def save_habits(tx: Tx, integration_id: str, resource: str, now: Habits) -
 
 
 async def forget_key(tx: Tx, integration_id: str, resource: str, key: str) -> None:
-    """Begin anew with a key, what stands under it, and the losses of that name."""
+    """Reset a key, the keys below it, and the losses of that name."""
     now = await load_habits(tx, integration_id, resource)
     keys = {k: v for k, v in now.keys.items() if k != key and not k.startswith(f"{key}.")}
     losses = {k: v for k, v in now.losses.items() if k.partition(":")[2] != key}

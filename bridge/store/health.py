@@ -1,4 +1,4 @@
-"""The health of endpoints that do not just succeed: since when they fail, until when they get nothing."""
+"""Health of endpoints with failures: since when they fail, and until when they asked to wait."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from bridge.store.database import Database, Tx
 
 
 class EndpointHealth(Struct, frozen=True, kw_only=True):
-    """An endpoint that fails: since when, when last, of what, and whether its owner was warned."""
+    """A failing endpoint: since when, the last failure and its error, and whether its owner was warned."""
 
     endpoint_id: str
     failing_since: datetime
@@ -29,7 +29,7 @@ ON CONFLICT (endpoint_id) DO UPDATE
        held_until = greatest(h.held_until, excluded.held_until)
 """
 
-# One that did not fail has no such row, and costs nothing here. The row stays for what it holds besides.
+# An endpoint without failures has no such row and costs nothing here. The row keeps its other columns.
 _SUCCEEDED = """
 WITH failing AS (
     SELECT endpoint_id, warned_at IS NOT NULL AS warned FROM endpoint_health
@@ -42,18 +42,18 @@ RETURNING h.endpoint_id, failing.warned
 
 
 async def record_failures(tx: Tx, failures: Mapping[str, tuple[str | None, float]]) -> None:
-    """Record failed attempts: by endpoint, the error, and for how many seconds it asked to get nothing."""
+    """Record failed attempts: by endpoint, the error, and for how many seconds it asked to wait."""
     ids = sorted(failures)
     await tx.execute(_FAILED, ids, [failures[i][0] for i in ids], [failures[i][1] for i in ids])
 
 
 async def record_successes(tx: Tx, endpoint_ids: Collection[str]) -> list[str]:
-    """Record successful attempts; return the endpoints whose owners had been warned."""
+    """Record successful attempts. Return the endpoints whose owners had been warned."""
     return [row[0] for row in await tx.fetch(_SUCCEEDED, sorted(endpoint_ids)) if row[1]]
 
 
 async def paused_endpoints(db: Database) -> dict[str, float]:
-    """Return for how many seconds more endpoints asked to get nothing."""
+    """Return for how many more seconds endpoints asked to wait."""
     rows = await db.fetch(
         "SELECT endpoint_id, extract(epoch FROM held_until - clock_timestamp())::float8 "
         "FROM endpoint_health WHERE held_until > clock_timestamp()"
@@ -62,7 +62,7 @@ async def paused_endpoints(db: Database) -> dict[str, float]:
 
 
 async def failing_for(db: Database, seconds: float) -> list[EndpointHealth]:
-    """Enabled endpoints that failed lately, and for so long did nothing else."""
+    """Return the enabled endpoints that failed recently and had only failures for ``seconds``."""
     rows = await db.fetch(
         "SELECT endpoint_id, failing_since, last_failure_at, last_error, warned_at IS NOT NULL "
         "FROM endpoint_health JOIN endpoints ON id = endpoint_id AND enabled "
@@ -78,7 +78,7 @@ async def failing_for(db: Database, seconds: float) -> list[EndpointHealth]:
 
 
 async def note_owner_warned(tx: Tx, endpoint_id: str) -> bool:
-    """Note that the owner is warned; ``False`` where another process did it."""
+    """Record that the owner is warned. Return ``False`` if another process did it."""
     return bool(
         await tx.fetchval(
             "UPDATE endpoint_health SET warned_at = clock_timestamp() "
@@ -89,12 +89,12 @@ async def note_owner_warned(tx: Tx, endpoint_id: str) -> bool:
 
 
 async def reset_health(tx: Tx, endpoint_id: str) -> None:
-    """Forget the past of an endpoint that was disabled: it does not count once it is enabled again."""
+    """Reset the health of an endpoint that was disabled: after enabling it, the past does not count."""
     await tx.execute("DELETE FROM endpoint_health WHERE endpoint_id = $1", endpoint_id)
 
 
 async def listeners_to(tx: Tx, integration_id: str) -> list[tuple[str, tuple[str, ...]]]:
-    """The enabled operational endpoints of an account, each with the types that it wants."""
+    """Return the enabled operational endpoints of an account, each with the event types that it wants."""
     rows = await tx.fetch(
         "SELECT id, event_types FROM endpoints WHERE operational AND enabled "
         "AND (cardinality(integrations) = 0 OR $1 = ANY(integrations))",
@@ -104,7 +104,7 @@ async def listeners_to(tx: Tx, integration_id: str) -> list[tuple[str, tuple[str
 
 
 async def listeners(tx: Tx, owner: str, besides: str) -> list[tuple[str, tuple[str, ...]]]:
-    """The enabled operational endpoints of ``owner``, each with the types that it wants."""
+    """Return the enabled operational endpoints of ``owner``, each with the event types that it wants."""
     rows = await tx.fetch(
         "SELECT id, event_types FROM endpoints WHERE operational AND enabled AND owner = $1 AND id <> $2",
         owner,

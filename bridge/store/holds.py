@@ -1,7 +1,7 @@
-"""Holds: what capture does not publish on its own word, and what a person said of it.
+"""Holds: changes that capture does not publish without a person's decision, and the decisions.
 
-    deletions          more records disappeared at once than is believable; ``key`` is blank
-    derived_deletions  many records let go of what they yielded; ``key`` is the model
+    deletions          more records disappeared at once than is plausible; ``key`` is blank
+    derived_deletions  many records no longer yield what they did; ``key`` is the model
     emptied_field      many records lost a field's value; ``key`` is ``model.field``
     missing_key        records lack a key that nearly all had; ``key`` is ``row:name`` or ``detail:name``
 
@@ -21,11 +21,11 @@ HoldKind = Literal["deletions", "derived_deletions", "emptied_field", "missing_k
 KINDS: tuple[HoldKind, ...] = ("deletions", "derived_deletions", "emptied_field", "missing_key")
 HoldState = Literal["held", "approved", "discarded", "done", "healed"]
 BELIEVED_DAYS = 7
-"""How long an approved mass change is believed: its other records may come to light later."""
+"""How long an approved mass change is believed: its other records may be read later."""
 
 
 def kind_of(word: str) -> HoldKind:
-    """Return the kind of that name. Raises ``ValueError`` for none."""
+    """Return the kind of that name. Raises ``ValueError`` if there is none."""
     for kind in KINDS:
         if kind == word:
             return kind
@@ -33,7 +33,7 @@ def kind_of(word: str) -> HoldKind:
 
 
 class Hold(Struct, frozen=True, kw_only=True):
-    """Records held back together. ``evidence``: what was seen, for a person."""
+    """Records that are held together. ``evidence``: what was seen, for people."""
 
     id: int
     integration_id: str
@@ -48,16 +48,16 @@ class Hold(Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = ", ".join(Hold.__struct_fields__)
-# A discarded set of deletions is forgotten; of all else, what is discarded stays held back.
+# Discarded deletions are closed. Other discarded holds still hold their records.
 _OPEN = "(state IN ('held', 'approved') OR state = 'discarded' AND kind <> 'deletions')"
 
 
 async def replace_hold(
     tx: Tx, integration_id: str, resource: str, row_ids: BitMap64, known_count: int
 ) -> int:
-    """Hold deletions back, replacing those that wait already (the newer scan knows better); returns the id.
+    """Hold deletions, replacing those that wait already (the newer scan is right). Return the hold's id.
 
-    What a person has approved stays as that person saw it.
+    Approved deletions stay as they were when a person approved them.
     """
     row = await tx.fetchrow(
         "INSERT INTO holds AS h (integration_id, resource, kind, key, evidence, row_ids, row_count, "
@@ -79,7 +79,7 @@ async def replace_hold(
 
 
 class Withheld(Struct, frozen=True, kw_only=True):
-    """Records to hold back for one reason. Without ``evidence`` they join a hold there is, and open none."""
+    """Records to hold for one reason. Without ``evidence`` they only join an existing hold."""
 
     kind: HoldKind
     key: str
@@ -89,9 +89,9 @@ class Withheld(Struct, frozen=True, kw_only=True):
 
 
 async def add_to_hold(tx: Tx, integration_id: str, resource: str, more: Withheld) -> tuple[int, bool] | None:
-    """Add records to the hold of that kind and key; returns its id, and whether it is new.
+    """Add records to the hold of that kind and key. Return its id, and whether it is new.
 
-    ``None``: there is none, and without evidence none is opened. Call under ``snapshots.lock``.
+    ``None``: there is no such hold, and without evidence none is opened. Call under ``snapshots.lock``.
     """
     row = await tx.fetchrow(
         f"SELECT id, row_ids FROM holds WHERE integration_id = $1 AND resource = $2 AND kind = $3 "
@@ -136,7 +136,7 @@ async def _open(tx: Tx, integration_id: str, resource: str, first: Withheld) -> 
 async def release_from_holds(
     tx: Tx, integration_id: str, resource: str, row_ids: Iterable[int]
 ) -> list[Hold]:
-    """Take records that were accepted, or are gone, out of the holds; returns the holds that this empties,
+    """Remove records that were accepted, or are gone, from the holds. Return the holds that this empties,
     which are healed."""
     healed = []
     accepted = BitMap64(row_ids)
@@ -164,14 +164,14 @@ async def release_from_holds(
 
 
 async def end_hold(tx: Tx, hold_id: int) -> None:
-    """End a hold: its records look right again."""
+    """End a hold, because its records look right again."""
     await tx.execute(
         "UPDATE holds SET state = 'healed', decided_at = now(), unseen = true WHERE id = $1", hold_id
     )
 
 
 async def withdraw(tx: Tx, integration_id: str, resource: str) -> None:
-    """Drop held deletions that a newer complete scan no longer supports."""
+    """Drop held deletions that a newer complete scan does not support."""
     await tx.execute(
         "UPDATE holds SET state = 'discarded', decided_at = now() "
         "WHERE integration_id = $1 AND resource = $2 AND kind = 'deletions' AND state = 'held'",
@@ -183,8 +183,8 @@ async def withdraw(tx: Tx, integration_id: str, resource: str) -> None:
 async def load_waiting_holds(
     db: "Database | Tx", integration_id: str | None = None, kind: HoldKind | None = None
 ) -> list[Hold]:
-    """Return what waits for a decision or was approved and is not done yet, and what a person discarded and
-    is still held back."""
+    """Return the holds that wait for a decision, are approved but unfinished, or are discarded but still hold
+    their records."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM holds WHERE {_OPEN} "
         "AND ($1::text IS NULL OR integration_id = $1) AND ($2::text IS NULL OR kind = $2) ORDER BY id",
@@ -195,8 +195,8 @@ async def load_waiting_holds(
 
 
 async def of_resource(tx: "Database | Tx", integration_id: str, resource: str) -> list[Hold]:
-    """Return the holds of one resource, but for its deletions: those of ``load_waiting_holds``, and mass
-    changes that were approved lately and are still believed."""
+    """Return the holds of one resource except deletions: those of ``load_waiting_holds``, and mass changes
+    that were approved recently and are still believed."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM holds WHERE integration_id = $1 AND resource = $2 AND kind <> 'deletions' "
         f"AND ({_OPEN} OR state = 'done' AND decided_at > now() - make_interval(days => $3)) ORDER BY id",
@@ -213,9 +213,9 @@ async def row_ids(db: "Database | Tx", hold_id: int) -> BitMap64:
 
 
 async def decide_hold(db: Database, hold_id: int, state: Literal["approved", "discarded"]) -> bool:
-    """Approve or discard what is held; ``False`` when there is no such hold any more.
+    """Approve or discard a hold. Return ``False`` if it is no longer open.
 
-    What was discarded and is still held back can be approved after all.
+    A discarded hold that still holds its records can be approved later.
     """
     tag = await db.execute(
         "UPDATE holds SET state = $2, decided_at = now(), unseen = true "
@@ -228,7 +228,7 @@ async def decide_hold(db: Database, hold_id: int, state: Literal["approved", "di
 
 
 async def any_unseen(db: Database, integration_id: str, resources: Iterable[str]) -> bool:
-    """Whether ``take_unseen`` would return any; by an index of its own."""
+    """Report whether ``take_unseen`` would return any hold; it has its own index."""
     query = "SELECT EXISTS (SELECT FROM holds WHERE integration_id = $1 AND unseen AND resource = ANY($2))"
     return bool(await db.fetchval(query, integration_id, list(resources)))
 
@@ -245,14 +245,14 @@ async def take_unseen(tx: Tx, integration_id: str, resources: Iterable[str]) -> 
 
 
 class Untold(Struct, frozen=True, kw_only=True):
-    """A hold whose state was not told yet; ``told``: the state that was, last."""
+    """A hold whose state was not reported yet; ``told``: the state that was reported last."""
 
     hold: Hold
     told: str | None
 
 
 async def take_untold(tx: Tx, count: int) -> list[Untold]:
-    """Return, once each, holds whose state operational endpoints were not told of, oldest first."""
+    """Return, once each, holds whose state was not reported to operational endpoints, oldest first."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS}, told FROM holds WHERE told IS DISTINCT FROM state ORDER BY id LIMIT $1 "
         "FOR UPDATE SKIP LOCKED",
@@ -265,14 +265,14 @@ async def take_untold(tx: Tx, count: int) -> list[Untold]:
 
 
 async def reopen(db: Database, hold_id: int) -> None:
-    """What was approved could not be proved: a person must look again."""
+    """Reopen an approved hold that could not be proved: a person must decide again."""
     await db.execute(
         "UPDATE holds SET state = 'held', decided_at = NULL WHERE id = $1 AND state = 'approved'", hold_id
     )
 
 
 async def finish_hold(tx: Tx, hold_id: int) -> None:
-    """Record that what was approved has been carried out."""
+    """Record that an approved hold has been carried out."""
     await tx.execute("UPDATE holds SET state = 'done', decided_at = now() WHERE id = $1", hold_id)
 
 

@@ -1,4 +1,4 @@
-"""Answers that may be asked for again: a request with a key takes effect once, in a day, for each token."""
+"""Answers of idempotent requests: a request with a key takes effect once per day and token."""
 
 from hashlib import blake2b
 
@@ -8,13 +8,13 @@ from bridge.store.database import Tx
 
 
 class KeyReused(Permanent):
-    """The key was given before, with another request."""
+    """An idempotency key that was used before with another request."""
 
 
 async def begin_request(tx: Tx, sealer: Sealer, token_id: str, key: str, request: bytes) -> bytes | None:
-    """Return the earlier answer to this request; ``None``: it is new, carry it out, then ``finish_request``.
+    """Return the earlier answer to this request; ``None`` if it is new: execute it, then ``finish_request``.
 
-    Of two at once the second waits for the first one's commit. Raises ``KeyReused``.
+    Of two concurrent requests the second waits for the first one's commit. Raises ``KeyReused``.
     """
     await tx.execute("DELETE FROM idempotent_answers WHERE created_at < clock_timestamp() - interval '1 day'")
     digest = blake2b(request, key=sealer.subkey("idempotent requests"), digest_size=32).digest()
@@ -33,12 +33,12 @@ async def begin_request(tx: Tx, sealer: Sealer, token_id: str, key: str, request
         key,
     )
     if row is None or row["request"] != digest:
-        raise KeyReused("the key was given with another request before; take a new key for a new request")
+        raise KeyReused("this key was used with another request before; use a new key for a new request")
     return sealer.open(_purpose(token_id, key), row["sealed_answer"])
 
 
 async def finish_request(tx: Tx, sealer: Sealer, token_id: str, key: str, answer: bytes) -> None:
-    """Keep the answer, sealed: it may hold secrets."""
+    """Store the answer, sealed, as it may contain secrets."""
     await tx.execute(
         "UPDATE idempotent_answers SET sealed_answer = $3 WHERE token_id = $1 AND key = $2",
         token_id,

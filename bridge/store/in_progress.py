@@ -1,4 +1,4 @@
-"""What commands are about to write, or have just written: for capture, which may see it before they end."""
+"""Records that commands in progress write, for capture, which may read them before the commands end."""
 
 import msgspec
 from msgspec import Struct
@@ -8,8 +8,8 @@ from bridge.store.database import Tx
 
 
 class CommandInProgress(Struct, frozen=True, kw_only=True):
-    """A command that has not ended. ``subject`` and ``target`` as in ``commands.Entry``; ``job_id`` and
-    ``progress`` are its attempt's, where it has begun one."""
+    """A command that has not ended. ``subject`` and ``target`` as in ``commands.NewCommand``; ``job_id`` and
+    ``progress`` are its attempt's, if it has begun one."""
 
     command_id: str
     type: str
@@ -20,14 +20,14 @@ class CommandInProgress(Struct, frozen=True, kw_only=True):
 
 
 class ReadByCommand(Struct, frozen=True, kw_only=True):
-    """A record that a command touched before it ended, and that nobody has read since."""
+    """A record that a command wrote before it ended, and that was not read since."""
 
     command_id: str
     resource: str
     row_id: int
 
 
-# One statement, so one moment: a command is seen before its end, or what it leaves behind is.
+# One statement, so one snapshot: either the command in progress is seen, or what it leaves behind.
 _UNDER_WAY = """
 SELECT c.command_id, c.type, c.subject, c.target, a.job_id, a.progress, NULL::text, NULL::bigint
   FROM commands c
@@ -46,8 +46,11 @@ _decoder = msgspec.json.Decoder(AttemptProgress)
 async def load_in_progress(
     tx: Tx, integration_id: str
 ) -> tuple[list[CommandInProgress], list[ReadByCommand]]:
-    """The commands under way, and what those that ended ask to be read. A few rows, and mostly none: what
-    processes take from Kafka at a time bounds the first, a poller at work the second."""
+    """Return the commands in progress, and the records that ended commands want read.
+
+    There are few rows, mostly none: the number of commands that processes take from Kafka limits the first, a
+    working poller the second.
+    """
     doing, told = [], []
     for row in await tx.fetch(_UNDER_WAY, integration_id):
         if row[1] is None:

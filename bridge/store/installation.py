@@ -1,7 +1,7 @@
-"""What belongs to the installation as a whole: the key that field hashes are keyed with.
+"""State of the installation as a whole: the key of the field hashes.
 
-The hash key is random and sealed under ``sealing.key``, not derived from it: ``sealing.key`` can be
-exchanged one day without every record seeming changed.
+The hash key is random and sealed under ``sealing.key``, not derived from it. So ``sealing.key`` can be
+exchanged one day without every record appearing changed.
 """
 
 import os
@@ -13,13 +13,14 @@ _PURPOSE = "the installation's hash key"
 
 
 async def hash_key(tx: Tx, sealer: Sealer) -> bytes:
-    """The 32 bytes; made on the first call, whichever process makes it, and the same ever after.
+    """Return the 32 bytes. The first call creates them, in whichever process; they never change.
 
-    Raises ``EnvironmentFault`` when ``sealer`` is not of the key that the installation was made with.
+    Raises ``EnvironmentFault`` if ``sealer`` has another key than the installation was created with.
     """
     sealed = await _stored(tx)
     if sealed is None:
-        # Two first processes: the second insert waits for the first one's commit, then finds its row.
+        # If two processes are first, the second insert waits for the first one's commit and then finds its
+        # row.
         await tx.execute(
             "INSERT INTO installation (sealed_hash_key) VALUES ($1) ON CONFLICT DO NOTHING",
             sealer.seal(_PURPOSE, os.urandom(32)),

@@ -1,9 +1,9 @@
 """Leases with fencing tokens: one process at a time does a piece of work, and a late one is refused.
 
-All times are the database's, so a machine whose clock jumps harms nobody. A holder may believe that it
-holds a lease which another took over (it was paused, or cut off); so whoever writes under a lease calls
-``assert_held`` inside the writing transaction. The row's share lock makes a taker wait for that
-transaction's end, and the token, which grows at every take-over, refuses the writer that came too late.
+All times are the database's, so a machine whose clock jumps does no harm. A holder may believe that it holds
+a lease that another process took over (it was paused, or cut off). So every writer under a lease calls
+``assert_held`` inside the writing transaction. The row's share lock makes a new holder wait for that
+transaction's end. The token increases at every take-over, so a late writer is refused.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """A piece of work taken by ``holder``; ``token`` is greater than that of any earlier holder."""
+    """A piece of work held by ``holder``. ``token`` is greater than that of any earlier holder."""
 
     name: str
     holder: str
@@ -44,31 +44,32 @@ ON CONFLICT (name) DO UPDATE
 RETURNING token
 """
 
-# A lease that ran out and that nobody took is still ours: the token says so.
+# An expired lease that no one took is still ours, as the token shows.
 _RENEW = """
 UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => $4)
  WHERE name = $1 AND holder = $2 AND token = $3
 RETURNING true
 """
 
-# The row stays, and with it the token: it must never go back.
+# The row stays, to keep the token: it must never decrease.
 _RELEASE = """
 UPDATE leases SET expires_at = '-infinity' WHERE name = $1 AND holder = $2 AND token = $3
 """
 
-# FOR SHARE: a take-over (an UPDATE of this row) waits until our transaction ends.
+# FOR SHARE: a take-over (an UPDATE of this row) waits until this transaction ends.
 _ASSERT_HELD = """
 SELECT token = $2 AND expires_at > clock_timestamp() FROM leases WHERE name = $1 FOR SHARE
 """
 
 
 def holder_name() -> str:
-    """A name for one holder: its machine and process, for people, and what no other holder has."""
+    """Return a unique name for one holder, with its machine and process for people."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 async def acquire(db: Database, name: str, holder: str, ttl_seconds: float) -> Lease | None:
-    """Take the lease if it is free or has run out; ``None`` while anybody holds it, ``holder`` included."""
+    """Take the lease if it is free or expired. Return ``None`` while anyone holds it, including
+    ``holder``."""
     token = await db.fetchval(_ACQUIRE, name, holder, ttl_seconds)
     return None if token is None else Lease(name=name, holder=holder, token=token)
 
@@ -76,7 +77,8 @@ async def acquire(db: Database, name: str, holder: str, ttl_seconds: float) -> L
 async def wait_for_lease(
     db: Database, name: str, holder: str, ttl_seconds: float, stop: asyncio.Event, *, look_seconds: float
 ) -> Lease | None:
-    """Wait for the lease and take it, looking every ``look_seconds``; ``None`` when ``stop`` came first."""
+    """Wait for the lease and take it, checking every ``look_seconds``. Return ``None`` if ``stop`` came
+    first."""
     while not stop.is_set():
         lease = await acquire(db, name, holder, ttl_seconds)
         if lease is not None:
@@ -88,39 +90,39 @@ async def wait_for_lease(
 
 
 async def renew(db: Database, lease: Lease, ttl_seconds: float) -> bool:
-    """Prolong the lease to ``ttl_seconds`` from now; ``False`` when another process has taken it."""
+    """Extend the lease to ``ttl_seconds`` from now. Return ``False`` if another process has taken it."""
     return bool(await db.fetchval(_RENEW, lease.name, lease.holder, lease.token, ttl_seconds))
 
 
 async def release_lease(db: Database, lease: Lease) -> None:
-    """Let the next one in at once. Nothing happens when another process has taken the lease."""
+    """Release the lease, so that the next one can take it at once. Does nothing if another process has it."""
     await db.execute(_RELEASE, lease.name, lease.holder, lease.token)
 
 
 async def assert_held(tx: Tx, lease: Lease) -> None:
-    """The fence: raise ``LeaseLost`` unless the lease is held now; it then stays so until ``tx`` ends.
+    """Raise ``LeaseLost`` unless the lease is held now. It then remains held until ``tx`` ends.
 
-    Call it first in every transaction that writes under a lease (invariant 4).
+    This is the fence: call it first in every transaction that writes under a lease (invariant 4).
     """
     if not await tx.fetchval(_ASSERT_HELD, lease.name, lease.token):
-        raise LeaseLost(f"lease {lease.name}: it ran out, or another process holds it")
+        raise LeaseLost(f"lease {lease.name}: it expired, or another process holds it")
 
 
 @contextlib.asynccontextmanager
 async def fenced(db: Database, lease: Lease) -> AsyncIterator[Tx]:
-    """A transaction of ``lease``'s holder: ``db.transaction()``, and the fence before anything else."""
+    """Open a transaction of ``lease``'s holder that checks the fence first."""
     async with db.transaction() as tx:
         await assert_held(tx, lease)
         yield tx
 
 
 class LeaseKeeper:
-    """A lease kept alive: ``async with Held(db, lease, ttl_seconds) as held``.
+    """A lease that is kept alive: ``async with LeaseKeeper(db, lease, ttl_seconds) as held``.
 
-    A background task renews it every third of its life. ``lost`` is set once the lease can't be relied on
-    any more: another process took it, or it could not be renewed in time. Nothing is cancelled: the work
-    looks at ``remaining_seconds`` before each step whose effect the fence can't undo, or waits on ``lost``.
-    Leaving the block releases the lease.
+    A background task renews it three times per ``ttl_seconds``. ``lost`` is set once the lease is unreliable:
+    another process took it, or it could not be renewed in time. Nothing is canceled: the work checks
+    ``remaining_seconds`` before each step whose effect the fence can't undo, or waits on ``lost``. Leaving
+    the block releases the lease.
     """
 
     def __init__(self, db: Database, lease: Lease, ttl_seconds: float) -> None:
@@ -128,13 +130,14 @@ class LeaseKeeper:
         self.lost = asyncio.Event()
         self._db = db
         self._ttl_seconds = ttl_seconds
-        # We can't know how long the answer to ``acquire`` took: the first renewal sets the time right.
+        # The duration of ``acquire`` is unknown: the first renewal sets the correct time.
         self._ends_at = _now()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def remaining_seconds(self) -> float:
-        """For how long the lease is surely ours, by this machine's steady clock; 0 once it is lost."""
+        """Seconds for which the lease is certainly ours, by this machine's monotonic clock; 0 once it is
+        lost."""
         return 0.0 if self.lost.is_set() else max(0.0, self._ends_at - _now())
 
     async def __aenter__(self) -> Self:
@@ -152,14 +155,14 @@ class LeaseKeeper:
         try:
             await release_lease(self._db, self.lease)
         except Transient as problem:
-            # It runs out by itself; what the block raised matters more than this.
+            # It expires by itself; the error of the block matters more.
             _log.warning("lease.release_failed", lease=self.lease.name, reason=str(problem))
 
     async def _keep(self) -> None:
         problem: Transient | None = None
         try:
             while self.remaining_seconds > 0:
-                # After a failure again soon: the time until the lease ends is short.
+                # Retry soon after a failure: there is little time until the lease expires.
                 pause = self._ttl_seconds / (3 if problem is None else 20)
                 await asyncio.sleep(min(pause, self.remaining_seconds))
                 try:
@@ -174,7 +177,7 @@ class LeaseKeeper:
 
     async def _renew(self) -> None:
         asked_at = _now()
-        # Waiting longer than the lease lives would be of no use.
+        # Waiting longer than the lease lives would be useless.
         try:
             async with asyncio.timeout(self.remaining_seconds or self._ttl_seconds):
                 renewed = await renew(self._db, self.lease, self._ttl_seconds)
@@ -187,5 +190,5 @@ class LeaseKeeper:
 
 
 def _now() -> float:
-    """A clock that never jumps and, where the system has one, goes on while the machine sleeps."""
+    """Return a monotonic time that, if the system has one, also counts while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -1,7 +1,7 @@
-"""What commands look up: candidates by address, applications by candidate and job, remote ids by ours.
+"""Look-ups of commands: candidates by address, applications by candidate and job, remote ids by our ids.
 
-Capture keeps all three as it reads records; a command adds what it has just written itself. An address is a
-keyed hash (``Hasher.address``).
+Capture maintains all three as it reads records; a command adds what it has just written. Addresses are keyed
+hashes (``Hasher.address``).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ from trackerrms_contracts.entities import Model
 from bridge.store.database import Database, Tx
 
 NAMED = frozenset({Model.USER, Model.JOB, Model.APPLICATION, Model.APPLICATION_STAGE, Model.REJECTION_REASON})
-"""The models that a command's input refers to."""
+"""Models that a command's input refers to."""
 
 
 class ApplicationPair(Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ ON CONFLICT DO NOTHING
 
 
 async def put_addresses(tx: Tx, integration_id: str, addresses: Mapping[int, Collection[bytes]]) -> None:
-    """Candidate → all addresses it has now; what it had before is forgotten."""
+    """Store all present addresses of candidates; their former addresses are deleted."""
     if not addresses:
         return
     flat = [(address, candidate) for candidate, held in addresses.items() for address in sorted(set(held))]
@@ -49,7 +49,7 @@ async def put_addresses(tx: Tx, integration_id: str, addresses: Mapping[int, Col
 
 
 async def add_address(tx: Tx, integration_id: str, address: bytes, candidate_id: int) -> None:
-    """One more address of a candidate."""
+    """Add an address of a candidate."""
     await tx.execute(
         "INSERT INTO candidate_addresses (integration_id, address, candidate_id) VALUES ($1, $2, $3) "
         "ON CONFLICT DO NOTHING",
@@ -60,7 +60,7 @@ async def add_address(tx: Tx, integration_id: str, address: bytes, candidate_id:
 
 
 async def candidates_at(db: Database, integration_id: str, address: bytes) -> list[int]:
-    """The candidates who had this address when they were read last, the oldest record first."""
+    """Return the candidates that had this address when last read, oldest record first."""
     rows = await db.fetch(
         "SELECT candidate_id FROM candidate_addresses WHERE integration_id = $1 AND address = $2 "
         "ORDER BY candidate_id",
@@ -79,7 +79,7 @@ WHERE (application_pairs.candidate, application_pairs.job) <> (excluded.candidat
 
 
 async def put_pairs(tx: Tx, integration_id: str, pairs: Sequence[ApplicationPair]) -> None:
-    """Remember applications."""
+    """Store applications."""
     if pairs:
         await tx.execute(
             _PUT_PAIRS,
@@ -91,7 +91,7 @@ async def put_pairs(tx: Tx, integration_id: str, pairs: Sequence[ApplicationPair
 
 
 async def applications_of(db: Database, candidate: str, job: str) -> list[int]:
-    """The applications of a candidate on a job (the bridge's ids), the newest first."""
+    """Return the applications of a candidate on a job (the bridge's ids), newest first."""
     rows = await db.fetch(
         "SELECT application_id FROM application_pairs WHERE candidate = $1 AND job = $2 "
         "ORDER BY application_id DESC",
@@ -102,7 +102,8 @@ async def applications_of(db: Database, candidate: str, job: str) -> list[int]:
 
 
 async def named_by_applications(db: Database, integration_id: str, what: str) -> dict[str, int]:
-    """The candidates or the jobs (``what``; the bridge's ids) that applications name, and how many do so."""
+    """Return the candidates or jobs (``what``; the bridge's ids) that applications name, with their
+    counts."""
     column = {"candidate": "candidate", "job": "job"}[what]
     rows = await db.fetch(
         f"SELECT {column}, count(*) FROM application_pairs WHERE integration_id = $1 GROUP BY {column}",
@@ -112,7 +113,8 @@ async def named_by_applications(db: Database, integration_id: str, what: str) ->
 
 
 async def some_naming(db: Database, integration_id: str, what: str, entity_ids: Sequence[str]) -> list[int]:
-    """For each of these candidates or jobs (``what``; the bridge's ids) an application that names it."""
+    """Return, for each of these candidates or jobs (``what``; the bridge's ids), an application that names
+    it."""
     column = {"candidate": "candidate", "job": "job"}[what]
     rows = await db.fetch(
         f"SELECT max(application_id) FROM application_pairs WHERE integration_id = $1 "
@@ -124,7 +126,7 @@ async def some_naming(db: Database, integration_id: str, what: str, entity_ids: 
 
 
 async def forget_records(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
-    """These records of ``resource`` are gone from TrackerRMS."""
+    """Delete the entries of records that are gone from TrackerRMS."""
     if resource == "candidates":
         await tx.execute(
             "DELETE FROM candidate_addresses WHERE integration_id = $1 AND candidate_id = ANY($2::bigint[])",
@@ -140,7 +142,7 @@ async def forget_records(tx: Tx, integration_id: str, resource: str, row_ids: Se
 
 
 async def put_ids(tx: Tx, integration_id: str, keys: Sequence[tuple[Model, str]]) -> None:
-    """Remember what these ids name: (model, remote id), of the models that commands name."""
+    """Store what these ids name: (model, remote id), for the models that commands name."""
     named = [(model, remote_id) for model, remote_id in keys if model in NAMED]
     if named:
         await tx.execute(
@@ -154,7 +156,7 @@ async def put_ids(tx: Tx, integration_id: str, keys: Sequence[tuple[Model, str]]
 
 
 async def find_remote_id(db: Database, integration_id: str, entity_id: str) -> tuple[Model, str] | None:
-    """(model, remote id) of one of the integration's ids; ``None`` for one that was never seen."""
+    """Return (model, remote id) of one of the integration's ids; ``None`` if it was never seen."""
     row = await db.fetchrow(
         "SELECT model, remote_id FROM known_ids WHERE id = $1 AND integration_id = $2",
         entity_id,

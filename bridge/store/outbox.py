@@ -1,12 +1,12 @@
-"""The outbox: messages that were decided in a transaction and that Kafka has not acknowledged yet.
+"""The outbox: messages that a transaction has decided on and Kafka has not acknowledged yet.
 
-**Order.** ``position`` is drawn when a row is written, not when it is committed: a smaller position may
-become visible after a greater one. Per key the order holds all the same, because whoever writes for an
-entity holds its row lock or its lease until the commit: the next writer of that entity draws its positions
-after that. So among the rows of one key, those that one statement sees are the first ones, in order,
-without a gap. Two rules follow for readers. Never ask for "positions after the last one seen": a row that
-became visible late would be passed by. And a reader that has rows in flight asks for the first rows *and*
-leaves out those in flight (``take(…, in_flight)``).
+**Order.** ``position`` is assigned when a row is written, not when it is committed: a smaller position may
+become visible after a greater one. The order per key holds all the same, because a writer of an entity holds
+its row lock or its lease until the commit, and the next writer of that entity gets its positions after that.
+So of the rows of one key, a statement always sees the first ones, in order, without a gap. Two rules follow
+for readers. Never ask for "positions after the last one seen": a row that became visible late would be
+skipped. And a reader that has rows in flight asks for the first rows *and* leaves out those in flight
+(``take_rows(…, in_flight)``).
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bridge.store.database import Database, Tx
 from bridge.tasks import cancel_and_wait
 
 SHARDS = range(16)
-"""Fixed for ever: which shard a key is in decides which relay keeps its order."""
+"""Never change this: the shard of a key decides which relay keeps its order."""
 
 _CHANNEL = "outbox"
 
@@ -47,7 +47,7 @@ class StoredRow(OutboxRow, frozen=True, kw_only=True, gc=False):
 
 
 class ShardProgress(Struct, frozen=True, kw_only=True):
-    """How far the relay has come with one shard, since the installation began."""
+    """The relay's progress with one shard, since the installation began."""
 
     shard: int
     sent_position: int
@@ -60,12 +60,12 @@ _headers = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...])
 
 
 def shard_of(key: bytes) -> int:
-    """The shard of every message with that key."""
+    """Return the shard of every message with that key."""
     return zlib.crc32(key) % len(SHARDS)
 
 
 async def append(tx: Tx, rows: Sequence[OutboxRow]) -> None:
-    """Add ``rows``, in their order, and wake the relay when ``tx`` commits (invariant 1).
+    """Add ``rows`` in order, and wake the relay when ``tx`` commits (invariant 1).
 
     The caller holds the lock or the lease under which the entities of these keys are written.
     """
@@ -81,7 +81,7 @@ async def append(tx: Tx, rows: Sequence[OutboxRow]) -> None:
     await tx.execute(f"NOTIFY {_CHANNEL}")
 
 
-# The first rows of each shard, so that a shard that stands still takes no room from the others.
+# The first rows of each shard, so that a blocked shard takes no room from the others.
 _FIRST_POSITIONS = """
 SELECT first.position
   FROM unnest($1::smallint[]) AS wanted (shard)
@@ -99,10 +99,11 @@ SELECT position, shard, topic, key, value, headers, created_at
 async def take_rows(
     db: Database, shards: Collection[int], limit: int, in_flight: Collection[int] = frozenset()
 ) -> list[StoredRow]:
-    """Up to ``limit`` of the first rows of ``shards``, by position, without the positions ``in_flight``.
+    """Return up to ``limit`` of the first rows of ``shards``, by position, except the positions
+    ``in_flight``.
 
-    Reading marks nothing: only the holder of the relay's lease may publish what it reads. The rows in
-    flight must be the result of earlier calls and must be published before what this call returns.
+    Reading marks nothing: only the holder of the relay's lease may publish what it reads. The rows in flight
+    must come from earlier calls and must be published before the rows returned here.
     """
     per_shard = 2 * (limit + len(in_flight)) // max(1, len(shards)) + 1
     found = await db.fetch(_FIRST_POSITIONS, list(shards), per_shard)
@@ -147,17 +148,17 @@ ON CONFLICT (shard) DO UPDATE
 
 
 async def mark_sent(tx: Tx, lease: leases.Lease, rows: Sequence[StoredRow]) -> None:
-    """Remove ``rows``, which the broker has acknowledged (invariant 3), and note the progress.
+    """Remove ``rows``, which the broker has acknowledged (invariant 3), and record the progress.
 
-    Doing it twice is the same as once. Raises ``LeaseLost`` and changes nothing when ``lease`` is not held
-    any more (invariant 4).
+    Repeating it has no effect. Raises ``LeaseLost`` and changes nothing if ``lease`` is no longer held
+    (invariant 4).
     """
     await leases.assert_held(tx, lease)
     await tx.execute(_MARK_SENT, [row.position for row in rows])
 
 
 async def depth(db: Database) -> tuple[int, timedelta]:
-    """How many rows wait, and for how long the oldest of them has (zero when none waits)."""
+    """Return how many rows wait, and how long the oldest has waited (zero if none waits)."""
     row = await db.fetchrow("SELECT count(*), coalesce(now() - min(created_at), '0') FROM outbox")
     return (row[0], row[1]) if row is not None else (0, timedelta())
 
@@ -166,9 +167,9 @@ _MOST_COUNTED = 10_000
 
 
 async def outbox_head(db: Database) -> tuple[int, float]:
-    """How many rows wait, counted to 10,000, and for how many seconds the first of them has.
+    """Return how many rows wait, counted up to 10,000, and how many seconds the first has waited.
 
-    Cheap with millions of rows: it reads the first ones by the primary key, and no further.
+    Cheap with millions of rows: it reads only the first ones, by the primary key.
     """
     row = await db.fetchrow(
         "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 "
@@ -179,7 +180,7 @@ async def outbox_head(db: Database) -> tuple[int, float]:
 
 
 async def progress(db: Database) -> list[ShardProgress]:
-    """What was sent so far, by shard; shards from which nothing was sent are left out."""
+    """Return what was sent so far, by shard; shards without any are left out."""
     found = await db.fetch(
         "SELECT shard, sent_position, sent_count, sent_at FROM relay_progress ORDER BY shard"
     )
@@ -193,7 +194,7 @@ class Wakeup:
         self._event = asyncio.Event()
 
     def notify(self, *_: object) -> None:
-        """A commit added rows (or the connection that would tell us is gone: look for yourself)."""
+        """Wake up: a commit added rows, or the connection that would report it is lost."""
         self._event.set()
 
     async def wait(self, timeout_seconds: float) -> None:
@@ -206,10 +207,10 @@ class Wakeup:
 
 @contextlib.asynccontextmanager
 async def listen_for_commits(db: Database, channel: str = _CHANNEL) -> AsyncIterator[Wakeup]:
-    """Be told of commits with ``append``, or with what else notifies ``channel``.
+    """Yield a ``Wakeup`` for commits with ``append``, or for other notifications on ``channel``.
 
-    While the connection is down only the timeout of ``wait`` ends it, so callers give one; the connection is
-    made anew in the background.
+    While the connection is down only the timeout of ``wait`` ends it, so callers give one. The connection is
+    restored in the background.
     """
     wakeup = Wakeup()
     task = asyncio.create_task(_listen(db, wakeup, channel), name=f"{channel} listener")
@@ -222,7 +223,7 @@ async def listen_for_commits(db: Database, channel: str = _CHANNEL) -> AsyncIter
 async def _listen(db: Database, wakeup: Wakeup, channel: str) -> None:
     while True:
         closed = asyncio.Event()
-        # Silent: the relay's own statements meet the same trouble and report it.
+        # Log nothing: the relay's own statements meet the same error and report it.
         with contextlib.suppress(Transient):
             async with db.dedicated() as connection:
                 connection.add_termination_listener(lambda *_, closed=closed: closed.set())

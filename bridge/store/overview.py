@@ -1,7 +1,6 @@
-"""What an operator asks: how far polls and scans are, what is parked, which commands are under way, who
-holds which lease.
+"""Queries for operators: progress of polls and scans, parked records, commands in progress, lease holders.
 
-Only ``bridge status`` and monitoring read these; nothing is decided by them.
+Only ``bridge status`` and monitoring use these; no decision depends on them.
 """
 
 from datetime import datetime
@@ -12,9 +11,9 @@ from bridge.store.database import Database
 
 
 class PollSummary(Struct, frozen=True, kw_only=True):
-    """The incremental polls of one resource so far; ``error`` says why it can't be polled now.
+    """The incremental polls of one resource so far. ``error`` says why it can't be polled now.
 
-    ``scan_error`` says why its load, sweep or approved deletions can't go on; polls may well.
+    ``scan_error`` says why its load, sweep or approved deletions can't continue; polls may still work.
     """
 
     polled_at: datetime | None = None
@@ -28,7 +27,7 @@ class PollSummary(Struct, frozen=True, kw_only=True):
 
 
 async def polls(db: Database, integration_id: str) -> dict[str, PollSummary]:
-    """By resource; one that was never polled is left out."""
+    """Return the polls by resource; a resource that was never polled is left out."""
     columns = PollSummary.__struct_fields__
     rows = await db.fetch(
         f"SELECT resource, {', '.join(columns)} FROM cursors WHERE integration_id = $1", integration_id
@@ -36,20 +35,20 @@ async def polls(db: Database, integration_id: str) -> dict[str, PollSummary]:
     return {r["resource"]: PollSummary(**{name: r[name] for name in columns}) for r in rows}
 
 
-# By the index snapshots_live alone: the entities themselves may be large, where values are kept.
+# Uses only the index snapshots_live: the entities themselves may be large if values are kept.
 RECORDS = """
 SELECT model, count(*) FROM snapshots WHERE integration_id = $1 AND NOT deleted GROUP BY model
 """
 
 
 async def records(db: Database, integration_id: str) -> dict[str, int]:
-    """How many entities of each model exist, as far as the bridge knows."""
+    """Return how many entities of each model are known to exist."""
     rows = await db.fetch(RECORDS, integration_id)
     return {r[0]: r[1] for r in rows}
 
 
 async def count_parked_by_resource(db: Database, integration_id: str) -> dict[str, int]:
-    """How many records of each resource are parked."""
+    """Return how many records of each resource are parked."""
     rows = await db.fetch(
         "SELECT resource, count(*) FROM parked WHERE integration_id = $1 GROUP BY resource", integration_id
     )
@@ -57,9 +56,9 @@ async def count_parked_by_resource(db: Database, integration_id: str) -> dict[st
 
 
 async def proved_at(db: Database, integration_id: str) -> dict[str, datetime]:
-    """By resource: when the newest scan ended that saw everything, and so could prove deletions.
+    """Return, by resource, when the newest complete scan ended, which could prove deletions.
 
-    By the index scans_finished; of each resource some fifty scans are remembered.
+    Uses the index scans_finished; some fifty scans of each resource are kept.
     """
     rows = await db.fetch(
         "SELECT resource, max(finished_at) FROM scans "
@@ -70,8 +69,8 @@ async def proved_at(db: Database, integration_id: str) -> dict[str, datetime]:
 
 
 class CommandCounts(Struct, frozen=True, kw_only=True):
-    """One integration's commands. ``received``: not begun; ``waiting``: to be tried again; ``failed`` and
-    ``unknown``: of those that were received within a day."""
+    """Commands of one integration. ``received``: not begun; ``waiting``: to be retried; ``failed`` and
+    ``unknown``: of those received within a day."""
 
     received: int = 0
     running: int = 0
@@ -81,7 +80,7 @@ class CommandCounts(Struct, frozen=True, kw_only=True):
     unknown: int = 0
 
 
-# Each by an index of its own: all commands of a month may be remembered.
+# Each has its own index: all commands of a month may be stored.
 UNDER_WAY = """
 SELECT count(*) FILTER (WHERE state = 'received'),
        count(*) FILTER (WHERE state = 'running' AND step IS DISTINCT FROM 'waiting'),
@@ -96,7 +95,7 @@ SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 
 
 
 async def commands(db: Database, integration_id: str) -> CommandCounts:
-    """How its commands stand."""
+    """Count an integration's commands by state."""
     (under_way,) = await db.fetch(UNDER_WAY, integration_id)
     (of_a_day,) = await db.fetch(OF_A_DAY, integration_id)
     return CommandCounts(
@@ -110,7 +109,7 @@ async def commands(db: Database, integration_id: str) -> CommandCounts:
 
 
 async def lease_holders(db: Database) -> dict[str, str]:
-    """The leases held now, and by whom: ``poller:<integration id>``, ``relay…``,
-    ``commands:…``. The table has a row a role and a process that ran within a day."""
+    """Return the leases held now and their holders: ``poller:<integration id>``, ``relay…``, ``commands:…``.
+    The table has one row per role and process that ran within a day."""
     rows = await db.fetch("SELECT name, holder FROM leases WHERE expires_at > clock_timestamp()")
     return {r[0]: r[1] for r in rows}

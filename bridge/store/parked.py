@@ -1,4 +1,4 @@
-"""Records that could not be normalised or published; each was reported in the dead-letter topic."""
+"""Records that could not be normalized or published; each was reported to the dead-letter topic."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ RETURNING row_id
 async def park_records(
     tx: Tx, integration_id: str, resource: str, records: Sequence[tuple[int, str, str]]
 ) -> list[int]:
-    """Park (row id, reason, path); returns the rows that were not parked for that reason before."""
+    """Park (row id, reason, path). Return the rows that were not parked for that reason before."""
     if not records:
         return []
     before = {
@@ -59,7 +59,7 @@ async def park_records(
 
 
 async def unpark_records(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
-    """These records could be processed: they are parked no longer."""
+    """Unpark records that could be processed."""
     if row_ids:
         await tx.execute(
             "DELETE FROM parked WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])",
@@ -70,15 +70,15 @@ async def unpark_records(tx: Tx, integration_id: str, resource: str, row_ids: Se
 
 
 def nameless(reason: str) -> int:
-    """What a row without a usable id is parked under: below zero, where no record's id is.
+    """Return the negative row id under which to park a row without a usable id.
 
-    One of a kind for all that have the same reason: nothing tells them apart from one reading to the next.
+    All such rows with the same reason share one, as nothing distinguishes them between reads.
     """
     return -1 - int.from_bytes(blake2b(reason.encode(), digest_size=7).digest(), "big")
 
 
 async def release_nameless(tx: Tx, integration_id: str, resource: str, unseen_since: datetime | None) -> None:
-    """Forget the rows without a usable id that no page has shown since (database time; ``None``: any)."""
+    """Unpark rows without a usable id that no page has shown since (database time; ``None``: any)."""
     await tx.execute(
         "DELETE FROM parked WHERE integration_id = $1 AND resource = $2 AND row_id < 0 "
         "AND last_at < coalesce($3::timestamptz, 'infinity')",
@@ -89,7 +89,7 @@ async def release_nameless(tx: Tx, integration_id: str, resource: str, unseen_si
 
 
 async def list_parked(db: Database, integration_id: str, limit: int = 1000) -> list[ParkedRow]:
-    """What is parked, oldest first."""
+    """Return the parked records, oldest first."""
     rows = await db.fetch(
         f"SELECT {', '.join(ParkedRow.__struct_fields__)} FROM parked WHERE integration_id = $1 "
         "ORDER BY first_at LIMIT $2",
@@ -100,7 +100,7 @@ async def list_parked(db: Database, integration_id: str, limit: int = 1000) -> l
 
 
 async def count_parked(db: Database, integration_id: str, most: int = 10_000) -> dict[str, int]:
-    """How many records of each resource are parked, counting to ``most`` by the primary key."""
+    """Return how many records of each resource are parked, counting up to ``most`` by the primary key."""
     rows = await db.fetch(
         "SELECT resource, count(*) FROM "
         "(SELECT resource FROM parked WHERE integration_id = $1 LIMIT $2) AS counted GROUP BY resource",
@@ -122,5 +122,5 @@ SELECT EXISTS (
 
 
 async def any_unknown(db: Database, integration_id: str, resource: str) -> bool:
-    """Whether records are parked of which nothing was ever read: nobody knows what they carry."""
+    """Report whether records are parked that were never read, so that it is unknown what they refer to."""
     return bool(await db.fetchval(_UNKNOWN, integration_id, resource))

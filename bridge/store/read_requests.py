@@ -1,7 +1,7 @@
-"""Requests: records to read by id at once, beside the polls, because somebody knows that they changed.
+"""Read requests: records to read by id at once, besides the polls, because they are known to have changed.
 
-A queue from the command stage (and, one day, from TrackerRMS's own webhooks) to whoever polls the
-integration. A request is no proof of anything: it only says where to look.
+A queue from the command stage (and one day from TrackerRMS's own webhooks) to the poller of the integration.
+A request proves nothing: it only says where to look.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ CHANNEL = "read_requests"
 
 
 class ReadRequest(Struct, frozen=True, kw_only=True):
-    """A record of ``resource`` to read; ``command_id``: of the command that touched it."""
+    """A record of ``resource`` to read. ``command_id``: the command that wrote it."""
 
     integration_id: str
     resource: str
@@ -25,7 +25,7 @@ class ReadRequest(Struct, frozen=True, kw_only=True):
 
 
 class QueuedReadRequest(ReadRequest, frozen=True, kw_only=True):
-    """A request in the queue."""
+    """A read request in the queue."""
 
     position: int
 
@@ -47,7 +47,7 @@ async def add_read_requests(tx: Tx, requests: Sequence[ReadRequest]) -> None:
 
 
 async def requested_resources(db: Database, integration_id: str) -> set[str]:
-    """The resources that have requests."""
+    """Return the resources that have requests."""
     rows = await db.fetch(
         "SELECT DISTINCT resource FROM read_requests WHERE integration_id = $1", integration_id
     )
@@ -57,7 +57,7 @@ async def requested_resources(db: Database, integration_id: str) -> set[str]:
 async def next_read_requests(
     db: Database, integration_id: str, resource: str, limit: int
 ) -> list[QueuedReadRequest]:
-    """The first requests of one resource, in their order."""
+    """Return the first requests of one resource, in order."""
     rows = await db.fetch(
         "SELECT position, resource, row_id, cause, command_id FROM read_requests WHERE integration_id = $1 "
         "AND resource = $2 ORDER BY position LIMIT $3",
@@ -79,7 +79,7 @@ async def next_read_requests(
 
 
 async def drop(tx: Tx, requests: Sequence[QueuedReadRequest]) -> None:
-    """Take these off the queue: they were followed."""
+    """Remove processed requests from the queue."""
     await tx.execute(
         "DELETE FROM read_requests WHERE position = ANY($1::bigint[])", [h.position for h in requests]
     )

@@ -1,4 +1,4 @@
-"""Recoveries: an endpoint is to get what it missed in a range of time."""
+"""Recoveries: an endpoint receives the events that it missed in a range of time."""
 
 import secrets
 from datetime import datetime
@@ -13,7 +13,7 @@ _COLUMNS = ", ".join(Recovery.__struct_fields__)
 
 
 async def request_recovery(tx: Tx, endpoint_id: str, since: datetime, until: datetime) -> str:
-    """Ask for one; the webhook stage hears of it."""
+    """Request a recovery and notify the webhook stage."""
     recovery_id = f"rcv_{secrets.token_hex(12)}"
     await tx.execute(
         "INSERT INTO recoveries (id, endpoint_id, since, until) VALUES ($1, $2, $3, $4)",
@@ -27,7 +27,7 @@ async def request_recovery(tx: Tx, endpoint_id: str, since: datetime, until: dat
 
 
 async def newest_recoveries(db: Database, endpoint_id: str) -> list[Recovery]:
-    """The endpoint's, newest first."""
+    """Return the endpoint's recoveries, newest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM recoveries WHERE endpoint_id = $1 ORDER BY requested_at DESC LIMIT 100",
         endpoint_id,
@@ -36,7 +36,7 @@ async def newest_recoveries(db: Database, endpoint_id: str) -> list[Recovery]:
 
 
 async def load_waiting_recoveries(db: Database) -> list[Recovery]:
-    """Those that are not finished, oldest first."""
+    """Return the unfinished recoveries, oldest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM recoveries WHERE state IN ('waiting', 'running') "
         "ORDER BY requested_at LIMIT 100"
@@ -45,14 +45,15 @@ async def load_waiting_recoveries(db: Database) -> list[Recovery]:
 
 
 async def begin_recovery(db: Database, recovery_id: str) -> None:
-    """A process works on it."""
+    """Record that a process works on a recovery."""
     await db.execute("UPDATE recoveries SET state = 'running' WHERE id = $1", recovery_id)
 
 
 async def finish_recovery(
     db: Database, recovery_id: str, found: int, missing: int, reason: str | None = None
 ) -> None:
-    """It is done, or failed for ``reason``: so many matched, and of these so many are pending now."""
+    """Finish a recovery, or fail it with ``reason``. ``found`` events matched, ``missing`` of them are
+    pending now."""
     await db.execute(
         "UPDATE recoveries SET state = CASE WHEN $3::text IS NULL THEN 'done' ELSE 'failed' END, "
         "reason = $3, found = $2, pending = $4, finished_at = clock_timestamp() WHERE id = $1",
@@ -71,7 +72,7 @@ RETURNING delivery_id
 
 
 async def revive(tx: Tx, recovery: Recovery) -> int:
-    """What was given up of that time is pending again; returns how many."""
+    """Make the failed deliveries of that time pending again. Return their number."""
     rows = await tx.fetch(_REVIVE, recovery.endpoint_id, recovery.since, recovery.until)
     await tx.execute(f"NOTIFY {CHANNEL}")
     return len(rows)

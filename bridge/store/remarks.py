@@ -1,6 +1,6 @@
-"""Remarks: what looks wrong in an account's answers and is no failure, until it is seen no more.
+"""Remarks: signs in an account's answers that look wrong but are not failures, as long as they are seen.
 
-A remark's text names the evidence and the key of ``bridge.toml`` that cures it, and never a record's value.
+A remark's text names the evidence and the key of ``bridge.toml`` to set, and never a record's value.
 """
 
 from datetime import datetime
@@ -11,9 +11,10 @@ from bridge.store.database import Database, Tx
 
 
 class Remark(Struct, frozen=True, kw_only=True):
-    """One kind of remark on one resource. ``code`` is a metric's label: a word of ours, never of the account.
+    """A kind of remark on one resource. ``code`` is a metric's label: one of the bridge's words, never the
+    account's.
 
-    ``count`` says how often it was noted; ``text`` is the latest.
+    ``count`` is the number of times it was seen; ``text`` is the latest.
     """
 
     resource: str
@@ -34,13 +35,13 @@ SET text = excluded.text, last_seen = clock_timestamp(), count = r.count + exclu
 async def add_remark(
     db: "Database | Tx", integration_id: str, resource: str, code: str, text: str, count: int = 1
 ) -> None:
-    """Record a remark, seen ``count`` times now; one with the same code is counted up."""
-    # PostgreSQL takes no NUL in a text, and a key of the account's may hold one.
+    """Record a remark that was seen ``count`` times now. The counts of the same code add up."""
+    # PostgreSQL does not accept NUL in text, and a key of the account's may contain one.
     await db.execute(_NOTE, integration_id, resource, code, text.replace("\0", ""), count)
 
 
 async def clear(db: "Database | Tx", integration_id: str, resource: str, *codes: str) -> None:
-    """Forget these remarks: what they say is true no more."""
+    """Clear these remarks, as they no longer apply."""
     await db.execute(
         "DELETE FROM remarks WHERE integration_id = $1 AND resource = $2 AND code = ANY($3::text[])",
         integration_id,

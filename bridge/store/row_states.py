@@ -1,6 +1,6 @@
 """The rows read from TrackerRMS: what each looked like when its content was last read.
 
-An unchanged scan reads this table and writes nothing to it.
+An unchanged scan only reads this table and writes nothing to it.
 """
 
 import random
@@ -20,7 +20,7 @@ FROM row_states WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3:
 async def known(
     db: "Database | Tx", integration_id: str, resource: str, row_ids: Sequence[int]
 ) -> dict[int, RowState]:
-    """The sources of these rows that were read before, by row id."""
+    """Return the stored sources of these rows, by row id."""
     rows = await db.fetch(_KNOWN, integration_id, resource, row_ids)
     return {
         r[0]: RowState(
@@ -44,14 +44,14 @@ async def quick(
     row_ids: Sequence[int],
     state: str | None = None,
 ) -> dict[int, bytes]:
-    """The quick fingerprints of these rows, for the fast path of a scan; without those read in the list of
-    another state."""
+    """Return the quick fingerprints of these rows, for the fast path of a scan. Rows read in the list of
+    another state are left out."""
     rows = await db.fetch(_QUICK, integration_id, resource, row_ids, state, BY_RECORD)
     return {r[0]: r[1] for r in rows}
 
 
 async def load_states(db: Database, integration_id: str, resource: str) -> set[str]:
-    """The states in whose lists records stand."""
+    """Return the states in whose lists records are."""
     query = (
         "SELECT DISTINCT state FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND state IS NOT NULL"
@@ -60,7 +60,7 @@ async def load_states(db: Database, integration_id: str, resource: str) -> set[s
 
 
 async def count_by_record(db: Database, integration_id: str, resource: str) -> int:
-    """How many records stand in the lists of two states."""
+    """Return how many records are in the lists of two states."""
     query = (
         "SELECT count(*) FROM row_states "
         "WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
@@ -69,7 +69,7 @@ async def count_by_record(db: Database, integration_id: str, resource: str) -> i
 
 
 async def by_record(db: Database, integration_id: str, resource: str) -> list[int]:
-    """Return the records that stand in the lists of two states."""
+    """Return the records that are in the lists of two states."""
     query = (
         "SELECT row_id FROM row_states "
         "WHERE integration_id = $1 AND resource = $2 AND NOT gone AND state = $3"
@@ -80,7 +80,7 @@ async def by_record(db: Database, integration_id: str, resource: str) -> list[in
 async def settle_states(
     tx: Tx, integration_id: str, resource: str, state: str, row_ids: Sequence[int]
 ) -> None:
-    """Take records that stood in the lists of two states for ones of this state, and have them read again."""
+    """Assign records from the lists of two states to this state, and mark them for another read."""
     await tx.execute(
         "UPDATE row_states SET state = $3, quick = NULL, fingerprint = NULL "
         "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($4::bigint[]) AND state = $5",
@@ -107,7 +107,7 @@ SET quick = excluded.quick, fingerprint = excluded.fingerprint,
 
 
 async def put_row_states(tx: Tx, integration_id: str, resource: str, sources: Sequence[RowState]) -> None:
-    """Remember rows as read now; the caller sees to it that no version goes back unproved."""
+    """Store rows as read now. The caller ensures that no version goes back unproved."""
     if not sources:
         return
     await tx.execute(
@@ -125,10 +125,11 @@ async def put_row_states(tx: Tx, integration_id: str, resource: str, sources: Se
 
 
 async def insert_row_states(tx: Tx, integration_id: str, resource: str, sources: Sequence[RowState]) -> None:
-    """Record rows that were never read before.
+    """Insert rows that were never read before.
 
-    It is ``put_row_states`` for what the caller looked for, under the lock of the integration's snapshots,
-    and did not find."""
+    Like ``put_row_states``, for rows that the caller looked for, under the lock of the integration's
+    snapshots, and did not find.
+    """
     if not sources:
         return
     await tx.copy_records_to_table(
@@ -152,7 +153,7 @@ async def insert_row_states(tx: Tx, integration_id: str, resource: str, sources:
 
 
 async def withhold(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> None:
-    """Rows that exist and whose content was not accepted: their next sight leads to a new read."""
+    """Mark existing rows whose content was not accepted for another read."""
     await tx.execute(
         "UPDATE row_states SET quick = NULL, fingerprint = NULL, missed = 0, read_at = now() "
         "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[])",
@@ -173,7 +174,7 @@ _SLICE = 50_000
 async def live_before(
     db: Database, integration_id: str, resource: str, moment: datetime
 ) -> AsyncIterator[list[int]]:
-    """The rows believed to exist and not read since ``moment`` (database time), in slices, ascending."""
+    """Yield the rows believed to exist and not read since ``moment`` (database time), in ascending slices."""
     last = -(2**63)
     while rows := await db.fetch(_LIVE_BEFORE, integration_id, resource, moment, last, _SLICE):
         yield [r[0] for r in rows]
@@ -181,7 +182,7 @@ async def live_before(
 
 
 async def live(db: Database, integration_id: str, resource: str) -> AsyncIterator[list[int]]:
-    """The rows believed to exist, in slices, ascending."""
+    """Yield the rows believed to exist, in ascending slices."""
     last = -(2**63)
     query = (
         "SELECT row_id FROM row_states "
@@ -194,7 +195,7 @@ async def live(db: Database, integration_id: str, resource: str) -> AsyncIterato
 
 
 async def missed(db: Database, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
-    """Which of these rows the newest two complete reads, with none that went wrong between, did not see."""
+    """Return which of these rows the last two complete reads in a row did not see."""
     rows = await db.fetch(
         "SELECT row_id FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND missed >= 2 AND row_id = ANY($3::bigint[])",
@@ -206,7 +207,7 @@ async def missed(db: Database, integration_id: str, resource: str, row_ids: Sequ
 
 
 async def count_live_rows(db: "Database | Tx", integration_id: str, resource: str) -> int:
-    """How many rows of a resource are believed to exist."""
+    """Return how many rows of a resource are believed to exist."""
     query = "SELECT count(*) FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone"
     return int(await db.fetchval(query, integration_id, resource))
 
@@ -214,7 +215,7 @@ async def count_live_rows(db: "Database | Tx", integration_id: str, resource: st
 async def some_live(
     db: Database, integration_id: str, resource: str, besides: Sequence[int], count: int
 ) -> list[int]:
-    """The rows read last that are believed to exist and are none of ``besides``: controls for a proof."""
+    """Return the last read rows that are believed to exist, except ``besides``: controls for a proof."""
     rows = await db.fetch(
         "SELECT row_id FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND NOT row_id = ANY($3::bigint[]) ORDER BY fingerprint IS NULL, read_at DESC LIMIT $4",
@@ -227,7 +228,7 @@ async def some_live(
 
 
 async def newest_rows(db: Database, integration_id: str, resource: str, count: int) -> list[int]:
-    """The rows with the highest ids, made last most likely, whose content was accepted."""
+    """Return the rows with the highest ids, which are probably the newest, whose content was accepted."""
     rows = await db.fetch(
         "SELECT row_id FROM row_states WHERE integration_id = $1 AND resource = $2 AND NOT gone "
         "AND fingerprint IS NOT NULL ORDER BY row_id DESC LIMIT $3",
@@ -249,7 +250,7 @@ CROSS JOIN LATERAL (
 
 
 async def at_random(db: Database, integration_id: str, resource: str, count: int) -> list[int]:
-    """Up to ``count`` rows whose content was accepted, by random ids between the lowest and the highest."""
+    """Return up to ``count`` rows whose content was accepted, chosen by random ids."""
     ends = await db.fetchrow(
         "SELECT min(row_id), max(row_id) FROM row_states WHERE integration_id = $1 AND resource = $2",
         integration_id,
@@ -261,8 +262,8 @@ async def at_random(db: Database, integration_id: str, resource: str, count: int
     return [r[0] for r in await db.fetch(_AT_RANDOM, integration_id, resource, least)]
 
 
-# A count is negative while a read is under way. Still negative at the next one's beginning: that read was
-# flawed, failed or was cut off, and the count begins anew.
+# A count is negative during a read. If it is still negative when the next read begins, the read was flawed,
+# failed or interrupted, and the count starts over.
 _BEGIN_WHOLE_READ = """
 UPDATE row_states SET missed = -greatest(missed, 0)
 WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed <> 0
@@ -270,7 +271,7 @@ WHERE integration_id = $1 AND resource = $2 AND NOT gone AND missed <> 0
 
 
 async def begin_whole_read(tx: Tx, integration_id: str, resource: str) -> None:
-    """Suspend the misses until ``mark_missed``, so that only complete reads in a row count."""
+    """Suspend the counts of misses until ``mark_missed``, so that only complete reads in a row count."""
     await tx.execute(_BEGIN_WHOLE_READ, integration_id, resource)
 
 
@@ -283,9 +284,9 @@ WHERE integration_id = $1 AND resource = $2 AND NOT gone
 
 
 async def mark_missed(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
-    """Count one more complete read without these rows; those missed twice or more are returned.
+    """Count one more complete read without these rows. Return those missed twice or more.
 
-    ``begin_whole_read`` was called when that read began.
+    ``begin_whole_read`` must have been called when that read began.
     """
     await tx.execute(_MARK_MISSED, integration_id, resource, row_ids)
     rows = await tx.fetch(
@@ -298,7 +299,7 @@ async def mark_missed(tx: Tx, integration_id: str, resource: str, row_ids: Seque
 
 
 async def mark_gone(tx: Tx, integration_id: str, resource: str, row_ids: Sequence[int]) -> list[int]:
-    """Mark rows as deleted in TrackerRMS; returns those that were believed to exist until now."""
+    """Mark rows as deleted in TrackerRMS. Return those that were believed to exist until now."""
     rows = await tx.fetch(
         "UPDATE row_states SET gone = true, quick = NULL, fingerprint = NULL, missed = 0 "
         "WHERE integration_id = $1 AND resource = $2 AND row_id = ANY($3::bigint[]) "

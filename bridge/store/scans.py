@@ -1,4 +1,4 @@
-"""The scan ledger: how far each walk through a resource came, and what it saw.
+"""The scan ledger: the progress of each scan of a resource, and what it saw.
 
 ``advance_scan`` runs in the transaction that commits the pages (invariants 1 and 2).
 """
@@ -16,12 +16,12 @@ ScanKind = Literal["initial", "sweep", "resync", "republish"]
 
 
 class Scan(Struct, frozen=True, kw_only=True):
-    """A walk through all pages of a resource, one segment (state) after another.
+    """A scan of all pages of a resource, one segment (state) after another.
 
-    ``pages_known`` and ``rows_known`` are what the lists said of the segments begun; ``pages_done`` and
-    ``rows_done`` of those read to their end. ``ghosts`` were listed, yet gone by id. ``flaw`` says why
-    it can't prove a deletion; ``None`` while nothing is wrong. ``meaning``: what its pages are read by, a
-    digest; ``None`` before its first page.
+    ``pages_known`` and ``rows_known`` are the lists' own counts for the segments begun; ``pages_done`` and
+    ``rows_done`` those for the completed ones. ``ghosts`` were listed but gone by id. ``flaw`` says why it
+    can't prove a deletion; ``None`` if it can. ``meaning``: a digest of what its pages are read with;
+    ``None`` before its first page.
     """
 
     id: int
@@ -49,7 +49,7 @@ _COLUMNS = ", ".join(Scan.__struct_fields__)
 
 
 async def running(db: "Database | Tx", integration_id: str, resource: str) -> Scan | None:
-    """The unfinished scan of a resource."""
+    """Return the unfinished scan of a resource."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM scans WHERE integration_id = $1 AND resource = $2 AND finished_at IS NULL",
         integration_id,
@@ -59,7 +59,7 @@ async def running(db: "Database | Tx", integration_id: str, resource: str) -> Sc
 
 
 async def all_running(db: Database, integration_id: str) -> set[str]:
-    """The resources that have an unfinished scan."""
+    """Return the resources that have an unfinished scan."""
     rows = await db.fetch(
         "SELECT resource FROM scans WHERE integration_id = $1 AND finished_at IS NULL", integration_id
     )
@@ -67,7 +67,7 @@ async def all_running(db: Database, integration_id: str) -> set[str]:
 
 
 async def last_finished_age(db: Database, integration_id: str, resource: str) -> float | None:
-    """Seconds since the newest finished scan of a resource began; ``None`` before its first."""
+    """Return the seconds since the newest finished scan of a resource began; ``None`` before its first."""
     row = await db.fetchrow(
         "SELECT extract(epoch FROM now() - started_at)::float8 FROM scans WHERE integration_id = $1 "
         "AND resource = $2 AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
@@ -78,7 +78,7 @@ async def last_finished_age(db: Database, integration_id: str, resource: str) ->
 
 
 async def age_seconds(db: Database, scan_id: int) -> float:
-    """Seconds since a scan began, by the database's clock, which need not be ours."""
+    """Return the seconds since a scan began, by the database's clock."""
     age = await db.fetchval(
         "SELECT extract(epoch FROM clock_timestamp() - started_at)::float8 FROM scans WHERE id = $1", scan_id
     )
@@ -86,7 +86,7 @@ async def age_seconds(db: Database, scan_id: int) -> float:
 
 
 async def begin_again(tx: Tx, integration_id: str, resource: str, kind: ScanKind) -> Scan:
-    """Start a scan of that kind from the first page, in place of the one under way; return it."""
+    """Start a scan of that kind from the first page, replacing the one in progress. Return it."""
     await tx.execute(
         "DELETE FROM scans WHERE integration_id = $1 AND resource = $2 AND finished_at IS NULL",
         integration_id,
@@ -96,7 +96,7 @@ async def begin_again(tx: Tx, integration_id: str, resource: str, kind: ScanKind
 
 
 async def last_finished(db: Database, integration_id: str, resource: str) -> Scan | None:
-    """The newest finished scan of a resource."""
+    """Return the newest finished scan of a resource."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM scans WHERE integration_id = $1 AND resource = $2 "
         "AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
@@ -107,10 +107,10 @@ async def last_finished(db: Database, integration_id: str, resource: str) -> Sca
 
 
 async def start_scan(db: "Database | Tx", integration_id: str, resource: str, kind: ScanKind) -> Scan:
-    """Begin a scan; the one that runs already is returned instead, where there is one."""
+    """Start a scan. If one runs already, return that one instead."""
     row = await db.fetchrow(
         "INSERT INTO scans (integration_id, resource, kind, started_at) "
-        # A transaction's now() would lie before what it waited for.
+        # now() would be the transaction's start, which is before what it waited for.
         f"VALUES ($1, $2, $3, clock_timestamp()) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
         integration_id,
         resource,
@@ -123,13 +123,13 @@ async def start_scan(db: "Database | Tx", integration_id: str, resource: str, ki
 
 
 async def note_meaning(tx: Tx, scan_id: int, meaning: bytes) -> None:
-    """Before its first page is read: what decides, beside the rows, what its pages and records are."""
+    """Record, before a scan's first page, what decides besides the rows on the content of its records."""
     await tx.execute("UPDATE scans SET meaning = $2 WHERE id = $1 AND pages_read = 0", scan_id, meaning)
 
 
 async def has_meaning(db: Database, integration_id: str, resource: str, meaning: bytes) -> bool:
-    """Whether the newest scan of a resource was read by that meaning from its first page on, or will be;
-    ``True`` before the first scan."""
+    """Report whether the newest scan of a resource was, or will be, read with that meaning from its first
+    page on; ``True`` before the first scan."""
     found = await db.fetchval(
         "SELECT pages_read = 0 OR coalesce(meaning = $3, false) FROM scans "
         "WHERE integration_id = $1 AND resource = $2 ORDER BY started_at DESC LIMIT 1",
@@ -141,7 +141,7 @@ async def has_meaning(db: Database, integration_id: str, resource: str, meaning:
 
 
 class ScanProgress(Struct, frozen=True, kw_only=True):
-    """What a run of pages adds to a scan: where it stands now, and what it saw."""
+    """Progress of a scan by a run of pages: its new position, and what it saw."""
 
     segment: int
     first_page: int
@@ -185,7 +185,7 @@ async def advance_scan(tx: Tx, scan_id: int, progress: ScanProgress) -> None:
         progress.ghosts,
     )
     await tx.execute(
-        # A person's resync may have taken the scan's place while its pages were read.
+        # A requested resync may have replaced the scan while its pages were read.
         "INSERT INTO scan_pages (scan_id, segment, first_page, last_page, seen) "
         "SELECT id, $2, $3, $4, $5 FROM scans WHERE id = $1",
         scan_id,
@@ -197,7 +197,7 @@ async def advance_scan(tx: Tx, scan_id: int, progress: ScanProgress) -> None:
 
 
 async def seen(db: Database, scan_id: int) -> tuple[BitMap64, int]:
-    """Every id a scan saw, and how often it saw one again."""
+    """Return every id that a scan saw, and how many ids it saw repeatedly."""
     rows = await db.fetch("SELECT seen FROM scan_pages WHERE scan_id = $1", scan_id)
     bitmaps = [BitMap64.deserialize(r[0]) for r in rows]
     union = BitMap64()
@@ -207,7 +207,7 @@ async def seen(db: Database, scan_id: int) -> tuple[BitMap64, int]:
 
 
 async def seen_in(db: Database, scan_id: int, segment: int) -> BitMap64:
-    """Every id a scan saw in one of its lists."""
+    """Return every id that a scan saw in one of its lists."""
     rows = await db.fetch("SELECT seen FROM scan_pages WHERE scan_id = $1 AND segment = $2", scan_id, segment)
     union = BitMap64()
     for row in rows:
@@ -216,7 +216,7 @@ async def seen_in(db: Database, scan_id: int, segment: int) -> BitMap64:
 
 
 async def pages(db: Database, scan_id: int) -> Sequence[tuple[int, int, int]]:
-    """The runs of pages (segment, first, last) a scan committed, in order."""
+    """Return the runs of pages (segment, first, last) that a scan committed, in order."""
     rows = await db.fetch(
         "SELECT segment, first_page, last_page FROM scan_pages WHERE scan_id = $1 ORDER BY 1, 2", scan_id
     )
@@ -227,7 +227,7 @@ _KEEP_FINISHED = 50
 
 
 async def finish_scan(tx: Tx, scan: Scan, flaw: str | None) -> None:
-    """End a scan; its bitmaps go, its counts stay (the newest fifty of a resource)."""
+    """End a scan. Its bitmaps are deleted; the counts of the newest fifty scans of a resource are kept."""
     await tx.execute(
         "UPDATE scans SET finished_at = clock_timestamp(), flaw = coalesce(flaw, $2) WHERE id = $1",
         scan.id,

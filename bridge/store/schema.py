@@ -1,11 +1,11 @@
-"""The schema that this version was written for, and how to bring a database to it.
+"""The database schema of this version, and its migrations.
 
 The files of ``migrations`` are SQL, numbered from 0001 without a gap and applied in that order. The table
-``schema_migrations`` keeps which were applied, with the digest of each text. A file that was released never
-changes again, its comments included: what comes later is a new file.
+``schema_migrations`` records which were applied, with the digest of each text. A released file never changes
+again, including its comments: changes go into a new file.
 
-All that is missing is applied in one transaction. A statement that PostgreSQL refuses in a transaction, such
-as ``CREATE INDEX CONCURRENTLY``, can't be part of a migration.
+All missing migrations are applied in one transaction. A statement that PostgreSQL refuses in a transaction,
+such as ``CREATE INDEX CONCURRENTLY``, can't be part of a migration.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from bridge.errors import EnvironmentFault
 from bridge.store.errors import mask_url, translated
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-# Any number will do, as long as no other program on the database locks the same one.
+# Any number is good, as long as no other program on the database locks the same one.
 _ADVISORY_LOCK = 0x7472_6D73
 
 _APPLIED_TABLE = """
@@ -39,7 +39,7 @@ _START_EMPTY = "start with an empty database (of the embedded PostgreSQL: an emp
 
 
 class Migration(Struct, frozen=True, kw_only=True):
-    """One file: ``0002_more.sql`` has the number 2 and the name ``0002_more``."""
+    """A migration file: ``0002_more.sql`` has the number 2 and the name ``0002_more``."""
 
     number: int
     name: str
@@ -47,20 +47,20 @@ class Migration(Struct, frozen=True, kw_only=True):
 
     @property
     def revision(self) -> str:
-        """Return the number as the name begins with it."""
+        """The number as in the name."""
         return f"{self.number:04}"
 
     @property
     def sha256(self) -> str:
-        """Return the digest of the text."""
+        """The digest of the text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 async def migrate(url: str, directory: Path = MIGRATIONS) -> list[str]:
-    """Apply what is missing, in one transaction; return the revisions applied, oldest first.
+    """Apply the missing migrations in one transaction. Return the revisions applied, oldest first.
 
-    Processes that do it at once wait for one another. Raises ``EnvironmentFault`` when the schema is newer
-    than this version, or was made by something else than its migrations, and the errors of ``Database``.
+    Concurrent processes wait for one another. Raises ``EnvironmentFault`` if the schema is newer than this
+    version, or was not created by its migrations, and the errors of ``Database``.
     """
     with translated(url):
         connection = await asyncpg.connect(url, timeout=10)
@@ -86,7 +86,7 @@ async def pending(url: str, directory: Path = MIGRATIONS) -> list[str]:
 
 
 def revisions(directory: Path = MIGRATIONS) -> list[str]:
-    """Return every revision, oldest first: the numbers that the files of the migrations begin with."""
+    """Return every revision, oldest first: the numbers of the migration files."""
     return [migration.revision for migration in _load(directory)]
 
 
@@ -105,12 +105,12 @@ async def _missing(connection: "asyncpg.Connection", url: str, directory: Path) 
 
 
 async def _applied(connection: "asyncpg.Connection", url: str) -> dict[int, str]:
-    """Return the digest of each migration that was applied, by number."""
+    """Return the digest of each applied migration, by number."""
     tables = await connection.fetchrow(_TABLES)
     if tables["development"]:
         raise EnvironmentFault(
-            f"store.url: the schema at {mask_url(url)} is of a development version of the bridge (it has a "
-            f"table alembic_version) and can't be brought up to date: {_START_EMPTY}"
+            f"store.url: the schema at {mask_url(url)} was created by a development version of the bridge "
+            f"(it has a table alembic_version) and can't be migrated: {_START_EMPTY}"
         )
     if not tables["ours"]:
         return {}
@@ -122,14 +122,15 @@ def _check_applied(url: str, known: Sequence[Migration], applied: Mapping[int, s
     newest = max(applied, default=0)
     if newest > len(known):
         raise EnvironmentFault(
-            f"store.url: the schema at {mask_url(url)} is of a newer bridge (revision {newest:04}): "
+            f"store.url: the schema at {mask_url(url)} belongs to a newer bridge (revision {newest:04}): "
             "install that version, or a later one"
         )
     for migration in known:
         if applied.get(migration.number, migration.sha256) != migration.sha256:
             raise EnvironmentFault(
-                f"store.url: the schema at {mask_url(url)} was made by another text of the migration "
-                f"{migration.name} than this bridge has: install the bridge that made it, or {_START_EMPTY}"
+                f"store.url: the schema at {mask_url(url)} was created by another version of the migration "
+                f"{migration.name} than this bridge has: install the bridge that created it, or "
+                f"{_START_EMPTY}"
             )
 
 

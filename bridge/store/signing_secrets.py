@@ -1,7 +1,7 @@
-"""What an endpoint's deliveries are signed with: made here, sealed at rest, kept for a while after a change.
+"""Secrets that sign an endpoint's deliveries: created here, sealed at rest, valid for a while after a change.
 
-Standard Webhooks: ``v1`` is an HMAC secret of 32 random bytes, ``whsec_`` and base64; ``v1a`` an ed25519 key,
-``whsk_`` and base64 of seed and public key, of which receivers get ``whpk_`` and the public key alone.
+Standard Webhooks: ``v1`` is an HMAC secret of 32 random bytes, ``whsec_`` and base64. ``v1a`` is an ed25519
+key, ``whsk_`` and base64 of seed and public key; receivers only get ``whpk_`` and the public key.
 """
 
 import base64
@@ -18,13 +18,13 @@ from bridge.sealing import Sealer
 from bridge.store.database import Tx
 
 LONGEST_QUEUE = 5
-"""Secrets of one kind that may be in force at once: the current one and those in their overlap."""
+"""Most secrets of one kind that may be valid at once: the current one and those in their overlap."""
 
 _SECRET_BYTES = 32
 
 
 class SigningSecret(Struct, frozen=True, kw_only=True):
-    """One that is in force. ``expires_at``: the end of its overlap, ``None`` for the current one."""
+    """A valid secret. ``expires_at``: the end of its overlap, ``None`` for the current one."""
 
     kind: SigningKind
     secret: str
@@ -36,7 +36,7 @@ class SigningSecret(Struct, frozen=True, kw_only=True):
 
 
 def kinds_of(signature: Signature) -> tuple[SigningKind, ...]:
-    """The kinds of secret that an endpoint's choice needs."""
+    """Return the kinds of secret that a signature setting needs."""
     match signature:
         case "both":
             return "v1", "v1a"
@@ -45,7 +45,7 @@ def kinds_of(signature: Signature) -> tuple[SigningKind, ...]:
 
 
 def new(kind: SigningKind) -> SigningSecret:
-    """A new secret, current."""
+    """Create a current secret."""
     if kind == "v1":
         return SigningSecret(kind="v1", secret=f"whsec_{_base64(os.urandom(_SECRET_BYTES))}", expires_at=None)
     key = Ed25519PrivateKey.generate()
@@ -61,7 +61,7 @@ def new(kind: SigningKind) -> SigningSecret:
 async def add_secrets(
     tx: Tx, sealer: Sealer, endpoint_id: str, kinds: Iterable[SigningKind]
 ) -> list[SigningSecret]:
-    """Make a new current secret of each of ``kinds``; the caller has retired those before them."""
+    """Insert a new current secret of each of ``kinds``. The caller has retired the previous ones."""
     made = [new(kind) for kind in kinds]
     await tx.executemany(
         "INSERT INTO signing_secrets (endpoint_id, kind, sealed_secret, public_key) VALUES ($1, $2, $3, $4)",
@@ -79,7 +79,7 @@ async def add_secrets(
 
 
 async def retire(tx: Tx, endpoint_id: str, kinds: Collection[SigningKind], overlap_seconds: float) -> None:
-    """Let every secret of ``kinds`` end after the overlap, or before where it was to end before."""
+    """Let every secret of ``kinds`` expire after the overlap, unless it expires earlier."""
     await tx.execute(
         "UPDATE signing_secrets "
         "SET expires_at = least(expires_at, clock_timestamp() + make_interval(secs => $3)) "
@@ -94,7 +94,7 @@ async def retire(tx: Tx, endpoint_id: str, kinds: Collection[SigningKind], overl
 
 
 async def current_kinds(tx: Tx, endpoint_id: str) -> set[SigningKind]:
-    """The kinds that the endpoint has a current secret of."""
+    """Return the kinds of which the endpoint has a current secret."""
     rows = await tx.fetch(
         "SELECT kind FROM signing_secrets WHERE endpoint_id = $1 AND expires_at IS NULL", endpoint_id
     )
@@ -102,7 +102,7 @@ async def current_kinds(tx: Tx, endpoint_id: str) -> set[SigningKind]:
 
 
 async def longest_queue(tx: Tx, endpoint_id: str) -> int:
-    """How many secrets of one kind are in force, of the kind that has most."""
+    """Return the largest number of valid secrets of one kind."""
     count: int | None = await tx.fetchval(
         "SELECT max(n) FROM (SELECT count(*) AS n FROM signing_secrets WHERE endpoint_id = $1 "
         "AND (expires_at IS NULL OR expires_at > clock_timestamp()) GROUP BY kind) AS counts",
@@ -112,9 +112,9 @@ async def longest_queue(tx: Tx, endpoint_id: str) -> int:
 
 
 def open_secrets(sealer: Sealer, endpoint_id: str, rows: Sequence[Any]) -> tuple[SigningSecret, ...]:
-    """The secrets of rows with ``kind``, ``sealed_secret``, ``public_key`` and ``expires_at``.
+    """Unseal the secrets of rows with ``kind``, ``sealed_secret``, ``public_key`` and ``expires_at``.
 
-    Raises ``EnvironmentFault`` where they were sealed with another key or for another endpoint.
+    Raises ``EnvironmentFault`` if they were sealed with another key or for another endpoint.
     """
     return tuple(
         SigningSecret(
@@ -128,7 +128,7 @@ def open_secrets(sealer: Sealer, endpoint_id: str, rows: Sequence[Any]) -> tuple
 
 
 def purpose(endpoint_id: str, kind: SigningKind) -> str:
-    """What a secret is sealed for: a row copied to another endpoint is refused."""
+    """Return the purpose a secret is sealed for: a row copied to another endpoint does not open."""
     return f"the {kind} secret of the endpoint {endpoint_id}"
 
 

@@ -1,7 +1,7 @@
-"""Snapshots: for each entity its version number and its keyed hashes.
+"""Snapshots: the version number and the keyed hashes of each entity.
 
-All of an integration's snapshots change under ``lock``: entities that several records yield together
-(tags, roles) would otherwise be counted by two writers at once.
+All of an integration's snapshots change under ``lock``: otherwise two writers would count entities that
+several records yield (tags, roles) at once.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from bridge.store.stored_records import Snapshot
 
 
 async def lock(tx: Tx, integration_id: str) -> None:
-    """Be the only writer of this integration's snapshots until the transaction ends."""
+    """Become the only writer of this integration's snapshots until the transaction ends."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"snapshots:{integration_id}")
 
 
 _COLUMNS = ", ".join(Snapshot.__struct_fields__)
 
-# LIMIT and OFFSET make PostgreSQL look each key up in the index. It would rather read all snapshots of the
-# integration while it has no statistics of them: at every step of a first load, until its first ANALYZE.
+# LIMIT and OFFSET make PostgreSQL look up each key in the index. Without statistics (during a first load,
+# until the first ANALYZE) it would read all snapshots of the integration at every step.
 _BY_PARENT = f"""
 SELECT s.* FROM unnest($2::text[]) AS k (parent)
 CROSS JOIN LATERAL (
@@ -32,7 +32,7 @@ CROSS JOIN LATERAL (
 
 
 async def of_parents(tx: Tx, integration_id: str, parents: Sequence[str]) -> list[Snapshot]:
-    """The live entities that these records yielded."""
+    """Return the live entities that these records yielded."""
     return [_snapshot(r) for r in await tx.fetch(_BY_PARENT, integration_id, parents)]
 
 
@@ -45,7 +45,7 @@ CROSS JOIN LATERAL (
 
 
 async def by_keys(tx: Tx, integration_id: str, keys: Sequence[tuple[Model, str]]) -> list[Snapshot]:
-    """The entities of these (model, remote id), deleted ones too."""
+    """Return the entities of these (model, remote id), including deleted ones."""
     models = [str(model) for model, _ in keys]
     return [_snapshot(r) for r in await tx.fetch(_BY_KEY, integration_id, models, [k for _, k in keys])]
 
@@ -58,7 +58,7 @@ WHERE EXISTS (SELECT FROM snapshots s
 
 
 async def shared_in_use(tx: Tx, integration_id: str, shared: Sequence[str]) -> set[str]:
-    """Which of these tags and roles at least one live link still carries."""
+    """Return which of these tags and roles at least one live link refers to."""
     return {r[0] for r in await tx.fetch(_IN_USE, integration_id, shared)}
 
 
@@ -71,18 +71,18 @@ WHERE t.integration_id = $1 AND t.model = $2 AND NOT t.deleted
 
 
 async def unused(db: Database, integration_id: str, model: Model) -> list[str]:
-    """The tags or roles that no live link carries."""
+    """Return the tags or roles that no live link refers to."""
     return [r[0] for r in await db.fetch(_UNUSED, integration_id, str(model))]
 
 
 async def count_live_entities(tx: Tx, integration_id: str, model: Model) -> int:
-    """How many entities of a model exist, as far as is known; by the index snapshots_live."""
+    """Return how many entities of a model are known to exist; uses the index snapshots_live."""
     query = "SELECT count(*) FROM snapshots WHERE integration_id = $1 AND model = $2 AND NOT deleted"
     return int(await tx.fetchval(query, integration_id, str(model)))
 
 
 async def count_some(db: Database, integration_id: str, model: Model, most: int = 10) -> int:
-    """How many live entities of a model there are, counting to ``most``."""
+    """Return how many live entities of a model there are, counting up to ``most``."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM (SELECT FROM snapshots WHERE integration_id = $1 AND model = $2 "
         "AND NOT deleted LIMIT $3) AS counted",
@@ -93,7 +93,7 @@ async def count_some(db: Database, integration_id: str, model: Model, most: int 
     return count
 
 
-# The inner LIMIT: entities of one record stand together, and a few records are enough.
+# The inner LIMIT: entities of one record are adjacent, and a few records are enough.
 _HAVING = """
 SELECT DISTINCT parent FROM (
     SELECT parent FROM snapshots
@@ -114,8 +114,8 @@ async def some_having(
     count: int,
     among: Sequence[str] | None = None,
 ) -> list[str]:
-    """Some records, none of ``besides``, that yielded an entity of a model; where ``place`` is given, with
-    something in the field whose hash stands there. ``among``: no other ones."""
+    """Return some records, except ``besides``, that yielded an entity of a model. If ``place`` is given, the
+    field whose hash is at that offset has a value. ``among``: only these records."""
     rows = await db.fetch(_HAVING, integration_id, str(model), besides, place, count, among)
     return [r[0] for r in rows]
 
@@ -141,8 +141,11 @@ async def put_snapshots(tx: Tx, integration_id: str, snapshots: Sequence[Snapsho
 
 
 async def insert_snapshots(tx: Tx, integration_id: str, snapshots: Sequence[Snapshot]) -> None:
-    """Write new snapshots: of entities that the caller looked for under ``lock`` and that are not stored, not
-    even as deleted. ``put_snapshots`` costs more, and a first load writes nothing else."""
+    """Write new snapshots, of entities that the caller looked for under ``lock`` and that are not stored, not
+    even as deleted.
+
+    ``put_snapshots`` costs more, and a first load writes only new ones.
+    """
     if not snapshots:
         return
     await tx.copy_records_to_table(
@@ -153,7 +156,7 @@ async def insert_snapshots(tx: Tx, integration_id: str, snapshots: Sequence[Snap
 
 
 async def restore(tx: Tx, integration_id: str, changes: Sequence[tuple[Snapshot, Snapshot | None]]) -> None:
-    """Take (new, old) back: what could not be published must not count as published."""
+    """Restore (new, old) pairs: what could not be published must not count as published."""
     new = [snapshot for snapshot, old in changes if old is None]
     await put_snapshots(tx, integration_id, [old for _, old in changes if old is not None])
     if new:

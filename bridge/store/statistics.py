@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of the size of the tables that capture fills."""
+"""PostgreSQL's statistics of the tables that capture fills."""
 
 from bridge.store.database import Database
 
@@ -11,10 +11,10 @@ _FEW_ROWS = 10_000.0
 
 
 async def refresh_young(db: Database) -> None:
-    """Count the tables that PostgreSQL believes to be almost empty.
+    """Refresh the statistics of tables that PostgreSQL believes to be almost empty.
 
-    A plan made for an empty table is kept while a first load fills it: every batch then reads all of the
-    table, until autovacuum counts it, a minute or more later. Another role's tables are left to autovacuum:
+    A plan made for an empty table is kept while a first load fills it: every batch then reads the whole
+    table, until autovacuum counts it a minute or more later. Tables of another role are left to autovacuum:
     PostgreSQL skips them with a warning.
     """
     for (table,) in await db.fetch(_YOUNG, _FEW_ROWS):

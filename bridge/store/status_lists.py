@@ -1,10 +1,10 @@
-"""What an account's list of placement statuses is believed to be; the poller knows the content's shape."""
+"""The agreed list of an account's placement statuses; the poller knows the format of the content."""
 
 from bridge.store.database import Database, Tx
 
 
 async def load_status_list(db: Database, integration_id: str) -> bytes | None:
-    """Return what was saved last; ``None`` before the first time."""
+    """Return the saved list; ``None`` before the first one."""
     content: bytes | None = await db.fetchval(
         "SELECT content FROM status_lists WHERE integration_id = $1", integration_id
     )
@@ -12,7 +12,7 @@ async def load_status_list(db: Database, integration_id: str) -> bytes | None:
 
 
 async def save_status_list(tx: Tx, integration_id: str, content: bytes) -> None:
-    """Replace what is saved."""
+    """Replace the saved list."""
     await tx.execute(
         "INSERT INTO status_lists (integration_id, content) VALUES ($1, $2) "
         "ON CONFLICT (integration_id) DO UPDATE SET content = excluded.content",

@@ -1,4 +1,4 @@
-"""What the store remembers of TrackerRMS: the rows read and the entities published. Pure."""
+"""Stored state of TrackerRMS: the rows read and the entities published. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,16 +7,16 @@ from msgspec import Struct
 from trackerrms_contracts.entities import Model
 
 BY_RECORD = "record"
-"""The state of a job whose own record says whether it has ended, for its lists do not agree."""
+"""State of a job whose own record decides whether it has ended, because its lists disagree."""
 
 
 class RowState(Struct, frozen=True, kw_only=True, gc=False):
     """A record of TrackerRMS as it was last read.
 
-    ``quick`` (8 bytes) and ``fingerprint`` (16 bytes) are of its list row, ``None`` where the next sight
-    of the row must lead to a new read; ``version`` is its last-updated time, made under what ``dating`` is a
-    digest of (``None``: stored before that was kept). ``state``: the list it was read in, of jobs;
-    ``BY_RECORD`` for a job that stands in the lists of two states.
+    ``quick`` (8 bytes) and ``fingerprint`` (16 bytes) belong to its list row; ``None`` if the record must be
+    read again. ``version`` is its last-updated time; ``dating`` is a digest of how that was derived
+    (``None``: stored before that was kept). ``state``: for jobs, the list it was read in; ``BY_RECORD`` for a
+    job in the lists of two states.
     """
 
     row_id: int
@@ -29,7 +29,7 @@ class RowState(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, gc=False):
-    """An entity as it was last published. ``last`` is the sealed record, where values are kept."""
+    """An entity as it was last published. ``last`` is the sealed record, if values are kept."""
 
     model: Model
     remote_id: str
@@ -56,9 +56,9 @@ class KeyCount(Struct, frozen=True, kw_only=True, array_like=True):
     bits: int = 0
 
     def plus(self, seen: Sequence[bool]) -> "KeyCount":
-        """With more records, the newest last."""
+        """Return the count with more records added, the newest last."""
         last = seen[-_LATELY:]
-        # Of nearly all keys, every record has them.
+        # Nearly all keys are in every record.
         ones = (1 << len(last)) - 1
         new = ones if all(last) else sum(one << place for place, one in enumerate(reversed(last)))
         bits = self.bits << len(last) | new
@@ -71,7 +71,7 @@ class KeyCount(Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class LossCount(Struct, frozen=True, kw_only=True, array_like=True):
-    """How many records lost a value: in an hour and the one before it; ``bits``: which of the last ``lately``
+    """How many records lost a value, in this hour and the one before. ``bits``: which of the last ``lately``
     records that had the value lost it, newest lowest. ``hour`` is a number of hours."""
 
     hour: int = 0

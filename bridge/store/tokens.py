@@ -1,7 +1,7 @@
-"""One integration's credentials, shared by every process: the live JWT and the newest refresh token.
+"""Credentials of one integration, shared by every process: the live JWT and the newest refresh token.
 
-TrackerRMS keeps one JWT alive per account, so a second exchange kills the first one's token: processes
-take turns, under a lease, because the exchange is a network call and no transaction may wait for it
+TrackerRMS keeps one valid JWT per account, so a second exchange invalidates the first one's token. So
+processes take turns under a lease, because the exchange is a network call and no transaction may wait for it
 (invariant 8).
 """
 
@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.1
 
 
 async def expires_in(db: Database, integration_id: str) -> float | None:
-    """Seconds until the JWT expires, infinite where nothing tells; ``None`` before the first exchange."""
+    """Return the seconds until the JWT expires: infinite if unknown, ``None`` before the first exchange."""
     seconds: float | None = await db.fetchval(
         "SELECT extract(epoch FROM coalesce(expires_at - clock_timestamp(), interval '0'))::float8 "
         "+ CASE WHEN expires_at IS NULL THEN 'infinity'::float8 ELSE 0 END FROM tokens "
@@ -36,7 +36,7 @@ async def expires_in(db: Database, integration_id: str) -> float | None:
 
 
 async def is_confirmed(db: Database, integration_id: str, origin: bytes) -> bool:
-    """Whether a credential was the last that was seen to open this integration's account."""
+    """Report whether this is the last credential that opened this integration's account."""
     return (
         await db.fetchval(
             "SELECT true FROM tokens WHERE integration_id = $1 AND confirmed_origin = $2",
@@ -48,7 +48,7 @@ async def is_confirmed(db: Database, integration_id: str, origin: bytes) -> bool
 
 
 async def confirm(db: Database, integration_id: str, origin: bytes) -> None:
-    """Remember that it does."""
+    """Remember that this credential opens the account."""
     await db.execute(
         "INSERT INTO tokens (integration_id, confirmed_origin) VALUES ($1, $2) "
         "ON CONFLICT (integration_id) DO UPDATE SET confirmed_origin = excluded.confirmed_origin",
@@ -58,7 +58,7 @@ async def confirm(db: Database, integration_id: str, origin: bytes) -> None:
 
 
 class Vault:
-    """Fulfils ``bridge.credentials.TokenVault`` over PostgreSQL, for one integration."""
+    """Implements ``bridge.credentials.TokenVault`` in PostgreSQL, for one integration."""
 
     def __init__(self, db: Database, sealer: Sealer, integration_id: str) -> None:
         self._db = db
@@ -69,7 +69,7 @@ class Vault:
         self._lease: leases.Lease | None = None
 
     def origin(self, *parts: str) -> bytes:
-        """16 bytes that stand for a credential and its host, keyed by the installation's key."""
+        """Hash a credential and its host to 16 bytes, keyed by the installation's key."""
         digest = blake2b(key=self._sealer.subkey("the origin of tokens"), digest_size=16)
         for part in (self._integration_id, *parts):
             encoded = part.encode("utf-8", "surrogatepass")
@@ -77,7 +77,7 @@ class Vault:
         return digest.digest()
 
     async def load(self) -> TrackerToken | None:
-        """The newest token, expired or not. Raises ``EnvironmentFault`` if sealed with another key."""
+        """Return the newest token, expired or not. Raises ``EnvironmentFault`` if sealed with another key."""
         row = await self._db.fetchrow(
             "SELECT sealed_jwt, expires_at, generation, origin FROM tokens WHERE integration_id = $1",
             self._integration_id,
@@ -88,13 +88,14 @@ class Vault:
             jwt=self._open("jwt", row["sealed_jwt"]),
             expires_at=row["expires_at"],
             generation=row["generation"],
-            # Of a token that an earlier version stored, the origin is not known: it is nobody's.
+            # The origin of a token that an earlier version stored is unknown: the token is not used.
             origin=row["origin"] or b"",
         )
 
     @contextlib.asynccontextmanager
     async def exchange_turn(self) -> AsyncIterator[None]:
-        """Wait until this process alone may exchange; load again inside, another may just have done it."""
+        """Wait for the exclusive right to exchange. Load again inside: another process may just have
+        exchanged."""
         async with self._turn:
             lease = await self._acquire()
             async with leases.LeaseKeeper(self._db, lease, _TURN_SECONDS):
@@ -105,7 +106,8 @@ class Vault:
                     self._lease = None
 
     async def save(self, token: TrackerToken) -> None:
-        """Replace the token. ``LeaseLost`` outside a turn, or when an equal or later generation is stored."""
+        """Replace the token. Raises ``LeaseLost`` outside a turn, or if an equal or later generation is
+        stored."""
         async with self._db.transaction() as tx:
             await self._assert_turn(tx)
             saved = await tx.fetchval(
@@ -129,11 +131,11 @@ class Vault:
             if not saved:
                 raise LeaseLost(
                     f"integrations.{self._integration_id}: generation {token.generation} of the token "
-                    "came after a later one"
+                    "is not newer than the stored one"
                 )
 
     async def load_refresh_token(self, origin: bytes) -> Secret | None:
-        """The newest refresh token that came from ``origin``; ``None`` when the provider never gave one."""
+        """Return the newest refresh token of ``origin``; ``None`` if the provider never returned one."""
         sealed = await self._db.fetchval(
             "SELECT sealed_refresh_token FROM tokens WHERE integration_id = $1 AND refresh_origin = $2",
             self._integration_id,
@@ -142,7 +144,7 @@ class Vault:
         return None if sealed is None else self._open("refresh token", sealed)
 
     async def save_refresh_token(self, secret: Secret, origin: bytes) -> None:
-        """Replace the refresh token; inside a turn, like ``save``."""
+        """Replace the refresh token; call inside a turn, like ``save``."""
         async with self._db.transaction() as tx:
             await self._assert_turn(tx)
             await tx.execute(
@@ -164,13 +166,13 @@ class Vault:
             )
             if lease is not None:
                 return lease
-            # Whoever has the turn may wait for the request budget in it.
+            # The process that has the turn may wait for the request budget in it.
             heartbeat.beat()
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _assert_turn(self, tx: Tx) -> None:
         if self._lease is None:
-            raise LeaseLost(f"integrations.{self._integration_id}: a token is saved inside exchange_turn()")
+            raise LeaseLost(f"integrations.{self._integration_id}: save a token inside exchange_turn()")
         await leases.assert_held(tx, self._lease)
 
     def _seal(self, what: str, secret: Secret) -> bytes:
@@ -180,5 +182,5 @@ class Vault:
         return Secret(self._sealer.open(self._purpose(what), sealed).decode())
 
     def _purpose(self, what: str) -> str:
-        # The integration is part of it: a row copied to another integration is refused.
+        # The purpose includes the integration: a row copied to another integration is refused.
         return f"the {what} of integrations.{self._integration_id}"

@@ -1,4 +1,5 @@
-"""Records that no list shows and that are read by id all the same: not deleted, and not seen to change."""
+"""Unlisted records: they can be read by id but no list shows them. They are kept; their changes are not
+seen."""
 
 from collections.abc import Collection
 
@@ -6,7 +7,7 @@ from bridge.store.database import Database, Tx
 
 
 async def load_unlisted(db: "Database | Tx", integration_id: str, resource: str) -> list[int]:
-    """Return the rows of a resource that were found to be so."""
+    """Return the unlisted rows of a resource."""
     rows = await db.fetch(
         "SELECT row_id FROM unlisted WHERE integration_id = $1 AND resource = $2", integration_id, resource
     )
@@ -16,7 +17,8 @@ async def load_unlisted(db: "Database | Tx", integration_id: str, resource: str)
 async def update_unlisted(
     tx: Tx, integration_id: str, resource: str, *, found: Collection[int], over: Collection[int]
 ) -> None:
-    """Remember what was ``found`` so, once or again, and forget what is ``over``: listed again, or gone."""
+    """Store newly or repeatedly ``found`` unlisted rows, and delete those that are ``over``: listed again, or
+    gone."""
     await tx.execute(
         "INSERT INTO unlisted (integration_id, resource, row_id) SELECT $1, $2, unnest($3::bigint[]) "
         "ON CONFLICT (integration_id, resource, row_id) DO UPDATE SET again = true",
@@ -33,7 +35,7 @@ async def update_unlisted(
 
 
 async def count_unlisted(db: Database, integration_id: str) -> dict[str, int]:
-    """Return how many were found so more than once, by resource."""
+    """Return how many rows were found unlisted more than once, by resource."""
     rows = await db.fetch(
         "SELECT resource, count(*) FROM unlisted WHERE integration_id = $1 AND again GROUP BY resource",
         integration_id,

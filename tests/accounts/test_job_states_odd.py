@@ -70,7 +70,7 @@ async def test_words_that_are_ignored_make_one_verdict_a_job(
     await until(polled_on, 30)
     await bridge.agree()
     assert topics.types["job.updated"] == updates
-    assert f"{_JOBS} jobs stand in the lists of two states" in (await _remarked(db))["jobs_in_two_states"]
+    assert f"{_JOBS} jobs are in the lists of two states" in (await _remarked(db))["jobs_in_two_states"]
     assert "states (open, won, closed)" in (await _remarked(db))["jobs_in_two_states"]
     # One that is filled is told as any other.
     world = bridge.server.world

@@ -188,7 +188,7 @@ async def test_a_capped_search_is_remarked_on(install: Install, odd: OddLists, d
             text in found
             for text in (
                 "candidates that the list does not show, which has exactly 50 rows",
-                "users: proves no deletion: the list has exactly 50 rows as before",
+                "users: can't prove deletions: the list has exactly 50 rows as before",
             )
         )
 

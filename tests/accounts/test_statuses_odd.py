@@ -125,7 +125,7 @@ async def test_a_group_that_vanishes_later_changes_nothing(install: Install, odd
 
     async def told() -> bool:
         error = (await overview.polls(db, INTEGRATION))["statuses"].error or ""
-        return "set fields.status.group" in error and "go on by the list of then" in error
+        return "set fields.status.group" in error and "continue with the previous list" in error
 
     await until(told, 20)
     # Neither now nor after a restart: what moves meanwhile is told by the list before.

@@ -61,7 +61,7 @@ async def test_what_no_row_shows_is_published_and_told_until_the_key_is_set(
     world.change("update", "resource", number, tagText="fresh, keen")
     assert (await bridge.agree()).causes["sweep"] > causes
     (text,) = await told(db)
-    assert re.match(rf"candidate {number} changed \(candidate_tag\), and neither its row nor", text)
+    assert re.match(rf"candidate {number} changed \(candidate_tag\), but neither its row nor", text)
     assert 'set details.candidates = "always" under [integrations.tracker]' in text
     failing = await _failing(bridge)
     assert {"candidates: unshown_changes", "saves"} <= failing.keys()

@@ -129,7 +129,7 @@ async def test_what_no_record_has_any_more_is_held_from_the_first_on_and_heals(
     for count, record_id in enumerate(ids[:4], 1):
         world.change("update", case.entity, record_id, **case.fields or {"surname": "Lee"})
         held = await _held(bridge, db, case.keys, count)
-    assert any("others that had it have it still" in one.evidence for one in held)
+    assert any("others that had it still have it" in one.evidence for one in held)
     world.change("create", "user", firstName="Ada", surname="Later")
     await until(lambda: _has(bridge, "user", "Later"))
     after = {kind: count for kind, count in (await bridge.read()).types.items() if "user." not in kind}

@@ -145,7 +145,7 @@ async def test_an_owner_lists_its_own_whatever_it_asks_for(service: Service) -> 
             {"url": "http://example.com/"},
             r"url: the URL must start with https://; an operator may allow plain http",
         ),
-        ({"url": "https://127.0.0.1/"}, r"url: its host is no public address .*outbound.allow_networks"),
+        ({"url": "https://127.0.0.1/"}, r"url: its host is not a public address .*outbound.allow_networks"),
         ({"url": "https://2130706433/"}, r"url: "),
         ({"url": "https://user:pw@example.com/"}, r"credentials before the host"),
         ({"url": "ftp://example.com/"}, r"url: write an address such as https://example.com/webhooks"),
@@ -215,7 +215,7 @@ async def test_a_key_is_not_taken_for_another_request(admin: Client) -> None:
     await admin("POST", "/v1/endpoints", {"url": URL, **ACME}, Idempotency_Key="abc")
     said = await admin("POST", "/v1/endpoints", {"url": URL, "owner": "globex"}, Idempotency_Key="abc")
     assert said.status == 422
-    assert "take a new key" in said.detail
+    assert "use a new key" in said.detail
 
 
 async def test_keys_of_two_tokens_do_not_meet(service: Service) -> None:
@@ -237,4 +237,4 @@ async def test_a_key_does_not_bring_back_what_was_deleted(admin: Client) -> None
     await admin("DELETE", made.headers["Location"])
     said = await admin("POST", "/v1/endpoints", asked, Idempotency_Key="abc")
     assert said.status == 409
-    assert "take a new key" in said.detail
+    assert "use a new key" in said.detail

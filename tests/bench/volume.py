@@ -103,10 +103,10 @@ class MemoryClient:
         return Detail(record={"id": int(remote_id), **_DETAIL})
 
 
-async def walk_of(
+async def reader_of(
     installed: app.Installation, client: Any, page_batch: int
 ) -> tuple[ResourceReader, Any, Any]:
-    """A walk through the candidates, its context, and the lease it holds."""
+    """A reader through the candidates, its context, and the lease it holds."""
     lease = await leases.acquire(installed.db, "bench", "bench", 3600)
     assert lease is not None
     normaliser = Normaliser("bench", client.settings, "Europe/London")
@@ -125,7 +125,7 @@ async def walk_of(
         pages=pages,
         rows=rows,
         shape=ShapeChecks("bench", installed.db, client, pages),
-        vouching=LossChecks("bench", installed.db, client, pages, normaliser, changes, guard, rows.keys),
+        loss_checks=LossChecks("bench", installed.db, client, pages, normaliser, changes, guard, rows.keys),
         changes=changes,
         prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
         guard=guard,
@@ -145,12 +145,14 @@ async def _unjudged(_: object) -> None:
     return None
 
 
-async def scan(installed: app.Installation, walk: ResourceReader, context: Any, kind: scans.ScanKind) -> None:
+async def scan(
+    installed: app.Installation, reader: ResourceReader, context: Any, kind: scans.ScanKind
+) -> None:
     """Walk from the first page to the proof of deletion."""
     started = await scans.start_scan(installed.db, "bench", "candidates", kind)
-    while not await walk.step(started, context):
+    while not await reader.step(started, context):
         started = await _running(installed)
-    await walk.finish(await _running(installed))
+    await reader.finish(await _running(installed))
 
 
 async def _running(installed: app.Installation) -> scans.Scan:
@@ -163,11 +165,11 @@ async def unchanged(settings: Config, rows: int) -> None:
     """A scan in which nothing changed."""
     async with app.open_installation(settings) as installed:
         client = MemoryClient(rows)
-        walk, context, _ = await walk_of(installed, client, 50)
+        reader, context, _ = await reader_of(installed, client, 50)
         # The first load writes the rows; its events are of no interest here.
-        walk.pace = msgspec.structs.replace(walk.pace, silent=True)
+        reader.pace = msgspec.structs.replace(reader.pace, silent=True)
         began = time.monotonic()
-        await scan(installed, walk, context, "initial")
+        await scan(installed, reader, context, "initial")
         print(f"  (first load of {rows:,} records, silent: {time.monotonic() - began:.0f} s)", flush=True)
         await installed.db.execute("VACUUM ANALYZE sources")
         transaction = await installed.db.fetchval("SELECT pg_current_xact_id()::text::bigint")
@@ -175,7 +177,7 @@ async def unchanged(settings: Config, rows: int) -> None:
         client.making_seconds = 0.0
         postgres, _ = await _servers_cpu(installed)
         cpu, wall = time.process_time(), time.monotonic()
-        await scan(installed, walk, context, "sweep")
+        await scan(installed, reader, context, "sweep")
         cpu = time.process_time() - cpu - client.making_seconds
         written = await installed.db.fetchval(
             "SELECT count(*) FROM snapshots WHERE xmin::text::bigint > $1", transaction
@@ -195,12 +197,12 @@ async def first_load(settings: Config, events: int) -> None:
         await app.make_topics(settings)
         # A candidate and its three tags are four events.
         client = MemoryClient(events // 4)
-        walk, context, _ = await walk_of(installed, client, 50)
+        reader, context, _ = await reader_of(installed, client, 50)
         stop = asyncio.Event()
         postgres, broker = await _servers_cpu(installed)
         began, cpu = time.monotonic(), time.process_time()
         relay = asyncio.create_task(Relay(installed.db, producer).run(stop))
-        await scan(installed, walk, context, "initial")
+        await scan(installed, reader, context, "initial")
         captured = time.monotonic() - began
         await _drained(installed)
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu
@@ -220,8 +222,8 @@ async def outbox_alone(settings: Config, events: int) -> None:
     async with app.open_installation(settings) as installed, kafka.Producer(settings.kafka) as producer:
         await app.make_topics(settings)
         client = MemoryClient(events // 4)
-        walk, context, _ = await walk_of(installed, client, 50)
-        await scan(installed, walk, context, "initial")
+        reader, context, _ = await reader_of(installed, client, 50)
+        await scan(installed, reader, context, "initial")
         count, _ = await outbox.depth(installed.db)
         stop = asyncio.Event()
         began = time.monotonic()

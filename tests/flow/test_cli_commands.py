@@ -92,7 +92,7 @@ async def test_the_same_id_is_the_same_command_and_may_not_ask_for_something_els
         listed = await program("commands", "list", "--json")
     assert first.code == again.code == 0
     assert first.json == again.json
-    assert (changed.code, "a command with this id and another content came before" in changed.out) == (
+    assert (changed.code, "an earlier command with this id has other content" in changed.out) == (
         1,
         True,
     )

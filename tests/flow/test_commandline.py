@@ -32,7 +32,7 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
         (["holds", "approve"], ACME, 2, "give the ID"),
         (["tail"], ACME, 3, "no embedded Kafka is running in .bridge: start one with bridge run"),
         (["status"], ACME + '[store]\nurl = "postgresql://u:pw@127.0.0.1:9/d"', 3, "127.0.0.1:9"),
-        (["status"], ACME + '[store]\nurl = "mysql://h/d"', 2, "store.url: not a PostgreSQL URL"),
+        (["status"], ACME + '[store]\nurl = "mysql://h/d"', 2, "store.url: is not a PostgreSQL URL"),
         (["simulate", "--quirk-off", "rain"], "", 2, "--quirk-off rain: no such quirk"),
         (["simulate", "--dialect", "rain=1"], "", 2, "--dialect rain=1: unknown switch 'rain'"),
         (["simulate", "--dialect", "first_page=9"], "", 2, "first_page has no value '9'; it has 1, 0"),

@@ -96,7 +96,7 @@ async def test_an_error_says_what_it_is_in_words(bench: Bench) -> None:
     error = (await bench.caller.run("candidate.create", await bench.create()))["data"]["error"]
     assert error["title"] == "This account has no way to do this."
     assert "POST /api/widget/createResource answered 404" in error["message"]
-    assert "bridge check tells which calls this account has" in error["message"]
+    assert "bridge check shows which calls this account has" in error["message"]
 
 
 async def test_without_credentials_for_the_widget_api_it_says_at_once_what_to_add(bench: Bench) -> None:
@@ -138,7 +138,7 @@ async def test_a_document_that_can_not_be_looked_for_is_not_attached_again(bench
     result = await bench.caller.run("candidate.create", data)
     assert (ending(result), code(result)) == ("unknown", "PLATFORM.TASK_TIMED_OUT"), result
     # The deadline may pass before it was looked for.
-    said = ("was attached can't be told", "attachDocument: the connection broke")
+    said = ("was attached: ", "attachDocument: the connection broke")
     assert any(words in message(result) for words in said), result
     [candidate] = await bench.people(data["candidate"]["email_address"])
     assert len(await bench.documents(candidate)) == 1
@@ -152,7 +152,7 @@ async def test_a_person_whom_trackerrms_knows_and_does_not_show_is_not_made_agai
     await bench.remote.fault(f"/api/v1/Resource/{candidate}", "status", method="GET", status=404, times=None)
     result = await bench.caller.run("candidate.create", data)
     assert (ending(result), code(result)) == ("failed", "INTEGRATION.SETUP_SYNC_PENDING"), result
-    assert message(result).startswith("TrackerRMS knows this address, and does not say which record has it")
+    assert message(result).startswith("TrackerRMS knows this address, without naming the record that has it")
     assert email not in message(result)
     assert await bench.people(email) == [str(candidate)]
     await bench.bridge.simulator.index(lag_seconds=1.0, flush=True)
@@ -162,7 +162,7 @@ async def test_an_application_without_a_job_is_refused(bench: Bench) -> None:
     result = await bench.caller.run("application.create", {"candidate": bench.someone()})
     assert (code(result), message(result)) == (
         "PLATFORM.INPUT_INVALID",
-        "application.job_id: must be given (or job_id)",
+        "application.job_id: is missing; give it or job_id",
     )
 
 
@@ -170,7 +170,7 @@ async def test_an_integration_that_is_not_configured_is_named(bench: Bench) -> N
     await bench.caller.send_raw(envelope("candidate.create", await bench.create(), "lost", "nobody"))
     result = await bench.caller.result("lost")
     assert code(result) == "PLATFORM.INTEGRATION_NOT_FOUND"
-    assert message(result) == "integrationid names none of: acme, keyed, named"
+    assert message(result) == "integrationid: is not one of the configured: acme, keyed, named"
 
 
 async def test_what_can_not_become_known_ends_as_unknown_at_the_deadline(
@@ -257,5 +257,5 @@ async def test_nobody_is_made_before_it_can_be_told_who_is_there(
         data = await made.create()
         result = await made.caller.run("candidate.create", data)
         assert (ending(result), code(result)) == ("failed", "INTEGRATION.SETUP_SYNC_PENDING"), result
-        assert "before all candidates have been read once" in message(result)
+        assert "until all candidates have been read once" in message(result)
         assert await made.people(data["candidate"]["email_address"]) == []

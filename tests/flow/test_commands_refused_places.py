@@ -83,7 +83,7 @@ async def test_a_rejection_whose_reason_is_refused_moves_the_stage_and_warns(
             result = await _reject(made, application, **more)
             assert ending(result) == "succeeded", result
             [warning] = warnings(result)
-            assert "note: TrackerRMS refused it" in warning
+            assert "note: TrackerRMS rejected it" in warning
             assert KEY in warning
             assert NET in warning
             assert "Chose another" not in warning
@@ -107,7 +107,7 @@ async def test_a_reason_can_be_left_out_or_written_elsewhere(
         result = await _reject(made, application, note="Chose another")
         assert ending(result) == "succeeded"
         assert warnings(result) == [
-            f"note: was not written, for {KEY} names no place by the call that rejects"
+            f"note: was not written, as {KEY} has no field for the call that rejects; set one"
         ]
         assert (ending(await _reject(made, application)), len(heard)) == ("succeeded", 2)
         assert not any(b"rejection" in body for body in heard)

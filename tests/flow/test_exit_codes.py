@@ -48,7 +48,7 @@ async def test_a_setting_that_makes_no_sense_ends_it_with_2(program: Program) ->
     config = (program.directory / "bridge.toml").read_text(encoding="utf-8")
     program.configure(config.replace("postgresql://", "mysql://"))
     ended = await program("run")
-    assert said(ended) == (2, "bridge: store.url: not a PostgreSQL URL")
+    assert said(ended) == (2, "bridge: store.url: is not a PostgreSQL URL")
 
 
 async def test_without_postgresql_at_its_start_it_ends_with_3(program: Program) -> None:
@@ -60,7 +60,7 @@ async def test_a_schema_of_a_newer_bridge_ends_it_with_3(program: Program, store
     await alter(store_url, "UPDATE schema_migrations SET number = 9999")
     ended = await program("run")
     assert said(ended)[0] == 3
-    assert "of a newer bridge (revision 9999)" in ended.err
+    assert "to a newer bridge (revision 9999)" in ended.err
 
 
 async def test_an_address_that_is_none_of_this_machine_ends_it_with_3(program: Program) -> None:

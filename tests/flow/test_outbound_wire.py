@@ -184,7 +184,7 @@ async def test_slow_headers_end_at_the_deadline(outbound: Outbound, name: str) -
     assert isinstance(found, CallFailure)
     assert isinstance(error, HostUnreachable)
     assert (found.kind, error.kind) == ("timeout", "timeout")
-    assert "waiting for its answer" in found.reason
+    assert "waiting for the response" in found.reason
 
 
 SLOW_BODIES = {

@@ -120,7 +120,7 @@ async def test_no_record_is_looked_at_where_that_is_of_no_use_or_the_budget_is_s
 async def test_what_is_as_stored_is_dropped_and_what_changed_is_told_at_once(watched: Watched) -> None:
     kept = await watched.look(seen(1, still="in_time"), seen(2, "Chef", "in_time"))
     assert [(one.source.row_id, one.unshown) for one in kept] == [(2, ("title",))]
-    said = "candidate 2 changed (title), and neither its row nor its last update moved"
+    said = "candidate 2 changed (title), but neither its row nor its last update did"
     assert await watched.said() == [(said, 1)]
     assert [(f.assumption, f.verdict, f.key, f.value) for f in watched.findings] == [
         ("saves", "refuted", "details.candidates", "always")

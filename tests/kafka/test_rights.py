@@ -83,14 +83,14 @@ async def test_a_topic_that_we_may_not_create(broker: Broker, config: KafkaConfi
         denied(broker, create, ResourceType.BROKER, "kafka-cluster"),
         denied(broker, create, ResourceType.TOPIC, name),
     ):
-        with pytest.raises(EnvironmentFault, match=f"doesn't allow creating the topic {name}"):
+        with pytest.raises(EnvironmentFault, match=f"does not authorize creating the topic {name}"):
             await kafka.ensure_topics(config, [kafka.TopicSpec(name=name)])
 
 
 async def test_a_topic_that_we_may_not_write(broker: Broker, config: KafkaConfig, topic: str) -> None:
     message = kafka.Message(topic=topic, key=b"k", value=b"3")
     async with denied(broker, AclOperation.WRITE, ResourceType.TOPIC, topic), kafka.Producer(config) as it:
-        with pytest.raises(EnvironmentFault, match="doesn't allow publishing"):
+        with pytest.raises(EnvironmentFault, match="does not authorize publishing"):
             await it.publish([message])
 
 
@@ -101,18 +101,18 @@ async def test_a_topic_that_we_may_not_read(broker: Broker, config: KafkaConfig,
         kafka.Replay(config) as replay,
         denied(broker, AclOperation.READ, ResourceType.TOPIC, topic),
     ):
-        with pytest.raises(EnvironmentFault, match="doesn't allow reading"):
+        with pytest.raises(EnvironmentFault, match="does not authorize reading"):
             await _read_on(consumer)
-        with pytest.raises(EnvironmentFault, match="doesn't allow reading a record again"):
+        with pytest.raises(EnvironmentFault, match="does not authorize reading a record again"):
             await replay.at(topic, 0, 0)
-        with pytest.raises(EnvironmentFault, match="doesn't allow reading again"):
+        with pytest.raises(EnvironmentFault, match="does not authorize reading again"):
             async for _ in replay.between([topic], now - timedelta(minutes=1), now):
                 pass
 
 
 async def test_a_topic_that_we_may_not_even_see(broker: Broker, config: KafkaConfig, topic: str) -> None:
     async with denied(broker, AclOperation.DESCRIBE, ResourceType.TOPIC, topic):
-        with pytest.raises(EnvironmentFault, match="doesn't allow reading"):
+        with pytest.raises(EnvironmentFault, match="does not authorize reading"):
             await kafka.Consumer(config, [topic], timeout_seconds=5).__aenter__()
 
 
@@ -120,7 +120,7 @@ async def test_a_group_that_we_may_not_join(broker: Broker, config: KafkaConfig,
     async with kafka.Consumer(config, [topic], group_id=config.topic_prefix) as consumer:
         await _read_one(consumer)
         async with denied(broker, AclOperation.READ, ResourceType.GROUP, config.topic_prefix):
-            with pytest.raises(EnvironmentFault, match="doesn't allow committing offsets"):
+            with pytest.raises(EnvironmentFault, match="does not authorize committing offsets"):
                 await consumer.commit({(topic, 0): 1})
 
 

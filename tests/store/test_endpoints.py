@@ -207,7 +207,7 @@ async def test_a_secret_moved_to_another_endpoint_is_refused(db: Database) -> No
     second, _ = await created(db)
     await db.execute("DELETE FROM signing_secrets WHERE endpoint_id = $1", second.id)
     await db.execute("UPDATE signing_secrets SET endpoint_id = $1", second.id)
-    with pytest.raises(EnvironmentFault, match="damaged or of another purpose"):
+    with pytest.raises(EnvironmentFault, match="damaged or was sealed for another purpose"):
         await endpoints.all_for_dispatch(db, SEALER)
 
 

@@ -84,7 +84,9 @@ async def test_a_migration_whose_text_is_not_what_was_applied_is_refused(
     await schema.migrate(postgres_url, written(tmp_path, FIRST))
     written(tmp_path, FIRST + " -- clearer", SECOND)
     for act in (schema.migrate, schema.pending):
-        with pytest.raises(EnvironmentFault, match=r"^store\.url: .*another text of the migration 0001_text"):
+        with pytest.raises(
+            EnvironmentFault, match=r"^store\.url: .*another version of the migration 0001_text"
+        ):
             await act(postgres_url, tmp_path)
     assert await tables(postgres_url) == {"schema_migrations", "one"}
 

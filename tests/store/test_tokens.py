@@ -137,7 +137,7 @@ async def test_a_row_copied_to_another_integration_is_refused(
     async with vault.exchange_turn():
         await vault.save(token(1))
     await db.execute("UPDATE tokens SET integration_id = 'other'")
-    with pytest.raises(EnvironmentFault, match="damaged or of another purpose"):
+    with pytest.raises(EnvironmentFault, match="damaged or was sealed for another purpose"):
         await tokens.Vault(db, sealer, "other").load()
 
 

@@ -135,7 +135,7 @@ async def test_a_broker_that_is_away_is_transient() -> None:
 
 @pytest.mark.system
 async def test_a_topic_that_is_not_there_may_come_yet(kafka_config: KafkaConfig) -> None:
-    with pytest.raises(Transient, match="it answers, but has no metadata yet"):
+    with pytest.raises(Transient, match="it answers but has no metadata yet"):
         await kafka.Consumer(
             kafka_config, [f"{kafka_config.topic_prefix}.none"], timeout_seconds=1
         ).__aenter__()

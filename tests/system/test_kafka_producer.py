@@ -136,7 +136,7 @@ def _allowing(config: KafkaConfig, size: int) -> KafkaConfig:
 async def test_a_broker_that_is_away_is_transient_and_named() -> None:
     config = KafkaConfig(bootstrap_servers="127.0.0.1:1")
     async with kafka.Producer(config, timeout_seconds=5) as producer:
-        with pytest.raises(Transient, match=r"can't be reached at 127\.0\.0\.1:1"):
+        with pytest.raises(Transient, match=r"can't reach Kafka at 127\.0\.0\.1:1"):
             await producer.publish(_numbered(["t"], 1))
 
 

@@ -140,11 +140,11 @@ async def test_a_list_without_an_end_ends_with_what_to_set() -> None:
     cases: list[tuple[Asked, str]] = [
         (lambda *_: range(10), "page 2 repeats page 1"),
         (lambda *_: range(10), "set paged.candidates = false"),
-        (repeats, "page 4 repeats page 3 and says that there is more: if the list ends so, set list_end."),
+        (repeats, "page 4 repeats page 3 and says that there is more: if that is how the list ends, "),
         (wraps, "page 4 is page 1 again"),
         (wraps, 'set list_end.candidates = "wraps"'),
         # One new row on every page, for ever.
-        (lambda page, _: [*range(9), 10 + page], "the list shows rows again and again"),
+        (lambda page, _: [*range(9), 10 + page], "the list repeats rows over and over"),
     ]
     for answers, expected in cases:
         _, run, asked = await read(answers)

@@ -155,7 +155,7 @@ async def test_a_list_that_leaves_out_many_records_that_exist_is_flawed(
     verdict = await prover.prove(CANDIDATES, [*gone, *rest[:30]], rest[30:], 40)
     assert set(verdict.gone) <= set(gone)
     assert verdict.flaw is not None
-    assert verdict.flaw.startswith("the list left out records that exist (")
+    assert verdict.flaw.startswith("the list omitted existing records (")
 
 
 async def test_of_a_list_that_leaves_out_records_without_end_only_some_are_looked_at(
@@ -163,7 +163,7 @@ async def test_of_a_list_that_leaves_out_records_without_end_only_some_are_looke
 ) -> None:
     _, rest = await without(account, 0)
     verdict = await prover.prove(CANDIDATES, rest * 10, rest, 400)
-    assert (verdict.gone, verdict.flaw) == ((), "the list left out records that exist (20 of 20)")
+    assert (verdict.gone, verdict.flaw) == ((), "the list omitted existing records (20 of 20)")
     async with aiohttp.ClientSession(account.url) as http, http.get("/__calls") as answer:
         by_path = (await answer.json())["by_path"]
     assert sum(by_path["GET /api/v1/Resource/{id}"].values()) == 200

@@ -15,14 +15,14 @@ BACKGROUND = ("load", "sweep", "delete")
 
 moments = st.sampled_from([0.0, EARLIER, NOW - 1, NOW, NOW + 1, LATER])
 works = st.sampled_from([None, "requests", "poll", "load", "sweep", "delete"])
-standings = st.dictionaries(
+states = st.dictionaries(
     st.sampled_from(ORDER),
     st.builds(
         ResourceState,
         incremental=st.booleans(),
         loaded=st.booleans(),
         scanning=st.booleans(),
-        hinted=st.booleans(),
+        requested=st.booleans(),
         waits=st.booleans(),
         poll_due_at=moments,
         sweep_due_at=moments,
@@ -63,7 +63,7 @@ def test_a_resource_that_is_being_read_is_left_alone_and_holds_up_no_other() -> 
 
 
 def test_hints_polls_and_the_background_of_a_resource_take_turns() -> None:
-    busy = idle(hinted=True, poll_due_at=0.0, scanning=True)
+    busy = idle(requested=True, poll_due_at=0.0, scanning=True)
     seen: list[WorkKind] = []
     for _ in range(6):
         (task,) = due({"candidates": busy}, NOW)
@@ -118,7 +118,7 @@ def test_a_resource_in_trouble_waits_and_holds_up_no_other() -> None:
         "background_blocked_until": NOW + 3,
         "requests_blocked_until": NOW + 3,
     }
-    found = {"jobs": idle(loaded=False, poll_due_at=0.0, approved=True, hinted=True, **blocked)}
+    found = {"jobs": idle(loaded=False, poll_due_at=0.0, approved=True, requested=True, **blocked)}
     assert chosen(found) == {}
     assert idle_seconds(found, NOW) == 3.0
     assert chosen({**found, "candidates": idle(loaded=False)}) == {"candidates": "load"}
@@ -136,35 +136,33 @@ def test_with_nothing_to_read_it_looks_again_in_a_second() -> None:
 
 
 @few
-@given(standings)
+@given(states)
 def test_only_what_is_due_and_not_blocked_is_chosen(found: Standings) -> None:
     tasks = due(found, NOW)
     for task in tasks:
-        standing = found[task.resource]
-        assert standing.doing is None
-        assert not standing.waits
-        blocked = {"poll": standing.blocked_until, "requests": standing.requests_blocked_until}
-        assert blocked.get(task.work, standing.background_blocked_until) <= NOW
+        state = found[task.resource]
+        assert state.doing is None
+        assert not state.waits
+        blocked = {"poll": state.blocked_until, "requests": state.requests_blocked_until}
+        assert blocked.get(task.work, state.background_blocked_until) <= NOW
         assert {
-            "requests": standing.hinted,
-            "poll": standing.poll_due_at <= NOW or (standing.scanning and not standing.incremental),
-            "delete": standing.approved,
-            "load": standing.incremental and not standing.loaded,
-            "sweep": standing.incremental
-            and standing.loaded
-            and (standing.scanning or standing.sweep_due_at <= NOW),
+            "requests": state.requested,
+            "poll": state.poll_due_at <= NOW or (state.scanning and not state.incremental),
+            "delete": state.approved,
+            "load": state.incremental and not state.loaded,
+            "sweep": state.incremental and state.loaded and (state.scanning or state.sweep_due_at <= NOW),
         }[task.work]
     running = [s for s in found.values() if s.doing in BACKGROUND]
     assert len([task for task in tasks if task.work in BACKGROUND]) <= (0 if running else 1)
 
 
 @few
-@given(standings)
+@given(states)
 def test_a_wait_ends_when_something_is_due_and_not_after(found: Standings) -> None:
-    if due(found, NOW) or any(standing.doing for standing in found.values()):
+    if due(found, NOW) or any(state.doing for state in found.values()):
         return
     wait = idle_seconds(found, NOW)
-    if all(standing.waits for standing in found.values()):
+    if all(state.waits for state in found.values()):
         assert wait == 1.0
         return
     assert wait > 0
@@ -186,8 +184,8 @@ def test_nothing_starves_however_slow_the_others(poll: float, step: float, reque
     now, steps, done = 0.0, dict.fromkeys(ORDER, 0), list[tuple[float, Task]]()
     ends: list[tuple[float, Task]] = []
     while now < 4000:
-        for standing in found.values():
-            standing.hinted = True
+        for state in found.values():
+            state.requested = True
         for task in due(found, now):
             found[task.resource].doing = task.work
             ends.append((now + takes[task.work], task))
@@ -202,13 +200,13 @@ def test_nothing_starves_however_slow_the_others(poll: float, step: float, reque
             assert len([1 for at, task in done if at > 1000 and task == Task(work=work, resource=name)]) > 2
 
 
-def _end(standing: ResourceState, task: Task, now: float, steps: dict[str, int]) -> None:
-    standing.did, standing.doing = standing.doing, None
+def _end(state: ResourceState, task: Task, now: float, steps: dict[str, int]) -> None:
+    state.did, state.doing = state.doing, None
     if task.work == "poll":
-        standing.poll_due_at = now + 15.0
+        state.poll_due_at = now + 15.0
     elif task.work in BACKGROUND:
         steps[task.resource] += 1
-        standing.scanning = steps[task.resource] % 3 != 0
-        if not standing.scanning:
-            standing.sweep_due_at = now + 60.0
-        standing.loaded = standing.loaded or not standing.scanning
+        state.scanning = steps[task.resource] % 3 != 0
+        if not state.scanning:
+            state.sweep_due_at = now + 60.0
+        state.loaded = state.loaded or not state.scanning

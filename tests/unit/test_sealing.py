@@ -27,7 +27,7 @@ def test_sealing_twice_gives_different_bytes() -> None:
 
 
 def test_another_purpose_is_refused() -> None:
-    with pytest.raises(EnvironmentFault, match="damaged or of another purpose"):
+    with pytest.raises(EnvironmentFault, match="damaged or was sealed for another purpose"):
         Sealer(KEY).open("q", Sealer(KEY).seal("p", b"x"))
 
 
@@ -53,7 +53,7 @@ def test_a_value_that_was_cut_short_is_refused(subtests: pytest.Subtests) -> Non
 
 
 def test_a_form_of_a_later_version_is_refused_as_such() -> None:
-    with pytest.raises(EnvironmentFault, match="this version doesn't know"):
+    with pytest.raises(EnvironmentFault, match="this version does not know"):
         Sealer(KEY).open("p", b"\x02" + bytes(40))
 
 

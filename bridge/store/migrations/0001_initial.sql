@@ -4,18 +4,18 @@
 --   2 access to an account    5 outbox                 8 HTTP API
 --   3 capture                 6 commands
 --
--- What is sealed is encrypted with sealing.key; a digest or a keyed hash can't be turned back.
+-- Sealed values are encrypted with sealing.key; a digest or a keyed hash can't be reversed.
 
 -- 1. Installation and leases ------------------------------------------------------------------------------
 
--- One row: the key that field hashes are keyed with, sealed.
+-- One row: the sealed key of the field hashes.
 CREATE TABLE installation (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     sealed_hash_key bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Who does a piece of work now. The token grows at every take-over: the fence.
+-- Holders of pieces of work. The token increases at every take-over: the fence.
 CREATE TABLE leases (
     name text PRIMARY KEY,
     holder text NOT NULL,
@@ -23,12 +23,12 @@ CREATE TABLE leases (
     expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
--- 2. Access to an account: tokens, budgets, what is known of its API --------------------------------------
+-- 2. Access to an account: tokens, budgets, findings about its API -----------------------------------------
 
--- The one live JWT of an integration, and the newest OAuth2 refresh token, both sealed.
--- origin and refresh_origin are keyed digests of the credential and the host that the JWT, and the refresh
--- token, came from; confirmed_origin is that of those that were last seen to open the account that the
--- integration's records are from.
+-- The one valid JWT of an integration, and the newest OAuth2 refresh token, both sealed. origin and
+-- refresh_origin are keyed digests of the credential and the host that the JWT and the refresh token came
+-- from. confirmed_origin is the digest of the last credential that opened the account of the integration's
+-- records.
 CREATE TABLE tokens (
     integration_id text PRIMARY KEY,
     sealed_jwt bytea,
@@ -40,7 +40,7 @@ CREATE TABLE tokens (
     confirmed_origin bytea
 );
 
--- The request budget of an integration; the row is the lock under which grants are given.
+-- The request budget of an integration. Grants are given under the lock of this row.
 CREATE TABLE budgets (
     integration_id text PRIMARY KEY,
     requests_per_minute integer NOT NULL,
@@ -50,8 +50,8 @@ CREATE TABLE budgets (
     pause_reason text
 ) WITH (fillfactor = 50);
 
--- What was granted lately: requests of one grant may arrive until usable_until.
--- Grants know their lane, so that commands leave polls a share of the budget.
+-- Recent grants: requests of one grant may arrive until usable_until. Grants record their lane, so that
+-- commands leave polls a share of the budget.
 CREATE TABLE budget_grants (
     integration_id text NOT NULL,
     lane text NOT NULL DEFAULT 'poll' CHECK (lane IN ('command', 'poll')),
@@ -60,8 +60,8 @@ CREATE TABLE budget_grants (
 );
 CREATE INDEX budget_grants_by_time ON budget_grants (integration_id, usable_until);
 
--- The findings about one account (an AccountProfile, as JSON), made at that host. basis is a digest of the
--- configuration that they were made with.
+-- The findings about one account (an AccountProfile, as JSON), learned at that host. basis is a digest of the
+-- configuration that they were learned with.
 CREATE TABLE profiles (
     integration_id text PRIMARY KEY,
     profile text NOT NULL,
@@ -70,21 +70,19 @@ CREATE TABLE profiles (
     learned_at timestamptz NOT NULL
 );
 
--- The agreed list of placement statuses: what it is, and in which order, over a restart.
--- Settings of the account, no personal data. content is JSON.
+-- The agreed list of placement statuses and their order, kept over a restart. These are settings of the
+-- account, without personal data. content is JSON.
 CREATE TABLE status_lists (
     integration_id text PRIMARY KEY,
     content bytea NOT NULL
 );
 
--- 3. Capture: sources, snapshots, scans, polls, requests -----------------------------------------------------
+-- 3. Capture: row states, snapshots, scans, polls, read requests ------------------------------------------
 
--- One row for each record of TrackerRMS: what its list row looked like when its content was last read.
--- quick and fingerprint are NULL where the next sight of the row must lead to a new read.
--- dating is a digest of the time zone and of the fields that version was made from, so that a corrected time
--- zone heals.
--- state is the list that a job was last read in: it tells a job in the lists of two states from one that
--- moved.
+-- One row for each record of TrackerRMS: what its list row looked like when its content was last read. quick
+-- and fingerprint are NULL if the record must be read again. dating is a digest of the time zone and the
+-- fields that version was derived from, so that a corrected time zone heals. state is the list that a job was
+-- last read in: it distinguishes a job in the lists of two states from one that moved.
 CREATE TABLE row_states (
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -100,10 +98,10 @@ CREATE TABLE row_states (
     PRIMARY KEY (integration_id, resource, row_id)
 ) WITH (fillfactor = 85);
 
--- One row for each entity that was ever published: its version and its keyed hashes, never its values,
--- but for integrations that keep them (last, sealed).
--- parent is the record that yields it ('candidate:17'), '' for what several yield together (tags, roles);
--- shared is the tag or role that a link keeps alive ('tag:Java').
+-- One row for each entity that was ever published: its version and its keyed hashes, but no values, except
+-- for integrations that keep them (last, sealed). parent is the record that yields it ('candidates:17'), ''
+-- for entities that several records yield together (tags, roles). shared is the tag or role that a link keeps
+-- alive ('tag:Java').
 CREATE TABLE snapshots (
     integration_id text NOT NULL,
     model text NOT NULL,
@@ -121,12 +119,12 @@ CREATE TABLE snapshots (
 CREATE INDEX snapshots_by_parent ON snapshots (integration_id, parent) WHERE NOT deleted AND parent <> '';
 CREATE INDEX snapshots_by_shared ON snapshots (integration_id, shared)
     WHERE NOT deleted AND shared IS NOT NULL;
--- Counts the entities that exist without reading them: 7 MB for a million, as equal keys are stored once.
+-- Counts the existing entities without reading them: 7 MB for a million, as equal keys are stored once.
 CREATE INDEX snapshots_live ON snapshots (integration_id, model) WHERE NOT deleted;
 
--- A walk through all pages of a resource. At most one runs per integration and resource.
--- meaning is what the rows were read by, so that a change of it is noticed by whoever polls next: of
--- applications a keyed digest of the placement statuses, which decide what a row means; NULL elsewhere.
+-- A scan of all pages of a resource. At most one runs per integration and resource. meaning identifies the
+-- settings that the rows are read with, so that the next poller notices a change: a digest of how the list is
+-- requested, and for applications a keyed digest of the placement statuses, which decide what a row means.
 CREATE TABLE scans (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     integration_id text NOT NULL,
@@ -152,7 +150,7 @@ CREATE TABLE scans (
 CREATE UNIQUE INDEX scans_running ON scans (integration_id, resource) WHERE finished_at IS NULL;
 CREATE INDEX scans_finished ON scans (integration_id, resource, finished_at DESC);
 
--- The ids seen on a run of pages, as a roaring bitmap; gone when the scan is.
+-- The ids seen on a run of pages, as a roaring bitmap; deleted when the scan ends.
 CREATE TABLE scan_pages (
     scan_id bigint NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
     segment smallint NOT NULL,
@@ -162,9 +160,9 @@ CREATE TABLE scan_pages (
     PRIMARY KEY (scan_id, segment, first_page)
 );
 
--- How far the incremental polls of a resource came, by TrackerRMS's clock.
--- index_lag_seconds is forgotten by halves, longest_lag_seconds never is.
--- scan_error says why a scan can't go on; it is apart from error, which the next good poll takes back.
+-- Progress of the incremental polls of a resource, by TrackerRMS's clock. index_lag_seconds is halved at
+-- every sweep, longest_lag_seconds never is. scan_error says why a scan can't continue. It is separate from
+-- error, which the next successful poll clears.
 CREATE TABLE cursors (
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -181,8 +179,8 @@ CREATE TABLE cursors (
     PRIMARY KEY (integration_id, resource)
 ) WITH (fillfactor = 50);
 
--- What a complete scan did not see and a by-id read found to exist: kept. A list that moved while it was read
--- leaves out a row too, so only what was found so again is counted and shown.
+-- Records that a complete scan did not see but a by-id read found to exist: they are kept. A list that
+-- changes while it is read omits rows too, so only records found repeatedly (again) are counted and shown.
 CREATE TABLE unlisted (
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -191,7 +189,7 @@ CREATE TABLE unlisted (
     PRIMARY KEY (integration_id, resource, row_id)
 );
 
--- Records to read by id at once, ahead of the polls: somebody knows that they changed.
+-- Records to read by id at once, ahead of the polls, because they are known to have changed.
 CREATE TABLE read_requests (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     integration_id text NOT NULL,
@@ -203,12 +201,11 @@ CREATE TABLE read_requests (
 );
 CREATE INDEX read_requests_by_integration ON read_requests (integration_id, position);
 
--- 4. What capture doubts: holds, habits, records parked, gaps, remarks ------------------------------------
+-- 4. Doubts of capture: holds, statistics, parked records, gaps, remarks -----------------------------------
 
--- What is not published on the bridge's own word and waits for a person, such as disappearances too many to
--- believe. row_ids is a roaring bitmap; what key names depends on the kind.
--- unseen: decided or healed since, and no poller has noticed. told: the state that operational endpoints were
--- told last.
+-- Changes that are not published without a person's decision, such as implausibly many disappearances.
+-- row_ids is a roaring bitmap; the meaning of key depends on the kind. unseen: decided or healed, but not yet
+-- noticed by a poller. told: the state last reported to operational endpoints.
 CREATE TABLE holds (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     integration_id text NOT NULL,
@@ -230,7 +227,7 @@ CREATE UNIQUE INDEX holds_open ON holds (integration_id, resource, kind, key)
 CREATE INDEX holds_unseen ON holds (integration_id) WHERE unseen;
 CREATE INDEX holds_untold ON holds (id) WHERE told IS DISTINCT FROM state;
 
--- A row for each resource: how often each mapped key was in its records, and how many lost values lately.
+-- One row per resource: how often its records had each mapped key, and how many lost values recently.
 CREATE TABLE habits (
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -239,7 +236,7 @@ CREATE TABLE habits (
     PRIMARY KEY (integration_id, resource)
 ) WITH (fillfactor = 50);
 
--- Records that could not be normalised or published, until they can.
+-- Records that could not be normalized or published, until they can.
 CREATE TABLE parked (
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -251,8 +248,8 @@ CREATE TABLE parked (
     PRIMARY KEY (integration_id, resource, row_id)
 );
 
--- One row for each field of a record whose value can't be read without a guess, while that is so.
--- The value is left out, and counted by field.
+-- One row for each field of a record whose value can't be read without a guess, as long as that is so. The
+-- value is left out, and counted by field.
 CREATE TABLE gaps (
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -263,8 +260,8 @@ CREATE TABLE gaps (
 );
 CREATE INDEX gaps_by_record ON gaps (integration_id, resource, row_id);
 
--- What looks wrong in an account's answers and is no failure. One row a kind of remark: text is that of its
--- latest sight, count how often it was noted.
+-- Signs in an account's answers that look wrong but are not failures. One row per kind of remark: text is the
+-- latest one, count how often it was seen.
 CREATE TABLE remarks (
     integration_id text NOT NULL,
     resource text NOT NULL,
@@ -278,7 +275,7 @@ CREATE TABLE remarks (
 
 -- 5. Outbox -----------------------------------------------------------------------------------------------
 
--- What Kafka has not acknowledged yet, and nothing else.
+-- Exactly the messages that Kafka has not acknowledged yet.
 CREATE TABLE outbox (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     shard smallint NOT NULL,
@@ -291,11 +288,11 @@ CREATE TABLE outbox (
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
         autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000,
         autovacuum_vacuum_cost_delay = 0);
--- A row lives for a moment: compressing a large value would cost more than it saves.
+-- A row lives only briefly: compressing a large value would cost more than it saves.
 ALTER TABLE outbox ALTER COLUMN value SET STORAGE EXTERNAL;
 CREATE INDEX outbox_by_shard ON outbox (shard, position);
 
--- How far each shard came: in the same transaction as the deletion of what was sent.
+-- Progress of each shard, updated in the transaction that deletes the sent rows.
 CREATE TABLE relay_progress (
     shard smallint PRIMARY KEY,
     sent_position bigint NOT NULL,
@@ -305,12 +302,12 @@ CREATE TABLE relay_progress (
 
 -- 6. Commands: the ledger, attempts, claims, look-ups -----------------------------------------------------
 
--- The ledger: one row for each command id. content is a keyed hash of what was asked; history says which
--- steps were taken, with ids of TrackerRMS and no values; result is the answer as published, sealed.
--- holder names the lease of the process that carries it out; position is where on Kafka it was first read.
--- subject and target say what it writes for and sets, so that capture knows whose change it sees before the
--- command ends: subject is "application:<its id>" or "address:<keyed hash, hex>", as commands of one subject
--- are told by; target is the id of the stage that an application is to be moved to.
+-- The ledger: one row for each command id. content is a keyed hash of the request. history lists the steps,
+-- with ids of TrackerRMS and no values. result is the published answer, sealed. holder names the lease of the
+-- process that executes it; position is where on Kafka it was first read. subject and target say what it
+-- writes to and sets, so that capture can attribute changes before the command ends. subject is
+-- "application:<its id>" or "address:<keyed hash, hex>"; target is the id of the stage to move an application
+-- to.
 CREATE TABLE commands (
     integration_id text NOT NULL,
     command_id text NOT NULL,
@@ -332,11 +329,11 @@ CREATE TABLE commands (
     PRIMARY KEY (integration_id, command_id)
 ) WITH (fillfactor = 70);
 CREATE INDEX commands_by_time ON commands (received_at);
--- bridge status counts those under way, among all that are remembered.
+-- bridge status counts the unfinished commands among all that are stored.
 CREATE INDEX commands_under_way ON commands (integration_id) WHERE finished_at IS NULL;
 
--- An application of one person (a keyed hash of the e-mail address) to one job: how far it came, whichever
--- command carried it there. progress holds ids and digests, no values.
+-- An application of one person (a keyed hash of the e-mail address) to one job, and its progress across
+-- commands. progress holds ids and digests, no values.
 CREATE TABLE attempts (
     integration_id text NOT NULL,
     address bytea NOT NULL,
@@ -348,7 +345,7 @@ CREATE TABLE attempts (
     PRIMARY KEY (integration_id, address, job_id)
 ) WITH (fillfactor = 70);
 
--- Who works on whom: one command at a time writes for one person, whatever process it is in.
+-- Claims on persons: one command at a time writes for one person, in all processes.
 CREATE TABLE claims (
     integration_id text NOT NULL,
     subject text NOT NULL,
@@ -357,7 +354,7 @@ CREATE TABLE claims (
     PRIMARY KEY (integration_id, subject)
 );
 
--- Finding a candidate by address (a keyed hash of it), and an application by the ids of candidate and job.
+-- Look-ups of candidates by address (a keyed hash), and of applications by the ids of candidate and job.
 CREATE TABLE candidate_addresses (
     integration_id text NOT NULL,
     address bytea NOT NULL,
@@ -375,7 +372,7 @@ CREATE TABLE application_pairs (
 );
 CREATE INDEX application_pairs_by_pair ON application_pairs (candidate, job);
 
--- What a command may name by the bridge's own id: an id is a hash, and can't be turned back.
+-- Entities that a command may name by the bridge's own id. An id is a hash and can't be reversed.
 CREATE TABLE known_ids (
     id text PRIMARY KEY,
     integration_id text NOT NULL,
@@ -385,8 +382,8 @@ CREATE TABLE known_ids (
 
 -- 7. Webhooks: endpoints, what is pending, the log of attempts, health, recoveries ---------------------------
 
--- Who gets webhooks.
--- sealed_headers holds the custom headers as JSON; their names stand beside it for everybody to see.
+-- Receivers of webhooks. sealed_headers holds the custom headers as JSON; their names are in header_names in
+-- plain text.
 CREATE TABLE endpoints (
     id text PRIMARY KEY,
     position bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -411,7 +408,7 @@ CREATE TABLE endpoints (
 );
 CREATE INDEX endpoints_by_owner ON endpoints (owner, position);
 
--- What deliveries are signed with. expires_at is NULL in what is current; the others sign along until then.
+-- Secrets that sign deliveries. expires_at is NULL for the current one; the others still sign until then.
 CREATE TABLE signing_secrets (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     endpoint_id text NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
@@ -424,7 +421,7 @@ CREATE TABLE signing_secrets (
 CREATE INDEX signing_secrets_by_endpoint ON signing_secrets (endpoint_id, id);
 CREATE UNIQUE INDEX signing_secrets_current ON signing_secrets (endpoint_id, kind) WHERE expires_at IS NULL;
 
--- One row: it grows with every change of any endpoint, in the transaction that makes it, and says so on a
+-- One row: version increments with every change of any endpoint, in the same transaction, and notifies a
 -- channel.
 CREATE TABLE endpoints_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -537,8 +534,8 @@ CREATE INDEX webhook_attempts_by_delivery ON webhook_attempts (delivery_id);
 CREATE INDEX webhook_attempts_by_endpoint ON webhook_attempts (endpoint_id, at);
 CREATE INDEX webhook_attempts_by_time ON webhook_attempts USING brin (at);
 
--- How endpoints fare that do not just succeed. failing_since: nothing succeeded since then.
--- held_until: the endpoint asked to be left alone until then.
+-- Health of endpoints with failures. failing_since: no success since then. held_until: the endpoint asked to
+-- wait until then.
 CREATE TABLE endpoint_health (
     endpoint_id text PRIMARY KEY,
     failing_since timestamptz,
@@ -548,7 +545,7 @@ CREATE TABLE endpoint_health (
     held_until timestamptz
 ) WITH (fillfactor = 50);
 
--- Time ranges of which an endpoint is to get what it did not get.
+-- Time ranges whose missed events an endpoint is to receive.
 CREATE TABLE recoveries (
     id text PRIMARY KEY,
     endpoint_id text NOT NULL,
@@ -564,7 +561,7 @@ CREATE TABLE recoveries (
 
 -- 8. HTTP API: tokens, idempotency keys -------------------------------------------------------------------
 
--- owner is NULL for scope 'admin'; the token itself is nowhere, digest is a keyed hash of it.
+-- owner is NULL for scope 'admin'. The token itself is not stored; digest is a keyed hash of it.
 CREATE TABLE api_tokens (
     id text PRIMARY KEY,
     digest bytea NOT NULL UNIQUE,
@@ -577,7 +574,7 @@ CREATE TABLE api_tokens (
     revoked_at timestamptz
 );
 
--- Answers to creations that may be asked for again; an answer holds secrets, so it is sealed.
+-- Answers to creating requests that may be repeated. An answer contains secrets, so it is sealed.
 CREATE TABLE idempotent_answers (
     token_id text NOT NULL,
     key text NOT NULL,
