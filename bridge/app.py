@@ -40,7 +40,7 @@ from bridge.tracker import resources as tracker_resources
 from bridge.tracker import sharing
 from bridge.tracker.client import Client
 from bridge.tracker.http import Observe
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.schema import Resource, ResourceName
 from bridge.webhooks.stage import WebhookDependencies as WebhookParts
@@ -188,7 +188,7 @@ async def client(
         installed.db,
         integration.id,
         installed.keys.hasher,
-        lambda: Normaliser(integration.id, made.settings, integration.time_zone),
+        lambda: Normalizer(integration.id, made.settings, integration.time_zone),
     )
     made = Client(
         integration,

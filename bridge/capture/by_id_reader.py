@@ -14,16 +14,16 @@ from bridge.store.stored_records import RowState
 from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import ResourceName
 
 
 class ByIdReader:
     """Reads and normalizes single records. Keeps no state between calls."""
 
-    def __init__(self, client: Client, normaliser: Normaliser, *, parallel_reads: int) -> None:
+    def __init__(self, client: Client, normalizer: Normalizer, *, parallel_reads: int) -> None:
         self._client = client
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         self._keys = {name: MappedKeys(resource) for name, resource in client.settings.resources.items()}
         self._slots = asyncio.Semaphore(parallel_reads)
 
@@ -40,11 +40,11 @@ class ByIdReader:
         if isinstance(answer, RecordGone):
             return None
         try:
-            version = self._normaliser.version(resource.name, None, answer.record)
+            version = self._normalizer.version(resource.name, None, answer.record)
             if version is not None:
                 now = utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
                 version = versions.kept(version[0], now), version[1]
-            found: EntitySet | Trouble = self._normaliser.normalize(
+            found: EntitySet | Trouble = self._normalizer.normalize(
                 resource.name, None, answer.record, state=context.state, known=context.statuses
             )
         except Permanent as error:
@@ -55,7 +55,7 @@ class ByIdReader:
                 quick=None,
                 fingerprint=None,
                 version=None if version is None else version[0],
-                dating=self._normaliser.dating,
+                dating=self._normalizer.dating,
             ),
             latest=None if version is None else version[1],
             found=found,

@@ -15,7 +15,7 @@ from bridge.hashing import Hasher, differing_fields
 from bridge.store import snapshots, tokens
 from bridge.store.database import Database
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 
 # Fields that differ between any two accounts and hardly ever change.
 _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
@@ -27,16 +27,16 @@ _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
 class StoredAccount:
     """Implements ``bridge.credentials.KnownAccount`` with the store's snapshots.
 
-    ``normaliser`` returns the present normalizer of the account, as a new profile may be learned at any time.
+    ``normalizer`` returns the present normalizer of the account, as a new profile may be learned at any time.
     """
 
     def __init__(
-        self, db: Database, integration_id: str, hasher: Hasher, normaliser: Callable[[], Normaliser]
+        self, db: Database, integration_id: str, hasher: Hasher, normalizer: Callable[[], Normalizer]
     ) -> None:
         self._db = db
         self._integration_id = integration_id
         self._hasher = hasher
-        self._normaliser = normaliser
+        self._normalizer = normalizer
 
     async def is_confirmed(self, origin: bytes) -> bool:
         """Report whether this is the last credential that opened the account."""
@@ -65,10 +65,10 @@ class StoredAccount:
         return Recognised(same_id=known, same=same, stored=stored)
 
     def _members(self, resource: str, row: Mapping[str, Any], model: Model) -> list[Any]:
-        normaliser = self._normaliser()
+        normalizer = self._normalizer()
         try:
             family: EntitySet = (
-                normaliser.job(dict(row), None, None) if resource == "jobs" else normaliser.user(dict(row))
+                normalizer.job(dict(row), None, None) if resource == "jobs" else normalizer.user(dict(row))
             )
         except Permanent:
             return []

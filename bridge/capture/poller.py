@@ -38,7 +38,7 @@ from bridge.store.outbox import Wakeup
 from bridge.store.scans import Scan
 from bridge.tasks import cancel_and_wait
 from bridge.tracker.errors import AccountFault, Unreachable
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import Resource, ResourceName
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Poller:
         capture: CaptureContext,
         requests: ReadRequests,
         held: LeaseKeeper,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         resources: dict[ResourceName, Resource],
         pace: ReadPace,
         rhythm: Rhythm,
@@ -80,7 +80,7 @@ class Poller:
         self._poll_began: dict[str, float] = {}
         self._account_blocked_until = 0.0
         self._held = held
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         # Keyed by plain str, as a task names its resource.
         self._resources: dict[str, Resource] = dict(resources.items())
         self._rhythm = rhythm
@@ -92,7 +92,7 @@ class Poller:
         self._whole_reads = {name: WholeReads(reader) for name, reader in self._readers.items()}
         self._states: dict[str, ResourceState] = {}
         self._backoffs: dict[str, Backoff] = {}
-        self._statuses = PlacementStatuses(capture, normaliser.settings)
+        self._statuses = PlacementStatuses(capture, normalizer.settings)
         self._statuses_digest = b""
         self._statuses_lack = False
         self._statuses_approved = False
@@ -446,7 +446,7 @@ class Poller:
 
     def _listing(self, name: str) -> bytes:
         """Return a digest of how a resource's list is requested and its rows are identified."""
-        settings, resource = self._normaliser.settings, self._resources[name]
+        settings, resource = self._normalizer.settings, self._resources[name]
         of_list = [resource.list, resource.rows, resource.paged, resource.list_end, resource.id_keys]
         of_all = [settings.first_page, settings.page_number, settings.page_size, settings.users_from]
         parts = [*of_list, resource.states, settings.states, *of_all]

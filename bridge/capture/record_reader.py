@@ -29,7 +29,7 @@ from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.errors import CredentialsRefused, OtherRecord, Refused, Unreachable, Unreadable
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.pages import Page, Row
 from bridge.tracker.schema import Resource
 from bridge.tracker.statuses import Statuses
@@ -90,7 +90,7 @@ class RecordReader:
         integration_id: str,
         db: Database,
         client: Client,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         *,
         parallel_reads: int,
         overlap_seconds: float,
@@ -98,7 +98,7 @@ class RecordReader:
         self._id = integration_id
         self._db = db
         self._client = client
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         self._parallel_reads = parallel_reads
         self._rereads = Rereads()
         self._flagged: dict[str, BitMap64] = {}
@@ -107,7 +107,7 @@ class RecordReader:
             name: MappedKeys(resource) for name, resource in client.settings.resources.items()
         }
         """Keys that records are read from, by resource."""
-        self.times = RecordTimes(integration_id, db, normaliser, self.keys, overlap_seconds)
+        self.times = RecordTimes(integration_id, db, normalizer, self.keys, overlap_seconds)
 
     def flagged(self, resource: str) -> BitMap64:
         """Return the rows that had a field that says deleted when a list last showed them."""
@@ -194,8 +194,8 @@ class RecordReader:
         full: bytes,
         before: RowState | None,
     ) -> ChangedRow | None:
-        now, dating = self.server_now(), self._normaliser.dating
-        version = _tolerant_version(self._normaliser, context.resource, record)
+        now, dating = self.server_now(), self._normalizer.dating
+        version = _tolerant_version(self._normalizer, context.resource, record)
         later = before is not None and versions.is_later(before, version, dating, now)
         state = listed_states.of_row(context.state, before, later=later, reread=context.reread)
         ahead = version is not None and versions.is_ahead(version[0], now)
@@ -336,7 +336,7 @@ class RecordReader:
 
     def _still(self, context: Context, moved: ChangedRow, detail: JsonObject) -> Still:
         """Report whether an unchanged row shows the same last update as its by-id record."""
-        version = _tolerant_version(self._normaliser, context.resource, None, detail)
+        version = _tolerant_version(self._normalizer, context.resource, None, detail)
         return "in_time" if version is not None and version[1] == moved.latest else "doubtful"
 
     async def _is_contested(self, context: Context, moved: ChangedRow, detail: JsonObject | None) -> bool:
@@ -347,7 +347,7 @@ class RecordReader:
             return False
         try:
             by_list, by_record = (
-                self._normaliser.job(moved.record, detail, state) for state in (context.state, None)
+                self._normalizer.job(moved.record, detail, state) for state in (context.state, None)
             )
         except Permanent:
             return False  # the error is reported when the record is normalized
@@ -363,7 +363,7 @@ class RecordReader:
         name = context.resource.name
         try:
             if detail is not None and name in WHOLE:
-                version = self._normaliser.version(name, None, detail)
+                version = self._normalizer.version(name, None, detail)
                 family = self._family(context, None, detail)
                 self._rereads.accept(name, moved.source.row_id)
                 return await self.times.by_id(context.resource, moved, detail, version, family)
@@ -381,8 +381,8 @@ class RecordReader:
     def _agrees(self, context: Context, moved: ChangedRow, detail: JsonObject) -> bool:
         """Report whether a job's by-id record agrees with its row where both have values."""
         state = listed_states.of_moved(context.state, moved)
-        row = self._normaliser.job(moved.record, None, state)
-        return times.agree(row, self._normaliser.job(None, detail, state))
+        row = self._normalizer.job(moved.record, None, state)
+        return times.agree(row, self._normalizer.job(None, detail, state))
 
     def observation(self, context: Context, moved: ChangedRow, detail: JsonObject | None) -> Observation:
         """Normalize the row and its by-id record. The observation has a ``Trouble`` if that fails."""
@@ -404,7 +404,7 @@ class RecordReader:
         return _parked(context.resource, _unkept(moved), error)
 
     def _family(self, context: Context, moved: ChangedRow | None, detail: JsonObject | None) -> EntitySet:
-        return self._normaliser.normalize(
+        return self._normalizer.normalize(
             context.resource.name,
             None if moved is None else moved.record,
             detail,
@@ -415,10 +415,10 @@ class RecordReader:
 
 
 def _tolerant_version(
-    normaliser: Normaliser, resource: Resource, record: JsonObject | None, detail: JsonObject | None = None
+    normalizer: Normalizer, resource: Resource, record: JsonObject | None, detail: JsonObject | None = None
 ) -> tuple[datetime, datetime] | None:
     try:
-        return normaliser.version(resource.name, record, detail)
+        return normalizer.version(resource.name, record, detail)
     except Permanent:
         # An unreadable date makes the record unreadable, which is reported when it is normalized.
         return None

@@ -33,7 +33,7 @@ from bridge.store import leases
 from bridge.store.database import Database
 from bridge.tasks import cancel_and_wait
 from bridge.tracker.client import Client
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import Resource, ResourceName, Resources
 
 _log = structlog.get_logger(__name__)
@@ -162,7 +162,7 @@ class Capture:
         without: Collection[ResourceName],
     ) -> Poller:
         config, limits, integration = self._config, self._limits, self._integration
-        normaliser = Normaliser(
+        normalizer = Normalizer(
             integration.id, client.settings, integration.time_zone, keep_remote_data=integration.remote_data
         )
         guard = Guard.of(config)
@@ -178,7 +178,7 @@ class Capture:
             integration.id,
             self._db,
             client,
-            normaliser,
+            normalizer,
             parallel_reads=limits.parallel_reads,
             overlap_seconds=config.overlap_seconds,
         )
@@ -194,7 +194,7 @@ class Capture:
             rows=rows,
             shape=ShapeChecks(integration.id, self._db, client, pages),
             loss_checks=LossChecks(
-                integration.id, self._db, client, pages, normaliser, changes, losses, rows.keys
+                integration.id, self._db, client, pages, normalizer, changes, losses, rows.keys
             ),
             changes=changes,
             prover=Prover(
@@ -207,7 +207,7 @@ class Capture:
             calls=lambda: self._meter.here,
             judge=partial(first_contact.store_findings, self._db, integration),
         )
-        by_id = ByIdReader(client, normaliser, parallel_reads=limits.parallel_reads)
+        by_id = ByIdReader(client, normalizer, parallel_reads=limits.parallel_reads)
         pace = ReadPace(
             page_batch=limits.page_batch,
             first_pages=min(limits.parallel_reads, limits.page_batch),
@@ -222,7 +222,7 @@ class Capture:
             capture,
             ReadRequests(capture, by_id),
             held,
-            normaliser,
+            normalizer,
             {
                 name: r
                 for name, r in resources_of_models(client.settings, models).items()

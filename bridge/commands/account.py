@@ -15,7 +15,7 @@ from bridge.store import cursors, lookups, scans
 from bridge.store.database import Database
 from bridge.tracker import record_lookups
 from bridge.tracker.client import Client
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.record_lookups import StatusFound
 from bridge.tracker.statuses import Status, Statuses
 
@@ -76,9 +76,9 @@ class Account:
         self._statuses_at = float("-inf")
 
     @property
-    def normaliser(self) -> Normaliser:
+    def normalizer(self) -> Normalizer:
         """Reads records by what is known of the account now: a profile may be learned at any time."""
-        return Normaliser(self.id, self.client.settings, self.terms.integration.time_zone)
+        return Normalizer(self.id, self.client.settings, self.terms.integration.time_zone)
 
     async def remote_id(self, model: Model, reference: str, where: str) -> str:
         """Return the TrackerRMS id that an input names. Raises ``Failed``; ``where`` is the input's key."""

@@ -32,5 +32,5 @@ async def test_commands_read_records_by_a_profile_that_is_learned_after_they_beg
         row = (await client.pages("applications")).rows[0]
         found = await client.detail("applications", row.remote_id)
         assert isinstance(found, Detail)
-        read = commanded.normaliser.application(None, {}, found.record)
+        read = commanded.normalizer.application(None, {}, found.record)
     assert [member.remote_id for member in read.of(Model.APPLICATION)] == [row.remote_id]
