@@ -39,7 +39,7 @@ from bridge.tracker import resources as tracker_resources
 from bridge.tracker import sharing
 from bridge.tracker.client import Client
 from bridge.tracker.http import Observe
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.schema import Resource, ResourceName
 from bridge.webhooks.stage import WebhookDependencies as WebhookParts
@@ -172,7 +172,7 @@ async def client(
 ) -> AsyncIterator[Client]:
     """A TrackerRMS client within the integration's shared budget, which reads by the account's profile."""
     settings = await first_contact.effective_settings(installed.db, integration)
-    normaliser = Normaliser(integration.id, settings, integration.time_zone)
+    normalizer = Normalizer(integration.id, settings, integration.time_zone)
     made = Client(
         integration,
         meter or budget(installed, integration),
@@ -180,7 +180,7 @@ async def client(
         settings=settings,
         patience=patience,
         lane=lane,
-        known=StoredAccount(installed.db, integration.id, installed.keys.hasher, normaliser),
+        known=StoredAccount(installed.db, integration.id, installed.keys.hasher, normalizer),
         observe=observe,
     )
     # The poller sees for itself when the profile changes: what it has read depends on it.

@@ -69,7 +69,7 @@ class RequestBudget(Protocol):
         """Hold every process for that long, because TrackerRMS asked for patience; ``why`` is shown."""
 
 
-class Recognised(Struct, frozen=True, kw_only=True):
+class Recognized(Struct, frozen=True, kw_only=True):
     """Of a list's rows: how many have the id of a known record, and how many of those are that record;
     ``stored``: how many are known at all, counting to ten."""
 
@@ -87,5 +87,5 @@ class KnownAccount(Protocol):
     async def confirm(self, origin: bytes) -> None:
         """Remember that it does."""
 
-    async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
+    async def recognized(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognized:
         """Compare a list's rows with the records that are known."""

@@ -1,4 +1,4 @@
-"""The log: structlog on stderr, JSON for machines or coloured lines for people.
+"""The log: structlog on stderr, JSON for machines or colored lines for people.
 
 Event names are ``noun.past_verb``. No secret and no personal data (invariant 9): a ``Secret`` shows as
 stars wherever it stands, tracebacks carry no local variables, and a value of a type that is not plain data

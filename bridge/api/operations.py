@@ -28,7 +28,7 @@ NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """``conflicts``: it may answer 409; ``keyed``: it honours ``Idempotency-Key``; ``bodiless``: the body may
+    """``conflicts``: it may answer 409; ``keyed``: it honors ``Idempotency-Key``; ``bodiless``: the body may
     be left out."""
 
     method: str

@@ -15,16 +15,16 @@ from bridge.store.stored_records import RowState
 from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import ResourceName
 
 
 class ByIdReader:
-    """Reads and normalises single records; holds no state between calls."""
+    """Reads and normalizes single records; holds no state between calls."""
 
-    def __init__(self, client: Client, normaliser: Normaliser, *, parallel_reads: int) -> None:
+    def __init__(self, client: Client, normalizer: Normalizer, *, parallel_reads: int) -> None:
         self._client = client
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         self._keys = {name: MappedKeys(resource) for name, resource in client.settings.resources.items()}
         self._slots = asyncio.Semaphore(parallel_reads)
 
@@ -40,7 +40,7 @@ class ByIdReader:
         if isinstance(answer, RecordGone):
             return None
         try:
-            version = self._normaliser.version(resource.name, None, answer.record)
+            version = self._normalizer.version(resource.name, None, answer.record)
             if version is not None:
                 now = utc_now() + timedelta(seconds=self._client.clock_skew_seconds or 0.0)
                 version = versions.kept(version[0], now), version[1]
@@ -53,7 +53,7 @@ class ByIdReader:
                 quick=None,
                 fingerprint=None,
                 version=None if version is None else version[0],
-                dating=self._normaliser.dating,
+                dating=self._normalizer.dating,
             ),
             latest=None if version is None else version[1],
             found=found,
@@ -69,8 +69,8 @@ class ByIdReader:
 
     def _family(self, context: Context, record: JsonObject) -> EntitySet:
         if context.resource.name == "applications":
-            return self._normaliser.application(None, context.statuses, record)
-        return self._normaliser.candidate(None, record)
+            return self._normalizer.application(None, context.statuses, record)
+        return self._normalizer.candidate(None, record)
 
 
 def _path(context: Context, row_id: int) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 
 from trackerrms_contracts.entities import STRUCTS, Model
 
-from bridge.credentials import Recognised
+from bridge.credentials import Recognized
 from bridge.errors import Permanent
 from bridge.hashing import Hasher, differing_fields
 from bridge.store import snapshots, tokens
 from bridge.store.database import Database
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 
 # What no two accounts have alike, and what hardly ever changes.
 _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
@@ -27,11 +27,11 @@ _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
 class StoredAccount:
     """Fulfils ``bridge.credentials.KnownAccount`` by the store's snapshots."""
 
-    def __init__(self, db: Database, integration_id: str, hasher: Hasher, normaliser: Normaliser) -> None:
+    def __init__(self, db: Database, integration_id: str, hasher: Hasher, normalizer: Normalizer) -> None:
         self._db = db
         self._integration_id = integration_id
         self._hasher = hasher
-        self._normaliser = normaliser
+        self._normalizer = normalizer
 
     async def is_confirmed(self, origin: bytes) -> bool:
         """Whether the credential was the last that was seen to open the account."""
@@ -41,7 +41,7 @@ class StoredAccount:
         """Remember that it does."""
         await tokens.confirm(self._db, self._integration_id, origin)
 
-    async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
+    async def recognized(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognized:
         """Compare a list's rows with the snapshots."""
         model, proofs = _PROOFS[resource]
         records = {m.record.remote_id: m.record for row in rows for m in self._members(resource, row, model)}
@@ -57,14 +57,14 @@ class StoredAccount:
             fields = self._hasher.record(record).fields
             same += bool(told - set(differing_fields(STRUCTS[model], snapshot.fields, fields)))
         stored = await snapshots.count_some(self._db, self._integration_id, model)
-        return Recognised(same_id=known, same=same, stored=stored)
+        return Recognized(same_id=known, same=same, stored=stored)
 
     def _members(self, resource: str, row: Mapping[str, Any], model: Model) -> list[Any]:
         try:
             family: EntitySet = (
-                self._normaliser.job(dict(row), None, None)
+                self._normalizer.job(dict(row), None, None)
                 if resource == "jobs"
-                else self._normaliser.user(dict(row))
+                else self._normalizer.user(dict(row))
             )
         except Permanent:
             return []

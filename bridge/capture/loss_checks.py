@@ -30,7 +30,7 @@ from bridge.store.holds import Hold, kind_of
 from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.pages import Row
 
 _MORE, _ENOUGH = 3, 2
@@ -49,7 +49,7 @@ class LossChecks:
         db: Database,
         client: Client,
         pages: Pages,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         changes: ChangeWriter,
         limits: Guard,
         keys: Mapping[str, MappedKeys],
@@ -60,7 +60,7 @@ class LossChecks:
         self._db = db
         self._client = client
         self._pages = pages
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         self._changes = changes
         self._limits = limits
         self._keys = keys
@@ -175,7 +175,7 @@ class LossChecks:
         parents = [parent for key in keys for parent in await self._having(key, besides, count)]
         chosen = [_row_id(parent) for parent in dict.fromkeys(parents)]
         records = await asyncio.gather(*(self._detail(context, row_id) for row_id in chosen))
-        return self._normalised(
+        return self._normalized(
             context, [(None, record, context.state) for record in records if record is not None]
         )
 
@@ -191,7 +191,7 @@ class LossChecks:
             found = await asyncio.gather(*(self._row(context, rows[p]) for p in dict.fromkeys(parents)))
             whole = [(row, detail, state) for row, detail in found if detail or resource.details == "never"]
             if whole:
-                return self._normalised(context, whole)
+                return self._normalized(context, whole)
         return []
 
     async def _row(self, context: Context, row: Row) -> tuple[JsonObject, JsonObject | None]:
@@ -208,7 +208,7 @@ class LossChecks:
             return None
         return None if isinstance(answer, RecordGone) else answer.record
 
-    def _normalised(
+    def _normalized(
         self, context: Context, records: Iterable[tuple[JsonObject | None, JsonObject | None, str | None]]
     ) -> list[EntitySet]:
         families = []
@@ -216,11 +216,11 @@ class LossChecks:
             try:
                 match context.resource.name:
                     case "jobs":
-                        families.append(self._normaliser.job(row, detail, state))
+                        families.append(self._normalizer.job(row, detail, state))
                     case "candidates":
-                        families.append(self._normaliser.candidate(row, detail))
+                        families.append(self._normalizer.candidate(row, detail))
                     case _:
-                        families.append(self._normaliser.application(row, context.statuses, detail))
+                        families.append(self._normalizer.application(row, context.statuses, detail))
             except Permanent:
                 # As above.
                 continue

@@ -37,7 +37,7 @@ from bridge.store.leases import LeaseKeeper
 from bridge.store.outbox import Wakeup
 from bridge.store.scans import Scan
 from bridge.tracker.errors import AccountFault, Unreachable
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import Resource, ResourceName
 
 _log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ class Poller:
         doors: CaptureContext,
         hinted: ReadRequests,
         held: LeaseKeeper,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         resources: dict[ResourceName, Resource],
         pace: ReadPace,
         rhythm: Rhythm,
@@ -79,7 +79,7 @@ class Poller:
         self._poll_began: dict[str, float] = {}
         self._account_blocked_until = 0.0
         self._held = held
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         # By any text: a task's resource is one.
         self._resources: dict[str, Resource] = dict(resources.items())
         self._rhythm = rhythm
@@ -91,7 +91,7 @@ class Poller:
         self._whole_reads = {name: WholeReads(walk) for name, walk in self._walks.items()}
         self._standings: dict[str, ResourceState] = {}
         self._backoffs: dict[str, float] = {}
-        self._statuses = PlacementStatuses(doors, normaliser.settings)
+        self._statuses = PlacementStatuses(doors, normalizer.settings)
         self._statuses_digest = b""
         self._statuses_lack = False
         self._statuses_approved = False
@@ -439,7 +439,7 @@ class Poller:
 
     def _listing(self, name: str) -> bytes:
         """A digest of how the pages of a resource's list are asked for, and their rows told apart."""
-        settings, resource = self._normaliser.settings, self._resources[name]
+        settings, resource = self._normalizer.settings, self._resources[name]
         of_list = [resource.list, resource.rows, resource.paged, resource.list_end, resource.id_keys]
         of_all = [settings.first_page, settings.page_number, settings.page_size, settings.users_from]
         parts = [*of_list, resource.states, settings.states, *of_all]

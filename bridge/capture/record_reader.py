@@ -1,4 +1,4 @@
-"""List rows become observations: what has not moved is passed over, what has is read and normalised."""
+"""List rows become observations: what has not moved is passed over, what has is read and normalized."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from bridge.tracker.by_id import RecordGone
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
 from bridge.tracker.errors import CredentialsRefused, OtherRecord, Refused, Unreachable, Unreadable
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.pages import Page, Row
 from bridge.tracker.schema import Resource
 from bridge.tracker.statuses import Statuses
@@ -91,7 +91,7 @@ class RecordReader:
         integration_id: str,
         db: Database,
         client: Client,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         *,
         parallel_reads: int,
         overlap_seconds: float,
@@ -99,7 +99,7 @@ class RecordReader:
         self._id = integration_id
         self._db = db
         self._client = client
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         self._parallel_reads = parallel_reads
         self._rereads = Rereads()
         self._flagged: dict[str, BitMap64] = {}
@@ -108,7 +108,7 @@ class RecordReader:
             name: MappedKeys(resource) for name, resource in client.settings.resources.items()
         }
         """Which keys records are read from, by resource."""
-        self.times = RecordTimes(integration_id, db, normaliser, self.keys, overlap_seconds)
+        self.times = RecordTimes(integration_id, db, normalizer, self.keys, overlap_seconds)
 
     def flagged(self, resource: str) -> BitMap64:
         """The rows whose last sight in a list has a field that says they are deleted."""
@@ -195,8 +195,8 @@ class RecordReader:
         full: bytes,
         before: RowState | None,
     ) -> ChangedRow | None:
-        now, dating = self.server_now(), self._normaliser.dating
-        version = _tolerant_version(self._normaliser, context.resource, record)
+        now, dating = self.server_now(), self._normalizer.dating
+        version = _tolerant_version(self._normalizer, context.resource, record)
         later = before is not None and versions.is_later(before, version, dating, now)
         state = listed_states.of_row(context.state, before, later=later, reread=context.reread)
         ahead = version is not None and versions.is_ahead(version[0], now)
@@ -338,7 +338,7 @@ class RecordReader:
 
     def _still(self, context: Context, moved: ChangedRow, detail: JsonObject) -> Still:
         """Whether a row that did not move shows the last update that its by-id record has."""
-        version = _tolerant_version(self._normaliser, context.resource, None, detail)
+        version = _tolerant_version(self._normalizer, context.resource, None, detail)
         return "in_time" if version is not None and version[1] == moved.latest else "doubtful"
 
     async def _is_contested(self, context: Context, moved: ChangedRow, detail: JsonObject | None) -> bool:
@@ -348,10 +348,10 @@ class RecordReader:
             return False
         try:
             by_list, by_record = (
-                self._normaliser.job(moved.record, detail, state) for state in (context.state, None)
+                self._normalizer.job(moved.record, detail, state) for state in (context.state, None)
             )
         except Permanent:
-            return False  # why it can't be read is reported when it is normalised
+            return False  # why it can't be read is reported when it is normalized
         if by_list.of(Model.JOB) == by_record.of(Model.JOB):
             return False
         return await listed_states.have(self._client, context.resource.name, others, moved)
@@ -363,7 +363,7 @@ class RecordReader:
         name = context.resource.name
         try:
             if detail is not None and name in WHOLE:
-                version = self._normaliser.version(name, None, detail)
+                version = self._normalizer.version(name, None, detail)
                 family = self._family(context, None, detail)
                 self._rereads.accept(name, moved.source.row_id)
                 return await self.times.by_id(context.resource, moved, detail, version, family)
@@ -381,11 +381,11 @@ class RecordReader:
     def _agrees(self, context: Context, moved: ChangedRow, detail: JsonObject) -> bool:
         """Whether the by-id record says the same of a job as its row, where both say something."""
         state = listed_states.of_moved(context.state, moved)
-        row = self._normaliser.job(moved.record, None, state)
-        return times.agree(row, self._normaliser.job(None, detail, state))
+        row = self._normalizer.job(moved.record, None, state)
+        return times.agree(row, self._normalizer.job(None, detail, state))
 
     def observation(self, context: Context, moved: ChangedRow, detail: JsonObject | None) -> Observation:
-        """The row and its by-id record, normalised; ``Trouble`` where they can't be."""
+        """The row and its by-id record, normalized; ``Trouble`` where they can't be."""
         name = context.resource.name
         try:
             family = self._family(context, moved, detail)
@@ -407,27 +407,27 @@ class RecordReader:
         record = None if moved is None else moved.record
         match context.resource.name:
             case "users":
-                return self._normaliser.user(record or {})
+                return self._normalizer.user(record or {})
             case "statuses":
                 place = 0 if moved is None else _place(context, moved.row)
-                return self._normaliser.status(record or {}, place)
+                return self._normalizer.status(record or {}, place)
             case "jobs":
-                return self._normaliser.job(record, detail, listed_states.of_moved(context.state, moved))
+                return self._normalizer.job(record, detail, listed_states.of_moved(context.state, moved))
             case "candidates":
-                return self._normaliser.candidate(record, detail)
+                return self._normalizer.candidate(record, detail)
             case "applications":
-                return self._normaliser.application(record, context.statuses, detail)
+                return self._normalizer.application(record, context.statuses, detail)
             case unreachable:
                 assert_never(unreachable)
 
 
 def _tolerant_version(
-    normaliser: Normaliser, resource: Resource, record: JsonObject | None, detail: JsonObject | None = None
+    normalizer: Normalizer, resource: Resource, record: JsonObject | None, detail: JsonObject | None = None
 ) -> tuple[datetime, datetime] | None:
     try:
-        return normaliser.version(resource.name, record, detail)
+        return normalizer.version(resource.name, record, detail)
     except Permanent:
-        # An unreadable date makes the whole record unreadable, which is reported when it is normalised.
+        # An unreadable date makes the whole record unreadable, which is reported when it is normalized.
         return None
 
 

@@ -31,14 +31,14 @@ from bridge.sealing import Sealer
 from bridge.store import leases
 from bridge.store.database import Database
 from bridge.tracker.client import Client
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import Resource, ResourceName, Resources
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
 # How soon a resource that could not be learned is looked at again.
 _FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 0.5, 300.0
-# Raise it when the normaliser reads a record differently: every row is then read anew, once.
+# Raise it when the normalizer reads a record differently: every row is then read anew, once.
 _READING = b"3"
 
 ConnectClient = Callable[[], AbstractAsyncContextManager[Client]]
@@ -147,7 +147,7 @@ class Capture:
         without: Collection[ResourceName],
     ) -> Poller:
         config, integration = self._config, self._integration
-        normaliser = Normaliser(
+        normalizer = Normalizer(
             integration.id, client.settings, integration.time_zone, keep_remote_data=integration.remote_data
         )
         guard = Guard.of(config)
@@ -163,7 +163,7 @@ class Capture:
             integration.id,
             self._db,
             client,
-            normaliser,
+            normalizer,
             parallel_reads=config.parallel_reads,
             overlap_seconds=config.overlap_seconds,
         )
@@ -179,7 +179,7 @@ class Capture:
             rows=rows,
             shape=ShapeChecks(integration.id, self._db, client, pages),
             vouching=LossChecks(
-                integration.id, self._db, client, pages, normaliser, changes, losses, rows.keys
+                integration.id, self._db, client, pages, normalizer, changes, losses, rows.keys
             ),
             changes=changes,
             prover=Prover(
@@ -192,7 +192,7 @@ class Capture:
             calls=lambda: self._meter.here,
             judge=partial(first_contact.store_findings, self._db, integration),
         )
-        by_id = ByIdReader(client, normaliser, parallel_reads=config.parallel_reads)
+        by_id = ByIdReader(client, normalizer, parallel_reads=config.parallel_reads)
         pace = ReadPace(
             page_batch=config.page_batch,
             first_pages=min(config.parallel_reads, config.page_batch),
@@ -207,7 +207,7 @@ class Capture:
             doors,
             ReadRequests(doors, by_id),
             held,
-            normaliser,
+            normalizer,
             {
                 name: r
                 for name, r in resources_of_models(client.settings, models).items()

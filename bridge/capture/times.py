@@ -19,7 +19,7 @@ from bridge.store import cursors, remarks
 from bridge.store.database import Database
 from bridge.store.stored_records import RowState
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import Resource
 
 _log = structlog.get_logger(__name__)
@@ -36,13 +36,13 @@ class RecordTimes:
         self,
         integration_id: str,
         db: Database,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         keys: Mapping[str, MappedKeys],
         overlap_seconds: float,
     ) -> None:
         self._id = integration_id
         self._db = db
-        self._normaliser = normaliser
+        self._normalizer = normalizer
         self._keys = keys
         self._overlap_seconds = overlap_seconds
         self._noted: dict[str, set[str]] = {}
@@ -59,7 +59,7 @@ class RecordTimes:
                 f"time_zone of the integration {self._id}",
                 len(ahead),
             )
-        dating = self._normaliser.dating
+        dating = self._normalizer.dating
         redated = sum(1 for m in moved if m.known is not None and m.known.dating not in (None, dating))
         if redated:
             _log.info("records.redated", integration=self._id, resource=resource.name, records=redated)

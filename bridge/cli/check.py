@@ -13,7 +13,7 @@ from bridge.cli.recording import Made, Recorder
 from bridge.config import IntegrationConfig
 from bridge.errors import BUG, OK, ConfigError
 
-_COLOURS = {"works": "green", "warning": "yellow", "unknown": "dim"}
+_COLORS = {"works": "green", "warning": "yellow", "unknown": "dim"}
 _HEADINGS = {
     "credentials": "Credentials",
     "model": "Models",
@@ -118,7 +118,7 @@ def _show(integration: IntegrationConfig, findings: list[CheckLine], *, write: b
     for heading in dict.fromkeys(_HEADINGS.values()):
         chosen = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
         if chosen and heading == _HEADINGS["profile"] and not verbose:
-            chosen = profile_lines.summarised(chosen)
+            chosen = profile_lines.summarized(chosen)
         if chosen:
             how = _HOW[write] if heading == _HEADINGS["action"] else ""
             _show_some(out, heading + how, chosen)
@@ -137,10 +137,10 @@ def _show_some(out: Console, heading: str, findings: list[CheckLine]) -> None:
     table.show_header = False
     before = ""
     for finding in findings:
-        colour = _COLOURS.get(finding.result, "red")
+        color = _COLORS.get(finding.result, "red")
         word = finding.result.replace("_", " ")
         reason = "[dim]the same[/]" if finding.reason == before else screen.escape(finding.reason)
-        table.add_row(f"  {finding.name}", f"[{colour}]{word}[/]", reason)
+        table.add_row(f"  {finding.name}", f"[{color}]{word}[/]", reason)
         before = finding.reason
     out.print(f"\n[dim]{heading}[/]")
     out.print(table)

@@ -23,7 +23,7 @@ from bridge.tracker import assumptions, check_reads, check_writes, check_writes_
 from bridge.tracker.check_reads import ReadVerdict
 from bridge.tracker.client import Client
 from bridge.tracker.errors import AccountFault, Unreachable
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.profile_learning import RecordSample
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.schema import Resource, ResourceName
@@ -105,12 +105,12 @@ async def _judged(
     else:
         failures, samples = dict(learned.failures), learned.samples
     models: list[CheckLine] = []
-    normaliser = Normaliser(integration.id, client.settings, integration.time_zone)
-    statuses = check_rows.statuses_of(normaliser, samples)
+    normalizer = Normalizer(integration.id, client.settings, integration.time_zone)
+    statuses = check_rows.statuses_of(normalizer, samples)
     for name in followed:
         resource, failed = client.settings[name], failures.get(name)
         verdict = (
-            _worked(normaliser, resource, samples[name], statuses)
+            _worked(normalizer, resource, samples[name], statuses)
             if failed is None
             else check_reads.failed_verdict(name, failed)
         )
@@ -128,10 +128,10 @@ async def _judged(
 
 
 def _worked(
-    normaliser: Normaliser, resource: Resource, sample: RecordSample, statuses: Statuses
+    normalizer: Normalizer, resource: Resource, sample: RecordSample, statuses: Statuses
 ) -> ReadVerdict:
     """A resource that could be read: whether its records can be unified, as the poller does it."""
-    trouble = check_rows.trouble_of(normaliser, resource, sample, statuses)
+    trouble = check_rows.trouble_of(normalizer, resource, sample, statuses)
     if trouble is not None:
         return ReadVerdict(name=resource.name, result="error", reason=trouble)
     seen = f"{len(sample.all_rows)} rows read"
@@ -245,13 +245,13 @@ async def _future(client: Client, integration: IntegrationConfig, resource: Reso
     if not resource.updated_after:
         return None
     zone = integration.time_zone
-    normaliser = Normaliser(integration.id, client.settings, zone)
+    normalizer = Normalizer(integration.id, client.settings, zone)
     latest = utc_now()
     try:
         for state in resource.states:
             page = await client.pages(resource.name, state=state, updated_after=latest - _RECENT)
             for row in page.rows:
-                version = normaliser.version(resource.name, row.decode())
+                version = normalizer.version(resource.name, row.decode())
                 latest = latest if version is None else max(latest, version[0])
     except Fatal:
         raise

@@ -8,7 +8,7 @@ from typing import assert_never
 from bridge.errors import Permanent
 from bridge.json_types import JsonObject
 from bridge.tracker.entity_set import EntitySet, Gap
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.profile_learning import RecordSample
 from bridge.tracker.schema import Resource, ResourceName
 from bridge.tracker.statuses import Statuses
@@ -17,14 +17,14 @@ _WHERE = "; keys of [integrations.tracker]"
 _KEY_NAMED = re.compile(r"\bset |\bcorrect (?:fields|states|maps)\.|\bCorrect the words of states")
 
 
-def statuses_of(normaliser: Normaliser, samples: Mapping[ResourceName, RecordSample]) -> Statuses:
+def statuses_of(normalizer: Normalizer, samples: Mapping[ResourceName, RecordSample]) -> Statuses:
     """Return the tenant's placement statuses, as far as they were read."""
     sample = samples.get("statuses")
-    return normaliser.status_table([row.decode() for row in sample.all_rows] if sample else [])
+    return normalizer.status_table([row.decode() for row in sample.all_rows] if sample else [])
 
 
 def trouble_of(
-    normaliser: Normaliser, resource: Resource, sample: RecordSample, statuses: Statuses
+    normalizer: Normalizer, resource: Resource, sample: RecordSample, statuses: Statuses
 ) -> str | None:
     """Return why records would be parked or have values left out that a setting would tell, and how many of
     those looked at; ``None`` where none would."""
@@ -34,8 +34,8 @@ def trouble_of(
     for row, state, detail in _records(resource, sample):
         total += 1
         try:
-            normaliser.version(resource.name, row, detail)
-            family = _unify(normaliser, resource, row, state, detail, total - 1, statuses)
+            normalizer.version(resource.name, row, detail)
+            family = _unify(normalizer, resource, row, state, detail, total - 1, statuses)
             gaps.update(gap for gap in family.gaps if names_a_key(gap.reason))
         except Permanent as error:
             # "job 105: row:creationDate is …": the same reason of another record counts with it.
@@ -66,7 +66,7 @@ def _records(
 
 
 def _unify(
-    normaliser: Normaliser,
+    normalizer: Normalizer,
     resource: Resource,
     row: JsonObject,
     state: str | None,
@@ -76,14 +76,14 @@ def _unify(
 ) -> EntitySet:
     match resource.name:
         case "users":
-            return normaliser.user(row)
+            return normalizer.user(row)
         case "statuses":
-            return normaliser.status(row, place)
+            return normalizer.status(row, place)
         case "jobs":
-            return normaliser.job(row, detail, state)
+            return normalizer.job(row, detail, state)
         case "candidates":
-            return normaliser.candidate(row, detail)
+            return normalizer.candidate(row, detail)
         case "applications":
-            return normaliser.application(row, statuses, detail)
+            return normalizer.application(row, statuses, detail)
         case unreachable:
             assert_never(unreachable)

@@ -16,7 +16,7 @@ from bridge.store.commands import CommandState, CommandSummary
 app = typer.Typer(no_args_is_help=True, help="Commands: list them, show one with the steps it took.")
 
 _STATES = get_args(CommandState)
-_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow"}
+_COLORS = {"succeeded": "green", "failed": "red", "unknown": "yellow"}
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
@@ -96,14 +96,14 @@ def _table(shown: list[CommandSummary]) -> Any:
         "Id", "Integration", "Type", "CommandState", "Tries", "Received", "Took", right=("Tries",)
     )
     for one in shown:
-        colour = _COLOURS.get(one.state, "cyan")
+        color = _COLORS.get(one.state, "cyan")
         said = one.step or one.error_code or ""
         took = one.finished_at and screen.duration((one.finished_at - one.received_at).total_seconds())
         table.add_row(
             screen.escape(one.command_id),
             one.integration_id,
             one.type,
-            f"[{colour}]{one.state}[/] [dim]{screen.escape(said)}[/]",
+            f"[{color}]{one.state}[/] [dim]{screen.escape(said)}[/]",
             str(one.tries),
             screen.ago(one.received_at),
             took or "",
@@ -112,7 +112,7 @@ def _table(shown: list[CommandSummary]) -> Any:
 
 
 def _told(one: dict[str, Any]) -> list[Any]:
-    colour = _COLOURS.get(one["state"], "cyan")
+    color = _COLORS.get(one["state"], "cyan")
     where = f" at {screen.escape(one['step'])}" if one["step"] else ""
     tries = "1 try" if one["tries"] == 1 else f"{one['tries']} tries"
     received = datetime.fromisoformat(one["received_at"])
@@ -122,7 +122,7 @@ def _told(one: dict[str, Any]) -> list[Any]:
         took = f", {screen.duration((finished - received).total_seconds())}"
     lines: list[Any] = [
         f"[bold]{screen.escape(one['command_id'])}[/]  {one['type']}  {one['integration_id']}",
-        f"[{colour}]{one['state']}{where}[/]  received {received:%Y-%m-%d %H:%M:%S} UTC, {tries}{took}",
+        f"[{color}]{one['state']}{where}[/]  received {received:%Y-%m-%d %H:%M:%S} UTC, {tries}{took}",
     ]
     steps = screen.new_table("At", "Step", "What")
     for line in one["history"]:

@@ -13,7 +13,7 @@ from bridge.store import deliveries
 app = typer.Typer(no_args_is_help=True, help="Deliveries: list them, see why not, have them made again.")
 
 _STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
-_COLOURS = {"delivered": "green", "pending": "yellow", "failed": "red"}
+_COLORS = {"delivered": "green", "pending": "yellow", "failed": "red"}
 _PAGE = 200
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, dl_….")]
@@ -163,7 +163,7 @@ def _table(shown: list[Delivery]) -> Any:
     table = screen.new_table("Id", "Endpoint", "Event", "State", "Tries", "Last", "Said", right=("Tries",))
     for one in shown:
         said = str(one.last_status) if one.last_status is not None else one.last_error or ""
-        state = f"[{_COLOURS[one.state]}]{one.state}[/]"
+        state = f"[{_COLORS[one.state]}]{one.state}[/]"
         if one.state == "pending" and one.next_attempt_at is not None:
             state += f" [dim]again {one.next_attempt_at.isoformat(timespec='seconds')}[/]"
         table.add_row(

@@ -10,7 +10,7 @@ from bridge.tracker import assumptions
 _SHOWN = 6
 
 
-def summarised(findings: Sequence[CheckLine]) -> list[CheckLine]:
+def summarized(findings: Sequence[CheckLine]) -> list[CheckLine]:
     """Return a line for all that is proved, one for all that needs a trial, and every other as it is."""
     proved = [one for one in findings if one.result == "works"]
     untried = [one for one in findings if _is_untried(one)]

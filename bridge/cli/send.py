@@ -163,8 +163,8 @@ async def _result(consumer: kafka.Consumer, command_id: str, wait_seconds: float
 
 def _told(result: commands.Result) -> list[Any]:
     kind, _, ending = result.type.rpartition(".")
-    colour = {"succeeded": "green", "failed": "red"}.get(ending, "yellow")
-    lines: list[Any] = [f"[{colour}]{ending}[/] {kind} {screen.escape(result.data.command_id)}"]
+    color = {"succeeded": "green", "failed": "red"}.get(ending, "yellow")
+    lines: list[Any] = [f"[{color}]{ending}[/] {kind} {screen.escape(result.data.command_id)}"]
     error = result.data.error
     if error is not None:
         lines.append(f"  {error.code}: {error.title}")

@@ -17,7 +17,7 @@ from bridge import app, kafka
 from bridge.cli import screen, session
 from bridge.config import Config
 
-_COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
+_COLORS = {"created": "green", "updated": "cyan", "deleted": "red"}
 _WIDEST_TYPE = max(len(model) for model in Model) + len(".created")
 
 
@@ -99,7 +99,7 @@ def format_event(event: Event[Any]) -> str:
     fields = ", ".join(event.data.changed_fields)
     return (
         f"[dim]{event.time:%H:%M:%S}.{event.time.microsecond // 1000:03d}[/] "
-        f"[{_COLOURS[operation]}]{event.type:<{_WIDEST_TYPE}}[/] "
+        f"[{_COLORS[operation]}]{event.type:<{_WIDEST_TYPE}}[/] "
         f"{event.integrationid} {event.subject} [dim]v{int(event.sequence)}[/] "
         f"{fields}{' ' if fields else ''}[dim]{event.data.cause}[/]"
     )

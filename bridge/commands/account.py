@@ -15,7 +15,7 @@ from bridge.store import cursors, lookups, scans
 from bridge.store.database import Database
 from bridge.tracker import record_lookups
 from bridge.tracker.client import Client
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.record_lookups import StatusFound
 from bridge.tracker.statuses import Status, Statuses
 
@@ -60,7 +60,7 @@ class Account:
         self.client = client
         self.outbound = outbound
         self.hasher = hasher
-        self.normaliser = Normaliser(self.id, client.settings, terms.integration.time_zone)
+        self.normalizer = Normalizer(self.id, client.settings, terms.integration.time_zone)
         self._timer = timer
         self._statuses: dict[str, StatusFound] = {}
         self._statuses_at = float("-inf")
@@ -133,6 +133,6 @@ class Account:
         return found
 
     async def status_table(self, stage: str | None) -> Statuses:
-        """The statuses as the normaliser takes them."""
+        """The statuses as the normalizer takes them."""
         found = await self.statuses([stage] if stage else [])
         return {s.remote_id: Status(name=s.name, group=s.group) for s in found.values()}

@@ -124,7 +124,7 @@ async def _answer(
             f"application.stage_id: the application is read back at stage {found.stage}, not {wanted.stage}"
         )
     told = results.candidate_created if isinstance(data, CreateCandidate) else results.application_created
-    family = account.normaliser.candidate(None, applied.candidate.record)
+    family = account.normalizer.candidate(None, applied.candidate.record)
     record = next(m.record for m in family.of(Model.CANDIDATE))
     tags = [m.record for m in family.of(Model.TAG)]
     if not isinstance(record, entities.Candidate):
@@ -155,7 +155,7 @@ def whom_warnings(wanted: WorkflowInput) -> tuple[str, ...]:
 
 async def _application(account: Account, found: ApplicationFound) -> entities.Application:
     statuses = await account.status_table(found.stage)
-    record = account.normaliser.application(None, statuses, found.record).of(Model.APPLICATION)[0].record
+    record = account.normalizer.application(None, statuses, found.record).of(Model.APPLICATION)[0].record
     if not isinstance(record, entities.Application):
         raise AssertionError("an application's family is an application")
     return record

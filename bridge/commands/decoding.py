@@ -29,7 +29,7 @@ _LONGEST_ID = 200
 
 
 class DecodedCommand(Struct, frozen=True, kw_only=True):
-    """A command, its input by type, and its data spelt in the one way that ``content`` is hashed of."""
+    """A command, its input by type, and its data spelled in the one way that ``content`` is hashed of."""
 
     command: Command
     input: Input

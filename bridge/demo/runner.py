@@ -118,7 +118,7 @@ class DemoRunner:
                     self._screen.command_headings()
                     asked = await service.play(ends_at)
                 outcome = await self._compare(remote, load, expectations, asked, ends_at)
-            self._screen.summarise(outcome)
+            self._screen.summarize(outcome)
             if self._keep is not None:
                 self._screen.invite(url, _written(installed.config, self._keep), endpoint_id, monitoring.url)
                 await self._stop.wait()

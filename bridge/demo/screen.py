@@ -23,7 +23,7 @@ from bridge.demo.watcher import Asked, Expectation, SeenEvent, Watch
 from bridge.store.budgets import BudgetRules
 
 _PLAIN_WIDTH = 128
-_COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
+_COLORS = {"created": "green", "updated": "cyan", "deleted": "red"}
 _ENDINGS = {"succeeded": "green", "failed": "red"}
 _BAR = 40
 _NARROW_COLUMNS = 7 + 9 + 9 + 5
@@ -99,8 +99,8 @@ class Screen:
         ending = asked.result.type.rpartition(".")[2]
         after = (asked.answered_at - asked.sent_at) * 1000
         said = f"[red]{escape(asked.complaint)}[/]" if asked.complaint else f"[dim]{escape(asked.note)}[/]"
-        colour = _ENDINGS.get(ending, "yellow")
-        kind = f"{asked.kind}.[{colour}]{ending}[/]"
+        color = _ENDINGS.get(ending, "yellow")
+        kind = f"{asked.kind}.[{color}]{ending}[/]"
         self._print(self._row(asked.says, kind, said, "", f"{after:,.0f} ms"))
         if asked.events is not None:
             self._events(asked.events, "")
@@ -114,7 +114,7 @@ class Screen:
             self._print(
                 self._row(
                     says,
-                    f"[{_COLOURS[operation]}]{first.type}[/]{times}",
+                    f"[{_COLORS[operation]}]{first.type}[/]{times}",
                     f"[dim]{', '.join(first.changed_fields)}[/]",
                     first.cause,
                     f"{after * 1000:,.0f} ms",
@@ -134,7 +134,7 @@ class Screen:
             return "[red]missing[/]"
         return f"[green]{(max(came) - made_at) * 1000:,.0f} ms[/]"
 
-    def summarise(self, outcome: DemoOutcome) -> None:
+    def summarize(self, outcome: DemoOutcome) -> None:
         """What it came to."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         table.add_column("Model")

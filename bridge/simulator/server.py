@@ -93,7 +93,7 @@ class Server:
             return problem(404, "Not Found")
         scheme, _, jwt = call.headers.get("Authorization", "").partition(" ")
         if not route.open and (scheme.lower() != "bearer" or not site.tokens.is_live(jwt)):
-            return self._not_authorised()
+            return self._not_authorized()
         whole = SimulatedCall(
             method=call.method,
             path=call.path,
@@ -111,7 +111,7 @@ class Server:
             return Reply()
         return answer
 
-    def _not_authorised(self) -> Reply:
+    def _not_authorized(self) -> Reply:
         answer = tokens.call_refused(self.site.dialect)
         if answer is None:
             return problem(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})

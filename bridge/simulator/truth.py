@@ -1,6 +1,6 @@
 """The unified records that a TrackerRMS record stands for: our own reading of docs/assumptions.md.
 
-Written apart from the bridge's normaliser, so that one mistake can't hide in both. References are given as
+Written apart from the bridge's normalizer, so that one mistake can't hide in both. References are given as
 ``remote:<remote id>``. A record has every field of its model but those that the bridge makes: ids,
 ``changed_at``, ``remote_deleted_at`` and raw data.
 """

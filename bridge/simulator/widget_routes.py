@@ -99,7 +99,7 @@ async def handle_widget_call(
         inner = next(iter(outer.values()), None) if isinstance(outer, dict) else None
         if not isinstance(inner, dict):
             raise Invalid("no trackerrms object")
-        _authorise(site, call, _part(inner, "credentials"))
+        _authorize(site, call, _part(inner, "credentials"))
         status, value = 200, function(site, inner)
     except WidgetDenied as error:
         status, value = 200, answer(str(error), error.status)
@@ -118,7 +118,7 @@ def _part(body: Body, name: str) -> Body:
     return found
 
 
-def _authorise(site: Site, call: SimulatedCall, credentials: Body) -> None:
+def _authorize(site: Site, call: SimulatedCall, credentials: Body) -> None:
     scheme, _, header = call.headers.get("Authorization", "").partition(" ")
     tokens = (header if scheme.lower() == "bearer" else "", credentials.get("oauthtoken"))
     known = site.tokens.is_bearer if site.quirks["bearer_for_widget"] else site.tokens.is_access

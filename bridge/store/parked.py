@@ -1,4 +1,4 @@
-"""Records that could not be normalised or published; each was reported in the dead-letter topic."""
+"""Records that could not be normalized or published; each was reported in the dead-letter topic."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -26,14 +26,14 @@ class AbsenceFacts(Struct, frozen=True, kw_only=True):
     ``status`` and ``kind``: the form of the answer to an id that does not exist; ``None`` where no two
     answers agreed. ``proved``: the form is safely told apart from a record and from trouble; ``refuted``: it
     is that of a record that exists; ``unknown``: neither. ``settings`` lays that form over
-    ``[integrations.tracker]``; it is empty where the settings in use recognise it (``recognised``).
+    ``[integrations.tracker]``; it is empty where the settings in use recognize it (``recognized``).
     """
 
     resource: ResourceName
     status: int | None = None
     kind: AnswerKind | None = None
     finding: ProofState
-    recognised: bool = False
+    recognized: bool = False
     settings: Mapping[str, Any] = {}
     evidence: str
 
@@ -110,7 +110,7 @@ def _facts(
         status=first.status,
         kind=first.kind,
         finding=finding,
-        recognised=finding == "proved" and not settings,
+        recognized=finding == "proved" and not settings,
         settings=settings,
         evidence=evidence,
     )
@@ -124,7 +124,7 @@ def _answer_well(absent: ByIdAnswer, controls: list[ByIdAnswer]) -> bool:
 
 
 def _settings(client: Client, seen: ByIdAnswer) -> Mapping[str, Any] | None:
-    """What makes the client recognise that form; empty where it does, ``None`` where nothing would."""
+    """What makes the client recognize that form; empty where it does, ``None`` where nothing would."""
     absence = client.settings.absence
     if seen.kind in ("other", "deleted"):
         return {}

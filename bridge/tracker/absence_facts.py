@@ -30,7 +30,7 @@ async def learn_absence(
         # Records are read by id, so it is the ids that are refused, and not the token.
         findings.ask(key, f"{error}: deletions can't be proved", "absence.statuses")
         return
-    if facts.recognised:
+    if facts.recognized:
         findings.prove(key, facts.evidence)
     elif facts.settings:
         # One way of absence for all lists: what the next one adds goes on top.

@@ -25,7 +25,7 @@ async def check_account(known: KnownAccount, read: ReadList, where: str) -> None
     Raises ``AnotherAccount``, and what reading raises where the account can't be reached. ``where`` is the
     host, for the message.
     """
-    if not any([(await known.recognised(resource, ())).stored for resource in COMPARED]):
+    if not any([(await known.recognized(resource, ())).stored for resource in COMPARED]):
         return
     listed = same_id = same = stored = 0
     for resource in COMPARED:
@@ -33,7 +33,7 @@ async def check_account(known: KnownAccount, read: ReadList, where: str) -> None
             rows = await read(resource)
         except (Permanent, Unreadable):
             continue
-        found = await known.recognised(resource, rows)
+        found = await known.recognized(resource, rows)
         listed, same_id, same = listed + len(rows), same_id + found.same_id, same + found.same
         stored += found.stored
     others = same_id >= _FEWEST and same * 2 < same_id

@@ -58,7 +58,7 @@ def emails(value: str | None) -> Addresses:
 
 
 def _words(part: str) -> list[str | None]:
-    """What stands for an address in a part of a field; ``None`` where a space may be in a misspelt one."""
+    """What stands for an address in a part of a field; ``None`` where a space may be in a misspelled one."""
     words = _ANGLED.findall(part) or part.split()
     if not all("@" in word for word in words):
         return [None]

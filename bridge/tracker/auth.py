@@ -204,7 +204,7 @@ class Authenticator:
             return Secret(access)
         raise CredentialsRefused(
             f"POST {self._settings.oauth_token.path} at {self._hosts.where}: TrackerRMS does not accept the "
-            "OAuth2 refresh token; authorise the bridge again and set oauth_refresh_token (check "
+            "OAuth2 refresh token; authorize the bridge again and set oauth_refresh_token (check "
             f"oauth_client_id and oauth_client_secret too), and {self._hosts.advice}"
         )
 

@@ -58,7 +58,7 @@ async def resource(client: Client, name: ResourceName) -> ReadVerdict:
 
 
 async def absent_id(client: Client, name: ResourceName) -> ReadVerdict:
-    """How an id that does not exist is answered: a deletion can be proved only if that is recognised."""
+    """How an id that does not exist is answered: a deletion can be proved only if that is recognized."""
     return await judge_trial(f"{name}: absent id", _read_absent(client, name))
 
 
@@ -175,7 +175,7 @@ def _has(record: Any, path: tuple[str, ...]) -> bool:
 async def _read_absent(client: Client, name: ResourceName) -> ReadVerdict:
     label = f"{name}: absent id"
     facts = await absence.absence_of(client, name)
-    if facts.recognised:
+    if facts.recognized:
         return ReadVerdict(name=label, result="works", reason=facts.evidence)
     reason = f"{facts.evidence}: deletions can't be proved"
     for table, keys in facts.settings.items():

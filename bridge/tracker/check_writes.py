@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 from trackerrms_contracts.profiles import Finding
-from trackerrms_contracts.profiles import Verdict as Judgement
+from trackerrms_contracts.profiles import Verdict as Judgment
 
 from bridge.clock import utc_now
 from bridge.errors import BridgeError, Throttled
@@ -133,11 +133,11 @@ class _Trial:
         self._judge(name, "proved", reason)
         return ReadVerdict(name=name, result="works", reason=reason)
 
-    def _judge(self, name: str, judgement: Judgement, evidence: str) -> None:
+    def _judge(self, name: str, judgment: Judgment, evidence: str) -> None:
         if name != CLEANUP[0]:
-            self.findings.note(f"trial.{name}", judgement, evidence)
-        if judgement == "proved" and name in self._client.settings.actions:
-            self.findings.note(f"actions.{name}", judgement, evidence)
+            self.findings.note(f"trial.{name}", judgment, evidence)
+        if judgment == "proved" and name in self._client.settings.actions:
+            self.findings.note(f"actions.{name}", judgment, evidence)
 
     async def _create(self) -> str:
         self._lost = True

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from trackerrms_contracts.profiles import Finding
-from trackerrms_contracts.profiles import Verdict as Judgement
+from trackerrms_contracts.profiles import Verdict as Judgment
 
 from bridge.tracker import assumptions
 from bridge.tracker.check_reads import ReadVerdict
@@ -23,14 +23,14 @@ class TrialFindings:
         """The findings, in the order in which they were made."""
         return tuple(self._found.values())
 
-    def note(self, name: str, judgement: Judgement, evidence: str) -> None:
+    def note(self, name: str, judgment: Judgment, evidence: str) -> None:
         """Note what came of one assumption; what was refuted stays so."""
         before = self._found.get(name)
-        if before is not None and (before.verdict == "refuted" or judgement == "unknown"):
+        if before is not None and (before.verdict == "refuted" or judgment == "unknown"):
             return
         key = next(iter(assumptions.assumptions_by_name()[name].keys), None)
         self._found[name] = Finding(
-            assumption=name, verdict=judgement, evidence=f"{self._today}: {evidence}", key=key
+            assumption=name, verdict=judgment, evidence=f"{self._today}: {evidence}", key=key
         )
 
     def compare(self, entity: str, sent: Mapping[str, object], read: Mapping[str, object], said: str) -> None:

@@ -45,7 +45,7 @@ from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.retrying import Request, RetryingCaller
 from bridge.tracker.schema import PLAIN_ABSENCE, CallSpec, Resource, ResourceName, Resources
-from bridge.tracker.token_renewal import Authorised
+from bridge.tracker.token_renewal import Authorized
 
 _FAILURES = frozenset(range(500, 600))
 
@@ -90,7 +90,7 @@ class Client:
         self._wire.html_texts = self.settings.texts == "html"
         self._caller = RetryingCaller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
-        self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
+        self._authorized = Authorized(self._auth, self._caller, self.settings, self.hosts)
         self._decoders = _decoders(self.settings)
 
     async def __aenter__(self) -> Self:
@@ -110,7 +110,7 @@ class Client:
         self.settings = settings
         self._decoders = _decoders(settings)
         self._wire.html_texts = settings.texts == "html"
-        self._authorised.adopt(settings)
+        self._authorized.adopt(settings)
 
     @property
     def times(self) -> local_time.Clock:
@@ -223,7 +223,7 @@ class Client:
         body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
         data = None if call.method == "GET" else body
         request, answer = await self._tried(bearer, call.method, call.path, data)
-        return answer, self._authorised.is_refusal(request, answer)
+        return answer, self._authorized.is_refusal(request, answer)
 
     @property
     def token_ends_at(self) -> datetime | None:
@@ -362,12 +362,12 @@ class Client:
         kept: frozenset[int] = frozenset(),
         looked_at: bool = False,
     ) -> HttpResponse:
-        """One authorised call, whatever the answer's status but 401, 429 and 5xx, which are retried.
+        """One authorized call, whatever the answer's status but 401, 429 and 5xx, which are retried.
 
         A 5xx that is ``kept`` is returned at once; where the answer is to be ``looked_at``, a refusal is too.
 
         ``data``: bytes are sent as they are, anything else as JSON. ``headers`` can't replace the
-        authorisation nor what frames the request. A call that is not ``repeatable`` (a
+        authorization nor what frames the request. A call that is not ``repeatable`` (a
         write) is sent once more only where it can't have been carried out; a lost answer is
         ``EffectUnknown``, and a 5xx is the caller's to read. The widget API's envelope is given the
         configured credentials; where none are, the Authorization header carries the token.
@@ -397,7 +397,7 @@ class Client:
         if generation == "widget":
             return await self._attempt(request, await self._auth.widget_token(request.lane))
         patience = self.patience
-        return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
+        return await self._authorized.send(request, patience.renewals, patience.renewal_pause_seconds)
 
     async def try_bearer(
         self, bearer: Secret | None, method: str, path: str, *, data: Any = None

@@ -31,7 +31,7 @@ from bridge.tracker.schema import ResourceName, Resources
 from bridge.tracker.statuses import Status, Statuses
 
 
-class Normaliser:
+class Normalizer:
     """One integration's records, made unified.
 
     ``time_zone`` is the tenant's IANA zone; ``keep_remote_data`` puts the raw records into

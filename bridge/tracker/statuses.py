@@ -174,7 +174,7 @@ class StatusList(Struct, frozen=True, kw_only=True):
     unlisted: tuple[str, ...] = ()
 
     def table(self) -> dict[str, Status]:
-        """Return the statuses for ``Normaliser.application``, those that are not in the list too."""
+        """Return the statuses for ``Normalizer.application``, those that are not in the list too."""
         unlisted = Status(name=None, group=None, listed=False)
         return self.statuses | dict.fromkeys(self.unlisted, unlisted)
 

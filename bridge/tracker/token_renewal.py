@@ -32,7 +32,7 @@ class _Brake(Struct, frozen=True, kw_only=True):
     until: float
 
 
-class Authorised:
+class Authorized:
     """Sends requests with the account's JWT. ``timer`` gives seconds that never go back."""
 
     def __init__(

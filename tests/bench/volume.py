@@ -40,7 +40,7 @@ from bridge.store import leases, outbox, scans
 from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.tracker import resources
 from bridge.tracker.by_id import Detail
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.pages import Page, PageDecoder
 from tests.kafka_server import running
 
@@ -109,12 +109,12 @@ async def walk_of(
     """A walk through the candidates, its context, and the lease it holds."""
     lease = await leases.acquire(installed.db, "bench", "bench", 3600)
     assert lease is not None
-    normaliser = Normaliser("bench", client.settings, "Europe/London")
+    normalizer = Normalizer("bench", client.settings, "Europe/London")
     identity = Identity(integration_id="bench", topic_prefix=installed.config.kafka.topic_prefix)
     publisher = EventBuilder(identity, installed.keys.sealer, keep_values=False, max_message_bytes=10**7)
     guard = Guard(count=500, percent=10)
     pages = Pages(client)
-    rows = RecordReader("bench", installed.db, client, normaliser, parallel_reads=8, overlap_seconds=120)
+    rows = RecordReader("bench", installed.db, client, normalizer, parallel_reads=8, overlap_seconds=120)
     changes = ChangeWriter(
         identity, installed.keys.hasher, publisher, frozenset(Model), keys=rows.keys, limits=guard
     )
@@ -125,7 +125,7 @@ async def walk_of(
         pages=pages,
         rows=rows,
         shape=ShapeChecks("bench", installed.db, client, pages),
-        vouching=LossChecks("bench", installed.db, client, pages, normaliser, changes, guard, rows.keys),
+        vouching=LossChecks("bench", installed.db, client, pages, normalizer, changes, guard, rows.keys),
         changes=changes,
         prover=Prover(client, guard, parallel_reads=8, confirm_seconds=0),
         guard=guard,

@@ -52,7 +52,7 @@ async def test_an_id_that_no_row_has_is_an_error(acme: Account) -> None:
     assert "fields.candidate.id" in verdict.reason
 
 
-async def test_an_absent_id_must_be_recognised(acme: Account) -> None:
+async def test_an_absent_id_must_be_recognized(acme: Account) -> None:
     async with acme.client() as client:
         assert (await check_reads.absent_id(client, "jobs")).result == "works"
     async with acme.client(tracker={"absence": {"statuses": [410]}}) as client:

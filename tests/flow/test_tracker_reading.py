@@ -25,7 +25,7 @@ from bridge.tracker.errors import (
     Unreachable,
     Unreadable,
 )
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import ResourceName
 from tests.flow.tracker_account import EXCHANGE, HASTY, Account, account
 
@@ -75,8 +75,8 @@ async def test_statuses_come_in_one_page_in_order(client: Client) -> None:
     assert not page.has_next
 
 
-async def test_what_is_listed_is_read_by_id_and_normalised(acme: Account, client: Client) -> None:
-    n = Normaliser("acme", client.settings, acme.time_zone)
+async def test_what_is_listed_is_read_by_id_and_normalized(acme: Account, client: Client) -> None:
+    n = Normalizer("acme", client.settings, acme.time_zone)
     (row, *_) = (await client.pages("candidates")).rows
     detail = await client.detail("candidates", row.remote_id)
     assert isinstance(detail, Detail)
@@ -260,6 +260,6 @@ async def found_ids(acme: Account) -> list[str]:
         return await every_id(client, "candidates")
 
 
-async def test_a_callers_headers_cannot_replace_the_authorisation(client: Client) -> None:
+async def test_a_callers_headers_cannot_replace_the_authorization(client: Client) -> None:
     answer = await client.request("GET", "/api/v1/MetaData", headers={"authorization": "Bearer of bad news"})
     assert answer.status == 200

@@ -1,4 +1,4 @@
-"""Everything read over HTTP and normalised is what the simulator, by its own means, says is true."""
+"""Everything read over HTTP and normalized is what the simulator, by its own means, says is true."""
 
 import json
 from collections import defaultdict
@@ -14,7 +14,7 @@ from trackerrms_contracts.entities import STRUCTS, Model
 from bridge.tracker.by_id import Detail
 from bridge.tracker.client import Client
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.schema import ResourceName
 from tests import oracle
 from tests.contracts.test_models import COVERED
@@ -73,7 +73,7 @@ async def rows_of(client: Client, resource: ResourceName) -> list[tuple[str | No
 
 
 async def families(client: Client) -> list[EntitySet]:
-    n = Normaliser("acme", client.settings, ZONE, keep_remote_data=True)
+    n = Normalizer("acme", client.settings, ZONE, keep_remote_data=True)
     statuses = await rows_of(client, "statuses")
     table = n.status_table([row for _, _, row in statuses])
     found = [n.status(row, place) for _, place, row in statuses]
@@ -101,7 +101,7 @@ async def truth(url: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-async def normalised(acme: Account) -> State:
+async def normalized(acme: Account) -> State:
     """Model → entity id → record, as JSON, of everything that the account holds."""
     found: State = defaultdict(dict)
     async with acme.client() as client:
@@ -114,12 +114,12 @@ async def normalised(acme: Account) -> State:
 async def test_every_model_is_as_the_simulator_says(acme: Account) -> None:
     told = await truth(acme.url)
     assert [model for model, lines in told.items() if not lines] == []
-    assert oracle.compare(await normalised(acme), "acme", told) == []
+    assert oracle.compare(await normalized(acme), "acme", told) == []
 
 
 async def test_every_field_of_every_model_is_filled_in_some_record(acme: Account) -> None:
     every = {path for model, struct in STRUCTS.items() for path in fields_of(struct, model)}
-    state = await normalised(acme)
+    state = await normalized(acme)
     filled = {
         path for model in Model for record in state[model].values() for path in filled_in(record, model)
     }

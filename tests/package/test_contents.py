@@ -66,7 +66,7 @@ def test_the_metadata_says_what_it_is(built: Built) -> None:
     assert set(told.get_all("Provides-Extra", [])) == {"dev", "embedded", "simulator"}
 
 
-def test_the_licence_is_apache_2() -> None:
+def test_the_license_is_apache_2() -> None:
     assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == APACHE_2
 
 

@@ -8,7 +8,7 @@ from trackerrms_contracts.entities import Model
 from bridge.errors import ConfigError
 from bridge.tracker import resources
 from bridge.tracker.field_reader import FieldReader
-from tests.unit.tracker_records import job_row, normaliser, only
+from tests.unit.tracker_records import job_row, normalizer, only
 
 WHERE = "integrations.acme.tracker"
 
@@ -140,7 +140,7 @@ def test_rows_volatile_keys_and_details_can_be_corrected() -> None:
 
 
 def test_a_corrected_field_is_read_where_it_says() -> None:
-    n = normaliser(fields={"job": {"category": ["row:sector", "detail:sector.name"]}})
+    n = normalizer(fields={"job": {"category": ["row:sector", "detail:sector.name"]}})
     by_row = n.job(job_row(sector="IT"), {"sector": {"name": "no"}}, "open")
     by_detail = n.job(job_row(sector=""), {"sector": {"name": "HR"}}, "open")
     assert only(by_row, Model.JOB).category == "IT"
@@ -148,7 +148,7 @@ def test_a_corrected_field_is_read_where_it_says() -> None:
 
 
 def test_a_field_without_a_prefix_is_read_by_id_first() -> None:
-    n = normaliser(fields={"job": {"category": "sector"}})
+    n = normalizer(fields={"job": {"category": "sector"}})
     both = n.job(job_row(sector="row"), {"sector": "detail"}, "open")
     assert only(both, Model.JOB).category == "detail"
 

@@ -8,7 +8,7 @@ from trackerrms_contracts.entities import Application, Model
 
 from bridge.tracker import resources, status_shapes, statuses
 from bridge.tracker.statuses import Status, StatusList
-from tests.unit.tracker_records import STATUS_ROWS, application_row, normaliser, only
+from tests.unit.tracker_records import STATUS_ROWS, application_row, normalizer, only
 
 
 def codes(rows: list[Any], **tracker: Any) -> dict[str, str]:
@@ -52,7 +52,7 @@ def test_what_looks_wrong_names_what_was_seen_and_what_to_set(subtests: pytest.S
 
 
 def test_an_outcome_that_nothing_says_is_left_out_and_told() -> None:
-    n = normaliser()
+    n = normalizer()
     table = n.status_table(renamed("Rejected", "Unsuccessful"))
     cases = [
         (application_row(opportunityResourceStatusId=3), "the group of placement status 3 says none"),
@@ -68,7 +68,7 @@ def test_an_outcome_that_nothing_says_is_left_out_and_told() -> None:
 
 
 def test_a_status_outside_the_list_counts_by_its_name_once_the_list_was_read_again() -> None:
-    n = normaliser(maps={"outcome": {"Withdrawn": "DECLINED"}})
+    n = normalizer(maps={"outcome": {"Withdrawn": "DECLINED"}})
     row = application_row(opportunityResourceStatusId=99, opportunityResourceStatusName="Withdrawn")
     first = n.application(row, {})
     assert (first.unknown_status, first.members[0].provisional) == ("99", True)

@@ -1,4 +1,4 @@
-"""TrackerRMS records for tests, as ``docs/assumptions.md`` describes them, and a normaliser to read them."""
+"""TrackerRMS records for tests, as ``docs/assumptions.md`` describes them, and a normalizer to read them."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from trackerrms_contracts.entities import Model
 
 from bridge.tracker import resources
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
+from bridge.tracker.normalize import Normalizer
 
 
-def normaliser(
+def normalizer(
     time_zone: str = "Europe/London", keep_remote_data: bool = False, **tracker: Any
-) -> Normaliser:
-    """A normaliser of the integration ``acme`` with a ``tracker`` table."""
-    return Normaliser("acme", resources.configure_resources(tracker), time_zone, keep_remote_data)
+) -> Normalizer:
+    """A normalizer of the integration ``acme`` with a ``tracker`` table."""
+    return Normalizer("acme", resources.configure_resources(tracker), time_zone, keep_remote_data)
 
 
 def job_row(**changed: Any) -> dict[str, Any]:

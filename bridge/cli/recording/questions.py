@@ -196,7 +196,7 @@ class Questions:
                     break
 
     async def _records(self, name: ResourceName) -> None:
-        """By-id records: of neighbours, again where an answer was odd, and of ids that a list leaves out."""
+        """By-id records: of neighbors, again where an answer was odd, and of ids that a list leaves out."""
         listed = list(dict.fromkeys(i for one in self._seen.answers[name] for i in one.ids if i.isdecimal()))
         if name == "applications" and listed:
             await self._ask("GET", f"/api/v1/Placement/{listed[0]}")

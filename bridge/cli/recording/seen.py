@@ -325,7 +325,7 @@ def _numbers(said: Any, where: tuple[str, ...] | None) -> Mapping[str, Any]:
 
 
 def gaps(seen: SeenAccount, name: ResourceName) -> list[int]:
-    """Return ids that a list leaves out between neighbours, where its first pages go down without a break."""
+    """Return ids that a list leaves out between neighbors, where its first pages go down without a break."""
     pages = seen.paged(name).get("", {})
     ids: list[int] = []
     for number in range(1, len(pages) + 1):

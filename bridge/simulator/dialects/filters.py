@@ -18,7 +18,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         "jobs",
         {
             "open_won_closed": "open, won and closed, in any case; another word finds nothing.",
-            "capitalised": "Open, Won and Closed; another case finds nothing.",
+            "capitalized": "Open, Won and Closed; another case finds nothing.",
             "active_placed_lost": "active, placed and lost; another word finds nothing.",
             "open_won_lost": "open, won and lost; another word, such as closed, finds nothing.",
             "refused": "open, won and lost; another word, such as closed, is answered 400.",
@@ -41,7 +41,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "day": "Those updated on that day or later: the time of day is ignored.",
             "later_days": "Those updated on a later day: the time of day is ignored.",
             "utc": "Those updated after that time, which is read as UTC.",
-            "honours_z": "Those updated after that time, which is UTC with a Z and local without.",
+            "honors_z": "Those updated after that time, which is UTC with a Z and local without.",
             "ignored": "All of them.",
             "ignored_with_time": "All of them where a time of day is given.",
             "nothing": "None, ever.",
@@ -88,7 +88,7 @@ _OWN_WORDS: Final = {word: word for word in STATES}
 _WITH_LOST: Final = {"open": "open", "won": "won", "lost": "closed"}
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "open_won_closed": _OWN_WORDS,
-    "capitalised": {word.capitalize(): word for word in STATES},
+    "capitalized": {word.capitalize(): word for word in STATES},
     "active_placed_lost": {"active": "open", "placed": "won", "lost": "closed"},
     "open_won_lost": _WITH_LOST,
     "refused": _WITH_LOST,
@@ -118,7 +118,7 @@ def parts(dialect: Dialect, state: Any) -> tuple[str, ...]:
         return STATES
     if how == "nothing":
         return ()
-    text = str(state) if how == "capitalised" else str(state).lower()
+    text = str(state) if how == "capitalized" else str(state).lower()
     found = _WORDS[how].get(text) if how in _WORDS else None
     if found is not None:
         return _WIDER.get((how, found), (found,))
@@ -158,7 +158,7 @@ def lower_bound(dialect: Dialect, given: str, digits: str, offset: timedelta) ->
             return f"{day}T23:59:59"
         case "utc":
             return _moved(digits, offset)
-        case "honours_z" if given.strip().endswith("Z"):
+        case "honors_z" if given.strip().endswith("Z"):
             return _moved(digits, offset)
         case "nothing":
             return "9999-12-31T23:59:59"

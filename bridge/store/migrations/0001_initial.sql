@@ -239,7 +239,7 @@ CREATE TABLE habits (
     PRIMARY KEY (integration_id, resource)
 ) WITH (fillfactor = 50);
 
--- Records that could not be normalised or published, until they can.
+-- Records that could not be normalized or published, until they can.
 CREATE TABLE parked (
     integration_id text NOT NULL,
     resource text NOT NULL,

@@ -28,7 +28,7 @@ def detect_states(seen: SeenAccount) -> str | None:
             return None
         return "not_allowed" if refused else "nothing"
     if not finds["open"]:
-        return "active_placed_lost" if finds.get("active") else "capitalised" if finds.get("Open") else None
+        return "active_placed_lost" if finds.get("active") else "capitalized" if finds.get("Open") else None
     if finds["lost"]:
         if "closed" in refused:
             return "refused"
@@ -121,7 +121,7 @@ def _by_clock(facts: Filtered) -> str | None:
         return "after" if clock == "ahead" else None
     with_z = "z-1" if facts.offset_seconds > 0 else "z+1"
     if facts.offset_seconds and found.get(with_z) is (facts.offset_seconds < 0):
-        return "honours_z"
+        return "honors_z"
     return "inclusive" if facts.has_seconds and found.get("0") else "after"
 
 

@@ -7,16 +7,16 @@ import pytest
 from trackerrms_contracts.entities import Job, Location, Model, Role
 
 from bridge.errors import Permanent
-from tests.unit.tracker_records import job_detail, job_row, normaliser, of_id, only
+from tests.unit.tracker_records import job_detail, job_row, normalizer, of_id, only
 
 
 def job_of(row: dict[str, Any] | None = None, state: str | None = "open", **tracker: Any) -> Job:
-    found: Job = only(normaliser(**tracker).job(row or job_row(), None, state), Model.JOB)
+    found: Job = only(normalizer(**tracker).job(row or job_row(), None, state), Model.JOB)
     return found
 
 
 def test_a_job_carries_every_field_that_its_row_spells() -> None:
-    job = only(normaliser().job(job_row(), job_detail(), "open"), Model.JOB)
+    job = only(normalizer().job(job_row(), job_detail(), "open"), Model.JOB)
     assert job == Job(
         id=of_id(Model.JOB, "1026"),
         remote_id="1026",
@@ -74,8 +74,8 @@ def test_a_tenants_own_status_names_are_mapped() -> None:
 @pytest.mark.parametrize("ended", ["awarded", "filled", "closed"])
 def test_a_job_read_by_id_alone_is_closed_by_any_date_in_its_history(ended: str) -> None:
     detail = job_detail(history={ended: "2026-10-01T00:00:00"})
-    assert only(normaliser().job(None, detail, None), Model.JOB).status == "CLOSED"
-    assert only(normaliser().job(None, job_detail(), None), Model.JOB).status == "OPEN"
+    assert only(normalizer().job(None, detail, None), Model.JOB).status == "CLOSED"
+    assert only(normalizer().job(None, job_detail(), None), Model.JOB).status == "OPEN"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_one_amount_is_the_salary_and_a_range_is_not(low: Any, high: Any, amount
 
 def test_the_live_record_goes_before_the_row_for_salaries() -> None:
     detail = job_detail(advertDetails={"salaryFrom": 41000, "salaryTo": None})
-    job = only(normaliser().job(job_row(), detail, "open"), Model.JOB)
+    job = only(normalizer().job(job_row(), detail, "open"), Model.JOB)
     assert (job.salary_amount_from, job.salary_amount_to) == (41000.0, 50000.0)
 
 
@@ -155,21 +155,21 @@ def test_a_job_without_any_place_has_no_location() -> None:
 
 def test_a_job_is_closed_when_it_was_filled_else_by_its_history() -> None:
     detail = job_detail(history={"filled": None, "closed": "2026-10-02T12:00:00"})
-    by_history = only(normaliser().job(job_row(), detail, "closed"), Model.JOB)
+    by_history = only(normalizer().job(job_row(), detail, "closed"), Model.JOB)
     assert by_history.closed_at == datetime(2026, 10, 2, 11, tzinfo=UTC)
-    filled = only(normaliser().job(job_row(dateFilled="2026-12-01T00:00:00"), detail, "won"), Model.JOB)
+    filled = only(normalizer().job(job_row(dateFilled="2026-12-01T00:00:00"), detail, "won"), Model.JOB)
     assert filled.closed_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def test_a_date_that_stands_for_none_leaves_the_next_place_to_tell() -> None:
     for none in ("0001-01-01T00:00:00", "1900-01-01T00:00:00", "N/A"):
         detail = job_detail(history={"filled": none, "closed": "2026-10-02T12:00:00", "awarded": none})
-        job = only(normaliser().job(job_row(dateFilled=none), detail, None), Model.JOB)
+        job = only(normalizer().job(job_row(dateFilled=none), detail, None), Model.JOB)
         assert (job.closed_at, job.status) == (datetime(2026, 10, 2, 11, tzinfo=UTC), "CLOSED")
 
 
 def test_a_posting_is_the_jobs_advert() -> None:
-    posting = only(normaliser().job(job_row(), job_detail(), "open"), Model.JOB_POSTING)
+    posting = only(normalizer().job(job_row(), job_detail(), "open"), Model.JOB_POSTING)
     assert posting.remote_id == "1026"
     assert posting.job_id == of_id(Model.JOB, "1026")
     assert (posting.title, posting.description_html) == ("Account Manager (m/f)", "<p>Sell</p>")
@@ -179,13 +179,13 @@ def test_a_posting_is_the_jobs_advert() -> None:
 
 
 def test_a_closed_advert_is_an_inactive_posting() -> None:
-    family = normaliser().job(job_row(advertStatus="C", publishOnline=False), None, "open")
+    family = normalizer().job(job_row(advertStatus="C", publishOnline=False), None, "open")
     posting = only(family, Model.JOB_POSTING)
     assert (posting.status, posting.visibility) == ("INACTIVE", "UNLISTED")
 
 
 def test_a_job_never_advertised_has_no_posting() -> None:
-    assert not normaliser().job(job_row(advertStatus=" "), job_detail(), "open").of(Model.JOB_POSTING)
+    assert not normalizer().job(job_row(advertStatus=" "), job_detail(), "open").of(Model.JOB_POSTING)
 
 
 def test_five_slots_become_team_members_assignments_and_roles_each_once() -> None:
@@ -193,7 +193,7 @@ def test_five_slots_become_team_members_assignments_and_roles_each_once() -> Non
         opportunityOwnerId=20, ownerRoleId=1, secondaryOwnerId=21, secondaryOwnerRoleId=2,
         thirdOwnerId=20, thirdOwnerRoleId=2, fourthOwnerId=20, fourthOwnerRoleId=1, fifthOwnerId=22,
     )  # fmt: skip
-    family = normaliser().job(row, None, "open")
+    family = normalizer().job(row, None, "open")
     ids = {model: [m.remote_id for m in family.of(model)] for model in Model}
     assert ids[Model.JOB_HIRING_TEAM_MEMBER] == ["1026:20", "1026:21", "1026:22"]
     assert ids[Model.JOB_USER_ROLE_ASSIGNMENT] == ["1026:20:1", "1026:21:2", "1026:20:2", "1026:22:owner"]
@@ -201,7 +201,7 @@ def test_five_slots_become_team_members_assignments_and_roles_each_once() -> Non
 
 
 def test_an_assignment_refers_to_its_member_and_role_and_a_member_to_job_and_user() -> None:
-    family = normaliser().job(job_row(), None, "open")
+    family = normalizer().job(job_row(), None, "open")
     seat, member = only(family, Model.JOB_USER_ROLE_ASSIGNMENT), only(family, Model.JOB_HIRING_TEAM_MEMBER)
     assert seat.job_user_id == member.id == of_id(Model.JOB_HIRING_TEAM_MEMBER, "1026:20")
     assert seat.role_id == of_id(Model.ROLE, "1")
@@ -209,13 +209,13 @@ def test_an_assignment_refers_to_its_member_and_role_and_a_member_to_job_and_use
 
 
 def test_a_role_is_named_by_the_record_read_by_id() -> None:
-    role = only(normaliser().job(job_row(), job_detail(), "open"), Model.ROLE)
+    role = only(normalizer().job(job_row(), job_detail(), "open"), Model.ROLE)
     assert (role.remote_label, role.unified_type, role.scope) == ("Recruiter", "RECRUITER", "JOB")
 
 
 def test_a_role_without_a_name_is_owner_and_provisional() -> None:
-    (named,) = normaliser().job(job_row(), job_detail(), "open").of(Model.ROLE)
-    (unnamed,) = normaliser().job(job_row(), None, "open").of(Model.ROLE)
+    (named,) = normalizer().job(job_row(), job_detail(), "open").of(Model.ROLE)
+    (unnamed,) = normalizer().job(job_row(), None, "open").of(Model.ROLE)
     assert isinstance(unnamed.record, Role)
     assert (unnamed.record.remote_label, unnamed.record.unified_type) == ("Owner", None)
     assert (named.provisional, unnamed.provisional) == (False, True)
@@ -235,7 +235,7 @@ def test_a_role_without_a_name_is_owner_and_provisional() -> None:
 )
 def test_role_names_are_unified(label: str, unified: str | None) -> None:
     detail = job_detail(owners=[{"ownerId": 20, "roleId": 1, "roleName": label}])
-    family = normaliser().job(job_row(), detail, "open")
+    family = normalizer().job(job_row(), detail, "open")
     assert only(family, Model.ROLE).unified_type == unified
     assert only(family, Model.JOB_HIRING_TEAM_MEMBER).roles == ((unified,) if unified else ())
 
@@ -244,31 +244,31 @@ def test_a_members_roles_are_distinct_and_in_slot_order() -> None:
     row = job_row(secondaryOwnerId=20, secondaryOwnerRoleId=2, thirdOwnerId=20, thirdOwnerRoleId=3)
     names = {1: "Sourcer", 2: "Recruiter", 3: "Resourcer"}
     owners = [{"ownerId": 20, "roleId": n, "roleName": name} for n, name in names.items()]
-    family = normaliser().job(row, job_detail(owners=owners), "open")
+    family = normalizer().job(row, job_detail(owners=owners), "open")
     assert only(family, Model.JOB_HIRING_TEAM_MEMBER).roles == ("SOURCER", "RECRUITER")
 
 
 def test_without_a_row_the_owners_come_from_the_record_by_rank() -> None:
     owners = [{"ownerId": 22, "rank": 2}, {"ownerId": 20, "rank": 1, "roleId": 5}]
-    family = normaliser().job(None, job_detail(owners=owners), None)
+    family = normalizer().job(None, job_detail(owners=owners), None)
     seats = [m.remote_id for m in family.of(Model.JOB_USER_ROLE_ASSIGNMENT)]
     assert seats == ["1026:20:5", "1026:22:owner"]
 
 
 @pytest.mark.parametrize("nobody", [None, "", 0, "0", -1])
 def test_an_empty_owner_slot_makes_nobody(nobody: Any) -> None:
-    family = normaliser().job(job_row(opportunityOwnerId=nobody), None, "open")
+    family = normalizer().job(job_row(opportunityOwnerId=nobody), None, "open")
     assert not family.of(Model.JOB_HIRING_TEAM_MEMBER)
 
 
 def test_remote_data_is_kept_by_path_where_it_is_asked_for() -> None:
-    family = normaliser(keep_remote_data=True).job(job_row(x="\ud800"), job_detail(), "open")
+    family = normalizer(keep_remote_data=True).job(job_row(x="\ud800"), job_detail(), "open")
     kept = only(family, Model.JOB).remote_data
     assert kept["/api/v1/Opportunity/PagedSearch"] == job_row(x="\ufffd")
     assert kept["/api/v1/Opportunity/{id}"] == job_detail()
-    assert only(normaliser().job(job_row(), None, "open"), Model.JOB).remote_data is None
+    assert only(normalizer().job(job_row(), None, "open"), Model.JOB).remote_data is None
 
 
 def test_the_record_of_another_job_is_refused() -> None:
     with pytest.raises(Permanent, match="job 1026: detail:id is of another record"):
-        normaliser().job(job_row(), job_detail(id=1027), "open")
+        normalizer().job(job_row(), job_detail(id=1027), "open")

@@ -14,11 +14,11 @@ from trackerrms_contracts.entities import (
     Tag,
 )
 
-from tests.unit.tracker_records import candidate_detail, normaliser, of_id, only
+from tests.unit.tracker_records import candidate_detail, normalizer, of_id, only
 
 
 def candidate_of(**changed: Any) -> Candidate:
-    found: Candidate = only(normaliser().candidate(None, candidate_detail(**changed)), Model.CANDIDATE)
+    found: Candidate = only(normalizer().candidate(None, candidate_detail(**changed)), Model.CANDIDATE)
     return found
 
 
@@ -57,7 +57,7 @@ def test_a_candidate_carries_every_field_that_the_record_spells() -> None:
 
 def test_the_row_alone_gives_what_it_has() -> None:
     row = {"resourceId": "109", "firstname": "Sarah", "surname": "Johnson", "jobTitle": "Developer"}
-    candidate = only(normaliser().candidate(row, None), Model.CANDIDATE)
+    candidate = only(normalizer().candidate(row, None), Model.CANDIDATE)
     assert (candidate.remote_id, candidate.first_name, candidate.title) == ("109", "Sarah", "Developer")
     assert candidate.email_addresses == ()
 
@@ -97,7 +97,7 @@ def test_a_profile_without_a_name_in_it_has_no_username() -> None:
 
 
 def test_tags_are_split_trimmed_and_told_once() -> None:
-    family = normaliser().candidate(None, candidate_detail(tagText=" PHP,,Senior , PHP,php,\0"))
+    family = normalizer().candidate(None, candidate_detail(tagText=" PHP,,Senior , PHP,php,\0"))
     assert [tag.remote_id for tag in family.of(Model.TAG)] == ["PHP", "Senior", "php"]
     ties = [tie.remote_id for tie in family.of(Model.CANDIDATE_TAG)]
     assert ties == ["109:PHP", "109:Senior", "109:php"]
@@ -114,7 +114,7 @@ def test_tags_are_read_from_lists_and_by_the_mark_that_is_set(subtests: pytest.S
     ]
     for given, separator, tags in cases:
         with subtests.test(given=given):
-            settings = normaliser(tag_separator=separator)
+            settings = normalizer(tag_separator=separator)
             family = settings.candidate(None, candidate_detail(tagText=given))
             assert [tag.remote_id for tag in family.of(Model.TAG)] == tags
             assert family.withheld == frozenset()
@@ -122,7 +122,7 @@ def test_tags_are_read_from_lists_and_by_the_mark_that_is_set(subtests: pytest.S
 
 @pytest.mark.parametrize("given", ["PHP; Senior", "PHP|Senior", "PHP\nSenior"])
 def test_tags_that_something_else_may_part_are_left_out_and_stay_as_they_were(given: str) -> None:
-    family = normaliser().candidate(None, candidate_detail(tagText=given))
+    family = normalizer().candidate(None, candidate_detail(tagText=given))
     assert family.of(Model.CANDIDATE_TAG) == ()
     assert family.withheld == {Model.CANDIDATE_TAG}
     (gap,) = family.gaps
@@ -132,23 +132,23 @@ def test_tags_that_something_else_may_part_are_left_out_and_stay_as_they_were(gi
 
 def test_what_stands_for_nothing_is_blank_and_html_signs_are_told() -> None:
     record = candidate_detail(jobTitle="R&amp;D Lead", source="N/A", surname="-")
-    family = normaliser().candidate(None, record)
+    family = normalizer().candidate(None, record)
     found = only(family, Model.CANDIDATE)
     assert (found.title, found.source, found.last_name) == (None, None, None)
     assert [gap.field for gap in family.gaps] == ["title"]
-    plain = normaliser(texts="plain").candidate(None, record)
+    plain = normalizer(texts="plain").candidate(None, record)
     assert only(plain, Model.CANDIDATE).title == "R&amp;D Lead"
 
 
 def test_a_tie_refers_to_its_candidate_and_tag() -> None:
-    family = normaliser().candidate(None, candidate_detail(tagText="PHP"))
+    family = normalizer().candidate(None, candidate_detail(tagText="PHP"))
     tag, tie = only(family, Model.TAG), only(family, Model.CANDIDATE_TAG)
     assert (tag.name, tag.id) == ("PHP", of_id(Model.TAG, "PHP"))
     assert (tie.tag_id, tie.candidate_id) == (tag.id, of_id(Model.CANDIDATE, "109"))
 
 
 def test_a_very_long_tag_keeps_its_name_and_gets_an_id_of_200_characters() -> None:
-    family = normaliser().candidate(None, candidate_detail(tagText="x" * 300 + "," + "x" * 301))
+    family = normalizer().candidate(None, candidate_detail(tagText="x" * 300 + "," + "x" * 301))
     one, other = family.of(Model.TAG)
     assert len(one.remote_id) == len(other.remote_id) == 200
     assert one.remote_id != other.remote_id
@@ -157,7 +157,7 @@ def test_a_very_long_tag_keeps_its_name_and_gets_an_id_of_200_characters() -> No
 
 
 def test_nul_stays_in_values_and_leaves_tags() -> None:
-    family = normaliser().candidate(None, candidate_detail(surname="O\0Neil", tagText="a\0b"))
+    family = normalizer().candidate(None, candidate_detail(surname="O\0Neil", tagText="a\0b"))
     assert only(family, Model.CANDIDATE).last_name == "O\0Neil"
     assert only(family, Model.TAG).remote_id == "ab"
 

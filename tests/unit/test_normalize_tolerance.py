@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bridge.errors import Permanent
 from bridge.tracker.entity_set import EntitySet
-from bridge.tracker.normalize import Normaliser
-from tests.unit.tracker_records import application_row, candidate_detail, job_detail, job_row, normaliser
+from bridge.tracker.normalize import Normalizer
+from tests.unit.tracker_records import application_row, candidate_detail, job_detail, job_row, normalizer
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
 TRAPS: list[Any] = [
@@ -27,7 +27,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
     max_leaves=6,
 )
-KEEPING = normaliser("America/New_York", keep_remote_data=True)
+KEEPING = normalizer("America/New_York", keep_remote_data=True)
 
 
 def places(record: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -53,9 +53,9 @@ def _replace(record: dict[str, Any], changes: dict[tuple[str, ...], Any]) -> dic
     return changed
 
 
-def encodes_or_refuses(normalise: Callable[[Normaliser], EntitySet]) -> None:
+def encodes_or_refuses(normalize: Callable[[Normalizer], EntitySet]) -> None:
     try:
-        family = normalise(KEEPING)
+        family = normalize(KEEPING)
     except Permanent:
         return
     for member in family.members:
@@ -99,7 +99,7 @@ def test_a_record_nested_beyond_reason_is_refused() -> None:
 
 JOB_ROW, JOB_DETAIL = job_row(), job_detail()
 CANDIDATE, APPLICATION = candidate_detail(), application_row()
-RECORDS: list[tuple[dict[str, Any], Callable[[Normaliser, dict[str, Any]], EntitySet]]] = [
+RECORDS: list[tuple[dict[str, Any], Callable[[Normalizer, dict[str, Any]], EntitySet]]] = [
     (JOB_ROW, lambda n, spoilt: n.job(spoilt, JOB_DETAIL, "open")),
     (JOB_DETAIL, lambda n, spoilt: n.job(JOB_ROW, spoilt, "open")),
     (CANDIDATE, lambda n, spoilt: n.candidate(None, spoilt)),
@@ -107,8 +107,8 @@ RECORDS: list[tuple[dict[str, Any], Callable[[Normaliser, dict[str, Any]], Entit
 ]
 
 
-@pytest.mark.parametrize(("record", "normalise"), RECORDS, ids=["job row", "job", "candidate", "application"])
-def test_every_trap_at_every_place(record: dict[str, Any], normalise: Any) -> None:
+@pytest.mark.parametrize(("record", "normalize"), RECORDS, ids=["job row", "job", "candidate", "application"])
+def test_every_trap_at_every_place(record: dict[str, Any], normalize: Any) -> None:
     for place, trap in itertools.product(places(record), TRAPS):
         spoilt = _replace(record, {place: trap})
-        encodes_or_refuses(partial(normalise, spoilt=spoilt))
+        encodes_or_refuses(partial(normalize, spoilt=spoilt))
