@@ -1,10 +1,10 @@
-"""How many requests a token may make: a bucket for each, full at first, filled again evenly. Pure."""
+"""Request rate limits per token: one token bucket each, initially full and refilled evenly. Pure."""
 
 import math
 
 
 class RequestLimiter:
-    """Buckets of ``requests_per_minute`` each, by name."""
+    """Token buckets of ``requests_per_minute`` each, by name."""
 
     def __init__(self, requests_per_minute: int) -> None:
         self._size = float(requests_per_minute)
@@ -12,7 +12,10 @@ class RequestLimiter:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def seconds_to_wait(self, name: str, now: float) -> int:
-        """Take one; 0 where there was one, else the whole seconds until there is. ``now``: a steady clock."""
+        """Take one token. Return 0 if there was one, else the seconds until the next, rounded up.
+
+        ``now`` is a monotonic time.
+        """
         level, at = self._buckets.get(name, (self._size, now))
         level = min(self._size, level + (now - at) * self._per_second)
         if level < 1:

@@ -132,7 +132,7 @@ async def insert_row_states(tx: Tx, integration_id: str, resource: str, sources:
     if not sources:
         return
     await tx.copy_records_to_table(
-        "sources",
+        "row_states",
         columns=(
             "integration_id",
             "resource",

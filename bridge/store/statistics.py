@@ -4,7 +4,8 @@ from bridge.store.database import Database
 
 _YOUNG = """
 SELECT relname FROM pg_class
-WHERE oid IN ('snapshots'::regclass, 'sources'::regclass, 'candidate_addresses'::regclass) AND reltuples < $1
+WHERE oid IN ('snapshots'::regclass, 'row_states'::regclass, 'candidate_addresses'::regclass)
+  AND reltuples < $1
 """
 _FEW_ROWS = 10_000.0
 

@@ -155,7 +155,7 @@ async def test_status_is_drawn_anew_on_a_terminal_until_a_signal(watching: Progr
         await until(lambda: b"empty; 0 sent" in screen.shown, 60)
         async with db.transaction() as tx:
             await outbox.append(tx, [OutboxRow(topic="t", key=b"k", value=b"v")])
-        await until(lambda: b"1 wait, the oldest for" in screen.shown, 60)
+        await until(lambda: b"1 waiting, the oldest for" in screen.shown, 60)
     before, in_place = screen.shown.split(_OTHER_SCREEN)
     assert (before, in_place.count(_BACK)) == (b"", 1)
 

@@ -114,7 +114,7 @@ async def test_a_resource_in_trouble_says_why(program: Program, remote: Remote) 
     async with program.running("run"):
         await until(in_trouble, 60)
         shown = await program("status")
-    assert "in trouble" in shown.out
+    assert "failing" in shown.out
     assert "POST /api/v1/Resource/PagedSearch answered 403" in shown.out
 
 
@@ -150,7 +150,7 @@ async def test_with_nothing_configured_it_brings_its_own_servers(remote: Remote,
         introduction = (await process.stdout.readuntil(b"Ctrl-C ends.")).decode()
         told = await program("tail", "--from-beginning", "--model", "user", "--limit", "5")
         status = await program.status()
-    assert "it forgets everything at exit" in introduction
+    assert "loses its data at exit" in introduction
     assert (told.code, len(told.out.splitlines())) == (0, 5)
     assert status["id"] == "acme"
     after = await program("tail")

@@ -18,13 +18,13 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
 @pytest.mark.parametrize(
     ("arguments", "config", "code", "says"),
     [
-        (["run"], "", 2, "integrations: none is configured"),
-        (["status"], "", 2, "integrations: none is configured"),
+        (["run"], "", 2, "integrations: none configured"),
+        (["status"], "", 2, "integrations: none configured"),
         (["run"], "[kafka]\npartition = 3", 2, "kafka.partition: no such setting"),
-        (["run", "--only", "pollers"], ACME, 2, "--only pollers: no such role; known: poller, relay"),
+        (["run", "--only", "pollers"], ACME, 2, "--only pollers: no such role; use one of poller, relay"),
         (["check", "other"], ACME, 2, "no integration has the id 'other' (acme)"),
-        (["resync", "--resource", "people"], ACME, 2, "--resource people: not one that acme follows"),
-        (["holds", "approve"], ACME, 2, "give the ID"),
+        (["resync", "--resource", "people"], ACME, 2, "--resource people: acme does not follow it"),
+        (["holds", "approve"], ACME, 2, "give an ID"),
         (["tail"], ACME, 3, "no embedded Kafka is running in .bridge: start one with bridge run"),
         (["status"], ACME + '[store]\nurl = "postgresql://u:pw@127.0.0.1:9/d"', 3, "127.0.0.1:9"),
         (["status"], ACME + '[store]\nurl = "mysql://h/d"', 2, "store.url: not a PostgreSQL URL"),
@@ -33,7 +33,7 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
         (["simulate", "--dialect", "first_page=9"], "", 2, "first_page has no value '9'; it has 1, 0"),
         (["simulate", "--dialect", "dates"], "", 2, "--dialect dates: not NAME=VALUE"),
         (["simulate", "--like", "nowhere.json"], "", 2, "--like nowhere.json: cannot be read"),
-        (["simulate", "--time-zone", "Moon/Base"], "", 2, "--time-zone Moon/Base: no IANA time zone"),
+        (["simulate", "--time-zone", "Moon/Base"], "", 2, "--time-zone Moon/Base: not an IANA time zone"),
     ],
 )
 async def test_a_refusal_is_one_clear_line_and_its_exit_code(

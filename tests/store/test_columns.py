@@ -11,7 +11,7 @@ STORE = Path(bridge.__file__).parent / "store"
 UNNAMED: dict[tuple[str, str], str] = {
     ("endpoints_version", "only_row"): "keeps the table to one row",
     ("installation", "singleton"): "keeps the table to one row",
-    ("requests", "queued_at"): "for a person who looks why a record is not read yet",
+    ("read_requests", "queued_at"): "for a person who looks why a record is not read yet",
 }
 
 

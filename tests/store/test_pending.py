@@ -29,7 +29,7 @@ async def test_what_was_given_up_is_not_pending(db: Database) -> None:
 
 async def test_the_count_ends_and_the_oldest_is_found_by_an_index(db: Database) -> None:
     await db.execute(_FILL, 30_000)
-    await vacuumed(db, "pending")
+    await vacuumed(db, "pending_deliveries")
     rows, oldest = await pending.pending_head(db)
     assert (rows, oldest >= 29_999) == (10_000, True)
     plan = await db.fetch(f"EXPLAIN (ANALYZE, COSTS off) {pending.OLDEST}")

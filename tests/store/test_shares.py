@@ -113,7 +113,7 @@ async def test_what_was_delivered_meanwhile_or_is_pending_already_is_not_pending
     async with db.transaction() as tx:
         await delivery_log.log(tx, [made])
     assert await pending_batches.unpack_all(db, SEALER, "ep_a") == 19
-    assert await count(db, "pending") == 19
+    assert await count(db, "pending_deliveries") == 19
 
 
 async def test_two_processes_turn_a_share_into_rows_once(db: Database) -> None:
@@ -182,7 +182,7 @@ async def test_one_of_a_share_is_found_by_its_id(db: Database, asks: str) -> Non
     else:
         assert await deliveries.request_resend(db, SEALER, wanted) == wanted
         assert [one.delivery_id for one in await pending.claim_due(db, "me", [("ep_a", 100)])] == [wanted]
-    assert await count(db, "pending") == 30
+    assert await count(db, "pending_deliveries") == 30
     assert await deliveries.load_delivery(db, SEALER, "dl_" + "1" * 24) is None
 
 
