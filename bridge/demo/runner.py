@@ -1,4 +1,4 @@
-"""The demo as it goes: the account, the bridge on it, the changes, the commands, and what came of them."""
+"""Runs the demo: the account, the bridge on it, the changes, the commands, and the comparison at the end."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ _BETWEEN_CHANGES_SECONDS = 0.6
 
 
 def configuration(data_dir: Path) -> Config:
-    """The demo's bridge: quick polls and sweeps, embedded servers in ``data_dir``."""
+    """Return the demo's configuration: quick polls and sweeps, and embedded servers in ``data_dir``."""
     return Config(
         data_dir=str(data_dir),
         kafka=KafkaConfig(partitions=3),
@@ -58,7 +58,7 @@ def configuration(data_dir: Path) -> Config:
 
 
 class DemoRunner:
-    """One run of the demo. ``config`` is grounded."""
+    """One run of the demo. ``config`` has the addresses of running servers."""
 
     def __init__(self, config: Config, screen: Screen, seconds: float, keep: Path | None) -> None:
         self._config = config
@@ -70,7 +70,7 @@ class DemoRunner:
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
-        """Play it; returns the exit code."""
+        """Run the demo and return the exit code."""
         async with _simulator() as simulated, Remote(simulated.url) as remote:
             config = _with_integration(self._config, simulated.url)
             self._screen.introduce(config, simulated.url)
@@ -93,7 +93,7 @@ class DemoRunner:
                 return await self._until_either(bridge, play)
 
     async def _until_either(self, bridge: asyncio.Task[int], play: asyncio.Task[int]) -> int:
-        """The play's exit code, or the bridge's own when it ended first: a signal, or a failure."""
+        """Return the play's exit code, or the bridge's if it ended first, by a signal or a failure."""
         await asyncio.wait({bridge, play}, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
         code = await bridge
@@ -136,7 +136,7 @@ class DemoRunner:
         )
 
     async def _tell(self, remote: Remote, ends_at: float) -> tuple[Expectation, ...]:
-        """Make the changes, one soon after the other; each is shown when its events are there."""
+        """Make the changes one after another, and show each when its events have arrived."""
         told: dict[str, Expectation] = {}
         made: dict[str, int] = {}
         journal = 0
@@ -169,7 +169,7 @@ class DemoRunner:
         asked: tuple[Asked, ...],
         ends_at: float,
     ) -> DemoOutcome:
-        """Compare Kafka with the truth; what is still under way has until ``ends_at`` to arrive."""
+        """Compare Kafka with the truth. Records in transit have until ``ends_at`` to arrive."""
         while True:
             found = {model: await self._differences(remote, model) for model in Model}
             if not any(found.values()) or time.monotonic() > ends_at:
@@ -209,7 +209,7 @@ def _written(config: Config, data_dir: Path) -> Path:
 
 
 def _toml(config: Config) -> str:
-    """What another terminal needs to look on."""
+    """Return the configuration with which another terminal can watch the demo."""
     integration = config.integrations[0]
     store = config.store.url.reveal() if config.store.url else ""
     return (
@@ -259,7 +259,7 @@ async def _make(remote: Remote, step: ScenarioStep, made: dict[str, int]) -> int
 
 
 async def _complete(expectation: Expectation, ends_at: float) -> None:
-    """Wait for its events, but not beyond the demo's end."""
+    """Wait for its events, until ``ends_at`` at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
             await expectation.complete.wait()

@@ -1,8 +1,8 @@
 """The TrackerRMS client: pages, single records and plain calls, within one account's budget.
 
-Every attempt is charged to the budget before it is sent. A refused JWT is renewed, 429 is waited out by
-every process, 5xx and broken connections are tried again with a jittered back-off, until the call's
-attempts or its deadline are used up.
+Every attempt is charged to the budget before it is sent. A refused JWT is renewed, all processes wait after a
+429, and 5xx and broken connections are retried with jittered back-off until the call's attempts or its
+deadline are used up.
 """
 
 import asyncio
@@ -51,12 +51,11 @@ _FAILURES = frozenset(range(500, 600))
 
 
 class Client:
-    """One integration's TrackerRMS. Use as ``async with Client(…) as client``.
+    """A client for one integration's TrackerRMS. Use it as ``async with Client(…) as client``.
 
-    ``requests`` counts the calls made through it.
-    ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
-    budget's lane of every call that names none itself. With ``known``, a credential is refused that opens
-    another account. ``observe`` hears of every exchange.
+    ``requests`` counts its calls. ``clock`` returns aware UTC for dating tokens and ``updatedAfter``; it
+    measures no durations. ``lane`` is the default budget lane of its calls. With ``known``, a credential that
+    opens another account is rejected. ``observe`` is called for every exchange.
     """
 
     def __init__(
@@ -106,7 +105,7 @@ class Client:
         await self._wire.close()
 
     def adopt(self, settings: Resources) -> None:
-        """Read by these settings from now on."""
+        """Use these settings from now on."""
         self.settings = settings
         self._decoders = _decoders(settings)
         self._wire.html_texts = settings.texts == "html"
@@ -114,12 +113,12 @@ class Client:
 
     @property
     def times(self) -> local_time.Clock:
-        """How the account's times are read."""
+        """Return the clock for reading the account's times."""
         return self.settings.clock(self.zone)
 
     @property
     def clock_skew_seconds(self) -> float | None:
-        """TrackerRMS's clock minus ours by the last answer's ``Date``; ``None`` before the first."""
+        """Return TrackerRMS's clock minus ours by the last answer's ``Date``; ``None`` before the first."""
         return self._caller.clock_skew_seconds
 
     async def pages(
@@ -132,10 +131,10 @@ class Client:
         asked: int | None = None,
         lane: Lane | None = None,
     ) -> Page:
-        """One page of a list, from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
+        """Read one page of a list, counted from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
 
-        ``asked`` is the page number to send as it is, whatever the settings say of the first page and of
-        lists that do not page: for finding that out.
+        ``asked`` is a page number to send unchanged, regardless of the settings for the first page and for
+        lists that are not paged; it serves to learn those settings.
 
         Raises ``Unreadable`` (``EmptyBody``, ``BadJson``, ``NoRows``), ``Refused``, ``AccountFault``,
         ``Unreachable`` or ``Throttled``.
@@ -148,7 +147,7 @@ class Client:
     def page_of(
         self, resource: ResourceName, name: str, answer: HttpResponse, number: int, *, one_page: bool = True
     ) -> Page:
-        """Decode the answer of ``list_answer``; ``one_page``: it is all where the list does not page.
+        """Decode the answer of ``list_answer``. With ``one_page``, a list that is not paged is complete.
 
         Raises ``Unreadable``.
         """
@@ -178,9 +177,9 @@ class Client:
         asked: int | None = None,
         lane: Lane | None = None,
     ) -> tuple[str, HttpResponse]:
-        """Ask for one page of a list, as ``pages`` does; return the call's name and its successful answer.
+        """Request one page of a list, as ``pages`` does. Return the call's name and its successful answer.
 
-        Raises what ``pages`` raises, but ``BadJson`` and ``NoRows``.
+        Raises what ``pages`` raises, except ``BadJson`` and ``NoRows``.
         """
         call = self.settings.users_widget if self._by_widget(resource) else self.settings[resource].list
         generation: Generation = "widget" if self._by_widget(resource) else "rest"
@@ -217,8 +216,8 @@ class Client:
         return {**(table.list.body or {}), **self._search(table, state, updated_after), **page_of}
 
     async def answer_to(self, bearer: Secret, resource: ResourceName) -> tuple[HttpResponse, bool]:
-        """The answer to a list's first page for another JWT than the one in use, and whether it counts as a
-        refusal. Raises ``Unreachable`` or ``Throttled``."""
+        """Request a list's first page with another JWT than the one in use. Return the answer, and true if it
+        is a refusal. Raises ``Unreachable`` or ``Throttled``."""
         call = self.settings[resource].list
         body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
         data = None if call.method == "GET" else body
@@ -227,7 +226,7 @@ class Client:
 
     @property
     def token_ends_at(self) -> datetime | None:
-        """When the JWT in use ends, aware UTC; ``None`` where nothing tells."""
+        """Return when the JWT in use expires, in aware UTC; ``None`` if unknown."""
         return self._auth.ends_at
 
     def _decode(self, resource: ResourceName, body: bytes, number: int) -> Page:
@@ -246,16 +245,16 @@ class Client:
             return decoder.decode(msgspec.json.encode({rows_key: rows}), number)
 
     async def statuses(self, lane: Lane | None = None) -> Page:
-        """Every placement status in order, as one page; ``Row.place`` is its place."""
+        """Read every placement status in order, as one page. ``Row.place`` is its position."""
         return await self.pages("statuses", lane=lane)
 
     async def detail(
         self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
     ) -> Detail | RecordGone:
-        """One record by id, live, which carries the id that was asked for.
+        """Read one record by id. The answer must have the requested id.
 
-        An empty 200 is an ``EmptyBody``, another record an ``OtherRecord``, and all else that is not the
-        record ``NotTheRecord``; never ``RecordGone``, unless ``tracker.absence`` says so.
+        Raises ``EmptyBody`` for an empty 200, ``OtherRecord`` for another record, and ``NotTheRecord`` for
+        any other answer. Returns ``RecordGone`` only for the answers in ``tracker.absence``.
         """
         table, absence = self.settings[resource], self.settings.absence
         kept = absence.statuses & _FAILURES
@@ -263,9 +262,9 @@ class Client:
         if answer.status in absence.statuses:
             return RecordGone(status=answer.status, sure=answer.status in PLAIN_ABSENCE)
         name = f"{call.method} {call.filled(id=remote_id)}"
-        cure = f"set paths.{resource}_by_id in [integrations.tracker] if it is read elsewhere"
+        cure = f"set paths.{resource}_by_id in [integrations.tracker] if the path differs"
         if answer.status not in answers.SUCCESS:
-            cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
+            cure += f"; if the account answers absent ids like this, add {answer.status} to absence.statuses"
         if answer.status not in answers.SUCCESS:
             cures.require_success(name, answer, cure)
         try:
@@ -281,7 +280,7 @@ class Client:
     async def look_by_id(
         self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
     ) -> ByIdAnswer:
-        """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
+        """Classify the answer to one by-id read, regardless of ``tracker.absence``, with a single attempt.
 
         Raises ``BadJson``, and what ``request`` raises.
         """

@@ -347,7 +347,7 @@ async def test_absence_is_found_out_by_four_requests(
         (lambda reply: reply, "proved", "answered 204"),
         (lambda reply: _every(reply, lambda r: r.other(500)), "refuted", "set paths.candidates_by_id"),
         (lambda reply: _every(reply, lambda r: r.other(404, _PAGE, "text/html")), "refuted", "web page"),
-        (lambda reply: _even(reply, lambda r: r.json(None)), "unknown", "are not answered alike"),
+        (lambda reply: _even(reply, lambda r: r.json(None)), "unknown", "are answered differently"),
         (
             lambda reply: _every(reply, lambda r: r.json({"data": msgspec.json.decode(r.body or b"null")})),
             "unknown",

@@ -147,7 +147,7 @@ async def test_one_record_that_is_answered_so_holds_up_nobody(
     await until(is_parked)
     await until(lambda: _has_title(bridge, "Sailor"))
     [found] = await parked.list_parked(db, INTEGRATION)
-    assert "carries none of the mapped keys" in found.reason
+    assert "has none of the mapped keys" in found.reason
     known = await row_states.known(db, INTEGRATION, "candidates", [ids[0]])
     assert (known[ids[0]].quick, known[ids[0]].fingerprint) == (None, None)
     proxy.rewrite = lambda reply: reply

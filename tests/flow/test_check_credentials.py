@@ -40,7 +40,7 @@ async def test_a_wrong_credential_fails_though_a_good_token_is_stored(program: P
     ended = await program("check", "--json")
     result, reason = _credentials(ended)["exchange"]
     assert (ended.code, result) == (1, "refused")
-    assert "does not accept the bearer token" in reason
+    assert "rejects the bearer token" in reason
     assert {f["result"] for f in ended.json if f["kind"] == "model"} == {"refused"}
     ended = await program("check")
     assert "The configured credential could not be exchanged for a token." in ended.out

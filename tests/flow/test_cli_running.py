@@ -147,7 +147,7 @@ async def test_with_nothing_configured_it_brings_its_own_servers(remote: Remote,
     program = Program(tmp_path / "own", integration(remote.url))
     async with program.running("run") as process:
         assert process.stdout is not None
-        introduction = (await process.stdout.readuntil(b"Ctrl-C ends.")).decode()
+        introduction = (await process.stdout.readuntil(b"Press Ctrl-C to stop.")).decode()
         told = await program("tail", "--from-beginning", "--model", "user", "--limit", "5")
         status = await program.status()
     assert "loses its data at exit" in introduction
