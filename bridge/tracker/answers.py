@@ -180,8 +180,8 @@ def _judge(
 
 def _judge_own(value: dict[str, Any], table: Resource) -> tuple[AnswerKind, str, dict[str, Any] | None, None]:
     mapped = _mapped(table, value)
-    told = [value[key] for key in dict.fromkeys(read.path[0] for read in mapped)]
-    if is_blank_value(told) or _is_emptied(told):
+    read_values = [value[key] for key in dict.fromkeys(read.path[0] for read in mapped)]
+    if is_blank_value(read_values) or _is_emptied(read_values):
         paths = {read.path[0] for read in _id_reads(table)}
         rest = {key: item for key, item in value.items() if key not in paths}
         kind: AnswerKind = "blank-object" if is_blank_value(rest) else "stranger"
@@ -193,10 +193,10 @@ def _judge_own(value: dict[str, Any], table: Resource) -> tuple[AnswerKind, str,
     return "record", "", value, None
 
 
-def _is_emptied(told: Iterable[Any]) -> bool:
+def _is_emptied(found: Iterable[Any]) -> bool:
     """Return true if all texts of a record are blank and only its numbers remain, as in no real record."""
     count = 0
-    for text in _texts(list(told)):
+    for text in _texts(list(found)):
         if not is_blank_value(text):
             return False
         count += 1

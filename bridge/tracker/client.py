@@ -306,12 +306,13 @@ class Client:
         return call, answer
 
     async def read(self, method: str, path: str, cure: str, *, lane: Lane | None = None) -> Any | RecordGone:
-        """What one reading call answered, decoded; ``RecordGone`` where it says that nothing is there.
+        """Send one reading call and return the decoded answer, or ``RecordGone`` if it says that there is
+        nothing.
 
-        ``cure`` is what to set where that path is wrong, for messages.
+        ``cure`` says what to set if the path is wrong, for messages.
         """
         answer = await self.request(method, path, lane=lane, repeatable=True)
-        # A web page is how a path is answered that is not there at all.
+        # A web page is the answer for a path that does not exist.
         if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE and not answers.is_page(answer):
             return RecordGone(status=answer.status)
         name = f"{method} {path}"
@@ -332,11 +333,10 @@ class Client:
         action: str | None = None,
         repeatable: bool = False,
     ) -> widget.WidgetReply:
-        """One call of the widget API by document: envelope and credentials around ``inner``.
+        """Make one documented call of the widget API, with envelope and credentials around ``inner``.
 
-        ``cure`` is what to set where the call is not there, and ``action`` the one that REST could carry out
-        instead, for messages. Raises what ``request``
-        and ``widget.read_widget_reply`` raise.
+        ``cure`` says what to set if the call does not exist, and ``action`` names the action that REST could
+        carry out instead, for messages. Raises what ``request`` and ``widget.read_widget_reply`` raise.
         """
         answer = await self.request(
             call.method,
@@ -361,18 +361,17 @@ class Client:
         kept: frozenset[int] = frozenset(),
         looked_at: bool = False,
     ) -> HttpResponse:
-        """One authorized call, whatever the answer's status but 401, 429 and 5xx, which are retried.
+        """Make one authorized call and return the answer, with any status except 401, 429 and 5xx, which are
+        retried.
 
-        A 5xx that is ``kept`` is returned at once; where the answer is to be ``looked_at``, a refusal is too.
-
-        ``data``: bytes are sent as they are, anything else as JSON. ``headers`` can't replace the
-        authorization nor what frames the request. A call that is not ``repeatable`` (a
-        write) is sent once more only where it can't have been carried out; a lost answer is
-        ``EffectUnknown``, and a 5xx is the caller's to read. The widget API's envelope is given the
-        configured credentials; where none are, the Authorization header carries the token.
+        A 5xx in ``kept`` is returned at once; with ``looked_at``, so is a refusal. ``data``: bytes are sent
+        unchanged, anything else as JSON. ``headers`` can't replace the authorization or the framing. A call
+        that is not ``repeatable`` (a write) is repeated only if it can't have been carried out; a lost answer
+        raises ``EffectUnknown``, and a 5xx is returned to the caller. The envelope of the widget API gets the
+        configured credentials; without any, the Authorization header carries the token.
         """
         if not path.startswith("/"):
-            # Joined to the host's name, anything else could name another host, and it would get the token.
+            # Appended to the host's name, any other text could name another host, which would get the token.
             raise Refused("a path must start with /", 400)
         self.requests += 1
         complete = widget.with_credentials(data, self._credentials) if generation == "widget" else None
@@ -401,8 +400,8 @@ class Client:
     async def try_bearer(
         self, bearer: Secret | None, method: str, path: str, *, data: Any = None
     ) -> HttpResponse:
-        """One call with another token than the account's, or none, to see how that is answered: whatever its
-        status, it is not renewed. Raises ``Unreachable`` or ``Throttled``."""
+        """Make one call with another token than the account's, or without one. Return the answer with any
+        status; a refusal does not renew the token. Raises ``Unreachable`` or ``Throttled``."""
         return (await self._tried(bearer, method, path, data))[1]
 
     async def _tried(
@@ -419,7 +418,7 @@ class Client:
         return request, await self._caller.send(request)
 
     async def _confirm_account(self) -> None:
-        """Raise ``AnotherAccount`` for a credential that was not used before and opens another account."""
+        """Raise ``AnotherAccount`` if the credential is new and opens another account."""
         async with self._confirming:
             if self._known is None:
                 return
@@ -437,8 +436,8 @@ class Client:
             self._known = None
 
     async def exchange(self) -> datetime | None:
-        """Exchange the configured credential, even where a good JWT is stored; return when the new one ends,
-        where anything tells. Raises ``AccountFault``, ``Unreadable``, ``Unreachable`` or ``Throttled``."""
+        """Exchange the configured credential even if a valid JWT is stored. Return when the new one expires,
+        if known. Raises ``AccountFault``, ``Unreadable``, ``Unreachable`` or ``Throttled``."""
         return (await self._auth.exchange(self._lane)).expires_at
 
     async def _attempt(self, request: Request, bearer: Secret) -> HttpResponse:
@@ -451,12 +450,12 @@ class Client:
         try:
             return widget.read_widget_reply(name, answer, self.hosts.where, cure, action, sent)
         except NoCredentials:
-            # Should it have been a token that ended early: the next call asks for another.
+            # The token may have ended early; the next call requests another.
             self._auth.forget_access()
             raise
 
     def list_cure(self, resource: ResourceName) -> str:
-        """What to set where a list is not there, or answers as no list does."""
+        """Return what to set if a list does not exist or its answer is not a list."""
         return cures.of_list(resource, "widget" if self._by_widget(resource) else "rest")
 
     def _by_widget(self, resource: ResourceName) -> bool:
@@ -471,7 +470,7 @@ class Client:
         return found
 
     def format_updated_after(self, moment: datetime) -> str:
-        """``updatedAfter`` for an aware UTC moment, as this account compares it."""
+        """Format an aware UTC moment for ``updatedAfter``, as this account compares it."""
         if self.settings.updated_after_zone == "utc":
             return local_time.updated_after_utc(moment)
         return local_time.format_updated_after(moment, self._clock(), self.zone)

@@ -107,9 +107,9 @@ _PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
 
 def apply_overrides(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
-    """``defaults`` with ``raw`` laid over it; ``ConfigError`` names an unknown key or a bad value.
+    """Return ``defaults`` overridden by ``raw``. ``ConfigError`` names an unknown key or a bad value.
 
-    ``key_case`` is for ``layered``.
+    ``layered`` handles ``key_case``.
     """
     tables: dict[str, Any] = {
         "absence": _absence,
@@ -157,7 +157,7 @@ def apply_overrides(defaults: Resources, raw: Mapping[str, Any], where: str) -> 
         elif key in tables:
             settings = tables[key](settings, given.parse_table(value, name), name)
         elif key in _RENAMED:
-            raise ConfigError(f"{name}: is {_RENAMED[key]} now")
+            raise ConfigError(f"{name}: renamed; use {_RENAMED[key]}")
         else:
             raise given.unknown_name(name, "setting", [*scalars, *tables])
     return settings
@@ -166,9 +166,9 @@ def apply_overrides(defaults: Resources, raw: Mapping[str, Any], where: str) -> 
 def layered(
     defaults: Resources, learned: Mapping[str, Any], configured: Mapping[str, Any], where: str
 ) -> Resources:
-    """Return ``defaults`` with what was learned laid over it, and what is configured over that.
+    """Return ``defaults`` overridden by learned settings, and those by configured ones.
 
-    The defaults alone are respelled in the account's ``key_case``: other keys are spelled as they are.
+    Only the defaults are respelled in the account's ``key_case``; other keys are used as written.
     """
     case = configured.get("key_case", learned.get("key_case", "camel"))
     settings = respelled(defaults, given.parse_key_case(case, f"{where}.key_case"))
@@ -202,7 +202,7 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
 
 
 def _respelled_fields(fields: FieldPlaces, case: KeyCase) -> FieldPlaces:
-    """The fields in the other case, and as they were after that: rows and records may differ in it."""
+    """Return the fields in the new case, then in the old one, because rows and records may differ in case."""
     return {
         name: tuple(dict.fromkeys((*(_respelled(read, case) for read in reads), *reads)))
         for name, reads in fields.items()
@@ -258,7 +258,7 @@ def _call(call: CallSpec, value: Any, where: str) -> CallSpec:
     needed = set(_PLACEHOLDERS.findall(call.path))
     if needed != set(_PLACEHOLDERS.findall(path)):
         spelled = ", ".join(f"{{{name}}}" for name in sorted(needed)) or "no {…}"
-        raise ConfigError(f"{where}: must hold {spelled}")
+        raise ConfigError(f"{where}: must contain {spelled}")
     return structs.replace(call, method=method, path=path, sure="seen")
 
 
@@ -297,7 +297,7 @@ def _details(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
         resource = _resource(settings, key, f"{where}.{key}", "list")
         details = given.choice(value, get_args(Details), f"{where}.{key}")
         if details != "never" and resource.by_id is None:
-            raise ConfigError(f"{where}.{key}: {key} can't be read by id, so it must be never")
+            raise ConfigError(f"{where}.{key}: must be never, because {key} can't be read by id")
         settings = _with_resource(settings, structs.replace(resource, details=details))
     return settings
 
@@ -355,7 +355,7 @@ def _corrected(fields: FieldPlaces, raw: Any, where: str) -> dict[str, tuple[Fie
             raise given.unknown_name(key, "field", list(fields))
         corrected[field] = tuple(_read(spelling, key) for spelling in given.parse_texts(spelled, key))
         if field == "id" and not corrected[field]:
-            raise ConfigError(f"{key}: a record needs an id")
+            raise ConfigError(f"{key}: must not be empty, because a record needs an id")
     return corrected
 
 
@@ -388,14 +388,14 @@ def _read(spelling: str, where: str) -> FieldPlace:
 
 
 def _check_id(reads: tuple[FieldPlace, ...], where: str) -> None:
-    # A page's rows are told apart without decoding them: their id must be a key of the row itself.
+    # Rows are identified without decoding them, so their id must be a key of the row itself.
     rows = [read for read in reads if read.source != "detail"]
     if not rows or any(len(read.path) != 1 for read in rows):
         raise ConfigError(f"{where}: must name a key of the list row, without dots")
 
 
 def _with_own_id(resource: Resource, reads: tuple[FieldPlace, ...]) -> tuple[FieldPlace, ...]:
-    # A by-id record is believed for its own id alone: where nobody says where that is, it is as before.
+    # A by-id record is identified only by its own id. Without a new place for it, the default stays.
     if any(read.source != "row" for read in reads):
         return reads
     return (*reads, *(read for read in resource.fields["id"] if read.source != "row"))
@@ -429,7 +429,7 @@ def _deleted(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
 def _deleted_rule(spelling: str, where: str) -> DeletedRule:
     path, separator, value = spelling.partition("=")
     if not separator or not path.strip() or not value.strip():
-        raise ConfigError(f'{where}: must be "path=value", such as "active=n"; "path=*" means any value')
+        raise ConfigError(f'{where}: must be "path=value", such as "active=n"; "path=*" matches any value')
     return DeletedRule(read=_read(path.strip(), where), value=value.strip())
 
 
@@ -439,7 +439,7 @@ def _unwrap(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         if resource.by_id is None:
             raise ConfigError(f"{where}.{key}: {key} can't be read by id")
         if not isinstance(value, str) or (value and not all(value.split("."))):
-            raise ConfigError(f'{where}.{key}: must be a path such as "data" or "result.record"; "": none')
+            raise ConfigError(f'{where}.{key}: must be a path such as "data" or "result.record", or ""')
         path = tuple(value.split(".")) if value else ()
         settings = _with_resource(settings, structs.replace(resource, unwrap=path))
     return settings
@@ -475,11 +475,11 @@ def _states(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         if state not in STATES:
             raise given.unknown_name(f"{where}.{state}", "state", list(STATES))
         if not isinstance(word, str):
-            raise ConfigError(f'{where}.{state}: must be text; "" where it is not to be asked for')
+            raise ConfigError(f'{where}.{state}: must be text; use "" to skip this list')
         words[state] = word
     asked = {state: words[state] for state in STATES if words.get(state)}
     if not asked:
-        raise ConfigError(f"{where}: at least one state must be asked for")
+        raise ConfigError(f"{where}: at least one state must not be empty")
     jobs = structs.replace(settings["jobs"], states=tuple(asked))
     return structs.replace(_with_resource(settings, jobs), states=asked)
 

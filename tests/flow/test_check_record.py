@@ -33,7 +33,7 @@ async def test_a_check_is_recorded_without_a_value_of_the_account(store_url: str
         assert "bridge simulate --like acme.json" in ended.err
         assert isinstance(ended.json, list)
         assert len(await remote.journal(0)) == before, "it wrote to the account"
-        asked = int(ended.err.partition("(")[2].partition(" requests more")[0])
+        asked = int(ended.err.partition("(")[2].partition(" requests in addition")[0])
         assert asked < FEW_QUESTIONS
 
 

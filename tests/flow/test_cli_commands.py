@@ -139,7 +139,7 @@ async def test_commands_are_carried_out_by_a_process_of_their_own(program: Progr
         await until(lambda: _finished(program), 60)
         standing = (await program("status", "--json")).json
     assert (late.code, late.out) == (3, "")
-    assert "within 1 s: is a bridge running with the role commands? bridge commands show" in late.err
+    assert "within 1 s; is a bridge running with the role commands? bridge commands show" in late.err
     assert len(standing["commands"]) == 1
     async with program.running("run", "--only", "relay"):
         await until(lambda: _published(program), 60)

@@ -120,7 +120,7 @@ async def test_listening_shows_whatever_arrives_and_ends_after_so_many(tmp_path:
     assert heads == [
         "not an event   webhook-id is missing",
         f"[job] msg_1  {refused}",
-        f"[job] msg_1  {refused} arrived 2 times",
+        f"[job] msg_1  {refused} received 2 times",
     ]
     assert [said[1], said[3:6]] == ['"[hello]"', ["{", '"type": "[job]"', "}"]]
 

@@ -28,7 +28,7 @@ async def test_a_first_load_is_told_by_status_and_tail(program: Program) -> None
     assert status["poller"] is not None
     assert {m: n for r in status["resources"] for m, n in r["models"].items() if m in RECORDS} == RECORDS
     assert status["budget"]["used"] > 0
-    assert "being read" in shown.out
+    assert "polling" in shown.out
     assert [(e["type"], e["data"]["cause"]) for e in told.lines] == [("user.created", "initial")] * 5
 
 
@@ -80,7 +80,10 @@ async def test_nothing_held_is_said_so_and_an_unknown_id_fails(program: Program)
     unknown = await program("holds", "approve", "7")
     assert (listed.code, listed.out) == (0, "Nothing is held back.\n")
     assert (discarded.code, discarded.out) == (0, "Nothing is held back.\n")
-    assert (unknown.code, unknown.out) == (1, "Nothing is held back under 7.\n")
+    assert (unknown.code, unknown.out) == (
+        1,
+        "Nothing is held back under 7; bridge holds list shows the holds.\n",
+    )
 
 
 async def test_a_republished_resource_is_created_again_on_kafka(program: Program) -> None:

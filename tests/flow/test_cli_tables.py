@@ -169,7 +169,7 @@ async def test_deliveries_are_listed_with_what_became_of_them(program: Program, 
     assert rows[lost][1:5] == ["ep_1", "job.updated", "failed", "1"]
     assert (rows[made][-1], rows[lost][-1], rows[late][-1]) == ("204", "500", "dns")
     state, again = rows[late][3].rsplit(" ", 1)
-    assert state == "pending again"
+    assert state == "pending retry at"
     assert (
         timedelta(hours=1) <= datetime.fromisoformat(again) - NOW + timedelta(seconds=1) < timedelta(hours=2)
     )
@@ -234,7 +234,7 @@ async def test_tokens_are_listed_with_whom_they_are_for_and_whether_they_hold(
     assert rows == [
         ["admin", "valid", "ago", "never", "[ops]"],
         ["acme", "until 2999-01-02", "ago", "ago"],
-        ["acme", "ended ago", "ago", "never"],
+        ["acme", "expired ago", "ago", "never"],
         ["globex", "revoked ago", "ago", "never"],
     ]
 

@@ -78,7 +78,7 @@ async def test_enabling_disabling_and_deleting(program: Program) -> None:
     endpoint_id = (await made(program, "--disabled"))["endpoint"]["id"]
     assert "disabled" in (await program("endpoints", "list")).out
     assert (await program("endpoints", "enable", endpoint_id)).out == f"enabled {endpoint_id}\n"
-    assert "was enabled already" in (await program("endpoints", "enable", endpoint_id)).out
+    assert "was already enabled" in (await program("endpoints", "enable", endpoint_id)).out
     assert (await program("endpoints", "disable", endpoint_id)).code == 0
     refused = await program("endpoints", "test", endpoint_id)
     assert (refused.code, f"bridge endpoints enable {endpoint_id}" in refused.err) == (2, True)

@@ -57,7 +57,7 @@ def test_an_outcome_that_nothing_says_is_left_out_and_told() -> None:
     cases = [
         (application_row(opportunityResourceStatusId=3), "the group of placement status 3 says none"),
         (application_row(opportunityResourceStatusId=99), "placement status 99 is not in the list"),
-        (application_row(opportunityResourceStatusId=None), "stands at no placement status"),
+        (application_row(opportunityResourceStatusId=None), "has no placement status"),
     ]
     for row, why in cases:
         family = n.application(row, table)
