@@ -137,7 +137,7 @@ def test_a_refusal_says_where_and_what_was_expected() -> None:
     [
         (b'{"type":"user.created","x":' + b"[" * 100_000, "nested too deeply"),
         (b'{"type":"\xff"}', "not UTF-8"),
-        (b'{"type":"person.created"}', "`type` names no event"),
+        (b'{"type":"person.created"}', "`type` is not an event type"),
     ],
 )
 def test_a_refusal_says_what_is_wrong_with_the_whole(value: bytes, says: str) -> None:

@@ -116,7 +116,7 @@ async def test_listening_shows_whatever_arrives_and_ends_after_so_many(tmp_path:
         said = [(await listener.line()).decode().strip() for _ in range(10)]
         assert await listener.ended() == 0
     heads = [re.sub(r"^\d\d:\d\d:\d\d |  answered 204$", "", line) for line in said if "answered" in line]
-    refused = "no signature holds: another secret, or a changed body"
+    refused = "no signature is valid: another secret, or a changed body"
     assert heads == [
         "not an event   webhook-id is missing",
         f"[job] msg_1  {refused}",

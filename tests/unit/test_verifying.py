@@ -43,7 +43,7 @@ def test_one_of_several_signatures_and_secrets_is_enough() -> None:
         (headers("v1a,AAAA"), BODY, PUBLIC, "no signature holds"),
         (headers(V1, str(AT - 301)), BODY, SECRET, "301 s off"),
         (headers(V1, str(AT + 301)), BODY, SECRET, "301 s off"),
-        (headers(V1, "now"), BODY, SECRET, "no number of seconds"),
+        (headers(V1, "now"), BODY, SECRET, "not a number of seconds"),
         ({}, BODY, SECRET, "webhook-id is missing"),
         (headers(""), BODY, SECRET, "webhook-signature is missing"),
     ],
