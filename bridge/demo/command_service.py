@@ -61,7 +61,7 @@ class CommandService:
         missing."""
         if self._first is None:
             raise AssertionError("enter the service before playing it")
-        told: list[Asked] = []
+        published: list[Asked] = []
         if not await _within(self._first.answered, ends_at):
             self._screen.command(self._first)
             return (self._first,)
@@ -70,22 +70,29 @@ class CommandService:
             data = order.data(made)
             key = made.get("application", scenario.EMAIL)
             asked = await self._publish(order.says, order.kind, data, key=key, command_id=order.command_id)
-            told.append(asked)
+            published.append(asked)
             if await _within(asked.answered, ends_at) and asked.result is not None:
-                self._consider(order, asked, asked.result, told, made)
+                self._consider(order, asked, asked.result, published, made)
             if asked.events is not None:
                 await _within(asked.events.complete, ends_at)
                 await self._receiver.wait([event.id for event in asked.events.arrived], ends_at)
             self._screen.command(asked)
             if not asked.done:
                 break
-        return tuple(told)
+        return tuple(published)
 
     def _consider(
-        self, order: scenario.Order, asked: Asked, result: Result, told: list[Asked], made: dict[str, str]
+        self,
+        order: scenario.Order,
+        asked: Asked,
+        result: Result,
+        published: list[Asked],
+        made: dict[str, str],
     ) -> None:
         """Check the result, and expect the events that it promises."""
-        before = next((one for one in told if one.command_id == asked.command_id and one is not asked), None)
+        before = next(
+            (one for one in published if one.command_id == asked.command_id and one is not asked), None
+        )
         if not result.type.endswith(".succeeded"):
             asked.complaint = result.data.error.message if result.data.error else "unknown"
         elif before is not None:

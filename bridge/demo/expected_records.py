@@ -35,10 +35,10 @@ def differences(
     return found
 
 
-def _same(integration_id: str, name: str, true: Any, told: Any) -> bool:
+def _same(integration_id: str, name: str, true: Any, published: Any) -> bool:
     if name in _REFERS_TO and isinstance(true, str):
         remote_id = true.removeprefix(_REMOTE)
-        return bool(ids.entity_id(integration_id, _REFERS_TO[name], remote_id) == told)
-    if name.endswith("_at") and isinstance(true, str) and isinstance(told, str):
-        return datetime.fromisoformat(true) == datetime.fromisoformat(told)
-    return bool(true == told)
+        return bool(ids.entity_id(integration_id, _REFERS_TO[name], remote_id) == published)
+    if name.endswith("_at") and isinstance(true, str) and isinstance(published, str):
+        return datetime.fromisoformat(true) == datetime.fromisoformat(published)
+    return bool(true == published)

@@ -39,8 +39,8 @@ class DemoOutcome(Struct, frozen=True, kw_only=True):
     @property
     def arrived(self) -> list[tuple[float, SeenEvent]]:
         """Return the events of changes and commands, each with the time of its change or command."""
-        told = [*self.expectations, *(one.events for one in self.asked if one.events is not None)]
-        return [(one.made_at, event) for one in told for event in one.arrived]
+        expectations = [*self.expectations, *(one.events for one in self.asked if one.events is not None)]
+        return [(one.made_at, event) for one in expectations for event in one.arrived]
 
     @property
     def undelivered(self) -> list[SeenEvent]:

@@ -114,7 +114,7 @@ class DemoRunner:
                     self._screen.loaded(load)
                     endpoint_id = await stack.enter_async_context(self._receiver.subscribed(installed))
                     self._screen.change_headings()
-                    expectations = await self._tell(remote, ends_at)
+                    expectations = await self._make_changes(remote, ends_at)
                     self._screen.command_headings()
                     asked = await service.play(ends_at)
                 outcome = await self._compare(remote, load, expectations, asked, ends_at)
@@ -135,26 +135,26 @@ class DemoRunner:
             records=self._watch.entities(), seconds=time.monotonic() - began_at, calls=int(report["total"])
         )
 
-    async def _tell(self, remote: Remote, ends_at: float) -> tuple[Expectation, ...]:
+    async def _make_changes(self, remote: Remote, ends_at: float) -> tuple[Expectation, ...]:
         """Make the changes one after another, and show each when its events have arrived."""
-        told: dict[str, Expectation] = {}
+        expectations: dict[str, Expectation] = {}
         made: dict[str, int] = {}
         journal = 0
         async with asyncio.TaskGroup() as showing:
             for step in scenario.STEPS:
                 if step.after is not None:
-                    await _complete(told[step.after], ends_at)
+                    await _complete(expectations[step.after], ends_at)
                 made_at = time.monotonic()
                 made_id = await _make(remote, step, made)
                 if step.new is not None:
                     made[step.new] = made_id
                 entries = await remote.journal(journal)
                 journal += len(entries)
-                told[step.says] = Expectation(step.says, made_at, journalled(INTEGRATION, entries))
-                self._watch.expect(told[step.says])
-                showing.create_task(self._show(told[step.says], ends_at))
+                expectations[step.says] = Expectation(step.says, made_at, journalled(INTEGRATION, entries))
+                self._watch.expect(expectations[step.says])
+                showing.create_task(self._show(expectations[step.says], ends_at))
                 await asyncio.sleep(_BETWEEN_CHANGES_SECONDS)
-        return tuple(told.values())
+        return tuple(expectations.values())
 
     async def _show(self, expectation: Expectation, ends_at: float) -> None:
         await _complete(expectation, ends_at)

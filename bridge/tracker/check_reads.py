@@ -195,9 +195,9 @@ async def _ask(client: Client, wanted: Action) -> ReadVerdict:
         return ReadVerdict(name=wanted.name, result="works", reason="switched off")
     if wanted.name == "find_person":
         found = await record_lookups.person_by_email(client, NOBODY)
-        said = "nobody" if found is None else "somebody"
+        said = "no one" if found is None else "a person"
         return ReadVerdict(
-            name=wanted.name, result="works", reason=f"{call.method} {call.path} says {said} has {NOBODY}"
+            name=wanted.name, result="works", reason=f"{call.method} {call.path} finds {said} with {NOBODY}"
         )
     path = call.filled(job=_NO_ID, candidate=_NO_ID, application=_NO_ID)
     generation: Generation = "widget" if wanted.via == "widget" else "rest"

@@ -1,29 +1,29 @@
-"""What can go wrong between the bridge and TrackerRMS, named for what to do next.
+"""Errors between the bridge and TrackerRMS, named for what to do next.
 
     Transient
-    ├── Unreachable        no answer: name not found, refused, cut, too slow; or 5xx after every retry
-    ├── EffectUnknown      a write was sent and its answer lost: read back, never blindly repeat
-    ├── Unreadable         answered 2xx with something that is no page and no record
+    ├── Unreachable        no answer: name not found, refused, cut off, too slow; or 5xx after every retry
+    ├── EffectUnknown      the answer to a write was lost: read back, never repeat blindly
+    ├── Unreadable         answered 2xx with something other than a page or a record
     │   ├── EmptyBody
     │   │   └── NoContent  204
     │   ├── BadJson
-    │   │   └── BadCharset     bytes that are no letters of the charset that counts
-    │   ├── NoRows         JSON, without the rows where the table says they are
-    │   └── NotTheRecord   JSON or a web page, where a record was asked for by its id
-    │       └── OtherRecord   another one: the one asked for was merged into it, or answers are mixed up
-    └── AccountFault       the account's settings need a person; shown, and tried again slowly
+    │   │   └── BadCharset     bytes that are invalid in the charset
+    │   ├── NoRows         JSON without the configured rows
+    │   └── NotTheRecord   JSON or a web page instead of the requested record
+    │       └── OtherRecord   another record: the requested one was merged into it, or answers are mixed up
+    └── AccountFault       the account's settings need a person; reported, and retried slowly
         ├── CredentialsRefused
-        │   └── AnotherAccount   accepted, and of another account than the records known
-        └── WrongHost      another region's host, or none of TrackerRMS's
-    Throttled              429, longer than a call may wait
+        │   └── AnotherAccount   accepted, but for another account than that of the known records
+        └── WrongHost      the host of another region, or not a host of TrackerRMS
+    Throttled              429, for longer than a call may wait
     Permanent
-    └── Refused            403, 404, 405, 400 …: this call will never succeed as it is; carries the status
-        ├── AlreadyThere   a record that is there already, and was not overwritten
-        └── TooLarge       an answer over the size limit
+    └── Refused            403, 404, 405, 400 …: this call can't succeed unchanged; has the status
+        ├── AlreadyThere   the record already exists and was not overwritten
+        └── AnswerTooLarge   the answer exceeds the size limit
 
 A write that is ``Refused`` with a status of 500 or more may have been carried out: read back.
 
-Messages name methods, paths, hosts, statuses and ids; never a token nor a record's value.
+Messages name methods, paths, hosts, statuses and ids; never a token or a record's value.
 """
 
 from bridge.errors import Permanent, Transient

@@ -1,4 +1,4 @@
-"""Corrections of the table from ``bridge.toml``, checked key by key.
+"""Applies corrections of the table from ``bridge.toml``, and checks them key by key.
 
 [integrations.tracker]
 job_code_prefix = "JOB-"            # job_code of a job without a reference: prefix and id
@@ -6,53 +6,53 @@ users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
 key_case = "pascal"                 # keys of answers: "camel" (the table's own), "pascal", "lower", "snake"
 date_format = "day-first"           # or "iso", "month-first", "month-name", "ajax", "epoch-seconds", …
-times = "tenant"                    # digits are local whatever zone they name; "utc"; "offset": as written
-time_precision = "minute"           # or "day", "second": what times tell, whatever digits stand there
-decimal_mark = ","                  # or ".": of amounts in text, where "auto" is in doubt
-texts = "html"                      # or "plain": whether R&amp;D in a text stands for R&D
-tag_separator = ";"                 # or ",", "|", "line": what parts a candidate's tags
-status_order = "none"               # or "list": whether statuses come in their order
-blank_flag = "no"                   # or "unknown": what a user's active means where it is blank
-charset = "windows-1252"            # of every answer, whatever it declares
-job_state_from = "record"           # or "list": where a job's list and its own dates disagree
+times = "tenant"                    # digits are local in any zone; "utc"; "offset": the zone counts
+time_precision = "minute"           # or "day", "second": the precision of times, whatever digits they have
+decimal_mark = ","                  # or ".": of amounts in text, where "auto" is ambiguous
+texts = "html"                      # or "plain": texts are HTML-escaped, or literal
+tag_separator = ";"                 # or ",", "|", "line": the separator of a candidate's tags
+status_order = "none"               # or "list": the order of statuses is unknown, or the list's
+blank_flag = "no"                   # or "unknown": the meaning of a user's blank active
+charset = "windows-1252"            # of every answer, overriding the declared one
+job_state_from = "record"           # or "list": what counts if a job's list and dates disagree
 first_page = 0                      # or 1: the number of a list's first page
-page_number = "pageNumber"          # the request's key that names the page
+page_number = "pageNumber"          # the request's key that selects the page
 page_size = 10                      # rows of a full page
 account_change = "refuse"           # or "accept": a new credential that opens another account
-patience_seconds = 300              # the longest that one Retry-After is believed
-throttled_statuses = [403, 429, 503]  # answers that, with a Retry-After, ask for patience; 429 always does
-[integrations.tracker.token]        # the exchange: the key that the bearer token is sent under, or "header"
-sent_as = "bearerToken"             # and where its answer holds the token and its end, first to last
+patience_seconds = 300              # the longest wait accepted from one Retry-After
+throttled_statuses = [403, 429, 503]  # throttling if with a Retry-After; 429 always
+[integrations.tracker.token]        # the exchange: the key for the bearer token, or "header"
+sent_as = "bearerToken"             # and the keys of the token and its expiry, in order
 keys = ["token", "jwt", "data.token"]
 expires = ["expiration"]
-refused = [401, 403]                # how a JWT that ended early is answered; it is exchanged again then
-[integrations.tracker.states]       # the words that ask for the lists of jobs; "" = not asked for
+refused = [401, 403]                # the statuses for a JWT that ended early, which is renewed
+[integrations.tracker.states]       # the words that select the lists of jobs; "" = skipped
 won = "filled"
-[integrations.tracker.paged]        # whether a list takes a page number, or answers with all rows at once
+[integrations.tracker.paged]        # the list takes a page number, or answers with all rows
 users = false
-[integrations.tracker.list_end]     # what comes after the last page: "empty" | "repeats_last" | "wraps" |
+[integrations.tracker.list_end]     # what follows the last page: "empty" | "repeats_last" | "wraps" |
 users = "repeats_last"              # "refused" (204, 400, 404, 416)
-[integrations.tracker.absence]      # how an id that does not exist is answered
+[integrations.tracker.absence]      # the answer for an id that does not exist
 statuses = [204, 404]
-bodies = []                         # of a success: "empty", "null", "blank-object", "html", "failure"
-[integrations.tracker.deleted]      # fields that say that a record is deleted: "path=value", "path=*": any
+bodies = []                         # for a success: "empty", "null", "blank-object", "html", "failure"
+[integrations.tracker.deleted]      # fields that mark deleted records: "path=value", "path=*": any
 candidates = "active=n"
-[integrations.tracker.unwrap]       # where the record lies in a by-id answer
+[integrations.tracker.unwrap]       # the record's path in a by-id answer
 jobs = "data"
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
-[integrations.tracker.rows]         # the envelope's key that holds the rows
+[integrations.tracker.rows]         # the envelope's key of the rows
 candidates = "resources"
-[integrations.tracker.fields.job]   # a path, or several, the first that is not blank counts; [] = none;
+[integrations.tracker.fields.job]   # a path, or several: the first non-blank one counts; [] = none;
                                     # "owner" is one of a job's owners, "document" one of a candidate's
 description = ["row:opportunityDescription", "detail:advertDetails.description"]
 [integrations.tracker.details]      # jobs, candidates, applications = "moved" | "never" | "always" (swept)
-[integrations.tracker.volatile]     # row keys that move by themselves
+[integrations.tracker.volatile]     # row keys that change by themselves
 jobs = ["publishViewCount"]
-[integrations.tracker.writes.candidate]   # every place a value is written to; [] = none
+[integrations.tracker.writes.candidate]   # every place to write a value to; [] = none
 phone = ["rest:contactDetails.mobilePhone", "create:cellphone", "column:mobilephone"]
 [integrations.tracker.writes.application]
-rejection_reason = []               # a rejection moves the stage and writes no reason
+rejection_reason = []               # a rejection only changes the stage
 [integrations.tracker.actions]      # create_candidate, move_stage, … = "rest" | "widget"; find_person = "off"
 [integrations.tracker.maps.job_status]
 "On Hold" = "DRAFT"

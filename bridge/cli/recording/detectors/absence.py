@@ -67,14 +67,14 @@ def _of_value(said: Any, asked: str) -> str | None:
 
 
 def _of_nulls(record: JsonObject, asked: str) -> str | None:
-    told = {key: value for key, value in record.items() if value is not None}
-    if len(told) > 1 or len(record) <= _BLANKED:
+    set_values = {key: value for key, value in record.items() if value is not None}
+    if len(set_values) > 1 or len(record) <= _BLANKED:
         return None
     return (
         "zero"
-        if set(map(str, told.values())) <= {"0", "0.0"}
+        if set(map(str, set_values.values())) <= {"0", "0.0"}
         else "nulls"
-        if asked in map(str, told.values())
+        if asked in map(str, set_values.values())
         else None
     )
 
@@ -128,19 +128,19 @@ def _leaves(value: Any) -> list[Any]:
 
 def by_id_refused(seen: SeenAccount) -> str | None:
     """Detect from listed ids that are always refused while others are answered."""
-    told = False
+    is_known = False
     for name in BY_ID:
         answers = _of_listed(seen, name)
         forms: dict[str, list[str | None]] = {}
         for one in answers:
             forms.setdefault(one.asked, []).append(_form(seen, name, one))
-        told = told or len(forms) >= 8
+        is_known = is_known or len(forms) >= 8
         if any(set(found) == {None} for found in forms.values()):
             always = {found[0] for found in forms.values() if len(found) >= _OFTEN and len(set(found)) == 1}
             form = next((form for form in _REFUSED if form in always), None)
             if form is not None:
                 return form
-    return "none" if told else None
+    return "none" if is_known else None
 
 
 def deletions(seen: SeenAccount) -> str | None:
@@ -173,7 +173,7 @@ def _by_listed(seen: SeenAccount) -> str | None:
 
 
 def _by_gaps(seen: SeenAccount) -> str | None:
-    told = None
+    found = None
     for name in BY_ID:
         missing = set(map(str, gaps(seen, name))) if detect_page_size(seen) != "uneven" else set()
         for one in seen.by_id[name]:
@@ -184,8 +184,8 @@ def _by_gaps(seen: SeenAccount) -> str | None:
                 if mine not in (one.asked, None):
                     return "merged"
                 return "status" if _says_deleted(normalize_keys(one.record)) else "readable"
-            told = "gone"
-    return told
+            found = "gone"
+    return found
 
 
 def _says_deleted(record: JsonObject) -> bool:

@@ -163,13 +163,13 @@ def moved_by_reading(seen: SeenAccount) -> bool | None:
         for row in seen.rows("candidates")
         if (row_id := str(row.get("resourceid", row.get("id"))))
     }
-    told = []
+    moved = []
     now = utc_now()
     for number, record in seen.records_by_id("candidates").items():
         at, before = _instant(_update(record)), rows.get(str(number))
         if at is not None and before is not None:
-            told.append(at - before > timedelta(days=1) and abs(now - at) < timedelta(hours=16))
-    return None if not told else all(told)
+            moved.append(at - before > timedelta(days=1) and abs(now - at) < timedelta(hours=16))
+    return None if not moved else all(moved)
 
 
 def _updates(seen: SeenAccount) -> Iterable[Any]:

@@ -106,12 +106,12 @@ def detect_updated_after(seen: SeenAccount) -> str | None:
         return "within_day"
     if found.get("old") is False and found.get("very_old") is False:
         return "nothing"
-    told = _by_clock(facts)
-    if told is None and found.get("day+"):
+    clock = _by_clock(facts)
+    if clock is None and found.get("day+"):
         return "day"
-    if told is None and found.get("-1") is False and found.get("day_before"):
+    if clock is None and found.get("-1") is False and found.get("day_before"):
         return "later_days"
-    return told
+    return clock
 
 
 def _by_clock(facts: Filtered) -> str | None:
@@ -139,14 +139,14 @@ def clock_of(facts: Filtered | None) -> str | None:
 
 def updated_after_ignored_by(seen: SeenAccount) -> str | None:
     """Detect from lists that find something updated days after their newest record."""
-    told = {}
+    ignored_by = {}
     for name in BY_ID:
         late = [one for one in seen.answers[name] if one.asked.get("updatedAfter", "") > "2"]
         future = [one for one in late if one.asked["updatedAfter"] >= FUTURE]
         if future and any(one.rows for one in seen.answers[name]):
-            told[name] = any(one.rows for one in future)
-    ignoring = [name for name, ignored in told.items() if ignored]
-    if len(told) < 2:
+            ignored_by[name] = any(one.rows for one in future)
+    ignoring = [name for name, ignored in ignored_by.items() if ignored]
+    if len(ignored_by) < 2:
         return None
     return ignoring[0] if len(ignoring) == 1 else "none"
 
@@ -166,9 +166,9 @@ def order(seen: SeenAccount) -> str | None:
             return "unstable"
     for name in _ORDERED:
         for one in seen.answers[name]:
-            told = _order(one) if one.is_whole and one.page == 1 and len(one.ids) > 2 else None
-            if told is not None:
-                return told
+            ordered = _order(one) if one.is_whole and one.page == 1 and len(one.ids) > 2 else None
+            if ordered is not None:
+                return ordered
     return None
 
 

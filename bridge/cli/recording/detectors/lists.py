@@ -334,15 +334,15 @@ def _spelled(one: ListAnswer) -> Iterable[str]:
 
 def case_of(keys: Iterable[str]) -> str | None:
     """Return the case of keys of several words; ``None`` if there is no such key."""
-    told = [key for key in keys if key.isidentifier()]
-    if any("_" in key.strip("_") for key in told):
+    spelled = [key for key in keys if key.isidentifier()]
+    if any("_" in key.strip("_") for key in spelled):
         return "snake"
-    upper = [key for key in told if key[:1].isupper()]
-    if upper and 2 * len(upper) > len(told):
+    upper = [key for key in spelled if key[:1].isupper()]
+    if upper and 2 * len(upper) > len(spelled):
         return "pascal"
-    if any(letter.isupper() for key in told for letter in key[1:]):
+    if any(letter.isupper() for key in spelled for letter in key[1:]):
         return "camel"
-    long = [key for key in told if key in _WORDS_OF_TWO]
+    long = [key for key in spelled if key in _WORDS_OF_TWO]
     return "lower" if long else None
 
 

@@ -84,14 +84,14 @@ def row_id(seen: SeenAccount) -> str | None:
 
 def detect_record_id(seen: SeenAccount) -> str | None:
     """Detect from the key of the id in by-id records of jobs or candidates."""
-    told = False
+    is_known = False
     for name in BY_ID[:2]:
         for record in seen.raw_records(name):
-            told = True
+            is_known = True
             found = _id_key(record, _OWN[name])
             if found is not None:
                 return None if found == "named" and not is_nested(seen) else found
-    return "absent" if told else None
+    return "absent" if is_known else None
 
 
 def _id_key(record: Any, own: str) -> str | None:

@@ -116,11 +116,11 @@ def person_search(seen: SeenAccount) -> str | None:
     asked = seen.of("POST", f"{_WIDGET}checkPerson")
     if asked and all(one.status == 404 for one in asked):
         return "absent"
-    told = [_fields(one) for one in asked if "bridge-check@example.com" not in json.dumps(one.asked)]
-    if not told:
+    replies = [_fields(one) for one in asked if "bridge-check@example.com" not in json.dumps(one.asked)]
+    if not replies:
         return None
     # A person that is found may be old; new ones may not be found yet.
-    return None if any(fields.get("count") for fields in told) else "nobody"
+    return None if any(fields.get("count") for fields in replies) else "nobody"
 
 
 def _widget(seen: SeenAccount) -> list[Exchange]:
