@@ -58,14 +58,16 @@ def check(
 ) -> None:
     """Test each model and each action against the account, and say which work and why others do not.
 
-    Reads a few records, and writes nothing unless [bold]--write[/] is given. Warning: --write changes the
-    real account for a short time; people who watch that job may see it, or get e-mails about it from
-    TrackerRMS.
+    Reads a few records, and writes nothing unless [bold]--write[/] is given.
+    Warning: --write changes the real account for a short time; people who watch
+    that job may see it, or get e-mails about it from TrackerRMS.
 
-    Exchanges the configured credential for a token, which replaces the stored token for all processes.
+    Exchanges the configured credential for a token, which replaces the stored
+    token for all processes.
 
-    Exits with 1 if that fails, if an enabled model does not work, if an action that --write carried out did
-    not work, or if the trial candidate could not be removed.
+    Exits with 1 if that fails, if an enabled model does not work, if an action
+    that --write carried out did not work, or if the trial candidate could not be
+    removed.
     """
     found = session.configured(ctx, level="warning")
     chosen = session.chosen(found, integration)

@@ -87,13 +87,13 @@ async def findings(
     """
     observe = None if recorder is None else recorder.tape.hear
     async with app.client(installed, integration, patience=_PATIENCE, observe=observe) as client:
-        async for finding in _judged(installed, client, integration, write):
+        async for finding in _run_checks(installed, client, integration, write):
             yield finding
         if recorder is not None:
             await recorder.finish(client, integration.bearer_token)
 
 
-async def _judged(
+async def _run_checks(
     installed: Installation, client: Client, integration: IntegrationConfig, write: bool
 ) -> AsyncIterator[CheckLine]:
     async for finding in _credentials(installed, client, integration):

@@ -63,7 +63,8 @@ def show_command_command(
 ) -> None:
     """Show one command, step by step. A command sent to several integrations is shown once for each.
 
-    Steps list ids, calls and statuses, never the command's data. Exits with 1 if there is no such command.
+    Steps list ids, calls and statuses, never the command's data. Exits with 1 if
+    there is no such command.
     """
     found = session.configured(ctx, level="warning")
 

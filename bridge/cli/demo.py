@@ -26,9 +26,9 @@ def demo(
 ) -> None:
     """See the bridge work with a simulated account: changes become events, and commands change the account.
 
-    Needs no configuration and no account, and removes its data at the end. Exits with 0 if every change
-    arrived, every command succeeded, and the records on Kafka equal those in TrackerRMS for all twelve
-    models.
+    Needs no configuration and no account, and removes its data at the end. Exits
+    with 0 if every change arrived, every command succeeded, and the records on
+    Kafka equal those in TrackerRMS for all twelve models.
     """
     try:
         from bridge.demo import runner

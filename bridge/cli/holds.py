@@ -38,7 +38,8 @@ def list_holds_command(ctx: typer.Context, json: _Json = False) -> None:
 def approve(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
     """Publish it. Deletions are confirmed again first; for other holds the records are read again.
 
-    Records that have not changed since are not read by that; bridge resync reads them all.
+    Records that have not changed since are not read by that; bridge resync reads
+    them all.
     """
     _decide(ctx, hold_id, all_, "approved", json)
 

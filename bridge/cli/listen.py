@@ -58,8 +58,8 @@ def listen(
 ) -> None:
     """Receive webhooks on this machine, verify them and show them, until interrupted.
 
-    The bridge delivers to this machine only if outbound.allow_http = true and outbound.allow_networks =
-    ["127.0.0.0/8"].
+    The bridge delivers to this machine only if outbound.allow_http = true and
+    outbound.allow_networks = ["127.0.0.0/8"].
     """
     secrets = list(secret or ())
     for one in secrets:
@@ -143,7 +143,7 @@ class _Receiver:
         message_id = arrival.headers.get("webhook-id")
         if message_id is not None:
             self._seen[message_id] += 1
-        verified, problem = self._judged(arrival, now)
+        verified, problem = self._verify(arrival, now)
         self._printer.show(
             VerifiedDelivery(
                 at=now,
@@ -161,7 +161,7 @@ class _Receiver:
             self.full.set()
         return answer
 
-    def _judged(self, arrival: ReceivedRequest, now: datetime) -> tuple[str | None, str | None]:
+    def _verify(self, arrival: ReceivedRequest, now: datetime) -> tuple[str | None, str | None]:
         if not self.verifies:
             return None, "not verified: give --secret or --endpoint"
         try:

@@ -29,7 +29,8 @@ def resync(
 ) -> None:
     """Read every record again, even if it seems unchanged, and publish the differences.
 
-    The running bridge starts at once. Its events carry [bold]cause: resync[/]. Polls continue meanwhile.
+    The running bridge starts at once. Its events carry [bold]cause: resync[/].
+    Polls continue meanwhile.
     """
     found = session.configured(ctx, level="warning")
     asked = [(one, _resources(one, resource)) for one in session.chosen(found, integration)]

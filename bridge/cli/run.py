@@ -25,8 +25,9 @@ def run_command(
 ) -> None:
     """Run the bridge until interrupted: read TrackerRMS, publish changes, carry out commands.
 
-    Without [bold]store.url[/] and [bold]kafka.bootstrap_servers[/] it starts an embedded PostgreSQL and a
-    Kafka-protocol broker in the data directory. Any number of processes may run side by side.
+    Without [bold]store.url[/] and [bold]kafka.bootstrap_servers[/] it starts an
+    embedded PostgreSQL and a Kafka-protocol broker in the data directory. Any
+    number of processes may run side by side.
     """
     config = session.configured(ctx)
     roles = _roles(only)

@@ -46,9 +46,10 @@ def send_command(
 ) -> None:
     """Publish a command to Kafka, as your own service would.
 
-    Its input is validated first. A bridge that runs with the role commands carries it out. Exit codes: 0 the
-    command was published and, with [bold]--wait[/], succeeded; 1 it failed, or it is unknown if it took
-    effect; 2 the command is invalid and was not published; 3 no result arrived in time.
+    Its input is validated first. A bridge that runs with the role commands
+    carries it out. Exit codes: 0 the command was published and, with
+    [bold]--wait[/], succeeded; 1 it failed, or it is unknown if it took effect; 2
+    the command is invalid and was not published; 3 no result arrived in time.
     """
     # The running bridge reports what the broker lacks; a command need not repeat it.
     found = session.configured(ctx, level="error")

@@ -1,4 +1,4 @@
-"""What commands share: the configuration, and access to a running installation."""
+"""Shared parts of commands: the configuration, and access to a running installation."""
 
 import asyncio
 import contextlib

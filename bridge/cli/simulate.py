@@ -57,7 +57,8 @@ def simulate(
 ) -> None:
     """Run a simulated TrackerRMS account over HTTP until interrupted.
 
-    It answers as TrackerRMS is known, or assumed, to answer. Set an integration's base_url to it.
+    It answers as TrackerRMS is known, or assumed, to answer. Set an integration's
+    base_url to it.
     """
     if list_dialects:
         screen.print_markup(dialect_table.list_switches())

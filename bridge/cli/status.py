@@ -32,9 +32,10 @@ def status_command(
 ) -> None:
     """Show the state of the bridge: first loads, polls, scans, the backlog, and problems.
 
-    Found: changes found by polls. Late: how far TrackerRMS's search index lagged. Proved: when a complete
-    scan last checked for deletions. Parked: records that could not be processed. Commands: those without a
-    result yet, and the outcomes of the last day.
+    Found: changes found by polls. Late: how far TrackerRMS's search index lagged.
+    Proved: when a complete scan last checked for deletions. Parked: records that
+    could not be processed. Commands: those without a result yet, and the outcomes
+    of the last day.
     """
     found = session.configured(ctx, level="warning")
     session.chosen(found, None)

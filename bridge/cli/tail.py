@@ -43,8 +43,8 @@ def tail(
 ) -> None:
     """Show events as they arrive on Kafka, one line each.
 
-    A line shows the time, event type, account, entity id, version, changed fields and cause, never the
-    values.
+    A line shows the time, event type, account, entity id, version, changed fields
+    and cause, never the values.
     """
     found = session.configured(ctx, level="warning")
     if integration is not None:

@@ -52,7 +52,7 @@ class Speech:
             made = self._record(entity, record_id, record)
             return records.cased_record(dialect, made, by_id=False)
         made = self._with_email(entity, record, self._shapes.row(entity, record_id, record))
-        made = self._told(entity, record_id, made, made, by_id=False)
+        made = self._in_dialect(entity, record_id, made, made, by_id=False)
         wrapped = records.row_wrapped(dialect, entity, self._finished(entity, made, by_id=False))
         return records.cased_record(dialect, wrapped, by_id=False)
 
@@ -104,9 +104,9 @@ class Speech:
                 made = row
             case "flat":
                 made = {**_flattened(made), **row}
-        return self._finished(entity, self._told(entity, record_id, made, row, by_id=True), by_id=True)
+        return self._finished(entity, self._in_dialect(entity, record_id, made, row, by_id=True), by_id=True)
 
-    def _told(self, entity: str, record_id: int, made: Any, row: Any, by_id: bool) -> Any:
+    def _in_dialect(self, entity: str, record_id: int, made: Any, row: Any, by_id: bool) -> Any:
         """Return a record with this dialect's values and keys. ``row`` has what only rows have."""
         dialect = self._dialect
         if not isinstance(made, dict):

@@ -21,7 +21,7 @@ ProofState = Literal["proved", "refuted", "unknown"]
 
 
 class AbsenceFacts(Struct, frozen=True, kw_only=True):
-    """What was found for one resource.
+    """The findings for one resource.
 
     ``status`` and ``kind``: the form of the answer to an id that does not exist; ``None`` if no two answers
     agreed. ``finding``: ``proved`` if the form is safely told from a record and from an error, ``refuted`` if

@@ -120,9 +120,9 @@ class _Trial:
             self.verdicts[-1] = msgspec.structs.replace(last, reason=f"{what} ({last.reason})")
 
     async def _step(self, name: str, work: Awaitable[str]) -> None:
-        self.verdicts.append(await check_reads.judge_trial(name, self._judged(name, work)))
+        self.verdicts.append(await check_reads.judge_trial(name, self._run(name, work)))
 
-    async def _judged(self, name: str, work: Awaitable[str]) -> ReadVerdict:
+    async def _run(self, name: str, work: Awaitable[str]) -> ReadVerdict:
         try:
             reason = await work
         except (NotTried, Throttled, Unreachable) as error:

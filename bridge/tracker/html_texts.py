@@ -21,7 +21,7 @@ _MARKUP = re.compile("description|html|note", re.IGNORECASE)
 
 
 class Signs(Struct, frozen=True, kw_only=True):
-    """How many texts hold escaped special characters, and how many hold literal ones."""
+    """The numbers of texts with escaped special characters, and with literal ones."""
 
     written: int
     plain: int

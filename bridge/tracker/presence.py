@@ -13,7 +13,7 @@ _MOST_KEYS = 40
 
 
 class KeyPresence(Struct, frozen=True, kw_only=True):
-    """How many records could have a key for one of the places, and how many have it.
+    """The numbers of records that could have a key for one of the places, and that have it.
 
     ``hidden``: the enclosing object is ``null``, so the keys inside are unknown. ``filled``: the key has a
     value.

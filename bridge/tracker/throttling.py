@@ -17,7 +17,7 @@ _TO_THE_SECOND = timedelta(minutes=10)
 
 
 class Pause(Struct, frozen=True, kw_only=True):
-    """How many ``seconds`` to send nothing to the account, and ``why`` in words, with the times."""
+    """A pause of ``seconds`` before the next request to the account, and ``why`` in words, with the times."""
 
     seconds: float
     why: str

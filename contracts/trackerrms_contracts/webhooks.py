@@ -279,7 +279,7 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 class FieldFault(Struct, frozen=True, kw_only=True):
-    """What is wrong with one field, and what to write instead."""
+    """An error in one field, with what to write instead."""
 
     field: str
     detail: str

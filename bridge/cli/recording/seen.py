@@ -93,7 +93,7 @@ class IdAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Filtered(Struct, frozen=True, kw_only=True):
-    """What ``updatedAfter`` found for one record, by the question's name; ``None`` means refused."""
+    """The results of ``updatedAfter`` for one record, by the question's name; ``None`` means refused."""
 
     found: Mapping[str, bool | None]
     has_seconds: bool

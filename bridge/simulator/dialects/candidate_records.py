@@ -84,7 +84,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "row_email": switch(
-        "Whether rows of candidates have the e-mail address.",
+        "If rows of candidates have the e-mail address.",
         "candidates",
         {
             "absent": "They do not.",
