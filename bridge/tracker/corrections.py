@@ -27,7 +27,7 @@ PATTERNS = (
 )  # fmt: skip
 """Every key, narrower patterns first."""
 _PASSES = "a word without an entry is published unchanged"
-_PATIENCE = "`bridge status` says «asks for patience»"
+_PATIENCE = "`bridge status` reports «asks the bridge to wait»"
 OTHERWISE: Mapping[str, str] = {
     "account_change": "`bridge check` and `bridge status` report «opens another account»",
     "deleted.<list>": "the remarks `unlisted_records` and `deleted_flags`",

@@ -36,11 +36,11 @@ def test_one_of_several_signatures_and_secrets_is_enough() -> None:
 @pytest.mark.parametrize(
     ("given", "body", "secret", "reason"),
     [
-        (headers(V1), BODY + b" ", SECRET, "no signature holds"),
-        (headers(V1), BODY, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "no signature holds"),
-        (headers(V1), BODY, PUBLIC, "no signature holds"),
-        (headers(V1A.replace("hnO", "hnP")), BODY, PUBLIC, "no signature holds"),
-        (headers("v1a,AAAA"), BODY, PUBLIC, "no signature holds"),
+        (headers(V1), BODY + b" ", SECRET, "no signature is valid"),
+        (headers(V1), BODY, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "no signature is valid"),
+        (headers(V1), BODY, PUBLIC, "no signature is valid"),
+        (headers(V1A.replace("hnO", "hnP")), BODY, PUBLIC, "no signature is valid"),
+        (headers("v1a,AAAA"), BODY, PUBLIC, "no signature is valid"),
         (headers(V1, str(AT - 301)), BODY, SECRET, "301 s off"),
         (headers(V1, str(AT + 301)), BODY, SECRET, "301 s off"),
         (headers(V1, "now"), BODY, SECRET, "not a number of seconds"),
