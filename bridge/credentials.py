@@ -74,7 +74,7 @@ class RequestBudget(Protocol):
         people."""
 
 
-class Recognised(Struct, frozen=True, kw_only=True):
+class Recognized(Struct, frozen=True, kw_only=True):
     """How many rows of a list have the id of a known record (``same_id``), and in how many of those the
     record matches (``same``). ``stored`` is the number of known records, up to ten."""
 
@@ -92,5 +92,5 @@ class KnownAccount(Protocol):
     async def confirm(self, origin: bytes) -> None:
         """Remember that this credential opens that account."""
 
-    async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
+    async def recognized(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognized:
         """Compare a list's rows with the known records."""

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the operations and their structs.
+"""The OpenAPI 3.1 document, generated from the operations and their structs.
 
 ``make generate`` writes ``openapi.json`` of the contracts, which the service serves; a test checks that it is
 fresh.
@@ -32,7 +32,7 @@ _RETRY_AFTER = {
 
 
 def document() -> dict[str, Any]:
-    """The document."""
+    """Return the OpenAPI document."""
     structs = {webhooks.Problem, Health}
     for operation in OPERATIONS:
         structs.update(kind for kind in (operation.body, operation.answer) if kind is not None)
@@ -48,16 +48,21 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "TrackerRMS Bridge",
             "version": "1",
-            "description": "Who gets TrackerRMS's events as webhooks, and what became of each delivery.",
+            "description": (
+                "Manage the endpoints that receive TrackerRMS events as webhooks, and inspect deliveries."
+            ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
         "tags": [
-            {"name": "endpoints", "description": "Where events go, which of them, and how."},
-            {"name": "deliveries", "description": "What became of each event, endpoint by endpoint."},
-            {"name": "accounts", "description": "What the bridge knows of each TrackerRMS account."},
-            {"name": "health", "description": "For who watches the process; needs no token."},
+            {"name": "endpoints", "description": "Where to send events, which ones, and how."},
+            {
+                "name": "deliveries",
+                "description": "The deliveries of events to endpoints, and their outcomes.",
+            },
+            {"name": "accounts", "description": "What the bridge has learned about each TrackerRMS account."},
+            {"name": "health", "description": "Liveness and readiness checks; no token needed."},
         ],
         "paths": paths,
         "components": {
@@ -65,8 +70,10 @@ def document() -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "Made with `bridge tokens create`: for everything (`admin`), or for one "
-                    "owner's endpoints alone; the others are not there for it.",
+                    "description": (
+                        "Created with `bridge tokens create`: either for all endpoints (`admin`) or for one "
+                        "owner's endpoints; the token cannot see others."
+                    ),
                 }
             },
             "schemas": {name: _schema(name, definitions[name]) for name in sorted(definitions)},
@@ -75,7 +82,7 @@ def document() -> dict[str, Any]:
 
 
 def render_openapi(made: dict[str, Any]) -> str:
-    """The document as it stands in its file."""
+    """Return the text of the document's file."""
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -105,7 +112,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.answer:
         success["content"] = {_JSON: {"schema": _reference(operation.answer)}}
     if operation.status == 201:
-        success["headers"] = {"Location": {"description": "Its address.", "schema": {"type": "string"}}}
+        success["headers"] = {
+            "Location": {"description": "The endpoint's path.", "schema": {"type": "string"}}
+        }
     statuses = {400, 401, 429, 500, 503}
     statuses |= {404} if "{" in operation.path else set()
     statuses |= {408, 413, 415, 422} if operation.body else set()
@@ -165,7 +174,7 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "description": "The same key and request again get the same answer, for a day.",
+            "description": "Repeating a request with the same key returns the same response for one day.",
             "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
         }
     ]
@@ -174,8 +183,8 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 def _health(check: Any) -> dict[str, Any]:
     content = {"content": {_JSON: {"schema": _reference(Health)}}}
     responses = {
-        "200": {"description": "It does.", **content},
-        "503": {"description": "It does not.", **content},
+        "200": {"description": "Healthy.", **content},
+        "503": {"description": "Unavailable.", **content},
     }
     summary = (inspect.getdoc(check) or "").partition("\n")[0]
     return {
@@ -191,13 +200,13 @@ def _schema(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     if "description" in schema:
         schema["description"] = " ".join(inspect.cleandoc(schema["description"]).replace("``", "`").split())
     if name not in {kind.__name__ for kind in _REQUESTS} and "properties" in schema:
-        # The answers have every key always.
+        # Responses always include every key.
         schema["required"] = list(schema["properties"])
     return schema
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter is there or not: ``null`` can't be spelled."""
+    """Return the schema of a query parameter without ``null``, which a query string can't express."""
     choices = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
     if len(choices) == 1:
         rest = {key: value for key, value in schema.items() if key != "anyOf"}

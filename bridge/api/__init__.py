@@ -1,1 +1,1 @@
-"""The HTTP API: endpoints, deliveries and recoveries for who has a token; health for everybody."""
+"""The HTTP API: endpoints, deliveries and recoveries for token holders, and health checks without a token."""

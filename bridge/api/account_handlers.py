@@ -1,4 +1,4 @@
-"""What can be asked about accounts. Operations of the API, as in ``endpoint_handlers``."""
+"""Handlers for accounts. Each is an operation of the API, as in ``endpoint_handlers``."""
 
 from trackerrms_contracts.profiles import AccountProfile
 
@@ -8,10 +8,11 @@ from bridge.store import profiles
 
 
 async def get_profile(call: ApiCall) -> ApiResponse[AccountProfile]:
-    """Look at an account's profile
+    """Get an account's profile
 
-    What was found out about the account's API, with the evidence for each finding: what is as assumed, what
-    was adopted, and what the operator must decide. Only a token that is not bound to an owner may ask.
+    Returns what the bridge found out about the account's API, with the evidence for each finding: what is as
+    assumed, what was adopted, and what the operator must decide. Requires a token that is not bound to an
+    owner.
     """
     account = call.path["account_id"]
     if call.owner is None and account in call.parts.integrations:
@@ -19,5 +20,5 @@ async def get_profile(call: ApiCall) -> ApiResponse[AccountProfile]:
         if known is not None:
             return ApiResponse(value=known.profile)
     raise errors.RequestRefused(
-        404, "no such account, or none that this token may see, or its profile is not learned yet"
+        404, "no such account, or this token may not see it, or its profile is not learned yet"
     )

@@ -1,4 +1,4 @@
-"""What a handler is given and what it gives back: no word of HTTP but the status."""
+"""The input and output of a handler, independent of HTTP except for the status."""
 
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
@@ -15,9 +15,10 @@ V = TypeVar("V")
 
 
 class ApiDependencies(Struct, frozen=True, kw_only=True):
-    """What the API stands on. ``judge`` says whether a URL may be called; ``integrations`` are the known ids,
-    none where it is not known which there are; ``roster`` has the process's stages, of
-    which one that is silent for so long is stuck."""
+    """The dependencies of the API. ``judge`` decides if a URL may be called. ``integrations`` holds the known
+    ids; it is empty if they are not known. ``roster`` lists the process's stages; a stage that is silent for
+    ``silent_seconds`` counts as stuck.
+    """
 
     db: Database
     sealer: Sealer
@@ -29,7 +30,7 @@ class ApiDependencies(Struct, frozen=True, kw_only=True):
 
 
 class ApiCall(Struct, frozen=True, kw_only=True):
-    """A request that was admitted. ``raw`` is the body as it came."""
+    """An authenticated request. ``raw`` is the body as received."""
 
     parts: ApiDependencies
     token: ApiToken
@@ -39,12 +40,12 @@ class ApiCall(Struct, frozen=True, kw_only=True):
 
     @property
     def owner(self) -> str | None:
-        """Whose things the caller may see; ``None``: everybody's."""
+        """Return the owner whose objects the caller may see; ``None`` means all owners."""
         return self.token.owner
 
 
 class ApiResponse(Struct, Generic[V], frozen=True, kw_only=True):
-    """What the client gets: ``value`` as JSON, where it is not ``None``."""
+    """The response to the client: ``value`` as JSON, unless it is ``None``."""
 
     value: V
     location: str | None = None

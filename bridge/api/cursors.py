@@ -1,4 +1,4 @@
-"""Where a page ended, as an opaque word."""
+"""Opaque cursors that mark where a page ended."""
 
 import base64
 import binascii
@@ -9,14 +9,16 @@ from bridge.api import errors
 
 
 def encode_cursor(position: int | None) -> str | None:
-    """The cursor of a position in a list."""
+    """Return the cursor for a position in a list."""
     if position is None:
         return None
     return base64.urlsafe_b64encode(f"e{position}".encode()).decode("ascii").rstrip("=")
 
 
 def decode_cursor(cursor: str | None) -> int | None:
-    """The position of a cursor. Raises ``Refused`` with 422 for one that is none of ours."""
+    """Return the position that a cursor marks. Raises ``RequestRefused`` with 422 for a cursor the API did
+    not issue.
+    """
     if cursor is None:
         return None
     try:
@@ -30,6 +32,6 @@ def decode_cursor(cursor: str | None) -> int | None:
 
 
 def refused() -> errors.RequestRefused:
-    """The cursor is none of ours."""
-    fault = FieldFault(field="cursor", detail="give next_cursor of the page before, unchanged")
+    """Return the 422 for an invalid cursor."""
+    fault = FieldFault(field="cursor", detail="pass next_cursor of the previous page, unchanged")
     return errors.invalid([fault])

@@ -1,4 +1,4 @@
-"""What can be asked about deliveries and done again. Operations of the API, as in ``endpoint_handlers``."""
+"""Handlers for deliveries and recoveries. Each is an operation of the API, as in ``endpoint_handlers``."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ from bridge.store import deliveries, endpoints
 
 
 class DeliveryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which deliveries to list; ``since`` and ``until`` bound the time of the last attempt."""
+    """Filters for listing deliveries. ``since`` and ``until`` bound the time of the last attempt."""
 
     endpoint_id: EndpointId | None = None
     state: DeliveryState | None = None
@@ -40,11 +40,12 @@ class DeliveryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 async def test_endpoint(call: ApiCall) -> ApiResponse[Started]:
     """Send a test event
 
-    A `webhook.test` event is signed and delivered like any other; look at the delivery by its id.
+    Signs and delivers a `webhook.test` event like any other. Get the delivery by the returned id to see the
+    outcome.
     """
     endpoint = await owned(call)
     if not endpoint.enabled:
-        raise errors.conflict("the endpoint is disabled and gets nothing; enable it first")
+        raise errors.conflict("the endpoint is disabled and receives nothing; enable it first")
     return ApiResponse(
         value=Started(id=await deliveries.send_test(call.parts.db, call.parts.sealer, endpoint.id))
     )
@@ -53,7 +54,7 @@ async def test_endpoint(call: ApiCall) -> ApiResponse[Started]:
 async def list_deliveries(call: ApiCall, query: DeliveryQuery) -> ApiResponse[DeliveryPage]:
     """List deliveries
 
-    By the time of the last attempt, newest first.
+    Ordered by the time of the last attempt, newest first.
     """
     try:
         page = await deliveries.load_deliveries(
@@ -73,19 +74,19 @@ async def list_deliveries(call: ApiCall, query: DeliveryQuery) -> ApiResponse[De
 
 
 async def get_delivery(call: ApiCall) -> ApiResponse[DeliveryWithAttempts]:
-    """Look at a delivery
+    """Get a delivery
 
-    With each attempt: the status, or what went wrong, and the beginning of what the receiver said.
+    Includes each attempt with its status or error, and the beginning of the receiver's response.
     """
     delivery, attempts = await _delivery(call)
     return ApiResponse(value=DeliveryWithAttempts(delivery=delivery, attempts=tuple(attempts)))
 
 
 async def resend_delivery(call: ApiCall) -> ApiResponse[Started]:
-    """Deliver an event once more
+    """Resend a delivery
 
-    What is pending or was given up is tried now. What was delivered is delivered again, as a delivery of its
-    own: the answer has its id.
+    Retries a pending or failed delivery now. A delivered event is sent again as a new delivery, whose id is
+    returned.
     """
     delivery, _ = await _delivery(call)
     started = await deliveries.request_resend(call.parts.db, call.parts.sealer, delivery.id)
@@ -95,10 +96,10 @@ async def resend_delivery(call: ApiCall) -> ApiResponse[Started]:
 
 
 async def recover_endpoint(call: ApiCall, body: NewRecovery) -> ApiResponse[Started]:
-    """Recover what an endpoint missed
+    """Recover missed events
 
-    What happened from `since` until `until` and was not delivered to it is delivered, as far as the bridge or
-    Kafka still has it.
+    Delivers the events between `since` and `until` that the endpoint did not receive, as far as the bridge or
+    Kafka still has them.
     """
     endpoint = await owned(call)
     since, until = recovery_range(body)
@@ -109,7 +110,7 @@ async def recover_endpoint(call: ApiCall, body: NewRecovery) -> ApiResponse[Star
 async def list_recoveries(call: ApiCall) -> ApiResponse[RecoveryPage]:
     """List an endpoint's recoveries
 
-    Newest first, the last hundred.
+    Returns the last hundred, newest first.
     """
     endpoint = await owned(call)
     found = await deliveries.load_recoveries(call.parts.db, endpoint.id)
@@ -117,13 +118,13 @@ async def list_recoveries(call: ApiCall) -> ApiResponse[RecoveryPage]:
 
 
 def recovery_range(wanted: NewRecovery) -> tuple[datetime, datetime | None]:
-    """The range in UTC. Raises ``Refused`` with 422 where there is nothing in it."""
+    """Return the range in UTC. Raises ``RequestRefused`` with 422 if the range is empty."""
     since = request_bodies.moment("since", wanted.since)
     until = wanted.until and request_bodies.moment("until", wanted.until)
     if since > utc_now():
-        raise errors.invalid([FieldFault(field="since", detail="it is in the future")])
+        raise errors.invalid([FieldFault(field="since", detail="must not be in the future")])
     if until is not None and until <= since:
-        raise errors.invalid([FieldFault(field="until", detail="it must come after since")])
+        raise errors.invalid([FieldFault(field="until", detail="must be later than since")])
     return since, until
 
 

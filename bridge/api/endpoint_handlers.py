@@ -1,5 +1,5 @@
-"""What can be done with endpoints. Each function is an operation of the API: its annotations make its part of
-the OpenAPI document, its docstring the text there.
+"""Handlers for endpoints. Each function is an operation of the API: its annotations and its docstring make
+its part of the OpenAPI document.
 """
 
 from typing import Annotated
@@ -28,13 +28,15 @@ from bridge.store.signing_secrets import SigningSecret
 
 CursorParameter = Annotated[
     str,
-    Meta(pattern="^[A-Za-z0-9_=-]+$(?!\\n)", max_length=300, description="`next_cursor` of the page before."),
+    Meta(
+        pattern="^[A-Za-z0-9_=-]+$(?!\\n)", max_length=300, description="`next_cursor` of the previous page."
+    ),
 ]
-Limit = Annotated[int, Meta(ge=1, le=200, description="How many, at most.")]
+Limit = Annotated[int, Meta(ge=1, le=200, description="The maximum number of items to return.")]
 
 
 class EndpointQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which endpoints to list."""
+    """Filters for listing endpoints."""
 
     owner: Owner | None = None
     cursor: CursorParameter | None = None
@@ -44,8 +46,8 @@ class EndpointQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 async def create_endpoint(call: ApiCall, body: NewEndpoint) -> ApiResponse[EndpointWithSecrets]:
     """Create an endpoint
 
-    The answer holds its secrets, this once. With an `Idempotency-Key` the same request may be sent again,
-    for a day: it creates one endpoint and gets the same answer.
+    Returns the endpoint's secrets, which are shown only once. A request with an `Idempotency-Key` can be
+    repeated for one day: it creates one endpoint and returns the same response.
     """
     owner = _owner(call, body)
     _check(call, endpoint_rules.new_endpoint(body))
@@ -71,7 +73,7 @@ async def create_endpoint(call: ApiCall, body: NewEndpoint) -> ApiResponse[Endpo
 async def list_endpoints(call: ApiCall, query: EndpointQuery) -> ApiResponse[EndpointPage]:
     """List endpoints
 
-    Oldest first. A token that is bound to an owner sees those of its owner.
+    Ordered oldest first. A token that is bound to an owner sees only that owner's endpoints.
     """
     if call.owner is not None and query.owner not in (None, call.owner):
         return ApiResponse(value=EndpointPage(items=()))
@@ -84,15 +86,15 @@ async def list_endpoints(call: ApiCall, query: EndpointQuery) -> ApiResponse[End
 
 
 async def get_endpoint(call: ApiCall) -> ApiResponse[Endpoint]:
-    """Look at an endpoint"""
+    """Get an endpoint"""
     return ApiResponse(value=await owned(call))
 
 
 async def change_endpoint(call: ApiCall, body: EndpointChange) -> ApiResponse[EndpointWithSecrets]:
     """Change an endpoint
 
-    What is left out stays as it is. Another `signature` makes the secrets that it needs, which are shown this
-    once; the old ones sign along for a day.
+    Omitted fields keep their values. Changing `signature` creates the secrets that it needs and returns them
+    once; deliveries are signed with the old ones too for one day.
     """
     before = await owned(call)
     _check(call, endpoint_rules.changed_endpoint(before, body))
@@ -104,7 +106,7 @@ async def change_endpoint(call: ApiCall, body: EndpointChange) -> ApiResponse[En
 async def delete_endpoint(call: ApiCall) -> ApiResponse[None]:
     """Delete an endpoint
 
-    What is pending to it is not delivered any more.
+    Pending deliveries are dropped.
     """
     endpoint = await owned(call)
     async with call.parts.db.transaction() as tx:
@@ -114,10 +116,11 @@ async def delete_endpoint(call: ApiCall) -> ApiResponse[None]:
 
 
 async def rotate_secret(call: ApiCall, body: Rotation) -> ApiResponse[EndpointWithSecrets]:
-    """Exchange an endpoint's secrets
+    """Rotate an endpoint's secrets
 
-    The new ones are shown this once. Until the overlap ends, deliveries are signed with both, so that
-    receivers can be changed in between. With 0 the old ones end at once: for a secret that leaked.
+    Returns the new secrets, which are shown only once. Deliveries are signed with both the old and the new
+    ones until the overlap ends, so that receivers can be updated in between. With an overlap of 0 the old
+    secrets stop at once: use this for a secret that leaked.
     """
     endpoint = await owned(call)
     try:
@@ -131,7 +134,7 @@ async def rotate_secret(call: ApiCall, body: Rotation) -> ApiResponse[EndpointWi
 async def enable_endpoint(call: ApiCall) -> ApiResponse[Endpoint]:
     """Enable an endpoint
 
-    Events from now on are delivered. A recovery brings what was missed meanwhile.
+    Delivers events from now on. Start a recovery to deliver the events missed while it was disabled.
     """
     endpoint = await owned(call)
     await endpoints.mark_enabled(call.parts.db, endpoint.id)
@@ -141,7 +144,7 @@ async def enable_endpoint(call: ApiCall) -> ApiResponse[Endpoint]:
 async def disable_endpoint(call: ApiCall) -> ApiResponse[Endpoint]:
     """Disable an endpoint
 
-    Nothing is delivered to it until it is enabled.
+    Stops all deliveries until the endpoint is enabled.
     """
     endpoint = await owned(call)
     await endpoints.mark_disabled(call.parts.db, endpoint.id, endpoints.BY_A_PERSON)
@@ -149,7 +152,7 @@ async def disable_endpoint(call: ApiCall) -> ApiResponse[Endpoint]:
 
 
 async def owned(call: ApiCall) -> Endpoint:
-    """The endpoint of the path. Raises ``Refused`` with 404 where the caller sees none."""
+    """Return the endpoint of the path. Raises ``RequestRefused`` with 404 if the caller may not see it."""
     found = await endpoints.get(call.parts.db, call.path["endpoint_id"], call.owner)
     if found is None:
         raise errors.not_found("endpoint")
@@ -157,16 +160,18 @@ async def owned(call: ApiCall) -> Endpoint:
 
 
 def show_secrets(secrets: list[SigningSecret]) -> tuple[ShownSecret, ...]:
-    """What receivers need of new secrets: of a ``v1a`` key its public half."""
+    """Return the part of new secrets that receivers need: for a ``v1a`` key, the public half."""
     return tuple(ShownSecret(kind=one.kind, secret=one.public_key or one.secret) for one in secrets)
 
 
 def _owner(call: ApiCall, new: NewEndpoint) -> str:
     if call.owner is not None and new.owner not in (None, call.owner):
-        raise errors.RequestRefused(403, f"this token makes endpoints of {call.owner} alone; leave owner out")
+        raise errors.RequestRefused(
+            403, f"this token creates endpoints only for owner {call.owner}; leave owner out"
+        )
     owner = call.owner or new.owner
     if owner is None:
-        raise errors.invalid([FieldFault(field="owner", detail="say whose endpoint it is")])
+        raise errors.invalid([FieldFault(field="owner", detail="required: name the owner of the endpoint")])
     return owner
 
 
@@ -177,12 +182,11 @@ def _check(call: ApiCall, wanted: endpoint_rules.RequestedEndpoint) -> None:
 
 
 async def _still_there(tx: Tx, answer: bytes) -> EndpointWithSecrets:
-    """What was answered before. Raises ``Refused`` with 409 where the endpoint is gone since."""
+    """Return the earlier response. Raises ``RequestRefused`` with 409 if the endpoint was deleted since."""
     made = msgspec.json.decode(answer, type=EndpointWithSecrets)
     if await endpoints.get(tx, made.endpoint.id) is None:
         raise errors.conflict(
-            "the endpoint that was created under this Idempotency-Key has been deleted since; take a new key "
-            "to create another"
+            "the endpoint created with this Idempotency-Key has been deleted; use a new key to create another"
         )
     return made
 

@@ -1,6 +1,7 @@
-"""What no pattern can say of an endpoint: whether its URL may be called, whether anything can ever match.
+"""Rules for endpoints that a schema pattern cannot express: if the URL may be called, and if any event can
+match.
 
-The command line holds endpoints to the same rules. A host's name is not looked up here.
+The command line applies the same rules. Host names are not resolved here.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,7 +17,7 @@ from bridge.outbound import Target, Unusable
 CheckUrl: TypeAlias = Callable[[str], Target | Unusable]
 
 _MOST_HEADER_CHARACTERS = 8_000
-# Ours, or the connection's: a subscriber's own would break the delivery or its signature.
+# Set by the bridge or the connection: a subscriber's own value would break the delivery or its signature.
 _RESERVED = frozenset(
     {
         "accept-encoding",
@@ -44,7 +45,7 @@ _ALLOW = {
 
 
 class RequestedEndpoint(Struct, frozen=True, kw_only=True):
-    """An endpoint as it is to be; ``url`` and ``headers`` where they are new."""
+    """The endpoint to be stored. ``url`` and ``headers`` are set only if they are new."""
 
     event_types: tuple[str, ...]
     changed_fields: tuple[str, ...]
@@ -55,7 +56,7 @@ class RequestedEndpoint(Struct, frozen=True, kw_only=True):
 
 
 def new_endpoint(new: NewEndpoint) -> RequestedEndpoint:
-    """What a creation wants."""
+    """Return the endpoint that a creation asks for."""
     return RequestedEndpoint(
         event_types=new.event_types,
         changed_fields=new.changed_fields,
@@ -67,7 +68,7 @@ def new_endpoint(new: NewEndpoint) -> RequestedEndpoint:
 
 
 def changed_endpoint(before: Endpoint, change: EndpointChange) -> RequestedEndpoint:
-    """What a change wants, where it leaves the rest as it is."""
+    """Return the endpoint that a change asks for, with its other fields unchanged."""
     return RequestedEndpoint(
         event_types=before.event_types if change.event_types is UNSET else change.event_types,
         changed_fields=before.changed_fields if change.changed_fields is UNSET else change.changed_fields,
@@ -79,7 +80,9 @@ def changed_endpoint(before: Endpoint, change: EndpointChange) -> RequestedEndpo
 
 
 def faults(wanted: RequestedEndpoint, judge: CheckUrl, integrations: Collection[str]) -> list[FieldFault]:
-    """What is wrong with it, and what to do; ``integrations`` are the known ids, empty: not known."""
+    """Return what is wrong and what to do about it. ``integrations`` holds the known ids; empty means
+    unknown.
+    """
     found = [_url(wanted.url, judge)] if wanted.url is not None else []
     found += [*_types(wanted), *_fields(wanted), *_headers(wanted.headers)]
     unknown = [one for one in wanted.integrations if integrations and one not in integrations]
@@ -101,10 +104,10 @@ def _types(wanted: RequestedEndpoint) -> Iterator[FieldFault]:
         if wanted.operational and not operational and pattern != "*":
             yield _fault(
                 "event_types",
-                f"{pattern}: an operational endpoint gets endpoint.* and hold.* and nothing else",
+                f"{pattern}: an operational endpoint receives only endpoint.* and hold.*",
             )
         if operational and not wanted.operational:
-            yield _fault("event_types", f"{pattern}: only an endpoint with operational = true gets it")
+            yield _fault("event_types", f"{pattern}: only an endpoint with operational = true receives it")
 
 
 def _fields(wanted: RequestedEndpoint) -> Iterator[FieldFault]:
@@ -117,11 +120,11 @@ def _fields(wanted: RequestedEndpoint) -> Iterator[FieldFault]:
         ):
             known.update(codec.field_names(struct))
     if not known:
-        yield _fault("changed_fields", "they filter updated events, and event_types names none")
+        yield _fault("changed_fields", "filters updated events, but event_types includes none")
         return
     for name in wanted.changed_fields:
         if name not in known:
-            yield _fault("changed_fields", f"{name}: no model of event_types has this field")
+            yield _fault("changed_fields", f"{name}: not a field of any model in event_types")
 
 
 def _headers(headers: Mapping[str, str]) -> Iterator[FieldFault]:
@@ -131,10 +134,10 @@ def _headers(headers: Mapping[str, str]) -> Iterator[FieldFault]:
         if plain in _RESERVED or plain.startswith(("webhook-", "content-")):
             yield _fault("headers", f"{name}: the bridge sets this header itself")
         if plain in seen:
-            yield _fault("headers", f"{name}: given twice, as headers know no case")
+            yield _fault("headers", f"{name}: given twice; header names are case-insensitive")
         seen.add(plain)
     if sum(len(name) + len(value) for name, value in headers.items()) > _MOST_HEADER_CHARACTERS:
-        yield _fault("headers", f"all together at most {_MOST_HEADER_CHARACTERS:,} characters")
+        yield _fault("headers", f"together at most {_MOST_HEADER_CHARACTERS:,} characters")
 
 
 def _fault(field: str, detail: str) -> FieldFault:

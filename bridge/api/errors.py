@@ -1,4 +1,4 @@
-"""Why a request is refused, as a problem document (RFC 9457): what is wrong, and what to do."""
+"""Refusals of requests as problem documents (RFC 9457): what is wrong, and what to do."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,15 +13,15 @@ TITLES: Mapping[int, str] = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
-    408: "The request took too long to arrive",
-    409: "Not possible now",
+    408: "Request timed out",
+    409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
     417: "Expectation failed",
     422: "Invalid request",
     429: "Too many requests",
-    500: "Something went wrong here",
-    503: "Not available now",
+    500: "Internal error",
+    503: "Unavailable",
 }
 
 
@@ -43,7 +43,7 @@ class RequestRefused(Exception):
         self.headers = dict(headers or {})
 
     def document(self, request_id: str) -> Problem:
-        """What the client gets."""
+        """Return the problem document for the client."""
         title = TITLES.get(self.status, "The request failed")
         return Problem(
             type=_TYPE + title.lower().replace(" ", "-"),
@@ -56,37 +56,37 @@ class RequestRefused(Exception):
 
 
 def malformed(detail: str) -> RequestRefused:
-    """The request can't be read."""
+    """Return the 400 for a request that can't be parsed."""
     return RequestRefused(400, detail)
 
 
 def unauthorized() -> RequestRefused:
-    """Nothing is said of why: who has no token learns nothing."""
+    """Return the 401. It gives no reason, so that a caller without a token learns nothing."""
     return RequestRefused(
         401,
-        "send Authorization: Bearer with a token that is neither revoked nor expired; an operator makes one "
-        "with: bridge tokens create",
+        "send Authorization: Bearer with a token that is neither revoked nor expired; an operator creates "
+        "one with: bridge tokens create",
         headers={"WWW-Authenticate": 'Bearer realm="bridge"'},
     )
 
 
 def not_found(what: str) -> RequestRefused:
-    """There is none, or none that the token may see: both look alike."""
-    return RequestRefused(404, f"there is no such {what}; list those that there are with GET")
+    """Return the 404, also for an object that the token may not see: both look the same."""
+    return RequestRefused(404, f"no such {what}; list the existing ones with GET")
 
 
 def invalid(errors: Sequence[FieldFault]) -> RequestRefused:
-    """Some fields are not as they must be."""
+    """Return the 422 for invalid fields."""
     return RequestRefused(422, "; ".join(f"{one.field}: {one.detail}" for one in errors), errors=errors)
 
 
 def conflict(detail: str) -> RequestRefused:
-    """It can't be done as things stand."""
+    """Return the 409 for a request that the current state does not allow."""
     return RequestRefused(409, detail)
 
 
 def too_many(retry_after_seconds: int) -> RequestRefused:
-    """Over the rate."""
+    """Return the 429 for a token over its rate limit."""
     return RequestRefused(
         429,
         f"the token made too many requests; wait {retry_after_seconds} s",
@@ -95,7 +95,7 @@ def too_many(retry_after_seconds: int) -> RequestRefused:
 
 
 def unavailable() -> RequestRefused:
-    """What the API stands on does not answer; the log says what."""
+    """Return the 503 for a dependency that does not answer; the log names it."""
     # A commit whose answer was lost may have taken effect.
-    detail = "try again in a few seconds; what was to be changed may have been, so look first"
+    detail = "try again in a few seconds; the change may already have been made, so check first"
     return RequestRefused(503, detail, headers={"Retry-After": "5"})

@@ -1,7 +1,7 @@
-"""Whether this process lives, and whether the API can do its work: for who watches it, without a token.
+"""Liveness and readiness of the API process, without a token.
 
-By the rules of ``bridge.monitoring`` and no more words than one: anybody may ask here. The API stands on
-PostgreSQL alone, so Kafka does not count.
+Follows the rules of ``bridge.monitoring`` and answers with one word, since anyone may ask. The API depends
+only on PostgreSQL, so Kafka does not count.
 """
 
 from typing import Literal
@@ -14,24 +14,24 @@ _STORE_SECONDS = 2.0
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """``ok``, or what is missing."""
+    """The health of the process: ``ok`` or ``unavailable``."""
 
     status: Literal["ok", "unavailable"]
 
 
 async def livez(parts: ApiDependencies) -> ApiResponse[Health]:
-    """Whether the process lives
+    """Check if the process is alive
 
-    503 while one of its stages gives no sign of life.
+    Returns 503 while one of its stages is stuck.
     """
     stuck = parts.roster.stuck(parts.silent_seconds)
     return ApiResponse(value=Health(status="unavailable" if stuck else "ok"))
 
 
 async def readyz(parts: ApiDependencies) -> ApiResponse[Health]:
-    """Whether the API can work
+    """Check if the API is ready
 
-    503 while PostgreSQL does not answer.
+    Returns 503 while PostgreSQL does not answer.
     """
     ready = await parts.db.answers(_STORE_SECONDS)
     return ApiResponse(value=Health(status="ok" if ready else "unavailable"))

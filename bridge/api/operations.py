@@ -1,7 +1,7 @@
-"""The operations of the API: one table, for the routes of the service and the paths of the OpenAPI document.
+"""The operations of the API: one table for the routes of the service and the paths of the OpenAPI document.
 
-A handler's annotations say what it takes and gives: ``body`` and ``query`` are structs, ``Answer[…]`` names
-the struct of the answer.
+A handler's annotations define its input and output: ``body`` and ``query`` are structs, and
+``ApiResponse[…]`` names the struct of the response.
 """
 
 import inspect
@@ -22,14 +22,17 @@ ENDPOINTS, ENDPOINT = "/v1/endpoints", "/v1/endpoints/{endpoint_id}"
 ACCOUNT_PROFILE = "/v1/accounts/{account_id}/profile"
 DELIVERIES, DELIVERY = "/v1/deliveries", "/v1/deliveries/{delivery_id}"
 IDS = {"endpoint_id": "ep_", "delivery_id": "dl_"}
-"""The names of ids in paths, and what they begin with. Others are names that somebody chose."""
+"""The path parameters that are ids, with their prefixes. Other path parameters are names that an operator
+chose.
+"""
 NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-"""Such a name: an account's."""
+"""The pattern of such a name, for example an account's id."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """``conflicts``: it may answer 409; ``keyed``: it honours ``Idempotency-Key``; ``bodiless``: the body may
-    be left out."""
+    """One operation of the API. ``conflicts``: it may return 409; ``keyed``: it supports ``Idempotency-Key``;
+    ``bodiless``: the body is optional.
+    """
 
     method: str
     path: str
@@ -42,35 +45,35 @@ class Operation(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Its operation id."""
+        """Return the operation id."""
         return self.handler.__name__
 
     @property
     def summary(self) -> str:
-        """The first line of its text."""
+        """Return the first line of the handler's docstring."""
         return (inspect.getdoc(self.handler) or "").partition("\n")[0]
 
     @property
     def description(self) -> str:
-        """The rest of its text, a paragraph a line."""
+        """Return the rest of the handler's docstring, one line per paragraph."""
         text = (inspect.getdoc(self.handler) or "").partition("\n\n")[2]
         return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
     @property
     def body(self) -> type[Struct] | None:
-        """The struct of its body."""
+        """Return the struct of the request body."""
         found: type[Struct] | None = typing.get_type_hints(self.handler).get("body")
         return found
 
     @property
     def query(self) -> type[Struct] | None:
-        """The struct of its query string."""
+        """Return the struct of the query string."""
         found: type[Struct] | None = typing.get_type_hints(self.handler).get("query")
         return found
 
     @property
     def answer(self) -> type[Struct] | None:
-        """The struct of its answer."""
+        """Return the struct of the response."""
         (found,) = typing.get_args(typing.get_type_hints(self.handler)["return"])
         return None if found is type(None) else found
 

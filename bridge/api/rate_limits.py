@@ -1,4 +1,4 @@
-"""How many requests a token may make: a bucket for each. Pure."""
+"""Request rate limits per token: one token bucket each, initially full and refilled evenly. Pure."""
 
 import math
 
@@ -6,14 +6,17 @@ from bridge.token_bucket import TokenBucket
 
 
 class RequestLimiter:
-    """Allows each name ``requests_per_minute``, and as many at once."""
+    """Token buckets of ``requests_per_minute`` each, by name."""
 
     def __init__(self, requests_per_minute: int) -> None:
         self._per_minute = requests_per_minute
         self._buckets: dict[str, TokenBucket] = {}
 
     def seconds_to_wait(self, name: str, now: float) -> int:
-        """Take one and return 0, or return the whole seconds until there is one. ``now``: a steady clock."""
+        """Take one token. Return 0 if there was one, else the seconds until the next, rounded up.
+
+        ``now`` is a monotonic time.
+        """
         bucket = self._buckets.get(name)
         if bucket is None:
             bucket = self._buckets[name] = TokenBucket(self._per_minute / 60, burst=self._per_minute)

@@ -1,4 +1,4 @@
-"""Bytes and query strings to structs, and what is wrong with them in words that help."""
+"""Parses request bodies and query strings into structs, and explains what is wrong with them."""
 
 import re
 import typing
@@ -20,18 +20,18 @@ _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 _WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
 
-# What to write where a pattern is not met: the pattern itself helps nobody.
+# What to write if a pattern does not match. The pattern itself would not help the caller.
 _HINTS = {
-    "url": "write an address such as https://example.com/webhooks",
-    "owner": "letters, digits, '.', '_' and '-', at most 63, no sign at either end",
+    "url": "write a URL such as https://example.com/webhooks",
+    "owner": "letters, digits, '.', '_' and '-', at most 63, with a letter or digit at both ends",
     "description": "one line of text",
-    "integrations": "the id of an integration: small letters, digits and '-'",
+    "integrations": "the id of an integration: lowercase letters, digits and '-'",
     "event_types": "write <model>.created, .updated or .deleted, <model>.*, *.deleted, endpoint.* or *",
     "event_type": "write <model>.created, .updated or .deleted, endpoint.disabled, or webhook.test",
     "changed_fields": "the name of a field of the model, such as current_stage_id",
-    "headers": "a header's name has letters, digits and '-'; its value is plain ASCII without line breaks",
-    "endpoint_id": "an endpoint's id is ep_ and 24 characters",
-    "cursor": "give next_cursor of the page before, unchanged",
+    "headers": "a header name has letters, digits and '-'; its value is ASCII without line breaks",
+    "endpoint_id": "an endpoint id is ep_ followed by 24 characters",
+    "cursor": "pass next_cursor of the previous page, unchanged",
 }
 
 
@@ -41,7 +41,7 @@ def _decoder(kind: type[S]) -> "msgspec.json.Decoder[S]":
 
 
 def body(raw: bytes, kind: type[S]) -> S:
-    """The struct that a JSON body spells. Raises ``Refused``: 400 for what is no JSON, else 422."""
+    """Decode a JSON body. Raises ``RequestRefused``: 400 if it is not JSON, else 422."""
     try:
         found: S = _decoder(kind).decode(raw)
         return found
@@ -54,8 +54,8 @@ def body(raw: bytes, kind: type[S]) -> S:
 
 
 def query(given: Mapping[str, str], kind: type[S]) -> S:
-    """The struct that a query string spells. Raises ``Refused`` with 422."""
-    # msgspec's own lax reading would take "null" for nothing and a number for a moment.
+    """Decode a query string. Raises ``RequestRefused`` with 422."""
+    # msgspec's lax mode would read "null" as None and a number as a timestamp.
     numbers = _whole_numbers(kind)
     spelled = {
         name: int(value) if name in numbers and _WHOLE_NUMBER.fullmatch(value) else value
@@ -74,13 +74,13 @@ def _whole_numbers(kind: type[Struct]) -> frozenset[str]:
 
 
 def moment(field: str, given: datetime) -> datetime:
-    """A moment in UTC that the store can hold. Raises ``Refused`` with 422."""
+    """Return the time in UTC, in the range that the store can hold. Raises ``RequestRefused`` with 422."""
     try:
         found = given.astimezone(UTC)
     except OverflowError:
         found = _NEVER
     if found < _EARLIEST:
-        raise errors.invalid([FieldFault(field=field, detail="write a moment between 2000 and 9999")])
+        raise errors.invalid([FieldFault(field=field, detail="write a time between the years 2000 and 9999")])
     return found
 
 
@@ -90,9 +90,7 @@ def _fault(message: str) -> FieldFault:
     named = re.search(r"(?:unknown|required) field `([^`]+)`", what)
     if named:
         field = f"{where}.{named[1]}" if where else named[1]
-        return FieldFault(
-            field=field, detail="must be given" if "required" in what else "there is no such field"
-        )
+        return FieldFault(field=field, detail="required" if "required" in what else "unknown field")
     hint = _HINTS.get(re.split(r"[.\[]", where)[0])
     if hint and "regex" in what:
         what = hint

@@ -1,6 +1,6 @@
-"""From a request to an answer: who asks, how often, what for; and each answer a line in the log.
+"""The HTTP application: authenticates, limits and routes requests, and logs one line per response.
 
-Whatever goes wrong ends as a problem document with the id of the request, under which the log has the rest.
+Every failure ends as a problem document with the request id; the log has the details under that id.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _HEALTH = {"/livez": livez, "/readyz": readyz}
 
 
 def build_application(parts: ApiDependencies, requests_per_minute: int) -> web.Application:
-    """The aiohttp application."""
+    """Return the aiohttp application."""
     door = _Door(parts, RequestLimiter(requests_per_minute))
 
     @web.middleware
@@ -63,7 +63,7 @@ class _Door:
         self._limiter = limiter
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The answer to a request, whatever it is."""
+        """Return the response to a request, even if handling it fails."""
         began_at = time.monotonic()
         request_id = _request_id(request)
         try:
@@ -79,7 +79,7 @@ class _Door:
             response = _problem(errors.unavailable(), request_id)
         except Exception:  # noqa: BLE001 (one request's bug must not end the others; it is in the log)
             _log.exception("request.crashed", request_id=request_id)
-            detail = "this is a bug or a fault of the installation: give its operator the request_id"
+            detail = "internal error; give the request_id to the operator of this installation"
             response = _problem(RequestRefused(500, detail), request_id)
         response.headers["X-Request-Id"] = request_id
         response.headers.update(_HEADERS)
@@ -87,7 +87,7 @@ class _Door:
         return response
 
     async def _admit(self, request: web.Request) -> None:
-        """Know who asks, and how often it did. Raises ``RequestRefused``: 401 or 429."""
+        """Authenticate the caller and apply its rate limit. Raises ``RequestRefused``: 401 or 429."""
         values = request.headers.getall("Authorization", [])
         scheme, _, text = values[0].partition(" ") if len(values) == 1 else ("", "", "")
         token = await self._parts.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
@@ -117,7 +117,7 @@ def _operation(operation: Operation, parts: ApiDependencies) -> Handler:
         if query:
             given["query"] = request_bodies.query(_query(request), query)
         elif request.query_string:
-            raise errors.malformed("this address takes no query string")
+            raise errors.malformed("this path takes no query string")
         try:
             answer = await operation.handler(call, **given)
         except KeyReused as reason:
@@ -159,12 +159,12 @@ def _read(request: web.Request, raw: bytes, kind: type[Struct]) -> Struct:
 
 
 def _path(request: web.Request) -> dict[str, str]:
-    """The ids of the path. Raises ``RequestRefused`` with 404 where one can't be any."""
+    """Return the ids of the path. Raises ``RequestRefused`` with 404 for a value that can't be an id."""
     found = dict(request.match_info)
     for name, value in found.items():
         prefix = IDS.get(name)
         if prefix is None:
-            continue  # A name: who looks for it finds it or not.
+            continue  # A name: the handler looks it up.
         if not value.startswith(prefix) or not ids.is_entity_id(value.removeprefix(prefix)):
             raise errors.not_found(name.removesuffix("_id"))
     return found
@@ -210,17 +210,15 @@ def _problem(refused: RequestRefused, request_id: str) -> web.Response:
 
 
 def _foreign(error: web.HTTPException) -> RequestRefused:
-    """What aiohttp itself refuses."""
+    """Return the refusal for an error that aiohttp raised."""
     match error:
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(error.allowed_methods))
-            return RequestRefused(405, f"this address takes {allowed}", headers={"Allow": allowed})
+            return RequestRefused(405, f"this path supports {allowed}", headers={"Allow": allowed})
         case web.HTTPNotFound():
-            return RequestRefused(
-                404, "there is nothing at this address; /v1/openapi.json tells what there is"
-            )
+            return RequestRefused(404, "no such path; /v1/openapi.json lists the paths")
         case web.HTTPRequestEntityTooLarge():
-            return RequestRefused(413, f"a body has at most {LARGEST_BODY_BYTES:,} bytes")
+            return RequestRefused(413, f"the body is too large; the limit is {LARGEST_BODY_BYTES:,} bytes")
         case _:
             return RequestRefused(error.status, error.reason)
 
@@ -238,7 +236,7 @@ def _request_id(request: web.Request) -> str:
 
 
 def _note(request: web.Request, response: web.StreamResponse, request_id: str, began_at: float) -> None:
-    # The path only as the table spells it: what somebody else wrote there may be anything.
+    # Log the route, not the path: the path may contain anything that the client wrote.
     resource = request.match_info.route.resource
     token = request.get(_TOKEN)
     say = _log.debug if resource is not None and resource.canonical in _HEALTH else _log.info

@@ -1,4 +1,4 @@
-"""The stage: serves until it is told to stop, then lets the requests under way end."""
+"""The API stage: serves until it is stopped, then lets requests in progress finish."""
 
 import asyncio
 import contextlib
@@ -27,14 +27,14 @@ class Api:
         self._requests_per_minute = requests_per_minute
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop``. Raises as ``inbound.serving`` does."""
+        """Serve until ``stop`` is set. Raises what ``inbound.serving`` raises."""
         async with self.serving() as url:
             _log.info("api.listening", url=url)
             await supervisor.stopped(stop)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """It answers while the block lasts; gives its URL. Raises as ``run`` does."""
+        """Serve while the block runs, and yield the URL. Raises what ``run`` raises."""
         made = build_application(self._parts, self._requests_per_minute)
         async with inbound.serving(made, "api.listen", self._config.listen) as url:
             yield url

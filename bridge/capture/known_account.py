@@ -9,7 +9,7 @@ from typing import Any
 
 from trackerrms_contracts.entities import STRUCTS, Model
 
-from bridge.credentials import Recognised
+from bridge.credentials import Recognized
 from bridge.errors import Permanent
 from bridge.hashing import Hasher, differing_fields
 from bridge.store import snapshots, tokens
@@ -46,7 +46,7 @@ class StoredAccount:
         """Remember that this credential opens the account."""
         await tokens.confirm(self._db, self._integration_id, origin)
 
-    async def recognised(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognised:
+    async def recognized(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> Recognized:
         """Compare a list's rows with the snapshots."""
         model, proofs = _PROOFS[resource]
         records = {m.record.remote_id: m.record for row in rows for m in self._members(resource, row, model)}
@@ -62,7 +62,7 @@ class StoredAccount:
             fields = self._hasher.record(record).fields
             same += bool(filled - set(differing_fields(STRUCTS[model], snapshot.fields, fields)))
         stored = await snapshots.count_some(self._db, self._integration_id, model)
-        return Recognised(same_id=known, same=same, stored=stored)
+        return Recognized(same_id=known, same=same, stored=stored)
 
     def _members(self, resource: str, row: Mapping[str, Any], model: Model) -> list[Any]:
         normalizer = self._normalizer()

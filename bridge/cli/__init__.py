@@ -1,1 +1,1 @@
-"""The command line: one small module for each group of commands; ``program`` puts them together."""
+"""The command line: one module per command or group of commands; ``program`` assembles them."""

@@ -1,4 +1,4 @@
-"""The scope test of one integration, as plain data: each model, each proof of deletion, each action."""
+"""The results of the scope test of one integration: models, proofs of deletion, and actions."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -33,20 +33,23 @@ _log = structlog.get_logger(__name__)
 
 CheckKind = Literal["credentials", "model", "deletions", "action", "cleanup", "profile", "noticed", "time"]
 CheckResult = Literal["works", "refused", "not_found", "error", "warning", "unknown"]
-# TrackerRMS's clock and ours may differ by a little, and a record may be saved while we look.
+# TrackerRMS's clock may differ from ours, and a record may be saved during the check.
 _AHEAD = timedelta(minutes=2)
 _RECENT = timedelta(days=1)
-# A person waits for the answer.
+# Short, because a person waits for the answer.
 _PATIENCE = RetryPolicy(attempts=2, attempt_seconds=20, deadline_seconds=30)
 
 
 class CheckLine(Struct, frozen=True, kw_only=True):
-    """One line: what was tried, what came of it and why. ``credentials``: whether they are exchanged, and
-    what stands in the way of that; ``deletions``: whether they can be proved;
-    ``cleanup``: whether the trial candidate is gone again; ``profile``: what was found out about an
-    assumption; ``noticed``: what running has seen; ``time``: records dated in the future.
-    ``trial_ids``: of the records that a trial wrote or used; ``carried_out``: an action was, not asked about
-    alone."""
+    """One result of the check: what was tried, with what result, and why.
+
+    The kinds: ``credentials``, the exchange for a token and anything that prevents it; ``deletions``, if they
+    can be proved; ``cleanup``, if the trial candidate was removed; ``profile``, the finding about an
+    assumption; ``noticed``, what running the bridge has seen; ``time``, records dated in the future.
+
+    ``trial_ids`` holds the ids of the records that a trial wrote or used. ``carried_out`` is true for an
+    action that was carried out, not only probed.
+    """
 
     integration: str
     kind: CheckKind
@@ -58,9 +61,9 @@ class CheckLine(Struct, frozen=True, kw_only=True):
 
     @property
     def fails(self) -> bool:
-        """Whether the credential is not taken, a model that is on does not work or its deletions can't be
-        proved, a person must say how the account is read, an action that was carried out did not work, or
-        the trial may have left something behind."""
+        """Return true if this line makes the check fail: the credential is rejected, an enabled model does
+        not work, its deletions can't be proved, a person must decide how to read the account, an action that
+        was carried out did not work, or the trial may have left a record behind."""
         if self.kind == "credentials":
             return self.result not in ("works", "warning")
         if self.kind in ("profile", "noticed"):
@@ -77,20 +80,20 @@ async def findings(
     write: bool = False,
     recorder: Recorder | None = None,
 ) -> AsyncIterator[CheckLine]:
-    """Try everything that is on, one call after another, within the shared budget.
+    """Try everything that is enabled, one call at a time, within the shared budget.
 
-    Nothing is written, unless ``write`` says to carry each action out on a trial candidate. A ``recorder``
-    hears every exchange, and asks more at the end.
+    Writes nothing unless ``write`` is true; then it carries out each action on a trial candidate. A
+    ``recorder`` observes every exchange and makes more requests at the end.
     """
     observe = None if recorder is None else recorder.tape.hear
     async with app.client(installed, integration, patience=_PATIENCE, observe=observe) as client:
-        async for finding in _judged(installed, client, integration, write):
+        async for finding in _run_checks(installed, client, integration, write):
             yield finding
         if recorder is not None:
             await recorder.finish(client, integration.bearer_token)
 
 
-async def _judged(
+async def _run_checks(
     installed: Installation, client: Client, integration: IntegrationConfig, write: bool
 ) -> AsyncIterator[CheckLine]:
     async for finding in _credentials(installed, client, integration):
@@ -130,7 +133,8 @@ async def _judged(
 def _worked(
     normalizer: Normalizer, resource: Resource, sample: RecordSample, statuses: Statuses
 ) -> ReadVerdict:
-    """A resource that could be read: whether its records can be unified, as the poller does it."""
+    """Return the verdict on a resource that could be read: if its records can be unified, as the poller does
+    it."""
     trouble = check_rows.trouble_of(normalizer, resource, sample, statuses)
     if trouble is not None:
         return ReadVerdict(name=resource.name, result="error", reason=trouble)
@@ -140,7 +144,8 @@ def _worked(
 
 
 def _of_profile(integration: IntegrationConfig, found: profiles.Finding) -> CheckLine:
-    """A finding of the profile as a line of the check, with the lines of bridge.toml that answer it."""
+    """Return a finding of the profile as a line of the check, with the lines of bridge.toml that
+    answer it."""
     result: CheckResult = "works"
     reason = found.evidence
     if found.adopted:
@@ -153,7 +158,7 @@ def _of_profile(integration: IntegrationConfig, found: profiles.Finding) -> Chec
         cure = lines or (found.key and f"set integrations.{integration.id}.tracker.{found.key}")
         reason = f"{reason}; {cure}" if cure else reason
         if assumptions.assumptions_by_name()[found.assumption].by in ("asking", "writing"):
-            result = "warning"  # the action's own line says what it comes to
+            result = "warning"  # the action's own line reports the effect
     return CheckLine(
         integration=integration.id, kind="profile", name=found.assumption, result=result, reason=reason
     )
@@ -169,16 +174,18 @@ async def _noticed(installed: Installation, integration: IntegrationConfig) -> l
 async def _credentials(
     installed: Installation, client: Client, integration: IntegrationConfig
 ) -> AsyncIterator[CheckLine]:
-    """Exchange the configured credential, whatever is stored: the token in use may be another's, or one that
-    outlives its credential."""
+    """Exchange the configured credential, even if a token is stored: the stored one may come from another
+    credential or outlive its own."""
     usage = await budgets.usage(installed.db, integration.id)
     if usage is not None and usage.pause_reason:
         _log.warning("check.waits", integration=integration.id, reason=usage.pause_reason)
-        waited = ReadVerdict(name="patience", result="error", reason=f"it waited: {usage.pause_reason}")
+        waited = ReadVerdict(
+            name="patience", result="error", reason=f"requests were paused: {usage.pause_reason}"
+        )
         yield _warning(integration, waited)
     shared_with = sharing.shared(installed.config.integrations).get(integration.id)
     if shared_with:
-        reason = f"the same as of {', '.join(shared_with)}: {sharing.ADVICE}"
+        reason = f"same credential as {', '.join(shared_with)}: {sharing.ADVICE}"
         yield _warning(integration, ReadVerdict(name="shared", result="error", reason=reason))
     verdict = await check_reads.judge_trial("exchange", check_reads.exchange(client))
     yield _finding(integration, "credentials", verdict.name, verdict)
@@ -192,14 +199,15 @@ def _warning(integration: IntegrationConfig, verdict: ReadVerdict) -> CheckLine:
 async def _actions(
     client: Client, integration: IntegrationConfig, models: list[CheckLine], write: bool
 ) -> tuple[list[CheckLine], list[profiles.Finding]]:
-    """The lines about actions, and what they say of the assumptions about writing."""
+    """Return the lines about actions, and the findings about the assumptions on writing."""
     today, names = utc_now().date(), _on(client)
     off = check_writes_findings.off(client.settings, today)
     if all(finding.fails for finding in models):
-        # A path is there or not before TrackerRMS looks who asks: that says nothing of this account.
+        # TrackerRMS resolves the path before it looks at the caller, so the answers say nothing about this
+        # account.
         first = models[0]
         result: check_reads.ReadResult = "refused" if first.result == "refused" else "error"
-        reason = f"can't be told, for no call of this account succeeded: {first.reason}"
+        reason = f"can't be determined, because no call of this account succeeded: {first.reason}"
         verdicts = [ReadVerdict(name=name, result=result, reason=reason) for name in names]
         return [_finding(integration, "action", verdict.name, verdict) for verdict in verdicts], off
     tried = await check_writes.run_trial(client) if write else None
@@ -241,7 +249,7 @@ async def _more_of(
 
 
 async def _future(client: Client, integration: IntegrationConfig, resource: Resource) -> CheckLine | None:
-    """A warning where records were updated later than now: the time zone is not the tenant's."""
+    """Return a warning if records were updated in the future, which means that the time zone is wrong."""
     if not resource.updated_after:
         return None
     zone = integration.time_zone
@@ -256,7 +264,7 @@ async def _future(client: Client, integration: IntegrationConfig, resource: Reso
     except Fatal:
         raise
     except BridgeError as error:
-        return _time(integration, resource, f"whether time_zone is right can't be told: {error}")
+        return _time(integration, resource, f"can't determine if time_zone is right: {error}")
     ahead = latest - utc_now() - timedelta(seconds=client.clock_skew_seconds or 0.0)
     if ahead < _AHEAD:
         return None
@@ -264,7 +272,8 @@ async def _future(client: Client, integration: IntegrationConfig, resource: Reso
     return _time(
         integration,
         resource,
-        f"read as {zone}, a record was updated {minutes} minutes from now: time_zone is not this account's",
+        f"read as {zone}, a record was updated {minutes} minutes in the future: time_zone is not this "
+        "account's",
     )
 
 

@@ -1,4 +1,4 @@
-"""Unifies the records that a check met, exactly as the poller does, to tell which would be parked."""
+"""Unifies the records that a check read, as the poller does, to find those that would be parked."""
 
 import re
 from collections import Counter
@@ -26,8 +26,11 @@ def statuses_of(normalizer: Normalizer, samples: Mapping[ResourceName, RecordSam
 def trouble_of(
     normalizer: Normalizer, resource: Resource, sample: RecordSample, statuses: Statuses
 ) -> str | None:
-    """Return why records would be parked or have values left out that a setting would tell, and how many of
-    those looked at; ``None`` where none would."""
+    """Return why records would be parked, or lose values that a setting can correct, and how many of those
+    read.
+
+    Returns ``None`` if there is no such record.
+    """
     reasons: Counter[str] = Counter()
     gaps: Counter[Gap] = Counter()
     total = 0
@@ -38,19 +41,22 @@ def trouble_of(
             family = _unify(normalizer, resource, row, state, detail, total - 1, statuses)
             gaps.update(gap for gap in family.gaps if names_a_key(gap.reason))
         except Permanent as error:
-            # "job 105: row:creationDate is …": the same reason of another record counts with it.
+            # "job 105: row:creationDate is …": cut the id, so that the same reason of other records is
+            # counted together.
             reasons[str(error).partition(": ")[2] or str(error)] += 1
     if reasons:
         reason, _ = reasons.most_common(1)[0]
         return f"{reasons.total()} of {total} records can't be read and would be parked: {reason}{_WHERE}"
     if gaps:
-        told = (f"{gap.field} is left out of {n} of {total} records: {gap.reason}" for gap, n in gaps.items())
-        return "; ".join(told) + _WHERE
+        left_out = (
+            f"{gap.field} is left out of {n} of {total} records: {gap.reason}" for gap, n in gaps.items()
+        )
+        return "; ".join(left_out) + _WHERE
     return None
 
 
 def names_a_key(reason: str) -> bool:
-    """Whether a setting cures what is told; the rest is for TrackerRMS's users to correct."""
+    """Return true if a setting corrects the reason. Others must be corrected in TrackerRMS."""
     return _KEY_NAMED.search(reason) is not None
 
 

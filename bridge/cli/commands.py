@@ -1,4 +1,4 @@
-"""``bridge commands``: what was asked of the bridge, how far it came, and what came of it."""
+"""``bridge commands``: list commands, and show one with its steps and its result."""
 
 from datetime import datetime
 from typing import Annotated, Any, get_args
@@ -13,27 +13,29 @@ from bridge.errors import BUG, ConfigError
 from bridge.store import commands
 from bridge.store.commands import CommandState, CommandSummary
 
-app = typer.Typer(no_args_is_help=True, help="Commands: list them, show one with the steps it took.")
+app = typer.Typer(no_args_is_help=True, help="List commands, and show one with its steps.")
 
 _STATES = get_args(CommandState)
-_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow"}
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_COLORS = {"succeeded": "green", "failed": "red", "unknown": "yellow"}
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
 def list_commands_command(
     ctx: typer.Context,
-    integration: Annotated[str | None, typer.Option(metavar="ID", help="Of this integration alone.")] = None,
-    state: Annotated[
-        list[str] | None, typer.Option(metavar="STATE", help=f"{', '.join(_STATES)}; may be given again.")
+    integration: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only commands of this integration.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N.")] = 50,
+    state: Annotated[
+        list[str] | None, typer.Option(metavar="STATE", help=f"{', '.join(_STATES)}; repeatable.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show the newest N.")] = 50,
     json: _Json = False,
 ) -> None:
-    """Show the commands received last: how far they are, or how they ended."""
+    """Show the newest commands and their states."""
     unknown = sorted(set(state or ()).difference(_STATES))
     if unknown:
-        raise ConfigError(f"--state {unknown[0]}: no such state; known: {', '.join(_STATES)}")
+        raise ConfigError(f"--state {unknown[0]}: no such state; use one of {', '.join(_STATES)}")
     found = session.configured(ctx, level="warning")
     if integration is not None:
         session.chosen(found, integration)
@@ -55,13 +57,14 @@ def show_command_command(
     ctx: typer.Context,
     command_id: Annotated[str, typer.Argument(metavar="ID", help="The command's id.")],
     result: Annotated[
-        bool, typer.Option("--result", help="The published result too; it may hold personal data.")
+        bool, typer.Option("--result", help="Show the published result too; it may hold personal data.")
     ] = False,
     json: _Json = False,
 ) -> None:
-    """Show one command, step by step: one for each integration that it was sent to.
+    """Show one command, step by step. A command sent to several integrations is shown once for each.
 
-    Steps tell ids, calls and statuses, never what the command said. Ends with 1 when there is none.
+    Steps list ids, calls and statuses, never the command's data. Exits with 1 if
+    there is no such command.
     """
     found = session.configured(ctx, level="warning")
 
@@ -80,7 +83,7 @@ def show_command_command(
     elif not shown:
         print(f"No command has the id {command_id}; bridge commands list shows the newest.")
     for one in () if json else shown:
-        screen.print_markup(*_told(one))
+        screen.print_markup(*_details(one))
     if not shown:
         raise typer.Exit(BUG)
 
@@ -96,14 +99,14 @@ def _table(shown: list[CommandSummary]) -> Any:
         "Id", "Integration", "Type", "CommandState", "Tries", "Received", "Took", right=("Tries",)
     )
     for one in shown:
-        colour = _COLOURS.get(one.state, "cyan")
+        color = _COLORS.get(one.state, "cyan")
         said = one.step or one.error_code or ""
         took = one.finished_at and screen.duration((one.finished_at - one.received_at).total_seconds())
         table.add_row(
             screen.escape(one.command_id),
             one.integration_id,
             one.type,
-            f"[{colour}]{one.state}[/] [dim]{screen.escape(said)}[/]",
+            f"[{color}]{one.state}[/] [dim]{screen.escape(said)}[/]",
             str(one.tries),
             screen.ago(one.received_at),
             took or "",
@@ -111,8 +114,8 @@ def _table(shown: list[CommandSummary]) -> Any:
     return table
 
 
-def _told(one: dict[str, Any]) -> list[Any]:
-    colour = _COLOURS.get(one["state"], "cyan")
+def _details(one: dict[str, Any]) -> list[Any]:
+    color = _COLORS.get(one["state"], "cyan")
     where = f" at {screen.escape(one['step'])}" if one["step"] else ""
     tries = "1 try" if one["tries"] == 1 else f"{one['tries']} tries"
     received = datetime.fromisoformat(one["received_at"])
@@ -122,7 +125,7 @@ def _told(one: dict[str, Any]) -> list[Any]:
         took = f", {screen.duration((finished - received).total_seconds())}"
     lines: list[Any] = [
         f"[bold]{screen.escape(one['command_id'])}[/]  {one['type']}  {one['integration_id']}",
-        f"[{colour}]{one['state']}{where}[/]  received {received:%Y-%m-%d %H:%M:%S} UTC, {tries}{took}",
+        f"[{color}]{one['state']}{where}[/]  received {received:%Y-%m-%d %H:%M:%S} UTC, {tries}{took}",
     ]
     steps = screen.new_table("At", "Step", "What")
     for line in one["history"]:

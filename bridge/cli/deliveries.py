@@ -1,4 +1,4 @@
-"""``bridge deliveries``: what became of each event at each endpoint, and having it delivered again."""
+"""``bridge deliveries``: list deliveries, show their attempts, and repeat them."""
 
 from typing import Annotated, Any, get_args
 
@@ -10,31 +10,38 @@ from bridge.cli import endpoints, screen, session, time_arguments
 from bridge.errors import ConfigError
 from bridge.store import deliveries
 
-app = typer.Typer(no_args_is_help=True, help="Deliveries: list them, see why not, have them made again.")
+app = typer.Typer(
+    no_args_is_help=True, help="List deliveries, show their attempts, resend them, and recover missed events."
+)
 
 _STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
-_COLOURS = {"delivered": "green", "pending": "yellow", "failed": "red"}
+_COLORS = {"delivered": "green", "pending": "yellow", "failed": "red"}
 _PAGE = 200
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, dl_….")]
 
 
 @app.command("list")
 def list_deliveries_command(
     ctx: typer.Context,
-    endpoint: Annotated[str | None, typer.Option(metavar="ID", help="To this endpoint alone.")] = None,
-    state: Annotated[str | None, typer.Option(metavar="STATE", help=f"{', '.join(_STATES)}.")] = None,
-    event: Annotated[str | None, typer.Option(metavar="TYPE", help="Such as candidate.updated.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help=f"Tried since then: {time_arguments.HELP}")
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only deliveries to this endpoint.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N.")] = 50,
+    state: Annotated[str | None, typer.Option(metavar="STATE", help=f"{', '.join(_STATES)}.")] = None,
+    event: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Only this event type, such as candidate.updated.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help=f"Only deliveries attempted since then: {time_arguments.HELP}"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show the newest N.")] = 50,
     json: _Json = False,
 ) -> None:
-    """Show deliveries, the one that was tried last first."""
+    """Show deliveries, ordered by their last attempt, newest first."""
     wanted = next((one for one in _STATES if one == state), None)
     if state is not None and wanted is None:
-        raise ConfigError(f"--state {state}: no such state; known: {', '.join(_STATES)}")
+        raise ConfigError(f"--state {state}: no such state; use one of {', '.join(_STATES)}")
     found = session.configured(ctx, level="warning")
     after = None if since is None else time_arguments.past("--since", since)
 
@@ -68,7 +75,7 @@ def list_deliveries_command(
 
 @app.command("show")
 def show_delivery_command(ctx: typer.Context, delivery_id: _Id, json: _Json = False) -> None:
-    """Show one delivery, attempt by attempt."""
+    """Show one delivery with its attempts."""
 
     async def read(installed: Installation) -> DeliveryWithAttempts:
         found = await deliveries.load_delivery(installed.db, installed.keys.sealer, delivery_id)
@@ -85,7 +92,7 @@ def show_delivery_command(ctx: typer.Context, delivery_id: _Id, json: _Json = Fa
 
 @app.command("resend")
 def resend(ctx: typer.Context, delivery_id: _Id) -> None:
-    """Have the running bridge deliver it once more, now."""
+    """Have the running bridge deliver it again now."""
 
     async def carry_out(installed: Installation) -> str:
         started = await deliveries.request_resend(installed.db, installed.keys.sealer, delivery_id)
@@ -94,30 +101,28 @@ def resend(ctx: typer.Context, delivery_id: _Id) -> None:
         return started
 
     started = session.with_store(session.configured(ctx, level="warning"), carry_out)
-    print(f"on its way; see what becomes of it with: bridge deliveries show {started}")
+    print(f"requested; see the outcome with: bridge deliveries show {started}")
 
 
 @app.command("recover")
 def recover(
     ctx: typer.Context,
     endpoint_id: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's id, ep_….")],
-    since: Annotated[str, typer.Option(metavar="WHEN", help=f"From then on: {time_arguments.HELP}")],
-    until: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Until then; left out: until now.")
-    ] = None,
+    since: Annotated[str, typer.Option(metavar="WHEN", help=f"Start of the range: {time_arguments.HELP}")],
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="End of the range; default: now.")] = None,
 ) -> None:
-    """Have the running bridge deliver what an endpoint missed, as far as Kafka still has it."""
+    """Have the running bridge deliver the events an endpoint missed, as far as Kafka still has them."""
     begin = time_arguments.past("--since", since)
     end = None if until is None else time_arguments.past("--until", until)
     if end is not None and end <= begin:
-        raise ConfigError(f"--until {until}: it must come after --since")
+        raise ConfigError(f"--until {until}: must be later than --since")
 
     async def carry_out(installed: Installation) -> str:
         await endpoints.existing(installed, endpoint_id)
         return await deliveries.recover_deliveries(installed.db, endpoint_id, begin, end)
 
     started = session.with_store(session.configured(ctx, level="warning"), carry_out)
-    print(f"{started} is under way; see how far it is with: bridge deliveries recoveries {endpoint_id}")
+    print(f"{started} started; see its progress with: bridge deliveries recoveries {endpoint_id}")
 
 
 @app.command("recoveries")
@@ -155,7 +160,7 @@ def recoveries(
 
 def _unknown(delivery_id: str) -> ConfigError:
     return ConfigError(
-        f"deliveries: none has the id {delivery_id!r}; bridge deliveries list shows the newest"
+        f"deliveries: no delivery has the id {delivery_id!r}; bridge deliveries list shows the newest"
     )
 
 
@@ -163,9 +168,9 @@ def _table(shown: list[Delivery]) -> Any:
     table = screen.new_table("Id", "Endpoint", "Event", "State", "Tries", "Last", "Said", right=("Tries",))
     for one in shown:
         said = str(one.last_status) if one.last_status is not None else one.last_error or ""
-        state = f"[{_COLOURS[one.state]}]{one.state}[/]"
+        state = f"[{_COLORS[one.state]}]{one.state}[/]"
         if one.state == "pending" and one.next_attempt_at is not None:
-            state += f" [dim]again {one.next_attempt_at.isoformat(timespec='seconds')}[/]"
+            state += f" [dim]retry at {one.next_attempt_at.isoformat(timespec='seconds')}[/]"
         table.add_row(
             one.id,
             one.endpoint_id,

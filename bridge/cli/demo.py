@@ -16,15 +16,19 @@ from bridge.errors import OK, EnvironmentFault
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave it running at the end, to try things.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep running at the end, to try things.")] = False,
     seconds: Annotated[
-        float, typer.Option(min=1, metavar="N", help="Give up on what has not arrived after N seconds.")
+        float,
+        typer.Option(
+            min=1, metavar="N", help="Give up on events and results that have not arrived after N seconds."
+        ),
     ] = 60.0,
 ) -> None:
-    """See it work: a simulated account, whose changes become events, and which commands change.
+    """See the bridge work with a simulated account: changes become events, and commands change the account.
 
-    Needs no configuration and no account, and leaves nothing behind. Ends with 0 when every change
-    arrived, every command was carried out, and Kafka says of all twelve models what TrackerRMS says.
+    Needs no configuration and no account, and removes its data at the end. Exits
+    with 0 if every change arrived, every command succeeded, and the records on
+    Kafka equal those in TrackerRMS for all twelve models.
     """
     try:
         from bridge.demo import runner
@@ -38,7 +42,7 @@ def demo(
     code = None
     try:
         with (data_dir / "demo.log").open("w", encoding="utf-8") as file:
-            # The screen is the demo's; the log goes to a file, which stays when something went wrong.
+            # The demo owns the screen. The log goes to a file, which is kept if the demo fails.
             with contextlib.redirect_stderr(file):
                 log.configure_logging(LogConfig(), "json")
             with session.with_guarded_servers(runner.configuration(data_dir)) as grounded:

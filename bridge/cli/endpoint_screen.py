@@ -1,4 +1,4 @@
-"""How endpoints and their secrets look on a terminal."""
+"""Tables of endpoints and their secrets for the terminal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from bridge.cli import screen
 
 
 def endpoint_table(shown: Sequence[Endpoint]) -> Any:
-    """A line for each."""
+    """Return a table with one row per endpoint."""
     made = screen.new_table("Id", "Owner", "URL", "Events", "State", "Description")
     for one in shown:
         made.add_row(
@@ -23,8 +23,8 @@ def endpoint_table(shown: Sequence[Endpoint]) -> Any:
     return made
 
 
-def told(one: Endpoint) -> list[Any]:
-    """All there is to know of one."""
+def details(one: Endpoint) -> list[Any]:
+    """Return a table with all settings of one endpoint."""
     made = screen.new_table("", "")
     made.show_header = False
     rate = one.rate_limit_per_second
@@ -40,8 +40,8 @@ def told(one: Endpoint) -> list[Any]:
         ("when changed", ", ".join(one.changed_fields)),
         ("integrations", ", ".join(one.integrations) or "all"),
         ("headers", ", ".join(one.header_names)),
-        ("order", "one event of a record after another" if one.order == "per_entity" else ""),
-        ("rate", "" if rate is None else f"{rate:g} a second at most"),
+        ("order", "one event of a record at a time" if one.order == "per_entity" else ""),
+        ("rate", "" if rate is None else f"at most {rate:g} per second"),
         ("timeout", f"{one.timeout_seconds:g} s"),
         ("signature", one.signature),
         ("public key", one.public_key or ""),
@@ -54,11 +54,11 @@ def told(one: Endpoint) -> list[Any]:
 
 
 def secrets(shown: Sequence[ShownSecret]) -> list[Any]:
-    """New secrets, and that they are not shown again."""
+    """Return new secrets with the warning that they are shown only once."""
     if not shown:
         return []
     lines = [f"  [bold]{screen.escape(one.secret)}[/]  [dim]{one.kind}[/]" for one in shown]
-    return ["", "[yellow]Verify deliveries with this; it is not shown again:[/]", *lines]
+    return ["", "[yellow]Verify deliveries with this secret. It is not shown again:[/]", *lines]
 
 
 def _state(one: Endpoint) -> str:

@@ -1,4 +1,4 @@
-"""``bridge endpoints``: who gets webhooks. Straight on the store, by the rules of the HTTP API."""
+"""``bridge endpoints``: manage webhook endpoints directly in the store, by the rules of the HTTP API."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
@@ -18,53 +18,65 @@ from bridge.store import deliveries, endpoints, recoveries
 
 S = TypeVar("S", bound=Struct)
 
-app = typer.Typer(no_args_is_help=True, help="Endpoints: who gets webhooks, of which events, signed how.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Manage webhook endpoints: where events go, which ones, and how they are signed.",
+)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id, ep_….")]
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Events = Annotated[
     list[str] | None,
     typer.Option(
         "--event",
         metavar="TYPE",
-        help="candidate.updated, application.*, *.deleted or *; may be given again. Left out: all.",
+        help="candidate.updated, application.*, *.deleted or *; repeatable. Default: all.",
     ),
 ]
 _Integrations = Annotated[
-    list[str] | None, typer.Option("--integration", metavar="ID", help="Of this account; may be given again.")
+    list[str] | None,
+    typer.Option("--integration", metavar="ID", help="Only events of this account; repeatable."),
 ]
 _Fields = Annotated[
     list[str] | None,
     typer.Option(
         "--changed-field",
         metavar="FIELD",
-        help="updated events only when this field changed; may be given again.",
+        help="Only updated events in which this field changed; repeatable.",
     ),
 ]
 _Headers = Annotated[
     list[str] | None,
-    typer.Option("--header", metavar="NAME:VALUE", help="Sent along, kept sealed; may be given again."),
+    typer.Option(
+        "--header",
+        metavar="NAME:VALUE",
+        help="A header to send with each delivery, stored encrypted; repeatable.",
+    ),
 ]
 _Rate = Annotated[
-    float | None, typer.Option(min=0, metavar="N", help="Deliveries a second, at most; 0: no limit.")
+    float | None, typer.Option(min=0, metavar="N", help="The most deliveries per second; 0: no limit.")
 ]
-_Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For one delivery; 15 at first.")]
+_Timeout = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="The timeout of one delivery; default: 15.")
+]
 _Order = Annotated[
     str | None,
-    typer.Option(metavar="none|per_entity", help="per_entity: a record's events arrive one after another."),
+    typer.Option(
+        metavar="none|per_entity", help="per_entity: deliver the events of a record one at a time, in order."
+    ),
 ]
 _Signature = Annotated[
     str | None, typer.Option(metavar="v1|v1a|both", help="HMAC with a shared secret, ed25519, or both.")
 ]
-_Description = Annotated[str | None, typer.Option(metavar="TEXT", help="For people.")]
+_Description = Annotated[str | None, typer.Option(metavar="TEXT", help="A note for people.")]
 
 
 @app.command("create")
 def create_endpoint_command(
     ctx: typer.Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where to post to.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The URL to post to.")],
     owner: Annotated[
-        str, typer.Option(metavar="NAME", help="Whose it is; a token may be bound to an owner.")
+        str, typer.Option(metavar="NAME", help="The owner of the endpoint; a token may be bound to an owner.")
     ] = "default",
     event: _Events = None,
     integration: _Integrations = None,
@@ -78,16 +90,19 @@ def create_endpoint_command(
     operational: Annotated[
         bool,
         typer.Option(
-            "--operational", help="It gets what happens to its owner's endpoints, and holds, instead."
+            "--operational",
+            help="Receive operational events about the owner's endpoints and holds, instead of records' "
+            "events.",
         ),
     ] = False,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Deliver nothing yet.")] = False,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Create it disabled.")] = False,
     since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help=f"Deliver from then on: {time_arguments.HELP}")
+        str | None,
+        typer.Option(metavar="WHEN", help=f"Also deliver events since then: {time_arguments.HELP}"),
     ] = None,
     json: _Json = False,
 ) -> None:
-    """Make an endpoint. Its secret is shown this once."""
+    """Create an endpoint. Its secret is shown only once."""
     found = session.configured(ctx, level="warning")
     raw = _raw(
         event_types=event,
@@ -103,7 +118,7 @@ def create_endpoint_command(
     raw |= {"url": url, "owner": owner, "operational": operational, "enabled": not disabled}
     if since is not None:
         raw["deliver_since"] = time_arguments.past("--since", since)
-    new = _spelled(raw, NewEndpoint)
+    new = _parse(raw, NewEndpoint)
 
     async def make(installed: Installation) -> EndpointWithSecrets:
         _check(installed, endpoint_rules.new_endpoint(new))
@@ -119,10 +134,10 @@ def create_endpoint_command(
 @app.command("list")
 def list_endpoints_command(
     ctx: typer.Context,
-    owner: Annotated[str | None, typer.Option(metavar="NAME", help="Of this owner alone.")] = None,
+    owner: Annotated[str | None, typer.Option(metavar="NAME", help="Only endpoints of this owner.")] = None,
     json: _Json = False,
 ) -> None:
-    """Show the endpoints."""
+    """List the endpoints."""
     found = session.configured(ctx, level="warning")
 
     async def read(installed: Installation) -> list[Endpoint]:
@@ -141,7 +156,7 @@ def list_endpoints_command(
     elif shown:
         screen.print_markup(endpoint_screen.endpoint_table(shown))
     else:
-        print("No endpoints. Make one with: bridge endpoints create https://…")
+        print("No endpoints. Create one with: bridge endpoints create https://…")
 
 
 @app.command("show")
@@ -156,23 +171,25 @@ def show_endpoint_command(ctx: typer.Context, endpoint_id: _Id, json: _Json = Fa
     if json:
         screen.print_json(endpoint)
     else:
-        screen.print_markup(*endpoint_screen.told(endpoint))
+        screen.print_markup(*endpoint_screen.details(endpoint))
 
 
 @app.command("update")
 def update(
     ctx: typer.Context,
     endpoint_id: _Id,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="Where to post to.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The URL to post to.")] = None,
     event: _Events = None,
     integration: _Integrations = None,
-    all_integrations: Annotated[bool, typer.Option("--all-integrations", help="Of every account.")] = False,
+    all_integrations: Annotated[
+        bool, typer.Option("--all-integrations", help="Events of all accounts.")
+    ] = False,
     changed_field: _Fields = None,
     any_field: Annotated[
-        bool, typer.Option("--any-field", help="updated events whichever field changed.")
+        bool, typer.Option("--any-field", help="Updated events, whichever field changed.")
     ] = False,
     header: _Headers = None,
-    no_headers: Annotated[bool, typer.Option("--no-headers", help="Send no custom header.")] = False,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Send no custom headers.")] = False,
     description: _Description = None,
     rate: _Rate = None,
     timeout: _Timeout = None,
@@ -182,12 +199,12 @@ def update(
         bool | None,
         typer.Option(
             "--operational/--no-operational",
-            help="It gets what happens to its owner's endpoints, or records' events.",
+            help="Receive operational events instead of records' events, or the reverse.",
         ),
     ] = None,
     json: _Json = False,
 ) -> None:
-    """Change what is given, and nothing else. A list replaces the one before."""
+    """Change the given settings and no others. A given list replaces the stored one."""
     found = session.configured(ctx, level="warning")
     raw = _raw(
         url=url,
@@ -204,8 +221,8 @@ def update(
     if rate is not None:
         raw["rate_limit_per_second"] = rate or None
     if not raw:
-        raise ConfigError("endpoints update: say what to change; --help lists the options")
-    change = _spelled(raw, EndpointChange)
+        raise ConfigError("endpoints update: nothing to change; give an option (--help lists them)")
+    change = _parse(raw, EndpointChange)
 
     async def carry_out(installed: Installation) -> EndpointWithSecrets:
         before = await existing(installed, endpoint_id)
@@ -218,7 +235,7 @@ def update(
 
 @app.command("delete")
 def delete_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
-    """Forget an endpoint; what is pending to it is not delivered any more."""
+    """Delete an endpoint. Its pending deliveries are dropped."""
 
     async def carry_out(installed: Installation) -> None:
         async with installed.db.transaction() as tx:
@@ -234,11 +251,14 @@ def rotate(
     ctx: typer.Context,
     endpoint_id: _Id,
     overlap_hours: Annotated[
-        float, typer.Option(min=0, max=720, metavar="HOURS", help="How long the old secret signs along.")
+        float,
+        typer.Option(
+            min=0, max=720, metavar="HOURS", help="How long deliveries are signed with the old secret too."
+        ),
     ] = 24.0,
     json: _Json = False,
 ) -> None:
-    """Exchange the secret. The new one is shown this once; the old one signs along for a while."""
+    """Rotate the secret. The new one is shown only once; the old one also signs until the overlap ends."""
 
     async def carry_out(installed: Installation) -> EndpointWithSecrets:
         async with installed.db.transaction() as tx:
@@ -255,13 +275,13 @@ def rotate(
 
 @app.command("enable")
 def enable_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
-    """Deliver to it again. What it missed: bridge deliveries recover."""
+    """Enable deliveries. To deliver the events it missed, use bridge deliveries recover."""
     _switch(ctx, endpoint_id, lambda installed: endpoints.mark_enabled(installed.db, endpoint_id), "enabled")
 
 
 @app.command("disable")
 def disable_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
-    """Deliver nothing to it until it is enabled."""
+    """Stop deliveries until it is enabled again."""
     _switch(
         ctx,
         endpoint_id,
@@ -272,19 +292,22 @@ def disable_endpoint_command(ctx: typer.Context, endpoint_id: _Id) -> None:
 
 @app.command("test")
 def test(ctx: typer.Context, endpoint_id: _Id) -> None:
-    """Have a test event delivered by the running bridge."""
+    """Have the running bridge deliver a test event."""
 
     async def carry_out(installed: Installation) -> str:
         if not (await existing(installed, endpoint_id)).enabled:
-            raise ConfigError(f"endpoints: {endpoint_id} is disabled; bridge endpoints enable {endpoint_id}")
+            raise ConfigError(
+                f"endpoints: {endpoint_id} is disabled; enable it first: bridge endpoints enable "
+                f"{endpoint_id}"
+            )
         return await deliveries.send_test(installed.db, installed.keys.sealer, endpoint_id)
 
     delivery_id = session.with_store(session.configured(ctx, level="warning"), carry_out)
-    print(f"on its way; see what becomes of it with: bridge deliveries show {delivery_id}")
+    print(f"requested; see the outcome with: bridge deliveries show {delivery_id}")
 
 
 async def existing(installed: Installation, endpoint_id: str) -> Endpoint:
-    """The endpoint of that id; ``ConfigError`` where there is none."""
+    """Return the endpoint with that id. Raises ``ConfigError`` if there is none."""
     endpoint = await endpoints.get(installed.db, endpoint_id)
     if endpoint is None:
         raise unknown_endpoint(endpoint_id)
@@ -292,8 +315,8 @@ async def existing(installed: Installation, endpoint_id: str) -> Endpoint:
 
 
 def unknown_endpoint(endpoint_id: str) -> ConfigError:
-    """There is no such endpoint."""
-    return ConfigError(f"endpoints: none has the id {endpoint_id!r}; bridge endpoints list shows them")
+    """Return the error for an id that no endpoint has."""
+    return ConfigError(f"endpoints: no endpoint has the id {endpoint_id!r}; bridge endpoints list shows them")
 
 
 def _switch(
@@ -304,7 +327,7 @@ def _switch(
         return await work(installed)
 
     changed = session.with_store(session.configured(ctx, level="warning"), carry_out)
-    print(f"{word} {endpoint_id}" if changed else f"{endpoint_id} was {word} already")
+    print(f"{word} {endpoint_id}" if changed else f"{endpoint_id} was already {word}")
 
 
 def _raw(**given: Any) -> dict[str, Any]:
@@ -318,7 +341,7 @@ def _headers(given: list[str] | None) -> dict[str, str] | None:
     for line in given:
         name, colon, value = line.partition(":")
         if not colon:
-            raise ConfigError("--header: write NAME:VALUE")
+            raise ConfigError("--header: not NAME:VALUE; write it like X-Team:hiring")
         found[name.strip()] = value.strip()
     return found
 
@@ -335,22 +358,23 @@ _OPTIONS = {
 }
 
 
-def _spelled(raw: Mapping[str, Any], kind: type[S]) -> S:
-    """What the API's own reading makes of it; its refusal is a ``ConfigError`` that names the option."""
+def _parse(raw: Mapping[str, Any], kind: type[S]) -> S:
+    """Parse the options as the API parses a body. Raises ``ConfigError`` with the option's name if it is
+    invalid."""
     try:
         return request_bodies.body(msgspec.json.encode(raw), kind)
     except RequestRefused as refused:
-        raise ConfigError("; ".join(_told(one.field, one.detail) for one in refused.errors)) from None
+        raise ConfigError("; ".join(_option_error(one.field, one.detail) for one in refused.errors)) from None
 
 
 def _check(installed: Installation, wanted: endpoint_rules.RequestedEndpoint) -> None:
     parts = composition.api_parts(installed)
     faults = endpoint_rules.faults(wanted, parts.judge, parts.integrations)
     if faults:
-        raise ConfigError("; ".join(_told(one.field, one.detail) for one in faults))
+        raise ConfigError("; ".join(_option_error(one.field, one.detail) for one in faults))
 
 
-def _told(field: str, detail: str) -> str:
+def _option_error(field: str, detail: str) -> str:
     name = field.partition("[")[0].partition(".")[0]
     return f"{_OPTIONS.get(name, f'--{name}')}: {detail}"
 
@@ -367,4 +391,4 @@ def _show(made: EndpointWithSecrets, json: bool) -> None:
     if json:
         screen.print_json(made)
     else:
-        screen.print_markup(*endpoint_screen.told(made.endpoint), *endpoint_screen.secrets(made.secrets))
+        screen.print_markup(*endpoint_screen.details(made.endpoint), *endpoint_screen.secrets(made.secrets))

@@ -1,4 +1,4 @@
-"""``bridge holds``: what is not published on the bridge's own word, and a person's word on it."""
+"""``bridge holds``: list what the bridge holds back, and approve or discard it."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,18 +12,18 @@ from bridge.store.holds import Hold
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="What is held back because too much changed at once, or the account's answers did: list, approve, "
-    "discard.",
+    help="What is held back because too much changed at once, or because the account's answers changed: "
+    "list, approve, discard.",
 )
 
 _Id = Annotated[int | None, typer.Argument(metavar="ID", help="The number that the list shows.")]
-_All = Annotated[bool, typer.Option("--all", help="Everything that is held.")]
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_All = Annotated[bool, typer.Option("--all", help="All holds.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
 def list_holds_command(ctx: typer.Context, json: _Json = False) -> None:
-    """Show what waits for a decision, and what was discarded and is held back still."""
+    """Show the holds that await a decision, and the discarded ones that are still held back."""
     found = session.configured(ctx, level="warning")
     waiting = session.with_store(found, _waiting)
     if json:
@@ -36,18 +36,19 @@ def list_holds_command(ctx: typer.Context, json: _Json = False) -> None:
 
 @app.command("approve")
 def approve(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
-    """Publish it. Deletions are confirmed once more; of all else the records are read again.
+    """Publish it. Deletions are confirmed again first; for other holds the records are read again.
 
-    Records that nothing has changed since are not read by that: bridge resync reads them all.
+    Records that have not changed since are not read by that; bridge resync reads
+    them all.
     """
     _decide(ctx, hold_id, all_, "approved", json)
 
 
 @app.command("discard")
 def discard(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
-    """Do not publish it. Deletions are forgotten, and held again by a scan that misses the records again.
+    """Do not publish it. Deletions are dropped, and held again if a later scan misses the records again.
 
-    All else stays held back, without an alarm, until it looks right again.
+    Other records stay held back, without an alarm, until they look right again.
     """
     _decide(ctx, hold_id, all_, "discarded", json)
 
@@ -60,7 +61,7 @@ def _decide(
     json: bool,
 ) -> None:
     if (hold_id is None) == (not everything):
-        raise ConfigError("holds: give the ID that bridge holds list shows, or --all")
+        raise ConfigError("holds: give an ID from bridge holds list, or --all")
     found = session.configured(ctx, level="warning")
 
     async def decide(installed: Installation) -> list[Hold]:
@@ -78,7 +79,11 @@ def _decide(
         print(f"{word} {one.id}: {what}{one.row_count} {one.resource} of {one.integration_id}")
     if not decided:
         if not json:
-            print("Nothing is held back." if everything else f"Nothing is held back under {hold_id}.")
+            print(
+                "Nothing is held back."
+                if everything
+                else f"Nothing is held back under {hold_id}; bridge holds list shows the holds."
+            )
         raise typer.Exit(0 if everything else 1)
 
 
@@ -89,7 +94,7 @@ async def _waiting(installed: Installation) -> list[Hold]:
 def _table(waiting: list[Hold]) -> Any:
     headings = ("ID", "Integration", "Resource", "What", "Records", "Since", "State", "Evidence")
     table = screen.new_table(*headings, right=("Records",))
-    words = {"held": "[red]held[/]", "approved": "approved, being carried out", "discarded": "discarded"}
+    words = {"held": "[red]held[/]", "approved": "approved, in progress", "discarded": "discarded"}
     for one in waiting:
         table.add_row(
             str(one.id),

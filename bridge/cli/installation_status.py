@@ -1,4 +1,4 @@
-"""How an installation stands, as plain data: what ``bridge status`` shows and what ``--json`` prints."""
+"""The status of an installation as plain data, for ``bridge status`` and its ``--json``."""
 
 from datetime import datetime
 
@@ -33,10 +33,10 @@ from bridge.tracker import sharing
 from bridge.tracker.schema import Resource
 
 
-class Underway(Struct, frozen=True, kw_only=True):
-    """A scan that is not finished; ``remaining_seconds`` at the integration's budget, where it can be told.
+class RunningScan(Struct, frozen=True, kw_only=True):
+    """A scan in progress. ``remaining_seconds`` is estimated at the integration's budget, if possible.
 
-    ``rows_known`` counts the lists begun; ``lists_left`` have not been opened yet.
+    ``rows_known`` counts the rows of the lists begun; ``lists_left`` lists have not been opened yet.
     """
 
     kind: str
@@ -51,8 +51,8 @@ class Underway(Struct, frozen=True, kw_only=True):
     flaw: str | None
 
 
-class Finished(Struct, frozen=True, kw_only=True):
-    """The newest finished scan; ``flaw`` says why it was not complete and so proved no deletion."""
+class FinishedScan(Struct, frozen=True, kw_only=True):
+    """The newest finished scan. ``flaw`` says why it was incomplete and therefore proved no deletion."""
 
     kind: str
     finished_at: datetime
@@ -63,23 +63,23 @@ class Finished(Struct, frozen=True, kw_only=True):
     flaw: str | None
 
 
-class ResourceStanding(Struct, frozen=True, kw_only=True):
-    """One TrackerRMS resource; ``models`` counts the entities that exist, by model. ``unlisted`` records are
-    in no list and are read by id all the same."""
+class ResourceStatus(Struct, frozen=True, kw_only=True):
+    """One TrackerRMS resource. ``models`` counts the existing entities by model. ``unlisted`` records are in
+    no list; the bridge reads them by id."""
 
     name: str
     models: dict[str, int]
     loaded: bool
     polls: PollSummary
-    scan: Underway | None
-    last_scan: Finished | None
+    scan: RunningScan | None
+    last_scan: FinishedScan | None
     proved_at: datetime | None
     parked: int
     unlisted: int
 
 
-class BudgetStanding(Struct, frozen=True, kw_only=True):
-    """Requests of the last minute."""
+class BudgetStatus(Struct, frozen=True, kw_only=True):
+    """The requests of the last minute."""
 
     requests_per_minute: int
     used: int
@@ -88,14 +88,14 @@ class BudgetStanding(Struct, frozen=True, kw_only=True):
     pause_reason: str | None
 
 
-class IntegrationStanding(Struct, frozen=True, kw_only=True):
-    """One TrackerRMS account; ``poller`` names the process that reads it, ``None`` while none does.
-    ``questions`` are what its profile asks the operator."""
+class IntegrationStatus(Struct, frozen=True, kw_only=True):
+    """One TrackerRMS account. ``poller`` names the process that reads it, or is ``None``. ``questions`` are
+    the findings of its profile that the operator must answer."""
 
     id: str
     poller: str | None
-    budget: BudgetStanding
-    resources: list[ResourceStanding]
+    budget: BudgetStatus
+    resources: list[ResourceStatus]
     commands: CommandCounts
     holds: list[Hold]
     questions: list[Finding]
@@ -105,8 +105,8 @@ class IntegrationStanding(Struct, frozen=True, kw_only=True):
     shares_credential_with: tuple[str, ...] = ()
 
 
-class OutboxStanding(Struct, frozen=True, kw_only=True):
-    """What Kafka has not acknowledged yet."""
+class OutboxStatus(Struct, frozen=True, kw_only=True):
+    """The messages that Kafka has not acknowledged yet."""
 
     depth: int
     oldest_seconds: float
@@ -114,20 +114,20 @@ class OutboxStanding(Struct, frozen=True, kw_only=True):
 
 
 class InstallationStatus(Struct, frozen=True, kw_only=True):
-    """The whole installation; ``relay`` names the process that publishes, ``None`` while none does, and
-    ``commands`` those that carry out commands."""
+    """The whole installation. ``relay`` names the process that publishes, or is ``None``; ``commands`` names
+    the processes that carry out commands."""
 
     at: datetime
     relay: str | None
     commands: list[str]
-    outbox: OutboxStanding
-    integrations: list[IntegrationStanding]
+    outbox: OutboxStatus
+    integrations: list[IntegrationStatus]
 
 
 async def read_installation_status(
     installed: Installation, *, with_parked: bool = False
 ) -> InstallationStatus:
-    """How it stands now."""
+    """Read the current status from the store."""
     holders = await overview.lease_holders(installed.db)
     depth, oldest = await outbox.depth(installed.db)
     sent = sum(shard.sent_count for shard in await outbox.progress(installed.db))
@@ -136,7 +136,7 @@ async def read_installation_status(
         at=utc_now(),
         relay=relay,
         commands=sorted(who for name, who in holders.items() if name.startswith(commands.LEASE_PREFIX)),
-        outbox=OutboxStanding(depth=depth, oldest_seconds=round(oldest.total_seconds(), 3), sent=sent),
+        outbox=OutboxStatus(depth=depth, oldest_seconds=round(oldest.total_seconds(), 3), sent=sent),
         integrations=[
             await _integration(installed, one, holders.get(f"poller:{one.id}"), with_parked)
             for one in installed.config.integrations
@@ -146,7 +146,7 @@ async def read_installation_status(
 
 async def _integration(
     installed: Installation, integration: IntegrationConfig, poller: str | None, with_parked: bool
-) -> IntegrationStanding:
+) -> IntegrationStatus:
     db, name = installed.db, integration.id
     polls, records = await overview.polls(db, name), await overview.records(db, name)
     proved, parked_counts = (
@@ -162,10 +162,10 @@ async def _integration(
         underway = await scans.running(db, name, resource.name)
         polled = polls.get(resource.name, PollSummary())
         resources.append(
-            ResourceStanding(
+            ResourceStatus(
                 name=resource.name,
                 models={model: records.get(model, 0) for model in resource.models},
-                # What is read whole at every poll is loaded by the first of them.
+                # A resource that is read whole at every poll is loaded after its first poll.
                 loaded=last is not None or (not resource.updated_after and polled.polled_at is not None),
                 polls=polled,
                 scan=None if underway is None else _underway(underway, resource, integration),
@@ -175,7 +175,7 @@ async def _integration(
                 unlisted=hidden.get(resource.name, 0),
             )
         )
-    return IntegrationStanding(
+    return IntegrationStatus(
         id=name,
         poller=poller,
         budget=await _budget(installed, integration),
@@ -190,12 +190,12 @@ async def _integration(
     )
 
 
-def _underway(scan: Scan, resource: Resource, integration: IntegrationConfig) -> Underway:
+def _underway(scan: Scan, resource: Resource, integration: IntegrationConfig) -> RunningScan:
     lists = len(resource.states)
     begun = min(scan.segment + 1, lists)
     known = scan.rows_known
     share = min(1.0, scan.rows_seen / known) if known else 0.0
-    return Underway(
+    return RunningScan(
         kind=scan.kind,
         started_at=scan.started_at,
         pages_read=scan.pages_read,
@@ -210,17 +210,18 @@ def _underway(scan: Scan, resource: Resource, integration: IntegrationConfig) ->
 
 
 def _remaining_seconds(scan: Scan, integration: IntegrationConfig) -> float | None:
-    """What is left of the lists begun, at the calls a row has cost so far and what polls may spend."""
+    """Estimate the time for the rest of the lists begun, from the calls per row so far and the
+    poll budget."""
     if not scan.rows_seen or not scan.calls or scan.rows_known is None:
         return None
     calls_left = max(0, scan.rows_known - scan.rows_seen) * scan.calls / scan.rows_seen
     return round(calls_left * BudgetRules(requests=integration.requests_per_minute).poll_spacing_seconds, 1)
 
 
-def _finished(scan: Scan) -> Finished:
+def _finished(scan: Scan) -> FinishedScan:
     if scan.finished_at is None:
         raise AssertionError("the scan is not finished")
-    return Finished(
+    return FinishedScan(
         kind=scan.kind,
         finished_at=scan.finished_at,
         rows_seen=scan.rows_seen,
@@ -231,11 +232,11 @@ def _finished(scan: Scan) -> Finished:
     )
 
 
-async def _budget(installed: Installation, integration: IntegrationConfig) -> BudgetStanding:
+async def _budget(installed: Installation, integration: IntegrationConfig) -> BudgetStatus:
     usage = await budgets.usage(installed.db, integration.id)
     limit = integration.requests_per_minute
     used = 0 if usage is None else usage.used
-    return BudgetStanding(
+    return BudgetStatus(
         requests_per_minute=limit,
         used=used,
         left=max(0, limit - used),

@@ -1,4 +1,4 @@
-"""``bridge listen``: a subscriber on this machine, for a developer who wants to see what arrives."""
+"""``bridge listen``: a webhook receiver on this machine, for developers."""
 
 import asyncio
 import signal
@@ -23,34 +23,42 @@ from bridge.store import endpoints
 
 def listen(
     ctx: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="PORT", help="0: a free one.")] = 8430,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="PORT", help="The port; 0 takes a free one.")
+    ] = 8430,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     secret: Annotated[
         list[str] | None,
-        typer.Option(metavar="whsec_…", help="Verify with this secret, or whpk_… key; may be given again."),
+        typer.Option(metavar="whsec_…", help="Verify with this secret, or whpk_… key; repeatable."),
     ] = None,
     endpoint: Annotated[
         str | None, typer.Option(metavar="ID", help="Verify with the secrets of this endpoint in the store.")
     ] = None,
     status: Annotated[
-        int, typer.Option(min=200, max=599, metavar="STATUS", help="Answer this; 500 shows retries.")
+        int,
+        typer.Option(
+            min=200, max=599, metavar="STATUS", help="The status to answer with; 500 shows retries."
+        ),
     ] = 204,
     times: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="… to the first N, and 204 to the rest.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Answer --status to the first N, and 204 to the rest."),
     ] = None,
     retry_after: Annotated[
-        int | None, typer.Option(min=0, metavar="SECONDS", help="Send Retry-After with it.")
+        int | None, typer.Option(min=0, metavar="SECONDS", help="Send Retry-After with --status.")
     ] = None,
     delay: Annotated[
-        float, typer.Option(min=0, max=3600, metavar="SECONDS", help="Answer after so long.")
+        float, typer.Option(min=0, max=3600, metavar="SECONDS", help="Wait this long before each answer.")
     ] = 0.0,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after N deliveries.")] = None,
-    brief: Annotated[bool, typer.Option("--brief", help="A line each, without the record.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Exit after N deliveries.")] = None,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Print one line per delivery, without the record.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
-    """Receive webhooks on this machine, verify them and show them, until a signal.
+    """Receive webhooks on this machine, verify them and show them, until interrupted.
 
-    The bridge delivers to this machine only where it may: outbound.allow_http = true and
+    The bridge delivers to this machine only if outbound.allow_http = true and
     outbound.allow_networks = ["127.0.0.0/8"].
     """
     secrets = list(secret or ())
@@ -66,12 +74,12 @@ def listen(
         headers={} if retry_after is None else {"Retry-After": str(retry_after)},
         after_seconds=delay,
     )
-    desk = _Desk(secrets, wanted, times, limit, _Printer(brief=brief, json=json))
-    session.run_to_end(_listen(host, port, desk))
+    receiver = _Receiver(secrets, wanted, times, limit, _Printer(brief=brief, json=json))
+    session.run_to_end(_listen(host, port, receiver))
 
 
 class VerifiedDelivery(Struct, frozen=True, kw_only=True):
-    """What is told of a delivery: the kind of signature that held, or the ``problem`` with it."""
+    """A received delivery: the kind of signature that verified, or the ``problem`` with it."""
 
     at: datetime
     id: str | None
@@ -95,18 +103,18 @@ class _Printer(Struct, frozen=True, kw_only=True):
         seal = f"[red]{screen.escape(one.problem or '')}[/]"
         if one.verified:
             seal = f"[green]verified {one.verified}[/]"
-        again = f" [yellow]arrived {one.attempt} times[/]" if one.attempt > 1 else ""
+        again = f" [yellow]received {one.attempt} times[/]" if one.attempt > 1 else ""
         kind = screen.escape(one.type or "not an event")
         head = f"[dim]{one.at:%H:%M:%S}[/] [bold]{kind}[/] {screen.escape(one.id or '')}"
         screen.print_markup(f"{head}  {seal}{again}  [dim]answered {one.answered}[/]")
         if not self.brief:
             formatted = msgspec.json.format(msgspec.json.encode(one.event), indent=2).decode()
             screen.print_markup(screen.escape(formatted))
-        sys.stdout.flush()  # whoever reads a pipe waits for it
+        sys.stdout.flush()  # the reader may be a pipe
 
 
-class _Desk:
-    """Takes what arrives, says whether it holds, and decides the answer."""
+class _Receiver:
+    """Receives deliveries, verifies them, prints them, and chooses the answer."""
 
     def __init__(
         self,
@@ -127,7 +135,7 @@ class _Desk:
         self._seen: Counter[str] = Counter()
 
     def take(self, arrival: ReceivedRequest) -> ScriptedResponse:
-        """The answer, shown with what it answers."""
+        """Print a delivery and return the answer to it."""
         now = utc_now()
         self._count += 1
         answer = self._wanted if self._times is None or self._count <= self._times else ScriptedResponse()
@@ -135,7 +143,7 @@ class _Desk:
         message_id = arrival.headers.get("webhook-id")
         if message_id is not None:
             self._seen[message_id] += 1
-        verified, problem = self._judged(arrival, now)
+        verified, problem = self._verify(arrival, now)
         self._printer.show(
             VerifiedDelivery(
                 at=now,
@@ -153,7 +161,7 @@ class _Desk:
             self.full.set()
         return answer
 
-    def _judged(self, arrival: ReceivedRequest, now: datetime) -> tuple[str | None, str | None]:
+    def _verify(self, arrival: ReceivedRequest, now: datetime) -> tuple[str | None, str | None]:
         if not self.verifies:
             return None, "not verified: give --secret or --endpoint"
         try:
@@ -162,16 +170,16 @@ class _Desk:
             return None, str(reason)
 
 
-async def _listen(host: str, port: int, desk: _Desk) -> None:
+async def _listen(host: str, port: int, receiver: _Receiver) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, desk.full.set)
+        loop.add_signal_handler(number, receiver.full.set)
     try:
-        async with subscriber.run_subscriber(host, port, desk.take) as url:
-            screen.console(stderr=True).print(f"Listening on [bold]{url}[/]. Ctrl-C ends.")
-            await desk.full.wait()
+        async with subscriber.run_subscriber(host, port, receiver.take) as url:
+            screen.console(stderr=True).print(f"Listening on [bold]{url}[/]. Press Ctrl-C to stop.")
+            await receiver.full.wait()
     except OSError as error:
-        reason = f"--port {port}: can't listen on it: {error.strerror}; give another"
+        reason = f"--port {port}: can't listen on it: {error.strerror}; choose another port"
         raise EnvironmentFault(reason) from error
 
 

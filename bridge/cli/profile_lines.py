@@ -1,4 +1,4 @@
-"""The verdicts on the assumptions about an account, made short for the screen."""
+"""Shortens the verdicts on the assumptions about an account for the screen."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,9 @@ from bridge.tracker import assumptions
 _SHOWN = 6
 
 
-def summarised(findings: Sequence[CheckLine]) -> list[CheckLine]:
-    """Return a line for all that is proved, one for all that needs a trial, and every other as it is."""
+def summarized(findings: Sequence[CheckLine]) -> list[CheckLine]:
+    """Return one line for all proved assumptions, one for all that need a trial, and the others
+    as they are."""
     proved = [one for one in findings if one.result == "works"]
     untried = [one for one in findings if _is_untried(one)]
     others = [one for one in findings if one.result != "works" and not _is_untried(one)]

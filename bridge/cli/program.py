@@ -1,4 +1,4 @@
-"""The program: its commands, its global options, and what an error means to whoever started it."""
+"""The program: its commands, its global options, and the exit codes of errors."""
 
 import importlib.metadata
 import sys
@@ -28,7 +28,7 @@ from bridge.errors import BAD_ENVIRONMENT, BUG, BridgeError, Fatal, LeaseLost, T
 
 
 class _Program(TyperGroup):
-    """Ends with one line on stderr, and the exit code of ``bridge.errors``, where the bridge says no."""
+    """Prints a ``BridgeError`` as one line on stderr and exits with the code of ``bridge.errors``."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -37,7 +37,7 @@ class _Program(TyperGroup):
             print(f"bridge: {error}", file=sys.stderr)
             raise typer.Exit(_exit_code(error)) from error
         except BrokenPipeError as error:
-            # Whoever reads us has seen enough (| head). What is still buffered has nowhere to go.
+            # The reader of the pipe has closed it (| head); the buffered output has nowhere to go.
             sys.stdout = None
             raise typer.Exit(0) from error
 
@@ -68,7 +68,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Exit codes: 0 all is well, 1 a check failed, 2 the configuration, 3 the environment.")
+@app.callback(epilog="Exit codes: 0 success, 1 a check failed, 2 configuration error, 3 environment error.")
 def program(
     ctx: typer.Context,
     config: Annotated[
@@ -78,14 +78,15 @@ def program(
             "-c",
             envvar="BRIDGE_CONFIG",
             metavar="PATH",
-            help="The configuration file. Left out: bridge.toml, where it exists. BRIDGE_* lie over it.",
+            help="The configuration file. Default: bridge.toml, if it exists. BRIDGE_* variables override.",
         ),
     ] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """TrackerRMS as an event stream: every change, with what changed, on Kafka; and commands back."""
+    """TrackerRMS as an event stream: every change on Kafka with what changed, and commands back to
+    TrackerRMS."""
     ctx.obj = config
 
 

@@ -20,13 +20,14 @@ def run_command(
     ctx: typer.Context,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROLE", help=f"Run this role alone ({', '.join(ROLES)}); may be given again."),
+        typer.Option(metavar="ROLE", help=f"Run only this role ({', '.join(ROLES)}); repeatable."),
     ] = None,
 ) -> None:
-    """Run the bridge until a signal: read TrackerRMS, publish what changed, carry out commands.
+    """Run the bridge until interrupted: read TrackerRMS, publish changes, carry out commands.
 
-    Without [bold]store.url[/] and [bold]kafka.bootstrap_servers[/] it starts a PostgreSQL and a
-    Kafka-protocol broker of its own in the data directory. Any number of processes may run side by side.
+    Without [bold]store.url[/] and [bold]kafka.bootstrap_servers[/] it starts an
+    embedded PostgreSQL and a Kafka-protocol broker in the data directory. Any
+    number of processes may run side by side.
     """
     config = session.configured(ctx)
     roles = _roles(only)
@@ -39,7 +40,7 @@ def run_command(
 
 
 def migrate_command(ctx: typer.Context) -> None:
-    """Bring the schema of the store up to date. [dim]bridge run[/] does so by itself."""
+    """Migrate the store's schema to this version. [dim]bridge run[/] does it automatically."""
     config = session.configured(ctx, level="warning")
     with session.with_guarded_servers(config, need_kafka=False) as grounded:
         url = app.store_url(grounded)
@@ -51,24 +52,24 @@ def migrate_command(ctx: typer.Context) -> None:
 def _roles(only: list[str] | None) -> tuple[Role, ...]:
     unknown = sorted(set(only or ()).difference(ROLES))
     if unknown:
-        raise ConfigError(f"--only {unknown[0]}: no such role; known: {', '.join(ROLES)}")
+        raise ConfigError(f"--only {unknown[0]}: no such role; use one of {', '.join(ROLES)}")
     return tuple(role for role in ROLES if not only or role in only)
 
 
 def _introduce(config: Config, grounded: Config) -> None:
-    """Say where things are, for whoever wants to connect; never a password."""
+    """Print the addresses of the servers, without passwords, for people who want to connect."""
     url = grounded.store.url
     embedded_store, embedded_kafka = config.store.url is None, config.kafka.bootstrap_servers is None
     table = screen.new_table("", "", "")
-    # The embedded server has no password; another's URL may.
+    # The embedded server has no password; an external URL may contain one.
     address = "" if url is None else url.reveal() if embedded_store else mask_url(url.reveal())
-    data = f"embedded; keeps its data in {config.data_dir}/postgres" if embedded_store else "yours"
-    forgets = "embedded; [yellow]it forgets everything at exit[/]" if embedded_kafka else "yours"
+    data = f"embedded; data in {config.data_dir}/postgres" if embedded_store else "external"
+    forgets = "embedded; [yellow]loses its data at exit[/]" if embedded_kafka else "external"
     table.add_row("PostgreSQL", screen.escape(address), data)
     table.add_row("Kafka", grounded.kafka.bootstrap_servers or "", forgets)
     table.add_row("Integrations", ", ".join(i.id for i in config.integrations), "")
     table.show_header = False
     screen.print_markup(
-        table, "[dim]Look on from another terminal: bridge status, bridge tail. Ctrl-C ends.[/]"
+        table, "[dim]Watch it from another terminal: bridge status, bridge tail. Press Ctrl-C to stop.[/]"
     )
     sys.stdout.flush()

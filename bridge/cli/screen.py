@@ -1,4 +1,4 @@
-"""How things are shown: tables for people, plain aligned text where no terminal is, JSON for programs."""
+"""Output for people and programs: tables on a terminal, plain aligned text without one, and JSON."""
 
 import sys
 from datetime import datetime, timedelta
@@ -17,14 +17,15 @@ __all__ = ["ago", "console", "duration", "escape", "new_table", "print_json", "p
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console of the stream as it is now; without a terminal, wide enough that nothing is folded."""
+    """Return a console for the current stream. Without a terminal it is wide enough to fold nothing."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _PLAIN_WIDTH
     return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
 
 
 def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
-    """An empty table with these headings; those named in ``right`` hold numbers."""
+    """Return an empty table with these headings. Columns named in ``right`` are right-aligned,
+    for numbers."""
     made = Table(
         box=None,
         padding=(0, 2, 0, 0),
@@ -41,14 +42,14 @@ def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = 
 
 
 def print_markup(*what: Any) -> None:
-    """Print to stdout, with rich's markup."""
+    """Print to stdout with rich's markup."""
     out = console()
     for one in what:
         out.print(one)
 
 
 def print_json(value: Any, *, lines: bool = False) -> None:
-    """One JSON document on stdout; as one line where it is one of many."""
+    """Print one JSON document to stdout; with ``lines``, on a single line."""
     encoded = msgspec.json.encode(value)
     text = encoded if lines else msgspec.json.format(encoded, indent=2)
     sys.stdout.write(text.decode() + "\n")
@@ -56,7 +57,7 @@ def print_json(value: Any, *, lines: bool = False) -> None:
 
 
 def duration(seconds: float) -> str:
-    """``850 ms``, ``12 s``, ``3 min``, ``2 h 05 min``, ``3 days``."""
+    """Format a duration: ``850 ms``, ``12 s``, ``3 min``, ``2 h 05 min``, ``3 days``."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 100:
@@ -69,7 +70,7 @@ def duration(seconds: float) -> str:
 
 
 def ago(moment: datetime | None) -> str:
-    """``12 s ago``, or ``never``."""
+    """Format a moment as ``12 s ago``, or ``never``."""
     if moment is None:
         return "never"
     return f"{duration(max(0.0, (utc_now() - moment).total_seconds()))} ago"

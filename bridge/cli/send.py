@@ -1,4 +1,4 @@
-"""``bridge send``: publish a command, and wait for its result."""
+"""``bridge send``: publish a command and wait for its result."""
 
 import asyncio
 import sys
@@ -24,32 +24,35 @@ _SOURCE = "bridge-send"
 
 def send_command(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help=f"What to do: {', '.join(INPUTS)}.")],
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help=f"The command type: {', '.join(INPUTS)}.")],
     data: Annotated[
         str, typer.Option("--data", metavar="JSON|@FILE", help="The input; @- reads it from stdin.")
     ],
     integration: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which account; may be left out where there is one.")
+        str | None, typer.Option(metavar="ID", help="The account; optional if only one is configured.")
     ] = None,
     command_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="The command's id. The same id again is the same command."),
+        typer.Option(
+            "--id", metavar="ID", help="The command's id. Sending the same id again is the same command."
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and show it.")] = False,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long --wait waits for the result.")
     ] = 660.0,
     json: Annotated[
-        bool, typer.Option("--json", help="The result as JSON, for programs; without --wait, the id.")
+        bool, typer.Option("--json", help="Print the result as JSON; without --wait, the id.")
     ] = False,
 ) -> None:
-    """Publish a command to Kafka, as a service of yours would.
+    """Publish a command to Kafka, as your own service would.
 
-    Its input is checked first; a bridge that runs with the role commands carries it out. Exit codes: 0 it is
-    published, and with [bold]--wait[/] it succeeded; 1 it failed, or nobody can tell whether it took effect;
-    2 it is no command, and was not published; 3 no result came in time.
+    Its input is validated first. A bridge that runs with the role commands
+    carries it out. Exit codes: 0 the command was published and, with
+    [bold]--wait[/], succeeded; 1 it failed, or it is unknown if it took effect; 2
+    the command is invalid and was not published; 3 no result arrived in time.
     """
-    # What a broker lacks is the running bridge's to say, not every command's.
+    # The running bridge reports what the broker lacks; a command need not repeat it.
     found = session.configured(ctx, level="error")
     account = _one(session.chosen(found, integration))
     value = _message(kind, account.id, command_id or str(uuid.uuid4()), _input(data))
@@ -67,14 +70,14 @@ def send_command(
     if json:
         screen.print_json(msgspec.json.decode(codec.encode(result)))
     else:
-        screen.print_markup(*_told(result))
+        screen.print_markup(*_describe(result))
     raise typer.Exit(0 if result.type.endswith(".succeeded") else 1)
 
 
 def _one(accounts: tuple[IntegrationConfig, ...]) -> IntegrationConfig:
     if len(accounts) > 1:
         raise ConfigError(
-            f"--integration: say which account is meant: {', '.join(account.id for account in accounts)}"
+            f"--integration: required; choose one of {', '.join(account.id for account in accounts)}"
         )
     return accounts[0]
 
@@ -92,12 +95,12 @@ def _input(given: str) -> Any:
     try:
         return msgspec.json.decode(text.encode())
     except ValueError:
-        raise ConfigError("--data: is not JSON; give an object, or @FILE with one in it") from None
+        raise ConfigError("--data: not JSON; give an object, or @FILE with one in it") from None
 
 
 def _message(kind: str, integration_id: str, command_id: str, data: Any) -> bytes:
     if kind not in INPUTS:
-        raise ConfigError(f"TYPE: {kind!r} is none; known: {', '.join(INPUTS)}")
+        raise ConfigError(f"TYPE: unknown command type {kind!r}; use one of {', '.join(INPUTS)}")
     value = msgspec.json.encode(
         {
             "specversion": "1.0",
@@ -137,8 +140,8 @@ async def _publish(
     limit = await app.make_topics(config)
     if len(message.value or b"") > limit:
         raise ConfigError(
-            f"--data: the command has {len(message.value or b''):,} bytes, and Kafka takes {limit:,}: give "
-            "large files by data_url"
+            f"--data: the command has {len(message.value or b''):,} bytes, and Kafka accepts {limit:,}; "
+            "give large files by data_url"
         )
     async with kafka.Producer(config.kafka) as producer:
         if wait_seconds is None:
@@ -146,7 +149,7 @@ async def _publish(
             return None
         results = topics.command_results(config.kafka.topic_prefix)
         async with kafka.Consumer(config.kafka, [results], start="end") as consumer:
-            # Where the end is must be known before the result can be there.
+            # The end offsets must be known before the result can arrive.
             await consumer.end_offsets()
             await producer.publish([message])
             return await _result(consumer, command_id, wait_seconds)
@@ -161,15 +164,15 @@ async def _result(consumer: kafka.Consumer, command_id: str, wait_seconds: float
                 return decoder.decode(record.value)
         await asyncio.sleep(0)
     raise Transient(
-        f"no result of command {command_id} within {wait_seconds:g} s: is a bridge running with the role "
-        f"commands? bridge commands show {command_id} tells how far it came"
+        f"no result of command {command_id} within {wait_seconds:g} s; is a bridge running with the role "
+        f"commands? bridge commands show {command_id} shows its progress"
     )
 
 
-def _told(result: commands.Result) -> list[Any]:
+def _describe(result: commands.Result) -> list[Any]:
     kind, _, ending = result.type.rpartition(".")
-    colour = {"succeeded": "green", "failed": "red"}.get(ending, "yellow")
-    lines: list[Any] = [f"[{colour}]{ending}[/] {kind} {screen.escape(result.data.command_id)}"]
+    color = {"succeeded": "green", "failed": "red"}.get(ending, "yellow")
+    lines: list[Any] = [f"[{color}]{ending}[/] {kind} {screen.escape(result.data.command_id)}"]
     error = result.data.error
     if error is not None:
         lines.append(f"  {error.code}: {error.title}")

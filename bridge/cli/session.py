@@ -1,4 +1,4 @@
-"""What commands share: the configuration they were given, and the way into a running installation."""
+"""Shared parts of commands: the configuration, and access to a running installation."""
 
 import asyncio
 import contextlib
@@ -23,8 +23,8 @@ T = TypeVar("T")
 _ALLOCATIONS_TO_COLLECT_AFTER = 10_000
 
 _ADD_ONE = (
-    "integrations: none is configured; add [[integrations]] with id, region and bearer_token to bridge.toml "
-    "(the README shows one), or see it work first with: bridge demo"
+    "integrations: none configured; add [[integrations]] with id, region and bearer_token to bridge.toml "
+    "(the README shows one), or try the bridge first with: bridge demo"
 )
 
 
@@ -32,7 +32,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 
 
 def configured(ctx: typer.Context, *, level: Literal["warning", "error"] | None = None) -> Config:
-    """The configuration of this call, and the log set up by it; ``level`` quietens commands of a moment."""
+    """Load the configuration and set up the log. ``level`` raises the log level for short-lived commands."""
     path: Path | None = ctx.find_root().obj
     found = config.load_config(path)
     wanted = found.log
@@ -43,21 +43,21 @@ def configured(ctx: typer.Context, *, level: Literal["warning", "error"] | None 
 
 
 def chosen(found: Config, integration: str | None) -> tuple[IntegrationConfig, ...]:
-    """The integration of that id, or all of them. Raises ``ConfigError`` where there is none."""
+    """Return the integration with that id, or all of them. Raises ``ConfigError`` if there is none."""
     if not found.integrations:
         raise ConfigError(_ADD_ONE)
     return found.integrations if integration is None else (found.integration(integration),)
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, on uvloop where there is one."""
-    # What is imported lives until the end, and records are trees that the reference counts free: the
-    # collector would look through a batch of them a dozen times and find nothing.
+    """Run to completion, on uvloop if it is installed."""
+    # Imported modules live until exit, and records are trees that reference counting frees. The collector
+    # would scan a batch of them a dozen times and find nothing.
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_TO_COLLECT_AFTER)
     try:
         import uvloop
-    except ImportError:  # Windows has none
+    except ImportError:  # not available on Windows
         return asyncio.run(work)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
@@ -65,9 +65,11 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
 @contextlib.contextmanager
 def with_guarded_servers(found: Config, *, need_kafka: bool = True) -> Iterator[Config]:
-    """``app.with_servers``, whose embedded servers a signal never leaves half started or half stopped.
+    """Run ``app.with_servers`` so that a signal never leaves the embedded servers half started or half
+    stopped.
 
-    SIGTERM ends the block, and the process with 0. While stages run, ``supervisor`` takes the signals.
+    SIGTERM ends the block, and the process with exit code 0. While stages run, ``supervisor`` handles the
+    signals.
     """
     asked: list[int] = []
 
@@ -96,10 +98,10 @@ def _handled(on_term: Any, on_int: Any) -> tuple[Any, Any]:
 
 
 def with_store(found: Config, work: Callable[[Installation], Awaitable[T]]) -> T:
-    """Do ``work`` on the installation's store, whether ``bridge run`` is running or not.
+    """Run ``work`` on the installation's store, even if ``bridge run`` is not running.
 
-    The embedded PostgreSQL is attached to, or started for the moment. A schema of somebody else's server is
-    looked at, not changed: ``EnvironmentFault`` when it lacks something.
+    Attaches to the embedded PostgreSQL, or starts it for this call. The schema of an external server is
+    checked, not changed. Raises ``EnvironmentFault`` if it is not up to date.
     """
 
     async def opened(whole: Config) -> T:

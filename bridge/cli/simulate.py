@@ -25,40 +25,41 @@ _DEFAULTS = Options()
 def simulate(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8090,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same account.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed creates the same account.")] = 1,
     candidates: Annotated[int, typer.Option(min=0)] = 1000,
     jobs: Annotated[int, typer.Option(min=0)] = 100,
     applications: Annotated[int, typer.Option(min=0)] = 2000,
     users: Annotated[int, typer.Option(min=1)] = 25,
     rate_limit_per_minute: Annotated[
-        int, typer.Option(min=0, help="Requests answered in any minute; 0: no limit.")
+        int, typer.Option(min=0, help="Requests answered per minute; 0: no limit.")
     ] = _DEFAULTS.rate_limit_per_minute,
     changes_per_minute: Annotated[
-        float, typer.Option(min=0, help="How much the account changes by itself.")
+        float, typer.Option(min=0, help="How many times per minute the account changes by itself.")
     ] = 0,
     index_lag_seconds: Annotated[
-        float, typer.Option(min=0, help="How far search runs behind the live record.")
+        float, typer.Option(min=0, help="How many seconds the search index lags behind the records.")
     ] = _DEFAULTS.index_lag_seconds,
     time_zone: Annotated[str, typer.Option(help="The tenant's time zone.")] = "Europe/London",
     quirk_off: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Switch an oddity off; may be given again. See GET /__quirks."),
+        typer.Option(metavar="NAME", help="Switch a quirk off; repeatable. GET /__quirks lists them."),
     ] = None,
     dialect: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="What the account is like in one point; repeatable."),
+        typer.Option(metavar="NAME=VALUE", help="Set one property of the account's dialect; repeatable."),
     ] = None,
     list_dialects: Annotated[
-        bool, typer.Option("--list-dialects", help="Print what --dialect can say, and end.")
+        bool, typer.Option("--list-dialects", help="List the properties and values of --dialect, and exit.")
     ] = False,
     like: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Be like a recorded account; --dialect lies over it."),
+        typer.Option(metavar="FILE", help="Imitate a recorded account; --dialect overrides it."),
     ] = None,
 ) -> None:
-    """Run a simulated TrackerRMS account over HTTP until a signal.
+    """Run a simulated TrackerRMS account over HTTP until interrupted.
 
-    It answers as TrackerRMS is known, or assumed, to answer. Point an integration's base_url at it.
+    It answers as TrackerRMS is known, or assumed, to answer. Set an integration's
+    base_url to it.
     """
     if list_dialects:
         screen.print_markup(_list_switches())
@@ -67,12 +68,12 @@ def simulate(
     spoken = {**recorded.dialect, **_spoken(dialect or [])}
     unknown = sorted(set(quirk_off or ()) - QUIRKS.keys())
     if unknown:
-        raise ConfigError(f"--quirk-off {unknown[0]}: no such quirk; known: {', '.join(QUIRKS)}")
+        raise ConfigError(f"--quirk-off {unknown[0]}: no such quirk; use one of {', '.join(QUIRKS)}")
     try:
         from bridge.simulator.world import World
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}: pip install ./contracts '.[simulator]' in a clone "
+            f"the simulator needs {error.name}; run: pip install ./contracts '.[simulator]' in a clone "
             "of the bridge"
         ) from error
     try:
@@ -80,7 +81,9 @@ def simulate(
             seed, candidates, jobs, applications, users, time_zone, index_lag_seconds=index_lag_seconds
         )
     except (LookupError, ValueError) as error:
-        raise ConfigError(f"--time-zone {time_zone}: no IANA time zone, such as Europe/London") from error
+        raise ConfigError(
+            f"--time-zone {time_zone}: not an IANA time zone; write one like Europe/London"
+        ) from error
     options = Options(
         rate_limit_per_minute=rate_limit_per_minute,
         changes_per_minute=changes_per_minute,
@@ -113,7 +116,7 @@ def _recorded(path: Path) -> Recording:
 
 
 def _spoken(given: list[str]) -> dict[str, str]:
-    """Return the switches of ``--dialect`` with their values."""
+    """Parse the switches of ``--dialect``."""
     spoken = {}
     for one in given:
         name, mark, value = one.partition("=")
@@ -137,7 +140,9 @@ async def _serve(world: "World", host: str, port: int, options: Options, time_zo
     try:
         running = await server.start_server(world, host, port, options)
     except OSError as error:
-        raise EnvironmentFault(f"--port {port}: can't listen on {host} ({error.strerror})") from error
+        raise EnvironmentFault(
+            f"--port {port}: can't listen on {host} ({error.strerror}); choose another port"
+        ) from error
     try:
         _introduce(running.url, options, time_zone)
         await ended.wait()
@@ -149,15 +154,15 @@ def _introduce(url: str, options: Options, time_zone: str) -> None:
     limit = options.rate_limit_per_minute or 100_000
     screen.print_markup(
         f"[bold]A simulated TrackerRMS account at {url}[/]",
-        f"Bearer token: {BEARER_TOKEN}; of the widget API: API key {API_KEY}",
-        "\nA bridge.toml to go with it:\n",
+        f"Bearer token: {BEARER_TOKEN}; widget API key: {API_KEY}",
+        "\nA bridge.toml for it:\n",
         screen.escape(
             f'[[integrations]]\nid = "demo"\nbase_url = "{url}"\nbearer_token = "{BEARER_TOKEN}"\n'
             f'time_zone = "{time_zone}"\nrequests_per_minute = {limit}\n'
         ),
-        "To change it, and to see what is true of it:\n",
+        "To change it, and to see its records:\n",
         screen.escape(_CONTROLS.replace("URL", url)),
-        "[dim]Ctrl-C ends.[/]",
+        "[dim]Press Ctrl-C to stop.[/]",
     )
     sys.stdout.flush()
 

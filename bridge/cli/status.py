@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bridge.app import Installation
 from bridge.cli import installation_status, screen, session
-from bridge.cli.installation_status import InstallationStatus, IntegrationStanding, ResourceStanding
+from bridge.cli.installation_status import InstallationStatus, IntegrationStatus, ResourceStatus
 from bridge.store.holds import Hold
 from bridge.tracker import sharing
 
@@ -22,19 +22,20 @@ _BAR_WIDTH = 8
 
 def status_command(
     ctx: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Stay and follow it, until Ctrl-C. With --json: a line a second.")
+        bool, typer.Option("--watch", help="Refresh until Ctrl-C. With --json: one line per second.")
     ] = False,
     parked: Annotated[
         bool, typer.Option("--parked", help="List the records that could not be processed, and why.")
     ] = False,
 ) -> None:
-    """Show how far the bridge is: first loads, polls, scans, what waits and what is in trouble.
+    """Show the state of the bridge: first loads, polls, scans, the backlog, and problems.
 
-    Found: changes that polls found. Late: how far TrackerRMS's search was seen to run behind. Proved: when a
-    complete scan last looked for deletions. Parked: records that could not be processed. Commands: those
-    without a result yet, and how those of the last day ended.
+    Found: changes found by polls. Late: how far TrackerRMS's search index lagged.
+    Proved: when a complete scan last checked for deletions. Parked: records that
+    could not be processed. Commands: those without a result yet, and the outcomes
+    of the last day.
     """
     found = session.configured(ctx, level="warning")
     session.chosen(found, None)
@@ -67,7 +68,7 @@ async def _follow(installed: Installation, parked: bool) -> None:
 
 
 def rendered(now: InstallationStatus) -> RenderableType:
-    """The whole of it, for a person."""
+    """Render the whole status for a person."""
     parts: list[RenderableType] = []
     for integration in now.integrations:
         parts += [_headline(integration), _resources(integration), _records(integration)]
@@ -75,7 +76,7 @@ def rendered(now: InstallationStatus) -> RenderableType:
     return Group(*parts, _outbox(now))
 
 
-def _headline(one: IntegrationStanding) -> Text:
+def _headline(one: IntegrationStatus) -> Text:
     budget = one.budget
     poller = "[green]polling[/]" if one.poller else "[yellow]no poller: start bridge run[/]"
     paused = f"  [yellow]paused until {budget.paused_until:%H:%M:%S} UTC[/]" if budget.paused_until else ""
@@ -85,7 +86,7 @@ def _headline(one: IntegrationStanding) -> Text:
     )
 
 
-def _resources(one: IntegrationStanding) -> Any:
+def _resources(one: IntegrationStatus) -> Any:
     table = screen.new_table(
         "Resource", "State", "Polled", "Found", "Late", "Proved", "Parked",
         right=("Found", "Parked"),
@@ -106,32 +107,34 @@ def _resources(one: IntegrationStanding) -> Any:
     return table
 
 
-def _records(one: IntegrationStanding) -> Text:
+def _records(one: IntegrationStatus) -> Text:
     counts = [f"{count:,} {model}" for resource in one.resources for model, count in resource.models.items()]
     return Text(f"Records: {', '.join(counts)}", style="dim")
 
 
-def _commands(one: IntegrationStanding, carried_out_by: list[str]) -> Text:
+def _commands(one: IntegrationStatus, carried_out_by: list[str]) -> Text:
     known = one.commands
-    words = {"received": known.received, "running": known.running, "to be tried again": known.waiting}
+    words = {"received": known.received, "running": known.running, "to be retried": known.waiting}
     parts = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
-    under_way = "none under way"
+    under_way = "none in progress"
     if known.oldest_seconds is not None:
         under_way = f"{parts}, the oldest for {screen.duration(known.oldest_seconds)}"
     failed = f"[red]{known.failed:,} failed[/]" if known.failed else "none failed"
     unknown = f"[yellow]{known.unknown:,} unknown[/]" if known.unknown else "none unknown"
-    nobody = "" if carried_out_by else "   [yellow]nobody carries them out: start bridge run[/]"
-    return Text.from_markup(f"[bold]Commands[/]  {under_way}; in the last day {failed}, {unknown}{nobody}")
+    no_process = "" if carried_out_by else "   [yellow]no process carries them out: start bridge run[/]"
+    return Text.from_markup(
+        f"[bold]Commands[/]  {under_way}; in the last day {failed}, {unknown}{no_process}"
+    )
 
 
-def _state(resource: ResourceStanding) -> str:
+def _state(resource: ResourceStatus) -> str:
     if resource.polls.error is not None:
-        return "[red]in trouble[/]"
+        return "[red]failing[/]"
     if resource.polls.scan_error is not None:
-        return "[red]polled, its scan in trouble[/]"
+        return "[red]polled, scan failing[/]"
     scan = resource.scan
     if scan is None:
-        return "[green]up to date[/]" if resource.loaded else "[dim]waits for its turn[/]"
+        return "[green]up to date[/]" if resource.loaded else "[dim]waiting[/]"
     filled = round(scan.fraction * _BAR_WIDTH)
     bar = f"[cyan]{'█' * filled}[/][dim]{'░' * (_BAR_WIDTH - filled)}[/] {scan.fraction:.0%}"
     word = {"initial": "first load", "sweep": "sweep"}.get(scan.kind, scan.kind)
@@ -141,21 +144,21 @@ def _state(resource: ResourceStanding) -> str:
     return f"{word} {bar}, {more}{screen.duration(scan.remaining_seconds)} left"
 
 
-def _troubles(one: IntegrationStanding) -> list[RenderableType]:
+def _troubles(one: IntegrationStatus) -> list[RenderableType]:
     lines: list[str] = []
     if one.budget.pause_reason:
         lines.append(f"[yellow]{screen.escape(one.budget.pause_reason)}[/]")
     if one.shares_credential_with:
         shared = f"shares its credential with {', '.join(one.shares_credential_with)}: {sharing.ADVICE}"
         lines.append(f"[yellow]{screen.escape(shared)}[/]")
-    # Trouble with the account is trouble with each resource: said once.
+    # A problem with the account affects every resource: print it once.
     errors: dict[str, list[str]] = {}
     for resource in one.resources:
         if resource.polls.error is not None:
             errors.setdefault(resource.polls.error, []).append(resource.name)
     lines += [f"[red]{', '.join(names)}: {screen.escape(error)}[/]" for error, names in errors.items()]
     lines += [
-        f"[red]{resource.name}, its scan: {screen.escape(resource.polls.scan_error)}[/]"
+        f"[red]{resource.name}, scan: {screen.escape(resource.polls.scan_error)}[/]"
         for resource in one.resources
         if resource.polls.scan_error is not None
     ]
@@ -169,7 +172,7 @@ def _troubles(one: IntegrationStanding) -> list[RenderableType]:
         f"[red]{question.assumption}: {screen.escape(question.evidence)}[/]" for question in one.questions
     ]
     if one.questions:
-        lines.append(f"bridge check {one.id} tells which lines of bridge.toml answer that")
+        lines.append(f"bridge check {one.id} shows the lines of bridge.toml that answer this")
     lines += [
         f"[yellow]{remark.resource}: {screen.escape(remark.text)}[/] "
         f"[dim]({remark.code}, {remark.count:,} times, last {screen.ago(remark.last_seen)})[/]"
@@ -199,14 +202,14 @@ def _held(one: Hold) -> str:
         )
     records = "" if one.kind == "deletions" else f"{one.row_count:,} records are held back: "
     return (
-        f"[bold red]{one.resource}: {records}{screen.escape(one.evidence)}; nothing of it is published. "
-        f"If that is right: bridge holds approve {one.id}; if not: bridge holds discard {one.id}[/]"
+        f"[bold red]{one.resource}: {records}{screen.escape(one.evidence)}; none of it is published. If "
+        f"this is right: bridge holds approve {one.id}; if not: bridge holds discard {one.id}[/]"
     )
 
 
 def _outbox(now: InstallationStatus) -> Text:
     waiting = "empty"
     if now.outbox.depth:
-        waiting = f"{now.outbox.depth:,} wait, the oldest for {screen.duration(now.outbox.oldest_seconds)}"
-    relay = "" if now.relay else "   [yellow]nobody publishes: start bridge run[/]"
+        waiting = f"{now.outbox.depth:,} waiting, the oldest for {screen.duration(now.outbox.oldest_seconds)}"
+    relay = "" if now.relay else "   [yellow]no relay: start bridge run[/]"
     return Text.from_markup(f"[bold]Outbox[/]  {waiting}; {now.outbox.sent:,} sent to Kafka so far{relay}")

@@ -17,7 +17,7 @@ from bridge import app, kafka
 from bridge.cli import screen, session
 from bridge.config import Config
 
-_COLOURS = {"created": "green", "updated": "cyan", "deleted": "red"}
+_COLORS = {"created": "green", "updated": "cyan", "deleted": "red"}
 _WIDEST_TYPE = max(len(model) for model in Model) + len(".created")
 
 
@@ -25,18 +25,26 @@ def tail(
     ctx: typer.Context,
     model: Annotated[
         list[Model] | None,
-        typer.Option(metavar="MODEL", help="Events of this model alone; may be given again."),
+        typer.Option(metavar="MODEL", help="Only events of this model; repeatable."),
     ] = None,
-    integration: Annotated[str | None, typer.Option(metavar="ID", help="Of this integration alone.")] = None,
+    integration: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only events of this integration.")
+    ] = None,
     from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="All that Kafka has, not only what comes from now on.")
+        bool,
+        typer.Option(
+            "--from-beginning", help="Start with the oldest event on Kafka instead of the next one."
+        ),
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after N events.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="The events themselves, one JSON line each.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Exit after N events.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the events themselves, one JSON line each.")
+    ] = False,
 ) -> None:
     """Show events as they arrive on Kafka, one line each.
 
-    A line says when, what, whose, the entity's id, its version, what changed and why; never the values.
+    A line shows the time, event type, account, entity id, version, changed fields
+    and cause, never the values.
     """
     found = session.configured(ctx, level="warning")
     if integration is not None:
@@ -60,7 +68,7 @@ async def _tail(
     async for record in _records(config, wanted, from_beginning):
         if integration is not None and dict(record.headers).get("ce_integrationid") != integration.encode():
             continue
-        # A tombstone follows a deletion where topics are compacted; it says nothing new.
+        # A tombstone follows a deletion on a compacted topic; it adds no information.
         if record.value is None:
             continue
         _print(out, record.value, json=json)
@@ -94,12 +102,12 @@ def _print(out: Console, value: bytes, *, json: bool) -> None:
 
 
 def format_event(event: Event[Any]) -> str:
-    """An event as one line of rich markup."""
+    """Format an event as one line of rich markup."""
     operation = event.type.rpartition(".")[2]
     fields = ", ".join(event.data.changed_fields)
     return (
         f"[dim]{event.time.time().isoformat('milliseconds')}[/] "
-        f"[{_COLOURS[operation]}]{event.type:<{_WIDEST_TYPE}}[/] "
+        f"[{_COLORS[operation]}]{event.type:<{_WIDEST_TYPE}}[/] "
         f"{event.integrationid} {event.subject} [dim]v{int(event.sequence)}[/] "
         f"{fields}{' ' if fields else ''}[dim]{event.data.cause}[/]"
     )

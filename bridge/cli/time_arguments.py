@@ -1,4 +1,4 @@
-"""Moments as people write them on a command line: ``2h`` ago, or an ISO date."""
+"""Parses times on the command line: a relative time such as ``2h``, or an ISO date."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,23 +6,23 @@ from datetime import UTC, datetime, timedelta
 from bridge.clock import utc_now
 from bridge.errors import ConfigError
 
-HELP = "30m, 2h or 3d ago, or a moment such as 2026-11-23T22:00:00Z."
+HELP = "30m, 2h or 3d ago, or a time such as 2026-11-23T22:00:00Z."
 
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def past(option: str, text: str) -> datetime:
-    """The moment in UTC; one without a zone is taken for UTC.
+    """Return the time in UTC. A time without a zone is taken as UTC.
 
-    Raises ``ConfigError`` for what is none, for what is before 2000 and for what is still to come.
+    Raises ``ConfigError`` for text that is not a time, and for a time before 2000 or in the future.
     """
     try:
         found = _read(text.strip())
     except (ValueError, OverflowError):
-        raise ConfigError(f"{option} {text}: no moment; write {HELP}") from None
+        raise ConfigError(f"{option} {text}: not a time; write {HELP}") from None
     if not datetime(2000, 1, 1, tzinfo=UTC) <= found <= utc_now():
-        raise ConfigError(f"{option} {text}: is not in the past; write {HELP}")
+        raise ConfigError(f"{option} {text}: not in the past; write {HELP}")
     return found
 
 

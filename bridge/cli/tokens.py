@@ -1,4 +1,4 @@
-"""``bridge tokens``: who may use the HTTP API, and for what."""
+"""``bridge tokens``: create, list and revoke tokens of the HTTP API."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,28 +14,30 @@ from bridge.clock import utc_now
 from bridge.errors import ConfigError
 from bridge.store.api_tokens import ApiToken, ApiTokens
 
-app = typer.Typer(no_args_is_help=True, help="Tokens of the HTTP API: make, list, revoke.")
+app = typer.Typer(no_args_is_help=True, help="Tokens of the HTTP API: create, list, revoke.")
 
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("create")
 def create_token_command(
     ctx: typer.Context,
     owner: Annotated[
-        str | None, typer.Option(metavar="NAME", help="For the endpoints of this owner and nothing else.")
+        str | None, typer.Option(metavar="NAME", help="Give access only to the endpoints of this owner.")
     ] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="For everybody's endpoints.")] = False,
-    description: Annotated[str, typer.Option(metavar="TEXT", help="For people: who has it.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Give access to all endpoints.")] = False,
+    description: Annotated[
+        str, typer.Option(metavar="TEXT", help="A note for people, such as who holds it.")
+    ] = "",
     days: Annotated[
         float | None,
-        typer.Option(min=0.01, max=36_500, metavar="DAYS", help="It ends after so many."),
+        typer.Option(min=0.01, max=36_500, metavar="DAYS", help="Expire after this many days."),
     ] = None,
     json: _Json = False,
 ) -> None:
-    """Make a token. It is shown this once."""
+    """Create a token. It is shown only once."""
     if (owner is None) == (not admin):
-        raise ConfigError("tokens: say for whom: --owner NAME, or --admin for everybody's endpoints")
+        raise ConfigError("tokens: give --owner NAME, or --admin for access to all endpoints")
     try:
         msgspec.convert(owner, Owner | None)
     except msgspec.ValidationError:
@@ -56,7 +58,7 @@ def create_token_command(
 
 @app.command("list")
 def list_tokens_command(ctx: typer.Context, json: _Json = False) -> None:
-    """Show the tokens, never their text."""
+    """List the tokens, without their secret text."""
 
     async def read(installed: Installation) -> Sequence[ApiToken]:
         return await _tokens(installed).list_()
@@ -67,23 +69,23 @@ def list_tokens_command(ctx: typer.Context, json: _Json = False) -> None:
     elif shown:
         screen.print_markup(_table(shown))
     else:
-        print("No tokens. Make one with: bridge tokens create --admin")
+        print("No tokens. Create one with: bridge tokens create --admin")
 
 
 @app.command("revoke")
 def revoke(
     ctx: typer.Context, token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, tok_….")]
 ) -> None:
-    """From now on the token opens nothing."""
+    """Revoke a token. It gives no access from now on."""
 
     async def carry_out(installed: Installation) -> bool:
         tokens = _tokens(installed)
         if token_id not in {one.id for one in await tokens.list_()}:
-            raise ConfigError(f"tokens: none has the id {token_id!r}; bridge tokens list shows them")
+            raise ConfigError(f"tokens: no token has the id {token_id!r}; bridge tokens list shows them")
         return await tokens.revoke(token_id)
 
     changed = session.with_store(session.configured(ctx, level="warning"), carry_out)
-    print(f"revoked {token_id}" if changed else f"{token_id} was revoked already")
+    print(f"revoked {token_id}" if changed else f"{token_id} was already revoked")
 
 
 def _tokens(installed: Installation) -> ApiTokens:
@@ -96,7 +98,7 @@ def _plain(one: ApiToken) -> dict[str, Any]:
 
 
 def _scope(one: ApiToken) -> str:
-    return "for everybody's endpoints" if one.owner is None else f"for the endpoints of {one.owner}"
+    return "for all endpoints" if one.owner is None else f"for the endpoints of {one.owner}"
 
 
 def _table(shown: Sequence[ApiToken]) -> Any:
@@ -109,7 +111,7 @@ def _table(shown: Sequence[ApiToken]) -> Any:
         elif one.expires_at is not None:
             state = f"until {one.expires_at:%Y-%m-%d}"
             if one.expires_at <= now:
-                state = f"[red]ended {screen.ago(one.expires_at)}[/]"
+                state = f"[red]expired {screen.ago(one.expires_at)}[/]"
         table.add_row(
             one.id,
             "[bold]admin[/]" if one.owner is None else one.owner,

@@ -1,1 +1,2 @@
-"""The demo: a simulated account, the bridge, changes becoming events and commands records, on one screen."""
+"""The demo: runs the bridge on a simulated account and shows changes becoming events and commands taking
+effect."""

@@ -1,4 +1,4 @@
-"""The commands of the demo, published to Kafka as a service would, and what came of each."""
+"""Publishes the demo's commands to Kafka, as a service would, and collects their results."""
 
 import asyncio
 import contextlib
@@ -23,10 +23,10 @@ _SOURCE = "careers-page"
 
 
 class CommandService:
-    """A service that publishes commands, one after the other, and looks at their results and events.
+    """A service that publishes one command at a time and checks its result and events.
 
-    Entering it publishes a first command that changes nothing: a broker takes its time to let the member of
-    a new consumer group in, and its result says that it has.
+    Entering it publishes a first command that changes nothing. A broker takes a while to admit the member of
+    a new consumer group, and the result shows that it has.
     """
 
     def __init__(
@@ -57,10 +57,11 @@ class CommandService:
         await self._producer.__aexit__(kind, error, trace)
 
     async def play(self, ends_at: float) -> tuple[Asked, ...]:
-        """All commands, each when the one before is through; what has not come by ``ends_at`` is missing."""
+        """Publish each command after the previous one is complete. What has not arrived by ``ends_at`` is
+        missing."""
         if self._first is None:
-            raise AssertionError("enter it first")
-        told: list[Asked] = []
+            raise AssertionError("enter the service before playing it")
+        published: list[Asked] = []
         if not await _within(self._first.answered, ends_at):
             self._screen.command(self._first)
             return (self._first,)
@@ -69,28 +70,35 @@ class CommandService:
             data = order.data(made)
             key = made.get("application", scenario.EMAIL)
             asked = await self._publish(order.says, order.kind, data, key=key, command_id=order.command_id)
-            told.append(asked)
+            published.append(asked)
             if await _within(asked.answered, ends_at) and asked.result is not None:
-                self._consider(order, asked, asked.result, told, made)
+                self._consider(order, asked, asked.result, published, made)
             if asked.events is not None:
                 await _within(asked.events.complete, ends_at)
                 await self._receiver.wait([event.id for event in asked.events.arrived], ends_at)
             self._screen.command(asked)
             if not asked.done:
                 break
-        return tuple(told)
+        return tuple(published)
 
     def _consider(
-        self, order: scenario.Order, asked: Asked, result: Result, told: list[Asked], made: dict[str, str]
+        self,
+        order: scenario.Order,
+        asked: Asked,
+        result: Result,
+        published: list[Asked],
+        made: dict[str, str],
     ) -> None:
-        """What the result says, and which events it promises."""
-        before = next((one for one in told if one.command_id == asked.command_id and one is not asked), None)
+        """Check the result, and expect the events that it promises."""
+        before = next(
+            (one for one in published if one.command_id == asked.command_id and one is not asked), None
+        )
         if not result.type.endswith(".succeeded"):
-            asked.complaint = result.data.error.message if result.data.error else "nobody knows"
+            asked.complaint = result.data.error.message if result.data.error else "unknown"
         elif before is not None:
             same = before.result is not None and before.result == result
-            asked.note = "the same result, nothing done"
-            asked.complaint = "" if same else "another result than before"
+            asked.note = "same result, nothing repeated"
+            asked.complaint = "" if same else "differs from the first result"
         elif asked.kind == "candidate.create":
             made |= _made(result.data.result)
             asked.note = f"candidate {made['remote_candidate']}, application {made['remote_application']}"
@@ -123,7 +131,7 @@ class CommandService:
 
 
 def _made(result: Any) -> dict[str, str]:
-    """The ids of what ``candidate.create`` made, the bridge's and TrackerRMS's."""
+    """Return the ids of what ``candidate.create`` created, in the bridge and in TrackerRMS."""
     application = result["applications"][0]
     return {
         "candidate": result["id"],
@@ -134,7 +142,7 @@ def _made(result: Any) -> dict[str, str]:
 
 
 async def _within(event: asyncio.Event, ends_at: float) -> bool:
-    """Wait for it, but not beyond the demo's end."""
+    """Wait for the event until ``ends_at`` at most. Return true if it was set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
             await event.wait()

@@ -1,4 +1,4 @@
-"""Whether what a topic says of a model is what is true in TrackerRMS, by the simulator's own account."""
+"""Compares the records of a model's topic with the simulator's own account of TrackerRMS."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ _REMOTE = "remote:"
 def differences(
     integration_id: str, model: Model, truth: Mapping[str, JsonObject], topic: Mapping[str, JsonObject]
 ) -> list[str]:
-    """What differs between the truth, by remote id, and the topic's records, by id. Empty: nothing does."""
+    """Return the differences between the truth, by remote id, and the topic's records, by id."""
     wanted = {ids.entity_id(integration_id, model, remote): record for remote, record in truth.items()}
     found = [f"{model} {i}: not on Kafka" for i in wanted.keys() - topic.keys()]
     found += [f"{model} {i}: on Kafka, not in TrackerRMS" for i in topic.keys() - wanted.keys()]
@@ -35,10 +35,10 @@ def differences(
     return found
 
 
-def _same(integration_id: str, name: str, true: Any, told: Any) -> bool:
+def _same(integration_id: str, name: str, true: Any, published: Any) -> bool:
     if name in _REFERS_TO and isinstance(true, str):
         remote_id = true.removeprefix(_REMOTE)
-        return bool(ids.entity_id(integration_id, _REFERS_TO[name], remote_id) == told)
-    if name.endswith("_at") and isinstance(true, str) and isinstance(told, str):
-        return datetime.fromisoformat(true) == datetime.fromisoformat(told)
-    return bool(true == told)
+        return bool(ids.entity_id(integration_id, _REFERS_TO[name], remote_id) == published)
+    if name.endswith("_at") and isinstance(true, str) and isinstance(published, str):
+        return datetime.fromisoformat(true) == datetime.fromisoformat(published)
+    return bool(true == published)

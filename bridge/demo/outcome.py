@@ -1,4 +1,4 @@
-"""What the demo came to."""
+"""The outcome of the demo."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from bridge.demo.watcher import Asked, Expectation, SeenEvent
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """The first load: how many records became events, how long that took, and what it cost."""
+    """The first load: how many records became events, in how much time, and with how many calls."""
 
     records: int
     seconds: float
@@ -17,9 +17,12 @@ class Load(Struct, frozen=True, kw_only=True):
 
 
 class DemoOutcome(Struct, frozen=True, kw_only=True):
-    """All of it. ``differences``: by model, what is not on Kafka as it is in TrackerRMS; ``unasked``: events
-    that nothing called for; ``broken``: versions out of order; ``asked``: the commands; ``delivered``: when
-    each event's webhook was verified; ``refused``: webhooks that did not verify."""
+    """The complete outcome.
+
+    ``differences``: the records on Kafka that differ from TrackerRMS, by model; ``unasked``: events that no
+    change explains; ``broken``: versions out of order; ``asked``: the commands; ``delivered``: when each
+    event's webhook was verified; ``refused``: webhooks that did not verify.
+    """
 
     load: Load
     expectations: tuple[Expectation, ...]
@@ -35,19 +38,19 @@ class DemoOutcome(Struct, frozen=True, kw_only=True):
 
     @property
     def arrived(self) -> list[tuple[float, SeenEvent]]:
-        """The events that changes and commands led to, each with the moment of what it answers."""
-        told = [*self.expectations, *(one.events for one in self.asked if one.events is not None)]
-        return [(one.made_at, event) for one in told for event in one.arrived]
+        """Return the events of changes and commands, each with the time of its change or command."""
+        expectations = [*self.expectations, *(one.events for one in self.asked if one.events is not None)]
+        return [(one.made_at, event) for one in expectations for event in one.arrived]
 
     @property
     def undelivered(self) -> list[SeenEvent]:
-        """Those of them whose webhook did not come."""
+        """Return the events whose webhook did not arrive."""
         return [event for _, event in self.arrived if event.id not in self.delivered]
 
     @property
     def succeeded(self) -> bool:
-        """Whether every change arrived, every command was carried out, each event was delivered, nothing else
-        happened, and Kafka says what TrackerRMS says."""
+        """Return true if every change arrived, every command succeeded, each event was delivered, nothing
+        else happened, and Kafka equals TrackerRMS."""
         arrived = all(one.complete.is_set() for one in self.expectations)
         carried_out = all(one.done for one in self.asked)
         delivered = not (self.undelivered or self.refused)

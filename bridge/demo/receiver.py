@@ -1,4 +1,4 @@
-"""The demo's subscriber: takes the webhooks over HTTP and verifies each with somebody else's library."""
+"""The demo's subscriber: receives webhooks over HTTP and verifies them with a third-party library."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ _OWNER = "demo"
 
 
 class Receiver:
-    """``verified``: when each event's webhook came first, by its id and this process's steady clock."""
+    """A webhook receiver. ``verified`` holds the monotonic time of the first webhook of each event id."""
 
     def __init__(self) -> None:
         self.verified: dict[str, float] = {}
@@ -27,7 +27,7 @@ class Receiver:
 
     @contextlib.asynccontextmanager
     async def subscribed(self, installed: Installation) -> AsyncIterator[str]:
-        """It listens, and gets every event while the block lasts; gives the endpoint's id."""
+        """Listen and receive every event while the block runs. Yield the endpoint's id."""
         async with subscriber.run_subscriber("127.0.0.1", 0, self._take) as url:
             async with installed.db.transaction() as tx:
                 endpoint, (secret,) = await endpoints.insert_endpoint(
@@ -37,7 +37,7 @@ class Receiver:
             yield endpoint.id
 
     async def wait(self, event_ids: Collection[str], ends_at: float) -> None:
-        """Until the webhooks of these events were verified, but not beyond ``ends_at``."""
+        """Wait until the webhooks of these events are verified, until ``ends_at`` at most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
                 while not self.verified.keys() >= set(event_ids):

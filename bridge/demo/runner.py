@@ -1,4 +1,4 @@
-"""The demo as it goes: the account, the bridge on it, the changes, the commands, and what came of them."""
+"""Runs the demo: the account, the bridge on it, the changes, the commands, and the comparison at the end."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ _BETWEEN_CHANGES_SECONDS = 0.6
 
 
 def configuration(data_dir: Path) -> Config:
-    """The demo's bridge: quick polls and sweeps, embedded servers in ``data_dir``."""
+    """Return the demo's configuration: quick polls and sweeps, and embedded servers in ``data_dir``."""
     return Config(
         data_dir=str(data_dir),
         kafka=KafkaConfig(partitions=3),
@@ -61,7 +61,7 @@ def configuration(data_dir: Path) -> Config:
 
 
 class DemoRunner:
-    """One run of the demo. ``config`` is grounded."""
+    """One run of the demo. ``config`` has the addresses of running servers."""
 
     def __init__(self, config: Config, screen: Screen, seconds: float, keep: Path | None) -> None:
         self._config = config
@@ -73,7 +73,7 @@ class DemoRunner:
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
-        """Play it; returns the exit code."""
+        """Run the demo and return the exit code."""
         async with _simulator() as simulated, Remote(simulated.url) as remote:
             config = _with_integration(self._config, simulated.url)
             self._screen.introduce(config, simulated.url)
@@ -96,7 +96,7 @@ class DemoRunner:
                 return await self._until_either(bridge, play)
 
     async def _until_either(self, bridge: asyncio.Task[int], play: asyncio.Task[int]) -> int:
-        """The play's exit code, or the bridge's own when it ended first: a signal, or a failure."""
+        """Return the play's exit code, or the bridge's if it ended first, by a signal or a failure."""
         await asyncio.wait({bridge, play}, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
         code = await bridge
@@ -117,11 +117,11 @@ class DemoRunner:
                     self._screen.loaded(load)
                     endpoint_id = await stack.enter_async_context(self._receiver.subscribed(installed))
                     self._screen.change_headings()
-                    expectations = await self._tell(remote, ends_at)
+                    expectations = await self._make_changes(remote, ends_at)
                     self._screen.command_headings()
                     asked = await service.play(ends_at)
                 outcome = await self._compare(remote, load, expectations, asked, ends_at)
-            self._screen.summarise(outcome)
+            self._screen.summarize(outcome)
             if self._keep is not None:
                 self._screen.invite(url, _written(installed.config, self._keep), endpoint_id, monitoring.url)
                 await self._stop.wait()
@@ -138,26 +138,26 @@ class DemoRunner:
             records=self._watch.entities(), seconds=time.monotonic() - began_at, calls=int(report["total"])
         )
 
-    async def _tell(self, remote: Remote, ends_at: float) -> tuple[Expectation, ...]:
-        """Make the changes, one soon after the other; each is shown when its events are there."""
-        told: dict[str, Expectation] = {}
+    async def _make_changes(self, remote: Remote, ends_at: float) -> tuple[Expectation, ...]:
+        """Make the changes one after another, and show each when its events have arrived."""
+        expectations: dict[str, Expectation] = {}
         made: dict[str, int] = {}
         journal = 0
         async with asyncio.TaskGroup() as showing:
             for step in scenario.STEPS:
                 if step.after is not None:
-                    await _complete(told[step.after], ends_at)
+                    await _complete(expectations[step.after], ends_at)
                 made_at = time.monotonic()
                 made_id = await _make(remote, step, made)
                 if step.new is not None:
                     made[step.new] = made_id
                 entries = await remote.journal(journal)
                 journal += len(entries)
-                told[step.says] = Expectation(step.says, made_at, journalled(INTEGRATION, entries))
-                self._watch.expect(told[step.says])
-                showing.create_task(self._show(told[step.says], ends_at))
+                expectations[step.says] = Expectation(step.says, made_at, journalled(INTEGRATION, entries))
+                self._watch.expect(expectations[step.says])
+                showing.create_task(self._show(expectations[step.says], ends_at))
                 await asyncio.sleep(_BETWEEN_CHANGES_SECONDS)
-        return tuple(told.values())
+        return tuple(expectations.values())
 
     async def _show(self, expectation: Expectation, ends_at: float) -> None:
         await _complete(expectation, ends_at)
@@ -172,7 +172,7 @@ class DemoRunner:
         asked: tuple[Asked, ...],
         ends_at: float,
     ) -> DemoOutcome:
-        """Compare Kafka with the truth; what is still under way has until ``ends_at`` to arrive."""
+        """Compare Kafka with the truth. Records in transit have until ``ends_at`` to arrive."""
         while True:
             found = {model: await self._differences(remote, model) for model in Model}
             if not any(found.values()) or time.monotonic() > ends_at:
@@ -212,7 +212,7 @@ def _written(config: Config, data_dir: Path) -> Path:
 
 
 def _toml(config: Config) -> str:
-    """What another terminal needs to look on."""
+    """Return the configuration with which another terminal can watch the demo."""
     integration = config.integrations[0]
     store = config.store.url.reveal() if config.store.url else ""
     return (
@@ -262,7 +262,7 @@ async def _make(remote: Remote, step: ScenarioStep, made: dict[str, int]) -> int
 
 
 async def _complete(expectation: Expectation, ends_at: float) -> None:
-    """Wait for its events, but not beyond the demo's end."""
+    """Wait for its events, until ``ends_at`` at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
             await expectation.complete.wait()

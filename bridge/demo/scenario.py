@@ -1,4 +1,4 @@
-"""What happens in the demo: the changes made in TrackerRMS, in order, then the commands."""
+"""The demo's scenario: the changes made in TrackerRMS, in order, then the commands."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -12,8 +12,11 @@ SEED = 11
 
 
 class ScenarioStep(Struct, frozen=True, kw_only=True):
-    """One change. ``after`` names the step whose events must have arrived before; ``new`` remembers the id
-    of the record it makes under a name, which ``uses`` (field → name) puts into a later one's fields."""
+    """One change.
+
+    ``after`` names a step whose events must arrive first. ``new`` gives the id of the created record a name,
+    which ``uses`` (field → name) of a later step refers to.
+    """
 
     says: str
     op: str
@@ -33,25 +36,25 @@ STEPS = (
     ScenarioStep(says=_DELETED, op="delete", entity="resource", id=116),
     ScenarioStep(says="A candidate gets a new tag", op="update", entity="resource", id=110,
          fields={"tagText": "HGV Class 1, Open to relocate"}),
-    ScenarioStep(says="An application moves on", op="update", entity="opportunity_resource", id=521,
+    ScenarioStep(says="An application advances", op="update", entity="opportunity_resource", id=521,
          fields={"opportunityResourceStatusId": 6}),
     ScenarioStep(says="An application is rejected", op="update", entity="opportunity_resource", id=530,
          fields={"opportunityResourceStatusId": 10, "rejectionReason": "Found a better fit",
                  "activeRecord": False}),
-    ScenarioStep(says="A job gets another owner", op="update", entity="opportunity", id=1009,
+    ScenarioStep(says="A job changes its owner", op="update", entity="opportunity", id=1009,
          fields={"fifthOwnerId": 24, "fifthOwnerRoleId": 5}),
     ScenarioStep(says="A job's advert is rewritten", op="update", entity="opportunity", id=1010,
          fields={"advertStatus": "A", "publishOnline": True, "publishTitle": "Data Engineer, Leeds"}),
     ScenarioStep(says="A new candidate", op="create", entity="resource", new="candidate",
          fields={"firstName": "Ada", "surname": "Example", "jobTitle": "Engineer",
                  "email": "ada@example.org", "tagText": "Python"}),
-    ScenarioStep(says="… is put on a job", op="create", entity="opportunity_resource",
+    ScenarioStep(says="… is added to a job", op="create", entity="opportunity_resource",
          fields={"opportunityId": 1003, "opportunityResourceStatusId": 2}, uses={"resourceId": "candidate"}),
-    ScenarioStep(says="A colleague's e-mail", op="update", entity="user", id=23,
+    ScenarioStep(says="A colleague's e-mail changes", op="update", entity="user", id=23,
          fields={"email": "new.address@agency.example"}),
     ScenarioStep(says="A new stage in the pipeline", op="create", entity="status",
          fields={"name": "Reference Check", "group": "Internal"}),
-    ScenarioStep(says="It is back", op="undelete", entity="resource", id=116, after=_DELETED),
+    ScenarioStep(says="The candidate is restored", op="undelete", entity="resource", id=116, after=_DELETED),
 )  # fmt: skip
 
 # --- commands ---------------------------------------------------------------------------------------------
@@ -61,12 +64,12 @@ CV_STORED = "CV.pdf (resume)"
 _CV = b"%PDF-1.4\n% Grace Example, radio engineer, Leeds\n%%EOF\n"
 
 CreatedIds = Mapping[str, str]
-"""The ids of what the first command made, by name."""
+"""The ids of what the first command created, by name."""
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """One command. ``events``: what must follow, of the candidate or application that was made; two with
-    one ``command_id`` are the same command, published twice."""
+    """One command. ``events`` are the events that it must cause, for the created candidate or application.
+    Two orders with one ``command_id`` are the same command, published twice."""
 
     says: str
     kind: CommandType
@@ -75,7 +78,7 @@ class Order(Struct, frozen=True, kw_only=True):
     command_id: str = ""
 
 
-FIRST_COMMAND = "Kafka lets the consumer in"
+FIRST_COMMAND = "Kafka admits the consumer"
 STATUSES = {"method": "GET", "path": "/api/v1/MetaData"}
 
 _APPLICATION = {
@@ -93,9 +96,9 @@ _APPLICATION = {
 COMMANDS = (
     Order(says="Grace applies, with her CV", kind="candidate.create", command_id="grace-applies",
           data=lambda made: _APPLICATION, events=("candidate.created", "application.created")),
-    Order(says="… the same command once more", kind="candidate.create", command_id="grace-applies",
+    Order(says="… the same command again", kind="candidate.create", command_id="grace-applies",
           data=lambda made: _APPLICATION),
-    Order(says="Which documents does she have?", kind="passthrough.request",
+    Order(says="List her documents", kind="passthrough.request",
           data=lambda made: {"method": "GET",
                              "path": f"/api/v1/Resource/{made['remote_candidate']}/Documents"}),
     Order(says="She moves to the interview", kind="application.move_to_stage",

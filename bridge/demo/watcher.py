@@ -1,4 +1,4 @@
-"""What Kafka has said so far: every event read back, and which change each one answers."""
+"""Reads back every event and result from Kafka, and matches them with changes and commands."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from bridge.config import Config
 
 
 class SeenEvent(Struct, frozen=True, kw_only=True):
-    """An event that was read, and when, by this process's steady clock."""
+    """An event that was read, with the monotonic time of reading."""
 
     type: str
     model: Model
@@ -31,15 +31,15 @@ class SeenEvent(Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """The event's id, which its webhook carries."""
+        """Return the event's id, which its webhook carries."""
         return ids.event_id(self.subject, self.sequence)
 
 
 class Expectation:
-    """The events that one change must lead to; ``missing``, by type and entity, shrinks as they arrive.
+    """The events that one change must cause. ``missing``, by type and entity, shrinks as they arrive.
 
-    Whatever else is told of ``touched`` entities is answered for too: a command writes in several steps, and
-    a poll may see a record between two of them.
+    Further events of ``touched`` entities are explained too: a command writes in several steps, and a poll
+    may see a record between two of them.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Expectation:
         self._settle()
 
     def take(self, event: SeenEvent) -> bool:
-        """Whether the event answers this change."""
+        """Take the event if it belongs to this change. Return true if it does."""
         key = (event.type, event.subject)
         if not self.missing[key] or event.at < self.made_at:
             return False
@@ -70,7 +70,7 @@ class Expectation:
 
 
 def journalled(integration_id: str, journal: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The events that entries of the simulator's journal must lead to, by type and entity."""
+    """Return the events that entries of the simulator's journal must cause, by type and entity."""
     return [
         (f"{e['model']}.{e['op']}", ids.entity_id(integration_id, e["model"], e["remote_id"]))
         for e in journal
@@ -78,7 +78,7 @@ def journalled(integration_id: str, journal: Iterable[dict[str, Any]]) -> list[t
 
 
 class Asked:
-    """A command that was published: its result, once it is there, and the events that it must lead to."""
+    """A published command with its result, once it arrives, and the events that it must cause."""
 
     def __init__(self, says: str, kind: str, command_id: str) -> None:
         self.says = says
@@ -90,12 +90,12 @@ class Asked:
         self.answered = asyncio.Event()
         self.events: Expectation | None = None
         self.note = ""
-        """What there is to say of the result, in a few words."""
+        """A short note about the result."""
         self.complaint = ""
-        """What is wrong with it."""
+        """What is wrong with the result."""
 
     def take(self, result: Result) -> None:
-        """The first result that arrives is the command's."""
+        """Store the first result that arrives."""
         if self.result is None:
             self.result = result
             self.answered_at = time.monotonic()
@@ -103,19 +103,20 @@ class Asked:
 
     @property
     def done(self) -> bool:
-        """Whether the result is what it should be, and every event that it must lead to is there."""
+        """Return true if the result is as expected and all its events have arrived."""
         well = self.result is not None and not self.complaint
         return well and (self.events is None or self.events.complete.is_set())
 
 
 class Watch:
-    """Reads all event topics and results; ``latest`` is what events say of each entity, by model and id."""
+    """Reads all event topics and results. ``latest`` holds the newest event of each entity, by
+    model and id."""
 
     def __init__(self) -> None:
         self.latest: dict[Model, dict[str, SeenEvent]] = {model: {} for model in Model}
         self.counts: Counter[str] = Counter()
         self.left: list[SeenEvent] = []
-        """What answered no change when it came."""
+        """Events that matched no change when they arrived."""
         self.broken: list[str] = []
         self.expectations: list[Expectation] = []
         self.asked: list[Asked] = []
@@ -124,7 +125,7 @@ class Watch:
         self.total = 0
 
     async def run(self, config: Config, stop: asyncio.Event) -> None:
-        """Read until ``stop``."""
+        """Read until ``stop`` is set."""
         prefix = config.kafka.topic_prefix
         results = topics.command_results(prefix)
         async with kafka.Consumer(config.kafka, [*topics.all_events(prefix).values(), results]) as consumer:
@@ -140,23 +141,23 @@ class Watch:
                 self.news.set()
 
     def expect(self, expectation: Expectation) -> None:
-        """Look out for these; some may have arrived already."""
+        """Expect these events. Some may have arrived already."""
         self.expectations.append(expectation)
         self.left = [event for event in self.left if not expectation.take(event)]
 
     @property
     def unasked(self) -> list[SeenEvent]:
-        """Events that nothing called for."""
+        """Return the events that no change explains."""
         touched = frozenset[str]().union(*(one.touched for one in self.expectations))
         return [event for event in self.left if event.subject not in touched]
 
     def existing(self, model: Model) -> dict[str, dict[str, Any]]:
-        """The records that exist by the topic alone, by id."""
+        """Return the records that exist according to the topic, by id."""
         events = self.latest[model].items()
         return {i: e.record for i, e in events if not e.type.endswith(".deleted")}
 
     def entities(self) -> int:
-        """How many entities were ever seen."""
+        """Return the number of entities seen."""
         return sum(len(found) for found in self.latest.values())
 
     def _read(self, value: bytes) -> None:
@@ -175,7 +176,7 @@ class Watch:
         before = self.latest[model].get(event.subject)
         expected = 1 if before is None else before.sequence + 1
         if event.sequence < expected:
-            return  # at least once: the same event again
+            return  # at-least-once delivery: the same event again
         if event.sequence > expected:
             self.broken.append(f"{event.type} {event.subject}: version {event.sequence} after {expected - 1}")
         self.latest[model][event.subject] = event
@@ -184,7 +185,7 @@ class Watch:
             self.left.append(event)
 
     def _answer(self, result: Result) -> None:
-        # Of several with one id the last one waits: the same command was published again.
+        # Of several commands with one id, the last one waits: the same command was published again.
         for one in reversed(self.asked):
             if one.command_id == result.data.command_id:
                 one.take(result)

@@ -1,7 +1,7 @@
-"""The fields of the unified models that TrackerRMS has no source for, and what stands in them.
+"""The fields of the unified models that TrackerRMS has no source for, and their values.
 
-Listed by hand and apart from the contracts: a field that is new there is unknown to the truth until someone
-decides what TrackerRMS says of it.
+Listed by hand and separate from the contracts: a new field is unknown to the truth until someone decides what
+TrackerRMS says about it.
 """
 
 from typing import Any, Final

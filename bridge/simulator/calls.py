@@ -1,4 +1,4 @@
-"""What was asked of the simulator, and the limit of how much may be."""
+"""Counts the simulator's requests and limits their rate."""
 
 from collections import Counter, deque
 from datetime import datetime
@@ -8,7 +8,7 @@ _WINDOW_SECONDS = 60.0
 
 
 class CallLimiter:
-    """At most ``per_minute`` admitted requests in any 60 seconds; 0 admits all.
+    """Admits at most ``per_minute`` requests in any 60 seconds; 0 admits all.
 
     A refused request doesn't count (assumed). No token bucket: that allows up to twice as many within 60
     seconds, first its burst and then what has filled up since.
@@ -19,7 +19,7 @@ class CallLimiter:
         self._admitted: deque[float] = deque()
 
     def admit(self, now: float) -> float | None:
-        """``None`` when the request may pass, else the seconds until one may."""
+        """Admit a request and return ``None``, or return the seconds until one may pass."""
         while self._admitted and self._admitted[0] <= now - _WINDOW_SECONDS:
             self._admitted.popleft()
         if self.per_minute and len(self._admitted) >= self.per_minute:
@@ -38,7 +38,7 @@ class Calls:
         self._statuses: Counter[int] = Counter()
 
     def received(self, method: str, path: str, now: float, at: datetime) -> None:
-        """One request; ``now`` in seconds of a monotonic clock, ``at`` for the minute it is listed under."""
+        """Count a request. ``now`` is a monotonic time in seconds; ``at`` determines the minute."""
         place = "/".join("{id}" if part.isdigit() else part for part in path.split("/"))
         self._counts[f"{method} {place}", at.strftime("%Y-%m-%dT%H:%MZ")] += 1
         self._received.append(now)
@@ -47,11 +47,12 @@ class Calls:
         self._busiest = max(self._busiest, len(self._received))
 
     def answered(self, status: int) -> None:
-        """The status one request was answered with; 0 when it was cut off."""
+        """Count the status of an answer; 0 if it was cut off."""
         self._statuses[status] += 1
 
     def report(self) -> dict[str, Any]:
-        """``{"total", "max_in_60_seconds", "by_status", "by_path": {"POST /api/…": {minute: count}}}``."""
+        """Return ``{"total", "max_in_60_seconds", "by_status", "by_path": {"POST /api/…": {minute:
+        count}}}``."""
         by_path: dict[str, dict[str, int]] = {}
         for (path, minute), count in self._counts.items():
             by_path.setdefault(path, {})[minute] = count

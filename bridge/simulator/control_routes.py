@@ -1,4 +1,4 @@
-"""Control, for tests and for trying things out: nothing here exists in TrackerRMS, or counts as a call."""
+"""Control paths for tests and experiments. They do not exist in TrackerRMS and do not count as calls."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ _MOST_CHANGES = 10_000
 
 
 def truth_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
-    """One JSON line per record of ``?model=`` that exists now, some hundred at a time. Raises Invalid."""
+    """Yield one JSON line per existing record of ``?model=``, some hundred at a time. Raises Invalid."""
     model = call.query.get("model", "")
     if model not in MODELS:
         raise Invalid(f"model must be one of {', '.join(MODELS)}")
@@ -32,7 +32,7 @@ def truth_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
 
 
 def journal_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
-    """One JSON line per change of a unified record numbered above ``?after=``. Raises Invalid."""
+    """Yield one JSON line per change of a unified record after number ``?after=``. Raises Invalid."""
     after = call.query.get("after", "0")
     if not after.isdigit():
         raise Invalid("after must be a whole number")
@@ -40,7 +40,7 @@ def journal_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
 
 
 def document_lines(site: Site, call: SimulatedCall) -> Iterator[bytes]:
-    """One JSON line per document that was attached, whether or not its candidate is still there."""
+    """Yield one JSON line per attached document, even if its candidate was deleted."""
     return _batches(
         {
             "candidate": candidate,
@@ -58,7 +58,8 @@ def _measured(content: str) -> dict[str, Any]:
 
 
 async def show_record(site: Site, call: SimulatedCall) -> Reply:
-    """``?entity=&id=``: a record as it is kept, flat, under the simulator's own names; 404 for none."""
+    """Return the record of ``?entity=&id=`` as stored: flat, with the simulator's own names; 404 if there is
+    none."""
     entity, record_id = call.query.get("entity", ""), call.query.get("id", "")
     if entity not in site.world.live or not (record_id.isascii() and record_id.isdigit()):
         raise Invalid(f"entity must be one of {', '.join(site.world.live)}, id a whole number")
@@ -72,7 +73,7 @@ def _batches(lines: Iterator[Any]) -> Iterator[bytes]:
 
 
 async def post_change(site: Site, call: SimulatedCall) -> Reply:
-    """Carry out one change, or serve a wrong shape (``raw``); 404 and 409 as the world says."""
+    """Make one change, or serve a wrong form (``raw``); 404 and 409 come from the world."""
     body = call.object()
     op, entity, record_id = body.pop("op", "update"), body.pop("entity", None), body.pop("id", None)
     if record_id is not None and not isinstance(record_id, int):
@@ -106,18 +107,18 @@ async def plan_fault(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def list_faults(site: Site, call: SimulatedCall) -> Reply:
-    """The planned faults and how often each matched."""
+    """Return the planned faults with their match counts."""
     return json_reply(site.faults.describe())
 
 
 async def clear_faults(site: Site, call: SimulatedCall) -> Reply:
-    """Forget all faults."""
+    """Delete all faults."""
     site.faults.clear()
     return Reply(status=204)
 
 
 async def list_quirks(site: Site, call: SimulatedCall) -> Reply:
-    """Every quirk: on or off, and what it means."""
+    """Return every quirk, its state and its meaning."""
     return json_reply(site.quirks.describe())
 
 
@@ -132,12 +133,13 @@ async def set_quirks(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def show_dialect(site: Site, call: SimulatedCall) -> Reply:
-    """Every switch of the dialect: its value now, its default, its meaning and all its values."""
+    """Return every switch of the dialect: its current value, its default, its meaning and all its values."""
     return json_reply(site.dialect.describe())
 
 
 async def set_dialect(site: Site, call: SimulatedCall) -> Reply:
-    """``{"switch": "value"}``: set some switches; ``null`` sets the default. Returns those not at theirs."""
+    """Set switches with ``{"switch": "value"}``; ``null`` sets the default. Return those that
+    differ from it."""
     try:
         site.dialect.set(call.object())
     except ValueError as error:
@@ -154,23 +156,24 @@ async def reset_dialect(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def list_calls(site: Site, call: SimulatedCall) -> Reply:
-    """Requests received, by path and minute."""
+    """Return the requests received, by path and minute."""
     return json_reply(site.calls.report())
 
 
 async def forget_calls(site: Site, call: SimulatedCall) -> Reply:
-    """Begin counting anew; the limiter goes on."""
+    """Reset the counts; the limiter continues."""
     site.calls = Calls()
     return Reply(status=204)
 
 
 async def set_index(site: Site, call: SimulatedCall) -> Reply:
-    """``{"lag_seconds": s}`` sets how far search is behind; ``{"flush": true}`` brings it up to date once."""
+    """Set the lag of the search index with ``{"lag_seconds": s}``, or update it once with ``{"flush":
+    true}``."""
     body = call.object()
     lag = body.get("lag_seconds")
     if lag is not None:
         if not isinstance(lag, int | float) or lag < 0:
-            raise Invalid("lag_seconds must be a number from 0")
+            raise Invalid("lag_seconds must be a number of at least 0")
         site.lag_seconds = lag
         site.follow_quirks()
     if body.get("flush"):
@@ -179,21 +182,22 @@ async def set_index(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def show_index(site: Site, call: SimulatedCall) -> Reply:
-    """How far search is behind."""
+    """Return the lag of the search index."""
     return json_reply({"lag_seconds": site.world.index.lag_seconds, "pending": site.world.index.pending})
 
 
 async def set_pace(site: Site, call: SimulatedCall) -> Reply:
-    """``{"changes_per_minute": n}``: how much changes by itself from now on."""
+    """Set how many random changes happen per minute with ``{"changes_per_minute": n}``."""
     per_minute = call.object().get("changes_per_minute")
     if not isinstance(per_minute, int | float) or per_minute < 0:
-        raise Invalid("changes_per_minute must be a number from 0")
+        raise Invalid("changes_per_minute must be a number of at least 0")
     site.pace.set(per_minute)
     return json_reply({"changes_per_minute": site.pace.per_minute})
 
 
 async def change_at_random(site: Site, call: SimulatedCall) -> Reply:
-    """``{"changes": n, "seed": s}``: so many random changes at once, the same for the same seed and world."""
+    """Make random changes at once: ``{"changes": n, "seed": s}``. The same seed and world give the same
+    changes."""
     body = call.object()
     changes, seed = body.get("changes", 1), body.get("seed", 0)
     if not isinstance(changes, int) or not isinstance(seed, int) or not 0 <= changes <= _MOST_CHANGES:
@@ -205,13 +209,13 @@ async def change_at_random(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def revoke_tokens(site: Site, call: SimulatedCall) -> Reply:
-    """End every JWT."""
+    """Invalidate every JWT."""
     site.tokens.revoke_jwts()
     return Reply(status=204)
 
 
 async def about(site: Site, call: SimulatedCall) -> Reply:
-    """How many records there are, and how far the journal is."""
+    """Return the number of records and the length of the journal."""
     counts = {entity: len(table) for entity, table in site.world.live.items()}
     return json_reply(
         {"records": counts, "statuses": len(site.world.statuses), "journal": len(site.world.journal)}

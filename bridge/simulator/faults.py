@@ -1,4 +1,4 @@
-"""Faults on demand: which request goes wrong, and how."""
+"""Faults on demand: which requests fail, and how."""
 
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, get_args
@@ -9,23 +9,23 @@ from msgspec import Meta, Struct
 PageKind = Literal["repeat_page", "shift_page", "short_page", "stale"]
 FaultKind = Literal["status", "hang", "cut", "empty_body", "bad_json"] | PageKind
 
-#: Faults that change what a search answers; the others work on any request.
+#: Faults that change what a search answers; the others apply to any request.
 PAGE_KINDS = get_args(PageKind)
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One planned fault.
 
-    ``path`` is a prefix, or a glob when it has ``*``, ``?`` or ``[``; case doesn't matter. The first
-    ``after`` matching requests pass, then ``times`` go wrong (``None``: until cleared). ``method`` narrows
-    it further.
+    ``path`` is a prefix, or a glob if it has ``*``, ``?`` or ``[``; it is case-insensitive. The first
+    ``after`` matching requests pass, then ``times`` fail (``None``: until cleared). ``method`` restricts it
+    further.
 
-    Kinds: ``status`` answers ``status`` (with ``retry_after`` if given); ``hang`` doesn't answer;
-    ``cut`` closes the connection in the middle of the body; ``empty_body`` is 200 without a body;
-    ``bad_json`` is a body broken off; ``repeat_page`` gives the previous page again; ``shift_page`` moves
-    the page by ``rows``; ``short_page`` leaves ``rows`` out though ``hasNextPage`` stays; ``stale`` is a page
-    from before the latest changes. A write is carried out before ``cut``, ``empty_body`` and ``bad_json``;
-    before ``status`` and ``hang`` only when ``effect`` says so.
+    Kinds: ``status`` answers ``status`` (with ``retry_after`` if given); ``hang`` doesn't answer; ``cut``
+    closes the connection in the middle of the body; ``empty_body`` is 200 without a body; ``bad_json`` is a
+    truncated body; ``repeat_page`` returns the previous page again; ``shift_page`` shifts the page by
+    ``rows``; ``short_page`` omits ``rows`` without changing ``hasNextPage``; ``stale`` is a page from before
+    the latest changes. A write is carried out before ``cut``, ``empty_body`` and ``bad_json``; before
+    ``status`` and ``hang`` only with ``effect``.
     """
 
     path: str
@@ -39,7 +39,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     effect: bool = False
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether it is meant for this request."""
+        """Return true if the fault applies to this request."""
         if self.method is not None and self.method.upper() != method:
             return False
         pattern, path = self.path.lower(), path.lower()
@@ -47,10 +47,10 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """The planned faults, in the order they were planned; the first that is due takes the request."""
+    """The planned faults, in order. The first one that is due takes the request."""
 
     def __init__(self) -> None:
-        self._planned: list[tuple[Fault, list[int]]] = []  # with the number of requests it matched
+        self._planned: list[tuple[Fault, list[int]]] = []  # with the number of matching requests
 
     def plan(self, given: Any) -> Fault:
         """Add a fault from its JSON form. Raises ValueError."""
@@ -59,11 +59,11 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Forget all."""
+        """Delete all faults."""
         self._planned.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this request, if one is due. Every matching fault counts the request."""
+        """Return the fault for this request, if one is due. Every matching fault counts the request."""
         due: Fault | None = None
         for fault, seen in self._planned:
             if not fault.matches(method, path) or due is not None:
@@ -75,5 +75,5 @@ class Faults:
         return due
 
     def describe(self) -> list[dict[str, Any]]:
-        """Each fault with how many requests it has matched."""
+        """Return each fault with the number of requests it has matched."""
         return [{**msgspec.to_builtins(fault), "matched": seen[0]} for fault, seen in self._planned]

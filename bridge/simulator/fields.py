@@ -1,7 +1,7 @@
-"""What a change may set: TrackerRMS's names, of rows or by-id records, onto the simulator's own record.
+"""Maps the fields of a change, named as in rows or by-id records, to the simulator's own record.
 
-The simulator keeps one flat record for each entity; rows and by-id records are views of it. Unknown names and
-values of the wrong kind raise BadField; wrong shapes on purpose are ``raw`` (see the world).
+The simulator stores one flat record for each entity; rows and by-id records are views of it. Unknown names
+and values of the wrong kind raise BadField; deliberately wrong forms are ``raw`` (see the world).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from bridge.simulator.pools import DEPARTMENTS, OPPORTUNITY_STATUSES, WORK_TYPES
 
 
 class BadField(ValueError):
-    """A change names a field that isn't there, or gives it a value of the wrong kind."""
+    """A change names an unknown field, or gives it a value of the wrong kind."""
 
 
 _TEXT, _NUMBER, _FLAG, _LIST = "text", "number", "flag", "list"
@@ -73,7 +73,7 @@ _ALIASES: dict[str, dict[str, str]] = {
     "status": {},
 }
 
-#: Nested objects of by-id records: which of our fields each of their keys sets.
+#: Nested objects of by-id records: the field that each of their keys sets.
 _SAME = {
     "contactDetails": ("email", "email2", "mobilePhone", "telephone", "linkedin"),
     "address": ("addressLine1", "addressLine2", "town", "county", "postcode", "country"),
@@ -109,7 +109,7 @@ _NESTED: dict[str, dict[str, dict[str, str]]] = {
 
 
 def blank(entity: str) -> MutableObject:
-    """A record of which nothing is known."""
+    """Return an empty record."""
     empty: dict[str, Any] = {_TEXT: "", _NUMBER: None, _FLAG: False}
     record: MutableObject = {
         name: [] if kind == _LIST else empty[kind] for name, kind in SCHEMA[entity].items()
@@ -129,7 +129,7 @@ def blank(entity: str) -> MutableObject:
 
 
 def accept(entity: str, given: Mapping[str, Any]) -> MutableObject:
-    """The simulator's own fields that ``given`` sets. Raises BadField."""
+    """Return the simulator's own fields that ``given`` sets. Raises BadField."""
     found: MutableObject = {}
     for name, value in given.items():
         nested = _NESTED.get(entity, {}).get(name)
@@ -157,7 +157,7 @@ def _take(entity: str, found: MutableObject, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         kind = SCHEMA[entity].get(name)
         if kind is None:
-            # By-id lookups carry both an id and a name; only one of them is ours to set.
+            # By-id lookups have both an id and a name; only one of them is a field of ours.
             if name in (
                 "status.name",
                 "owner.name",
@@ -193,7 +193,7 @@ def _skill(value: Any) -> tuple[int, str]:
 
 
 def known_parts(entity: str, name: str, value: Any) -> Any:
-    """Of a nested object, the keys that mean something (others are silently dropped on REST writes)."""
+    """Return the known keys of a nested object (REST writes silently drop the others)."""
     if not isinstance(value, dict):
         raise BadField(f"{name} must be an object")
     return {key: part for key, part in value.items() if key in _NESTED[entity][name]}

@@ -1,8 +1,8 @@
-"""Records derived from (seed, position) on demand: a million cost neither start-up nor memory.
+"""Generates records from (seed, position) on demand, so that a million cost neither start-up time nor memory.
 
 What must be counted or searched without reading every record (an opportunity's state, a placement's status,
-owners' roles, tags) follows from a record's *rank*, its place in the order of last update; the rest comes
-from a hash. A record's rank and its position are an affine permutation of each other.
+owners' roles, tags) is derived from a record's *rank*, its position in the order of last update; the rest
+comes from a hash. A record's rank and its position are an affine permutation of each other.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from bridge.json_types import MutableObject
 from bridge.simulator.pools import Pools, slug
 
-#: The parts of a table that can be searched on their own; "" is all of it.
+#: The parts of a table that can be searched separately; "" is the whole.
 EVERYTHING = ""
 
 _HISTORY = timedelta(days=5 * 365)
@@ -35,33 +35,33 @@ class Shuffle:
         self._inverse = pow(step, -1, self.count)
 
     def rank(self, index: int) -> int:
-        """Where ``index`` goes."""
+        """Return the rank of ``index``."""
         return (self._step * index + self._offset) % self.count
 
     def index(self, rank: int) -> int:
-        """What came to ``rank``."""
+        """Return the index of ``rank``."""
         return self._inverse * (rank - self._offset) % self.count
 
 
 class Timeline:
-    """When base records were created and last updated, in tenant-local digits, all before ``start``."""
+    """The creation and last update of base records, in tenant-local digits, all before ``start``."""
 
     def __init__(self, start: datetime, count: int) -> None:
         self._end = start - _QUIET
         self._count = max(1, count)
 
     def created(self, index: int, updated: datetime) -> datetime:
-        """Creation follows the id, but is never after the last update."""
+        """Return the creation, which grows with the id but is never after the last update."""
         share = min(1.0, index / self._count)
         return min(self._end - _HISTORY + _HISTORY * share, updated).replace(microsecond=0)
 
     def updated(self, rank: int) -> datetime:
-        """The last update grows with the rank."""
+        """Return the last update, which grows with the rank."""
         return (self._end - _UPDATES + _UPDATES * min(1.0, rank / self._count)).replace(microsecond=0)
 
 
 class Base(Protocol):
-    """The records of one entity as they were at the start."""
+    """The records of one entity at the start."""
 
     first_id: int
     count: int
@@ -69,23 +69,23 @@ class Base(Protocol):
     parts: tuple[str, ...]
 
     def record(self, index: int) -> MutableObject:
-        """The record at a position."""
+        """Return the record at a position."""
 
     def part(self, rank: int) -> str:
-        """The part that the record of this rank is in, next to ``EVERYTHING``."""
+        """Return the part of the record of this rank, besides ``EVERYTHING``."""
 
     def updated(self, rank: int) -> str:
-        """The last update of the record of this rank."""
+        """Return the last update of the record of this rank."""
 
 
 def draws(seed: int, kind: str, index: int) -> tuple[int, ...]:
-    """Sixteen independent 32-bit numbers for one record."""
+    """Return sixteen independent 32-bit numbers for one record."""
     key = b"%d/%s/%d" % (seed, kind.encode(), index)
     return struct.unpack("<16I", hashlib.blake2b(key, digest_size=64).digest())
 
 
 def generate_email(first: str, last: str, index: int, draw: int) -> str:
-    """An address that names its record's position, so that it can be found again without an index."""
+    """Return an address that contains its record's position, so that it can be found without an index."""
     odd = draw % 100
     if odd < 4:
         return ""
@@ -96,7 +96,7 @@ def generate_email(first: str, last: str, index: int, draw: int) -> str:
 
 
 class Entity:
-    """What the generators share: the place of their records in time and order."""
+    """The common part of the generators: the position of their records in time and order."""
 
     parts: tuple[str, ...] = ()
 
@@ -106,27 +106,27 @@ class Entity:
         self.timeline = Timeline(start, count)
 
     def part(self, rank: int) -> str:
-        """These records have no part of their own."""
+        """Return no part: these records have none."""
         return EVERYTHING
 
     def updated(self, rank: int) -> str:
-        """The last update, local digits."""
+        """Return the last update in local digits."""
         return self.timeline.updated(rank).isoformat()
 
     def times(self, index: int, rank: int) -> MutableObject:
-        """The two times every record carries."""
+        """Return the two times of every record."""
         updated = self.timeline.updated(rank)
         created = self.timeline.created(index, updated)
         return {"creationDate": created.isoformat(), "lastUpdatedDateTime": updated.isoformat()}
 
 
 def pick(pool: Any, draw: int) -> Any:
-    """An element of ``pool``."""
+    """Return an element of ``pool``."""
     return pool[draw % len(pool)]
 
 
 def blank_owner_slots() -> MutableObject:
-    """Five owner slots without an owner."""
+    """Return five empty owner slots."""
     return {key: None for slot in OWNER_SLOTS for key in slot}
 
 
@@ -142,7 +142,7 @@ Slots = tuple[tuple[int, int | None], ...]
 
 
 def generate_owner_slots(slots: Slots, users: list[int], rank: int) -> Mapping[str, int | None]:
-    """Owner fields from a pattern of (which user, role id)."""
+    """Return owner fields from a pattern of (index of the user, role id)."""
     record = blank_owner_slots()
     for (owner, role, percent), (offset, role_id) in zip(OWNER_SLOTS, slots, strict=False):
         record[owner] = users[(rank * 7 + offset) % len(users)]

@@ -35,7 +35,7 @@ _COUNTRY_NAMES = tuple(COUNTRIES)
 _PUBLISHED = ("A", "A", "A", "C", "")
 _NOTES = ("", "Salary expectations too high", "Accepted another offer", "Nicht geeignet – zu wenig Erfahrung")
 
-#: By rank, so that the owners' roles in use can be counted: the same owner twice, no role, nobody.
+#: By rank, so that the owners' roles in use can be counted: the same owner twice, no role, no owner.
 OWNER_PATTERNS: tuple[Slots, ...] = (
     ((0, 1), (1, 2)),
     ((0, 1),),
@@ -56,10 +56,10 @@ PLACEMENT_PATTERN = (2, 3, 4, 10, 2, 5, 1, 3, 11, 6, 2, 8, 4, 12, 3, 9, 7, 10, 2
 
 
 class Users(Entity):
-    """Employees of the agency."""
+    """The agency's employees."""
 
     def record(self, index: int) -> MutableObject:
-        """The record at a position."""
+        """Return the record at a position."""
         d = draws(self.seed, "user", index)
         first, last = pick(self.pools.first_names, d[0]), pick(self.pools.surnames, d[1])
         address = f"{slug(first)}.{slug(last)}{index}@agency.example"
@@ -75,14 +75,14 @@ class Users(Entity):
 
 
 class GeneratedResources(Entity):
-    """Candidates. Tags follow from the rank, so that they can be counted."""
+    """Candidates. Tags are derived from the rank, so that they can be counted."""
 
     def record(self, index: int) -> MutableObject:
-        """The record at a position."""
+        """Return the record at a position."""
         return self.content(index, self.shuffle.rank(index))
 
     def content(self, index: int, rank: int) -> MutableObject:
-        """A believable candidate; ``index`` may lie beyond the base."""
+        """Return a plausible candidate. ``index`` may be beyond the base."""
         d = draws(self.seed, "resource", index)
         first, last = pick(self.pools.first_names, d[0]), pick(self.pools.surnames, d[1])
         odd = d[2] % 1000
@@ -142,7 +142,7 @@ class GeneratedResources(Entity):
 
 
 class Opportunities(Entity):
-    """Jobs. Status, hence state, and owners follow from the rank."""
+    """Jobs. Status, and therefore state, and owners are derived from the rank."""
 
     parts: tuple[str, ...] = ("open", "won", "closed")
 
@@ -156,11 +156,11 @@ class Opportunities(Entity):
         return OPPORTUNITY_STATUSES[OPPORTUNITY_PATTERN[rank % len(OPPORTUNITY_PATTERN)]][1]
 
     def record(self, index: int) -> MutableObject:
-        """The record at a position."""
+        """Return the record at a position."""
         return self.content(index, self.shuffle.rank(index))
 
     def content(self, index: int, rank: int) -> MutableObject:
-        """A believable job; ``index`` may lie beyond the base."""
+        """Return a plausible job. ``index`` may be beyond the base."""
         d = draws(self.seed, "opportunity", index)
         times = self.times(index, rank)
         title = pick(self.pools.job_titles, d[0])
@@ -212,7 +212,7 @@ class Opportunities(Entity):
 
 
 def _history(status: int, at: str, draw: int) -> MutableObject:
-    """When a job was won, filled or closed: nothing while it is open."""
+    """Return when a job was won, filled or closed; empty while it is open."""
     state = OPPORTUNITY_STATUSES[status][1]
     return {
         "dateFilled": at if state == "won" and draw % 3 else None,
@@ -223,7 +223,7 @@ def _history(status: int, at: str, draw: int) -> MutableObject:
 
 
 class Placements(Entity):
-    """Applications: which job and which candidate follows from the position, both ways."""
+    """Applications. The position determines the job and the candidate, and the reverse."""
 
     def __init__(
         self, seed: int, count: int, first_id: int, start: datetime, pools: Pools, jobs: int, candidates: int
@@ -234,15 +234,15 @@ class Placements(Entity):
         self._round = math.lcm(self._jobs, self._candidates)
 
     def opportunity_index(self, index: int) -> int:
-        """The job of a placement: after a full round the pairs shift, so that none comes twice."""
+        """Return the job of a placement. After a full round the pairs shift, so that none occurs twice."""
         return (index + index // self._round) % self._jobs
 
     def resource_index(self, index: int) -> int:
-        """The candidate of a placement."""
+        """Return the candidate of a placement."""
         return self._spread.rank(index % self._candidates)
 
     def of_opportunity(self, job: int) -> list[int]:
-        """The placements of one job."""
+        """Return the placements of one job."""
         found: list[int] = []
         for number in range(self.count // self._round + 1):
             start = number * self._round
@@ -251,15 +251,15 @@ class Placements(Entity):
         return found
 
     def of_resource(self, candidate: int) -> list[int]:
-        """The placements of one candidate."""
+        """Return the placements of one candidate."""
         return list(range(self._spread.index(candidate), self.count, self._candidates))
 
     def status(self, rank: int) -> int:
-        """The status of the placement of this rank."""
+        """Return the status of the placement of this rank."""
         return PLACEMENT_PATTERN[rank % len(PLACEMENT_PATTERN)]
 
     def record(self, index: int) -> MutableObject:
-        """The record at a position."""
+        """Return the record at a position."""
         rank = self.shuffle.rank(index)
         d = draws(self.seed, "placement", index)
         status = self.status(rank)

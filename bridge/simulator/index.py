@@ -1,4 +1,4 @@
-"""The search index: tables that hear of a change only after a while, as TrackerRMS's search does."""
+"""The search index: tables that lag behind changes, like TrackerRMS's search."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from bridge.simulator.tables import RecordTable
 
 
 class SearchIndex:
-    """One table per entity, each change applied ``lag_seconds`` after it was made (by ``timer``)."""
+    """One table per entity. Each change is applied ``lag_seconds`` after it was made, measured by
+    ``timer``."""
 
     def __init__(self, bases: dict[str, Base], lag_seconds: float, timer: Callable[[], float]) -> None:
         self._tables = {entity: RecordTable(base) for entity, base in bases.items()}
@@ -19,34 +20,34 @@ class SearchIndex:
 
     @property
     def lag_seconds(self) -> float:
-        """How far search is behind."""
+        """Return the lag in seconds."""
         return self._lag_seconds
 
     @property
     def pending(self) -> int:
-        """Changes that search doesn't show yet."""
+        """Return the number of changes that search doesn't show yet."""
         self._catch_up()
         return len(self._pending)
 
     def set_lag(self, seconds: float) -> None:
-        """Change the lag; 0 also brings the index up to date at once."""
+        """Change the lag; 0 also updates the index at once."""
         self._lag_seconds = seconds
         if seconds <= 0:
             self.flush()
 
     def put(self, entity: str, record_id: int, record: MutableObject | None, part: str = EVERYTHING) -> None:
-        """Take note of a change."""
+        """Record a change."""
         self._pending.append((self._timer() + self._lag_seconds, entity, record_id, record, part))
         if self._lag_seconds <= 0:
             self.flush()
 
     def flush(self) -> None:
-        """Show every change now."""
+        """Apply every change now."""
         while self._pending:
             self._apply()
 
     def table(self, entity: str) -> RecordTable:
-        """The entity as search sees it now."""
+        """Return the entity's table as search sees it now."""
         self._catch_up()
         return self._tables[entity]
 

@@ -15,17 +15,17 @@ class Journal:
         return len(self._entries)
 
     def after(self, n: int) -> list[JournalEntry]:
-        """The entries numbered above ``n``."""
+        """Return the entries numbered above ``n``."""
         return self._entries[max(0, n) :]
 
     def add(self, at: str, op: str, key: TruthKey) -> None:
-        """One change of the record of ``key`` = (model, remote id)."""
+        """Add one change of the record of ``key`` = (model, remote id)."""
         self._entries.append(
             {"n": len(self._entries) + 1, "at": at, "op": op, "model": key[0], "remote_id": key[1]}
         )
 
     def compare(self, at: str, before: dict[TruthKey, Unified], after: dict[TruthKey, Unified]) -> None:
-        """Whatever differs between two sets of unified records."""
+        """Add the differences between two sets of unified records."""
         for key in before.keys() - after.keys():
             self.add(at, "deleted", key)
         for key, record in after.items():

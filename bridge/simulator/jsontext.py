@@ -1,4 +1,4 @@
-"""JSON that survives odd content: lone surrogates go in and out as ``\\ud800``."""
+r"""JSON with odd content: lone surrogates are read and written as ``\ud800``."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import orjson
 
 
 def encode(value: Any) -> bytes:
-    """``value`` as JSON; ASCII escapes where UTF-8 can't hold it."""
+    """Encode ``value`` as JSON, with ASCII escapes if UTF-8 can't hold it."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -15,7 +15,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode_json(body: bytes) -> Any:
-    """The value of ``body``. Raises ValueError."""
+    """Decode ``body``. Raises ValueError."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Tenant-local digits: how TrackerRMS writes a time, and what instant is meant by it."""
+"""Tenant-local digits: how TrackerRMS writes a time, and which instant it means."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -20,19 +20,20 @@ class LocalTime:
         self.utc = lru_cache(maxsize=65536)(self._utc)
 
     def naive(self, instant: datetime) -> datetime:
-        """The tenant's clock at ``instant`` (aware), whole seconds, without a zone."""
+        """Return the tenant's clock at ``instant`` (aware), in whole seconds, without a zone."""
         return instant.astimezone(self._zone).replace(tzinfo=None, microsecond=0)
 
     def digits(self, instant: datetime) -> str:
-        """``instant`` (aware) as TrackerRMS would write it."""
+        """Return ``instant`` (aware) as TrackerRMS would write it."""
         return self.naive(instant).strftime(FORMAT)
 
     def offset(self, digits: str) -> timedelta:
-        """How far the tenant's clock is ahead of UTC when it shows these digits."""
+        """Return the tenant's offset from UTC when its clock shows these digits."""
         return datetime.fromisoformat(digits).replace(tzinfo=self._zone).utcoffset() or timedelta()
 
     def moment(self, digits: object) -> tuple[datetime, datetime] | None:
-        """(the tenant's clock, the same instant, aware); ``None`` for what is no time. A ``Z`` means UTC."""
+        """Return the tenant's clock and the same instant (aware), or ``None`` for other text. A ``Z`` means
+        UTC."""
         if not isinstance(digits, str) or not _DIGITS.match(digits.removesuffix("Z")):
             return None
         try:
@@ -45,7 +46,7 @@ class LocalTime:
         return local, local.replace(tzinfo=self._zone)
 
     def _utc(self, digits: object) -> str | None:
-        """ISO 8601 UTC with milliseconds and ``Z``; ``None`` for blank or what is no time."""
+        """Return ISO 8601 UTC with milliseconds and ``Z``; ``None`` for blank or other text."""
         if not isinstance(digits, str) or not _DIGITS.match(digits):
             return None
         try:
@@ -57,8 +58,8 @@ class LocalTime:
 
 
 def search_key(text: str) -> str:
-    """The digits that ``updatedAfter`` compares with: a date means its midnight, a ``Z`` is ignored.
+    """Return the digits that ``updatedAfter`` compares with: a date means its midnight, a ``Z`` is ignored.
 
-    Raises ValueError when ``text`` is no date or time.
+    Raises ValueError if ``text`` is not a date or time.
     """
     return datetime.fromisoformat(text.strip().removesuffix("Z").replace(" ", "T")).strftime(FORMAT)

@@ -1,4 +1,4 @@
-"""Finding records by something other than their id: placements of a parent, candidates by address."""
+"""Finds records by other values than their id: placements of a parent, candidates by address."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ _PARENTS = {"opportunity": "opportunityId", "resource": "resourceId"}
 
 
 class RecordLookup:
-    """Base records are found by arithmetic, changed ones by small indexes."""
+    """Finds base records by arithmetic, and changed ones in small indexes."""
 
     def __init__(
         self, live: dict[str, RecordTable], resources: GeneratedResources, placements: Placements
@@ -22,7 +22,7 @@ class RecordLookup:
         self._addresses: dict[str, set[int]] = defaultdict(set)
 
     def placements(self, parent: str, parent_id: int) -> list[int]:
-        """Ids of the placements of an opportunity or a resource that exist now."""
+        """Return the ids of the existing placements of an opportunity or a resource."""
         index = parent_id - FIRST_IDS[parent]
         base: list[int] = []
         if parent == "opportunity" and 0 <= index < self._live[parent].base.count:
@@ -33,7 +33,7 @@ class RecordLookup:
         return sorted(n for n in found if n in self._live["opportunity_resource"])
 
     def placement_of(self, opportunity_id: int, resource_id: int) -> int | None:
-        """The placement of a candidate on a job, if there is one."""
+        """Return the placement of a candidate on a job, if there is one."""
         for placement in self.placements("resource", resource_id):
             record = self._live["opportunity_resource"].get(placement)
             if record and record["opportunityId"] == opportunity_id:
@@ -41,13 +41,13 @@ class RecordLookup:
         return None
 
     def placement_changed(self, placement_id: int, record: MutableObject | None) -> None:
-        """Take note of a placement that was made after the start."""
+        """Index a placement that was created after the start."""
         if record is not None and placement_id >= self._placements.first_id + self._placements.count:
             for parent, key in _PARENTS.items():
                 self._created[parent, record[key]].add(placement_id)
 
     def placements_with_status(self, status_id: int) -> Iterator[int]:
-        """Ids of the placements in a status. Takes time in proportion to how many there are."""
+        """Yield the ids of the placements in a status, in time proportional to their number."""
         table = self._live["opportunity_resource"]
         for rank in table.untouched_ranks():
             if self._placements.status(rank) == status_id:
@@ -59,16 +59,16 @@ class RecordLookup:
     def resource_changed(
         self, resource_id: int, old: MutableObject | None, new: MutableObject | None
     ) -> None:
-        """Take note of a candidate's addresses."""
+        """Index a candidate's addresses."""
         for address in _addresses(old):
             self._addresses[address].discard(resource_id)
         for address in _addresses(new):
             self._addresses[address].add(resource_id)
 
     def resources(self, text: str) -> list[int]:
-        """Ids of the candidates with this e-mail, LinkedIn address or telephone number.
+        """Return the ids of the candidates with this e-mail, LinkedIn address or telephone number.
 
-        An unchanged candidate isn't found by its telephone number (no index is kept of those).
+        An unchanged candidate isn't found by its telephone number, because those are not indexed.
         """
         wanted = text.strip().lower()
         found = set(self._addresses.get(wanted, ()))

@@ -1,4 +1,4 @@
-"""What a simulator server can be told at its start."""
+"""The options of a simulator server."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from bridge.simulator.recording import ListSkeletons
 
-BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 — not a secret: the simulator's own default
+BEARER_TOKEN = "simulator-bearer-token"  # noqa: S105 (not a secret: the simulator's own default)
 REFRESH_TOKEN = "simulator-refresh-token"  # noqa: S105
 CLIENT_SECRET = "simulator-client-secret"  # noqa: S105
 API_KEY = "simulator-api-key"
@@ -17,12 +17,12 @@ PASSWORD = "simulator-password"  # noqa: S105
 class Options(Struct, frozen=True, kw_only=True):
     """Settings of one running simulator; durations in seconds.
 
-    ``rate_limit_per_minute`` 0 switches the limiter off. ``send_retry_after`` adds ``Retry-After`` to a 429
-    (nobody knows whether TrackerRMS sends it). ``index_lag_seconds`` is how far search runs behind the live
-    record; 0 keeps them together. ``empty_body_rate`` and ``missed_webhook_rate`` are probabilities.
-    ``jwt_seconds`` is the life of a JWT (seven days as others saw it). ``users`` are the names and passwords
-    that the widget API takes. ``dialect`` sets switches of ``bridge.simulator.dialects`` by name.
-    ``shapes`` are the skeletons that records are shown in (see ``bridge.simulator.recording``).
+    ``rate_limit_per_minute`` 0 disables the limiter. ``send_retry_after`` adds ``Retry-After`` to a 429 (it
+    is unknown if TrackerRMS sends it). ``index_lag_seconds`` is the lag of search behind the live record; 0
+    disables it. ``empty_body_rate`` and ``missed_webhook_rate`` are probabilities. ``jwt_seconds`` is the
+    life of a JWT (seven days as others saw it). ``users`` are the names and passwords that the widget API
+    accepts. ``dialect`` sets switches of ``bridge.simulator.dialects`` by name. ``shapes`` are the skeletons
+    for showing records (see ``bridge.simulator.recording``).
     """
 
     rate_limit_per_minute: int = 600

@@ -1,4 +1,4 @@
-"""Change that goes on by itself, at a pace that can be altered while it does."""
+"""Random changes over time, at an adjustable pace."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from bridge.tasks import cancel_and_wait
 
 
 class ChangePace:
-    """Makes a change ``per_minute`` times a minute, at random moments; 0 makes none."""
+    """Makes ``per_minute`` changes per minute, at random moments; 0 makes none."""
 
     def __init__(self, change: Callable[[Random], None], rng: Random, per_minute: float) -> None:
         self._change, self._rng, self._per_minute = change, rng, per_minute
@@ -17,20 +17,20 @@ class ChangePace:
 
     @property
     def per_minute(self) -> float:
-        """Changes in a minute, on average."""
+        """Return the average number of changes per minute."""
         return self._per_minute
 
     def set(self, per_minute: float) -> None:
-        """Alter the pace at once."""
+        """Change the pace at once."""
         self._per_minute = per_minute
         self._altered.set()
 
     def start(self) -> None:
-        """Begin. Needs a running loop."""
+        """Start. Needs a running loop."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """End; raises what a change raised, if one failed."""
+        """Stop. Raises what a change raised, if one failed."""
         if self._task is not None:
             await cancel_and_wait(self._task, raise_errors=True)
 

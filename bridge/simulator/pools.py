@@ -1,4 +1,4 @@
-"""Pools of believable values, built once per seed; records pick from them by arithmetic."""
+"""Pools of plausible values, built once per seed; records pick from them by arithmetic."""
 
 import random
 import re
@@ -78,7 +78,7 @@ SOURCES = ("Website", "LinkedIn", "Referral", "Job board", "Website - CV Upload"
 CURRENCIES = ("GBP", "GBP", "GBP", "EUR", "USD", "CHF")
 SALARY_PERIODS = ("annum", "annum", "annum", "year", "month", "fortnight", "week", "day", "hour", "", "shift")
 
-#: Country names as people type them, with the ISO 3166 code where the name is a country's.
+#: Country names as people type them, with the ISO 3166 code if the name is a country's.
 COUNTRIES = {
     "United Kingdom": "GB",
     "Ireland": "IE",
@@ -141,7 +141,7 @@ _TRADES = (
 
 @dataclass(frozen=True)
 class Pools:
-    """Everything a generated record picks from. ``tag_texts`` repeats with the record's rank."""
+    """The pools that a generated record picks from. ``tag_texts`` repeats with the record's rank."""
 
     first_names: tuple[str, ...]
     surnames: tuple[str, ...]
@@ -156,13 +156,13 @@ class Pools:
 
 @lru_cache(maxsize=4096)
 def slug(name: str) -> str:
-    """``name`` as it would stand in an e-mail address: ASCII letters only, never blank."""
+    """Return ``name`` as in an e-mail address: only ASCII letters, never blank."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
     return re.sub(r"[^a-z]", "", plain.lower()) or "person"
 
 
 def tag_text(rng: random.Random, tags: tuple[str, ...]) -> str:
-    """A ``tagText`` as people type it: sometimes oddly spaced, with blanks and repeats."""
+    """Return a ``tagText`` as people type it: sometimes oddly spaced, with blanks and repeats."""
     chosen = rng.sample(tags, rng.choice((0, 1, 1, 2, 2, 3, 5)))
     odd = rng.random()
     if chosen and odd < 0.08:
@@ -171,8 +171,8 @@ def tag_text(rng: random.Random, tags: tuple[str, ...]) -> str:
 
 
 def build(seed: int) -> Pools:
-    """The pools of ``seed``: some 600 names, 400 titles and companies, 200 places, 997 tag texts."""
-    rng = random.Random(seed)  # noqa: S311 — test data
+    """Return the pools of ``seed``: some 600 names, 400 titles and companies, 200 places, 997 tag texts."""
+    rng = random.Random(seed)  # noqa: S311 (test data)
     first_names: list[str] = []
     surnames: list[str] = []
     for locale, count in _LOCALES:

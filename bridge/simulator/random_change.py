@@ -1,4 +1,4 @@
-"""Random change: what people do in a recruitment agency, in about the proportions they do it."""
+"""Random changes, in about the proportions in which people make them in a recruitment agency."""
 
 from collections.abc import Callable
 from random import Random
@@ -14,13 +14,13 @@ from bridge.simulator.tables import RecordTable
 _CREATED_ONLY = {"creationDate", "lastUpdatedDateTime", "opportunityId", "resourceId"}
 _OPEN = (1, 2, 3, 4, 5)
 _FIELDS_A_TIME = 3
-# Roles that the tenant has deleted: jobs keep the id, no name is shown.
+# Roles that the tenant has deleted: jobs keep the id, but no name is shown.
 _NAMELESS_ROLES = (90, 91, 92, 93, 94, 95, 96, 97)
 _RENAMES_UP_TO = 50_000
 
 
 class Changeable(Protocol):
-    """What random change needs of a world."""
+    """The interface of a world for random changes."""
 
     live: dict[str, RecordTable]
     statuses: dict[int, MutableObject]
@@ -30,17 +30,17 @@ class Changeable(Protocol):
     lookup: RecordLookup
 
     def change(self, op: str, entity: str, record_id: int | None = None, /, **given: Any) -> int:
-        """Carry out one change."""
+        """Make one change."""
 
     def deleted(self) -> list[tuple[str, int]]:
-        """What could be undeleted."""
+        """Return the records that can be undeleted."""
 
     def unused_statuses(self) -> list[int]:
-        """Placement statuses that no placement is in."""
+        """Return the placement statuses without placements."""
 
 
 class RandomChange:
-    """Makes one change at a time in a world; the weights are below."""
+    """Makes one change at a time in a world, with the weights below."""
 
     def __init__(self, world: Changeable) -> None:
         self._world = world
@@ -67,7 +67,7 @@ class RandomChange:
         ]
 
     def make(self, rng: Random) -> None:
-        """One change; when the chosen one is impossible (nothing to delete), a candidate is created."""
+        """Make one change. If the chosen one is impossible (nothing to delete), create a candidate."""
         weights = [weight for weight, _ in self._kinds]
         kind = rng.choices(self._kinds, weights)[0][1]
         if kind(rng) is None:
@@ -111,7 +111,7 @@ class RandomChange:
             content = {"firstName": rng.choice(self._world.pools.first_names), "active": rng.random() < 0.8}
         else:
             content = self._content(rng, entity)
-        if entity == "opportunity":  # the state has a change of its own, with its history
+        if entity == "opportunity":  # the state is changed separately, with its history
             for key in ("opportunityStatusId", "dateFilled", "awarded", "filled", "closed"):
                 del content[key]
         chosen = rng.sample(sorted(content), min(len(content), rng.randint(1, _FIELDS_A_TIME)))
@@ -191,7 +191,8 @@ class RandomChange:
         return self._world.change("undelete", entity, record_id)
 
     def _change_statuses(self, rng: Random) -> int | None:
-        """Mostly their order; a rename reaches every rejected application, so not in a huge world."""
+        """Change the statuses, mostly their order. A rename affects every rejected application, so not in a
+        huge world."""
         status_id, unused = rng.choice(list(self._world.statuses)), self._world.unused_statuses()
         small = len(self._world.live["opportunity_resource"]) <= _RENAMES_UP_TO
         kind, name = rng.random(), f"Stage {rng.randrange(1000)}"

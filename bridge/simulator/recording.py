@@ -1,31 +1,31 @@
-"""Recordings: what an account's answers look like, without any value of the account, to be played.
+"""Recordings of the form of an account's answers, without any of its values, which the simulator can play.
 
 A recording is one JSON object:
 
 - ``version``: 1.
-- ``dialect``: ``{switch: value}`` of ``bridge.simulator.dialects``; what is left out has its default.
-- ``shapes``: by list (``jobs``, ``candidates``, ``applications``, ``users``, ``statuses``), ``row``, the
-  skeleton of what stands in the list, and ``record``, that of what a by-id read answers, inside whatever
-  ``record_shape`` wraps around it. Either may be left out, and is then what the dialect makes it.
+- ``dialect``: ``{switch: value}`` of ``bridge.simulator.dialects``; omitted switches have their default.
+- ``shapes``: for each list (``jobs``, ``candidates``, ``applications``, ``users``, ``statuses``), ``row``,
+  the skeleton of a list's element, and ``record``, the skeleton of a by-id answer inside the wrapper of
+  ``record_shape``. Either is optional; without it, the dialect determines the form.
 
-A skeleton says of one value: ``types``, all that were seen of ``object``, ``list``, ``text``, ``number``,
-``flag`` and ``null``; ``keys``, an object's keys in their order, each with its skeleton; ``items``, the
-skeleton of a list's elements; ``length``, the length of a text or list, the longest that was seen; ``share``,
-the part of the records that had the key at all, from 0 to 1; ``format``, a note of how a text is written
-(``email``, ``2026-10-01T09:14:00``), which playing does not need. Keys are spelled as the account does::
+A skeleton describes one value: ``types``, all types that were seen, of ``object``, ``list``, ``text``,
+``number``, ``flag`` and ``null``; ``keys``, an object's keys in order, each with its skeleton; ``items``, the
+skeleton of a list's elements; ``length``, the greatest length of a text or list; ``share``, the share of the
+records that had the key, from 0 to 1; ``format``, a note about the form of a text (``email``,
+``2026-10-01T09:14:00``), which playing does not use. Keys have the account's spelling::
 
     {"version": 1, "dialect": {"page_size": "25", "row_case": "pascal"}, "shapes": {"candidates": {
         "row": {"types": ["object"], "keys": {"ResourceId": {"types": ["number"]},
             "Surname": {"types": ["text", "null"], "length": 12, "share": 0.98}}}}}}
 
-Playing it, a record has exactly the keys of its skeleton: what the simulator knows under the key, or else
-something of the same type and length that means nothing; a key that is not in the skeleton is not shown. What
-was only ever ``null`` says nothing of the type: then the simulator's own value stands there. A key that the
-simulator gives other records of the same list, but not this one, is left out: its dialect leaves it out.
+A played record has exactly the keys of its skeleton. Each has the simulator's value for the key, or else a
+meaningless value of the same type and length. Keys outside the skeleton are not shown. A key that was always
+``null`` has no known type, so it keeps the simulator's value. A key that the simulator gives other records of
+the list but not this one is omitted, because the dialect omits it.
 
-``bridge check --record`` writes one. It rounds lengths up to a power of two, 64 at most; a key that is not a
-word of the product, and looks like a value, is called ``key1``, ``key2``. ``share`` is 1 where the dialect
-says which keys are left out.
+``bridge check --record`` writes a recording. It rounds lengths up to a power of two, at most 64. It renames
+keys that are not words of the product and look like values to ``key1``, ``key2``. ``share`` is 1 if the
+dialect determines which keys are omitted.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ _ITEMS = "[]"
 
 
 class Skeleton(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of one value: see the module."""
+    """The form of one value; see the module."""
 
     types: tuple[ValueKind, ...]
     keys: Mapping[str, "Skeleton"] = {}
@@ -57,7 +57,7 @@ class Skeleton(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Skeletons(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The skeletons of one list's rows and of its by-id records; ``None`` for what was not recorded."""
+    """The skeletons of one list's rows and of its by-id records; ``None`` if not recorded."""
 
     row: Skeleton | None = None
     record: Skeleton | None = None
@@ -65,11 +65,11 @@ class Skeletons(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 ListSkeletons = Mapping[ListName, Skeletons]
 KnownKeys = Mapping[str, "KnownKeys"]
-"""The keys that the simulator gives the records of a list, with those inside; ``[]`` for elements."""
+"""The keys that the simulator gives the records of a list, including nested ones; ``[]`` for elements."""
 
 
 class Recording(Struct, frozen=True, kw_only=True):
-    """A recording as its file has it."""
+    """A recording, as in its file."""
 
     version: Literal[1]
     dialect: Mapping[str, str] = {}
@@ -77,7 +77,7 @@ class Recording(Struct, frozen=True, kw_only=True):
 
 
 def read_recording(path: Path) -> Recording:
-    """Return the recording of a file. Raises OSError; ValueError where it is not one that can be played."""
+    """Read the recording of a file. Raises OSError, or ValueError if it can't be played."""
     try:
         recording = msgspec.json.decode(path.read_bytes(), type=Recording)
     except msgspec.DecodeError as error:
@@ -111,7 +111,7 @@ def _fitted(skeleton: Skeleton, value: Any, record_id: int, place: str, known: K
 
 
 def known_keys(values: Iterable[Any]) -> KnownKeys:
-    """Return the keys that some values have, at any depth."""
+    """Return the keys of some values, at any depth."""
     found: dict[str, list[Any]] = {}
     for value in values:
         if isinstance(value, list):
@@ -134,7 +134,7 @@ def _type(value: Any) -> ValueKind:
 
 
 def _made_up(skeleton: Skeleton) -> Any:
-    """Return something of the first type that says anything."""
+    """Return a value of the first type that is not null."""
     kind: ValueKind = next((kind for kind in skeleton.types if kind != "null"), "null")
     match kind:
         case "object":
@@ -147,7 +147,7 @@ def _made_up(skeleton: Skeleton) -> Any:
 
 
 def _is_there(share: float, record_id: int, place: str) -> bool:
-    """Return whether this record has the key: always the same for the same record."""
+    """Return true if this record has the key: always the same for the same record."""
     if share >= 1:
         return True
     digest = hashlib.blake2b(f"{record_id}{place}".encode(), digest_size=4).digest()

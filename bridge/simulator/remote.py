@@ -1,4 +1,4 @@
-"""A client of a simulator's control: changes it, and asks what is true of it."""
+"""A client for the simulator's control paths: makes changes and reads the truth."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -10,9 +10,9 @@ from bridge.json_types import MutableObject
 
 
 class Remote:
-    """The control of the simulator at ``url``. Use as ``async with Remote(url) as remote``.
+    """The control paths of the simulator at ``url``. Use as ``async with Remote(url) as remote``.
 
-    What the simulator refuses raises ``aiohttp.ClientResponseError``.
+    A refused request raises ``aiohttp.ClientResponseError``.
     """
 
     def __init__(self, url: str) -> None:
@@ -31,11 +31,11 @@ class Remote:
     @property
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            raise RuntimeError("enter it first")
+            raise RuntimeError("enter the remote before using it")
         return self._session
 
     async def change(self, op: str, entity: str, record_id: int | None = None, **fields: Any) -> int:
-        """Carry out one change; returns the record's id."""
+        """Make one change. Return the record's id."""
         body = {"op": op, "entity": entity, **fields}
         if record_id is not None:
             body["id"] = record_id
@@ -44,23 +44,24 @@ class Remote:
         return int(found["id"])
 
     async def truth(self, model: str) -> dict[str, MutableObject]:
-        """The unified records of a model that exist now, by remote id."""
+        """Return the existing unified records of a model, by remote id."""
         lines = await self._lines("/__truth", {"model": model})
         return {line["remote_id"]: line["record"] for line in lines}
 
     async def journal(self, after: int) -> list[MutableObject]:
-        """The changes numbered above ``after``: ``{"n","at","op","model","remote_id"}``."""
+        """Return the changes numbered above ``after``: ``{"n","at","op","model","remote_id"}``."""
         return await self._lines("/__journal", {"after": str(after)})
 
     async def record(self, entity: str, record_id: int | str) -> MutableObject:
-        """A record as the simulator keeps it, under its own names."""
+        """Return a record as the simulator stores it, under its own names."""
         params = {"entity": entity, "id": str(record_id)}
         async with self._open.get("/__records", params=params) as answer:
             found: MutableObject = await answer.json()
         return found
 
     async def documents(self) -> list[MutableObject]:
-        """What was attached: ``{"candidate","documentId","filename","documentType","size","sha256"}``."""
+        """Return the attached documents:
+        ``{"candidate","documentId","filename","documentType","size","sha256"}``."""
         return await self._lines("/__documents", {})
 
     async def quirk(self, name: str, on: bool) -> None:
@@ -76,7 +77,7 @@ class Remote:
         await self._open.post("/__faults", json={"path": path, "kind": kind, **more})
 
     async def calls(self) -> MutableObject:
-        """Requests received so far: ``{"total","max_in_60_seconds","by_status","by_path"}``."""
+        """Return the requests received so far: ``{"total","max_in_60_seconds","by_status","by_path"}``."""
         async with self._open.get("/__calls") as answer:
             found: MutableObject = await answer.json()
         return found

@@ -14,7 +14,7 @@ from bridge.simulator.webhooks import ACTIONS, RECORD_TYPES
 
 
 async def exchange_token(site: Site, call: SimulatedCall) -> Reply:
-    """Seen: bearer token in, JWT and its expiration out; 401 for any other token."""
+    """Exchange a bearer token for a JWT with its expiration (seen); 401 for any other token."""
     dialect = site.dialect
     bearer = tokens.bearer_given(dialect, call.object(), call.headers.get("Authorization", ""))
     issued = site.tokens.exchange(bearer, _old_jwts(site))
@@ -27,7 +27,7 @@ async def exchange_token(site: Site, call: SimulatedCall) -> Reply:
 
 
 def _old_jwts(site: Site) -> OldJwts:
-    """What becomes of the earlier JWT: the quirk or the dialect may spare it."""
+    """Return what happens to the earlier JWT: the quirk or the dialect may keep it."""
     how = site.dialect["old_jwts"]
     if how == "same":
         return "same"
@@ -35,7 +35,7 @@ def _old_jwts(site: Site) -> OldJwts:
 
 
 async def refresh_token(site: Site, call: SimulatedCall) -> Reply:
-    """OAuth2 on the older host: form-encoded; the refresh token rotates. Error bodies are assumed."""
+    """Exchange an OAuth2 refresh token, form-encoded; it rotates. Error bodies are assumed."""
     form = {key: values[0] for key, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "refresh_token":
         return json_reply({"error": "unsupported_grant_type"}, 400)
@@ -51,7 +51,7 @@ async def refresh_token(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def answer_by_id(site: Site, call: SimulatedCall, entity: str) -> Reply:
-    """One record, live."""
+    """Return one record, live."""
     record_id = call.ids[0]
     record = site.world.live[entity].get(record_id)
     if site.dialect.plain:
@@ -74,7 +74,7 @@ async def answer_by_id(site: Site, call: SimulatedCall, entity: str) -> Reply:
 
 
 def _not_there(site: Site, entity: str, record_id: int) -> Reply:
-    """The answer for an id that is not there, or that another record has taken over."""
+    """Return the answer for an id that does not exist, or that another record has taken over."""
     if site.dialect["deletions"] == "merged" and (entity, record_id) in site.world.deleted():
         return json_reply(_another(site, entity, record_id))
     answer = absence.not_there(site.dialect, _any_record(site, entity), "id", record_id)
@@ -84,13 +84,13 @@ def _not_there(site: Site, entity: str, record_id: int) -> Reply:
 
 
 def _any_record(site: Site, entity: str) -> dict[str, Any]:
-    """A record of this kind as a by-id read shows it, empty where there is none."""
+    """Return a record of this kind as in a by-id read; empty if there is none."""
     shown = _another(site, entity, 0)
     return shown if isinstance(shown, dict) else {}
 
 
 def _another(site: Site, entity: str, record_id: int) -> Any:
-    """The record after this one, or the first, as a by-id read shows it; ``None`` where there is none."""
+    """Return the next record, or the first, as in a by-id read; ``None`` if there is none."""
     ids = site.world.live[entity].ids()
     other = next((n for n in ids if n > record_id), ids[0] if ids else None)
     record = None if other is None else site.world.live[entity].get(other)
@@ -98,12 +98,12 @@ def _another(site: Site, entity: str, record_id: int) -> Any:
 
 
 def answer_unknown_id(site: Site) -> Reply:
-    """The answer for an id that isn't there."""
+    """Return the answer for an unknown id."""
     return Reply(status=204) if site.quirks["no_content_for_unknown"] else problem(404, "Not Found")
 
 
 async def metadata(site: Site, call: SimulatedCall) -> Reply:
-    """Placement statuses in order: the key was seen, path and shape are guesses. Always live."""
+    """Return the placement statuses in order: the key was seen, path and form are guesses. Always live."""
     shown = [
         site.speech.status(number, one)
         for number, one in statuses.shown_statuses(site.dialect, site.world.statuses)
@@ -118,16 +118,16 @@ async def metadata(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def skills(site: Site, call: SimulatedCall) -> Reply:
-    """Skills of an area; one area's list is every area's here, and paging is ignored."""
+    """Return the skills of an area; every area has the same list, and paging is ignored."""
     return json_reply({"skills": [{"skillId": n, "skillName": name} for n, name in site.world.pools.skills]})
 
 
 async def add_webhook(site: Site, call: SimulatedCall) -> Reply:
-    """One action on one type of record for each registration; the reply is assumed."""
+    """Register one action on one type of record; the reply is assumed."""
     body = call.object()
     url, action, record_type = body.get("url"), body.get("action"), body.get("recordType")
     if not isinstance(url, str) or not urlsplit(url).hostname:
-        raise Invalid("url must be an address")
+        raise Invalid("url must be a URL")
     if action not in ACTIONS or record_type not in RECORD_TYPES.values():
         raise Invalid("unknown action or recordType")
     return json_reply(
@@ -136,12 +136,12 @@ async def add_webhook(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def list_webhooks(site: Site, call: SimulatedCall) -> Reply:
-    """What is registered."""
+    """Return the registrations."""
     return json_reply(site.webhooks.registered)
 
 
 async def webhook_actions(site: Site, call: SimulatedCall) -> Reply:
-    """The actions there are; the shape is assumed."""
+    """Return the known actions; the form is assumed."""
     return json_reply(list(ACTIONS))
 
 
@@ -154,7 +154,7 @@ _PATHS = {
 
 
 def read_routes() -> list[Route]:
-    """The table of reading endpoints."""
+    """Return the table of reading endpoints."""
     found: list[Route] = [
         Route(method="POST", pattern="/api/Auth/ExchangeToken", handler=exchange_token, open=True),
         Route(method="POST", pattern="/oAuth2/Token", handler=refresh_token, open=True),

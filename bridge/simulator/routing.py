@@ -1,4 +1,4 @@
-"""Requests, replies, and which handler answers which path."""
+"""Requests, replies, and the routes from paths to handlers."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SimulatedCall(Struct, frozen=True, kw_only=True):
-    """One request: ``ids`` are the numbers in its path, ``fault`` what shall go wrong."""
+    """One request. ``ids`` are the numbers in its path, ``fault`` the planned fault."""
 
     method: str
     path: str
@@ -26,14 +26,14 @@ class SimulatedCall(Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
 
     def json(self) -> Any:
-        """The body's value; raises Invalid when it is no JSON."""
+        """Decode the body. Raises Invalid if it is not JSON."""
         try:
             return jsontext.decode_json(self.body)
         except ValueError as error:
             raise Invalid("the body is not JSON") from error
 
     def object(self) -> dict[str, Any]:
-        """The body's JSON object, empty when there is no body; raises Invalid."""
+        """Return the body's JSON object, empty without a body. Raises Invalid."""
         value = self.json() if self.body.strip() else {}
         if not isinstance(value, dict):
             raise Invalid("the body must be a JSON object")
@@ -50,19 +50,19 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Invalid(Exception):
-    """The request can't be understood: 400."""
+    """An invalid request: 400."""
 
 
 Handler = Callable[["Site", SimulatedCall], Awaitable[Reply]]
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:
-    """``value`` as JSON."""
+    """Return a reply with ``value`` as JSON."""
     return Reply(status=status, body=jsontext.encode(value))
 
 
 def said(answer: Said, headers: Mapping[str, str] | None = None) -> Reply:
-    """What a dialect says: a status with a JSON value or with bytes."""
+    """Return a dialect's answer: a status with a JSON value or with bytes."""
     status, value = answer
     if isinstance(value, Raw):
         return Reply(status=status, body=value.body, headers=headers or {}, content_type=value.content_type)
@@ -70,13 +70,13 @@ def said(answer: Said, headers: Mapping[str, str] | None = None) -> Reply:
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Reply:
-    """An error. Its body is assumed (ASP.NET's problem details): no real one was seen."""
+    """Return an error reply. Its body is assumed (ASP.NET's problem details): no real one was seen."""
     body = jsontext.encode({"title": detail, "status": status})
     return Reply(status=status, body=body, headers=headers or {})
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A path, its methods' handler, and whether a JWT is needed or the empty-body quirk may strike."""
+    """A path with its methods' handler; tells if it needs a JWT, and if the empty-body quirk applies."""
 
     method: str
     pattern: str
@@ -86,7 +86,7 @@ class Route(Struct, frozen=True, kw_only=True):
 
 
 class Router:
-    """Finds routes by path; ``{id}`` in a pattern stands for a whole number."""
+    """Finds routes by path; ``{id}`` in a pattern matches a whole number."""
 
     def __init__(self, routes: list[Route]) -> None:
         self._routes = [
@@ -95,7 +95,7 @@ class Router:
         ]
 
     def find(self, method: str, path: str, any_case: bool) -> tuple[Route | None, tuple[int, ...], list[str]]:
-        """(the route or ``None``, numbers in the path, methods that the path has)."""
+        """Return the route or ``None``, the numbers in the path, and the methods of the path."""
         methods: list[str] = []
         for route, exact, loose in self._routes:
             match = (loose if any_case else exact).fullmatch(path)

@@ -1,4 +1,4 @@
-"""Search: pages of list rows, with TrackerRMS's quirks and the faults that touch pages."""
+"""Search: pages of list rows, with TrackerRMS's quirks and the faults that affect pages."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from bridge.simulator.local_time import search_key
 from bridge.simulator.routing import Invalid, Reply, SimulatedCall, json_reply, problem
 from bridge.simulator.site import Site
 
-#: Rows key of PagedSearch (guesses, but for ``opportunities``).
+#: Rows key of PagedSearch (guesses, except ``opportunities``).
 ROWS_KEYS = {
     "opportunity": "opportunities",
     "resource": "resources",
@@ -25,7 +25,7 @@ _STALE_CHANGES = 20
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """What a search asks for, after the quirks; without ``parts`` it finds nothing."""
+    """The conditions of a search, after the quirks; without ``parts`` it finds nothing."""
 
     parts: tuple[str, ...]
     after: str | None
@@ -36,7 +36,7 @@ class Query(Struct, frozen=True, kw_only=True):
 
 
 async def paged(site: Site, call: SimulatedCall, entity: str) -> Reply:
-    """``PagedSearch``: an envelope around one page."""
+    """Answer ``PagedSearch``: an envelope around one page."""
     query = read_query(site, call, entity)
     if not site.dialect.plain:
         return _in_dialect(site, call, entity, query, lists.shape_envelope)
@@ -54,7 +54,7 @@ async def paged(site: Site, call: SimulatedCall, entity: str) -> Reply:
 
 
 async def bare(site: Site, call: SimulatedCall, entity: str) -> Reply:
-    """``Search``: the same page as a bare array."""
+    """Answer ``Search``: the same page as a bare array."""
     query = read_query(site, call, entity)
     if not site.dialect.plain:
         return _in_dialect(site, call, entity, query, lambda _, page: page.rows)
@@ -62,13 +62,13 @@ async def bare(site: Site, call: SimulatedCall, entity: str) -> Reply:
 
 
 async def all_users(site: Site, call: SimulatedCall, under: str | None) -> Reply:
-    """Every user in one answer, bare or under a key (assumed; only a dialect opens it)."""
+    """Return every user in one answer, bare or under a key (assumed; only in a dialect)."""
     rows = every_user(site)
     return json_reply({under: rows} if under else rows)
 
 
 def every_user(site: Site) -> list[Any]:
-    """Every user as a list shows it."""
+    """Return every user as a list shows it."""
     query = Query(parts=(EVERYTHING,), after=None, page=1, size=1)
     ids, _ = _whole(site, "user", query)
     found = ((n, _version(site, "user", n)) for n in ids)
@@ -99,11 +99,12 @@ def _in_dialect(
 
 
 def read_query(site: Site, call: SimulatedCall, entity: str) -> Query:
-    """The query of a request's body. Unknown keys change nothing; raises Invalid for a bad page or date."""
+    """Parse the query of a request's body. Unknown keys are ignored. Raises Invalid for a bad
+    page or date."""
     body = call.object()
     page, size = lists.asked_page(site.dialect, body), body.get("pageSize") or site.options.page_size
     if not isinstance(page, int) or not isinstance(size, int) or page < 1 or size < 1:
-        raise Invalid("pageNumber and pageSize must be whole numbers from 1")
+        raise Invalid("pageNumber and pageSize must be whole numbers of at least 1")
     filters = not site.quirks["ignored_sort_and_filters"]
     term = body.get("searchTerm") or body.get("keyword") or body.get("surname") or ""
     return Query(
@@ -118,7 +119,7 @@ def read_query(site: Site, call: SimulatedCall, entity: str) -> Query:
 
 def _size(site: Site, asked: int) -> int:
     fixed = site.quirks["fixed_page_size"] and site.dialect["page_size"] != "asked"
-    # What was asked for may still be echoed: a dialect decides the size itself.
+    # The requested size may still be echoed: a dialect decides the size itself.
     return site.options.page_size if fixed and site.dialect.plain else min(asked, _LARGEST_PAGE)
 
 
@@ -138,7 +139,7 @@ def _after(site: Site, body: dict[str, Any], entity: str) -> str | None:
     if text is None:
         return None
     try:
-        # Assumed: strictly after. Compared with local digits even where times are shown in UTC.
+        # Assumed: strictly after. Compared with local digits even if times are shown in UTC.
         digits = search_key(str(text))
     except ValueError as error:
         raise Invalid("updatedAfter must be a date or a date and time") from error
@@ -153,7 +154,7 @@ def _after(site: Site, body: dict[str, Any], entity: str) -> str | None:
 
 
 def find_rows(site: Site, call: SimulatedCall, entity: str, query: Query) -> tuple[list[Any], int]:
-    """Rows of one page and how many there are in all, with this request's fault."""
+    """Return the rows of one page and the total, with this request's fault."""
     fault = call.fault
     kind = fault.kind if fault else None
     page = max(1, query.page - 1) if kind == "repeat_page" else query.page
@@ -185,7 +186,7 @@ def _ids(site: Site, entity: str, query: Query, offset: int) -> tuple[list[int],
 
 
 def _whole(site: Site, entity: str, query: Query) -> tuple[list[int], int]:
-    """The ids that a search finds, in order, and how many it says there are."""
+    """Return the ids that a search finds, in order, and the total it reports."""
     table, dialect = site.world.index.table(entity), site.dialect
     after = None if filters.by_creation(dialect) else query.after
     ids = [n for part in query.parts for n in table.search(part, after, 0, len(table))[0]]
@@ -219,7 +220,7 @@ def _words(record: MutableObject | None) -> str:
 def _stale(
     site: Site, entity: str, page: dict[int, MutableObject | None], query: Query
 ) -> dict[int, MutableObject | None]:
-    """The page before the latest changes: old versions, new records missing, deleted ones still there."""
+    """Return the page before the latest changes: old versions, without new records, with deleted ones."""
     earlier: dict[int, MutableObject | None] = {}
     for changed, record_id, old in list(site.world.recent)[-_STALE_CHANGES:]:
         if changed == entity:

@@ -1,4 +1,4 @@
-"""The HTTP server: counts a call, limits it, lets it go wrong on demand, else has it answered."""
+"""The HTTP server: counts a call, limits it, applies a planned fault, or has it answered."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ _JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class Server:
-    """A running simulator. ``url`` has no trailing slash; ``close()`` ends it, hanging requests too."""
+    """A running simulator. ``url`` has no trailing slash; ``close()`` ends it, including hanging requests."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.world = site, site.world
@@ -42,7 +42,7 @@ class Server:
         self.site.pace.start()
 
     async def close(self) -> None:
-        """Stop changing, stop pinging, end every connection; once is enough."""
+        """Stop changes and pings, and close every connection. May be called more than once."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -93,7 +93,7 @@ class Server:
             return problem(404, "Not Found")
         scheme, _, jwt = call.headers.get("Authorization", "").partition(" ")
         if not route.open and (scheme.lower() != "bearer" or not site.tokens.is_live(jwt)):
-            return self._not_authorised()
+            return self._not_authorized()
         whole = SimulatedCall(
             method=call.method,
             path=call.path,
@@ -111,7 +111,7 @@ class Server:
             return Reply()
         return answer
 
-    def _not_authorised(self) -> Reply:
+    def _not_authorized(self) -> Reply:
         answer = tokens.call_refused(self.site.dialect)
         if answer is None:
             return problem(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
@@ -171,7 +171,7 @@ class Server:
         await response.prepare(request)
         for batch in batches:
             await response.write(batch)
-            await asyncio.sleep(0)  # a big world's truth leaves the loop to others now and then
+            await asyncio.sleep(0)  # a big world's truth yields to other tasks now and then
         await response.write_eof()
         return response
 
@@ -185,7 +185,7 @@ def _response(answer: Reply) -> web.Response:
 async def start_server(
     world: World, host: str = "127.0.0.1", port: int = 0, options: Options | None = None
 ) -> Server:
-    """Serve ``world`` over HTTP until ``close()``. Raises OSError when the port is taken."""
+    """Serve ``world`` over HTTP until ``close()``. Raises OSError if the port is in use."""
     server = Server(Site(world, options or Options()))
     await server.open(host, port)
     return server

@@ -1,4 +1,5 @@
-"""How TrackerRMS shows a record: flat rows in lists, nested objects by id, as docs/assumptions.md has them.
+"""The forms in which TrackerRMS shows a record: flat rows in lists, nested objects by id, as in
+docs/assumptions.md.
 
 Names marked as guesses there are guesses here too.
 """
@@ -37,7 +38,7 @@ _JOB_ROW = (
 
 
 class RecordShapes:
-    """Rows and by-id records of a world, under the quirks that are on."""
+    """Rows and by-id records of a world, with the quirks that are on."""
 
     def __init__(self, world: World, quirks: Quirks) -> None:
         self._world, self._quirks = world, quirks
@@ -56,7 +57,7 @@ class RecordShapes:
         }
 
     def row(self, entity: str, record_id: int, record: MutableObject) -> Any:
-        """The record as a list shows it."""
+        """Return the record as in a list."""
         raw = self._world.raw.get((entity, record_id), {})
         if "row" in raw:
             return raw["row"]
@@ -64,7 +65,7 @@ class RecordShapes:
         return made[entity](record_id, self._timed(record))
 
     def detail(self, entity: str, record_id: int, record: MutableObject) -> Any:
-        """The record as a by-id read shows it."""
+        """Return the record as in a by-id read."""
         raw = self._world.raw.get((entity, record_id), {})
         return raw["detail"] if "detail" in raw else self._details[entity](record_id, self._timed(record))
 
@@ -188,7 +189,7 @@ class RecordShapes:
 
 
 def display(record: MutableObject) -> str:
-    """A person's name as TrackerRMS displays it."""
+    """Return a person's name as TrackerRMS displays it."""
     return f"{record['firstName'] or ''} {record['surname'] or ''}".strip()
 
 

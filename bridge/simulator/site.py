@@ -1,4 +1,4 @@
-"""What the handlers share: one world with its quirks, faults, credentials and counters."""
+"""The state that the handlers share: one world with its quirks, faults, credentials and counters."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Site:
         self.limiter = CallLimiter(options.rate_limit_per_minute)
         self.tokens = IssuedTokens(options, world.clock)
         self.speech = Speech(world, RecordShapes(world, self.quirks), self.dialect, options.shapes)
-        self.chance = Random(world.seed)  # noqa: S311 — decides empty bodies and missed pings, repeatably
+        self.chance = Random(world.seed)  # noqa: S311 (decides empty bodies and missed pings, repeatably)
         self.webhooks = TrackerWebhooks(self.quirks, self.chance, options.missed_webhook_rate)
         pace = options.changes_per_minute
         self.pace = ChangePace(world.random_change, Random(world.seed + 1), pace)  # noqa: S311
@@ -42,11 +42,11 @@ class Site:
         self.follow_dialect()
 
     def follow_quirks(self) -> None:
-        """Make the world agree with the quirks that reach into it."""
+        """Apply the quirks that affect the world."""
         self.world.show_role_names(self.quirks["owner_role_names"])
         self.world.index.set_lag(self.lag_seconds if self.quirks["stale_index"] else 0)
 
     def follow_dialect(self) -> None:
-        """Make the world agree with the switches that reach into it: which saves are stamped, and when."""
+        """Apply the switches that affect the world: which saves are stamped, and when."""
         self.world.clock_error = CLOCKS[self.dialect["server_clock"]]
         self.world.unstamped = UNSAVED.get(self.dialect["saves"], frozenset())

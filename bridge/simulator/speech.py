@@ -1,4 +1,4 @@
-"""Rows and by-id records in the dialect that is spoken: what Shapes makes, told otherwise."""
+"""Rows and by-id records in the current dialect, made from RecordShapes."""
 
 from itertools import islice
 from typing import Any
@@ -16,9 +16,9 @@ _MOST_LOOKED_AT = 200
 
 
 class Speech:
-    """Shows records. While every switch has its default, it shows what ``shapes`` makes, unchanged.
+    """Shows records. While every switch has its default, it returns what ``shapes`` makes, unchanged.
 
-    A record that is served in a wrong shape on purpose (``raw``) is not told otherwise.
+    A record that is deliberately served in a wrong form (``raw``) is not changed.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Speech:
         return self._dialect.plain and not self._skeletons
 
     def row(self, entity: str, record_id: int, record: MutableObject) -> Any:
-        """Return the record as a list shows it."""
+        """Return the record as in a list."""
         if self._is_plain or self._is_raw(entity, record_id, "row"):
             return self._shapes.row(entity, record_id, record)
         made = self._row(entity, record_id, record)
@@ -52,12 +52,12 @@ class Speech:
             made = self._record(entity, record_id, record)
             return records.cased_record(dialect, made, by_id=False)
         made = self._with_email(entity, record, self._shapes.row(entity, record_id, record))
-        made = self._told(entity, record_id, made, made, by_id=False)
+        made = self._in_dialect(entity, record_id, made, made, by_id=False)
         wrapped = records.row_wrapped(dialect, entity, self._finished(entity, made, by_id=False))
         return records.cased_record(dialect, wrapped, by_id=False)
 
     def record(self, entity: str, record_id: int, record: MutableObject) -> Any:
-        """Return the record as a by-id read shows it."""
+        """Return the record as in a by-id read."""
         if self._is_plain or self._is_raw(entity, record_id, "detail"):
             return self._shapes.detail(entity, record_id, record)
         made = self._cased(entity, record_id, record)
@@ -75,7 +75,7 @@ class Speech:
         return self._skeletons.get(LIST_NAMES[entity], _NONE)
 
     def _known(self, entity: str, by_id: bool) -> recording.KnownKeys:
-        """Return the keys that records can have in this dialect, by a number of them."""
+        """Return the keys that records can have in this dialect, from some of them."""
         skeletons = self._of(entity)
         if (skeletons.record if by_id else skeletons.row) is None:
             return {}
@@ -104,10 +104,10 @@ class Speech:
                 made = row
             case "flat":
                 made = {**_flattened(made), **row}
-        return self._finished(entity, self._told(entity, record_id, made, row, by_id=True), by_id=True)
+        return self._finished(entity, self._in_dialect(entity, record_id, made, row, by_id=True), by_id=True)
 
-    def _told(self, entity: str, record_id: int, made: Any, row: Any, by_id: bool) -> Any:
-        """Return a record with this dialect's values and keys. ``row`` has what rows alone have."""
+    def _in_dialect(self, entity: str, record_id: int, made: Any, row: Any, by_id: bool) -> Any:
+        """Return a record with this dialect's values and keys. ``row`` has what only rows have."""
         dialect = self._dialect
         if not isinstance(made, dict):
             return made
@@ -160,7 +160,7 @@ class Speech:
 
 
 def _flattened(record: MutableObject) -> MutableObject:
-    """Return a by-id record with its objects on one level; its own id is left to the row."""
+    """Return a by-id record with its objects at one level; the row provides its own id."""
     found: MutableObject = {}
     for key, value in record.items():
         if key == "id":

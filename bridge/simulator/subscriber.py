@@ -1,4 +1,4 @@
-"""A subscriber over HTTP: takes what is posted, tells whoever runs it, and answers as it is told."""
+"""A subscriber over HTTP: receives requests, passes them to a callback, and answers what it returns."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ _LARGEST_BODY_BYTES = 64 * 1024 * 1024
 
 
 class ReceivedRequest(Struct, frozen=True, kw_only=True):
-    """A request as it came: header names in small letters, the body byte for byte."""
+    """A request as received: header names in lower case, the body byte for byte."""
 
     path: str
     headers: Mapping[str, str]
@@ -19,7 +19,7 @@ class ReceivedRequest(Struct, frozen=True, kw_only=True):
 
 
 class ScriptedResponse(Struct, frozen=True, kw_only=True):
-    """What the subscriber says, after ``after_seconds``."""
+    """The subscriber's answer, sent after ``after_seconds``."""
 
     status: int = 204
     headers: Mapping[str, str] = {}
@@ -30,9 +30,9 @@ class ScriptedResponse(Struct, frozen=True, kw_only=True):
 async def run_subscriber(
     host: str, port: int, answer: Callable[[ReceivedRequest], ScriptedResponse]
 ) -> AsyncIterator[str]:
-    """It listens while the block lasts; gives its URL. ``OSError`` where the port is taken.
+    """Listen while the block runs, and yield the URL. Raises ``OSError`` if the port is in use.
 
-    A webhook is a POST: whatever else is asked for is not found, so that nobody takes it for another service.
+    A webhook is a POST. Other requests are answered 404, so that no one mistakes this for another service.
     """
 
     async def handle(request: web.Request) -> web.Response:

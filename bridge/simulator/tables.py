@@ -1,7 +1,7 @@
-"""One entity's records as they are now: a generated base, and what was changed since, kept in memory.
+"""One entity's current records: a generated base, and the changes since, in memory.
 
-A table lists its records newest id first, and, for ``updatedAfter``, last changed first; either way by
-position in O(log n). The live records and the search index that lags behind them are two such tables.
+A table lists its records newest id first or, for ``updatedAfter``, last changed first; both by position in
+O(log n). The live records and the search index that lags behind them are two such tables.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -34,7 +34,7 @@ class RecordTable:
         return isinstance(record_id, int) and 0 <= record_id < 2**32 and record_id in self._ids[EVERYTHING]
 
     def get(self, record_id: int) -> MutableObject | None:
-        """The record, or ``None``. Records are shared: never change one in place."""
+        """Return the record, or ``None``. Records are shared: never change one in place."""
         if record_id in self._changed:
             return self._changed[record_id]
         index = record_id - self.base.first_id
@@ -71,24 +71,24 @@ class RecordTable:
         return self.base.shuffle.rank(index)
 
     def ids(self) -> BitMap:
-        """A copy of the ids that exist now, ascending."""
+        """Return a copy of the existing ids, ascending."""
         return self._ids[EVERYTHING].copy()
 
     def sample(self, position: float) -> int | None:
-        """The id at a place between 0 and 1, or ``None`` when there is none."""
+        """Return the id at a position between 0 and 1, or ``None`` if there is none."""
         ids = self._ids[EVERYTHING]
         return ids[min(int(position * len(ids)), len(ids) - 1)] if ids else None
 
     def untouched_ranks(self) -> BitMap:
-        """Ranks of the base records that were never changed."""
+        """Return the ranks of the base records that were never changed."""
         return self._ranks[EVERYTHING].copy()
 
     def changed(self) -> list[tuple[int, MutableObject]]:
-        """The changed records that exist."""
+        """Return the changed records that exist."""
         return [(record_id, record) for record_id, record in self._changed.items() if record is not None]
 
     def search(self, part: str, after: str | None, offset: int, limit: int) -> tuple[list[int], int]:
-        """Ids of one page and how many there are: newest id first, or with ``after`` last changed first."""
+        """Return the ids of one page and the total: newest id first, or with ``after`` last changed first."""
         if part not in self._ids:
             return [], 0
         if after is not None:

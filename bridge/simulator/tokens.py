@@ -17,7 +17,7 @@ OldJwts = Literal["ended", "kept", "same"]
 
 
 class IssuedTokens:
-    """Issues and checks tokens. ``clock`` gives aware UTC; JWTs and access tokens expire by it."""
+    """Issues and checks tokens. ``clock`` returns aware UTC, by which JWTs and access tokens expire."""
 
     def __init__(self, options: Options, clock: Callable[[], datetime]) -> None:
         self._options, self._clock = options, clock
@@ -27,7 +27,7 @@ class IssuedTokens:
         self._refresh = set(options.refresh_tokens)
 
     def exchange(self, bearer: object, old_jwts: OldJwts) -> tuple[str, datetime] | None:
-        """A JWT and its expiry for a bearer or access token, or ``None``."""
+        """Return a JWT and its expiry for a bearer or access token, or ``None``."""
         if not isinstance(bearer, str) or not self.is_bearer(bearer):
             return None
         live = {jwt: held[1] for jwt, held in self._jwts.items() if held[0] == bearer and self.is_live(jwt)}
@@ -41,28 +41,28 @@ class IssuedTokens:
         return jwt, expires_at
 
     def is_bearer(self, token: str) -> bool:
-        """Whether this is a bearer token of the account or a live access token."""
+        """Return true for a bearer token of the account or a live access token."""
         return token in self._options.bearer_tokens or self.is_access(token)
 
     def is_access(self, token: str) -> bool:
-        """Whether this is a live OAuth2 access token."""
+        """Return true for a live OAuth2 access token."""
         return self._access.get(token, datetime.min.replace(tzinfo=UTC)) > self._clock()
 
     def is_live(self, jwt: str) -> bool:
-        """Whether this JWT is neither superseded nor expired."""
+        """Return true if this JWT is neither superseded nor expired."""
         held = self._jwts.get(jwt)
         return held is not None and held[1] > self._clock()
 
     def is_api_key(self, key: object) -> bool:
-        """Whether the widget API knows this key."""
+        """Return true if the widget API knows this key."""
         return isinstance(key, str) and key in self._options.api_keys
 
     def is_user(self, name: object, password: object) -> bool:
-        """Whether the widget API knows this user and password."""
+        """Return true if the widget API knows this user and password."""
         return (name, password) in self._options.users
 
     def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> tuple[str, str] | None:
-        """(access token, the next refresh token), or ``None``. A refresh token works once."""
+        """Return an access token and the next refresh token, or ``None``. A refresh token works once."""
         if (client_id, client_secret) != (self._options.client_id, self._options.client_secret):
             return None
         if refresh_token not in self._refresh:
@@ -74,7 +74,7 @@ class IssuedTokens:
         return access, successor
 
     def revoke_jwts(self) -> None:
-        """End every JWT, as a restart of TrackerRMS might."""
+        """Invalidate every JWT, as a restart of TrackerRMS might."""
         self._jwts.clear()
 
     def _sign(self, claims: dict[str, object]) -> str:

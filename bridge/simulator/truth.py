@@ -1,7 +1,7 @@
-"""The unified records that a TrackerRMS record stands for: our own reading of docs/assumptions.md.
+"""The unified records of a TrackerRMS record, by an independent interpretation of docs/assumptions.md.
 
-Written apart from the bridge's normalizer, so that one mistake can't hide in both. References are given as
-``remote:<remote id>``. A record has every field of its model but those that the bridge makes: ids,
+Written separately from the bridge's normalizer, so that one mistake can't hide in both. References are given
+as ``remote:<remote id>``. A record has every field of its model except those that the bridge sets: ids,
 ``changed_at``, ``remote_deleted_at`` and raw data.
 """
 
@@ -72,18 +72,18 @@ _LONGEST_TAG_ID = 200
 
 
 def true_text(value: Any) -> str | None:
-    """A string that says something, as it stands; ``None`` for blank."""
+    """Return a string unchanged; ``None`` if it is blank."""
     return value if isinstance(value, str) and value.strip() else None
 
 
 def true_tags(tag_text: Any) -> list[str]:
-    """The distinct tags of a ``tagText``, in order."""
+    """Return the distinct tags of a ``tagText``, in order."""
     parts = (part.strip() for part in tag_text.split(",")) if isinstance(tag_text, str) else ()
     return list(dict.fromkeys(part for part in parts if part))
 
 
 def true_tag_id(tag: str) -> str:
-    """The remote id of a tag: its name; an overlong one's by the bridge's rule, no fact of TrackerRMS."""
+    """Return the remote id of a tag: its name. An overlong one follows the bridge's rule, not TrackerRMS."""
     if len(tag) <= _LONGEST_TAG_ID:
         return tag
     digest = hashlib.blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
@@ -91,7 +91,7 @@ def true_tag_id(tag: str) -> str:
 
 
 def amount(value: Any) -> float | None:
-    """A salary as a number, ``None`` when it is none ("Competitive")."""
+    """Return a salary as a number; ``None`` for other text ("Competitive")."""
     try:
         return float(str(value).replace(",", "")) if true_text(str(value or "")) else None
     except ValueError:
@@ -99,18 +99,18 @@ def amount(value: Any) -> float | None:
 
 
 def owners(record: MutableObject) -> list[tuple[int, int | None]]:
-    """(user id, role id) of each owner slot in use, in slot order."""
+    """Return (user id, role id) for each owner slot in use, in slot order."""
     slots = ((record[owner], record[role]) for owner, role, _ in OWNER_SLOTS)
     return [(owner, role) for owner, role in slots if owner is not None]
 
 
 def role_ids(record: MutableObject) -> set[str]:
-    """Remote ids of the roles in use on a job."""
+    """Return the remote ids of the roles in use on a job."""
     return {NO_ROLE if role is None else str(role) for _, role in owners(record)}
 
 
 class Unifier:
-    """Derives unified records; ``role_names`` tells whether by-id reads show owners' role names."""
+    """Derives unified records. ``role_names`` says if by-id reads show the names of owners' roles."""
 
     def __init__(self, local: LocalTime, statuses: Mapping[int, MutableObject], job_code_prefix: str) -> None:
         self._job_code_prefix = job_code_prefix
@@ -125,7 +125,7 @@ class Unifier:
         }
 
     def unify(self, entity: str, record_id: int, record: MutableObject | None) -> dict[TruthKey, Unified]:
-        """What one TrackerRMS record yields, without tags and roles, which many records share."""
+        """Return what one TrackerRMS record yields, without the shared tags and roles."""
         return {} if record is None else dict(self._of[entity](record_id, record))
 
     def _user(self, record_id: int, record: MutableObject) -> Iterator[tuple[TruthKey, Unified]]:
@@ -243,7 +243,7 @@ class Unifier:
                 yield (("job_user_role_assignment", f"{member}:{role_id}"), assignment)
 
     def role(self, role: int | None) -> Unified:
-        """A role on jobs; an owner without a role id has the role ``owner``."""
+        """Return a role on jobs. An owner without a role id has the role ``owner``."""
         name = ROLES.get(role) if role is not None and self.role_names else None
         return {
             "remote_id": NO_ROLE if role is None else str(role),
@@ -275,7 +275,7 @@ class Unifier:
         )
 
     def statuses(self) -> dict[TruthKey, Unified]:
-        """Stages in their order, and the rejection reasons among them."""
+        """Return the stages in their order, and the rejection reasons among them."""
         found: dict[TruthKey, Unified] = {}
         for place, (status_id, status) in enumerate(self._statuses.items()):
             named = {"remote_id": str(status_id), "name": true_text(status["name"])}
@@ -295,7 +295,7 @@ def _salary(low: float | None, high: float | None) -> Unified:
 
 
 def _email(address: str | None) -> str | None:
-    """An address as the unified models spell it: its domain in lower case; ``None`` for what is none."""
+    """Return an address as in the unified models, with its domain in lower case; ``None`` for other text."""
     if not address:
         return None
     local, at, domain = address.rpartition("@")

@@ -1,6 +1,6 @@
-"""A receiver's side of Standard Webhooks: whether a delivery was signed just now, with a known secret.
+"""The receiver's side of Standard Webhooks: verifies that a delivery was signed recently with a known secret.
 
-``whsec_…`` verifies ``v1`` (HMAC-SHA256), ``whpk_…`` verifies ``v1a`` (ed25519). What is signed is
+``whsec_…`` verifies ``v1`` (HMAC-SHA256), ``whpk_…`` verifies ``v1a`` (ed25519). The signed content is
 ``{webhook-id}.{webhook-timestamp}.{body}``, byte for byte.
 """
 
@@ -19,25 +19,26 @@ _KEY_BYTES = 32
 
 
 class Unverified(Exception):
-    """The delivery is not to be trusted; the message says why."""
+    """The delivery can't be trusted; the message gives the reason."""
 
 
 def check_secret(secret: str) -> None:
-    """Raises ``ValueError`` with what to give instead where it is no secret."""
+    """Raise ``ValueError`` for an invalid secret, with what to give instead."""
     _key(secret)
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Iterable[str], now: datetime) -> str:
-    """The kind of the first signature that holds: ``v1`` or ``v1a``. ``headers`` in small letters.
+    """Verify a delivery and return the kind of the first valid signature: ``v1`` or ``v1a``.
 
-    Raises ``Unverified`` where a header is missing, the timestamp is off by over five minutes, or none holds.
+    ``headers`` are in lower case. Raises ``Unverified`` if a header is missing, the timestamp is off by more
+    than five minutes, or no signature is valid.
     """
     missing = [name for name in _HEADERS if not headers.get(name)]
     if missing:
         raise Unverified(f"{missing[0]} is missing")
     message_id, timestamp, signatures = (headers[name] for name in _HEADERS)
     if not timestamp.isdecimal():
-        raise Unverified("webhook-timestamp is no number of seconds")
+        raise Unverified("webhook-timestamp is not a number of seconds")
     off_seconds = abs(now.timestamp() - int(timestamp))
     if off_seconds > TOLERANCE_SECONDS:
         raise Unverified(f"webhook-timestamp is {off_seconds:.0f} s off: an old delivery or a wrong clock")
@@ -47,7 +48,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Iterable[str], now:
         kind, _, value = signature.partition(",")
         if any(kind == of and _holds(kind, key, content, value) for of, key in keys):
             return kind
-    raise Unverified("no signature holds: another secret, or a changed body")
+    raise Unverified("no signature is valid: another secret, or a changed body")
 
 
 def _holds(kind: str, key: bytes, content: bytes, value: str) -> bool:

@@ -1,6 +1,6 @@
-"""TrackerRMS's own webhooks: a ping that says which record was saved, and no more.
+"""TrackerRMS's own webhooks: a ping that only names the record that was saved.
 
-Assumed: the payload's names, the reply to a registration, that nothing is signed or sent again.
+Assumed: the payload's names, the reply to a registration, that pings are neither signed nor repeated.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the simulator may ping this address: it never calls beyond its own machine."""
+    """Return true if the simulator may ping this address: it never calls other machines."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return False
@@ -37,7 +37,7 @@ def is_loopback(url: str) -> bool:
 
 
 class TrackerWebhooks:
-    """Registrations, and pings sent and forgotten."""
+    """Registrations, and fire-and-forget pings."""
 
     def __init__(self, quirks: Quirks, chance: Random, missed_rate: float) -> None:
         self._quirks, self._chance, self._missed_rate = quirks, chance, missed_rate
@@ -53,11 +53,11 @@ class TrackerWebhooks:
 
     @property
     def pending(self) -> int:
-        """Pings under way."""
+        """Return the number of pings in progress."""
         return len(self._tasks)
 
     def saved(self, entity: str, action: str, record_id: int) -> None:
-        """A record was saved: ping whoever asked for it."""
+        """Ping the URLs registered for a saved record."""
         if not self._quirks["webhooks"]:
             return
         payload = {"recordType": RECORD_TYPES[entity], "action": action, "recordId": record_id}
@@ -81,7 +81,7 @@ class TrackerWebhooks:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False):
                 pass
         except (aiohttp.ClientError, TimeoutError):
-            return  # fire and forget: TrackerRMS isn't known to try again
+            return  # fire and forget: TrackerRMS isn't known to retry
 
     async def close(self) -> None:
         """Stop pinging."""

@@ -1,7 +1,7 @@
-"""The older widget API: everything POST, errors in-band with HTTP 200, its own credentials.
+"""The older widget API: only POST, errors in the body of HTTP 200, its own credentials.
 
-Assumed: where checkPerson puts what it found, the id in its ``recordLink``, that it is live; that an
-application made twice is status 3; the column ``rejectionreason`` of a placement.
+Assumed: where checkPerson puts what it found, the id in its ``recordLink``, that it is live; that a repeated
+application is status 3; the column ``rejectionreason`` of a placement.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ _TYPES = {"R": ("resource", _RESOURCE_COLUMNS), "X": ("opportunity_resource", _P
 
 
 class WidgetDenied(Exception):
-    """An answer with a status of its own: 1 user not found, 2 not active, 3 can't be overwritten."""
+    """An error status in the reply: 1 user not found, 2 not active, 3 can't be overwritten."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -86,20 +86,21 @@ class WidgetDenied(Exception):
 
 
 def answer(message: str = "success", status: int = 0, **more: Any) -> Body:
-    """The widget API's reply."""
+    """Return the widget API's reply."""
     return {"status": status, "message": message, "count": 0, **more}
 
 
 async def handle_widget_call(
     site: Site, call: SimulatedCall, name: str, function: Callable[[Site, Body], Body]
 ) -> Reply:
-    """Unwrap, check the credentials, call. The inner name isn't checked: TrackerRMS tolerates a wrong one."""
+    """Unwrap the request, check the credentials, call the function. The inner name isn't checked, because
+    TrackerRMS tolerates a wrong one."""
     try:
         outer = call.object().get("trackerrms")
         inner = next(iter(outer.values()), None) if isinstance(outer, dict) else None
         if not isinstance(inner, dict):
             raise Invalid("no trackerrms object")
-        _authorise(site, call, _part(inner, "credentials"))
+        _authorize(site, call, _part(inner, "credentials"))
         status, value = 200, function(site, inner)
     except WidgetDenied as error:
         status, value = 200, answer(str(error), error.status)
@@ -118,7 +119,7 @@ def _part(body: Body, name: str) -> Body:
     return found
 
 
-def _authorise(site: Site, call: SimulatedCall, credentials: Body) -> None:
+def _authorize(site: Site, call: SimulatedCall, credentials: Body) -> None:
     scheme, _, header = call.headers.get("Authorization", "").partition(" ")
     tokens = (header if scheme.lower() == "bearer" else "", credentials.get("oauthtoken"))
     known = site.tokens.is_bearer if site.quirks["bearer_for_widget"] else site.tokens.is_access
@@ -131,12 +132,12 @@ def _authorise(site: Site, call: SimulatedCall, credentials: Body) -> None:
 
 
 def check_logon(site: Site, body: Body) -> Body:
-    """The credentials were right, or this isn't reached."""
+    """Confirm the credentials, which were checked before."""
     return answer()
 
 
 def check_person(site: Site, body: Body) -> Body:
-    """Whom an e-mail, telephone or LinkedIn address belongs to."""
+    """Return the person with an e-mail, telephone or LinkedIn address."""
     details = _part(body, "details")
     wanted = [
         value
@@ -167,7 +168,7 @@ def check_person(site: Site, body: Body) -> Body:
 
 
 def _shown_people(site: Site, found: list[int]) -> list[int]:
-    """Whom checkPerson finds among the candidates that have an address."""
+    """Return the candidates with an address that checkPerson finds."""
     match site.dialect["person_search"]:
         case "nobody":
             return []
@@ -179,7 +180,7 @@ def _shown_people(site: Site, found: list[int]) -> list[int]:
 
 
 def create_by_widget(site: Site, body: Body) -> Body:
-    """A candidate, and its application when told so; one whose e-mail is known is 3 unless overwritten."""
+    """Create a candidate, and its application if requested. A known e-mail is status 3 unless overwritten."""
     instructions, resource = _part(body, "instructions"), _part(body, "resource")
     given = _created(site, resource)
     job = _number(instructions["assigntoopportunity"]) if instructions.get("assigntoopportunity") else None
@@ -222,14 +223,14 @@ def _initial_status(site: Site, instructions: Body) -> int:
 
 
 def apply_for_job(site: Site, body: Body) -> Body:
-    """``resourceApplication``: a candidate onto a job's list; ids come as text or numbers."""
+    """Add a candidate to a job's list (``resourceApplication``); ids are text or numbers."""
     instructions = _part(body, "instructions")
     job, candidate = (_number(instructions.get(key)) for key in ("opportunityid", "resourceid"))
     if job not in site.world.live["opportunity"] or candidate not in site.world.live["resource"]:
         raise Invalid("no such record")
     existing, twice = site.world.lookup.placement_of(job, candidate), site.dialect["duplicate_applications"]
     if existing is not None and twice == "conflict":
-        raise Invalid("on the job already")
+        raise Invalid("already on the job")
     if existing is not None and twice == "success":
         return answer("created", recordId=existing, recordName="")
     if existing is not None and twice == "known":
@@ -239,7 +240,7 @@ def apply_for_job(site: Site, body: Body) -> Body:
 
 
 def attach_by_widget(site: Site, body: Body) -> Body:
-    """A file in base64 for a candidate (record type R)."""
+    """Attach a base64 file to a candidate (record type R)."""
     file = _part(body, "file")
     resource_id = _number(file.get("recordId"))
     if file.get("recordType") != "R" or resource_id not in site.world.live["resource"]:
@@ -250,7 +251,7 @@ def attach_by_widget(site: Site, body: Body) -> Body:
 
 
 def update_record(site: Site, body: Body) -> Body:
-    """Columns of a candidate (R) or a placement (X); values come as text."""
+    """Set columns of a candidate (R) or a placement (X); values are text."""
     instructions, updates = _part(body, "instructions"), body.get("updates")
     entity, columns = _TYPES.get(str(instructions.get("recordtype")), ("", {}))
     record_id = _number(instructions.get("recordid"))
@@ -291,7 +292,8 @@ def _number(value: Any) -> int:
 
 
 def answer_settings(site: Site, body: Body) -> Body:
-    """``getSettingsData``: lists, and the users with one name each; no placement statuses, no owner roles."""
+    """Answer ``getSettingsData``: lists, and the users with one name each; no placement statuses, no owner
+    roles."""
     users = []
     for user_id in site.world.live["user"].ids():
         user = site.world.live["user"].get(user_id) or {}
@@ -328,7 +330,7 @@ _FUNCTIONS: dict[str, Callable[[Site, Body], Body]] = {
 
 
 def widget_routes() -> list[Route]:
-    """The table of widget functions."""
+    """Return the table of widget functions."""
     return [
         Route(
             method="POST",

@@ -1,4 +1,4 @@
-"""The world behind the simulator: its records, how they change, and what is true of them in unified terms."""
+"""The world of the simulator: its records, their changes, and the truth about them in unified terms."""
 
 import time
 from collections import deque
@@ -50,19 +50,19 @@ _RECENT = 50
 
 
 class UnknownRecord(LookupError):
-    """No such record now."""
+    """The record does not exist."""
 
 
 class ChangeRefused(Exception):
-    """The change would break a reference: TrackerRMS is assumed to say no."""
+    """The change would break a reference: TrackerRMS is assumed to refuse it."""
 
 
 class World:
     """A TrackerRMS account: ``candidates`` resources, ``jobs`` opportunities, ``applications`` placements.
 
-    ``clock`` gives aware UTC and stamps every change; ``timer`` counts seconds and only drives the search
-    index's lag. ``job_code_prefix`` is for the truth alone: the code of a job without a reference. The base
-    is derived from ``seed`` and the clock's time at the start.
+    ``clock`` returns aware UTC and stamps every change; ``timer`` measures seconds, only for the lag of the
+    search index. ``job_code_prefix`` is used only for the truth: the code of a job without a reference. The
+    base is derived from ``seed`` and the clock's time at the start.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class World:
         self.seed, self.clock, self.local = seed, clock, LocalTime(time_zone)
         self.pools = pools.build(seed)
         start = self.local.naive(clock())
-        # Times are so many minutes before it: at a full minute they would look as if they told no seconds.
+        # Times are whole minutes before it: at a full minute they would look as if they had no seconds.
         start = start.replace(second=start.second or 1)
         user_ids = [FIRST_IDS["user"] + n for n in range(max(1, users))]
         self.users = Users(seed, users, FIRST_IDS["user"], start, self.pools)
@@ -124,10 +124,10 @@ class World:
     # Changing
 
     def change(self, op: str, entity: str, record_id: int | None = None, /, **given: Any) -> int:
-        """Carry out one change now and return the record's id.
+        """Make one change now and return the record's id.
 
         ``given`` are TrackerRMS fields, named as in list rows or by-id records. Raises BadField,
-        UnknownRecord, Refused; ValueError for an unknown operation or entity.
+        UnknownRecord, ChangeRefused; ValueError for an unknown operation or entity.
         """
         if op not in OPERATIONS or entity not in ENTITIES:
             raise ValueError(f"op must be one of {OPERATIONS}, entity one of {ENTITIES}")
@@ -148,14 +148,14 @@ class World:
         return record_id
 
     def random_change(self, rng: Random) -> None:
-        """One believable change of anything: see random_change.py for the weights."""
+        """Make one plausible change; see random_change.py for the weights."""
         self._random.make(rng)
 
     def set_raw(self, entity: str, record_id: int, raw: dict[str, Any] | None) -> None:
         """Serve ``raw["row"]`` and ``raw["detail"]`` instead of the record's own, until set to ``None``.
 
-        Either key may stand alone; with neither, ``raw`` itself is served as both. The record counts as
-        saved; the truth stays.
+        Either key is optional; without both, ``raw`` itself is served as both. The record counts as saved;
+        the truth is unchanged.
         """
         record = self._existing(entity, record_id)
         if raw is None:
@@ -201,7 +201,7 @@ class World:
         return record_id
 
     def _delete(self, entity: str, record_id: int) -> None:
-        if entity in ("resource", "opportunity"):  # assumed: their placements go with them
+        if entity in ("resource", "opportunity"):  # assumed: their placements are deleted too
             for placement in self.lookup.placements(entity, record_id):
                 self._delete("opportunity_resource", placement)
         self._deleted[entity, record_id] = self._existing(entity, record_id)
@@ -210,21 +210,22 @@ class World:
         self._save(entity, record_id, None, "Deleted")
 
     def unused_statuses(self) -> list[int]:
-        """Placement statuses that no placement is in."""
+        """Return the placement statuses without placements."""
         return [n for n in self.statuses if str(n) not in self._status_usage]
 
     def deleted(self) -> list[tuple[str, int]]:
-        """What could be undeleted."""
+        """Return the records that can be undeleted."""
         return list(self._deleted)
 
     def deleted_record(self, entity: str, record_id: int) -> MutableObject | None:
-        """A deleted record as it was, its deletion its last update; ``None`` where none was deleted."""
+        """Return a deleted record as it was, with its deletion as its last update; ``None`` if it was not
+        deleted."""
         record = self._deleted.get((entity, record_id))
         at = self._deleted_at.get((entity, record_id))
         return None if record is None or at is None else {**record, "lastUpdatedDateTime": at}
 
     def _now(self) -> str:
-        """The present in local digits, as the tenant's server has it."""
+        """Return the current time in local digits, by the tenant's server."""
         return self.local.digits(self.clock() + self.clock_error)
 
     def _check_placement(self, entity: str, record: MutableObject) -> None:
@@ -246,7 +247,7 @@ class World:
         if entity == "opportunity":
             _follow_status(record, accepted, now)
             if record["advertStatus"] == "A" and "publishDate" not in accepted:
-                record["publishDate"] = now  # seen: bumped whenever a live advert is saved
+                record["publishDate"] = now  # seen: updated whenever a live advert is saved
             if record["advertStatus"] and not record["publishStartDate"]:
                 record["publishStartDate"] = now
         return record
@@ -265,7 +266,7 @@ class World:
 
     @staticmethod
     def part(entity: str, record: MutableObject | None) -> str:
-        """The part of its table that a record is found in: an opportunity's state."""
+        """Return the part of its table that a record is in: an opportunity's state."""
         if entity != "opportunity" or record is None:
             return EVERYTHING
         return pools.OPPORTUNITY_STATUSES[record["opportunityStatusId"]][1]
@@ -332,7 +333,7 @@ class World:
             self.statuses[n] = everything[n]
 
     def _placements_with(self, status_id: int, accepted: MutableObject) -> Iterator[int]:
-        """Ids of the placements that this change of their status may change."""
+        """Yield the ids of the placements that this change of their status may affect."""
         rejected = self.statuses.get(status_id, {}).get("group") == "Rejected"
         matters = "group" in accepted or ("name" in accepted and rejected)
         if matters and str(status_id) in self._status_usage:
@@ -347,7 +348,7 @@ class World:
     # The truth
 
     def show_role_names(self, shown: bool) -> None:
-        """Whether by-id reads name owners' roles: the unified roles and team members follow."""
+        """Set if by-id reads name owners' roles: the unified roles and team members follow."""
         if shown == self.unifier.role_names:
             return
         models = ("role", "job_hiring_team_member")
@@ -357,9 +358,9 @@ class World:
         self.journal.compare(self._at(), before, after)
 
     def truth(self, model: str) -> Iterator[tuple[str, Unified]]:
-        """(remote id, unified record) of everything of a model that exists now, record by record.
+        """Yield (remote id, unified record) of every existing record of a model.
 
-        Records that change while this runs are given as they are when their turn comes.
+        Records that change while this runs are yielded in their state at that time.
         """
         if model == "tag":
             for name in self._tags.names():
@@ -379,7 +380,7 @@ class World:
 
 
 def _follow_status(record: MutableObject, accepted: MutableObject, now: str) -> None:
-    """Keep a job's history in step with its state: no dates while open, at least one once won or closed."""
+    """Update a job's history for its state: no dates while open, at least one once won or closed."""
     state = pools.OPPORTUNITY_STATUSES[record["opportunityStatusId"]][1]
     wanted = {"open": (), "won": ("awarded", "filled"), "closed": ("closed",)}[state]
     for key in ("awarded", "filled", "closed"):

@@ -1,8 +1,8 @@
 """Writing endpoints of REST: candidates, placements, documents. Every effect is a change of the world.
 
-Assumed, for nobody has seen them: adding to the shortlist, moving a placement by PATCH, the body of
-AttachDocument, that adding a candidate to a job twice answers 200 with the placement there is, that an
-attached document counts as a save.
+Assumed, because no one has seen them: adding to the shortlist, moving a placement by PATCH, the body of
+AttachDocument, that adding a candidate to a job twice answers 200 with the existing placement, that attaching
+a document counts as a save.
 """
 
 import base64
@@ -37,7 +37,7 @@ _WRITABLE = (
 
 
 async def create_by_rest(site: Site, call: SimulatedCall) -> Reply:
-    """Seen: 201 with the new id. A candidate without any name is refused (assumed)."""
+    """Create a candidate (seen: 201 with the new id). One without any name is refused (assumed)."""
     given = _resource_fields(site, call.object())
     if not given.get("surname") and not given.get("firstName"):
         raise Invalid("surname is required")
@@ -49,7 +49,8 @@ async def create_by_rest(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def patch_resource(site: Site, call: SimulatedCall) -> Reply:
-    """Partial; arrays replace the whole list; an unknown id is answered 204, as success may be."""
+    """Update a candidate partially; arrays replace the whole list; an unknown id is answered 204, as success
+    may be."""
     if call.ids[0] not in site.world.live["resource"]:
         return absent(site, call.ids[0])
     given = _resource_fields(site, call.object())
@@ -64,20 +65,20 @@ def _patched(site: Site, entity: str, record_id: int) -> Reply:
 
 
 def absent(site: Site, record_id: int) -> Reply:
-    """The answer to a change of a record that isn't there."""
+    """Return the answer to a change of a record that doesn't exist."""
     answer = writes.write_absent(site.dialect, record_id)
     return answer_unknown_id(site) if answer is None else said(answer)
 
 
 async def delete_resource(site: Site, call: SimulatedCall) -> Reply:
-    """Gone, with its placements; the reply is assumed."""
+    """Delete a candidate with its placements; the reply is assumed."""
     if call.ids[0] not in site.world.live["resource"]:
         return absent(site, call.ids[0])
     return json_reply({"id": make_change(site, "delete", "resource", call.ids[0], {}), "success": True})
 
 
 async def add_to_list(site: Site, call: SimulatedCall, group: str | None) -> Reply:
-    """A candidate onto a job's longlist (the first status) or shortlist (the first of its group).
+    """Add a candidate to a job's longlist (the first status) or shortlist (the first of its group).
 
     A body with ``opportunityResourceStatusId`` chooses another status (assumed).
     """
@@ -87,20 +88,20 @@ async def add_to_list(site: Site, call: SimulatedCall, group: str | None) -> Rep
     existing, twice = site.world.lookup.placement_of(job, candidate), site.dialect["duplicate_applications"]
     if existing is not None and twice != "accepted":
         if twice == "conflict":
-            return problem(409, "The resource is on this opportunity already")
+            return problem(409, "The resource is already on this opportunity")
         return json_reply({"id": existing, "success": True})
     status = call.object().get("opportunityResourceStatusId", first_status(site, group))
     return json_reply({"id": create_placement(site, job, candidate, status), "success": True}, 201)
 
 
 def first_status(site: Site, group: str | None) -> int:
-    """The first placement status of a group, or of all."""
+    """Return the first placement status of a group, or of all."""
     ids = list(site.world.statuses)
     return next((n for n in ids if site.world.statuses[n]["group"] == group), ids[0])
 
 
 def create_placement(site: Site, job: int, candidate: int, status: object) -> int:
-    """Make a placement; returns its id. Raises Invalid."""
+    """Create a placement and return its id. Raises Invalid."""
     given = {"opportunityId": job, "resourceId": candidate, "opportunityResourceStatusId": status}
     return make_change(site, "create", "opportunity_resource", None, given)
 
@@ -128,7 +129,7 @@ def move_by_rest(site: Site, placement: int, given: dict[str, Any]) -> int:
 
 
 async def attach_by_rest(site: Site, call: SimulatedCall) -> Reply:
-    """A file in base64. Assumed keys: ``resourceId``, ``filename``, ``documentType``, ``filecontent``."""
+    """Attach a base64 file. Assumed keys: ``resourceId``, ``filename``, ``documentType``, ``filecontent``."""
     body = call.object()
     resource_id = body.get("resourceId", body.get("recordId"))
     if not isinstance(resource_id, int):
@@ -141,7 +142,7 @@ async def attach_by_rest(site: Site, call: SimulatedCall) -> Reply:
 
 
 def store_document(site: Site, resource_id: int, name: object, kind: object, content: object) -> int:
-    """Keep a document of a candidate; returns its id. Raises Invalid."""
+    """Store a document of a candidate and return its id. Raises Invalid."""
     if not isinstance(name, str) or not name or kind not in DOCUMENT_TYPES or not isinstance(content, str):
         raise Invalid("filename, a known documentType and filecontent are required")
     try:
@@ -156,7 +157,7 @@ def store_document(site: Site, resource_id: int, name: object, kind: object, con
 
 
 async def list_documents(site: Site, call: SimulatedCall) -> Reply:
-    """A candidate's documents, without their content."""
+    """Return a candidate's documents, without their content."""
     if call.ids[0] not in site.world.live["resource"]:
         return answer_unknown_id(site)
     held = site.documents.get(call.ids[0], [])
@@ -165,7 +166,7 @@ async def list_documents(site: Site, call: SimulatedCall) -> Reply:
 
 
 async def read_document(site: Site, call: SimulatedCall) -> Reply:
-    """Seen: the name and the content in base64."""
+    """Return a document's name and content in base64 (seen)."""
     for one in site.documents.get(call.ids[0], []):
         if one["documentId"] == call.ids[1]:
             content = str(one["filecontent"])
@@ -175,7 +176,7 @@ async def read_document(site: Site, call: SimulatedCall) -> Reply:
 
 
 def make_change(site: Site, op: str, entity: str, record_id: int | None, given: Mapping[str, Any]) -> int:
-    """A change through the world's one path. Raises Invalid where TrackerRMS would answer 400."""
+    """Make a change in the world. Raises Invalid if TrackerRMS would answer 400."""
     try:
         return site.world.change(op, entity, record_id, **given)
     except (fields.BadField, ChangeRefused) as error:
@@ -211,7 +212,7 @@ def _known_skills(site: Site, value: Any) -> Any:
 
 
 def write_routes() -> list[Route]:
-    """The table of writing endpoints."""
+    """Return the table of writing endpoints."""
     resource, placed = "/api/v1/Resource", "/api/v1/Opportunity/{id}/%s/resource/{id}"
     longlist, shortlist = partial(add_to_list, group=None), partial(add_to_list, group="Shortlisted")
     return [

@@ -1,1 +1,1 @@
-"""The door to TrackerRMS: the one place that knows its paths, its field names and its habits."""
+"""The door to TrackerRMS: the only package that knows its paths, field names and behavior."""

@@ -1,6 +1,6 @@
-"""How an account answers a by-id read of an id that does not exist, found out by asking for such ids.
+"""Finds out how an account answers a by-id read of an id that does not exist, by asking for such ids.
 
-A deletion can be proved only where that answer is told apart from a record's and from trouble's.
+A deletion can be proved only if that answer differs from the answer for an existing record and from an error.
 """
 
 from collections.abc import Mapping
@@ -21,19 +21,20 @@ ProofState = Literal["proved", "refuted", "unknown"]
 
 
 class AbsenceFacts(Struct, frozen=True, kw_only=True):
-    """What was found of one resource.
+    """The findings for one resource.
 
-    ``status`` and ``kind``: the form of the answer to an id that does not exist; ``None`` where no two
-    answers agreed. ``proved``: the form is safely told apart from a record and from trouble; ``refuted``: it
-    is that of a record that exists; ``unknown``: neither. ``settings`` lays that form over
-    ``[integrations.tracker]``; it is empty where the settings in use recognise it (``recognised``).
+    ``status`` and ``kind``: the form of the answer to an id that does not exist; ``None`` if no two answers
+    agreed. ``finding``: ``proved`` if the form is safely told from a record and from an error, ``refuted`` if
+    an existing record is answered in the same form, else ``unknown``. ``settings``: what to add to
+    ``[integrations.tracker]`` so that the client recognizes the form; empty if it already does
+    (``recognized``).
     """
 
     resource: ResourceName
     status: int | None = None
     kind: AnswerKind | None = None
     finding: ProofState
-    recognised: bool = False
+    recognized: bool = False
     settings: Mapping[str, Any] = {}
     evidence: str
 
@@ -41,11 +42,12 @@ class AbsenceFacts(Struct, frozen=True, kw_only=True):
 async def absence_of(
     client: Client, resource: ResourceName, *, existing: str | None = None, was_read: bool = False
 ) -> AbsenceFacts:
-    """Ask for two ids that can't exist, and for one that does, as a control; at most four requests.
+    """Read two ids that can't exist and, as a control, one that does, with at most four requests.
 
-    ``existing`` is an id that the list shows; where the caller has none, the list's first page is read.
-    ``was_read``: the caller has just read that record by id, so that it is not asked for first.
-    Raises what the client raises but for answers that can't be read.
+    ``existing`` is an id from the list; without it, the list's first page is read. ``was_read`` means that
+    the caller has just read that record by id, so the first control is skipped.
+
+    Raises what the client raises, except for answers that can't be read.
     """
     before: ByIdAnswer | None = None
     if existing is None:
@@ -71,24 +73,24 @@ def _facts(
     asked = f"ids {ABSENT_ID} and {OTHER_ABSENT_ID}"
     entity = client.settings[resource].entity
     if _form(first) != _form(second):
-        evidence = f"{asked} are not answered alike: {_said(first)}; {_said(second)}"
+        evidence = f"{asked} are answered differently: {_said(first)}; {_said(second)}"
         return AbsenceFacts(resource=resource, finding="unknown", evidence=evidence)
     evidence = f"{asked} are both {_said(first)}"
     finding: ProofState = "proved"
     if first.kind == "record":
         finding, evidence = "refuted", f"{evidence}: deletions can't be proved"
     elif not controls:
-        finding, evidence = "unknown", f"{evidence}; no {entity} is listed to compare that with"
+        finding, evidence = "unknown", f"{evidence}; no {entity} is listed to compare with"
     elif all(_form(seen) == _form(first) for seen in controls):
         finding = "refuted"
         evidence += (
-            f"; and so is {entity} {existing}, which the list shows: set paths.{resource}_by_id in "
+            f"; so is {entity} {existing}, which is in the list: set paths.{resource}_by_id in "
             "[integrations.tracker]"
         )
     elif not _answer_well(first, controls):
         bad = next(seen for seen in controls if seen.kind != "record")
         finding = "unknown"
-        evidence += f"; but {entity} {existing}, which the list shows, is {_said(bad)}"
+        evidence += f"; but {entity} {existing}, which is in the list, is {_said(bad)}"
     else:
         evidence += f"; {entity} {existing} is answered with its record"
     settings = _settings(client, first) if finding == "proved" else {}
@@ -98,28 +100,31 @@ def _facts(
             status=first.status,
             kind=first.kind,
             finding="unknown",
-            evidence=f"{evidence}; nothing can be set for an answer of that kind",
+            evidence=f"{evidence}; no setting can describe such an answer",
         )
     return AbsenceFacts(
         resource=resource,
         status=first.status,
         kind=first.kind,
         finding=finding,
-        recognised=finding == "proved" and not settings,
+        recognized=finding == "proved" and not settings,
         settings=settings,
         evidence=evidence,
     )
 
 
 def _answer_well(absent: ByIdAnswer, controls: list[ByIdAnswer]) -> bool:
-    """Whether the control answers: each time, where trouble could be answered as the absent id is."""
+    """Return true if the controls answer well: each time, if an error could look like the absent id."""
     well = [seen.kind == "record" for seen in controls]
     sure = absent.kind == "other" or (absent.kind == "status" and absent.status in PLAIN_ABSENCE)
     return any(well) if sure else all(well)
 
 
 def _settings(client: Client, seen: ByIdAnswer) -> Mapping[str, Any] | None:
-    """What makes the client recognise that form; empty where it does, ``None`` where nothing would."""
+    """Return the settings that make the client recognize the form.
+
+    Returns an empty mapping if it already does, and ``None`` if no setting can.
+    """
     absence = client.settings.absence
     if seen.kind in ("other", "deleted"):
         return {}
@@ -156,7 +161,7 @@ async def _look(client: Client, resource: ResourceName, remote_id: str) -> ByIdA
 
 
 async def _listed(client: Client, resource: ResourceName) -> str | None:
-    """An id that the list shows, by its first page."""
+    """Return an id from the list's first page."""
     try:
         page = await client.pages(resource, state=client.settings[resource].states[0])
     except Unreadable:

@@ -1,4 +1,4 @@
-"""Learns how an account answers a by-id read of an id that does not exist, and lets the client read by it."""
+"""Learns how an account answers a by-id read of an id that does not exist, and adopts it."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from bridge.tracker.schema import ResourceName
 async def learn_absence(
     client: Client, findings: Findings, name: ResourceName, rows: Sequence[Row], *, readable: bool
 ) -> None:
-    """Settle it for one resource. ``readable``: the first of the ``rows`` was read by id.
+    """Learn the absence of one resource. ``readable``: the first of the ``rows`` could be read by id.
 
-    Raises what the client raises, but for ids that are refused where records are readable.
+    Raises what the client raises, except for refused ids if records are readable.
     """
     if client.settings[name].by_id is None:
         return
@@ -27,13 +27,13 @@ async def learn_absence(
     except CredentialsRefused as error:
         if not readable:
             raise
-        # Records are read by id, so it is the ids that are refused, and not the token.
+        # Records can be read by id, so TrackerRMS refuses these ids, not the token.
         findings.ask(key, f"{error}: deletions can't be proved", "absence.statuses")
         return
-    if facts.recognised:
+    if facts.recognized:
         findings.prove(key, facts.evidence)
     elif facts.settings:
-        # One way of absence for all lists: what the next one adds goes on top.
+        # The settings hold for all lists, so the next list's value is added to them.
         ((setting, value),) = facts.settings["absence"].items()
         findings.adopt(key, facts.evidence, f"absence.{setting}", value)
     elif facts.finding == "unknown" and not rows:

@@ -1,7 +1,7 @@
-"""E-mail addresses as people type them into one field. Pure.
+"""Parses e-mail addresses as people type them into one field. Pure.
 
-An address with letters beyond ASCII is kept as it is written, its domain in lower case: nothing is lost by
-it, and the ASCII form of a domain (``xn--…``) differs between the versions of that rule.
+An address with letters beyond ASCII keeps its spelling, with the domain in lower case. The ASCII form of a
+domain (``xn--…``) differs between the versions of that rule.
 """
 
 import re
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bridge.tracker.values import INVISIBLE
 
-# The unified models' own rule, with the letters and digits of every script.
+# The rule of the unified models, extended to the letters and digits of every script.
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 _TOP = r"(?:[^\W\d_]{2,}|xn--[a-z0-9-]+)"
 _EMAIL = re.compile(rf"(?!\.)(?!.*\.\.)[\w\u0300-\u036f'+.-]*[\w+-]@(?:{_LABEL}\.)+{_TOP}")
@@ -24,7 +24,8 @@ _AROUND = INVISIBLE + "\"'()[]"
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
-    """The addresses in one field, each once, in order; ``whole``: nothing else in it looked like one."""
+    """The distinct addresses in one field, in order. ``whole``: the field held nothing else that looked like
+    one."""
 
     found: tuple[str, ...]
     whole: bool
@@ -34,7 +35,7 @@ _NONE = Addresses(found=(), whole=True)
 
 
 def parse_email(value: str | None) -> str | None:
-    """Return an e-mail address, its domain in lower case; ``None`` for what is none."""
+    """Return an e-mail address with its domain in lower case, or ``None`` if it is not one."""
     if value is None or len(value) > _LONGEST:
         return None
     local, at, domain = value.rpartition("@")
@@ -44,13 +45,13 @@ def parse_email(value: str | None) -> str | None:
 
 
 def emails(value: str | None) -> Addresses:
-    """Return the addresses that a field holds: one, several, with names, ``mailto:`` or invisible ends."""
+    """Return the addresses in a field: one or several, with names, ``mailto:`` or invisible characters."""
     if value is None:
         return _NONE
     alone = parse_email(value)
     if alone is not None:
         return Addresses(found=(alone,), whole=True)
-    # Zero-width characters come with what is pasted, and are part of no address.
+    # Zero-width characters come with pasted text and are not part of an address.
     text = _SCHEME.sub("", _LINK.sub(r"\1", value.translate(_NO_WIDTH)))
     found = [parse_email(word) for part in _BETWEEN.split(text) if "@" in part for word in _words(part)]
     addresses = tuple(dict.fromkeys(address for address in found if address))
@@ -58,7 +59,8 @@ def emails(value: str | None) -> Addresses:
 
 
 def _words(part: str) -> list[str | None]:
-    """What stands for an address in a part of a field; ``None`` where a space may be in a misspelt one."""
+    """Return the candidate addresses in a part of a field; ``None`` if a misspelled one may
+    contain a space."""
     words = _ANGLED.findall(part) or part.split()
     if not all("@" in word for word in words):
         return [None]

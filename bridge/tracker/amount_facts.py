@@ -1,4 +1,4 @@
-"""Learns whether the amounts of an account can be read in one way only."""
+"""Learns if the amounts of an account can be read without knowing its decimal mark."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def amount_samples(
 
 
 def learn_amounts(client: Client, findings: Findings, samples: Iterable[Any]) -> None:
-    """Settle whether the decimal mark must be known."""
+    """Decide if the decimal mark must be configured."""
     found = list(samples)
     texts = [value for value in found if isinstance(value, str)]
     mark = client.settings.decimal_mark
@@ -32,10 +32,10 @@ def learn_amounts(client: Client, findings: Findings, samples: Iterable[Any]) ->
     if not found:
         findings.leave_open(_NAME, "no record has an amount", _NAME)
     elif doubtful:
-        said = f"{doubtful} of {len(found)} amounts are two numbers, by the decimal mark"
+        said = f"{doubtful} of {len(found)} amounts have two readings, depending on the decimal mark"
         findings.ask(_NAME, f'{said}; set {_NAME} to "." or ","', _NAME)
     elif texts:
-        findings.prove(_NAME, f"{len(found)} amounts can be read in one way, {len(texts)} of them are text")
+        findings.prove(_NAME, f"{len(found)} amounts have one reading each, {len(texts)} of them are text")
     else:
         findings.prove(_NAME, f"{len(found)} amounts are numbers")
 

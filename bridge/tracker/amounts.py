@@ -1,6 +1,7 @@
-"""Numbers as people write them: amounts with marks between thousands, decimals, currencies and a ``k``. Pure.
+"""Parses numbers as people write them: amounts with thousands separators, decimals, currencies and a ``k``.
+Pure.
 
-What can be read in two ways is no number: ``40.000`` is forty thousand to some and forty to others.
+A text with two readings is not a number: ``40.000`` is forty thousand to some and forty to others.
 """
 
 import math
@@ -10,26 +11,26 @@ from typing import Any, Literal
 from bridge.tracker.values import INVISIBLE, WrongType, kind
 
 DecimalMark = Literal["auto", ".", ","]
-"""``auto``: by the amount itself where only one mark can be meant."""
+"""``auto`` derives it from the amount if only one mark is possible."""
 
 _LONGEST = 64
 _AMOUNT = re.compile(
     r"(?P<before>[^\d.,+-]*)(?P<sign>[+-]?)[^\d.,+-]{0,4}(?P<digits>\d[\d., ]*\d|\d)(?P<after>[^\d]*)",
     re.ASCII,
 )
-# Between thousands: spaces of any width, apostrophes.
+# Thousands separators: spaces of any width, apostrophes.
 _SPACES = str.maketrans(dict.fromkeys("'\u2019\u00a0\u2007\u2009\u202f", " "))
 _THOUSANDS = frozenset({"k", "thousand"})
-# What makes more, or something else, of the number before it; a currency may begin with k.
+# Words that change the number before them. A currency may begin with k.
 _MORE = re.compile(
     "m|mm|mn|mio|mil|mill|millions?|bn|billion|t|tsd|lacs?|lakhs?|lpa|cr|crore|k(?!(r|č|c|n|es|rw|zt|wd)$).*"
 )
 
 
 def number(value: Any, decimal_mark: DecimalMark = "auto") -> float | None:
-    """Return a finite number, or the one amount that a text holds (``£40,000``, ``1 234,56``, ``40k``).
+    """Return a finite number, or the one amount in a text (``£40,000``, ``1 234,56``, ``40k``).
 
-    ``None`` where there is none, and in doubt; ``is_doubtful_amount`` tells which.
+    Returns ``None`` if there is no number or it is ambiguous; ``is_doubtful_amount`` tells which.
     """
     if value is None:
         return None
@@ -39,7 +40,7 @@ def number(value: Any, decimal_mark: DecimalMark = "auto") -> float | None:
 
 
 def is_doubtful_amount(value: Any, decimal_mark: DecimalMark = "auto") -> bool:
-    """Whether a text holds digits, and which number they are can't be told."""
+    """Return true if a text holds digits but its number is ambiguous or unreadable."""
     return isinstance(value, str) and number(value, decimal_mark) is None and any(map(str.isdigit, value))
 
 
@@ -54,7 +55,7 @@ def _amount(words: str, decimal_mark: DecimalMark) -> float | None:
 
 
 def _factor(after: str) -> int | None:
-    """What the words behind a number multiply it by; ``None`` where that is not sure."""
+    """Return the factor that the words after a number imply; ``None`` if it is uncertain."""
     words = after.strip(INVISIBLE + "+").casefold()
     first = re.match(r"[^\W\d_]*", words)
     word = "" if first is None else first[0]
@@ -64,7 +65,8 @@ def _factor(after: str) -> int | None:
 
 
 def _plain(digits: str, decimal_mark: DecimalMark) -> str | None:
-    """The digits with a point as their decimal mark, and no other; ``None`` where they are doubtful."""
+    """Return the digits with a point as the decimal mark and no separators; ``None`` if they are
+    ambiguous."""
     mark = _decimal_mark(digits) if decimal_mark == "auto" else decimal_mark
     if mark is None:
         return None
@@ -84,7 +86,7 @@ def _decimal_mark(digits: str) -> Literal[".", ","] | None:
         return ","
     if dots == 1 and _is_grouped(digits[digits.rfind(" ") + 1 :], "."):
         return None  # 40.000
-    # Of one comma, three digits behind it are thousands: the vendor's own spelling of money is English.
+    # After a single comma, three digits are thousands: the vendor writes money in the English style.
     return "," if commas == 1 and (" " in digits or not _is_grouped(digits, ",")) else "."
 
 

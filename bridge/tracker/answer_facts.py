@@ -1,4 +1,4 @@
-"""Learns what the answers of an account are encoded in."""
+"""Learns the charset of an account's answers."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +17,7 @@ def learn_answers(
     answers: Mapping[ResourceName, HttpResponse],
     failures: Iterable[BridgeError],
 ) -> None:
-    """Settle the charset, by the first answer of each list, or by why one could not be decoded."""
+    """Determine the charset from the first answer of each list, or from an error in decoding one."""
     unreadable = [str(error) for error in failures if isinstance(error, BadCharset)]
     if unreadable:
         findings.ask("charset", unreadable[0], "charset")
@@ -31,11 +31,13 @@ def learn_answers(
     telling = sum(not answer.body.isascii() for answer in answers.values())
     said = f"{len(answers)} answers declare {named or 'no charset'}"
     if None in declared and named:
-        said += ", some of them none"
+        said += ", some declare none"
     if telling:
-        # Answers with other bytes than they declare are refused before.
-        findings.prove("charset", f"{said}; letters beyond ASCII are in {telling} of them, and are read so")
+        # Answers whose bytes contradict the declared charset have been rejected before.
+        findings.prove(
+            "charset", f"{said}; {telling} of them have letters beyond ASCII, which decode correctly"
+        )
     elif None not in declared and answers:
-        findings.prove("charset", f"{said}; no letter beyond ASCII is in them")
+        findings.prove("charset", f"{said}; they have no letter beyond ASCII")
     else:
-        findings.leave_open("charset", f"{said}, and no letter beyond ASCII is in them", "charset")
+        findings.leave_open("charset", f"{said}, and have no letter beyond ASCII", "charset")

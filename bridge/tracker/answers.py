@@ -1,8 +1,8 @@
-"""What a by-id answer is: the record asked for, another, or something that is no record at all. Pure.
+"""Classifies by-id answers: the requested record, another record, or something else. Pure.
 
-An answer is believed only where it carries the id that was asked for and a mapped key besides. Everything
-else is told apart here, so that the caller can say what it saw and which key of ``bridge.toml`` to set.
-Reasons name keys, statuses and types, never a record's value.
+An answer counts as the record only if it has the requested id and at least one mapped key. All other answers
+are classified so that the caller can report what it saw and which key of ``bridge.toml`` to set. Reasons name
+keys, statuses and types, never a record's values.
 """
 
 import re
@@ -30,11 +30,12 @@ _LOOKED_AT_BYTES = 1 << 16
 
 
 class ByIdAnswer(Struct, frozen=True, kw_only=True):
-    """A by-id answer. ``record`` is the record asked for, where ``kind`` is ``record`` or ``deleted``.
+    """A classified by-id answer.
 
-    ``status``: it is no success, and its body was not looked at. ``deleted``: the record asked for, with a
-    field that says it is deleted. ``other``: another record, whose id is ``other_id``. ``stranger``: an
-    answer of no known kind. ``reason`` says of all but ``record`` what was seen, and what to set.
+    ``record`` is the requested record, if ``kind`` is ``record`` or ``deleted``. ``status``: not a success;
+    the body was not examined. ``deleted``: the requested record, with a field that marks it as deleted.
+    ``other``: another record, whose id is ``other_id``. ``stranger``: an unknown form. ``reason`` says what
+    was seen and what to set; it is empty for ``record``.
     """
 
     status: int
@@ -45,7 +46,7 @@ class ByIdAnswer(Struct, frozen=True, kw_only=True):
 
 
 def look(answer: HttpResponse, table: Resource, remote_id: str) -> ByIdAnswer:
-    """Tell what the answer to a by-id read of ``remote_id`` is. Raises ``BadJson``."""
+    """Classify the answer to a by-id read of ``remote_id``. Raises ``BadJson``."""
     if answer.status not in SUCCESS:
         return ByIdAnswer(status=answer.status, kind="status", reason=describe_answer(answer))
     if not answer.body.strip():
@@ -57,12 +58,13 @@ def look(answer: HttpResponse, table: Resource, remote_id: str) -> ByIdAnswer:
 
 
 def is_page(answer: HttpResponse) -> bool:
-    """Whether a web page came, by its content type or its first character."""
+    """Return true if the answer is a web page, by its content type or its first character."""
     return answer.is_html or answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def describe_answer(answer: HttpResponse) -> str:
-    """What came: the status, and whether it was a web page, a login page or a redirect; an error's keys."""
+    """Describe an answer: its status, if it is a web page, a login page or a redirect, and the keys of an
+    error."""
     said = f"answered {answer.status}"
     if 300 <= answer.status < 400:
         login = _LOGIN_PATH.search(answer.headers.get("Location", ""))
@@ -80,12 +82,12 @@ def describe_answer(answer: HttpResponse) -> str:
 
 
 def describe_keys(record: JsonObject) -> str:
-    """The keys of an object, for a message."""
+    """Return the keys of an object, for a message."""
     return ", ".join(values.scrub(str(key)) for key in sorted(record)[:20])[:300] or "none"
 
 
 def is_failure(value: Any) -> bool:
-    """Whether an object says that something failed: ``success: false``, or a message that is not blank."""
+    """Return true if an object reports a failure: ``success: false``, or a message that is not blank."""
     if not isinstance(value, dict):
         return False
     folded = {str(key).casefold(): item for key, item in value.items()}
@@ -95,7 +97,7 @@ def is_failure(value: Any) -> bool:
 
 
 def is_blank_value(value: Any) -> bool:
-    """Whether nothing is in it: null, blank text, 0, false, a date that is none, or only such values."""
+    """Return true for null, blank text, 0, false, an empty date, or a container of only such values."""
     if isinstance(value, dict):
         return all(is_blank_value(item) for item in value.values())
     if isinstance(value, list):
@@ -106,34 +108,34 @@ def is_blank_value(value: Any) -> bool:
 
 
 def says_deleted(rules: Iterable[DeletedRule], record: JsonObject, source: ReadFrom) -> bool:
-    """Whether a field of the row or of the by-id record says that the record is deleted."""
+    """Return true if a field of the row or of the by-id record marks the record as deleted."""
     return any(_matches(rule, _dig(record, rule.read.path)) for rule in _of(rules, source))
 
 
 def is_silent(rules: Iterable[DeletedRule], record: JsonObject) -> bool:
-    """Whether a by-id record has none of the fields that could say that it is deleted."""
+    """Return true if a by-id record has none of the fields that could mark it as deleted."""
     return not any(_has(record, rule.read.path) for rule in _of(rules, "detail"))
 
 
 DELETED_FLAGS = "deleted_flags"
-"""The remark on records that are listed and look as if they were deleted."""
+"""The code of the remark on listed records that look deleted."""
 _ALIVE = ("active", "isactive", "activerecord")
 _DELETED = ("deleted", "isdeleted", "softdeleted", "archived", "isarchived")
 _DELETED_AT = ("deletedat", "deletedon", "deleteddate", "datedeleted")
 
 
 def may_say_deleted(key: object) -> bool:
-    """Whether a key has a name that looks as if it told whether its record is deleted."""
+    """Return true if a key is named like one that marks deleted records."""
     return plain_key(key) in (*_ALIVE, *_DELETED, *_DELETED_AT)
 
 
 def plain_key(key: object) -> str:
-    """Return a key's letters, however it is spelled."""
+    """Return a key's letters, independent of its spelling."""
     return str(key).casefold().replace("_", "")
 
 
 def soft_flags(record: JsonObject) -> list[str]:
-    """The fields of a record that look as if they said that it is deleted, as rules: ``active=n``."""
+    """Return the fields that seem to mark a record as deleted, as rules such as ``active=n``."""
     found = []
     for key, value in record.items():
         name = plain_key(key)
@@ -171,30 +173,30 @@ def _judge(
     if own == remote_id:
         return _judge_own(value, table)
     if _mapped(table, value) and not is_failure(value):
-        return "other", "the answer is of another record", None, own
-    reason = f"the answer is of another record, or of none; its keys: {describe_keys(value)}"
+        return "other", "the answer is another record", None, own
+    reason = f"the answer is another record or not a record; its keys: {describe_keys(value)}"
     return "stranger", reason + _hint(value, table, remote_id), None, None
 
 
 def _judge_own(value: dict[str, Any], table: Resource) -> tuple[AnswerKind, str, dict[str, Any] | None, None]:
     mapped = _mapped(table, value)
-    told = [value[key] for key in dict.fromkeys(read.path[0] for read in mapped)]
-    if is_blank_value(told) or _is_emptied(told):
+    read_values = [value[key] for key in dict.fromkeys(read.path[0] for read in mapped)]
+    if is_blank_value(read_values) or _is_emptied(read_values):
         paths = {read.path[0] for read in _id_reads(table)}
         rest = {key: item for key, item in value.items() if key not in paths}
         kind: AnswerKind = "blank-object" if is_blank_value(rest) else "stranger"
-        what = "has only blank texts under the mapped keys" if mapped else "carries none of the mapped keys"
+        what = "has only blank texts under the mapped keys" if mapped else "has none of the mapped keys"
         cure = f"; its keys: {describe_keys(value)}; set fields.{table.entity} if they have other names"
         return kind, f"the answer {what}{cure}", None, None
     if says_deleted(table.deleted or (), value, "detail"):
-        return "deleted", "the record has a field that says it is deleted", value, None
+        return "deleted", "the record has a field that marks it as deleted", value, None
     return "record", "", value, None
 
 
-def _is_emptied(told: Iterable[Any]) -> bool:
-    """Whether every text in a record is blank, and its numbers alone were left: no record is like that."""
+def _is_emptied(found: Iterable[Any]) -> bool:
+    """Return true if all texts of a record are blank and only its numbers remain, as in no real record."""
     count = 0
-    for text in _texts(list(told)):
+    for text in _texts(list(found)):
         if not is_blank_value(text):
             return False
         count += 1
@@ -223,7 +225,7 @@ def _blank(answer: Any, value: Any) -> BodyKind | None:
         return "null"
     if not is_blank_value(value):
         return None
-    # Nothing in it is also what {"success": false} looks like.
+    # {"success": false} is blank too.
     return "failure" if is_failure(value) else "blank-object"
 
 
@@ -232,7 +234,7 @@ def _error_keys(answer: Any) -> str:
 
 
 def _inside(answer: Any, unwrap: Sequence[str]) -> Any:
-    """What lies under ``unwrap``; the answer itself where that path does not lead anywhere."""
+    """Return the value under ``unwrap``, or the answer itself if the path does not exist."""
     value = answer
     for key in unwrap:
         if isinstance(value, dict) and key in value:
@@ -270,20 +272,22 @@ def _mapped(table: Resource, value: JsonObject) -> list[FieldPlace]:
 
 
 def _hint(value: Any, table: Resource, remote_id: str) -> str:
-    """What to set, where the record asked for lies elsewhere in the answer."""
+    """Return what to set if the requested record is elsewhere in the answer."""
     found = _place(value, table, remote_id, ())
     if found is None:
         return ""
     place, key = found
     said = ""
     if place:
-        said = f'; the record lies deeper: set unwrap.{table.name} = "{".".join(place)}"'
+        said = f'; the record is nested: set unwrap.{table.name} = "{".".join(place)}"'
     if key not in {read.path[0] for read in _id_reads(table)}:
         rows = [str(read) for read in table.fields["id"] if read.source == "row"]
         spelled = ", ".join(f'"{one}"' for one in [*rows, f"detail:{key}"])
-        said += f"; its id lies under {key}: set fields.{table.entity}.id = [{spelled}]"
+        said += f"; its id is under {key}: set fields.{table.entity}.id = [{spelled}]"
         if key in table.id_keys:
-            said += f", and the detail: paths of fields.{table.entity}, for its keys are a list row's"
+            said += (
+                f", and the detail: paths of fields.{table.entity}, because its keys are those of a list row"
+            )
     return said
 
 

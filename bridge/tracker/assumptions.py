@@ -1,7 +1,7 @@
-"""Every assumption about an account's API that can be judged, by the name of its finding. Pure.
+"""The assumptions about an account's API that can be judged, by the name of their finding. Pure.
 
-``docs/assumptions.md`` lists them (``tools.assumption_table`` writes it), ``bridge check`` gives each a
-verdict for the account, and ``bridge.tracker.findings`` takes no other name.
+``docs/assumptions.md`` lists them (written by ``tools.assumption_table``), ``bridge check`` gives each a
+verdict for the account, and ``bridge.tracker.findings`` accepts no other name.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,19 +15,23 @@ from bridge.tracker.schema import Action, FieldPlaces, Resource, ResourceName, R
 
 Theme = Literal["reading", "paging", "values", "fields", "absence", "writing", "tokens"]
 By = Literal["reading", "running", "asking", "writing"]
-"""What judges: a look at the account, which a first load takes too; sweeps, while the bridge runs; ``bridge
-check``, which asks what is there; or ``bridge check --write``, which tries it."""
+"""How an assumption is judged.
+
+``reading``: by the reads that a first load does too; ``running``: by sweeps while the bridge runs;
+``asking``: by ``bridge check``, which probes the API; ``writing``: by ``bridge check --write``, which tries
+it.
+"""
 NOT_TRIED: Mapping[By, str] = {
-    "reading": "nothing in the account tells",
-    "running": "no look tells: each sweep reads a few records whose rows did not move",
-    "asking": "not asked: bridge check",
-    "writing": "not tried: bridge check --write",
+    "reading": "no data in the account shows it",
+    "running": "judged while running: each sweep reads a few records whose rows did not change",
+    "asking": "not probed; run bridge check",
+    "writing": "not tried; run bridge check --write",
 }
 
 
 class Assumption(Struct, frozen=True, kw_only=True):
-    """One assumption. ``keys`` below ``[integrations.tracker]`` correct it; ``resource`` is what it is about,
-    ``None`` where that is the account."""
+    """One assumption. ``keys`` below ``[integrations.tracker]`` correct it. ``resource`` is its subject;
+    ``None`` means the account."""
 
     name: str
     theme: Theme
@@ -45,7 +49,7 @@ def list_assumptions(table: Resources) -> tuple[Assumption, ...]:
         Assumption(
             name="saves",
             theme="reading",
-            says="whatever is saved of a job or a candidate moves its row, or its last update",
+            says="saving a job or a candidate always changes its row or its last update",
             sure="guess",
             keys=("details.candidates", "details.jobs"),
             by="running",
@@ -69,7 +73,7 @@ def completed(
 ) -> tuple[Finding, ...]:
     """Return a verdict for each assumption about these resources, in the document's order.
 
-    What nothing has judged is unknown; ``failed`` says of a resource why it could not be read.
+    An assumption without a finding is unknown. ``failed`` gives the reason why a resource could not be read.
     """
     found = {finding.assumption: finding for finding in findings}
     followed = {*names, None}
@@ -99,28 +103,28 @@ def _tokens(table: Resources) -> Iterator[Assumption]:
     yield Assumption(
         name="token.sent_as",
         theme="tokens",
-        says="the exchange takes the bearer token under `token.sent_as`",
+        says="the exchange expects the bearer token under `token.sent_as`",
         sure="seen",
         keys=("token.sent_as",),
     )
     yield Assumption(
         name="token.keys",
         theme="tokens",
-        says="the answer has the JWT under one of `token.keys`, or it is known by its form",
+        says="the answer has the JWT under one of `token.keys`, or the JWT is recognized by its form",
         sure="seen",
         keys=("token.keys",),
     )
     yield Assumption(
         name="token.expires",
         theme="tokens",
-        says="the answer, or the JWT itself, tells until when it is good",
+        says="the answer, or the JWT itself, has the expiry time",
         sure="seen",
         keys=("token.expires",),
     )
     yield Assumption(
         name="token.refused",
         theme="tokens",
-        says="a JWT that is not good is answered 401 or 403, or with a login page",
+        says="an invalid JWT is answered 401 or 403, or with a login page",
         sure="guess",
         keys=("token.refused",),
     )
@@ -136,15 +140,15 @@ def _reading(resource: Resource) -> Iterator[Assumption]:
     yield one(
         f"paths.{name}", f"`{call.method} {call.path}` lists {name}", call.sure, f"paths.{name}", *about
     )
-    yield one(f"rows.{name}", f"rows stand under `{resource.rows}`", resource.rows_sure, f"rows.{name}")
+    yield one(f"rows.{name}", f"rows are under `{resource.rows}`", resource.rows_sure, f"rows.{name}")
     yield one(f"key_case.{name}", "keys are in camel case", "seen", "key_case")
     if resource.by_id is not None:
         path = f"`{resource.by_id.method} {resource.by_id.path}`"
         yield one(
-            f"by_id.{name}", f"{path} reads one that is listed", resource.by_id.sure, f"paths.{name}_by_id"
+            f"by_id.{name}", f"{path} reads a listed record", resource.by_id.sure, f"paths.{name}_by_id"
         )
         if resource.details != "never" and "updated_at" in resource.fields and name != "jobs":
-            said = "reading one by id leaves its last update as it was"
+            said = "reading a record by id does not change its last update"
             yield one(f"reading.{name}", said, "guess", f"volatile.{name}", f"details.{name}")
         yield one(f"unwrap.{name}", "the by-id answer is the record itself", "seen", f"unwrap.{name}")
     if name == "statuses":
@@ -152,24 +156,24 @@ def _reading(resource: Resource) -> Iterator[Assumption]:
     if name == "jobs":
         words = ", ".join(f"`{word}`" for word in resource.states if word)
         yield one(
-            "states", f"{words} each find jobs of their own", "seen",
+            "states", f"{words} each find different jobs", "seen",
             *(f"states.{state}" for state in resource.states),
         )  # fmt: skip
         for state in resource.states:
-            yield one(f"states.{state}", f"`{state}` is the word for it", "seen", f"states.{state}")
+            yield one(f"states.{state}", f"`{state}` is the word for this state", "seen", f"states.{state}")
         yield one(
-            "job_state_from", "a job of the list `open` has no date of an end in its record", "guess",
+            "job_state_from", "a job of the list `open` has no end date in its record", "guess",
             "job_state_from",
         )  # fmt: skip
 
 
 _STATUSES = (
     ("listed", "the list of placement statuses is not empty", "seen", ("paths.statuses", "rows.statuses")),
-    ("readable", "each placement status has an id of its own", "guess", ("fields.status.id",)),
+    ("readable", "each placement status has a unique id", "guess", ("fields.status.id",)),
     ("grouped", "placement statuses have a group", "guess", ("fields.status.group",)),
-    ("rejecting", "a group of them rejects", "guess", ("maps.status_group", "maps.outcome")),
-    ("order", "the list of placement statuses comes in one order", "guess", ("status_order",)),
-    ("known", "each group says an outcome", "guess", ("maps.status_group", "maps.outcome")),
+    ("rejecting", "one of the groups means rejection", "guess", ("maps.status_group", "maps.outcome")),
+    ("order", "the list of placement statuses has a stable order", "guess", ("status_order",)),
+    ("known", "each group maps to an outcome", "guess", ("maps.status_group", "maps.outcome")),
 )
 
 
@@ -178,12 +182,12 @@ def _paging(table: Resources) -> Iterator[Assumption]:
         return Assumption(name=name, theme="paging", says=says, sure="guess", keys=(key,), resource=resource)
 
     yield one("first_page", f"the first page has the number {table.first_page}", "first_page")
-    yield one("page_number", f"`{table.page_number}` of the request names the page", "page_number")
+    yield one("page_number", f"`{table.page_number}` of the request selects the page", "page_number")
     yield one("page_size", f"a full page has {table.page_size} rows", "page_size")
     for resource in table.resources.values():
         name = resource.name
-        paged = "the list comes page by page" if resource.paged else "the list comes whole"
-        end = "there are no rows beyond the last page" if resource.paged else "nothing comes after it"
+        paged = "the list is paged" if resource.paged else "the list is complete in one answer"
+        end = "there are no rows beyond the last page" if resource.paged else "nothing follows it"
         yield one(f"paged.{name}", paged, f"paged.{name}", name)
         yield one(f"list_end.{name}", end, f"list_end.{name}", name)
 
@@ -192,26 +196,28 @@ def _values(table: Resources) -> Iterator[Assumption]:
     def one(name: str, says: str, sure: str, *keys: str, resource: ResourceName | None = None) -> Assumption:
         return Assumption(name=name, theme="values", says=says, sure=sure, keys=keys, resource=resource)
 
-    yield one("charset", "answers are UTF-8, or declare what they are", "guess", "charset")
+    yield one("charset", "answers are UTF-8 or declare their charset", "guess", "charset")
     yield one("date_format", "times are ISO 8601", "seen", "date_format")
-    yield one("times", "times are the account's local ones", "seen", "times")
-    yield one("time_precision", "last updates tell the second", "seen", "time_precision")
-    yield one("texts", "texts stand for themselves, and are not written as HTML writes them", "seen", "texts")
+    yield one("times", "times are in the account's time zone", "seen", "times")
+    yield one("time_precision", "last updates have a precision of one second", "seen", "time_precision")
+    yield one("texts", "texts are plain, not HTML-escaped", "seen", "texts")
     yield one(
-        "tag_separator", "commas part the tags of a text", "seen", "tag_separator", resource="candidates"
+        "tag_separator", "commas separate the tags of a text", "seen", "tag_separator", resource="candidates"
     )
-    yield one("blank_flag", "yes or no of a user is never blank", "guess", "blank_flag", resource="users")
+    yield one(
+        "blank_flag", "a yes-or-no field of a user is never blank", "guess", "blank_flag", resource="users"
+    )
     yield one(
         "status_order",
-        "a stage's place is its place in the list",
+        "a stage's position is its position in the list",
         "guess",
         "status_order",
         resource="statuses",
     )
-    yield one("decimal_mark", "amounts can be read in one way only", "guess", "decimal_mark")
+    yield one("decimal_mark", "amounts have only one reading", "guess", "decimal_mark")
     for resource in table.resources.values():
         if resource.updated_after:
-            says = "`updatedAfter` lists what was updated later, by local time"
+            says = "`updatedAfter` lists later updates, in local time"
             name = f"updated_after.{resource.name}"
             yield one(name, says, "seen", "updated_after_zone", resource=resource.name)
 
@@ -251,30 +257,30 @@ def _absence(resource: Resource) -> Assumption:
 
 
 ACTIONS_KEPT = {
-    "create_candidate": "a candidate is made and read back",
-    "update_candidate": "its values are set, and read back",
+    "create_candidate": "a candidate is created and read back",
+    "update_candidate": "its values are set and read back",
     "find_person": "a candidate is found by e-mail address, with its id",
-    "attach_document": "a document is attached, and listed",
-    "add_to_job": "a candidate on a job is an application, which the list shows",
-    "move_stage": "an application is read back at the stage it was moved to",
+    "attach_document": "a document is attached and listed",
+    "add_to_job": "adding a candidate to a job creates an application, which is listed",
+    "move_stage": "an application is read back at its new stage",
     "reject": "a rejection is read back, with its note",
 }
-"""An action -> what carrying it out for real must show."""
+"""For each action, what carrying it out must show."""
 
 
 def _writing(table: Resources) -> Iterator[Assumption]:
     for action in table.actions.values():
         call = action.call
         if call is None:
-            raise AssertionError("the table has every action on")
+            raise AssertionError("every action of the default table has a call")
         keys = _action_keys(action)
-        asked = f"`{call.method} {call.path}` is there, and takes the credentials"
+        asked = f"`{call.method} {call.path}` exists and accepts the credentials"
         yield _write(f"actions.{action.name}", asked, call.sure, *keys, by="asking")
         yield _write(f"trial.{action.name}", ACTIONS_KEPT[action.name], call.sure, *keys)
     delete = table.calls["delete_candidate"]
-    said = f"`{delete.method} {delete.path}` deletes a candidate; by id it is not there then"
+    said = f"`{delete.method} {delete.path}` deletes a candidate, which then can't be read by id"
     yield _write("trial.remove_candidate", said, delete.sure, "paths.delete_candidate", "deleted.candidates")
-    said = "a candidate's applications go with it"
+    said = "deleting a candidate deletes its applications"
     yield _write("trial.remove_application", said, "guess", "deleted.applications")
     for entity, writes in table.writes.items():
         for field, places in writes.items():

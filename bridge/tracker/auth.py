@@ -1,9 +1,9 @@
-"""One JWT per account, exchanged by one process at a time and shared through the vault.
+"""Manages the JWT of an account, which one process at a time exchanges and all share through the vault.
 
-Exchanging again kills the JWT before it (observed), so whoever is refused first looks whether another
-process has exchanged already, and only then takes a turn. A stored JWT counts only for the credential and
-the host that it came from: with another credential it is exchanged at once. Source: the vendor's lesson on
-API access, and clients that share one JWT.
+An exchange invalidates the previous JWT (observed). A process whose JWT is refused therefore first looks for
+a newer one from another process, and only then takes a turn to exchange. A stored JWT is used only with the
+credential and the host that it came from; another credential is exchanged at once. Source: the vendor's
+lesson on API access, and clients that share one JWT.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from bridge.tracker.schema import CallSpec, Resources
 
 RENEW_BEFORE = timedelta(hours=1)
 IN_HEADER = "header"
-"""A bearer token is given in the Authorization header, instead of under a key of the request's body."""
+"""Send the bearer token in the Authorization header instead of the request's body."""
 _LONGEST_ACCESS_SECONDS = 24 * 3600
 SHORT_LIFE = timedelta(minutes=10)
 
 
 class Authenticator:
-    """Gives the JWT to use, and a newer one when that was refused. ``origin`` stands for the credential."""
+    """Provides the JWT to use, and a newer one after a refusal. ``origin`` identifies the credential."""
 
     def __init__(
         self,
@@ -61,11 +61,12 @@ class Authenticator:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the JWT in use ends, where anything tells."""
+        """Return when the JWT in use expires, if known."""
         return None if self._known is None else self._known.expires_at
 
     async def token(self, lane: Lane) -> TrackerToken:
-        """A JWT that should still be good; exchanges when there is none or it ends within the hour."""
+        """Return a JWT that should still be valid. Exchange if there is none or it expires within
+        the hour."""
         if self._known is None:
             self._known = await self._stored()
         if self._known is not None and not self._ends_soon(self._known):
@@ -73,13 +74,13 @@ class Authenticator:
         return await self.renew(self._known, lane)
 
     async def renew(self, refused: TrackerToken | None, lane: Lane) -> TrackerToken:
-        """A newer JWT than ``refused``: another process's where there is one, else exchanged here.
+        """Return a newer JWT than ``refused``: from another process if there is one, else by an exchange.
 
-        Raises ``CredentialsRefused`` or ``WrongHost`` when a person has to act.
+        Raises ``CredentialsRefused`` or ``WrongHost`` if a person has to act.
         """
         generation = refused.generation if refused else 0
         async with self._turn:
-            # Callers of this process queue here; those after the first find its result.
+            # Callers of this process queue here. Later ones find the first one's result.
             if self._known is not None and self._known.generation > generation:
                 return self._known
             stored = await self._stored()
@@ -90,7 +91,7 @@ class Authenticator:
             return stored
 
     async def newer(self, refused: TrackerToken) -> TrackerToken | None:
-        """A newer JWT than ``refused`` that is there already; never exchanges."""
+        """Return a newer JWT than ``refused`` if one is stored already; never exchange."""
         if self._known is None or self._known.generation <= refused.generation:
             stored = await self._stored()
             self._known = stored or self._known
@@ -98,16 +99,16 @@ class Authenticator:
         return known if known is not None and known.generation > refused.generation else None
 
     async def exchange(self, lane: Lane) -> TrackerToken:
-        """A JWT for the configured credential, even where a good one is stored; the new one replaces it for
-        every process. Raises as ``renew`` does."""
+        """Exchange the configured credential even if a valid JWT is stored. The new JWT replaces it for all
+        processes. Raises what ``renew`` raises."""
         async with self._turn, self._exchange_turn():
             stored = await self._vault.load()
             self._known = await self._exchanged(stored.generation if stored else 0, lane)
             return self._known
 
     async def widget_token(self, lane: Lane) -> Secret:
-        """What the widget API takes: an OAuth2 access token, which the vendor documents, else the bearer
-        token itself; it does not know the JWT."""
+        """Return the credential for the widget API: an OAuth2 access token, as the vendor documents, or the
+        bearer token. The widget API does not accept the JWT."""
         if self._config.oauth_refresh_token is None and self._config.bearer_token is not None:
             return self._config.bearer_token
         async with self._turn:
@@ -117,23 +118,23 @@ class Authenticator:
                 return await self._access_token(lane)
 
     def forget_access(self) -> None:
-        """The access token was refused: the next call asks for another."""
+        """Forget a refused access token, so that the next call requests another."""
         self._access = None
 
     @contextlib.asynccontextmanager
     async def _exchange_turn(self) -> AsyncIterator[None]:
-        # To whoever reads pages, LeaseLost means that another process reads them now; it is not that.
+        # Page readers take LeaseLost to mean that another process reads them now, so it must not escape here.
         try:
             async with self._vault.exchange_turn():
                 yield
         except LeaseLost as error:
-            raise Unreachable("the turn to exchange the bearer token was lost; another has it") from error
+            raise Unreachable("the turn to exchange the bearer token was lost to another process") from error
 
     def _ends_soon(self, token: TrackerToken) -> bool:
         return token.expires_at is not None and token.expires_at - self._clock() <= RENEW_BEFORE
 
     async def _stored(self) -> TrackerToken | None:
-        """The stored token, if it came from the configured credential."""
+        """Return the stored token if it came from the configured credential."""
         stored = await self._vault.load()
         return stored if stored is not None and stored.origin == self.origin else None
 
@@ -149,7 +150,8 @@ class Authenticator:
         try:
             await self._vault.save(token)
         except LeaseLost:
-            # The turn ran out while TrackerRMS was slow: whoever exchanged since has ended this JWT.
+            # The turn expired while TrackerRMS was slow; a later exchange by another process has invalidated
+            # this JWT.
             stored = await self._stored()
             if stored is None or stored.generation <= newest:
                 raise
@@ -164,11 +166,11 @@ class Authenticator:
         answer = await self._ask("rest", call, "application/json", msgspec.json.encode(given), lane, more)
         if answer.status in (400, 401, 403):
             raise CredentialsRefused(
-                f"{call.method} {call.path} at {self._hosts.where} answered {answer.status}: TrackerRMS does "
-                "not accept the bearer token; copy or generate one under Tools & Settings | Security "
-                "Settings | API (generating ends the old one), set it as bearer_token, and "
-                f"{self._hosts.advice}. If the token is right, set token.sent_as under [integrations.tracker]"
-                f' to the key that takes it (now {sent_as}), such as "token", or to "{IN_HEADER}"'
+                f"{call.method} {call.path} at {self._hosts.where} answered {answer.status}: TrackerRMS "
+                "rejects the bearer token. Copy or generate one under Tools & Settings | Security Settings "
+                f"| API (generating ends the old one), set it as bearer_token, and {self._hosts.advice}. If "
+                "the token is right, set token.sent_as under [integrations.tracker] to the key that takes "
+                f'it (now {sent_as}), such as "token", or to "{IN_HEADER}"'
             )
         what = self._taken(call, answer)
         now = self._clock()
@@ -176,15 +178,15 @@ class Authenticator:
             found = token_answer.parse_token_answer(answer.utf8, self._settings.token, now, self._zone)
         except Unreadable as error:
             raise type(error)(f"{what}: {error}; {self._cure(call)}") from None
-        # A JWT that seems to end within the hour (a clock that is off, a short life) would be exchanged
-        # again before every call, and each exchange ends the JWT of every other process.
+        # A JWT that seems to expire within the hour (a wrong clock, a short life) would be exchanged before
+        # every call, and each exchange invalidates the JWT of every other process.
         ends = None if found.expires_at is None else max(found.expires_at, now + RENEW_BEFORE + SHORT_LIFE)
         return TrackerToken(
             jwt=Secret(found.token), expires_at=ends, generation=generation, origin=self.origin
         )
 
     async def _access_token(self, lane: Lane) -> Secret:
-        """OAuth2: a refresh token -> an access token. A rotated refresh token is saved before all else."""
+        """Exchange the OAuth2 refresh token for an access token. Save a rotated refresh token first."""
         stored = await self._vault.load_refresh_token(self.origin)
         configured = self._config.oauth_refresh_token
         candidates = [token for token in (stored, configured) if token is not None]
@@ -203,9 +205,9 @@ class Authenticator:
             self._keep(Secret(access), reply.get("expires_in"))
             return Secret(access)
         raise CredentialsRefused(
-            f"POST {self._settings.oauth_token.path} at {self._hosts.where}: TrackerRMS does not accept the "
-            "OAuth2 refresh token; authorise the bridge again and set oauth_refresh_token (check "
-            f"oauth_client_id and oauth_client_secret too), and {self._hosts.advice}"
+            f"POST {self._settings.oauth_token.path} at {self._hosts.where}: TrackerRMS rejects the OAuth2 "
+            "refresh token; authorize the bridge again and set oauth_refresh_token (check oauth_client_id "
+            f"and oauth_client_secret too), and {self._hosts.advice}"
         )
 
     def _keep(self, access: Secret, expires_in: object) -> None:
@@ -252,11 +254,14 @@ class Authenticator:
             raise WrongHost(f"{error}; if the name is right, check this machine's DNS") from error
 
     def _taken(self, call: CallSpec, answer: HttpResponse) -> str:
-        """The call in words, if it met TrackerRMS and was not refused."""
+        """Return a description of the call. Raises if the answer is not a successful one from TrackerRMS."""
         what = f"{call.method} {call.path} at {self._hosts.where}"
         said = f"{what} {answers.describe_answer(answer)}"
         if answer.status == 404 or answers.is_page(answer) or 300 <= answer.status < 400:
-            raise WrongHost(f"{said}: no TrackerRMS API is there; {self._hosts.advice}; {self._cure(call)}")
+            raise WrongHost(
+                f"{said}: there is no TrackerRMS API at this address; {self._hosts.advice}; "
+                f"{self._cure(call)}"
+            )
         if answer.status not in (200, 201):
             raise Unreadable(f"{said}; {self._cure(call)}")
         if not answer.body.strip():
@@ -265,7 +270,7 @@ class Authenticator:
 
     def _cure(self, call: CallSpec) -> str:
         key = "exchange" if call == self._settings.exchange else "oauth_token"
-        return f"set paths.{key} in [integrations.tracker] if it is elsewhere"
+        return f"set paths.{key} in [integrations.tracker] if the path differs"
 
     def _object(self, call: CallSpec, answer: HttpResponse) -> dict[str, Any]:
         what = self._taken(call, answer)

@@ -1,4 +1,4 @@
-"""What a by-id read comes to."""
+"""The results of a by-id read."""
 
 from typing import Any
 
@@ -8,10 +8,11 @@ from bridge.tracker import answers
 
 
 class RecordGone(Struct, frozen=True, kw_only=True):
-    """The record is not there: it was answered as ``tracker.absence`` says, or has a field that says deleted.
+    """The record is gone: the answer has the form in ``tracker.absence``, or a field that marks it as
+    deleted.
 
-    ``sure``: trouble is not answered so. Where it is not, this counts only if a record that exists is
-    answered well before and after.
+    ``sure`` means that errors have another form. If false, the answer counts only if an existing record is
+    answered correctly before and after.
     """
 
     status: int
@@ -21,11 +22,11 @@ class RecordGone(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         if self.kind == "status":
             return f"answered {self.status}"
-        said = {"deleted": "with a field that says it is deleted", "html": "with a web page"}
-        return f"answered {self.status} {said.get(self.kind, f'with what is {self.kind}')}"
+        said = {"deleted": "with a field that marks it as deleted", "html": "with a web page"}
+        return f"answered {self.status} {said.get(self.kind, f'with a {self.kind} body')}"
 
 
 class Detail(Struct, frozen=True, kw_only=True):
-    """A record read by id; ``record`` is the decoded object."""
+    """A record read by id. ``record`` is the decoded object."""
 
     record: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Learns where by-id answers have the record, how its keys are spelled, and what reading it does."""
+"""Learns the form of by-id answers: the record's place, the spelling of its keys, and effects of reading."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ _READ_AGAIN = 2
 
 
 class ByIdFacts:
-    """Settles what one resource's by-id reads are like."""
+    """Learns the form of one resource's by-id reads."""
 
     def __init__(self, client: Client, findings: Findings, name: ResourceName) -> None:
         self._client = client
@@ -28,9 +28,9 @@ class ByIdFacts:
         self._name = name
 
     async def learn(self, rows: Sequence[Row]) -> dict[str, JsonObject]:
-        """Read a few records by id, and settle where in the answer they lie and how their keys are spelled.
+        """Read a few records by id and learn where the answer holds them and how their keys are spelled.
 
-        Returns them by id. Raises what the client raises for the account as a whole.
+        Returns the records by id. Raises what the client raises for the whole account.
         """
         name, table = self._name, self._client.settings[self._name]
         details: dict[str, JsonObject] = {}
@@ -43,7 +43,7 @@ class ByIdFacts:
                 self._findings.ask(f"by_id.{name}", str(error), f"paths.{name}_by_id")
                 return details
             if isinstance(answer, RecordGone):
-                said = f"{table.entity} {row.remote_id} is listed, and answered {answer.status} by id"
+                said = f"{table.entity} {row.remote_id} is listed, but answered {answer.status} by id"
                 self._findings.ask(f"by_id.{name}", said, f"paths.{name}_by_id")
                 return details
             details[row.remote_id] = answer.record
@@ -52,18 +52,18 @@ class ByIdFacts:
             self._findings.prove(f"by_id.{name}", f"{len(details)} listed records were read by id")
             if not self._findings.has(f"unwrap.{name}"):
                 at = ".".join(table.unwrap)
-                said = f"the record lies under {at}, as configured" if at else "the answer is the record"
+                said = f"the record is under {at}, as configured" if at else "the answer is the record"
                 self._findings.prove(f"unwrap.{name}", said)
-            if name != "jobs" and table.details != "never":  # jobs do not say by id when they were updated
+            if name != "jobs" and table.details != "never":  # by id, jobs do not show their last update
                 await self._reading_moves(spread(rows, _BY_ID_SAMPLES))
         else:
             self._findings.leave_open(f"by_id.{name}", "the list is empty", f"paths.{name}_by_id")
         return details
 
     async def _reading_moves(self, rows: Sequence[Row]) -> None:
-        """Whether the last update of records moves when they are read by id: then they are read for ever.
+        """Check if reading records by id changes their last update. If so, they would be read forever.
 
-        ``rows`` were read from the list before they were by id.
+        ``rows`` were read from the list before they were read by id.
         """
         name, table, moved = self._name, self._client.settings[self._name], []
         for row in rows[:_READ_AGAIN]:
@@ -74,12 +74,15 @@ class ByIdFacts:
             if before is None or after is None:
                 return
             if after <= before:
-                self._findings.prove(f"reading.{name}", "it does, by a record that was read twice")
+                self._findings.prove(f"reading.{name}", "unchanged for a record that was read twice")
                 return
             moved.append(row.remote_id)
         if len(moved) == _READ_AGAIN:
             key = table.fields["updated_at"][0].path[0]
-            said = f"{name} {' and '.join(moved)} were updated by being read by id, and so are read for ever"
+            said = (
+                f"reading {name} {' and '.join(moved)} by id changed their last update, so they are read "
+                "forever"
+            )
             cure = f"set volatile.{name} to their key {key}, and details.{name} to always"
             self._findings.ask(f"reading.{name}", f"{said}; {cure}", f"volatile.{name}", [key])
 
@@ -94,7 +97,7 @@ class ByIdFacts:
             return None
 
     async def _detail(self, remote_id: str) -> Detail | RecordGone:
-        """Read a record by id; where another object of the answer carries the id, that is the record."""
+        """Read a record by id. If a nested object of the answer has the id, adopt its path."""
         try:
             return await self._client.detail(self._name, remote_id)
         except Unreadable as error:
@@ -104,18 +107,19 @@ class ByIdFacts:
                 if not path:
                     raise
                 key = f"unwrap.{self._name}"
-                self._findings.adopt(key, f"by-id records lie under {path} ({error})", key, path)
+                self._findings.adopt(key, f"by-id records are under {path} ({error})", key, path)
             return await self._client.detail(self._name, remote_id)
 
     def _respell(self, records: Iterable[JsonObject]) -> bool:
-        """Read keys as by-id records spell them, where rows do otherwise; return whether that was adopted."""
+        """Adopt the spelling of keys in by-id records if it differs from rows. Return true if it
+        was adopted."""
         case = layouts.detect_key_case(records, layouts.detail_keys(resources.DEFAULT[self._name].fields))
         current = self._client.settings.key_case
         if case in (None, "camel", current):
             return False
         key, said = f"key_case.{self._name}", f"keys of by-id records are spelled in {case} case"
         if current != "camel":
-            self._findings.ask(key, f"{said}, and those of rows in {current} case", "key_case", case)
+            self._findings.ask(key, f"{said}, those of rows in {current} case", "key_case", case)
             return False
         self._findings.adopt(key, said, "key_case", case)
         return self._client.settings.key_case == case
@@ -140,6 +144,6 @@ class ByIdFacts:
 
 
 def spread(rows: Sequence[Row], count: int) -> list[Row]:
-    """Return up to ``count`` rows, from the whole length of the list."""
+    """Return up to ``count`` rows, spread over the list."""
     step = max(1, len(rows) // count)
     return list(rows[::step][:count])

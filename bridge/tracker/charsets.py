@@ -1,7 +1,6 @@
-"""The charset of an answer: declared, configured, or shown by its first bytes. Pure.
+"""Determines the charset of an answer: configured, declared, or evident from its first bytes. Pure.
 
-What is decoded here goes on as UTF-8. Bytes that a charset has no letters for are refused: no letter is ever
-put in their place.
+Decoded bodies continue as UTF-8. Bytes without a letter in the charset are rejected, never replaced.
 """
 
 import codecs
@@ -23,7 +22,7 @@ _WIDE = re.compile(rb"(?P<le>[^\0]\0[^\0]\0)|(?P<be>\0[^\0]\0[^\0])", re.DOTALL)
 
 
 def is_known(name: str) -> bool:
-    """Whether it names a charset that text can be decoded from."""
+    """Return true if the name is a charset for decoding text."""
     return _codec(name) is not None
 
 
@@ -37,8 +36,9 @@ def declared(content_type: str) -> str | None:
 def as_utf8(body: bytes, content_type: str, configured: str | None) -> bytes:
     """Return a body as UTF-8, without a byte order mark.
 
-    A mark counts before what is configured, that before what is declared; with none of them it is UTF-8, and
-    comes back as it is, valid or not: ``pages`` tells what can't be read. Raises ``BadCharset``.
+    A byte order mark has precedence over the configured charset, and that over the declared one. Without any
+    of them the body is taken as UTF-8 and returned unchanged, valid or not; ``pages`` reports what can't be
+    read. Raises ``BadCharset``.
     """
     for mark, codec in _BOMS:
         if body.startswith(mark):
@@ -51,24 +51,22 @@ def as_utf8(body: bytes, content_type: str, configured: str | None) -> bytes:
         return _decoded(body, "utf-16-le" if wide["le"] else "utf-16-be", "its first bytes")
     codec = _codec(name) or ""
     if not codec:
-        raise BadCharset(f"the answer declares the charset {name[:40]!r}, which is unknown: set charset")
+        raise BadCharset(f"the answer declares the unknown charset {name[:40]!r}: set charset")
     if codec == "utf-8":
         return body
     if configured is None and codec in _ONE_BYTE and not body.isascii() and is_utf8(body):
-        # Such bytes have a letter for everything; a text in one of them is hardly ever valid UTF-8 by chance.
-        raise BadCharset(
-            f"the answer declares {codec} and is valid UTF-8: set charset to which of them it is"
-        )
+        # In these charsets every byte is a letter, and text in them is hardly ever valid UTF-8 by chance.
+        raise BadCharset(f"the answer declares {codec} but is valid UTF-8: set charset to the right one")
     wide = _WIDE.match(body)
     if codec == "utf-16" and wide is not None:
         codec = "utf-16-le" if wide["le"] else "utf-16-be"
     if codec == "iso8859-1" and not _C1_ALONE.search(body):
-        codec = "cp1252"  # what calls itself Latin 1 is Windows's, by the web's own rule
-    return _decoded(body, codec, "charset" if configured else "what it declares")
+        codec = "cp1252"  # browsers, too, read Latin 1 as Windows-1252
+    return _decoded(body, codec, "charset" if configured else "its Content-Type")
 
 
 def is_utf8(body: bytes) -> bool:
-    """Whether bytes are valid UTF-8."""
+    """Return true if the bytes are valid UTF-8."""
     if body.isascii():
         return True
     try:
@@ -82,13 +80,13 @@ def _decoded(body: bytes, codec: str, whose: str) -> bytes:
     try:
         return body.decode(codec).encode()
     except (UnicodeDecodeError, UnicodeEncodeError):
-        raise BadCharset(f"the answer is no {codec}, as {whose} says: set charset") from None
+        raise BadCharset(f"the answer is not {codec}, contrary to {whose}: set charset") from None
 
 
 def _codec(name: str) -> str | None:
     try:
         found = codecs.lookup(name)
-        # Some codecs are no charsets: they make bytes of bytes.
+        # Some codecs are not charsets: they transform bytes to bytes.
         "".encode(name)
     except (LookupError, ValueError, TypeError):
         return None

@@ -1,8 +1,9 @@
-"""The scope test: what works with this account, without writing anything.
+"""The read-only scope test: checks what works with this account without writing anything.
 
-Reading is tried by reading; an action by asking its path what it allows (``OPTIONS``): 405 or ``Allow``
-tells that the path exists, 404 that it does not, 401 and 403 that this account may not use it. The widget
-API is asked by ``checkLogon`` whether it takes the credentials; finding a person is really tried.
+Reading is tested by reading. An action is tested by asking its path for the allowed methods (``OPTIONS``):
+405 or ``Allow`` shows that the path exists, 404 that it does not, 401 and 403 that this account may not use
+it. The widget API is asked with ``checkLogon`` if it accepts the credentials; finding a person is really
+tried.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -25,7 +26,7 @@ ReadResult = Literal["works", "refused", "not_found", "error"]
 ABSENT_ID = absence.ABSENT_ID
 NOBODY = "bridge-check@example.com"
 _NO_ID = "0"
-# One API gives a user's name in two parts, the other as one: either will do.
+# One API gives a user's name in two parts, the other as one. Either is enough.
 _INSTEAD = {
     "full_name": ("first_name", "last_name"),
     "first_name": ("full_name",),
@@ -34,41 +35,41 @@ _INSTEAD = {
 
 
 class ReadVerdict(Struct, frozen=True, kw_only=True):
-    """One line of the scope test. ``reason`` says what was seen, and what to correct where it failed."""
+    """One line of the scope test. ``reason`` says what was seen, and what to correct after a failure."""
 
     name: str
     result: ReadResult
     reason: str
     absent: tuple[str, ...] = ()
-    """Names of our fields that no sampled record has a key for: their guess is likely wrong."""
+    """Our fields whose key no sampled record has: their path is probably wrong."""
 
 
 async def exchange(client: Client) -> ReadVerdict:
-    """Exchange the configured credential, even where a good token is stored; the new one replaces it."""
+    """Exchange the configured credential, even if a valid token is stored. The new token replaces it."""
     ends = await client.exchange()
-    until = "nothing tells until when" if ends is None else f"until {ends:%Y-%m-%d %H:%M} UTC"
+    until = "valid until an unknown time" if ends is None else f"valid until {ends:%Y-%m-%d %H:%M} UTC"
     call = client.settings.exchange
     reason = f"{call.method} {call.path} at {client.hosts.where} gave a new token, {until}"
     return ReadVerdict(name="exchange", result="works", reason=reason)
 
 
 async def resource(client: Client, name: ResourceName) -> ReadVerdict:
-    """Whether a resource can be listed and read by id; its models stand or fall with it."""
+    """Test if a resource can be listed and read by id. Its models depend on it."""
     return await judge_trial(name, _read(client, name))
 
 
 async def absent_id(client: Client, name: ResourceName) -> ReadVerdict:
-    """How an id that does not exist is answered: a deletion can be proved only if that is recognised."""
+    """Test how an absent id is answered. A deletion can be proved only if that answer is recognized."""
     return await judge_trial(f"{name}: absent id", _read_absent(client, name))
 
 
 async def action(client: Client, name: str) -> ReadVerdict:
-    """Whether the call that an action is configured to use is there and allowed."""
+    """Test if the call of an action exists and is allowed."""
     return await judge_trial(name, _ask(client, client.settings.actions[name]))
 
 
 async def judge_trial(name: str, trial: Awaitable[ReadVerdict]) -> ReadVerdict:
-    """The trial's verdict, or what its error comes to. Raises ``Fatal`` alone."""
+    """Return the trial's verdict, or a verdict for its error. Raises only ``Fatal``."""
     try:
         return await trial
     except Fatal:
@@ -78,7 +79,7 @@ async def judge_trial(name: str, trial: Awaitable[ReadVerdict]) -> ReadVerdict:
 
 
 def failed_verdict(name: str, error: BridgeError) -> ReadVerdict:
-    """What an error comes to."""
+    """Return the verdict for an error."""
     result: ReadResult = "error"
     if isinstance(error, Refused):
         result = _by_status(error.status)
@@ -117,8 +118,8 @@ async def _read(client: Client, name: ResourceName) -> ReadVerdict:
     seen = f"{len(rows)} rows on the first page"
     if isinstance(detail, RecordGone):
         reason = (
-            f"{seen}; {table.entity} {found} stands in the list and is {detail} by id; set "
-            f"paths.{name}_by_id in [integrations.tracker] if it is read elsewhere"
+            f"{seen}; {table.entity} {found} is in the list and is {detail} by id; set paths.{name}_by_id "
+            "in [integrations.tracker] if the path differs"
         )
         return ReadVerdict(name=name, result="error", reason=reason)
     record = detail.record if detail else None
@@ -165,7 +166,7 @@ def _sample(read: FieldPlace, rows: list[JsonObject], details: list[JsonObject])
 def _has(record: Any, path: tuple[str, ...]) -> bool:
     for key in path:
         if record is None:
-            return True  # the object is not there in this record: it tells nothing of its keys
+            return True  # the object is absent in this record, so its keys are unknown
         if not isinstance(record, dict) or key not in record:
             return False
         record = record[key]
@@ -175,14 +176,15 @@ def _has(record: Any, path: tuple[str, ...]) -> bool:
 async def _read_absent(client: Client, name: ResourceName) -> ReadVerdict:
     label = f"{name}: absent id"
     facts = await absence.absence_of(client, name)
-    if facts.recognised:
+    if facts.recognized:
         return ReadVerdict(name=label, result="works", reason=facts.evidence)
     reason = f"{facts.evidence}: deletions can't be proved"
     for table, keys in facts.settings.items():
         for key, value in keys.items():
             spelled = msgspec.json.encode(value).decode()
             reason += (
-                f"; if absent ids are answered so, set {table}.{key} = {spelled} in [integrations.tracker]"
+                f"; if the account answers absent ids like this, set {table}.{key} = {spelled} in "
+                "[integrations.tracker]"
             )
     return ReadVerdict(name=label, result="error", reason=reason)
 
@@ -193,9 +195,9 @@ async def _ask(client: Client, wanted: Action) -> ReadVerdict:
         return ReadVerdict(name=wanted.name, result="works", reason="switched off")
     if wanted.name == "find_person":
         found = await record_lookups.person_by_email(client, NOBODY)
-        said = "nobody" if found is None else "somebody"
+        said = "no one" if found is None else "a person"
         return ReadVerdict(
-            name=wanted.name, result="works", reason=f"{call.method} {call.path} says {said} has {NOBODY}"
+            name=wanted.name, result="works", reason=f"{call.method} {call.path} finds {said} with {NOBODY}"
         )
     path = call.filled(job=_NO_ID, candidate=_NO_ID, application=_NO_ID)
     generation: Generation = "widget" if wanted.via == "widget" else "rest"
@@ -207,15 +209,15 @@ async def _ask(client: Client, wanted: Action) -> ReadVerdict:
 
 
 async def _logon(client: Client, wanted: Action) -> str:
-    """Whether the widget API takes the credentials, in words. Raises ``NoCredentials`` where it does not."""
+    """Return if the widget API accepts the credentials, in words. Raises ``NoCredentials`` if it does not."""
     logon = client.settings.calls["check_logon"]
     try:
         await client.call_widget(
             logon, {}, "set paths.check_logon in [integrations.tracker]", action=wanted.name, repeatable=True
         )
     except Refused as error:
-        return f"; whether it takes the credentials can't be told: {error}"
-    return ", and the credentials are taken"
+        return f"; can't determine if it accepts the credentials: {error}"
+    return ", and it accepts the credentials"
 
 
 def _allowed(name: str, call: CallSpec, answer: HttpResponse) -> ReadVerdict:
@@ -227,7 +229,7 @@ def _allowed(name: str, call: CallSpec, answer: HttpResponse) -> ReadVerdict:
     if methods and call.method not in methods and "*" not in methods:
         reason = f"{asked}: it allows {', '.join(sorted(methods))}, not {call.method}"
         return ReadVerdict(name=name, result="not_found", reason=reason)
-    reason = f"{asked}: the path is there" + (
-        "" if methods else f"; whether it takes {call.method} is not said"
+    reason = f"{asked}: the path exists" + (
+        "" if methods else f"; the answer does not say if it allows {call.method}"
     )
     return ReadVerdict(name=name, result="works", reason=reason)

@@ -1,8 +1,9 @@
-"""The scope test that writes: each action carried out for real on a candidate made for it, then removed.
+"""The scope test that writes: carries out each action on a candidate created for it, then removes the
+candidate.
 
-The candidate carries a mark of its own in its job title and e-mail address. Only what bears that mark is
-removed: should TrackerRMS answer a creation with a person it knew, that person stays. Field shapes are the
-vendor's for the widget API; those of REST are as sure as the table's calls.
+The candidate has a unique mark in its job title and e-mail address. Only a candidate with that mark is
+removed: if TrackerRMS answers the creation with an existing person, that person stays. Field shapes are the
+vendor's for the widget API; those of REST are as certain as the table's calls.
 """
 
 import base64
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 from trackerrms_contracts.profiles import Finding
-from trackerrms_contracts.profiles import Verdict as Judgement
+from trackerrms_contracts.profiles import Verdict as Judgment
 
 from bridge.clock import utc_now
 from bridge.errors import BridgeError, Throttled
@@ -29,9 +30,9 @@ from bridge.tracker.writes import WriteReceipt
 FIRST_NAME, LAST_NAME = "Bridge", "Check"
 NOTE = "Trial of the bridge: may be removed"
 CLEANUP = ("find_candidate", "remove_candidate")
-"""Names of the verdicts that are no action's: whether the trial left anything behind."""
+"""The verdicts that are not about an action but about removing the trial's records."""
 _FILENAME = "bridge-check.txt"
-# What creation may have no place for, and what it has: each is read back.
+# Fields that creation may not accept; each is read back after the update.
 _UPDATES: Mapping[str, str | float] = {
     "company": "Bridge Check",
     "phone": "+44 7700 900000",
@@ -47,24 +48,24 @@ _UPDATES: Mapping[str, str | float] = {
     "source": FIRST_NAME,
 }
 WAIT_SECONDS = 20.0
-"""TrackerRMS's search may run behind by hours; a person waits for the answer."""
+"""How long to wait for the list of applications. TrackerRMS's search may lag by hours, but a person waits."""
 
 
 class TrialResult(Struct, frozen=True, kw_only=True):
-    """What came of the trial: a verdict for each action and for the removal, and the ids of the records."""
+    """The outcome of the trial: a verdict for each action and for the removal, and the ids of the records."""
 
     verdicts: tuple[ReadVerdict, ...]
     ids: Mapping[str, str]
-    """``candidate``, ``job``, ``application``: as far as the trial came."""
+    """The ids of ``candidate``, ``job`` and ``application``, as far as the trial created them."""
     findings: tuple[Finding, ...]
-    """What it says of the assumptions about writing."""
+    """The findings about the assumptions on writing."""
 
 
 async def run_trial(client: Client, wait_seconds: float = WAIT_SECONDS) -> TrialResult:
-    """Create a candidate, attach a document, add it to the newest open job, move and reject it, remove it.
+    """Create a candidate, attach a document, add it to the newest open job, move, reject and remove it.
 
-    ``wait_seconds``: how long the list of applications is looked at where no answer names the new one.
-    The removal is tried whatever happened before. Raises what ends the process (``Fatal``), after that.
+    ``wait_seconds``: how long to search the list of applications if no answer has the new one's id. The
+    removal is tried in any case. Raises only ``Fatal``, after the removal.
     """
     trial = _Trial(client, wait_seconds)
     try:
@@ -87,7 +88,7 @@ class _Trial:
         self.ids: dict[str, str] = {}
 
     async def write(self) -> None:
-        """Every action in turn; one that needs what an earlier one did not make is told so."""
+        """Carry out every action in turn. An action that depends on a failed one is not tried."""
         self.findings.note("writes.candidate.owner", "unknown", "no trial names a user as the owner")
         await self._step("create_candidate", self._create())
         await self._step("update_candidate", self._update())
@@ -99,18 +100,18 @@ class _Trial:
         await self._step("reject", self._reject())
 
     async def remove(self) -> None:
-        """Delete the candidate and look that it is gone; say what is left where it is not."""
+        """Delete the candidate and verify that it is gone. Report what is left if it is not."""
         if self._lost:
             await self._step(CLEANUP[0], self._find_lost())
             self._explain(
-                f"nobody can tell whether a candidate {FIRST_NAME} {LAST_NAME} with the job title "
-                f"{self._mark} was made; look for it in TrackerRMS and remove it by hand"
+                f"it is unknown if a candidate {FIRST_NAME} {LAST_NAME} with the job title {self._mark} was "
+                "created; look for it in TrackerRMS and remove it by hand"
             )
         if "candidate" in self.ids:
             await self._step(CLEANUP[1], self._remove())
             self._explain(
-                f"candidate {self.ids['candidate']} ({FIRST_NAME} {LAST_NAME}) is left in TrackerRMS: remove "
-                "it by hand"
+                f"candidate {self.ids['candidate']} ({FIRST_NAME} {LAST_NAME}) is left in TrackerRMS; "
+                "remove it by hand"
             )
 
     def _explain(self, what: str) -> None:
@@ -119,9 +120,9 @@ class _Trial:
             self.verdicts[-1] = msgspec.structs.replace(last, reason=f"{what} ({last.reason})")
 
     async def _step(self, name: str, work: Awaitable[str]) -> None:
-        self.verdicts.append(await check_reads.judge_trial(name, self._told(name, work)))
+        self.verdicts.append(await check_reads.judge_trial(name, self._run(name, work)))
 
-    async def _told(self, name: str, work: Awaitable[str]) -> ReadVerdict:
+    async def _run(self, name: str, work: Awaitable[str]) -> ReadVerdict:
         try:
             reason = await work
         except (NotTried, Throttled, Unreachable) as error:
@@ -133,11 +134,11 @@ class _Trial:
         self._judge(name, "proved", reason)
         return ReadVerdict(name=name, result="works", reason=reason)
 
-    def _judge(self, name: str, judgement: Judgement, evidence: str) -> None:
+    def _judge(self, name: str, judgment: Judgment, evidence: str) -> None:
         if name != CLEANUP[0]:
-            self.findings.note(f"trial.{name}", judgement, evidence)
-        if judgement == "proved" and name in self._client.settings.actions:
-            self.findings.note(f"actions.{name}", judgement, evidence)
+            self.findings.note(f"trial.{name}", judgment, evidence)
+        if judgment == "proved" and name in self._client.settings.actions:
+            self.findings.note(f"actions.{name}", judgment, evidence)
 
     async def _create(self) -> str:
         self._lost = True
@@ -158,15 +159,15 @@ class _Trial:
         )
         if self._answered is None:
             raise Unreadable(
-                f"{written.said}, without the new candidate's id, and nothing finds it by its e-mail; choose "
-                "another call by actions.create_candidate or paths.create_candidate"
+                f"{written.said}, without the new candidate's id, and it can't be found by its e-mail; "
+                "choose another call with actions.create_candidate or paths.create_candidate"
             )
         found = await self._candidate(self._answered)
         self._lost = False
         if not self._is_ours(found):
             raise Unreadable(
-                f"{written.said}, and candidate {self._answered} is not the one that was sent; "
-                "it is left alone"
+                f"{written.said}, but candidate {self._answered} is not the one that was sent; it is left "
+                "unchanged"
             )
         self.ids["candidate"] = self._answered
         stored = {name: sent[name] for name in written.stored}
@@ -186,18 +187,18 @@ class _Trial:
             self.findings.note(f"writes.candidate.{name}", "refuted", said)
         if len(lost) == len(written.stored):
             raise Unreadable(
-                f"{written.said}, and no field of it is read back; correct paths.update_candidate, or choose "
-                "another call by actions.update_candidate"
+                f"{written.said}, but none of its fields is read back; correct paths.update_candidate, or "
+                "choose another call with actions.update_candidate"
             )
         said = f"{written.said}; read back on candidate {candidate}"
         if written.refused:
             first = next(iter(written.refused))
             raise Refused(
                 f"{said}, but TrackerRMS refused {', '.join(written.refused)} ({written.refused[first]}); "
-                f"correct {writes.place_to_correct(first, 'candidate')} and the like, or set them to []",
+                f"correct {writes.place_to_correct(first, 'candidate')} and so on, or set them to []",
                 400,
             )
-        missing = f", but {', '.join(lost)}; correct writes.candidate or fields.candidate" if lost else ""
+        missing = f", except {', '.join(lost)}; correct writes.candidate or fields.candidate" if lost else ""
         return said + missing
 
     async def _find_person(self) -> str:
@@ -205,11 +206,11 @@ class _Trial:
         found = await record_lookups.person_by_email(self._client, self._email)
         off = 'set actions.find_person = "off" if it does not find people'
         if found is None:
-            raise Unreadable(f"nobody is found by the e-mail address of candidate {candidate}; {off}")
+            raise Unreadable(f"no person is found by the e-mail address of candidate {candidate}; {off}")
         if found.remote_id not in (None, candidate):
-            raise Unreadable(f"candidate {candidate} is asked for, and {found.remote_id} is named; {off}")
+            raise Unreadable(f"searched for candidate {candidate}, but {found.remote_id} was found; {off}")
         return f"candidate {candidate} found by e-mail" + (
-            "" if found.remote_id else ", but the answer does not say which record it is"
+            "" if found.remote_id else ", but the answer has no record id"
         )
 
     async def _attach(self) -> str:
@@ -224,13 +225,13 @@ class _Trial:
         await self._look_at_documents(candidate, held, content)
         if _FILENAME not in [document.filename for document in held]:
             raise Unreadable(
-                f"{written.said}, and the candidate's documents do not name it; correct "
-                "fields.document.filename, or choose another call by actions.attach_document"
+                f"{written.said}, but the candidate's documents do not include it; correct "
+                "fields.document.filename, or choose another call with actions.attach_document"
             )
-        return f"{written.said}; named among candidate {candidate}'s documents"
+        return f"{written.said}; listed among candidate {candidate}'s documents"
 
     async def _attached(self, candidate: str, content: str) -> WriteReceipt:
-        """Attach the file; by REST, what came of it tells whether its names are right."""
+        """Attach the file. By REST, the answer shows if the field names are right."""
         settings = self._client.settings
         names = settings.writes["document"] if settings.actions["attach_document"].via == "rest" else ()
         try:
@@ -246,7 +247,7 @@ class _Trial:
         return written
 
     async def _look_at_documents(self, candidate: str, held: Sequence[Document], content: str) -> None:
-        """Judge the list of documents by the one that was attached, and the file itself."""
+        """Judge the list of documents by the attached one, and the file itself."""
         said = f"{len(held)} documents are listed for candidate {candidate}"
         self.findings.note("paths.documents", "proved", said)
         if not held:
@@ -279,9 +280,9 @@ class _Trial:
         )
         if application is None:
             raise Unreadable(
-                f"{written.said}, and no application of candidate {candidate} on job {job} is seen: either "
-                "the list of applications is late, then try again later, or none was made, then choose "
-                "another call by actions.add_to_job or paths.add_to_job"
+                f"{written.said}, but no application of candidate {candidate} on job {job} is listed. If "
+                "the list of applications is late, try again later; if none was created, choose another "
+                "call with actions.add_to_job or paths.add_to_job"
             )
         self.ids["application"] = application
         return f"{written.said}; application {application} on job {job}, the newest of {among} open ones"
@@ -305,11 +306,11 @@ class _Trial:
         if writes.REASON in written.refused:
             raise Refused(
                 f"{said}, but TrackerRMS refused its note ({written.refused[writes.REASON]}); set {key} to "
-                "where it is written, or to [] to leave it out: rejections work without it",
+                "the right place, or to [] to omit it: rejections work without it",
                 400,
             )
         if not writes.can_write_reason(self._client):
-            return f"{said}; its note is not written, for {key} names no place by this call"
+            return f"{said}; its note is not written, because {key} has no place for this call"
         if found.rejection_reason != NOTE:
             raise Unreadable(
                 f"{written.said} and rejected, but its note is not read back; correct "
@@ -333,8 +334,8 @@ class _Trial:
         said = f"{delete.method} {path} answered {answer.status}"
         found = await self._client.detail("candidates", candidate)
         if not isinstance(found, RecordGone):
-            raise Refused(f"{said}, and it is still read by id", answer.status)
-        return f"{said}; read by id it is answered {found.status}" + await self._left_application()
+            raise Refused(f"{said}, but it can still be read by id", answer.status)
+        return f"{said}; by id it is answered {found.status}" + await self._left_application()
 
     async def _left_application(self) -> str:
         application = self.ids.get("application")
@@ -347,23 +348,24 @@ class _Trial:
         return "" if gone else f"; its application {application} is still there"
 
     async def _find_lost(self) -> str:
-        """The candidate whose creation was not answered readably: by the answer's id, or the newest rows."""
+        """Find the candidate whose creation had no readable answer: by the answered id, or in the newest
+        rows."""
         for candidate in (
             [self._answered] if self._answered else await check_writes_records.recent(self._client)
         ):
             found = await record_lookups.read_candidate(self._client, candidate)
             if found is not None and self._is_ours(found):
                 self.ids["candidate"] = candidate
-                return f"candidate {candidate} was made nonetheless"
-        raise Unreadable("the list of candidates does not show it by now")
+                return f"candidate {candidate} was created nonetheless"
+        raise Unreadable("the list of candidates does not show it yet")
 
     async def _stage(self, *, declined: bool, other_than: str | None) -> str:
-        """A placement status that rejects, or one in which an application goes on."""
+        """Return a placement status that rejects, or one of an application in progress."""
         for status in await record_lookups.placement_statuses(self._client):
             if status.remote_id != other_than and status.outcome == ("DECLINED" if declined else "PENDING"):
                 return status.remote_id
         what = "that rejects" if declined else "to move to"
-        cure = "; maps.outcome says which reject (DECLINED)" if declined else ""
+        cure = "; maps.outcome defines which reject (DECLINED)" if declined else ""
         raise NotTried(f"no placement status {what} is in the list{cure}")
 
     async def _expect_stage(self, application: str, stage: str, written: WriteReceipt) -> ApplicationFound:
@@ -371,7 +373,7 @@ class _Trial:
         self.findings.compare("application", {"stage": stage}, {"stage": found.stage}, written.said)
         if found.stage != stage:
             raise Unreadable(
-                f"{written.said}, and the application is not read back at stage {stage}; correct "
+                f"{written.said}, but the application is not read back at stage {stage}; correct "
                 f"{writes.place_to_correct('stage')} or fields.application.stage_id"
             )
         return found
@@ -379,13 +381,13 @@ class _Trial:
     async def _application(self, application: str) -> ApplicationFound:
         found = await record_lookups.read_application(self._client, application)
         if found is None:
-            raise Unreadable(f"application {application} was just written, and by id it is not there")
+            raise Unreadable(f"application {application} was just written, but can't be read by id")
         return found
 
     async def _candidate(self, candidate: str) -> CandidateFound:
         found = await record_lookups.read_candidate(self._client, candidate)
         if found is None:
-            raise Unreadable(f"candidate {candidate} was just written, and by id it is not there")
+            raise Unreadable(f"candidate {candidate} was just written, but can't be read by id")
         return found
 
     def _is_ours(self, found: CandidateFound) -> bool:

@@ -1,10 +1,10 @@
-"""What the trial of ``bridge check --write`` says of the assumptions about writing."""
+"""Findings of ``bridge check --write`` about the assumptions on writing."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
 
 from trackerrms_contracts.profiles import Finding
-from trackerrms_contracts.profiles import Verdict as Judgement
+from trackerrms_contracts.profiles import Verdict as Judgment
 
 from bridge.tracker import assumptions
 from bridge.tracker.check_reads import ReadVerdict
@@ -12,7 +12,7 @@ from bridge.tracker.schema import Resources
 
 
 class TrialFindings:
-    """Collects them. ``today`` stands in the evidence, for later checks show it again."""
+    """Collects the findings. ``today`` is part of the evidence, because later checks show it again."""
 
     def __init__(self, today: date) -> None:
         self._today = today
@@ -20,21 +20,21 @@ class TrialFindings:
 
     @property
     def all(self) -> tuple[Finding, ...]:
-        """The findings, in the order in which they were made."""
+        """Return the findings in the order of discovery."""
         return tuple(self._found.values())
 
-    def note(self, name: str, judgement: Judgement, evidence: str) -> None:
-        """Note what came of one assumption; what was refuted stays so."""
+    def note(self, name: str, judgment: Judgment, evidence: str) -> None:
+        """Record the verdict on one assumption. A refuted one stays refuted."""
         before = self._found.get(name)
-        if before is not None and (before.verdict == "refuted" or judgement == "unknown"):
+        if before is not None and (before.verdict == "refuted" or judgment == "unknown"):
             return
         key = next(iter(assumptions.assumptions_by_name()[name].keys), None)
         self._found[name] = Finding(
-            assumption=name, verdict=judgement, evidence=f"{self._today}: {evidence}", key=key
+            assumption=name, verdict=judgment, evidence=f"{self._today}: {evidence}", key=key
         )
 
     def compare(self, entity: str, sent: Mapping[str, object], read: Mapping[str, object], said: str) -> None:
-        """Note of each value that was sent whether it was read back. ``said``: the call and its answer."""
+        """Record for each sent value if it was read back. ``said`` describes the call and its answer."""
         for name, value in sent.items():
             kept = read.get(name) == value
             evidence = f"{said}; {'read back' if kept else f'not read back at fields.{entity}.{name}'}"
@@ -42,7 +42,7 @@ class TrialFindings:
 
 
 def learn_from_trial(verdicts: Iterable[ReadVerdict], today: date) -> list[Finding]:
-    """What asking about actions found out of them."""
+    """Return the findings from probing actions."""
     found = TrialFindings(today)
     for verdict in verdicts:
         works = verdict.result == "works"
@@ -51,7 +51,7 @@ def learn_from_trial(verdicts: Iterable[ReadVerdict], today: date) -> list[Findi
 
 
 def off(settings: Resources, today: date) -> list[Finding]:
-    """What needs no trial, for the configuration leaves it out."""
+    """Return the findings for actions and fields that the configuration disables."""
     found = TrialFindings(today)
     for action in settings.actions.values():
         if action.call is None:
@@ -63,5 +63,7 @@ def off(settings: Resources, today: date) -> list[Finding]:
                 found.note(f"writes.{entity}.{field}", "proved", "configured to have no place")
     if settings.actions["attach_document"].via != "rest":
         for field in settings.writes["document"]:
-            found.note(f"writes.document.{field}", "proved", "not used: documents are attached otherwise")
+            found.note(
+                f"writes.document.{field}", "proved", "not used: documents are attached by another call"
+            )
     return list(found.all)

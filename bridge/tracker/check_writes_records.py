@@ -1,4 +1,4 @@
-"""Records that the trial of ``bridge check --write`` works on, found by reading alone."""
+"""Finds the records that the trial of ``bridge check --write`` works on, by reading only."""
 
 import asyncio
 import time
@@ -18,11 +18,12 @@ _LOOK_SECONDS = 1.0
 
 
 class NotTried(Permanent):
-    """An action that needs what is not there."""
+    """An action that was not tried because something it needs does not exist."""
 
 
 async def newest_open_job(client: Client) -> tuple[str, int]:
-    """The open job with the highest id, and among how many; of a long list, its first pages."""
+    """Return the open job with the highest id, and the number of open jobs seen. A long list is cut after its
+    first pages."""
     state = client.settings["jobs"].states[0]
     rows = record_lookups.list_rows(client, "jobs", state=state, pages=_PAGES)
     found = {row.remote_id async for row in rows}
@@ -34,9 +35,10 @@ async def newest_open_job(client: Client) -> tuple[str, int]:
 async def await_application(
     client: Client, job: str, candidate: str, answered: str | None, wait_seconds: float
 ) -> str | None:
-    """The application of this job and candidate: the ``answered`` one, else what the list shows in time.
+    """Return the application of this job and candidate: the ``answered`` one, else the one that the list
+    shows in time.
 
-    The vendor's documented answer names none.
+    The vendor's documented answer has no id.
     """
     if answered is not None:
         found = await record_lookups.read_application(client, answered)
@@ -49,13 +51,13 @@ async def await_application(
         if listed is not None:
             return listed
         if time.monotonic() >= deadline:
-            # What updatedAfter compares with is not sure.
+            # It is uncertain what updatedAfter compares with.
             return await record_lookups.find_application(client, job, candidate, None, pages=_PAGES)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def made(client: Client, email: str, is_ours: Callable[[CandidateFound], bool]) -> str | None:
-    """The candidate that was just made, where the answer did not name it: by e-mail, else in the list."""
+    """Return the candidate that was just created if the answer had no id: by e-mail, else from the list."""
     if record_lookups.can_find_people(client):
         person = await record_lookups.person_by_email(client, email)
         if person is not None and person.remote_id is not None:
@@ -68,5 +70,6 @@ async def made(client: Client, email: str, is_ours: Callable[[CandidateFound], b
 
 
 async def recent(client: Client) -> list[str]:
-    """The candidates that the list shows as made or changed just now, the highest ids first."""
+    """Return the candidates that were created or changed just now according to the list, highest
+    ids first."""
     return await record_lookups.recent_candidates(client, utc_now() - _RECENT, pages=_RECENT_PAGES)

@@ -1,8 +1,8 @@
 """The TrackerRMS client: pages, single records and plain calls, within one account's budget.
 
-Every attempt is charged to the budget before it is sent. A refused JWT is renewed, 429 is waited out by
-every process, 5xx and broken connections are tried again with a jittered back-off, until the call's
-attempts or its deadline are used up.
+Every attempt is charged to the budget before it is sent. A refused JWT is renewed, all processes wait after a
+429, and 5xx and broken connections are retried with jittered back-off until the call's attempts or its
+deadline are used up.
 """
 
 import asyncio
@@ -45,18 +45,17 @@ from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.retrying import Request, RetryingCaller
 from bridge.tracker.schema import PLAIN_ABSENCE, CallSpec, Resource, ResourceName, Resources
-from bridge.tracker.token_renewal import Authorised
+from bridge.tracker.token_renewal import Authorized
 
 _FAILURES = frozenset(range(500, 600))
 
 
 class Client:
-    """One integration's TrackerRMS. Use as ``async with Client(…) as client``.
+    """A client for one integration's TrackerRMS. Use it as ``async with Client(…) as client``.
 
-    ``requests`` counts the calls made through it.
-    ``clock`` gives aware UTC; it dates tokens and ``updatedAfter``, it times nothing. ``lane`` is the
-    budget's lane of every call that names none itself. With ``known``, a credential is refused that opens
-    another account. ``observe`` hears of every exchange.
+    ``requests`` counts its calls. ``clock`` returns aware UTC for dating tokens and ``updatedAfter``; it
+    measures no durations. ``lane`` is the default budget lane of its calls. With ``known``, a credential that
+    opens another account is rejected. ``observe`` is called for every exchange.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class Client:
         self._wire.html_texts = self.settings.texts == "html"
         self._caller = RetryingCaller(self._wire, budget, self.hosts, self.patience, clock, self.settings)
         self._auth = Authenticator(config, self.settings, self.hosts, vault, self._caller, clock, self.zone)
-        self._authorised = Authorised(self._auth, self._caller, self.settings, self.hosts)
+        self._authorized = Authorized(self._auth, self._caller, self.settings, self.hosts)
         self._decoders = _decoders(self.settings)
 
     async def __aenter__(self) -> Self:
@@ -106,20 +105,20 @@ class Client:
         await self._wire.close()
 
     def adopt(self, settings: Resources) -> None:
-        """Read by these settings from now on."""
+        """Use these settings from now on."""
         self.settings = settings
         self._decoders = _decoders(settings)
         self._wire.html_texts = settings.texts == "html"
-        self._authorised.adopt(settings)
+        self._authorized.adopt(settings)
 
     @property
     def times(self) -> local_time.Clock:
-        """How the account's times are read."""
+        """Return the clock for reading the account's times."""
         return self.settings.clock(self.zone)
 
     @property
     def clock_skew_seconds(self) -> float | None:
-        """TrackerRMS's clock minus ours by the last answer's ``Date``; ``None`` before the first."""
+        """Return TrackerRMS's clock minus ours by the last answer's ``Date``; ``None`` before the first."""
         return self._caller.clock_skew_seconds
 
     async def pages(
@@ -132,10 +131,10 @@ class Client:
         asked: int | None = None,
         lane: Lane | None = None,
     ) -> Page:
-        """One page of a list, from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
+        """Read one page of a list, counted from 1. ``updated_after`` is aware UTC; ``None`` lists everything.
 
-        ``asked`` is the page number to send as it is, whatever the settings say of the first page and of
-        lists that do not page: for finding that out.
+        ``asked`` is a page number to send unchanged, regardless of the settings for the first page and for
+        lists that are not paged; it serves to learn those settings.
 
         Raises ``Unreadable`` (``EmptyBody``, ``BadJson``, ``NoRows``), ``Refused``, ``AccountFault``,
         ``Unreachable`` or ``Throttled``.
@@ -148,7 +147,7 @@ class Client:
     def page_of(
         self, resource: ResourceName, name: str, answer: HttpResponse, number: int, *, one_page: bool = True
     ) -> Page:
-        """Decode the answer of ``list_answer``; ``one_page``: it is all where the list does not page.
+        """Decode the answer of ``list_answer``. With ``one_page``, a list that is not paged is complete.
 
         Raises ``Unreadable``.
         """
@@ -178,9 +177,9 @@ class Client:
         asked: int | None = None,
         lane: Lane | None = None,
     ) -> tuple[str, HttpResponse]:
-        """Ask for one page of a list, as ``pages`` does; return the call's name and its successful answer.
+        """Request one page of a list, as ``pages`` does. Return the call's name and its successful answer.
 
-        Raises what ``pages`` raises, but ``BadJson`` and ``NoRows``.
+        Raises what ``pages`` raises, except ``BadJson`` and ``NoRows``.
         """
         call = self.settings.users_widget if self._by_widget(resource) else self.settings[resource].list
         generation: Generation = "widget" if self._by_widget(resource) else "rest"
@@ -217,17 +216,17 @@ class Client:
         return {**(table.list.body or {}), **self._search(table, state, updated_after), **page_of}
 
     async def answer_to(self, bearer: Secret, resource: ResourceName) -> tuple[HttpResponse, bool]:
-        """The answer to a list's first page for another JWT than the one in use, and whether it counts as a
-        refusal. Raises ``Unreachable`` or ``Throttled``."""
+        """Request a list's first page with another JWT than the one in use. Return the answer, and true if it
+        is a refusal. Raises ``Unreachable`` or ``Throttled``."""
         call = self.settings[resource].list
         body = self._list_body(resource, self.settings[resource].states[0], None, 1, None)
         data = None if call.method == "GET" else body
         request, answer = await self._tried(bearer, call.method, call.path, data)
-        return answer, self._authorised.is_refusal(request, answer)
+        return answer, self._authorized.is_refusal(request, answer)
 
     @property
     def token_ends_at(self) -> datetime | None:
-        """When the JWT in use ends, aware UTC; ``None`` where nothing tells."""
+        """Return when the JWT in use expires, in aware UTC; ``None`` if unknown."""
         return self._auth.ends_at
 
     def _decode(self, resource: ResourceName, body: bytes, number: int) -> Page:
@@ -246,16 +245,16 @@ class Client:
             return decoder.decode(msgspec.json.encode({rows_key: rows}), number)
 
     async def statuses(self, lane: Lane | None = None) -> Page:
-        """Every placement status in order, as one page; ``Row.place`` is its place."""
+        """Read every placement status in order, as one page. ``Row.place`` is its position."""
         return await self.pages("statuses", lane=lane)
 
     async def detail(
         self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
     ) -> Detail | RecordGone:
-        """One record by id, live, which carries the id that was asked for.
+        """Read one record by id. The answer must have the requested id.
 
-        An empty 200 is an ``EmptyBody``, another record an ``OtherRecord``, and all else that is not the
-        record ``NotTheRecord``; never ``RecordGone``, unless ``tracker.absence`` says so.
+        Raises ``EmptyBody`` for an empty 200, ``OtherRecord`` for another record, and ``NotTheRecord`` for
+        any other answer. Returns ``RecordGone`` only for the answers in ``tracker.absence``.
         """
         table, absence = self.settings[resource], self.settings.absence
         kept = absence.statuses & _FAILURES
@@ -263,9 +262,9 @@ class Client:
         if answer.status in absence.statuses:
             return RecordGone(status=answer.status, sure=answer.status in PLAIN_ABSENCE)
         name = f"{call.method} {call.filled(id=remote_id)}"
-        cure = f"set paths.{resource}_by_id in [integrations.tracker] if it is read elsewhere"
+        cure = f"set paths.{resource}_by_id in [integrations.tracker] if the path differs"
         if answer.status not in answers.SUCCESS:
-            cure += f"; if ids that do not exist are answered so, add {answer.status} to absence.statuses"
+            cure += f"; if the account answers absent ids like this, add {answer.status} to absence.statuses"
         if answer.status not in answers.SUCCESS:
             cures.require_success(name, answer, cure)
         try:
@@ -281,7 +280,7 @@ class Client:
     async def look_by_id(
         self, resource: ResourceName, remote_id: str, *, lane: Lane | None = None
     ) -> ByIdAnswer:
-        """What the answer to one by-id read is, whatever ``tracker.absence`` says; one attempt.
+        """Classify the answer to one by-id read, regardless of ``tracker.absence``, with a single attempt.
 
         Raises ``BadJson``, and what ``request`` raises.
         """
@@ -307,12 +306,13 @@ class Client:
         return call, answer
 
     async def read(self, method: str, path: str, cure: str, *, lane: Lane | None = None) -> Any | RecordGone:
-        """What one reading call answered, decoded; ``RecordGone`` where it says that nothing is there.
+        """Send one reading call and return the decoded answer, or ``RecordGone`` if it says that there is
+        nothing.
 
-        ``cure`` is what to set where that path is wrong, for messages.
+        ``cure`` says what to set if the path is wrong, for messages.
         """
         answer = await self.request(method, path, lane=lane, repeatable=True)
-        # A web page is how a path is answered that is not there at all.
+        # A web page is the answer for a path that does not exist.
         if answer.status in self.settings.absence.statuses & PLAIN_ABSENCE and not answers.is_page(answer):
             return RecordGone(status=answer.status)
         name = f"{method} {path}"
@@ -333,11 +333,10 @@ class Client:
         action: str | None = None,
         repeatable: bool = False,
     ) -> widget.WidgetReply:
-        """One call of the widget API by document: envelope and credentials around ``inner``.
+        """Make one documented call of the widget API, with envelope and credentials around ``inner``.
 
-        ``cure`` is what to set where the call is not there, and ``action`` the one that REST could carry out
-        instead, for messages. Raises what ``request``
-        and ``widget.read_widget_reply`` raise.
+        ``cure`` says what to set if the call does not exist, and ``action`` names the action that REST could
+        carry out instead, for messages. Raises what ``request`` and ``widget.read_widget_reply`` raise.
         """
         answer = await self.request(
             call.method,
@@ -362,18 +361,17 @@ class Client:
         kept: frozenset[int] = frozenset(),
         looked_at: bool = False,
     ) -> HttpResponse:
-        """One authorised call, whatever the answer's status but 401, 429 and 5xx, which are retried.
+        """Make one authorized call and return the answer, with any status except 401, 429 and 5xx, which are
+        retried.
 
-        A 5xx that is ``kept`` is returned at once; where the answer is to be ``looked_at``, a refusal is too.
-
-        ``data``: bytes are sent as they are, anything else as JSON. ``headers`` can't replace the
-        authorisation nor what frames the request. A call that is not ``repeatable`` (a
-        write) is sent once more only where it can't have been carried out; a lost answer is
-        ``EffectUnknown``, and a 5xx is the caller's to read. The widget API's envelope is given the
-        configured credentials; where none are, the Authorization header carries the token.
+        A 5xx in ``kept`` is returned at once; with ``looked_at``, so is a refusal. ``data``: bytes are sent
+        unchanged, anything else as JSON. ``headers`` can't replace the authorization or the framing. A call
+        that is not ``repeatable`` (a write) is repeated only if it can't have been carried out; a lost answer
+        raises ``EffectUnknown``, and a 5xx is returned to the caller. The envelope of the widget API gets the
+        configured credentials; without any, the Authorization header carries the token.
         """
         if not path.startswith("/"):
-            # Joined to the host's name, anything else could name another host, and it would get the token.
+            # Appended to the host's name, any other text could name another host, which would get the token.
             raise Refused("a path must start with /", 400)
         self.requests += 1
         complete = widget.with_credentials(data, self._credentials) if generation == "widget" else None
@@ -397,13 +395,13 @@ class Client:
         if generation == "widget":
             return await self._attempt(request, await self._auth.widget_token(request.lane))
         patience = self.patience
-        return await self._authorised.send(request, patience.renewals, patience.renewal_pause_seconds)
+        return await self._authorized.send(request, patience.renewals, patience.renewal_pause_seconds)
 
     async def try_bearer(
         self, bearer: Secret | None, method: str, path: str, *, data: Any = None
     ) -> HttpResponse:
-        """One call with another token than the account's, or none, to see how that is answered: whatever its
-        status, it is not renewed. Raises ``Unreachable`` or ``Throttled``."""
+        """Make one call with another token than the account's, or without one. Return the answer with any
+        status; a refusal does not renew the token. Raises ``Unreachable`` or ``Throttled``."""
         return (await self._tried(bearer, method, path, data))[1]
 
     async def _tried(
@@ -420,7 +418,7 @@ class Client:
         return request, await self._caller.send(request)
 
     async def _confirm_account(self) -> None:
-        """Raise ``AnotherAccount`` for a credential that was not used before and opens another account."""
+        """Raise ``AnotherAccount`` if the credential is new and opens another account."""
         async with self._confirming:
             if self._known is None:
                 return
@@ -438,8 +436,8 @@ class Client:
             self._known = None
 
     async def exchange(self) -> datetime | None:
-        """Exchange the configured credential, even where a good JWT is stored; return when the new one ends,
-        where anything tells. Raises ``AccountFault``, ``Unreadable``, ``Unreachable`` or ``Throttled``."""
+        """Exchange the configured credential even if a valid JWT is stored. Return when the new one expires,
+        if known. Raises ``AccountFault``, ``Unreadable``, ``Unreachable`` or ``Throttled``."""
         return (await self._auth.exchange(self._lane)).expires_at
 
     async def _attempt(self, request: Request, bearer: Secret) -> HttpResponse:
@@ -452,12 +450,12 @@ class Client:
         try:
             return widget.read_widget_reply(name, answer, self.hosts.where, cure, action, sent)
         except NoCredentials:
-            # Should it have been a token that ended early: the next call asks for another.
+            # The token may have ended early; the next call requests another.
             self._auth.forget_access()
             raise
 
     def list_cure(self, resource: ResourceName) -> str:
-        """What to set where a list is not there, or answers as no list does."""
+        """Return what to set if a list does not exist or its answer is not a list."""
         return cures.of_list(resource, "widget" if self._by_widget(resource) else "rest")
 
     def _by_widget(self, resource: ResourceName) -> bool:
@@ -472,7 +470,7 @@ class Client:
         return found
 
     def format_updated_after(self, moment: datetime) -> str:
-        """``updatedAfter`` for an aware UTC moment, as this account compares it."""
+        """Format an aware UTC moment for ``updatedAfter``, as this account compares it."""
         if self.settings.updated_after_zone == "utc":
             return local_time.updated_after_utc(moment)
         return local_time.format_updated_after(moment, self._clock(), self.zone)

@@ -1,7 +1,7 @@
-"""The keys of ``[integrations.tracker]``, and what tells that one must be set. Pure.
+"""The keys of ``[integrations.tracker]``, and the signs that one must be set. Pure.
 
-What a finding judges is told by ``bridge check``; of all else ``OTHERWISE`` says how it shows. ``<list>`` and
-the like stand for any name.
+``bridge check`` reports what a finding judges; ``OTHERWISE`` describes the signs of all other keys.
+Placeholders such as ``<list>`` match any name.
 """
 
 import re
@@ -25,25 +25,25 @@ PATTERNS = (
     "token.sent_as", "unwrap.<list>",
     "volatile.<list>", "writes.<entity>.<name>",
 )  # fmt: skip
-"""Every key, the narrower patterns first."""
-_PASSES = "a word that no map knows is published as it is"
-_PATIENCE = "`bridge status` says «asks for patience»"
+"""Every key, narrower patterns first."""
+_PASSES = "a word without an entry is published unchanged"
+_PATIENCE = "`bridge status` reports «asks the bridge to wait»"
 OTHERWISE: Mapping[str, str] = {
-    "account_change": "`bridge check` and `bridge status` say «opens another account»",
+    "account_change": "`bridge check` and `bridge status` report «opens another account»",
     "deleted.<list>": "the remarks `unlisted_records` and `deleted_flags`",
     "details.<list>": "the remark `unshown_changes`",
-    "job_code_prefix": "nothing is assumed: it is how you want `job_code` to look",
+    "job_code_prefix": "no assumption: you choose the form of `job_code`",
     "maps.employment_type": _PASSES,
-    "maps.job_status": "a status that no map knows says nothing: the list that the job is in does",
-    "maps.role_type": "a role that no map knows has no unified type",
+    "maps.job_status": "a status without an entry is ignored; the list of the job decides",
+    "maps.role_type": "a role without an entry has no unified type",
     "maps.salary_period": _PASSES,
-    "maps.visibility": "nothing is assumed: it is how you want `visibility` to look",
-    "paths.check_logon": "the evidence of `actions.<action>` tells whether the credentials are taken",
-    "paths.oauth_token": "`bridge check` says so under Credentials",
-    "paths.users_widget": "`paths.users` judges it where `users_from` is `widget`",
+    "maps.visibility": "no assumption: you choose the words of `visibility`",
+    "paths.check_logon": "the evidence of `actions.<action>` says if the credentials are accepted",
+    "paths.oauth_token": "`bridge check` reports it under Credentials",
+    "paths.users_widget": "judged by `paths.users` if `users_from` is `widget`",
     "patience_seconds": _PATIENCE,
     "throttled_statuses": _PATIENCE,
-    "volatile.<list>": "no look can tell: calls are spent at each poll on records that did not change",
+    "volatile.<list>": "not detectable: polls spend calls on records that did not change",
 }
 _NAMES = {
     "<list>": "users|statuses|jobs|candidates|applications",
@@ -55,7 +55,7 @@ _NAMES = {
 
 
 def pattern_of(key: str) -> str | None:
-    """Return the pattern of a key; ``None`` where there is none."""
+    """Return the pattern of a key; ``None`` if there is no such key."""
     return next((pattern for pattern in PATTERNS if _compiled(pattern).fullmatch(key)), None)
 
 

@@ -1,4 +1,4 @@
-"""Country names -> ISO 3166-1 alpha-2 and back, from pycountry, with the names that people write instead."""
+"""Converts country names to ISO 3166-1 alpha-2 and back, with pycountry and common other names."""
 
 from functools import cache
 from typing import Any
@@ -35,12 +35,13 @@ _ALSO = {
 
 
 def alpha_2(name: str) -> str | None:
-    """The two-letter code of a country's name or code, in any case; ``None`` where the name is unknown."""
+    """Return the two-letter code for a country's name or code, in any case; ``None`` if it is unknown."""
     return _codes().get(name.strip().casefold())
 
 
 def english_name(code: str) -> str | None:
-    """A country's usual English name; ``None`` for what is no code. ``alpha_2`` gives the code back."""
+    """Return a country's common English name, which ``alpha_2`` maps back to the code; ``None`` for an
+    unknown code."""
     country = pycountry.countries.get(alpha_2=code.strip().upper())
     return None if country is None else str(getattr(country, "common_name", country.name))
 

@@ -1,4 +1,4 @@
-"""What is said of an answer that is not what was asked for, and which key cures it. Pure."""
+"""Messages about unexpected answers, with the key that corrects them. Pure."""
 
 from typing import get_args
 
@@ -19,7 +19,7 @@ from bridge.tracker.schema import BodyKind, ResourceName
 
 
 def require_success(name: str, answer: HttpResponse, cure: str) -> None:
-    """Raise unless the answer is a success that is no web page; ``cure`` is what to set."""
+    """Raise unless the answer is a success and not a web page. ``cure`` says what to set."""
     if answer.status == 204:
         raise NoContent(f"{name} answered 204, without a body; {cure}")
     if answer.status not in answers.SUCCESS:
@@ -29,20 +29,21 @@ def require_success(name: str, answer: HttpResponse, cure: str) -> None:
 
 
 def of_list(resource: ResourceName, generation: Generation) -> str:
-    """Return what to set where a list is not there, or answers as no list does."""
+    """Return what to set if a list does not exist or its answer is not a list."""
     if generation == "widget":
         return 'set paths.users_widget in [integrations.tracker], or users_from = "rest"'
     other = ', or users_from = "widget"' if resource == "users" else ""
-    return f"set paths.{resource} in [integrations.tracker] if the list is elsewhere{other}"
+    return f"set paths.{resource} in [integrations.tracker] if the path differs{other}"
 
 
 def record_refusal(name: str, seen: ByIdAnswer, cure: str) -> Unreadable:
-    """Why the answer is not the record, and what to set where ids that do not exist are answered so."""
+    """Return the error for an answer that is not the record, with what to set if the account answers absent
+    ids like this."""
     if seen.kind == "other":
-        return OtherRecord(f"{name}: not the record asked for: {seen.reason}", seen.other_id or "")
-    said = f"{name}: not the record asked for: {seen.reason}"
+        return OtherRecord(f"{name}: not the requested record: {seen.reason}", seen.other_id or "")
+    said = f"{name}: not the requested record: {seen.reason}"
     if seen.kind in get_args(BodyKind):
-        said += f'; if ids that do not exist are answered so, add "{seen.kind}" to absence.bodies'
+        said += f'; if the account answers absent ids like this, add "{seen.kind}" to absence.bodies'
     if seen.kind == "empty":
         return EmptyBody(said)
     names_a_key = "; set " in said or "add " in said

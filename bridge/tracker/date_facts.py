@@ -1,4 +1,4 @@
-"""Learns how an account writes times: their format, what their digits mean, and how exact they are."""
+"""Learns how an account writes times: the format, the zone and the precision."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,19 +19,19 @@ _FIELDS = (
     *("posting_created_at", "posting_updated_at"),
 )
 _LOCAL = ("auto", "tenant", "offset")
-"""The settings by which digits without a zone are local."""
+"""The settings that read digits without a zone as local."""
 _CURES = 'set times to "tenant", "utc" or "offset"'
 
 
 class Samples(Struct, frozen=True, kw_only=True):
-    """The values of one resource's fields that hold a time, and of its last update among them."""
+    """The values of one resource's time fields, and those of its last update among them."""
 
     values: Sequence[Any]
     updated: Sequence[Any]
 
 
 def date_samples(fields: FieldPlaces, rows: Sequence[JsonObject], details: Sequence[JsonObject]) -> Samples:
-    """Return the values of every field that holds a time."""
+    """Return the values of every time field."""
     found = {name: values_of(fields.get(name, ()), rows, details) for name in _FIELDS}
     return Samples(values=[value for values in found.values() for value in values], updated=found[_UPDATED])
 
@@ -39,7 +39,7 @@ def date_samples(fields: FieldPlaces, rows: Sequence[JsonObject], details: Seque
 def values_of(
     reads: Iterable[FieldPlace], rows: Sequence[JsonObject], details: Sequence[JsonObject]
 ) -> list[Any]:
-    """Return what stands at some places of records."""
+    """Return the values at some places of records."""
     found: list[Any] = []
     for read in reads:
         records = {"row": rows, "detail": details, "any": [*details, *rows]}[read.source]
@@ -48,18 +48,18 @@ def values_of(
 
 
 def learn_dates(client: Client, findings: Findings, samples: Mapping[str, Samples], now: datetime) -> None:
-    """Settle format, zone and precision by the samples of each resource. ``now`` is the server's time."""
+    """Learn format, zone and precision from the samples of each resource. ``now`` is the server's time."""
     values = [v for found in samples.values() for v in found.values if date_formats.is_dated(v)]
     if not values:
         findings.leave_open("date_format", "no record has a time", "date_format")
         return
-    # What says by itself how it is written is read whatever the format of the rest.
+    # Values with an unambiguous format are read independent of the setting.
     doubtful = [value for value in values if not date_formats.says_itself(value)]
     fits = date_formats.formats_that_fit(doubtful or values)
     current = client.settings.date_format
-    evidence = f"{len(values)} times fit {', '.join(sorted(fits)) or 'no format that is known'}"
+    evidence = f"{len(values)} times fit {', '.join(sorted(fits)) or 'no known format'}"
     if doubtful and len(doubtful) < len(values):
-        evidence = f"{len(doubtful)} of {evidence}; the rest says by itself how it is written"
+        evidence = f"{len(doubtful)} of {evidence}; the rest are unambiguous"
     if fits == {current} or (current in fits and current != "iso") or not (doubtful or fits):
         findings.prove("date_format", evidence)
     elif len(fits) == 1:
@@ -79,7 +79,7 @@ def learn_dates(client: Client, findings: Findings, samples: Mapping[str, Sample
 
 
 class _Zones:
-    """What the digits of times mean, told by midnights and by the newest of the last updates."""
+    """Learns the zone of times, from midnights and from the newest of the last updates."""
 
     def __init__(
         self, client: Client, findings: Findings, updated: Sequence[WrittenTime], now: datetime
@@ -91,56 +91,56 @@ class _Zones:
         self._newest = zone_facts.newest_reading(updated, client.zone, now)
 
     def settle(self, times: Sequence[WrittenTime]) -> None:
-        """Settle the key ``times``."""
+        """Learn the key ``times``."""
         named = [one for one in times if one.zone is not None]
         bare = [one for one in times if one.zone is None]
         if not times:
-            self._findings.leave_open("times", "no time shows digits whose zone could be told", "times")
+            self._findings.leave_open("times", "no time has digits that show its zone", "times")
         elif zone_facts.is_always_at_utc(self._zone, self._now.year):
-            self._findings.prove("times", "the tenant's clock is UTC: both readings are the same")
+            self._findings.prove("times", "the tenant's time zone is UTC, so both readings are the same")
         elif named:
             self._named(named, bare)
         else:
             self._bare(zone_facts.midnights(bare, self._zone))
 
     def _bare(self, found: zone_facts.Midnights) -> None:
-        """Times that name no zone: they are local, unless their days begin by UTC's clock."""
-        said = f"times name no zone; {found}"
+        """Judge times without a zone: they are local, unless their days begin at midnight UTC."""
+        said = f"times have no zone; {found}"
         if self._newest is not None:
             other = "local" if self._newest == "utc" else "UTC"
-            said += f"; the newest update lies in the future if it is {other}"
-        told = {found.reading, self._newest} - {None}
+            said += f"; the newest update is in the future if it is {other}"
+        signs = {found.reading, self._newest} - {None}
         read_as = "utc" if self._times == "utc" else "tenant"
-        if self._findings.is_configured("times") and told <= {read_as}:
-            self._findings.prove("times", f"{said}; read as {self._times}, as bridge.toml says")
-        elif len(told) > 1 or (told == {"utc"} and found.reading is None):
-            # A wrong time_zone puts local times into the future as well.
-            self._ask(f"{said}: either they are UTC, or time_zone is not this account's", "utc")
+        if self._findings.is_configured("times") and signs <= {read_as}:
+            self._findings.prove("times", f"{said}; read as {self._times}, as configured")
+        elif len(signs) > 1 or (signs == {"utc"} and found.reading is None):
+            # A wrong time_zone also moves local times into the future.
+            self._ask(f"{said}: either they are UTC, or time_zone is wrong", "utc")
         elif found.reading == "utc":
             self._settle(said, "utc", ("utc",))
-        elif told:
+        elif signs:
             self._settle(said, "tenant", _LOCAL)
         else:
-            self._findings.leave_open("times", f"{said}: they are taken for local", "times")
+            self._findings.leave_open("times", f"{said}: they are assumed to be local", "times")
 
     def _named(self, named: Sequence[WrittenTime], bare: Sequence[WrittenTime]) -> None:
-        """Times that name a zone: an offset says what it is, and a ``Z`` may stand beside local digits."""
+        """Judge times with a zone: an offset is reliable, but a ``Z`` may follow local digits."""
         offsets = [one for one in named if _offset(one)]
         if offsets and all(_offset(one) == self._own(one) for one in named):
-            self._settle("times name the tenant's own distance from UTC", "offset", _LOCAL)
+            self._settle("times have the tenant's own offset from UTC", "offset", _LOCAL)
             return
         if offsets:
-            self._settle("times name their distance from UTC", "offset", ("offset",))
+            self._settle("times have an offset from UTC", "offset", ("offset",))
             return
         found, others = (zone_facts.midnights(times, self._zone) for times in (named, bare))
-        said = f"times name UTC; {found}"
+        said = f"times have the zone UTC; {found}"
         if found.reading == "utc" and self._newest != "tenant" and not (bare and others.reading is None):
             wanted = "utc" if others.reading == "utc" else "offset"
             self._settle(said, wanted, ("offset", "utc") if not bare else (wanted,))
         elif found.reading == "tenant" and self._newest == "tenant":
-            self._settle(f"{said}; as UTC the newest update lies in the future", "tenant", ("tenant",))
+            self._settle(f"{said}; as UTC the newest update is in the future", "tenant", ("tenant",))
         elif self._times == "auto" or self._newest not in (None, found.reading):
-            self._ask(f"{said}: whether their digits are local or UTC can't be told for sure", found.reading)
+            self._ask(f"{said}: can't determine if their digits are local or UTC", found.reading)
         else:
             self._findings.prove("times", f"{said}; read as {self._times}")
 
@@ -158,24 +158,27 @@ class _Zones:
 
 
 def _precision(current: str, findings: Findings, found: Mapping[str, str | None]) -> None:
-    """How exact the last updates are: what one of them leaves out, another change may have happened in."""
+    """Learn the precision of last updates. A coarse one can hide another change within the same minute or
+    day."""
     coarse = [name for name, exact in found.items() if exact in ("minute", "day")]
     if findings.is_configured("time_precision"):
-        findings.prove("time_precision", f"last updates are taken to tell the {current}, as bridge.toml says")
+        findings.prove(
+            "time_precision", f"last updates are read with a precision of one {current}, as configured"
+        )
     elif coarse:
         value = "day" if "day" in found.values() else "minute"
         said = (
-            f"last updates of {', '.join(coarse)} tell the {value} alone: changes within it are told apart "
-            "by what records hold"
+            f"last updates of {', '.join(coarse)} have a precision of one {value}: changes within it are "
+            "detected by the content of records"
         )
         findings.adopt("time_precision", said, "time_precision", value)
     elif "second" in found.values() and current in ("minute", "day"):
-        said = "last updates tell the second, which they did not do before"
+        said = "last updates now have a precision of one second"
         findings.adopt("time_precision", said, "time_precision", "second")
     elif "second" in found.values():
-        findings.prove("time_precision", "last updates tell the second")
+        findings.prove("time_precision", "last updates have a precision of one second")
     else:
-        findings.leave_open("time_precision", "too few records to tell it", "time_precision")
+        findings.leave_open("time_precision", "too few records to determine it", "time_precision")
 
 
 def _offset(one: WrittenTime) -> timedelta | None:

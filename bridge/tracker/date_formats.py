@@ -1,8 +1,8 @@
-"""The formats that an account may write its dates in. Pure.
+"""The formats in which an account may write its dates. Pure.
 
-Text that says by itself how it is to be read (year first, a month's name, ``/Date(…)/``, a day over 12)
-needs no setting; any other that does not fit ``date_format`` is refused and never guessed. What databases
-write where there is no date is absent.
+Unambiguous text (year first, a month's name, ``/Date(…)/``, a day over 12) needs no setting. Other text that
+does not fit ``date_format`` is rejected, never guessed. Placeholders of databases for a missing date count as
+absent.
 """
 
 import re
@@ -24,10 +24,10 @@ DATE_FORMATS: tuple[DateFormat, ...] = get_args(DateFormat)
 
 
 class WrittenTime(Struct, frozen=True, kw_only=True):
-    """A time as it stands: its digits and the zone that is written beside them.
+    """A time as written: its digits and its zone, if it has one.
 
-    ``counted``: it was a count of seconds, whose zone is UTC without being written. ``span``: how much
-    of the day its digits leave out.
+    ``counted``: it was a count of seconds, which is in UTC. ``span``: the part of the day that its digits
+    omit.
     """
 
     digits: datetime
@@ -37,7 +37,7 @@ class WrittenTime(Struct, frozen=True, kw_only=True):
 
 
 def is_dated(value: Any) -> bool:
-    """Whether anything but an absent date is there, readable or not."""
+    """Return true if there is a date, readable or not."""
     if _is_nothing(value):
         return False
     for parse in _PARSERS.values():
@@ -48,25 +48,25 @@ def is_dated(value: Any) -> bool:
 
 
 def formats_that_fit(samples: Iterable[Any]) -> frozenset[DateFormat]:
-    """Return the formats that read every sample of one field; absent ones say nothing. All of them where none
-    says anything: ``11/04/2026`` alone fits ``month-first`` and ``day-first``."""
-    told = [sample for sample in samples if not _is_nothing(sample)]
-    return frozenset(name for name, parse in _PARSERS.items() if all(parse(one) is not None for one in told))
+    """Return the formats that read every sample of one field, without absent ones; all formats if there is no
+    sample. ``11/04/2026`` alone fits both ``month-first`` and ``day-first``."""
+    dated = [sample for sample in samples if not _is_nothing(sample)]
+    return frozenset(name for name, parse in _PARSERS.items() if all(parse(one) is not None for one in dated))
 
 
 def says_itself(value: Any) -> bool:
-    """Return whether a value can be read in one way alone, whatever ``date_format`` is."""
+    """Return true if a value is unambiguous, independent of ``date_format``."""
     return isinstance(value, str) and any(parse(value) is not None for parse in _PLAIN)
 
 
 def parse_written_time(value: Any, wanted: DateFormat) -> WrittenTime | None:
-    """Return a time as it is written; ``None`` where none is there.
+    """Return a time as written; ``None`` if it is absent.
 
-    Raises ``WrongType`` for what can't be read without a guess; its message names the formats that fit.
+    Raises ``WrongType`` for ambiguous or unreadable values; its message names the formats that fit.
     """
     written = _PARSERS[wanted](value)
     if written is not None and _FIRST_YEAR < written.digits.year < _LAST_YEAR:
-        return written  # nearly all there are
+        return written  # the common case
     if _is_nothing(value):
         return None
     written = written or _proven(value, wanted)
@@ -76,7 +76,7 @@ def parse_written_time(value: Any, wanted: DateFormat) -> WrittenTime | None:
 
 
 def _proven(value: Any, wanted: DateFormat) -> WrittenTime | None:
-    """The reading of text that leaves no other: it says by itself how it is written."""
+    """Return the reading of unambiguous text."""
     if not isinstance(value, str):
         return None
     for parse in _PLAIN:
@@ -85,10 +85,10 @@ def _proven(value: Any, wanted: DateFormat) -> WrittenTime | None:
             return written
     month, day = _month_first(value), _day_first(value)
     if month is not None and day is not None:
-        # 05/05/2026 is the same day either way; 00/00 and 01/01 of the year 1 stand for no date.
+        # 05/05/2026 is the same day either way; 00/00 and 01/01 of the year 1 are placeholders.
         return month if month == day else None
     if wanted in ("month-first", "day-first"):
-        # It contradicts the setting, by which others of its kind are read: nothing is sure.
+        # It contradicts the setting by which others like it are read, so neither is certain.
         return None
     return month or day
 
@@ -97,25 +97,26 @@ def _refusal(value: Any, wanted: DateFormat) -> str:
     found = sorted(formats_that_fit([value]))
     kind = "text" if isinstance(value, str) else values.kind(value)
     fits = f"fits {' or '.join(found)}" if found else "fits no known format"
-    return f'is {kind} that is no time by date_format = "{wanted}" and {fits}: set date_format'
+    return f'is {kind} that is not a time by date_format = "{wanted}" and {fits}: set date_format'
 
 
 _NO_DIGITS = re.compile(r"[0\s/.:\-T+Z_]*|n/?a|none|null|nil", re.ASCII | re.IGNORECASE)
 
 
 def _is_nothing(value: Any) -> bool:
-    """Blank, ``0``, ``0000-00-00T00:00:00``, ``__/__/____``, ``N/A`` and the like."""
+    """Return true for blank, ``0``, ``0000-00-00T00:00:00``, ``__/__/____``, ``N/A`` and the like."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value == 0):
         return True
     return isinstance(value, str) and (values.is_blank_text(value) or _NO_DIGITS.fullmatch(value) is not None)
 
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
-# .NET's and SQL Server's first days, the zero of spreadsheets and of Unix, smalldatetime's last day: a day
-# more at either side, for they are shifted by a zone now and then. From 9999 on, every day is .NET's last.
+# The first days of .NET and SQL Server, the zero of spreadsheets and of Unix, and the last day of
+# smalldatetime, with a day on either side because zones sometimes shift them. From 9999 on, every day counts
+# as .NET's last.
 _ZEROS = (date(1900, 1, 1), date(1899, 12, 30), date(1970, 1, 1))
 _LAST_SMALL = date(2079, 6, 6)
-# Between them no day stands for none.
+# No day between them is a placeholder.
 _FIRST_YEAR, _LAST_YEAR = 1970, 2079
 
 
@@ -157,7 +158,7 @@ _MONTHS = (
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 )  # fmt: skip
 _AJAX = re.compile(r"\\?/Date\((?P<ms>-?\d{1,18})(?:[+-]\d{4})?\)\\?/")
-# What counts as a count of seconds or of milliseconds: from 1990 to 2100, or .NET's first and last day.
+# The range of counts of seconds or milliseconds: 1990 to 2100, or .NET's first and last day.
 _FIRST_SECOND, _LAST_SECOND = 631_152_000, 4_102_444_800
 _FIRST_DAY, _LAST_DAY = -62_135_596_800, 253_402_300_799
 _EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
@@ -170,7 +171,7 @@ def _iso(value: Any) -> WrittenTime | None:
         try:
             return WrittenTime(digits=datetime.fromisoformat(value))
         except ValueError:
-            pass  # the slow way tells
+            pass  # not in the fast format
     text = value.strip(values.INVISIBLE)
     return _fields(_YEAR_FIRST.fullmatch(text) or _COMPACT.fullmatch(text))
 
@@ -249,7 +250,7 @@ def _span(parts: Mapping[str, str | None]) -> timedelta:
 def _hour(hour: int, half: str | None) -> int:
     if half is None:
         return hour
-    # 13 PM is no hour: past midnight, it is refused.
+    # 13 PM is invalid; an hour past 23 is rejected.
     return hour % 12 + (12 if half[0] in "Pp" else 0) if 1 <= hour <= 12 else 99
 
 

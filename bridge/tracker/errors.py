@@ -1,36 +1,36 @@
-"""What can go wrong between the bridge and TrackerRMS, named for what to do next.
+"""Errors between the bridge and TrackerRMS, named for what to do next.
 
     Transient
-    ├── Unreachable        no answer: name not found, refused, cut, too slow; or 5xx after every retry
-    ├── EffectUnknown      a write was sent and its answer lost: read back, never blindly repeat
-    ├── Unreadable         answered 2xx with something that is no page and no record
+    ├── Unreachable        no answer: name not found, refused, cut off, too slow; or 5xx after every retry
+    ├── EffectUnknown      the answer to a write was lost: read back, never repeat blindly
+    ├── Unreadable         answered 2xx with something other than a page or a record
     │   ├── EmptyBody
     │   │   └── NoContent  204
     │   ├── BadJson
-    │   │   └── BadCharset     bytes that are no letters of the charset that counts
-    │   ├── NoRows         JSON, without the rows where the table says they are
-    │   └── NotTheRecord   JSON or a web page, where a record was asked for by its id
-    │       └── OtherRecord   another one: the one asked for was merged into it, or answers are mixed up
-    └── AccountFault       the account's settings need a person; shown, and tried again slowly
+    │   │   └── BadCharset     bytes that are invalid in the charset
+    │   ├── NoRows         JSON without the configured rows
+    │   └── NotTheRecord   JSON or a web page instead of the requested record
+    │       └── OtherRecord   another record: the requested one was merged into it, or answers are mixed up
+    └── AccountFault       the account's settings need a person; reported, and retried slowly
         ├── CredentialsRefused
-        │   └── AnotherAccount   accepted, and of another account than the records known
-        └── WrongHost      another region's host, or none of TrackerRMS's
-    Throttled              429, longer than a call may wait
+        │   └── AnotherAccount   accepted, but for another account than that of the known records
+        └── WrongHost      the host of another region, or not a host of TrackerRMS
+    Throttled              429, for longer than a call may wait
     Permanent
-    └── Refused            403, 404, 405, 400 …: this call will never succeed as it is; carries the status
-        ├── AlreadyThere   a record that is there already, and was not overwritten
-        └── TooLarge       an answer over the size limit
+    └── Refused            403, 404, 405, 400 …: this call can't succeed unchanged; has the status
+        ├── AlreadyThere   the record already exists and was not overwritten
+        └── AnswerTooLarge   the answer exceeds the size limit
 
 A write that is ``Refused`` with a status of 500 or more may have been carried out: read back.
 
-Messages name methods, paths, hosts, statuses and ids; never a token nor a record's value.
+Messages name methods, paths, hosts, statuses and ids; never a token or a record's value.
 """
 
 from bridge.errors import Permanent, Transient
 
 
 class Unreachable(Transient):
-    """No usable answer after every retry; ``status`` is the last answer's, where one came."""
+    """No usable answer after every retry. ``status`` is the status of the last answer, if there was one."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -38,39 +38,39 @@ class Unreachable(Transient):
 
 
 class EffectUnknown(Transient):
-    """A call that may not be repeated was sent, and its answer was lost."""
+    """The answer to a call that must not be repeated was lost."""
 
 
 class Unreadable(Transient):
-    """A success without what was asked for; a scan that meets it is incomplete."""
+    """A success without the requested data. A scan that gets it is incomplete."""
 
 
 class EmptyBody(Unreadable):
-    """200 with nothing in it, which TrackerRMS does now and then."""
+    """A 200 with an empty body, which TrackerRMS sends occasionally."""
 
 
 class NoContent(EmptyBody):
-    """204 where a page was asked for."""
+    """A 204 instead of a page."""
 
 
 class BadJson(Unreadable):
-    """200 with a body that is no JSON."""
+    """A 200 whose body is not JSON."""
 
 
 class BadCharset(BadJson):
-    """200 with bytes that the charset has no letters for, or that may be of two charsets."""
+    """A 200 whose bytes are invalid in the charset, or valid in two charsets."""
 
 
 class NoRows(Unreadable):
-    """JSON without the list of rows that the table names."""
+    """JSON without the configured list of rows."""
 
 
 class NotTheRecord(Unreadable):
-    """By id, a success with something that is not the record asked for. Nothing may be derived from it."""
+    """A successful by-id answer that is not the requested record. Nothing may be derived from it."""
 
 
 class OtherRecord(NotTheRecord):
-    """By id, a record with another id than the one asked for."""
+    """A by-id answer with another id than the requested one."""
 
     def __init__(self, message: str, other_id: str) -> None:
         super().__init__(message)
@@ -78,30 +78,30 @@ class OtherRecord(NotTheRecord):
 
 
 class AccountFault(Transient):
-    """Nobody but a person can mend it: show it, try again after ``retry_after_seconds``."""
+    """An error that only a person can correct: it is reported, and retried after ``retry_after_seconds``."""
 
     retry_after_seconds = 300.0
 
 
 class CredentialsRefused(AccountFault):
-    """TrackerRMS does not take the bearer token, the refresh token, or the JWT it just gave."""
+    """TrackerRMS rejects the bearer token, the refresh token, or the JWT it just issued."""
 
 
 class AnotherAccount(CredentialsRefused):
-    """The credential opens another account than the one that the integration's records are from."""
+    """The credential opens another account than the one the integration's records came from."""
 
 
 class NoCredentials(CredentialsRefused):
-    """A call needs credentials that the integration lacks, or has and are not taken: the message says
-    what to add."""
+    """A call needs credentials that the integration lacks, or that TrackerRMS rejects. The message says what
+    to add."""
 
 
 class WrongHost(AccountFault):
-    """The exchange did not meet TrackerRMS's REST API: most likely another region's account."""
+    """The exchange did not reach TrackerRMS's REST API; the account is probably in another region."""
 
 
 class Refused(Permanent):
-    """TrackerRMS understood and said no."""
+    """TrackerRMS understood the call and refused it."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -109,11 +109,11 @@ class Refused(Permanent):
 
 
 class AlreadyThere(Refused):
-    """The record to be made is there already; ``status`` is 409."""
+    """The record to be created already exists; ``status`` is 409."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 409)
 
 
 class AnswerTooLarge(Refused):
-    """The answer is over the size limit; it was not read to its end."""
+    """The answer exceeds the size limit and was not read completely."""

@@ -8,13 +8,13 @@ from bridge.tracker.client import Client
 from bridge.tracker.findings import Findings
 from bridge.tracker.schema import FieldPlaces, ResourceName
 
-# One API gives a user's name in two parts, the other as one: either will do.
+# One API gives a user's name in two parts, the other as one. Either is enough.
 _INSTEAD_OF: Mapping[str, tuple[str, ...]] = {
     "full_name": ("first_name", "last_name"),
     "first_name": ("full_name",),
     "last_name": ("full_name",),
 }
-# What hardly any account does without, and how many records without it say that it stands elsewhere.
+# Fields that nearly every account uses, and how many records without one show that it is elsewhere.
 _NEEDED: Mapping[str, tuple[str, ...]] = {"candidate": ("email",)}
 _TELLING = 3
 
@@ -26,7 +26,7 @@ def learn_fields(
     rows: Sequence[JsonObject],
     details: Sequence[JsonObject],
 ) -> None:
-    """Settle where the values of one resource stand, by the keys of some of its rows and by-id records."""
+    """Learn where the values of one resource are, from the keys of some rows and by-id records."""
     table = client.settings[name]
     _settle(findings, table.entity, table.fields, rows, details)
     if name == "jobs":
@@ -49,25 +49,25 @@ def _settle(
         seen = presence.measure_presence(places, rows, details)
         others = [other for other in _INSTEAD_OF.get(field, ()) if other in fields]
         if not places:
-            findings.prove(key, "configured not to be there")
+            findings.prove(key, "configured to be absent")
         elif seen.there:
             findings.prove(key, str(seen))
         elif not seen.total:
-            findings.leave_open(key, "there is no record to look at", key)
+            findings.leave_open(key, "no record to look at", key)
         elif others and all(
             presence.measure_presence(fields[other], rows, details).there for other in others
         ):
-            findings.prove(key, f"{' and '.join(others)} tell it")
+            findings.prove(key, f"{' and '.join(others)} contain it")
         elif seen.hidden == seen.total and field in _NEEDED.get(entity, ()) and seen.total >= _TELLING:
-            said = f"the object around it is null in each of {seen.total} records: they may have it elsewhere"
-            findings.ask(key, f"{said}; set {key} to its place, or to [] if there is none", key)
+            said = f"the enclosing object is null in all {seen.total} records; it may be elsewhere"
+            findings.ask(key, f"{said}; set {key} to its place, or to [] if it does not exist", key)
         elif seen.hidden == seen.total:
-            said = f"the object around it is null in each of {seen.total} records"
+            said = f"the enclosing object is null in all {seen.total} records"
             findings.leave_open(key, said, key)
         else:
             names = presence.describe_key_paths(rows if places[0].source == "row" else details)
             said = (
                 f"{places[0]} is in none of {seen.total - seen.hidden} records; set {key} to its place, or "
-                f"to [] where the account has none; their keys: {names}"
+                f"to [] if the account has none; their keys: {names}"
             )
             findings.ask(key, said, key)

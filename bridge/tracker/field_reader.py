@@ -1,4 +1,4 @@
-"""Reading one TrackerRMS record through the table: the row, the by-id record, and our names. Pure."""
+"""Reads one TrackerRMS record through the table: the row, the by-id record, and our field names. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -22,9 +22,9 @@ NOWHERE = FieldPlace(source="any", path=("nowhere",), sure="seen")
 class FieldReader:
     """A row, a by-id record or both, read by our field names.
 
-    Every method raises ``Permanent`` for a value of the wrong type; its message names the entity, the
-    record's id, the field and the type found, never a value. What is of the right type and can't be read
-    without a guess is ``None``, and one of ``gaps``.
+    Every method raises ``Permanent`` for a value of the wrong type. Its message names the entity, the
+    record's id, the field and the type found, never a value. A value of the right type that is ambiguous or
+    unreadable is returned as ``None`` and added to ``gaps``.
     """
 
     def __init__(
@@ -58,23 +58,25 @@ class FieldReader:
             self._check_same()
 
     def text(self, name: str) -> str | None:
-        """Text that is not blank; one that may be written as HTML writes it is a gap."""
+        """Return text that is not blank. Text that may be HTML-escaped is a gap."""
         read, value = self._find(name)
-        # This runs for every text of every record: no calls where they can be done without.
+        # This runs for every text of every record, so it avoids calls.
         found = values.trimmed(value) if type(value) is str else self._convert(read, value, values.clean_text)
         if found is None or "&" not in found or self._texts != "auto":
             return found
         if not html_texts.is_doubtful_text(name, found):
             return found
-        told = 'HTML signs such as &amp; set texts to "html" where they stand for others, else "plain"'
-        self.leave_out(name, f"{read} holds {told}")
+        advice = 'set texts to "html" if the account escapes texts, else to "plain"'
+        self.leave_out(name, f"{read} holds HTML entities such as &amp; {advice}")
         return None
 
     def tags(self, name: str, separator: TagSeparator) -> tuple[str, ...]:
-        """The tags that a text or a list holds; a text that something else than a comma may part is a gap."""
+        """Return the tags in a text or a list. Text with a separator other than a comma is a gap."""
         read, value = self._find(name)
         if separator == "auto" and values.is_doubtful_tags(value):
-            self.leave_out(name, f"{read} has no comma and another mark between words: set tag_separator")
+            self.leave_out(
+                name, f"{read} has no comma but another separator between words: set tag_separator"
+            )
             return ()
         if value is None:
             return ()
@@ -82,55 +84,53 @@ class FieldReader:
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """The fields that were asked for, are there and can't be read."""
+        """Return the requested fields that exist but can't be read."""
         if not self._gaps:
             return ()
         return tuple(Gap(field=name, reason=reason) for name, reason in self._gaps.items())
 
     def left_out(self, name: str) -> bool:
-        """Whether a field that was asked for is a gap."""
+        """Return true if a requested field is a gap."""
         return name in self._gaps
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Make a field a gap for a reason of the caller's."""
+        """Mark a field as a gap, with a reason."""
         self._gaps[name] = reason
 
     def named(self, name: str) -> str | None:
-        """Text that is not blank, or the ``name`` of the object that stands there."""
+        """Return text that is not blank, or the ``name`` of an object."""
         return self._read(name, _name_in)
 
     def number(self, name: str, decimal_mark: DecimalMark = "auto") -> float | None:
-        """A finite number; an amount that may be two numbers is a gap."""
+        """Return a finite number. An ambiguous amount is a gap."""
         read, value = self._find(name)
         found = self._convert(read, value, lambda one: amounts.number(one, decimal_mark))
         if found is None and amounts.is_doubtful_amount(value, decimal_mark):
-            self.leave_out(name, f"{read} is an amount that can't be told for sure: set decimal_mark")
+            self.leave_out(name, f"{read} is an ambiguous amount: set decimal_mark")
         return found
 
     def flag(self, name: str) -> bool | None:
-        """A yes or no; any other word is a gap."""
+        """Return a yes or no. Any other word is a gap."""
         read, value = self._find(name)
         found = self._convert(read, value, values.flag)
         if found is None and not values.is_blank_text(value):
-            self.leave_out(
-                name, f"{read} is a word for neither yes nor no: correct fields.{self.entity}.{name}"
-            )
+            self.leave_out(name, f"{read} is neither yes nor no: correct fields.{self.entity}.{name}")
         return found
 
     def emails(self, name: str) -> tuple[str, ...]:
-        """The e-mail addresses that a text holds, in order; anything else in it is a gap."""
+        """Return the e-mail addresses in a text, in order. Anything else in it is a gap."""
         read, value = self._find(name)
         found = addresses.emails(self._convert(read, value, values.clean_text))
         if not found.whole:
-            self.leave_out(name, f"{read} holds what is no e-mail address: correct it in TrackerRMS")
+            self.leave_out(name, f"{read} holds text that is not an e-mail address: correct it in TrackerRMS")
         return found.found
 
     def reference(self, name: str) -> str | None:
-        """Another record's id."""
+        """Return another record's id."""
         return self._read(name, values.reference)
 
     def instant(self, name: str, clock: Clock) -> datetime | None:
-        """A moment, aware UTC; a date that can't be read is a gap."""
+        """Return a moment in aware UTC. An unreadable date is a gap."""
         read, value = self._dated(name)
         try:
             return local_time.instant(value, clock)
@@ -139,25 +139,27 @@ class FieldReader:
             return None
 
     def last_update(self, clock: Clock) -> datetime | None:
-        """When the record was last updated, aware UTC. It must be readable: what is newer is told by it."""
+        """Return the record's last update in aware UTC. It must be readable, because it decides which version
+        is newer."""
         return self._convert(*self._dated("updated_at"), lambda value: local_time.instant(value, clock))
 
     def instants(self, name: str, clock: Clock) -> tuple[datetime, datetime] | None:
-        """The earliest and the latest moment that a local time may mean, aware UTC; it must be readable."""
+        """Return the earliest and the latest moment that a local time may mean, in aware UTC. It must be
+        readable."""
         return self._convert(*self._dated(name), lambda value: local_time.instants(value, clock))
 
     def is_dated(self, name: str) -> bool:
-        """Whether a date is there, readable or not."""
+        """Return true if there is a date, readable or not."""
         return date_formats.is_dated(self._dated(name)[1])
 
     def has(self, name: str) -> bool:
-        """Whether any place of a field is there, blank or not."""
+        """Return true if any place of a field exists, blank or not."""
         return any(
             _holds(record, read) for read in self._fields[name] for record in self._records[read.source]
         )
 
     def objects(self, name: str) -> list[JsonObject]:
-        """A list of objects; empty where nothing is there."""
+        """Return a list of objects; empty if there is none."""
         return self._read(name, _objects)
 
     def _read(self, name: str, convert: Callable[[Any], T]) -> T:
@@ -175,17 +177,19 @@ class FieldReader:
         return Permanent(f"{self._name}: {read} {error}{cure}")
 
     def _correct(self, read: FieldPlace) -> str:
-        """What to set where that is the wrong place of a value."""
+        """Return what to set if the place of a value is wrong."""
         name = next((name for name, reads in self._fields.items() if read in reads), "id")
-        return f"correct fields.{self.entity.removeprefix('job ')}.{name} if that is not its place"
+        return f"correct fields.{self.entity.removeprefix('job ')}.{name} if the value is elsewhere"
 
     def _check_same(self) -> None:
-        # One record's row with another's by-id record would make a person out of two.
+        # Combining the row of one record with the by-id record of another would merge two people.
         for read in self._fields["id"]:
             for record in self._records[read.source]:
                 value = self._dig(record, read)
                 if not values.is_blank_text(value) and self._same(read, value) != self.id:
-                    raise Permanent(f"{self._name}: {read} is of another record; {self._correct(read)}")
+                    raise Permanent(
+                        f"{self._name}: {read} is the id of another record; {self._correct(read)}"
+                    )
 
     def _same(self, read: FieldPlace, value: Any) -> str:
         try:
@@ -197,7 +201,7 @@ class FieldReader:
         reads = self._fields[name]
         for read in reads:
             for record in self._records[read.source]:
-                # This runs for every field of every record: no calls where they can be done without.
+                # This runs for every field of every record, so it avoids calls.
                 value: Any = record
                 for key in read.path:
                     value = (value if type(value) is dict else self._inside(value, read)).get(key)
@@ -206,7 +210,7 @@ class FieldReader:
         return reads[0] if reads else NOWHERE, None
 
     def _dated(self, name: str) -> tuple[FieldPlace, Any]:
-        """As ``_find``; a date that stands for none is as good as blank where there is another place."""
+        """Find a value as ``_find`` does, but skip placeholder dates if there is another place."""
         found = self._find(name)
         if found[1] is None or len(self._fields[name]) == 1 or date_formats.is_dated(found[1]):
             return found

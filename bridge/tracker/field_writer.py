@@ -1,7 +1,7 @@
-"""A record's values, placed where the table says: REST's body, createResource's keys, columns. Pure.
+"""Places a record's values where the table says: REST's body, createResource's keys, columns. Pure.
 
-Our names are those of ``writes.candidate``, ``writes.application`` and ``writes.document``. A value that has
-no place by a way is left out of it; ``stored`` says which were not.
+The field names are those of ``writes.candidate``, ``writes.application`` and ``writes.document``. A value
+without a place behind a door is omitted; ``stored`` holds the names of the others.
 """
 
 import math
@@ -15,21 +15,22 @@ from bridge.tracker.errors import Refused
 from bridge.tracker.schema import Door, Resources, Write
 
 FieldValues = Mapping[str, str | float]
-"""Our name -> value: text, but for ``salary_amount``, a number. ``country`` is an ISO 3166 alpha-2 code,
-``owner`` a user's remote id."""
+"""Our field names with their values: text, or a number for ``salary_amount``. ``country`` is an ISO 3166
+alpha-2 code, ``owner`` a user's remote id."""
 _LONGEST_ID = 18
 
 
 class Placed(Struct, frozen=True, kw_only=True):
-    """Values under TrackerRMS's names: nested for REST, flat otherwise; ``stored`` are ours among them."""
+    """Values under TrackerRMS's names, nested for REST and flat otherwise. ``stored`` holds our names for
+    them."""
 
     values: dict[str, Any]
     stored: frozenset[str]
 
 
 def place_fields(settings: Resources, door: Door, fields: FieldValues, entity: str = "candidate") -> Placed:
-    """The values that have a place behind ``door``. Raises ``Refused`` for a name or value that makes no
-    sense, which it does not show."""
+    """Return the values that have a place behind ``door``. Raises ``Refused`` for an invalid name or value,
+    without showing it."""
     placed: dict[str, Any] = {}
     stored = set()
     for name, value in fields.items():
@@ -44,18 +45,18 @@ def place_fields(settings: Resources, door: Door, fields: FieldValues, entity: s
 
 
 def updates(columns: Mapping[str, Any]) -> list[dict[str, str]]:
-    """``updateRecord``'s list: every value is text there."""
+    """Return the list for ``updateRecord``, in which every value is text."""
     return [{"column": column, "value": str(value)} for column, value in columns.items()]
 
 
 def numeric_id(what: str, value: str) -> int:
-    """A record's id as the number that it is; ``Refused`` for anything else."""
+    """Return a record's id as a number. Raises ``Refused`` for anything else."""
     try:
         found = values.parse_record_id(value)
     except values.WrongType as error:
         raise Refused(f"{what} {error}", 400) from None
     if len(found) > _LONGEST_ID:
-        raise Refused(f"{what} is a number of over {_LONGEST_ID} digits, expected an id", 400)
+        raise Refused(f"{what} is a number of more than {_LONGEST_ID} digits, expected an id", 400)
     return int(found)
 
 
@@ -75,14 +76,14 @@ def _put(placed: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def _value(name: str, value: str | float, door: Door) -> str | int | float:
     convert = _CONVERSIONS.get(name)
     found = convert(value) if convert else values.scrub(str(value))
-    # Of numbers, only REST's are known to be JSON numbers.
+    # Only REST is known to accept JSON numbers.
     return found if door == "rest" else str(found)
 
 
 def _amount(value: str | float) -> int | float:
     found = amounts.number(value)
     if found is None or not math.isfinite(found):
-        raise Refused("salary_amount is no number", 400)
+        raise Refused("salary_amount is not a number", 400)
     return int(found) if found.is_integer() else found
 
 

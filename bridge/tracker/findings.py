@@ -1,4 +1,4 @@
-"""Collects the findings about one account, and lets the client read by what was learned at once."""
+"""Collects the findings about one account, and applies adopted settings to the client at once."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,10 +12,10 @@ from bridge.tracker.schema import Resources
 
 
 class Findings:
-    """The findings so far, about listed assumptions only (``bridge.tracker.assumptions``).
+    """The findings so far, only about listed assumptions (``bridge.tracker.assumptions``).
 
-    ``configured`` is the operator's table, which wins over what is learned; ``earlier``: what was found
-    before with the same configuration.
+    ``configured`` is the operator's table, which overrides what is learned. ``earlier`` holds the findings
+    made before with the same configuration.
     """
 
     def __init__(
@@ -31,26 +31,26 @@ class Findings:
         self._client = client
         self._configured = configured
         self._where = where
-        # What was adopted stays so until something else is found: a list that agrees with it proves it.
+        # Adopted settings stay until another finding replaces them: a list that agrees with one proves it.
         self._found = {one.assumption: one for one in earlier if one.adopted and adopting}
         if self._found:
             client.adopt(self._settings())
 
     @property
     def all(self) -> tuple[Finding, ...]:
-        """The findings, in the order in which they were made."""
+        """Return the findings in the order of discovery."""
         return tuple(self._found.values())
 
     def has(self, assumption: str) -> bool:
-        """Return whether something was found out about it."""
+        """Return true if there is a finding about the assumption."""
         return assumption in self._found
 
     def is_configured(self, key: str) -> bool:
-        """Return whether the operator has set a key."""
+        """Return true if the operator has set the key."""
         return _dug(self._configured, key) is not None
 
     def prove(self, assumption: str, evidence: str, key: str | None = None, value: Any = None) -> None:
-        """Note that the account is as assumed; what was adopted before stays so, with this as proof."""
+        """Record that the account is as assumed. An adopted setting stays, with this as its evidence."""
         before = self._found.get(assumption)
         if before is not None and before.adopted:
             self._found[assumption] = msgspec.structs.replace(before, evidence=evidence)
@@ -58,18 +58,18 @@ class Findings:
         self._note(assumption, "proved", evidence, key, value)
 
     def leave_open(self, assumption: str, evidence: str, key: str | None = None) -> None:
-        """Note that nothing could be found out; what was adopted before stays so."""
+        """Record that nothing could be determined. An adopted setting stays."""
         if assumption in self._found and self._found[assumption].adopted:
             return
         self._note(assumption, "unknown", evidence, key, None)
 
     def ask(self, assumption: str, evidence: str, key: str | None = None, value: Any = None) -> None:
-        """Note that the account is not as assumed, and that the operator must say what is right."""
+        """Record that the account is not as assumed, and that the operator must set the right value."""
         self._note(assumption, "refuted", evidence, key, value)
 
     def adopt(self, assumption: str, evidence: str, key: str, value: Any) -> None:
-        """Note what the account calls for, and read by it from now on, unless the operator's key says
-        otherwise: then it is a question."""
+        """Record the setting that the account needs, and use it from now on. If the operator has set the key
+        to another value, record a question instead."""
         configured = _dug(self._configured, key)
         if configured is not None and configured != value:
             said = f"{evidence}; bridge.toml sets {key} = {profile.as_toml(configured)}"
@@ -85,7 +85,7 @@ class Findings:
         self._client.adopt(self._settings())
 
     def with_setting(self, key: str, value: Any) -> Resources:
-        """Return the settings with one more, to try it."""
+        """Return the settings with one more key, to try it."""
         return self._settings((key, value))
 
     def _note(self, assumption: str, verdict: Verdict, evidence: str, key: str | None, value: Any) -> None:

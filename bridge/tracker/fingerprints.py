@@ -1,8 +1,8 @@
-"""Fingerprints of list rows: has it moved since it was last read? Pure.
+"""Fingerprints of list rows, which show if a row has changed since it was last read. Pure.
 
-Both are keyed with the installation's key: an unkeyed hash of a short row could be looked up. A row whose
-fast fingerprint is the stored one has not moved; where it differs, the canonical one decides, which does
-not see key order, white space and the counters that move by themselves.
+Both are keyed with the installation's key, because an unkeyed hash of a short row could be looked up. A row
+whose fast fingerprint is stored has not changed. Otherwise the canonical one decides, which ignores key
+order, white space and counters that change by themselves.
 """
 
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ FULL_BYTES = 16
 
 
 def fast_fingerprint(raw: bytes | Raw, key: bytes) -> bytes:
-    """8 bytes over the row exactly as it came."""
+    """Return 8 bytes over the row exactly as received."""
     return blake2b(raw, digest_size=FAST_BYTES, key=key, person=b"row-raw").digest()
 
 
 def fingerprint(
     row: bytes | Raw | Mapping[str, Any], key: bytes, volatile: frozenset[str] = frozenset()
 ) -> bytes:
-    """16 bytes over the row's keys and values without the ``volatile`` ones, in canonical order."""
+    """Return 16 bytes over the row's keys and values in canonical order, without the ``volatile`` ones."""
     record = row if isinstance(row, Mapping) else pages.decode_leniently(row)
     steady = {name: value for name, value in record.items() if name not in volatile}
     return blake2b(_canonical(steady), digest_size=FULL_BYTES, key=key, person=b"row-canonical").digest()

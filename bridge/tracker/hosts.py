@@ -1,4 +1,4 @@
-"""Which hosts an account's region has. The letters are swapped between the two generations of the API."""
+"""The hosts of an account's region. The two generations of the API spell the region's letters differently."""
 
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,7 +14,8 @@ _WIDGET = {"us": "evoapius", "ca": "evoapica", "uk": "evoapi", "row": "evoapi"}
 
 
 class Hosts(Struct, frozen=True, kw_only=True):
-    """The two base URLs of one account, without a slash at the end; ``told_by`` names the setting."""
+    """The two base URLs of one account, without a trailing slash. ``told_by`` names the setting they come
+    from."""
 
     rest: str
     widget: str
@@ -22,17 +23,17 @@ class Hosts(Struct, frozen=True, kw_only=True):
     others: str
 
     def url(self, generation: Generation, path: str) -> str:
-        """The address of a path that starts with ``/``."""
+        """Return the URL of a path that starts with ``/``."""
         return (self.rest if generation == "rest" else self.widget) + path
 
     @property
     def where(self) -> str:
-        """The REST host and the setting that named it, for messages."""
+        """Return the REST host and the setting it comes from, for messages."""
         return f"{urlsplit(self.rest).netloc} ({self.told_by})"
 
     @property
     def advice(self) -> str:
-        """What to try when the host is wrong."""
+        """Return what to try if the host is wrong."""
         return (
             f"check the address you see after logging in to TrackerRMS, and {self.others} in this "
             "integration's configuration"
@@ -40,7 +41,7 @@ class Hosts(Struct, frozen=True, kw_only=True):
 
 
 def hosts_of(config: IntegrationConfig) -> Hosts:
-    """The hosts of an integration: its ``base_url`` for both, else those of its region."""
+    """Return the hosts of an integration: its ``base_url`` for both, or those of its region."""
     if config.base_url is not None:
         base = config.base_url.rstrip("/")
         return Hosts(

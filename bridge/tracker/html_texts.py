@@ -1,4 +1,4 @@
-"""Texts that a server has written as HTML writes them: ``R&amp;D`` for ``R&D``. Pure."""
+"""Detects and unescapes texts that a server has HTML-escaped: ``R&amp;D`` for ``R&D``. Pure."""
 
 import html
 import json
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 TextForm = Literal["auto", "plain", "html"]
-"""``auto``: as they stand, and a text without tags that holds such a sign is doubtful; ``plain``: as they
-stand; ``html``: every text is written as HTML writes it, and read back."""
+"""``auto``: texts are taken literally, and a text with entities but without tags is ambiguous; ``plain``:
+texts are taken literally; ``html``: every text is unescaped."""
 
 _ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _NAMES = r"(?:amp|lt|gt|quot|apos|#0?3[49]|#38|#6[02]|#x2[267]|#x3[ce]);"
@@ -21,16 +21,16 @@ _MARKUP = re.compile("description|html|note", re.IGNORECASE)
 
 
 class Signs(Struct, frozen=True, kw_only=True):
-    """How many texts hold a sign as HTML writes it, and how many hold one as it is."""
+    """The numbers of texts with escaped special characters, and with literal ones."""
 
     written: int
     plain: int
 
 
 def is_doubtful_text(name: str, text: str) -> bool:
-    """Return whether a text of this name may stand for another: it has signs as HTML writes them alone.
+    """Return true if a text of this name may be HTML-escaped: it has only escaped special characters.
 
-    What is HTML itself has such signs all the time: there a tag must be written so.
+    A text that is HTML itself always has such entities, so there only an escaped tag counts.
     """
     return "&" in text and _is_written(name, text) and _PLAIN.search(text) is None
 
@@ -49,7 +49,7 @@ def _is_written(name: str, text: str) -> bool:
 
 
 def unescaped(body: bytes) -> bytes:
-    """Return a JSON body in which every text is read back."""
+    """Return a JSON body with every text unescaped."""
     return _ENTITY.sub(_letter, body) if b"&" in body else body
 
 

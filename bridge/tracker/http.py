@@ -1,4 +1,4 @@
-"""HTTP to TrackerRMS: one request out, one answer back, foreign exceptions made ours."""
+"""HTTP to TrackerRMS: sends one request, returns one answer, and translates foreign exceptions."""
 
 import io
 import socket
@@ -19,7 +19,7 @@ _PAGE = (b"<!doctype", b"<html")
 
 
 class NotSent(Unreachable):
-    """No connection could be made: the request did not leave, so repeating it is safe."""
+    """No connection could be made: the request was not sent, so repeating it is safe."""
 
 
 class NameUnknown(NotSent):
@@ -27,9 +27,9 @@ class NameUnknown(NotSent):
 
 
 class HttpResponse(Struct, frozen=True, kw_only=True):
-    """What came back, read to its end. ``headers`` compare without case.
+    """A complete answer. ``headers`` are case-insensitive.
 
-    ``charset``: the configured one, whatever the answer declares. ``html_texts``: texts are written as HTML.
+    ``charset``: the configured one, which overrides the declared one. ``html_texts``: texts are HTML-escaped.
     """
 
     status: int
@@ -40,20 +40,20 @@ class HttpResponse(Struct, frozen=True, kw_only=True):
 
     @property
     def utf8(self) -> bytes:
-        """The body as UTF-8, by the charset that is configured or declared, with texts that are written as
-        HTML writes them read back. Raises ``BadJson``."""
+        """Return the body as UTF-8, by the configured or declared charset, with HTML-escaped texts unescaped.
+        Raises ``BadJson``."""
         body = charsets.as_utf8(self.body, self.headers.get("Content-Type", ""), self.charset)
         return html_texts.unescaped(body) if self.html_texts else body
 
     @property
     def is_html(self) -> bool:
-        """Whether a web page came instead of an API's answer, whatever it is declared as."""
+        """Return true if the answer is a web page, whatever its content type."""
         begins = self.body[:64].removeprefix(_MARK).lstrip()[:9].lower()
         return "html" in self.headers.get("Content-Type", "").lower() or begins.startswith(_PAGE)
 
 
 class Sent(Struct, frozen=True, kw_only=True):
-    """What was asked of an account, without the headers, which hold its credentials."""
+    """A request to an account, without the headers, which hold its credentials."""
 
     method: str
     url: str
@@ -62,11 +62,11 @@ class Sent(Struct, frozen=True, kw_only=True):
 
 
 Observe = Callable[[Sent, HttpResponse], None]
-"""Hears what was asked and answered; must not raise."""
+"""Called with every request and its answer; must not raise."""
 
 
 class HttpSession:
-    """A pool of connections; ``send`` never retries. ``observe`` hears of every answer."""
+    """A connection pool. ``send`` never retries. ``observe`` is called for every answer."""
 
     def __init__(
         self, patience: RetryPolicy, charset: str | None = None, observe: Observe | None = None
@@ -74,7 +74,7 @@ class HttpSession:
         self._patience = patience
         self._charset = charset
         self.html_texts = False
-        """Whether answers' texts are written as HTML writes them."""
+        """True if the texts of answers are HTML-escaped."""
         self._observe = observe
         self._session: aiohttp.ClientSession | None = None
 
@@ -93,9 +93,10 @@ class HttpSession:
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
     ) -> HttpResponse:
-        """One request. Raises ``NotSent``, ``Unreachable`` (sent, no whole answer) or ``AnswerTooLarge``."""
+        """Send one request. Raises ``NotSent``, ``Unreachable`` (sent, but without a complete answer) or
+        ``AnswerTooLarge``."""
         where = f"{method} {url}"
-        # Of bytes aiohttp writes all at once, which holds up the loop where they are many.
+        # aiohttp writes bytes in one piece, which blocks the loop if they are many.
         data = io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
         try:
             async with self._open().request(
@@ -135,6 +136,6 @@ class HttpSession:
             size += len(chunk)
             if size > self._patience.body_limit_bytes:
                 limit = self._patience.body_limit_bytes
-                raise AnswerTooLarge(f"{where}: the answer is over {limit} bytes", response.status)
+                raise AnswerTooLarge(f"{where}: the answer has more than {limit} bytes", response.status)
             parts.append(chunk)
         return b"".join(parts)

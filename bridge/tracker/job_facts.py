@@ -1,4 +1,4 @@
-"""Learns whether the list that a job is in and the dates of its record agree on whether it is open."""
+"""Learns if a job's list and the dates of its record agree on whether it is open."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,8 @@ def learn_job_states(
     rows: Mapping[str | None, Sequence[Row]],
     details: Mapping[str, JsonObject],
 ) -> None:
-    """Settle what tells a job's state. ``rows`` are those of each list, ``details`` some of them by id."""
+    """Learn what determines a job's state. ``rows`` are those of each list, ``details`` some of
+    them by id."""
     table, settings = client.settings["jobs"], client.settings
     if settings.job_state_from != "auto":
         findings.prove(_NAME, f"by the {settings.job_state_from}, as configured")
@@ -33,17 +34,15 @@ def learn_job_states(
             reader = FieldReader(table.entity, table.fields, row.decode(), detail)
             status = reader.text("status")
         except Permanent:
-            continue  # why it can't be read is told for its own sake
+            continue  # the reason is reported elsewhere
         if map_key(status or "") in settings.maps.job_status:
             continue
         looked_at += 1
         ended += reader.is_dated("ended_at")
     if ended:
-        said = f"{ended} of {looked_at} jobs of the list open have the date of an end in their record"
+        said = f"{ended} of {looked_at} jobs of the list open have an end date in their record"
         findings.ask(_NAME, f'{said}; set {_NAME} to "list" or "record"', _NAME)
     elif looked_at:
-        findings.prove(
-            _NAME, f"none of {looked_at} jobs of the list open has the date of an end in its record"
-        )
+        findings.prove(_NAME, f"none of {looked_at} jobs of the list open has an end date in its record")
     else:
         findings.leave_open(_NAME, "no job of the list open was read by id", _NAME)

@@ -1,6 +1,6 @@
-"""Where an answer's rows lie, and how its keys are spelled: found by looking at the answer itself. Pure.
+"""Finds where an answer's rows are and how its keys are spelled, from the answer itself. Pure.
 
-Looks at keys and types only, never at the value of a record.
+Looks only at keys and types, never at a record's values.
 """
 
 import re
@@ -16,14 +16,14 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class RowsFound(Struct, frozen=True, kw_only=True):
-    """A list of rows in an answer: its dotted path ("" for the answer itself) and its objects."""
+    """A list of rows in an answer: its dotted path ("" is the answer itself) and its objects."""
 
     path: str
     rows: Sequence[Mapping[str, Any]]
 
 
 def respell(key: str, case: KeyCase) -> str:
-    """Return a key of the table, which is camel case, in another case."""
+    """Return a camel-case key of the table in another case."""
     match case:
         case "camel":
             return key
@@ -41,7 +41,7 @@ def compared_key(key: str) -> str:
 
 
 def find_row_lists(answer: Any) -> list[RowsFound]:
-    """Return every list of objects in an answer, the shallowest first; an empty list counts too."""
+    """Return every list of objects in an answer, the shallowest first. Empty lists are included."""
     return sorted(_lists(answer, ()), key=lambda found: found.path.count("."))
 
 
@@ -55,9 +55,9 @@ def _lists(value: Any, path: tuple[str, ...]) -> Iterator[RowsFound]:
 
 
 def detect_key_case(records: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> KeyCase | None:
-    """Return the case in which most of the table's keys are there; camel case where it is as good as any.
+    """Return the case that matches most of the table's keys; camel case wins a tie.
 
-    ``None`` where no key is there in any case.
+    Returns ``None`` if no key matches in any case.
     """
     present = {key for record in records for key in record}
     wanted = tuple(keys)
@@ -84,7 +84,7 @@ def _keys(fields: FieldPlaces, left_out: str) -> tuple[str, ...]:
 
 
 def id_key(rows: Sequence[Mapping[str, Any]], id_keys: Iterable[str]) -> str | None:
-    """Return the key of the rows that is one of ``id_keys``, in whatever case; ``None`` if there is none."""
+    """Return the key of the rows that is one of ``id_keys``, in any case; ``None`` if there is none."""
     wanted = {compared_key(key) for key in id_keys}
     return next((key for row in rows[:1] for key in row if compared_key(key) in wanted), None)
 
@@ -92,9 +92,9 @@ def id_key(rows: Sequence[Mapping[str, Any]], id_keys: Iterable[str]) -> str | N
 def find_record(
     answer: Any, carries_id: Callable[[Mapping[str, Any]], bool], path: tuple[str, ...] = ()
 ) -> str | None:
-    """Return the dotted path of the one object in an answer that carries its id; "" is the answer itself.
+    """Return the dotted path of the only object in an answer that has the id; "" is the answer itself.
 
-    ``None`` where no object does.
+    Returns ``None`` if no object has it.
     """
     if isinstance(answer, list) and len(answer) == 1:
         return find_record(answer[0], carries_id, (*path, "0"))

@@ -1,4 +1,4 @@
-"""Learns how the lists of an account page, list by list."""
+"""Learns how each list of an account is paged."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from bridge.tracker.schema import ResourceName
 async def learn_paging(
     client: Client, findings: Findings, name: ResourceName, state: str | None, known: Mapping[int, Page]
 ) -> None:
-    """Settle how one list pages. ``known`` are pages of it by their number. Raises what the client raises."""
+    """Learn how one list is paged. ``known`` holds pages of it by number. Raises what the client raises."""
     if not client.settings[name].paged:
         findings.prove(f"paged.{name}", "read as one page")
         _one_page(findings, name)
@@ -57,4 +57,4 @@ def _page_number(findings: Findings, name: ResourceName, facts: PagingFacts) -> 
 
 
 def _one_page(findings: Findings, name: ResourceName) -> None:
-    findings.prove(f"list_end.{name}", "there is one page, and nothing is asked for beyond it")
+    findings.prove(f"list_end.{name}", "there is one page, and no request for another")

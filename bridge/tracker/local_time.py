@@ -1,4 +1,4 @@
-"""Times as an account means and compares them: local digits, UTC, or the zone that is named. Pure."""
+"""Interprets times as an account means them: as local digits, as UTC, or in the zone they name. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -11,11 +11,11 @@ from bridge.tracker.date_formats import DateFormat, WrittenTime
 from bridge.tracker.values import WrongType
 
 ZoneSetting = Literal["auto", "tenant", "utc", "offset"]
-"""``auto``: local digits without a zone, and with one where both readings agree; ``tenant``: the digits are
-local whatever zone they name; ``utc``: they are UTC; ``offset``: the zone counts where one is named."""
+"""``auto``: digits without a zone are local, and a zone counts if both readings agree; ``tenant``: the digits
+are local whatever zone they name; ``utc``: they are UTC; ``offset``: the zone counts if there is one."""
 Precision = Literal["auto", "second", "minute", "day"]
-"""What a time tells: ``auto``: what its text shows; else no more than the second, the minute or the day,
-though seconds stand there."""
+"""The precision of times. ``auto``: what the text shows; otherwise at most the second, the minute or the day,
+even if the text has more digits."""
 _SPANS: Mapping[Precision, timedelta] = {
     "auto": timedelta(),
     "second": timedelta(),
@@ -28,7 +28,8 @@ _EPOCH_DIGITS = _EPOCH.replace(tzinfo=None)
 
 
 class Clock(Struct, frozen=True, kw_only=True):
-    """How an account's times are read: the tenant's zone, the format, what the digits mean and tell."""
+    """How to read an account's times: the tenant's zone, the format, the meaning of zones, and
+    the precision."""
 
     zone: tzinfo
     date_format: DateFormat = "iso"
@@ -37,10 +38,11 @@ class Clock(Struct, frozen=True, kw_only=True):
 
 
 def format_updated_after(moment: datetime, now: datetime, zone: tzinfo) -> str:
-    """``2026-10-25T00:30:00Z``: the tenant's local digits of ``moment``; the ``Z`` means nothing.
+    """Format ``moment`` as the tenant's local digits, such as ``2026-10-25T00:30:00Z``. The ``Z`` has no
+    meaning.
 
-    When clocks went back between then and now, records updated since carry digits from before ``moment``:
-    the size of the change is taken off, so that none is missed. Repeats are free.
+    If clocks went back between then and now, records updated since may have digits from before ``moment``.
+    The size of the change is subtracted so that none is missed; duplicates are harmless.
     """
     local = moment.astimezone(zone)
     then, since = local.utcoffset() or timedelta(), now.astimezone(zone).utcoffset() or timedelta()
@@ -49,16 +51,17 @@ def format_updated_after(moment: datetime, now: datetime, zone: tzinfo) -> str:
 
 
 def updated_after_utc(moment: datetime) -> str:
-    """The same for an account that compares in UTC (``updated_after_zone = "utc"``)."""
+    """Format ``moment`` for an account that compares in UTC (``updated_after_zone = "utc"``)."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
 
 
 def instants(value: Any, clock: Clock) -> tuple[datetime, datetime] | None:
-    """Return the earliest and the latest moment, aware UTC, that a time of TrackerRMS may mean.
+    """Return the earliest and the latest moment, in aware UTC, that a time of TrackerRMS may mean.
 
-    The hour that comes twice at the end of summer time has two readings; a time whose zone counts has one. A
-    time that shows the minute or the day alone may mean any moment of it.
-    ``None`` for what is absent. Raises ``WrongType`` for what can't be read without a guess.
+    The hour that repeats at the end of summer time has two readings; a time whose zone counts has one. A time
+    with only the minute or the day may mean any moment of it.
+
+    Returns ``None`` if the time is absent. Raises ``WrongType`` if it is ambiguous or unreadable.
     """
     written = date_formats.parse_written_time(value, clock.date_format)
     if written is None:
@@ -74,9 +77,9 @@ def instants(value: Any, clock: Clock) -> tuple[datetime, datetime] | None:
 
 
 def instant(value: Any, clock: Clock) -> datetime | None:
-    """Return the moment, aware UTC: the first of the two in the hour that comes twice.
+    """Return the moment in aware UTC: the first of the two in the hour that repeats.
 
-    In the hour that summer time skips, it is as if the clocks had not been moved yet (PEP 495's ``fold=0``).
+    In the hour that summer time skips, clocks count as not moved yet (PEP 495's ``fold=0``).
     """
     written = date_formats.parse_written_time(value, clock.date_format)
     return None if written is None else _moment(written.digits, _zone_of(written, clock))
@@ -95,22 +98,22 @@ def _zone_of(written: WrittenTime, clock: Clock) -> tzinfo:
 
 
 def _agreed(written: WrittenTime, named: tzinfo, clock: Clock) -> tzinfo:
-    """The zone that is named, where it says the same as local digits would, or is no mere ``Z``."""
+    """Return the named zone if it agrees with local digits or is more than a ``Z``."""
     offset = written.digits.replace(tzinfo=named).utcoffset()
     if offset or offset == written.digits.replace(tzinfo=clock.zone).utcoffset():
         return named
     raise WrongType(
-        "is a time that names UTC, and whether its digits are UTC or local is not known: "
-        'set times = "tenant" where they are local, or times = "offset"'
+        'is a time in UTC whose digits may be UTC or local: set times = "tenant" if they are local, or '
+        'times = "offset"'
     )
 
 
 def _may_come_twice(digits: datetime, zone: tzinfo) -> bool:
-    """Whether clocks are moved within a day of that time."""
+    """Return true if clocks change within a day of that time."""
     return zone.utcoffset(digits - _DAY) != zone.utcoffset(digits + _DAY)
 
 
 def _moment(digits: datetime, zone: tzinfo) -> datetime:
-    """``fold`` says which offset counts near a change of the clocks: that from before it, or from after."""
-    # As ``digits.replace(tzinfo=zone).astimezone(UTC)``, at a third of its cost: it runs for every record.
+    """Convert digits to a moment. ``fold`` selects the offset before or after a change of the clocks."""
+    # Equals ``digits.replace(tzinfo=zone).astimezone(UTC)`` at a third of the cost; it runs for every record.
     return _EPOCH + (digits - (zone.utcoffset(digits) or _NO_TIME) - _EPOCH_DIGITS)

@@ -1,11 +1,11 @@
-"""A multipart form as bytes, written by aiohttp."""
+"""Encodes a multipart form as bytes, with aiohttp."""
 
 import aiohttp
 from msgspec import Struct
 
 
 class FormPart(Struct, frozen=True, kw_only=True):
-    """One field of a form: text, or, with a ``filename``, a file."""
+    """One field of a form: text or, with a ``filename``, a file."""
 
     name: str
     content: bytes
@@ -14,10 +14,10 @@ class FormPart(Struct, frozen=True, kw_only=True):
 
 
 async def multipart(parts: list[FormPart]) -> tuple[str, bytes]:
-    """The content type with its boundary, and the body."""
+    """Return the content type with its boundary, and the body."""
     form = aiohttp.FormData(default_to_multipart=True)
     for part in parts:
-        # Of bytes aiohttp makes a file, whatever it is told.
+        # aiohttp treats bytes as a file in any case.
         content = part.content.decode() if part.filename is None else part.content
         form.add_field(part.name, content, filename=part.filename, content_type=part.content_type)
     payload = form()

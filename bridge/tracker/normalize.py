@@ -1,9 +1,9 @@
-"""TrackerRMS records -> the unified models. Pure: no I/O, no clock.
+"""Converts TrackerRMS records to the unified models. Pure: no I/O, no clock.
 
-Each method takes decoded JSON objects and returns the whole family that the record yields, with ids and
-references filled; ``changed_at`` and ``remote_deleted_at`` are left to who compares. Whatever the input,
-the result encodes or ``Permanent`` is raised, whose message names the entity, the record's id, the field
-and the type found, and never a value.
+Each method takes decoded JSON objects and returns all entities that the record yields, with ids and
+references set. The comparison sets ``changed_at`` and ``remote_deleted_at``. For any input, the result can be
+encoded, or ``Permanent`` is raised with a message that names the entity, the record's id, the field and the
+type found, never a value.
 """
 
 from collections.abc import Iterable
@@ -33,10 +33,10 @@ from bridge.tracker.statuses import Status, Statuses
 
 
 class Normalizer:
-    """One integration's records, made unified.
+    """Converts one integration's records.
 
-    ``time_zone`` is the tenant's IANA zone; ``keep_remote_data`` puts the raw records into
-    ``remote_data``, each under the path it was read from.
+    ``time_zone`` is the tenant's IANA zone. ``keep_remote_data`` puts the raw records into ``remote_data``,
+    each under the path it was read from.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Normalizer:
         self._keep_remote_data = keep_remote_data
 
         self.dating = _dating(time_zone, settings)
-        """A digest of what decides ``version``: under another one, a version means another moment."""
+        """A digest of the settings behind ``version``. Versions with different digests are not comparable."""
 
     def normalize(
         self,
@@ -76,7 +76,7 @@ class Normalizer:
                 assert_never(unreachable)
 
     def user(self, row: JsonObject) -> EntitySet:
-        """A user row -> user."""
+        """Convert a user row to a user."""
         reader = self._reader("users", row, None)
         first, last = reader.text("first_name"), reader.text("last_name")
         if first is None and last is None:
@@ -98,12 +98,13 @@ class Normalizer:
         if active is not None or reader.left_out("active") or not reader.has("active"):
             return active
         if meant == "auto":
-            told = 'is blank: set blank_flag to "no" where that means no, else "unknown"'
-            reader.leave_out("active", f"{self.settings['users'].fields['active'][0]} {told}")
+            advice = 'is blank: set blank_flag to "no" if that means no, else to "unknown"'
+            reader.leave_out("active", f"{self.settings['users'].fields['active'][0]} {advice}")
         return False if meant == "no" else None
 
     def status(self, row: JsonObject, place: int) -> EntitySet:
-        """A placement status and its place in the list, from 0 -> stage and, of a rejection, reason."""
+        """Convert a placement status and its position in the list, from 0, to a stage and, for a rejection, a
+        reason."""
         reader = self._reader("statuses", row, None)
         remote_data = self._remote_data("statuses", reader)
         name = reader.text("name")
@@ -127,14 +128,14 @@ class Normalizer:
         return _family("statuses", reader, members)
 
     def status_table(self, rows: Iterable[JsonObject]) -> Statuses:
-        """The statuses by id, for ``application``; a row that can't be read is for ``status`` to report."""
+        """Return the statuses by id, for ``application``. ``status`` reports the rows that can't be read."""
         return statuses.parse_statuses(rows, self.settings)
 
     def job(self, row: JsonObject | None, detail: JsonObject | None, state: str | None) -> EntitySet:
-        """An Opportunity -> job, posting, roles, hiring team, role assignments.
+        """Convert an Opportunity to a job, posting, roles, hiring team and role assignments.
 
-        ``state`` is the list the row was found in (``open``, ``won``, ``closed``). A by-id record alone has
-        no description, currency, times nor role ids (see ``docs/assumptions.md``): give the row too.
+        ``state`` is the list the row was found in (``open``, ``won``, ``closed``). A by-id record has no
+        description, currency, times or role ids (see ``docs/assumptions.md``), so pass the row too.
         """
         reader = self._reader("jobs", row, detail)
         remote_data = self._remote_data("jobs", reader)
@@ -156,7 +157,8 @@ class Normalizer:
         return _withholding(_family("jobs", reader, members), reader, "owner_role_1")
 
     def candidate(self, row: JsonObject | None, detail: JsonObject | None) -> EntitySet:
-        """A Resource -> candidate, tags, candidate tags. The row alone has few of the fields and no tags."""
+        """Convert a Resource to a candidate, tags and candidate tags. A row has few of the fields and no
+        tags."""
         reader = self._reader("candidates", row, detail)
         record = normalize_candidates.unify_candidate(
             reader, ids=self._ids, clock=self._clock, remote_data=self._remote_data("candidates", reader)
@@ -170,13 +172,13 @@ class Normalizer:
     def application(
         self, row: JsonObject | None, known: Statuses, detail: JsonObject | None = None
     ) -> EntitySet:
-        """An OpportunityResource -> application.
+        """Convert an OpportunityResource to an application.
 
-        Its outcome is left out where its status says none. At a status that is not ``known`` the member is
+        The outcome is left out if the status has none. If the status is not ``known``, the application is
         ``provisional``: read the statuses again, then this record.
         """
         reader = self._reader("applications", row, detail)
-        # It is not published, and must be readable all the same: what is newer is told by it.
+        # It is not published, but must be readable, because it decides which version is newer.
         reader.last_update(self._clock)
         stage = reader.reference("stage_id")
         status = known.get(stage) if stage else None
@@ -205,10 +207,10 @@ class Normalizer:
     def version(
         self, resource: ResourceName, row: JsonObject | None, detail: JsonObject | None = None
     ) -> tuple[datetime, datetime] | None:
-        """When the record was last updated in TrackerRMS: the earliest and the latest moment it may mean.
+        """Return the record's last update in TrackerRMS, as the earliest and the latest moment it may mean.
 
-        They differ in the hour that comes twice at the end of summer time: a record is stale only where its
-        latest moment is before the earliest of what is stored. ``None`` where the record does not say.
+        They differ in the hour that repeats at the end of summer time. A record is stale only if its latest
+        moment is before the earliest stored one. Returns ``None`` if the record has no last update.
         """
         if "updated_at" not in self.settings[resource].fields:
             return None
@@ -236,13 +238,13 @@ class Normalizer:
 
 def _why_no_outcome(stage: str | None, status: Status | None) -> str:
     if stage is None:
-        return "it stands at no placement status: correct fields.application.stage_id"
+        return "it has no placement status: correct fields.application.stage_id"
     if status is None or not status.listed:
         return (
-            f"placement status {stage} is not in the list of them: set maps.outcome for its name, or see to "
-            "it that this account may read the status"
+            f"placement status {stage} is not in the list: set maps.outcome for its name, or let this "
+            "account read the status"
         )
-    return f"the group of placement status {stage} says none: set maps.status_group or maps.outcome"
+    return f"the group of placement status {stage} has no outcome: set maps.status_group or maps.outcome"
 
 
 def _dating(time_zone: str, settings: Resources) -> int:
@@ -263,7 +265,7 @@ _WITHHELD = {"owner_role_1": Model.JOB_USER_ROLE_ASSIGNMENT, "tags": Model.CANDI
 
 
 def _withholding(family: EntitySet, reader: FieldReader, field: str) -> EntitySet:
-    """Where a list could not be read, what was known of its elements stays."""
+    """Keep the known elements of a list that could not be read."""
     if not reader.left_out(field):
         return family
     return structs.replace(family, withheld=frozenset({_WITHHELD[field]}))

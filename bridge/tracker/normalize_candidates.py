@@ -1,6 +1,6 @@
-"""A Resource -> candidate, tags and candidate tags. Pure.
+"""Converts a Resource to a candidate, tags and candidate tags. Pure.
 
-The rules are those of ``docs/assumptions.md``, "How the twelve models are made".
+The rules are in ``docs/assumptions.md``, "How the twelve models are made".
 """
 
 from trackerrms_contracts.entities import (
@@ -27,7 +27,7 @@ _ADDRESS = ("street_1", "street_2", "city", "state", "zip_code", "country")
 def unify_candidate(
     reader: FieldReader, *, ids: Ids, clock: Clock, remote_data: RemoteData | None
 ) -> Candidate:
-    """The person."""
+    """Return the candidate."""
     return Candidate(
         id=ids.of(Model.CANDIDATE, reader.id),
         remote_id=reader.id,
@@ -47,7 +47,7 @@ def unify_candidate(
 
 
 def unify_tags(reader: FieldReader, *, ids: Ids, separator: TagSeparator) -> list[EntityMember]:
-    """The candidate's tags, each with what ties it to the candidate."""
+    """Return the candidate's tags, each with its link to the candidate."""
     members = []
     candidate_id = ids.of(Model.CANDIDATE, reader.id)
     for name in reader.tags("tags", separator):

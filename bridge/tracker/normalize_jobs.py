@@ -1,6 +1,6 @@
-"""An Opportunity -> job, job posting, hiring team, role assignments and roles. Pure.
+"""Converts an Opportunity to a job, job posting, hiring team, role assignments and roles. Pure.
 
-The rules are those of ``docs/assumptions.md``, "How the twelve models are made".
+The rules are in ``docs/assumptions.md``, "How the twelve models are made".
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ _SLOTS = range(1, 6)
 
 
 class Slot(Struct, frozen=True, kw_only=True):
-    """One owner of a job: the user, the role's id (or ``owner``) and its name where a record gives one.
+    """One owner of a job: the user, the role's id (or ``owner``), and its name if a record has one.
 
-    ``role`` is ``None`` where there is one and its id is not known; ``label``, where no name is.
+    ``role`` is ``None`` if there is a role with an unknown id; ``label`` is ``None`` without a name.
     """
 
     user: str
@@ -49,7 +49,7 @@ def unify_job(
     settings: Resources,
     remote_data: RemoteData | None,
 ) -> Job:
-    """The job itself. ``state`` is the list it was found in; ``None`` for a job that was read by id alone."""
+    """Return the job. ``state`` is the list it was found in; ``None`` for a job that was only read by id."""
     maps, prefix, mark = settings.maps, settings.job_code_prefix, settings.decimal_mark
     low, high = reader.number("salary_from", mark), reader.number("salary_to", mark)
     visibility = _visibility(reader, maps)
@@ -82,7 +82,7 @@ def unify_job(
 def posting(
     reader: FieldReader, *, ids: Ids, clock: Clock, remote_data: RemoteData | None
 ) -> JobPosting | None:
-    """The job's advert; ``None`` for a job that was never advertised."""
+    """Return the job's posting; ``None`` for a job that was never advertised."""
     advert = reader.text("advert_status")
     if advert is None:
         return None
@@ -101,7 +101,7 @@ def posting(
 
 
 def team(reader: FieldReader, *, ids: Ids, maps: Maps, owner: FieldPlaces) -> list[EntityMember]:
-    """Roles, hiring team and role assignments of a job's owners, each once, in slot order."""
+    """Return the roles, hiring team and role assignments of a job's owners, each once, in slot order."""
     slots = _slots(reader, owner)
     members: dict[str, EntityMember] = {}
     for slot in slots:
@@ -156,7 +156,8 @@ def team(reader: FieldReader, *, ids: Ids, maps: Maps, owner: FieldPlaces) -> li
 
 
 def _slots(reader: FieldReader, fields: FieldPlaces) -> list[Slot]:
-    """The owners from the row's five slots; from the by-id record's ``owners`` where there is no row."""
+    """Return the owners from the row's five slots, or from the by-id record's ``owners`` if there
+    is no row."""
     listed = [FieldReader("job owner", fields, owner, None) for owner in reader.objects("owners")]
     labels: dict[str, str | None] = {}
     nameless: set[str | None] = set()
@@ -180,13 +181,11 @@ def _slots(reader: FieldReader, fields: FieldPlaces) -> list[Slot]:
         if not user:
             continue
         if role is None and user in nameless:
-            reader.leave_out(
-                "owner_role_1", "a role's name is given without its id: correct fields.job.owner_role_1"
-            )
+            reader.leave_out("owner_role_1", "a role has a name but no id: correct fields.job.owner_role_1")
             found.append(Slot(user=user, role=None, label=None))
             continue
         if role and reader.detail is not None and not reader.has("owners"):
-            reader.leave_out("owners", "no record tells the names of roles: correct fields.job.owners")
+            reader.leave_out("owners", "no record has the names of roles: correct fields.job.owners")
         found.append(Slot(user=user, role=role or OWNER_ROLE, label=labels.get(role) if role else None))
     return found
 
@@ -194,7 +193,8 @@ def _slots(reader: FieldReader, fields: FieldPlaces) -> list[Slot]:
 def _pair(
     reader: FieldReader, n: int, roles: Mapping[str | None, str | None]
 ) -> tuple[str | None, str | None]:
-    """The user and the role of a row's slot; where rows have no place for roles, as the by-id record says."""
+    """Return the user and the role of a row's slot. If rows have no place for roles, use the
+    by-id record's."""
     user, role = reader.reference(f"owner_{n}"), reader.reference(f"owner_role_{n}")
     if role is None and not reader.has(f"owner_role_{n}"):
         role = roles.get(user)
@@ -229,9 +229,9 @@ def _letter(advert: str) -> str:
 
 
 def unify_status(reader: FieldReader, state: str | None, settings: Resources) -> str | None:
-    """``OPEN``, ``CLOSED`` or what the tenant's status name is mapped to; ``None`` where that is not sure.
+    """Return ``OPEN``, ``CLOSED`` or the mapped status name; ``None`` if it is uncertain.
 
-    ``state`` is the list it was found in; ``None``: the record alone says whether the job has ended.
+    ``state`` is the list the job was found in. Without it, only the record shows if the job has ended.
     """
     mapped = settings.maps.job_status.get(map_key(reader.text("status") or ""))
     if mapped:
@@ -242,7 +242,7 @@ def unify_status(reader: FieldReader, state: str | None, settings: Resources) ->
     if state == "open" and ended and settings.job_state_from == "auto":
         reader.leave_out(
             "status",
-            "the list of open jobs has it and its record has the date of an end: correct states.open, or set "
+            "it is in the list of open jobs but its record has an end date: correct states.open, or set "
             'job_state_from = "list" or "record"',
         )
         return None
@@ -254,7 +254,7 @@ def _by_record(reader: FieldReader, ended: bool) -> str | None:
         return "CLOSED"
     if reader.has("ended_at"):
         return "OPEN"
-    reader.leave_out("status", "its record has no place for the date of an end: correct fields.job.ended_at")
+    reader.leave_out("status", "its record has no place for the end date: correct fields.job.ended_at")
     return None
 
 

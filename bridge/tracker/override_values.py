@@ -1,4 +1,5 @@
-"""Values of ``[integrations.tracker]``, checked; ``ConfigError`` says where, and what it must be. Pure."""
+"""Parses and checks values of ``[integrations.tracker]``. ``ConfigError`` names the key and the valid values.
+Pure."""
 
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -9,7 +10,7 @@ from bridge.tracker.schema import Door, FieldPlace, KeyCase, ReadFrom, Sure, Wri
 
 
 def parse_table(value: Any, where: str) -> Mapping[str, Any]:
-    """Return the table that stands there; ``ConfigError`` for anything else, as all of these."""
+    """Return a table. Raises ``ConfigError`` for anything else, like all functions here."""
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: must be a table")
     return value
@@ -18,12 +19,12 @@ def parse_table(value: Any, where: str) -> Mapping[str, Any]:
 def parse_setting_text(value: Any, where: str) -> str:
     """Return text that is not blank."""
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{where}: must be text that is not blank")
+        raise ConfigError(f"{where}: must be a text that is not blank")
     return value
 
 
 def parse_texts(value: Any, where: str) -> list[str]:
-    """Return one text or several."""
+    """Return one text or several as a list."""
     if isinstance(value, str):
         return [parse_setting_text(value, where)]
     if not isinstance(value, list):
@@ -39,21 +40,21 @@ def choice(value: Any, choices: tuple[str, ...], where: str) -> str:
 
 
 def statuses(value: Any, where: str) -> frozenset[int]:
-    """Return HTTP statuses that may tell that a record is not there."""
+    """Return HTTP statuses that may mean that a record does not exist."""
     if (
         not isinstance(value, list)
         or not value
         or not all(type(item) is int and is_absence_status(item) for item in value)
     ):
         raise ConfigError(
-            f"{where}: must be a list of HTTP statuses such as [204, 404]; 2xx is said in bodies, and 401, "
-            "408, 429 and 502 to 504 never tell that a record is not there"
+            f"{where}: must be a list of HTTP statuses such as [204, 404]; use bodies for 2xx; 401, 408, "
+            "429 and 502 to 504 never mean that a record does not exist"
         )
     return frozenset(value)
 
 
 def answers(value: Any, where: str, allowed: range, always: set[int]) -> frozenset[int]:
-    """Return HTTP statuses of a range, with those that ``always`` count."""
+    """Return HTTP statuses in a range, with those in ``always``."""
     if not isinstance(value, list) or not all(type(item) is int and item in allowed for item in value):
         raise ConfigError(
             f"{where}: must be a list of HTTP statuses from {allowed.start} to {allowed.stop - 1}"
@@ -62,14 +63,14 @@ def answers(value: Any, where: str, allowed: range, always: set[int]) -> frozens
 
 
 def seconds(value: Any, where: str) -> float:
-    """Return seconds, to a day."""
+    """Return a number of seconds, at most one day."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 86_400:
         raise ConfigError(f"{where}: must be a number of seconds from 1 to 86400")
     return float(value)
 
 
 def unknown_name(where: str, what: str, known: list[str]) -> ConfigError:
-    """Return the error of a name that is not ``known``."""
+    """Return the error for a name that is not ``known``."""
     return ConfigError(f"{where}: no such {what}; known: {', '.join(sorted(known))}")
 
 
@@ -83,15 +84,15 @@ def parse_first_page(value: Any, where: str) -> int:
 def parse_page_size(value: Any, where: str) -> int:
     """Return a number of rows."""
     if type(value) is not int or value < 1:
-        raise ConfigError(f"{where}: must be a whole number from 1")
+        raise ConfigError(f"{where}: must be a whole number of at least 1")
     return value
 
 
 def parse_charset(value: Any, where: str) -> str:
-    """Return the name of a charset that is known."""
+    """Return the name of a known charset."""
     name = parse_setting_text(value, where)
     if not charsets.is_known(name):
-        raise ConfigError(f'{where}: no such charset; "utf-8", "windows-1252" and "iso-8859-1" are some')
+        raise ConfigError(f'{where}: unknown charset; examples: "utf-8", "windows-1252", "iso-8859-1"')
     return name
 
 
@@ -105,7 +106,8 @@ def parse_key_case(value: Any, where: str) -> KeyCase:
 
 
 def parse_read(spelling: str, sure: Sure) -> FieldPlace:
-    """``row:a``, ``detail:a.b`` or ``a.b`` (either record, the by-id one first); ``ValueError`` otherwise."""
+    """Parse ``row:a``, ``detail:a.b`` or ``a.b`` (either record, the by-id one first). Raises ``ValueError``
+    otherwise."""
     prefix, separator, dotted = spelling.partition(":")
     source: ReadFrom = "any"
     if not separator:
@@ -118,17 +120,17 @@ def parse_read(spelling: str, sure: Sure) -> FieldPlace:
         raise ValueError("a path starts with row: or detail:, or has no colon")
     path = tuple(dotted.split("."))
     if not all(path):
-        raise ValueError("a path is names with dots between them")
+        raise ValueError("a path consists of names separated by dots")
     return FieldPlace(source=source, path=path, sure=sure)
 
 
 def parse_write(spelling: str, sure: Sure) -> Write:
-    """``rest:a.b``, ``create:key`` or ``column:name``; ``ValueError`` otherwise."""
+    """Parse ``rest:a.b``, ``create:key`` or ``column:name``. Raises ``ValueError`` otherwise."""
     prefix, _, dotted = spelling.partition(":")
     path = tuple(dotted.split("."))
     for door in get_args(Door):
         if prefix == door:
             if not all(path) or (door != "rest" and len(path) > 1):
-                raise ValueError("a place is a name; of rest:, names with dots between them")
+                raise ValueError("a place is one name, or for rest: names separated by dots")
             return Write(door=door, path=path, sure=sure)
     raise ValueError("a place starts with rest:, create: or column:")

@@ -1,4 +1,4 @@
-"""Corrections of the table from ``bridge.toml``, checked key by key.
+"""Applies corrections of the table from ``bridge.toml``, and checks them key by key.
 
 [integrations.tracker]
 job_code_prefix = "JOB-"            # job_code of a job without a reference: prefix and id
@@ -6,53 +6,53 @@ users_from = "widget"               # or "rest"
 updated_after_zone = "utc"          # or "tenant": what the API compares updatedAfter with
 key_case = "pascal"                 # keys of answers: "camel" (the table's own), "pascal", "lower", "snake"
 date_format = "day-first"           # or "iso", "month-first", "month-name", "ajax", "epoch-seconds", …
-times = "tenant"                    # digits are local whatever zone they name; "utc"; "offset": as written
-time_precision = "minute"           # or "day", "second": what times tell, whatever digits stand there
-decimal_mark = ","                  # or ".": of amounts in text, where "auto" is in doubt
-texts = "html"                      # or "plain": whether R&amp;D in a text stands for R&D
-tag_separator = ";"                 # or ",", "|", "line": what parts a candidate's tags
-status_order = "none"               # or "list": whether statuses come in their order
-blank_flag = "no"                   # or "unknown": what a user's active means where it is blank
-charset = "windows-1252"            # of every answer, whatever it declares
-job_state_from = "record"           # or "list": where a job's list and its own dates disagree
+times = "tenant"                    # digits are local in any zone; "utc"; "offset": the zone counts
+time_precision = "minute"           # or "day", "second": the precision of times, whatever digits they have
+decimal_mark = ","                  # or ".": of amounts in text, where "auto" is ambiguous
+texts = "html"                      # or "plain": texts are HTML-escaped, or literal
+tag_separator = ";"                 # or ",", "|", "line": the separator of a candidate's tags
+status_order = "none"               # or "list": the order of statuses is unknown, or the list's
+blank_flag = "no"                   # or "unknown": the meaning of a user's blank active
+charset = "windows-1252"            # of every answer, overriding the declared one
+job_state_from = "record"           # or "list": what counts if a job's list and dates disagree
 first_page = 0                      # or 1: the number of a list's first page
-page_number = "pageNumber"          # the request's key that names the page
+page_number = "pageNumber"          # the request's key that selects the page
 page_size = 10                      # rows of a full page
 account_change = "refuse"           # or "accept": a new credential that opens another account
-patience_seconds = 300              # the longest that one Retry-After is believed
-throttled_statuses = [403, 429, 503]  # answers that, with a Retry-After, ask for patience; 429 always does
-[integrations.tracker.token]        # the exchange: the key that the bearer token is sent under, or "header"
-sent_as = "bearerToken"             # and where its answer holds the token and its end, first to last
+patience_seconds = 300              # the longest wait accepted from one Retry-After
+throttled_statuses = [403, 429, 503]  # throttling if with a Retry-After; 429 always
+[integrations.tracker.token]        # the exchange: the key for the bearer token, or "header"
+sent_as = "bearerToken"             # and the keys of the token and its expiry, in order
 keys = ["token", "jwt", "data.token"]
 expires = ["expiration"]
-refused = [401, 403]                # how a JWT that ended early is answered; it is exchanged again then
-[integrations.tracker.states]       # the words that ask for the lists of jobs; "" = not asked for
+refused = [401, 403]                # the statuses for a JWT that ended early, which is renewed
+[integrations.tracker.states]       # the words that select the lists of jobs; "" = skipped
 won = "filled"
-[integrations.tracker.paged]        # whether a list takes a page number, or answers with all rows at once
+[integrations.tracker.paged]        # the list takes a page number, or answers with all rows
 users = false
-[integrations.tracker.list_end]     # what comes after the last page: "empty" | "repeats_last" | "wraps" |
+[integrations.tracker.list_end]     # what follows the last page: "empty" | "repeats_last" | "wraps" |
 users = "repeats_last"              # "refused" (204, 400, 404, 416)
-[integrations.tracker.absence]      # how an id that does not exist is answered
+[integrations.tracker.absence]      # the answer for an id that does not exist
 statuses = [204, 404]
-bodies = []                         # of a success: "empty", "null", "blank-object", "html", "failure"
-[integrations.tracker.deleted]      # fields that say that a record is deleted: "path=value", "path=*": any
+bodies = []                         # for a success: "empty", "null", "blank-object", "html", "failure"
+[integrations.tracker.deleted]      # fields that mark deleted records: "path=value", "path=*": any
 candidates = "active=n"
-[integrations.tracker.unwrap]       # where the record lies in a by-id answer
+[integrations.tracker.unwrap]       # the record's path in a by-id answer
 jobs = "data"
 [integrations.tracker.paths]        # "PATH" or "METHOD PATH"; jobs, jobs_by_id, exchange, move_stage, …
 users = "GET /api/v1/User/List"
-[integrations.tracker.rows]         # the envelope's key that holds the rows
+[integrations.tracker.rows]         # the envelope's key of the rows
 candidates = "resources"
-[integrations.tracker.fields.job]   # a path, or several, the first that is not blank counts; [] = none;
+[integrations.tracker.fields.job]   # a path, or several: the first non-blank one counts; [] = none;
                                     # "owner" is one of a job's owners, "document" one of a candidate's
 description = ["row:opportunityDescription", "detail:advertDetails.description"]
 [integrations.tracker.details]      # jobs, candidates, applications = "moved" | "never" | "always" (swept)
-[integrations.tracker.volatile]     # row keys that move by themselves
+[integrations.tracker.volatile]     # row keys that change by themselves
 jobs = ["publishViewCount"]
-[integrations.tracker.writes.candidate]   # every place a value is written to; [] = none
+[integrations.tracker.writes.candidate]   # every place to write a value to; [] = none
 phone = ["rest:contactDetails.mobilePhone", "create:cellphone", "column:mobilephone"]
 [integrations.tracker.writes.application]
-rejection_reason = []               # a rejection moves the stage and writes no reason
+rejection_reason = []               # a rejection only changes the stage
 [integrations.tracker.actions]      # create_candidate, move_stage, … = "rest" | "widget"; find_person = "off"
 [integrations.tracker.maps.job_status]
 "On Hold" = "DRAFT"
@@ -107,9 +107,9 @@ _PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
 
 def apply_overrides(defaults: Resources, raw: Mapping[str, Any], where: str) -> Resources:
-    """``defaults`` with ``raw`` laid over it; ``ConfigError`` names an unknown key or a bad value.
+    """Return ``defaults`` overridden by ``raw``. ``ConfigError`` names an unknown key or a bad value.
 
-    ``key_case`` is for ``layered``.
+    ``layered`` handles ``key_case``.
     """
     tables: dict[str, Any] = {
         "absence": _absence,
@@ -157,7 +157,7 @@ def apply_overrides(defaults: Resources, raw: Mapping[str, Any], where: str) -> 
         elif key in tables:
             settings = tables[key](settings, given.parse_table(value, name), name)
         elif key in _RENAMED:
-            raise ConfigError(f"{name}: is {_RENAMED[key]} now")
+            raise ConfigError(f"{name}: renamed; use {_RENAMED[key]}")
         else:
             raise given.unknown_name(name, "setting", [*scalars, *tables])
     return settings
@@ -166,9 +166,9 @@ def apply_overrides(defaults: Resources, raw: Mapping[str, Any], where: str) -> 
 def layered(
     defaults: Resources, learned: Mapping[str, Any], configured: Mapping[str, Any], where: str
 ) -> Resources:
-    """Return ``defaults`` with what was learned laid over it, and what is configured over that.
+    """Return ``defaults`` overridden by learned settings, and those by configured ones.
 
-    The defaults alone are respelled in the account's ``key_case``: other keys are spelled as they are.
+    Only the defaults are respelled in the account's ``key_case``; other keys are used as written.
     """
     case = configured.get("key_case", learned.get("key_case", "camel"))
     settings = respelled(defaults, given.parse_key_case(case, f"{where}.key_case"))
@@ -202,7 +202,7 @@ def respelled(settings: Resources, case: KeyCase) -> Resources:
 
 
 def _respelled_fields(fields: FieldPlaces, case: KeyCase) -> FieldPlaces:
-    """The fields in the other case, and as they were after that: rows and records may differ in it."""
+    """Return the fields in the new case, then in the old one, because rows and records may differ in case."""
     return {
         name: tuple(dict.fromkeys((*(_respelled(read, case) for read in reads), *reads)))
         for name, reads in fields.items()
@@ -258,7 +258,7 @@ def _call(call: CallSpec, value: Any, where: str) -> CallSpec:
     needed = set(_PLACEHOLDERS.findall(call.path))
     if needed != set(_PLACEHOLDERS.findall(path)):
         spelled = ", ".join(f"{{{name}}}" for name in sorted(needed)) or "no {…}"
-        raise ConfigError(f"{where}: must hold {spelled}")
+        raise ConfigError(f"{where}: must contain {spelled}")
     return structs.replace(call, method=method, path=path, sure="seen")
 
 
@@ -297,7 +297,7 @@ def _details(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
         resource = _resource(settings, key, f"{where}.{key}", "list")
         details = given.choice(value, get_args(Details), f"{where}.{key}")
         if details != "never" and resource.by_id is None:
-            raise ConfigError(f"{where}.{key}: {key} can't be read by id, so it must be never")
+            raise ConfigError(f"{where}.{key}: must be never, because {key} can't be read by id")
         settings = _with_resource(settings, structs.replace(resource, details=details))
     return settings
 
@@ -355,7 +355,7 @@ def _corrected(fields: FieldPlaces, raw: Any, where: str) -> dict[str, tuple[Fie
             raise given.unknown_name(key, "field", list(fields))
         corrected[field] = tuple(_read(spelling, key) for spelling in given.parse_texts(spelled, key))
         if field == "id" and not corrected[field]:
-            raise ConfigError(f"{key}: a record needs an id")
+            raise ConfigError(f"{key}: must not be empty, because a record needs an id")
     return corrected
 
 
@@ -388,14 +388,14 @@ def _read(spelling: str, where: str) -> FieldPlace:
 
 
 def _check_id(reads: tuple[FieldPlace, ...], where: str) -> None:
-    # A page's rows are told apart without decoding them: their id must be a key of the row itself.
+    # Rows are identified without decoding them, so their id must be a key of the row itself.
     rows = [read for read in reads if read.source != "detail"]
     if not rows or any(len(read.path) != 1 for read in rows):
         raise ConfigError(f"{where}: must name a key of the list row, without dots")
 
 
 def _with_own_id(resource: Resource, reads: tuple[FieldPlace, ...]) -> tuple[FieldPlace, ...]:
-    # A by-id record is believed for its own id alone: where nobody says where that is, it is as before.
+    # A by-id record is identified only by its own id. Without a new place for it, the default stays.
     if any(read.source != "row" for read in reads):
         return reads
     return (*reads, *(read for read in resource.fields["id"] if read.source != "row"))
@@ -429,7 +429,7 @@ def _deleted(settings: Resources, raw: Mapping[str, Any], where: str) -> Resourc
 def _deleted_rule(spelling: str, where: str) -> DeletedRule:
     path, separator, value = spelling.partition("=")
     if not separator or not path.strip() or not value.strip():
-        raise ConfigError(f'{where}: must be "path=value", such as "active=n"; "path=*" means any value')
+        raise ConfigError(f'{where}: must be "path=value", such as "active=n"; "path=*" matches any value')
     return DeletedRule(read=_read(path.strip(), where), value=value.strip())
 
 
@@ -439,7 +439,7 @@ def _unwrap(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         if resource.by_id is None:
             raise ConfigError(f"{where}.{key}: {key} can't be read by id")
         if not isinstance(value, str) or (value and not all(value.split("."))):
-            raise ConfigError(f'{where}.{key}: must be a path such as "data" or "result.record"; "": none')
+            raise ConfigError(f'{where}.{key}: must be a path such as "data" or "result.record", or ""')
         path = tuple(value.split(".")) if value else ()
         settings = _with_resource(settings, structs.replace(resource, unwrap=path))
     return settings
@@ -475,11 +475,11 @@ def _states(settings: Resources, raw: Mapping[str, Any], where: str) -> Resource
         if state not in STATES:
             raise given.unknown_name(f"{where}.{state}", "state", list(STATES))
         if not isinstance(word, str):
-            raise ConfigError(f'{where}.{state}: must be text; "" where it is not to be asked for')
+            raise ConfigError(f'{where}.{state}: must be text; use "" to skip this list')
         words[state] = word
     asked = {state: words[state] for state in STATES if words.get(state)}
     if not asked:
-        raise ConfigError(f"{where}: at least one state must be asked for")
+        raise ConfigError(f"{where}: at least one state must not be empty")
     jobs = structs.replace(settings["jobs"], states=tuple(asked))
     return structs.replace(_with_resource(settings, jobs), states=asked)
 

@@ -1,8 +1,9 @@
-"""One page of a list: rows found without decoding them, and what is wrong with a page told apart. Pure.
+"""Decodes one page of a list: finds rows without decoding them, and classifies what is wrong with a page.
+Pure.
 
-A row stays the raw slice of the answer until someone asks for it: of a million unchanged rows only the
-ids are decoded. What msgspec refuses and TrackerRMS may send (a lone surrogate, NaN) goes through the
-standard library's ``json``.
+A row stays a raw slice of the answer until it is needed: of a million unchanged rows only the ids are
+decoded. What msgspec rejects but TrackerRMS may send (a lone surrogate, NaN) goes through the standard
+library's ``json``.
 """
 
 import json
@@ -19,7 +20,7 @@ _OTHER_ROWS = "data"  # the envelope {data, totalRecords} of one client's placem
 _ROWS_FIELD, _OTHER_FIELD = "rows_", "other_"
 _TOTALS = ("totalCount", "totalRecords")
 _MOST_DIGITS = 4000
-_NOT_UTF8 = "has bytes that are not UTF-8, and no other charset is declared: set charset"
+_NOT_UTF8 = "has bytes that are not UTF-8, but no other charset is declared: set charset"
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _rows = msgspec.json.Decoder(list[Raw])
@@ -27,34 +28,34 @@ _anything = msgspec.json.Decoder()
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
-    """One row as it came: ``place`` counts from 0 in its page."""
+    """One row as received. ``place`` is its position in the page, from 0."""
 
     remote_id: str
     place: int
     raw: bytes | Raw
 
     def decode(self) -> dict[str, Any]:
-        """The row as plain values; lone surrogates are U+FFFD."""
+        """Return the row as plain values, with U+FFFD for lone surrogates."""
         record: dict[str, Any] = decode_leniently(self.raw)
         return record
 
     def unescaped(self) -> "Row":
-        """The same with every text read back from what HTML makes of it."""
+        """Return the row with every text unescaped from HTML."""
         return msgspec.structs.replace(self, raw=html_texts.unescaped(bytes(self.raw)))
 
 
 class BadRow(Struct, frozen=True, kw_only=True):
-    """A row that is no record: ``reason`` names types, never values."""
+    """A row that is not a record. ``reason`` names types, never values."""
 
     place: int
     reason: str
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """One page: ``number`` from 1; ``total_count`` and ``page_size`` where the answer says them.
+    """One page. ``number`` counts from 1. ``total_count`` and ``page_size`` are set if the answer has them.
 
-    ``has_next`` is the answer's own word, else follows from its totals, else from whether there are rows.
-    ``says_more`` is the same without the last: ``None`` where the answer says nothing.
+    ``has_next`` comes from the answer, else from its totals, else from whether there are rows. ``says_more``
+    is the same without the last; ``None`` if the answer does not say.
     """
 
     rows: tuple[Row, ...]
@@ -67,12 +68,12 @@ class Page(Struct, frozen=True, kw_only=True):
 
     @property
     def row_ids(self) -> frozenset[str]:
-        """The ids of its rows."""
+        """Return the ids of the rows."""
         return frozenset(row.remote_id for row in self.rows)
 
     @property
     def row_count(self) -> int:
-        """How many rows it has, those without a usable id among them."""
+        """Return the number of rows, including those without a usable id."""
         return len(self.rows) + len(self.bad_rows)
 
 
@@ -91,14 +92,14 @@ class PageDecoder:
         self._envelope = msgspec.json.Decoder(_envelope(rows_key))
 
     def decode(self, body: bytes, number: int) -> Page:
-        """The page in ``body``; raises ``EmptyBody``, ``BadJson`` or ``NoRows``."""
+        """Decode the page in ``body``. Raises ``EmptyBody``, ``BadJson`` or ``NoRows``."""
         if not body.strip():
             raise EmptyBody("the answer's body is empty")
         envelope, raw_rows = self._split(body)
         rows, bad_rows = [], []
         sound = charsets.is_utf8(body)
         for place, raw in enumerate(raw_rows):
-            # One row's broken text is that row's alone.
+            # A row with invalid text does not affect the others.
             row = self._row(place, raw) if sound or charsets.is_utf8(bytes(raw)) else _unlettered(place)
             if isinstance(row, Row):
                 rows.append(row)
@@ -126,7 +127,7 @@ class PageDecoder:
             if rows is not None:
                 return {key: getattr(found, key) for key in _PLAIN}, rows
         except _REFUSED:
-            pass  # the slow way tells what is odd
+            pass  # the slow path finds out what is odd
         return self._split_slowly(body)
 
     def _split_slowly(self, body: bytes) -> tuple[dict[str, Any], list[Any]]:
@@ -176,7 +177,7 @@ class PageDecoder:
         try:
             record = decode_leniently(raw)
         except BadJson:
-            return BadRow(place=place, reason="is no JSON")
+            return BadRow(place=place, reason="is not JSON")
         if not isinstance(record, dict):
             return BadRow(place=place, reason=f"is {values.kind(record)}, expected an object")
         value = next(
@@ -193,8 +194,8 @@ def _unlettered(place: int) -> BadRow:
 
 
 def decode_leniently(body: bytes | Raw) -> Any:
-    """Any JSON as plain values, lone surrogates as U+FFFD, NaN and endless numbers as ``None``; raises
-    ``BadJson``."""
+    """Decode any JSON to plain values, with U+FFFD for lone surrogates and ``None`` for NaN and infinities.
+    Raises ``BadJson``."""
     try:
         return _anything.decode(body)
     except _REFUSED:
@@ -210,11 +211,11 @@ def _decode_leniently(body: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         # The error's own text could quote the body.
-        raise BadJson(f"the answer is no JSON{where}") from None
+        raise BadJson(f"the answer is not JSON{where}") from None
 
 
 def _whole_number(digits: str) -> int | None:
-    # Python converts no more than some thousand digits.
+    # Python converts only some thousand digits.
     return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
@@ -222,7 +223,7 @@ _PLAIN = (*_TOTALS, "pageSize", "totalPages", "hasNextPage")
 
 
 def _envelope(rows_key: str) -> type[Struct]:
-    """What is read of an answer in one pass: its rows, unread, and its totals."""
+    """Return the type that decodes an answer in one pass: its raw rows and its totals."""
     fields: list[tuple[str, Any, Any]] = [
         (_ROWS_FIELD, list[Raw] | None, msgspec.field(name=rows_key, default=None)),
         *((key, Any, None) for key in _PLAIN),

@@ -1,7 +1,8 @@
-"""Finding out how a list pages: which number its first page has, how many rows a page, what ends it.
+"""Finds out how a list is paged: the number of its first page, the rows per page, and what follows the last
+page.
 
-At most five requests of one list, none of which writes. What the answers leave open is ``None`` or
-``unknown``: the caller asks a person, or another list.
+Makes at most five read-only requests of one list. Undetermined facts are ``None`` or ``unknown``: the caller
+asks a person, or another list.
 """
 
 from collections.abc import Mapping
@@ -15,17 +16,17 @@ from bridge.tracker.pages import Page
 from bridge.tracker.schema import ListEnd, ResourceName
 
 _FAR = 1_000_000
-"""A page that no list reaches."""
+"""A page beyond the end of any list."""
 BEYOND = (204, 400, 404, 416)
-"""Answers to a page that is not there, where a list refuses one."""
+"""The statuses with which a list refuses a page that does not exist."""
 
 
 class PagingFacts(Struct, frozen=True, kw_only=True):
-    """How one list pages, by its own answers.
+    """How one list is paged, according to its answers.
 
-    ``first_page`` is 0 or 1; ``page_size`` the rows of a full page. ``None``: the answers leave it open, as
-    those of a list of a few rows do. ``ignores_number``: pages are alike, and the list counts more rows than
-    one of them has. ``evidence`` says what was seen, without any value of a record.
+    ``first_page`` is 0 or 1; ``page_size`` is the number of rows of a full page. ``None`` means undetermined,
+    as for a list of a few rows. ``ignores_number``: all pages are the same, but the list counts more rows
+    than one page has. ``evidence`` says what was seen, without a record's values.
     """
 
     first_page: int | None
@@ -39,11 +40,10 @@ class PagingFacts(Struct, frozen=True, kw_only=True):
 async def find_out(
     client: Client, name: ResourceName, state: str | None = None, known: Mapping[int, Page] | None = None
 ) -> PagingFacts:
-    """Ask for the pages 0, 1, 2 and one far beyond the end, and return what they show.
+    """Request the pages 0, 1, 2 and one far beyond the end, and return what they show.
 
-    ``known`` are pages that need not be asked for, by the number that was sent.
-
-    Raises the client's errors, but for a page that is refused (``BEYOND``).
+    ``known`` holds pages that were requested already, by the number sent. Raises the client's errors, except
+    for a page that is refused (``BEYOND``).
     """
     ask = _Asking(client, name, state, known or {})
     if client.settings.users_from == "widget" and name == "users":
@@ -52,7 +52,7 @@ async def find_out(
         )
     zero, one, two = await ask.page(0), await ask.page(1), await ask.page(2)
     first = _first_page(zero, one)
-    # By the pages that count, whichever the first is.
+    # From here on, count pages from the first one.
     head, after = (zero, one) if first == 0 else (one, two)
     paged = _paged(head, after)
     end: ListEnd | Literal["unknown"] = "unknown"
@@ -70,7 +70,7 @@ async def find_out(
 
 
 class _Asking:
-    """Pages of one list by the number that is sent; ``seen`` says in words what each came to."""
+    """Pages of one list by the number sent. ``seen`` describes each answer."""
 
     def __init__(
         self, client: Client, name: ResourceName, state: str | None, known: Mapping[int, Page]
@@ -83,7 +83,7 @@ class _Asking:
         self._pages: dict[int, Page] = {}
 
     async def page(self, number: int) -> Page | None:
-        """Return the page with that number; ``None`` where it is refused."""
+        """Return the page with that number; ``None`` if it is refused."""
         try:
             page = self._known.get(number) or await self._client.pages(
                 self._name, state=self._state, asked=number
@@ -101,7 +101,7 @@ class _Asking:
     def _like(self, page: Page) -> str:
         for number, other in self._pages.items():
             if page.rows and page.row_ids == other.row_ids:
-                return f", those of page {number}"
+                return f", the same as on page {number}"
         return ""
 
 
@@ -112,7 +112,7 @@ def _first_page(zero: Page | None, one: Page | None) -> int | None:
         return 0
     if zero.row_ids == one.row_ids:
         return 1
-    # Some rows in common: the list moved meanwhile, or is none that can be relied on.
+    # Some rows in common: the list changed meanwhile, or it is unreliable.
     return None if zero.row_ids & one.row_ids else 0
 
 
@@ -123,7 +123,7 @@ def _paged(head: Page | None, after: Page | None) -> bool | None:
         return None if head.row_ids & after.row_ids else True
     if _says_more_than(head):
         return None
-    # A list of a few rows that shows its last page again looks like that too.
+    # A list of a few rows that repeats its last page looks the same.
     return False if head.row_count >= _FEWEST_WHOLE else None
 
 
@@ -139,7 +139,7 @@ def _contradiction(head: Page | None, after: Page | None) -> str:
         return ""
     if not _says_more_than(head):
         return ""
-    return f"; yet it counts {head.total_count} rows: page_number is not the key that names the page"
+    return f"; but it counts {head.total_count} rows: page_number is not the key that selects the page"
 
 
 def _page_size(head: Page | None, after: Page | None) -> int | None:
@@ -155,7 +155,7 @@ async def _end(ask: _Asking, head: Page | None, after: Page | None) -> ListEnd |
     if not far.rows:
         return "empty"
     if head is not None and far.row_ids == head.row_ids:
-        # Of a list of one page, its last is its first.
+        # For a list of one page, the last page is the first.
         single = after is None or not after.rows or after.row_ids == head.row_ids
         return "repeats_last" if single else "wraps"
     again = await ask.page(_FAR + 1)

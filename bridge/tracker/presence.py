@@ -1,4 +1,4 @@
-"""Which of the mapped keys records have. Pure: looks at keys, never at a value that is no object."""
+"""Counts which of the mapped keys records have. Pure: looks at keys and objects, never at other values."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,10 +13,10 @@ _MOST_KEYS = 40
 
 
 class KeyPresence(Struct, frozen=True, kw_only=True):
-    """How many records could have a key for one of the places, and how many have it.
+    """The numbers of records that could have a key for one of the places, and that have it.
 
-    ``hidden``: the object around it is ``null``, which tells nothing of the keys inside. ``filled``: there is
-    a value under it.
+    ``hidden``: the enclosing object is ``null``, so the keys inside are unknown. ``filled``: the key has a
+    value.
     """
 
     total: int = 0
@@ -28,14 +28,14 @@ class KeyPresence(Struct, frozen=True, kw_only=True):
         looked_at = self.total - self.hidden
         said = f"in {self.there} of {looked_at} records"
         if self.hidden:
-            said += f", {self.hidden} more have null around it"
+            said += f", {self.hidden} more have null in its place"
         return said if self.filled == self.there else f"{said}, with a value in {self.filled}"
 
 
 def measure_presence(
     places: Iterable[FieldPlace], rows: Sequence[JsonObject], details: Sequence[JsonObject]
 ) -> KeyPresence:
-    """Return how often the place that most records have was seen."""
+    """Return the counts of the place that most records have."""
     return max((_of(read, rows, details) for read in places), key=_telling, default=KeyPresence())
 
 
@@ -55,9 +55,9 @@ def _telling(seen: KeyPresence) -> tuple[int, int, int]:
 
 
 def has(record: Any, path: Sequence[str]) -> bool | None:
-    """Return whether a record has the key at the end of the path, whatever its value.
+    """Return true if a record has the key at the end of the path, whatever its value.
 
-    ``None`` where an object around it is ``null``.
+    Returns ``None`` if an enclosing object is ``null``.
     """
     for key in path:
         if record is None:
@@ -69,14 +69,14 @@ def has(record: Any, path: Sequence[str]) -> bool | None:
 
 
 def value_at(record: Any, path: Sequence[str]) -> Any:
-    """Return the value at the end of the path; ``None`` where there is none."""
+    """Return the value at the end of the path; ``None`` if it does not exist."""
     for key in path:
         record = record.get(key) if isinstance(record, dict) else None
     return record
 
 
 def describe_key_paths(records: Iterable[JsonObject]) -> str:
-    """Return the keys of the records for a message; those of inner objects with a dot."""
+    """Return the keys of the records for a message, with a dot for those of inner objects."""
     names: dict[str, None] = {}
     for record in records:
         for key, value in record.items():

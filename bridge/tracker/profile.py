@@ -1,4 +1,4 @@
-"""What follows from an account's profile: settings to adopt, and questions to paste an answer to. Pure."""
+"""Derives settings and questions from an account's profile. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from trackerrms_contracts.profiles import AccountProfile, Finding
 
 
 def learned_settings(profile: AccountProfile) -> dict[str, Any]:
-    """Return the adopted settings, in the form of the table ``[integrations.tracker]``."""
+    """Return the adopted settings in the form of the table ``[integrations.tracker]``."""
     return nested((f.key, f.value) for f in profile.findings if f.adopted and f.key is not None)
 
 
 def merged(earlier: AccountProfile | None, later: AccountProfile) -> AccountProfile:
-    """Return the later profile with the earlier one's findings about what it did not look at."""
+    """Return the later profile, with the earlier one's findings about what it did not cover."""
     if earlier is None:
         return later
     about = {finding.assumption for finding in later.findings}
@@ -26,9 +26,9 @@ def merged(earlier: AccountProfile | None, later: AccountProfile) -> AccountProf
 
 
 def with_findings(known: AccountProfile, findings: Iterable[Finding]) -> AccountProfile:
-    """Return the profile with these findings in place of its own.
+    """Return the profile with its findings replaced by these.
 
-    One that is unknown replaces none that is not.
+    An unknown finding does not replace a known one.
     """
     later = {finding.assumption: finding for finding in findings}
     return msgspec.structs.replace(
@@ -56,7 +56,7 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def answer_lines(finding: Finding) -> str | None:
-    """Return the lines of ``bridge.toml`` that answer a question; ``None`` where no value is known."""
+    """Return the lines of ``bridge.toml`` that answer a question; ``None`` if no value is known."""
     if finding.key is None or finding.value is None:
         return None
     *names, last = ("integrations", "tracker", *finding.key.split("."))
@@ -64,7 +64,7 @@ def answer_lines(finding: Finding) -> str | None:
 
 
 def as_toml(value: Any) -> str:
-    """Return a value as TOML spells it."""
+    """Format a value as TOML."""
     if isinstance(value, Mapping):
         inner = ", ".join(f"{msgspec.json.encode(key).decode()} = {as_toml(v)}" for key, v in value.items())
         return f"{{ {inner} }}"

@@ -1,9 +1,9 @@
-"""Learns what an account's API looks like, by asking it: the profile. Writes nothing to the account.
+"""Learns an account's API by reading from it: the profile. Writes nothing to the account.
 
-Each step settles assumptions (``docs/assumptions.md``) and lets the client read by what it found, so that
-the next step builds on it. What is conclusive is adopted; what is not is a question for the operator. Trouble
-with one resource leaves that resource's assumptions open and the others are learned; trouble with the
-account as a whole (credentials, host, patience) is raised.
+Each step decides assumptions (``docs/assumptions.md``) and applies what it found to the client, so that the
+next step can build on it. Conclusive findings are adopted; others are questions for the operator. An error of
+one resource leaves its assumptions open, and the others are learned; an error of the whole account
+(credentials, host, throttling) is raised.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,18 +73,19 @@ _INSTEAD: Mapping[ResourceName, tuple[tuple[str, Any], ...]] = {
 
 
 class RecordSample(Struct, frozen=True, kw_only=True):
-    """Records of one resource that learning met: rows by the state they were listed in, and by-id records."""
+    """The records of one resource read while learning: rows by the state they were listed in, and by-id
+    records."""
 
     rows: Mapping[str | None, Sequence[Row]]
     details: Mapping[str, JsonObject]
 
     @property
     def all_rows(self) -> list[Row]:
-        """Every row, whatever its state."""
+        """Return every row, whatever its state."""
         return [row for rows in self.rows.values() for row in rows]
 
     def unescaped(self) -> "RecordSample":
-        """The same with every text read back from what HTML makes of it."""
+        """Return the sample with every text unescaped from HTML."""
         rows = {state: [row.unescaped() for row in found] for state, found in self.rows.items()}
         details = {
             remote_id: pages.decode_leniently(html_texts.unescaped(msgspec.json.encode(record)))
@@ -94,7 +95,7 @@ class RecordSample(Struct, frozen=True, kw_only=True):
 
 
 class Learned(Struct, frozen=True, kw_only=True):
-    """The profile, the records it was learned from, and why a resource could not be learned."""
+    """The profile, the records it was learned from, and the errors of resources that could not be learned."""
 
     profile: AccountProfile
     samples: Mapping[ResourceName, RecordSample]
@@ -102,10 +103,10 @@ class Learned(Struct, frozen=True, kw_only=True):
 
 
 class Learner:
-    """Learns one account through ``client``, which reads by what was learned afterwards.
+    """Learns one account through ``client`` and applies the findings to it.
 
-    Without ``adopting``, all that is not as assumed is a question. What ``earlier`` adopted stays adopted
-    until something else is found.
+    Without ``adopting``, everything that is not as assumed is a question. Settings adopted by ``earlier``
+    stay until another finding replaces them.
     """
 
     def __init__(
@@ -127,10 +128,10 @@ class Learner:
         self._asked: dict[ResourceName, tuple[int, str, HttpResponse]] = {}
 
     async def learn(self, names: Sequence[ResourceName], now: datetime) -> Learned:
-        """Ask the account about these resources.
+        """Learn the profile from these resources.
 
-        Raises ``AccountFault``, ``Throttled`` or ``Unreachable`` where not one of them can be read because
-        of it; a resource that can't be read for itself is in ``failures``.
+        Raises ``AccountFault``, ``Throttled`` or ``Unreachable`` if it prevents reading all of them. The
+        error of a single resource is in ``failures``.
         """
         before = self._client.requests
         failures: dict[ResourceName, BridgeError] = {}
@@ -155,7 +156,7 @@ class Learner:
         return Learned(profile=profile, samples=self._samples, failures=failures)
 
     def _doubt(self, name: ResourceName, error: BridgeError) -> None:
-        """Of a list that can't be read for what it is, the first assumption that is not judged is wrong."""
+        """Refute the first undecided assumption of a list that can't be read."""
         if isinstance(error, Unreadable) or (isinstance(error, Refused) and error.status not in (401, 403)):
             keys = (f"paths.{name}", f"rows.{name}")
             wrong = next((key for key in keys if not self._findings.has(key)), None)
@@ -165,7 +166,7 @@ class Learner:
     async def _account(
         self, names: Sequence[ResourceName], failures: Mapping[ResourceName, BridgeError]
     ) -> None:
-        """What is assumed of the account as a whole, by what was read of its resources."""
+        """Decide the assumptions about the whole account, from what was read of its resources."""
         asked = {name: answer for name, (_, _, answer) in self._asked.items()}
         answer_facts.learn_answers(self._client, self._findings, asked, failures.values())
         amount_facts.learn_amounts(self._client, self._findings, self._amounts)
@@ -205,7 +206,7 @@ class Learner:
             await UpdateFilter(self._client, self._findings, name).learn(rows[state], state, now)
 
     def _texts(self, name: ResourceName) -> None:
-        """How texts are written, and what parts tags; what was read until now is read by that."""
+        """Learn how texts are written and what separates tags, and apply it to the records read so far."""
         sample = self._samples[name]
         records = [*(row.decode() for row in sample.all_rows), *sample.details.values()]
         if self._client.settings.texts == "auto" and text_facts.learn_texts(self._findings, records):
@@ -226,18 +227,18 @@ class Learner:
             text_facts.learn_blank_flags(self._findings, flags)
 
     async def _list(self, name: ResourceName) -> None:
-        """Find the list: its path, where its rows lie, and how its keys are spelled."""
+        """Find the list: its path, where its rows are, and how its keys are spelled."""
         answer = await self._answer(name)
         table = self._client.settings[name]
         every = layouts.find_row_lists(answer)
         if name == "statuses" and (held := status_shapes.rows_in(answer, table.rows)):
-            # By their ids, or by group: what is not a plain list stands under its key all the same.
+            # A list by id or by group is not a plain list, but is under its key as well.
             every = [layouts.RowsFound(path=table.rows, rows=held)]
         found = [one for one in every if not one.rows or _id_key(table, one)]
         with_rows = [one for one in found if one.rows]
         odd = [one for one in every if one not in found and (name == "statuses" or _is_home(table, one))]
         if odd and not any(_is_home(table, one) for one in with_rows):
-            # Another list beside it, whose keys are known, may be one of something else.
+            # A list beside it, whose keys are known, may be of something else.
             raise NoRows(_odd_rows(table, odd))
         at_home = [one for one in found if _is_home(table, one)]
         if at_home and not any(one.rows for one in at_home):
@@ -249,23 +250,24 @@ class Learner:
         (rows,) = chosen
         self._spelling(name, rows.rows)
         if rows.path in ("", self._client.settings[name].rows):
-            where = "the answer is a bare list" if not rows.path else f"rows stand under {rows.path}"
+            where = "the answer is a bare list" if not rows.path else f"rows are under {rows.path}"
             self._findings.prove(f"rows.{name}", where)
         else:
-            evidence = f"rows stand under {rows.path}, not under {table.rows}"
+            evidence = f"rows are under {rows.path}, not under {table.rows}"
             self._findings.adopt(f"rows.{name}", evidence, f"rows.{name}", rows.path)
 
     def _empty(self, name: ResourceName, others: Sequence[layouts.RowsFound]) -> None:
-        """The list stands where it was assumed, without a row: what stands elsewhere may be another list."""
+        """Record an empty list at the assumed place. Rows elsewhere may belong to another list."""
         key = f"rows.{name}"
         if not others:
             self._findings.leave_open(key, "the list is empty", key)
             return
         places = ", ".join(one.path or "the answer itself" for one in others)
-        self._findings.ask(key, f"the list is empty, and rows with an id stand under {places}", key)
+        self._findings.ask(key, f"the list is empty, but rows with an id are under {places}", key)
 
     async def _answer(self, name: ResourceName) -> Any:
-        """The list's first answer, decoded; where the list is not there, that of another place for it."""
+        """Return the decoded first answer of the list, from another path if the assumed one does
+        not exist."""
         state = self._client.settings[name].states[0]
         assumption = f"paths.{name}"
         try:
@@ -278,7 +280,7 @@ class Learner:
         return decoded
 
     def _decoded(self, name: ResourceName, call: str, answer: HttpResponse) -> Any:
-        """What a list answered. Raises ``BadJson`` or ``EmptyBody``, which say what to set."""
+        """Decode the answer of a list. Raises ``BadJson`` or ``EmptyBody``, which say what to set."""
         cure = self._client.list_cure(name)
         if not answer.body.strip():
             raise EmptyBody(f"{call}: the answer's body is empty; {cure}")
@@ -291,7 +293,7 @@ class Learner:
 
     async def _elsewhere(self, name: ResourceName, state: str | None, error: Refused | Unreadable) -> Any:
         if isinstance(error, Refused) and error.status in (401, 403):
-            raise error  # A right is missing: the path is there.
+            raise error  # a permission is missing, but the path exists
         settings = self._client.settings
         for key, value in _INSTEAD[name]:
             self._client.adopt(self._findings.with_setting(key, value))
@@ -312,51 +314,53 @@ class Learner:
     def _spelling(self, name: ResourceName, rows: Sequence[JsonObject]) -> None:
         table = self._client.settings[name]
         if any(key in row for row in rows for key in table.id_keys):
-            self._findings.prove(f"key_case.{name}", f"keys are spelled {self._client.settings.key_case}")
+            self._findings.prove(f"key_case.{name}", f"keys are in {self._client.settings.key_case} case")
             return
         case = layouts.detect_key_case(rows, layouts.row_keys(resources.DEFAULT[name].fields))
         if case is not None and case != self._client.settings.key_case:
-            self._findings.adopt(f"key_case.{name}", f"keys are spelled in {case} case", "key_case", case)
+            self._findings.adopt(f"key_case.{name}", f"keys are in {case} case", "key_case", case)
 
     def _known_page(self, name: ResourceName) -> dict[int, Page]:
-        """The page that was asked for to find the list, by its number."""
+        """Return the page that was requested to find the list, by its number."""
         number, call, answer = self._asked[name]
         return {number: self._client.page_of(name, call, answer, 1, one_page=False)}
 
     async def _first_page(
-        self, name: ResourceName, state: str | None, *, anew: bool = False
+        self, name: ResourceName, state: str | None, *, again: bool = False
     ) -> Sequence[Row]:
-        """Return the rows of a list's first page; of the list that was asked for already, without asking."""
+        """Return the rows of a list's first page, without a request if it was read already."""
         first_page, call, answer = self._asked[name]
         known = state == self._client.settings[name].states[0]
-        if known and not anew and first_page == self._client.settings.first_page:
+        if known and not again and first_page == self._client.settings.first_page:
             return self._client.page_of(name, call, answer, 1).rows
         page = await self._client.pages(name, state=state)
         return page.rows
 
     async def _order(self, before: Sequence[str]) -> None:
-        """Whether the list of statuses comes in the same order again."""
-        now = [row.remote_id for row in await self._first_page("statuses", None, anew=True)]
+        """Check if a second read lists the statuses in the same order."""
+        now = [row.remote_id for row in await self._first_page("statuses", None, again=True)]
         if now == list(before):
             for assumption in ("status_order", "statuses.order"):
-                self._findings.prove(assumption, "two reads give the statuses in one order")
+                self._findings.prove(assumption, "two reads list the statuses in the same order")
             return
-        said = "two reads give the statuses in two orders: their places tell nothing and are left out"
+        said = (
+            "two reads list the statuses in different orders: their positions mean nothing and are left out"
+        )
         self._findings.adopt("status_order", said, "status_order", "none")
         self._findings.ask("statuses.order", said, "status_order", "none")
 
 
 def _is_home(table: Resource, found: layouts.RowsFound) -> bool:
-    """Whether rows stand where those of this list are assumed."""
+    """Return true if the rows are at the assumed place of this list."""
     return not found.path or layouts.compared_key(found.path) == layouts.compared_key(table.rows)
 
 
 def _odd_rows(table: Resource, odd: Sequence[layouts.RowsFound]) -> str:
-    told = (
+    places = (
         f"under {one.path or 'the answer itself'} ({presence.describe_key_paths(one.rows)})" for one in odd
     )
     return (
-        f"no row has the key {' or '.join(table.id_keys)}; rows stand {', '.join(told)}: set "
+        f"no row has the key {' or '.join(table.id_keys)}; rows are {', '.join(places)}: set "
         f"fields.{table.entity}.id and the other keys of fields.{table.entity}, or rows.{table.name}, under "
         "[integrations.tracker]"
     )

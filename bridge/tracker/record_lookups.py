@@ -1,8 +1,8 @@
-"""Finding what is there: for resuming a command, and for reading back one whose answer was lost.
+"""Finds existing records, to resume a command or to read back a write whose answer was lost.
 
-Reads only. By-id reads, documents and people by e-mail are live; lists run behind by hours. Ids are
-TrackerRMS's own. Each function raises what the client's calls raise, and ``Permanent`` for a record whose
-values are of the wrong type; a record that is not there is ``None``, never an error.
+Only reads. By-id reads, documents and people by e-mail are live; lists lag by hours. Ids are TrackerRMS's
+own. Each function raises what the client's calls raise, and ``Permanent`` for a record with values of the
+wrong type. A record that does not exist is ``None``, never an error.
 """
 
 import base64
@@ -25,25 +25,25 @@ from bridge.tracker.pages import Row
 from bridge.tracker.schema import FieldPlaces, ResourceName
 from bridge.tracker.statuses import Status
 
-# Where they are read under another name than the one they are written under.
+# Fields that are read under another name than the one they are written under.
 _READ_AS = {"phone": "mobile_phone", "additional_phone": "telephone"}
 _LINKED = re.compile(r"(?<![a-z])resource(?:id)?\W+(\d{1,18})(?!\d)", re.IGNORECASE | re.ASCII)
 _NUMBERS = re.compile(r"\d+", re.ASCII)
 _CONTROLS = 3
-_DOCUMENTS_CURE = "set paths.documents in [integrations.tracker] if it is elsewhere"
-_DOCUMENT_CURE = "set paths.document in [integrations.tracker] if it is elsewhere"
+_DOCUMENTS_CURE = "set paths.documents in [integrations.tracker] if the path differs"
+_DOCUMENT_CURE = "set paths.document in [integrations.tracker] if the path differs"
 _CLOSED = ("CLOSED", "ARCHIVED")
 
 
 class FoundPerson(Struct, frozen=True, kw_only=True):
-    """Somebody who has an address; ``remote_id`` is ``None`` where the answer does not say which record."""
+    """A person with an address. ``remote_id`` is ``None`` if the answer does not say which record."""
 
     remote_id: str | None
 
 
 class CandidateFound(Struct, frozen=True, kw_only=True):
-    """A candidate by id: the record as it came, the e-mail addresses in it, and its values by the names of
-    ``writing.Fields``, so that they compare with what was written."""
+    """A candidate read by id: the record as received, its e-mail addresses, and its values by the names of
+    ``field_writer.FieldValues``, for comparison with what was written."""
 
     record: JsonObject
     emails: tuple[str, ...]
@@ -51,7 +51,7 @@ class CandidateFound(Struct, frozen=True, kw_only=True):
 
 
 class Document(Struct, frozen=True, kw_only=True):
-    """A file of a candidate, without its content."""
+    """A candidate's file, without its content."""
 
     remote_id: str
     filename: str | None
@@ -59,7 +59,7 @@ class Document(Struct, frozen=True, kw_only=True):
 
 
 class ApplicationFound(Struct, frozen=True, kw_only=True):
-    """An application by id; ``stage`` is the placement status's id."""
+    """An application read by id. ``stage`` is the placement status's id."""
 
     record: JsonObject
     job: str | None
@@ -69,7 +69,7 @@ class ApplicationFound(Struct, frozen=True, kw_only=True):
 
 
 class JobFound(Struct, frozen=True, kw_only=True):
-    """A job by id; ``closed``: nobody can be added to it any more."""
+    """A job read by id. ``closed`` means that no one can be added to it any more."""
 
     record: JsonObject
     closed: bool
@@ -77,7 +77,8 @@ class JobFound(Struct, frozen=True, kw_only=True):
 
 
 class StatusFound(Struct, frozen=True, kw_only=True):
-    """A placement status and its place in the list, from 0; ``outcome`` by its group or the maps."""
+    """A placement status with its position in the list, from 0. ``outcome`` comes from its group
+    or the maps."""
 
     remote_id: str
     name: str | None
@@ -87,20 +88,20 @@ class StatusFound(Struct, frozen=True, kw_only=True):
 
     @property
     def declined(self) -> bool:
-        """Whether it rejects."""
+        """Return true if the status rejects."""
         return self.outcome == "DECLINED"
 
 
 def can_find_people(client: Client) -> bool:
-    """Whether people can be found by e-mail: the one call that does so is not switched off."""
+    """Return true if people can be found by e-mail: the only call for it is not disabled."""
     return client.settings.actions["find_person"].call is not None
 
 
 async def person_by_email(client: Client, email: str) -> FoundPerson | None:
-    """The candidate who has this address, live; ``None`` where nobody has.
+    """Return the candidate with this address, live; ``None`` if there is none.
 
-    Whose record it is is read from ``recordLink``, whose shape is assumed: confirm it by a by-id read.
-    Raises ``NoCredentials`` where the widget API can't be used, ``Refused`` where it is switched off.
+    The record's id is read from ``recordLink``, whose form is assumed: confirm it with a by-id read. Raises
+    ``NoCredentials`` if the widget API can't be used, ``Refused`` if it is disabled.
     """
     action = client.settings.actions["find_person"]
     if action.call is None:
@@ -110,25 +111,25 @@ async def person_by_email(client: Client, email: str) -> FoundPerson | None:
 
 
 def person(reply: Mapping[str, Any]) -> FoundPerson | None:
-    """Whom an answer of ``checkPerson`` names. Pure."""
+    """Return the person that an answer of ``checkPerson`` names. Pure."""
     link, kinds = (values.scrub(str(reply.get(key) or "")) for key in ("recordLink", "recordTypes"))
     first = reply.get("firstRecord")
-    told = isinstance(first, dict) and any(not values.is_blank_text(value) for value in first.values())
-    if not (link.strip() or kinds.strip() or told):
+    is_named = isinstance(first, dict) and any(not values.is_blank_text(value) for value in first.values())
+    if not (link.strip() or kinds.strip() or is_named):
         return None
     if kinds.strip() and "R" not in kinds.upper():
-        return None  # a contact or a user: no candidate
+        return None  # a contact or a user, not a candidate
     named = _LINKED.search(link)
     if named:
         return FoundPerson(remote_id=str(int(named[1])))
     numbers = _NUMBERS.findall(link)
-    # Candidates alone have it: then a link with one number in it can only be theirs.
+    # Only a candidate has this address, so a link with a single number can only be the candidate's.
     alone = kinds.strip().upper() == "R" and len(numbers) == 1 and len(numbers[0]) <= 18
     return FoundPerson(remote_id=str(int(numbers[0])) if alone else None)
 
 
 async def read_candidate(client: Client, remote_id: str) -> CandidateFound | None:
-    """A candidate by id, live; ``None`` when gone."""
+    """Return a candidate by id, live; ``None`` if it does not exist."""
     reader = await _by_id(client, "candidates", remote_id)
     if reader is None or reader.detail is None:
         return None
@@ -142,7 +143,7 @@ async def read_candidate(client: Client, remote_id: str) -> CandidateFound | Non
 
 
 async def recent_candidates(client: Client, since: datetime, *, pages: int = 5) -> list[str]:
-    """Ids of the candidates that the list shows as updated since (aware UTC), the highest ids first."""
+    """Return the ids of the candidates listed as updated since (aware UTC), highest first."""
     found = {row.remote_id async for row in list_rows(client, "candidates", since=since, pages=pages)}
     return sorted(found, key=int, reverse=True)
 
@@ -150,8 +151,10 @@ async def recent_candidates(client: Client, since: datetime, *, pages: int = 5) 
 async def find_application(
     client: Client, job: str, candidate: str, since: datetime | None, *, pages: int = 20
 ) -> str | None:
-    """The application of this candidate on this job, confirmed by id; ``None`` where the list's first
-    ``pages`` show none: made a moment ago, it may not be there yet."""
+    """Return the application of this candidate on this job, confirmed by id.
+
+    Returns ``None`` if the list's first ``pages`` do not show it; a new one may not be listed yet.
+    """
     pair = (job, candidate)
     async for row in list_rows(client, "applications", since=since, pages=pages):
         if _pair(client, row) != pair:
@@ -163,7 +166,7 @@ async def find_application(
 
 
 async def read_documents(client: Client, candidate: str) -> list[Document]:
-    """A candidate's files, live; none for a candidate who is gone."""
+    """Return a candidate's files, live; empty for a candidate that does not exist."""
     call = client.settings.calls["documents"]
     path = call.filled(candidate=str(field_writer.numeric_id("candidate", candidate)))
     found = await client.read(call.method, path, _DOCUMENTS_CURE)
@@ -173,7 +176,7 @@ async def read_documents(client: Client, candidate: str) -> list[Document]:
 
 
 def documents_in(answer: Any, name: str, fields: FieldPlaces) -> list[Document]:
-    """The documents that an answer lists, as it is or in an envelope; ``NoRows`` names the call. Pure."""
+    """Return the documents in an answer, with or without an envelope. ``NoRows`` names the call. Pure."""
     rows = _rows(answer)
     if rows is None:
         raise NoRows(f"{name}: {_said(answer)}, expected a list of documents; {_DOCUMENTS_CURE}")
@@ -185,7 +188,7 @@ def documents_in(answer: Any, name: str, fields: FieldPlaces) -> list[Document]:
 
 
 async def document_content(client: Client, candidate: str, document_id: str) -> bytes:
-    """What is in a file; ``Refused`` with 404 where it is not there."""
+    """Return the content of a file. Raises ``Refused`` with 404 if it does not exist."""
     call = client.settings.calls["document"]
     path = call.filled(
         candidate=str(field_writer.numeric_id("candidate", candidate)),
@@ -202,11 +205,11 @@ async def document_content(client: Client, candidate: str, document_id: str) -> 
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
-        raise Unreadable(f"{call.method} {path}: filecontent is no base64; {_DOCUMENT_CURE}") from None
+        raise Unreadable(f"{call.method} {path}: filecontent is not base64; {_DOCUMENT_CURE}") from None
 
 
 async def read_application(client: Client, remote_id: str) -> ApplicationFound | None:
-    """An application by id, live; ``None`` when gone."""
+    """Return an application by id, live; ``None`` if it does not exist."""
     reader = await _by_id(client, "applications", remote_id)
     if reader is None or reader.detail is None:
         return None
@@ -220,7 +223,7 @@ async def read_application(client: Client, remote_id: str) -> ApplicationFound |
 
 
 async def read_job(client: Client, remote_id: str) -> JobFound | None:
-    """A job by id, live; ``None`` when gone. It is closed where the unified job's status would be."""
+    """Return a job by id, live; ``None`` if it does not exist. It is closed if the unified job would be."""
     reader = await _by_id(client, "jobs", remote_id)
     if reader is None or reader.detail is None:
         return None
@@ -229,7 +232,7 @@ async def read_job(client: Client, remote_id: str) -> JobFound | None:
 
 
 async def placement_statuses(client: Client) -> list[StatusFound]:
-    """Every placement status in order, live."""
+    """Return every placement status in order, live."""
     table, maps = client.settings["statuses"], client.settings.maps
     found = []
     for row in (await client.statuses()).rows:
@@ -250,7 +253,7 @@ async def _by_id(client: Client, name: ResourceName, remote_id: str) -> FieldRea
     if isinstance(found, RecordGone):
         if not found.sure and not await _answers(client, name, asked):
             raise Unreachable(
-                f"{name} {asked} is {found}, and no record answers by id: whether it exists can't be told"
+                f"{name} {asked} is {found}, but no record can be read by id: can't determine if it exists"
             )
         return None
     table = client.settings[name]
@@ -258,7 +261,7 @@ async def _by_id(client: Client, name: ResourceName, remote_id: str) -> FieldRea
 
 
 async def _answers(client: Client, name: ResourceName, besides: str) -> bool:
-    """Whether a record that the list shows is answered by id now: then one that is not there can be told."""
+    """Return true if a listed record can be read by id now, which makes absences reliable."""
     for state in client.settings[name].states:
         for row in (await client.pages(name, state=state)).rows[:_CONTROLS]:
             if row.remote_id == besides:
@@ -277,14 +280,14 @@ async def list_rows(
         page = await client.pages(name, state=state, updated_after=since, number=number)
         for row in page.rows:
             yield row
-        # A list that shows its rows again has no more.
+        # A list that repeats its rows has no more.
         if not page.has_next or page.row_ids <= seen:
             return
         seen |= page.row_ids
 
 
 def _pair(client: Client, row: Row) -> tuple[str | None, str | None] | None:
-    """(job, candidate) of a row; ``None`` where it can't be read: it hides no other."""
+    """Return the job and the candidate of a row; ``None`` if it is unreadable, so that it hides no other."""
     table = client.settings["applications"]
     try:
         reader = FieldReader(table.entity, table.fields, row.decode(), None)
@@ -305,14 +308,14 @@ def _field(reader: FieldReader, name: str) -> str | float | None:
 
 
 def _said(answer: Any) -> str:
-    """What an answer is, in words; of an object, its keys."""
+    """Describe an answer; for an object, with its keys."""
     if isinstance(answer, dict):
         return f"the answer is an object with the keys {answers.describe_keys(answer)}"
     return f"the answer is {values.kind(answer)}"
 
 
 def _rows(found: Any) -> list[JsonObject] | None:
-    """The list itself, or the one list in an envelope: the shape is unknown."""
+    """Return the list itself, or the only list in an envelope: the form is unknown."""
     lists = (
         [part for part in found.values() if isinstance(part, list)] if isinstance(found, dict) else [found]
     )

@@ -1,9 +1,9 @@
-"""THE table: every path, field name and guess about TrackerRMS, each with how sure it is.
+"""The table of every path, field name and guess about TrackerRMS, each with its certainty.
 
-No public copy of the REST API's OpenAPI document exists; ``docs/assumptions.md`` tells where each name
-comes from. Each can be corrected from ``bridge.toml`` (``[integrations.tracker]``) without touching code:
-see ``bridge.tracker.overrides``. Widget calls are those of the older API; they carry the bearer token
-itself, not the JWT.
+No public copy of the REST API's OpenAPI document exists; ``docs/assumptions.md`` names the source of each
+name. ``bridge.toml`` can correct each one (``[integrations.tracker]``) without code changes: see
+``bridge.tracker.overrides``. Widget calls are those of the older API; they carry the bearer token, not the
+JWT.
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ from bridge.tracker.schema import (
 def configure_resources(
     raw: Mapping[str, Any], where: str = "tracker", learned: Mapping[str, Any] | None = None
 ) -> Resources:
-    """The table with what was learned and an integration's ``tracker`` table laid over it.
+    """Return the table, overridden by what was learned and by an integration's ``tracker`` table.
 
-    ``where`` is the key's full name, such as ``integrations.acme.tracker``, for messages.
-    Raises ``ConfigError`` that names an unknown key or a bad value.
+    ``where`` is the key's full name, such as ``integrations.acme.tracker``, for messages. Raises
+    ``ConfigError`` that names an unknown key or a bad value.
     """
     return overrides.layered(DEFAULT, learned or {}, raw, where)
 
@@ -52,7 +52,7 @@ _USER: FieldPlaces = {
     "id": _reads("guess", "row:userId") + _reads("code", "row:UserId"),
     "first_name": _reads("guess", "row:firstName"),
     "last_name": _reads("guess", "row:surname"),
-    # The widget gives one name for both; it is split at the first space.
+    # The widget API gives one name for both, which is split at the first space.
     "full_name": _reads("code", "row:Username"),
     "email": _reads("guess", "row:email") + _reads("code", "row:Email"),
     "active": _reads("guess", "row:active") + _reads("code", "row:Active"),
@@ -64,7 +64,7 @@ _STATUS: FieldPlaces = {
     "group": _reads("guess", "row:group"),
 }
 
-# By-id values come first where both records have them: the by-id read is live, the list lags by hours.
+# By-id values come first if both records have them: the by-id read is live, the list lags by hours.
 _JOB: FieldPlaces = {
     "id": _reads("seen", "row:opportunityId", "detail:id"),
     "name": _reads("seen", "detail:name", "row:opportunityName"),
@@ -106,7 +106,7 @@ _JOB: FieldPlaces = {
     "owners": _reads("seen", "detail:owners"),
 }
 
-# Of one element of a job's ``owners``.
+# The fields of one element of a job's ``owners``.
 _OWNER: FieldPlaces = {
     "id": _reads("seen", "row:ownerId"),
     "rank": _reads("seen", "row:rank"),
@@ -141,7 +141,7 @@ _CANDIDATE: FieldPlaces = {
     "updated_at": _reads("guess", "any:lastUpdatedDateTime"),
 }
 
-# Where a candidate's values are written. REST's keys are those that others wrote live, or guesses by the
+# Where a candidate's values are written. REST's keys are those that others wrote live, or guesses from the
 # places they are read from; createResource's are the vendor's; updateRecord's columns are in others' code.
 _CANDIDATE_WRITES: Writes = {
     "first_name": _writes("seen", "rest:firstName", "create:firstname") + _writes("code", "column:firstname"),
@@ -271,7 +271,7 @@ _APPLICATIONS = Resource(
     rows="opportunityResources",
     rows_sure="guess",
     by_id=CallSpec(method="GET", path="/api/v1/OpportunityResource/{id}", sure="code"),
-    # The row already has every key that the by-id record has, but the custom fields.
+    # The row has every key of the by-id record except the custom fields.
     details="never",
     models=(Model.APPLICATION,),
     fields=_APPLICATION,
@@ -284,7 +284,7 @@ def _widget(function: str) -> CallSpec:
 
 _BOTH: frozenset[Via] = frozenset({"rest", "widget"})
 
-# A documented call goes before a guessed one.
+# Documented calls have precedence over guessed ones.
 _ACTIONS = (
     Action(
         name="find_person",
@@ -298,14 +298,14 @@ _ACTIONS = (
         rest=CallSpec(method="POST", path="/api/v1/Resource", sure="seen"),
         widget=_widget("createResource"),
         via="widget",
-        # A known e-mail address is status 3 there; REST is not known to look.
+        # It answers status 3 for a known e-mail address; REST is not known to check.
         repeatable=frozenset({"widget"}),
     ),
     Action(
         name="update_candidate",
         rest=CallSpec(method="PATCH", path="/api/v1/Resource/{candidate}", sure="seen"),
         widget=_widget("updateRecord"),
-        # Both are known to work; more of the fields that creation leaves out have known columns.
+        # Both are known to work; more of the fields that creation omits have known columns.
         via="widget",
         repeatable=_BOTH,
     ),
@@ -316,7 +316,7 @@ _ACTIONS = (
         ),
         widget=_widget("resourceApplication"),
         via="widget",
-        # A guess: what is there is said, and no second one made.
+        # A guess: an existing application is reported, and no second one is created.
         repeatable=_BOTH,
     ),
     Action(
@@ -369,7 +369,7 @@ _MAPS = Maps(
         "day": "DAY",
         "hour": "HOUR",
     },
-    # By a placement status's name, else by its group; for the vendor's groups, see bridge.tracker.statuses.
+    # By a placement status's name, else by its group. For the vendor's groups, see bridge.tracker.statuses.
     outcome={},
     role_type={
         "hiring manager": "HIRING_MANAGER",
@@ -379,12 +379,12 @@ _MAPS = Maps(
         "resourcer": "SOURCER",
         "interviewer": "INTERVIEWER",
     },
-    # From the visibility that the advert's own fields spell: PUBLIC, UNLISTED, INTERNAL.
+    # From the visibility according to the advert's fields: PUBLIC, UNLISTED, INTERNAL.
     visibility={},
     status_group={},
 )
 
-# Seen: token and expiration; the others are what such an answer is called elsewhere.
+# Seen: token and expiration. The others are common names elsewhere.
 _TOKEN = TokenKeys(
     keys=(
         *(("token",), ("jwt",), ("jwtToken",), ("accessToken",), ("authToken",)),

@@ -1,4 +1,4 @@
-"""How often, how long and how patiently a call is tried. Pure."""
+"""The limits and pauses for retrying a call. Pure."""
 
 from msgspec import Struct
 
@@ -6,7 +6,8 @@ from bridge.retry import Backoff
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """Limits of one call, in seconds. Waiting for the budget does not count against ``deadline_seconds``."""
+    """The limits of one call, in seconds. Waiting for the budget does not count against
+    ``deadline_seconds``."""
 
     connect_seconds: float = 10.0
     attempt_seconds: float = 60.0
@@ -15,12 +16,12 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     first_pause_seconds: float = 0.5
     longest_pause_seconds: float = 30.0
     throttled_pause_seconds: float = 10.0
-    """After a 429 that does not say how long."""
+    """The pause after a 429 without a duration."""
     renewals: int = 4
-    """How often one call renews a JWT that was refused; another process may have superseded it."""
+    """How often one call renews a refused JWT. Another process may have superseded it."""
     renewal_pause_seconds: float = 0.25
     body_limit_bytes: int = 64 * 1024 * 1024
 
     def pause(self, attempt: int) -> float:
-        """Return the seconds before the attempt after ``attempt`` (from 1)."""
+        """Return the pause after ``attempt`` (from 1), in seconds: doubling, jittered by half, capped."""
         return Backoff(self.first_pause_seconds, self.longest_pause_seconds).pause_after(attempt)

@@ -1,4 +1,4 @@
-"""Getting one answer worth keeping: the budget before each attempt, patience between them."""
+"""Sends a call until its answer is final: charges the budget before each attempt and pauses between them."""
 
 import asyncio
 import time
@@ -23,10 +23,11 @@ _OURS = ("authorization", "host", "content-length", "transfer-encoding", "connec
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One call, ready to be sent. ``repeatable``: sending it twice does no harm (every read, no write).
+    """One call, ready to be sent.
 
-    ``kept``: the statuses of 500 and more that are this account's answer, and no failure to be tried again.
-    ``looked_at``: the answer itself is what is asked for: 401 alone says that a JWT is good no longer.
+    ``repeatable``: sending it twice is harmless (every read, no write). ``kept``: statuses of 500 and more
+    that are final for this account instead of errors to retry. ``looked_at``: the caller examines the answer,
+    so only a 401 counts as an invalid JWT.
     """
 
     method: str
@@ -42,15 +43,15 @@ class Request(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The call, for messages."""
+        """Return the call, for messages."""
         return f"{self.method} {self.path}"
 
 
 class RetryingCaller:
-    """Sends requests to one account's hosts, again and again within ``RetryPolicy``.
+    """Sends requests to one account's hosts, with retries within ``RetryPolicy``.
 
     ``clock_skew_seconds`` is TrackerRMS's clock minus ours by the last answer's ``Date``, to the second;
-    ``None`` before the first answer that has one.
+    ``None`` before the first answer with a date.
     """
 
     def __init__(
@@ -71,10 +72,10 @@ class RetryingCaller:
         self._settings = settings
 
     async def send(self, request: Request) -> HttpResponse:
-        """The first answer that is worth keeping; 401 and 4xx are the caller's to judge.
+        """Return the first final answer. The caller handles 401 and other 4xx.
 
-        Raises ``Throttled`` (asked for patience for longer than the deadline), ``Unreachable`` (no answer or
-        5xx to the end) or ``EffectUnknown`` (a write whose answer was lost). A write's 5xx is returned.
+        Raises ``Throttled`` (asked to wait beyond the deadline), ``Unreachable`` (no answer or 5xx until the
+        end) or ``EffectUnknown`` (the answer to a write was lost). A 5xx for a write is returned.
         """
         spent = 0.0
         for attempt in range(1, self._patience.attempts + 1):
@@ -84,7 +85,7 @@ class RetryingCaller:
             spent += time.monotonic() - started
             throttled = self._throttled(outcome, attempt)
             if throttled is not None:
-                # Every process waits, this one too: inside the next acquire.
+                # All processes wait, including this one, in the next acquire.
                 await self._budget.pause(throttled.seconds, f"{request.name} {throttled.why}")
             pause = self._pause_after(outcome, request, attempt, throttled)
             if pause is None:
@@ -124,7 +125,7 @@ class RetryingCaller:
     def _pause_after(
         self, outcome: HttpResponse | Unreachable, request: Request, attempt: int, throttled: Pause | None
     ) -> float | None:
-        """Seconds to wait before trying again; ``None`` where trying again is of no use or does harm."""
+        """Return the seconds to wait before a retry; ``None`` if a retry is useless or harmful."""
         match outcome:
             case HttpResponse() if throttled is not None and _not_carried_out(outcome, request):
                 return throttled.seconds
@@ -146,7 +147,7 @@ class RetryingCaller:
                 return outcome
             case HttpResponse(status=status) if (status >= 500 or status == 408) and request.repeatable:
                 said = f"{request.name} at {self._hosts.where} answered {status}"
-                raise Unreachable(f"{said}: trouble of TrackerRMS's own, which passes", status)
+                raise Unreachable(f"{said}: a temporary error of TrackerRMS", status)
             case HttpResponse():
                 return outcome
             case NameUnknown():
@@ -162,12 +163,12 @@ class RetryingCaller:
 
 
 def _not_carried_out(answer: HttpResponse, request: Request) -> bool:
-    """Whether a throttled call may be sent again: a write's 5xx may come from behind its effect."""
+    """Return true if a throttled call may be repeated. A write with a 5xx may have been carried out."""
     return request.repeatable or answer.status < 500
 
 
 def headers_of(given: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
-    """Return the headers of a call with that body; ``given`` ones can't replace those that are ours."""
+    """Return the headers of a call with that body. ``given`` ones can't replace the bridge's own."""
     theirs = {name: value for name, value in (given or {}).items() if name.lower() not in _OURS}
     found = {"Accept": "application/json", **theirs}
     if body is not None and not any(name.lower() == "content-type" for name in found):

@@ -1,4 +1,4 @@
-"""The shapes of the table in ``bridge.tracker.resources``: what a resource, a field and an action are."""
+"""The types of the table in ``bridge.tracker.resources``: resources, fields and actions."""
 
 from collections.abc import Mapping
 from datetime import tzinfo
@@ -15,8 +15,8 @@ from bridge.tracker.local_time import Clock, Precision, ZoneSetting
 from bridge.tracker.values import TagSeparator
 
 Sure = Literal["seen", "code", "guess"]
-"""``seen``: observed by others against the live API, or the vendor's own text; ``code``: used by others'
-code; ``guess``: ours. ``configured`` fields are marked ``seen``: the operator has looked."""
+"""``seen``: observed by others on the live API, or the vendor's own text; ``code``: used by others' code;
+``guess``: ours. Configured fields count as ``seen``, because the operator has looked."""
 ReadFrom = Literal["row", "detail", "any"]
 ResourceName = Literal["users", "statuses", "jobs", "candidates", "applications"]
 Details = Literal["moved", "never", "always"]
@@ -24,14 +24,14 @@ Via = Literal["rest", "widget"]
 Chosen = Literal["rest", "widget", "off"]
 KeyCase = Literal["camel", "pascal", "lower", "snake"]
 ListEnd = Literal["empty", "repeats_last", "wraps", "refused"]
-"""What is answered beyond a list's last page: no rows, the last page again, the first page, or a refusal
-(204, 400, 404, 416)."""
+"""What follows a list's last page: no rows, the last page again, the first page, or a refusal (204, 400, 404,
+416)."""
 BodyKind = Literal["empty", "null", "blank-object", "html", "failure"]
-"""What a success may hold instead of a record: no body, ``null``, an object without a value, a web page, or
-an object that says that something failed."""
+"""What a success may contain instead of a record: no body, ``null``, an object without values, a web page, or
+an object that reports a failure."""
 Door = Literal["rest", "create", "column"]
-"""How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or
-in a column of its ``updateRecord``."""
+"""How a value is written: at a path of REST's body, under a key of the widget API's ``createResource``, or in
+a column of its ``updateRecord``."""
 
 
 STATES = ("open", "won", "closed")
@@ -41,9 +41,9 @@ GROUPS = ("Applied", "Shortlisted", "Internal", "Offer", "Rejected", "Working", 
 
 
 class FieldPlace(Struct, frozen=True, kw_only=True):
-    """One place a value may stand: a dotted path in the list row, in the by-id record, or in either.
+    """One possible place of a value: a dotted path in the list row, in the by-id record, or in either.
 
-    ``any`` looks into the by-id record first, then into the row.
+    ``any`` reads the by-id record first, then the row.
     """
 
     source: ReadFrom
@@ -56,7 +56,7 @@ class FieldPlace(Struct, frozen=True, kw_only=True):
 
 
 class DeletedRule(Struct, frozen=True, kw_only=True):
-    """A field that says that its record is deleted, where it has this value; ``*``: where it has any."""
+    """A field that marks its record as deleted if it has this value; ``*`` stands for any value."""
 
     read: FieldPlace
     value: str
@@ -67,23 +67,23 @@ class Absence(Struct, frozen=True, kw_only=True):
 
     statuses: frozenset[int] = frozenset({204, 404})
     bodies: frozenset[BodyKind] = frozenset()
-    """Of a success: what is in it instead of a record."""
+    """For a success: what it contains instead of a record."""
 
     @property
     def doubtful(self) -> frozenset[int]:
-        """The statuses that trouble has too: alone they say nothing of one record."""
+        """Return the statuses that errors have too, so that they prove nothing about one record."""
         return self.statuses - PLAIN_ABSENCE
 
 
 PLAIN_ABSENCE = frozenset({204, 404, 410})
-"""The statuses that say of one record that it is not there."""
+"""The statuses that reliably mean that a record does not exist."""
 
 FieldPlaces = Mapping[str, tuple[FieldPlace, ...]]
-"""Our name for a value -> where it may stand, first to last; the first that is not blank counts."""
+"""Our field name -> its possible places in order; the first one that is not blank counts."""
 
 
 class Write(Struct, frozen=True, kw_only=True):
-    """One place a value can be written to."""
+    """One place to write a value to."""
 
     door: Door
     path: tuple[str, ...]
@@ -91,11 +91,11 @@ class Write(Struct, frozen=True, kw_only=True):
 
 
 Writes = Mapping[str, tuple[Write, ...]]
-"""Our name for a value -> every place it is written to; none: TrackerRMS has no known place for it."""
+"""Our field name -> every place to write it to; empty if TrackerRMS has no known place for it."""
 
 
 class CallSpec(Struct, frozen=True, kw_only=True):
-    """One HTTP call: ``path`` may hold ``{id}`` and the like, ``body`` is the JSON to send before filling."""
+    """One HTTP call. ``path`` may contain ``{id}`` and the like; ``body`` is the JSON to start from."""
 
     method: str
     path: str
@@ -103,42 +103,42 @@ class CallSpec(Struct, frozen=True, kw_only=True):
     body: Any = None
 
     def filled(self, **parts: str) -> str:
-        """The path with its ``{…}`` replaced; a part can't reach out of its segment."""
+        """Return the path with its ``{…}`` replaced. A part can't escape its segment."""
         return self.path.format(**{name: quote(part, safe="") for name, part in parts.items()})
 
 
 class Resource(Struct, frozen=True, kw_only=True):
-    """One kind of TrackerRMS record: how it is listed, read by id, told apart and dated."""
+    """One kind of TrackerRMS record: how to list, read, identify and date it."""
 
     name: ResourceName
     entity: str
     """Its name in ``[integrations.tracker.fields.<entity>]`` and in messages."""
     list: CallSpec
     states: tuple[str | None, ...] = (None,)
-    """The list is read once for each: ``updatedAfter`` without ``state`` finds no job at all."""
+    """The list is read once per state: ``updatedAfter`` without ``state`` finds no jobs."""
     rows: str
     """The envelope's key that holds the rows."""
     rows_sure: Sure
     by_id: CallSpec | None = None
     unwrap: tuple[str, ...] = ()
-    """Where the record lies in a by-id answer; none: the answer is the record."""
+    """The record's path in a by-id answer; empty if the answer is the record."""
     deleted: tuple[DeletedRule, ...] | None = None
-    """A record with one of these fields counts as not there, in a list or not. ``None``: nobody has said
-    whether there is such a field."""
+    """A record with one of these fields counts as deleted, listed or not. ``None``: it is unknown if there is
+    such a field."""
     updated_after: bool = True
     paged: bool = True
-    """Whether the list takes a page number; one that does not answers with all its rows at once."""
+    """True if the list takes a page number; otherwise it answers with all rows at once."""
     list_end: ListEnd = "empty"
     volatile: frozenset[str] = frozenset()
-    """Row keys that move by themselves; a fingerprint leaves them out."""
+    """Row keys that change by themselves, which fingerprints ignore."""
     details: Details = "moved"
-    """When a record is read by id: when its row moved, never, or at every sweep."""
+    """When to read a record by id: when its row changed, never, or at every sweep."""
     models: tuple[Model, ...]
     fields: FieldPlaces
 
     @property
     def id_keys(self) -> tuple[str, ...]:
-        """The row's keys that may hold the record's id, first to last."""
+        """Return the row's keys that may hold the record's id, in order."""
         keys = (read.path[0] for read in self.fields["id"] if read.source != "detail")
         return tuple(dict.fromkeys(keys))
 
@@ -148,20 +148,20 @@ class Resource(Struct, frozen=True, kw_only=True):
 
 
 class Action(Struct, frozen=True, kw_only=True):
-    """One step of a command: its calls by REST and by the widget API, and which of the two is used."""
+    """One step of a command: its calls by REST and by the widget API, and which one is used."""
 
     name: str
     rest: CallSpec | None = None
     widget: CallSpec | None = None
     via: Chosen
     repeatable: frozenset[Via] = frozenset()
-    """By which of its calls carrying it out twice is known or guessed to be harmless."""
+    """The calls that can be repeated without harm, as known or guessed."""
     optional: bool = False
-    """Commands can do without it: it may be set to ``off``."""
+    """True if commands work without it, so that it may be set to ``off``."""
 
     @property
     def choices(self) -> tuple[Chosen, ...]:
-        """What ``via`` may be."""
+        """Return the valid values of ``via``."""
         found: list[Chosen] = []
         if self.rest is not None:
             found.append("rest")
@@ -171,19 +171,19 @@ class Action(Struct, frozen=True, kw_only=True):
 
     @property
     def call(self) -> CallSpec | None:
-        """The call in use; ``None`` where the action is off."""
+        """Return the call in use; ``None`` if the action is off."""
         return {"rest": self.rest, "widget": self.widget, "off": None}[self.via]
 
     @property
     def cure(self) -> str:
-        """What to set where the call in use is not there, or answers as no such call does."""
+        """Return what to set if the call in use does not exist or answers differently."""
         path = f"paths.{self.name}_widget" if self.via == "widget" else f"paths.{self.name}"
         others = "".join(f', or actions.{self.name} = "{one}"' for one in self.choices if one != self.via)
-        return f"set {path} in [integrations.tracker] if it is elsewhere{others}"
+        return f"set {path} in [integrations.tracker] if the path differs{others}"
 
 
 class Maps(Struct, frozen=True, kw_only=True):
-    """A tenant's words -> the unified enums. Keys are casefolded and trimmed; other words pass through."""
+    """A tenant's words -> the unified enums. Keys are casefolded and trimmed; other words are kept."""
 
     job_status: Mapping[str, str]
     employment_type: Mapping[str, str]
@@ -192,24 +192,24 @@ class Maps(Struct, frozen=True, kw_only=True):
     role_type: Mapping[str, str]
     visibility: Mapping[str, str]
     status_group: Mapping[str, str]
-    """The tenant's name of a group of placement statuses -> the vendor's."""
+    """The tenant's name of a group of placement statuses -> the vendor's name."""
 
 
 class TokenKeys(Struct, frozen=True, kw_only=True):
-    """How the bearer token is given to an exchange, where its answer holds the token and its end, first to
-    last, and which answers mean that a JWT is good no longer. Names in answers compare without case and
+    """How to send the bearer token to an exchange, where its answer has the token and the expiry, in order,
+    and which statuses mean that a JWT is no longer valid. Names in answers are compared without case and
     underscores."""
 
     keys: tuple[tuple[str, ...], ...]
     expires: tuple[tuple[str, ...], ...]
     refused: frozenset[int] = frozenset({401, 403})
-    """By any other status, and by 403 for some paths only, an account says that it may not do this."""
+    """Other statuses, and a 403 on only some paths, mean that the account lacks a permission."""
     sent_as: str = "bearerToken"
     """The key of the request's body, or ``header`` for the Authorization header."""
 
 
 class Resources(Struct, frozen=True, kw_only=True):
-    """Everything the bridge believes about one TrackerRMS account: the table with its corrections."""
+    """All assumptions about one TrackerRMS account: the table with its corrections."""
 
     exchange: CallSpec
     token: TokenKeys
@@ -218,15 +218,15 @@ class Resources(Struct, frozen=True, kw_only=True):
     resources: Mapping[ResourceName, Resource]
     actions: Mapping[str, Action]
     calls: Mapping[str, CallSpec]
-    """Calls beside the lists and the actions: a candidate's documents, its deletion."""
+    """Calls besides the lists and the actions: a candidate's documents, and its deletion."""
     document: FieldPlaces
-    """Of one element of a candidate's documents."""
+    """The fields of one element of a candidate's documents."""
     owner: FieldPlaces
-    """Of one element of a job's ``owners``."""
+    """The fields of one element of a job's ``owners``."""
     writes: Mapping[str, Writes]
     """Entity (``candidate``, ``application``) -> where each of its values is written."""
     beside: Mapping[str, tuple[str, int]]
-    """A REST path -> another that must go with it, and its value."""
+    """A REST path -> another path that must accompany it, and its value."""
     maps: Maps
     job_code_prefix: str | None = None
     users_from: Via = "rest"
@@ -238,45 +238,45 @@ class Resources(Struct, frozen=True, kw_only=True):
     texts: TextForm = "auto"
     tag_separator: TagSeparator = "auto"
     status_order: Literal["list", "none"] = "list"
-    """Whether the place in the list of placement statuses tells their order; ``none``: nothing does."""
+    """``list`` if the order of placement statuses is their order in the list; ``none`` if it is unknown."""
     blank_flag: Literal["auto", "no", "unknown"] = "auto"
-    """What a user's ``active`` means that is there and blank; ``auto``: it is doubtful."""
+    """The meaning of a blank ``active`` of a user; ``auto``: ambiguous."""
     charset: str | None = None
-    """What the answers are encoded in, whatever they declare; ``None``: what they declare, else UTF-8."""
+    """The charset of all answers, overriding the declared one. ``None``: the declared one, else UTF-8."""
     states: Mapping[str, str]
-    """A state of jobs -> the word that asks for its list; one that is not in it is not asked for."""
+    """A state of jobs -> the word that selects its list. States that are not listed here are not read."""
     job_state_from: Literal["auto", "list", "record"] = "auto"
     absence: Absence = Absence()
     key_case: KeyCase = "camel"
     first_page: int = 1
     """The number of a list's first page: 0 or 1."""
     page_number: str = "pageNumber"
-    """The request's key that names the page."""
+    """The request's key that selects the page."""
     page_size: int = 10
-    """How many rows a full page has, where the list itself does not show it."""
+    """The rows of a full page, unless the list shows it."""
     account_change: Literal["refuse", "accept"] = "refuse"
-    """What becomes of a credential that opens another account than the records known are from."""
+    """How to handle a credential that opens another account than the known records'."""
     patience_seconds: float = 300.0
-    """The longest that one ``Retry-After`` is believed."""
+    """The longest wait accepted from one ``Retry-After``."""
     throttled_statuses: frozenset[int] = frozenset({403, 429, 503})
-    """Answers that ask for patience where they come with a ``Retry-After``; 429 does without one too."""
+    """Statuses that mean throttling if they come with a ``Retry-After``; 429 also without one."""
 
     def __getitem__(self, name: ResourceName) -> Resource:
         return self.resources[name]
 
     def clock(self, zone: tzinfo) -> Clock:
-        """How times are read, of a tenant in this zone."""
+        """Return how to read the times of a tenant in this zone."""
         return Clock(zone=zone, date_format=self.date_format, times=self.times, precision=self.time_precision)
 
 
 def is_absence_status(status: int) -> bool:
-    """Whether this status may say that a record is not there; a server that is away, throttles or knows no
-    token says nothing of one record."""
+    """Return true if this status may mean that a record does not exist. Gateway errors, throttling and
+    invalid tokens prove nothing about one record."""
     if status in (401, 408, 429, 502, 503, 504):
         return False
     return status == 204 or 300 <= status < 600
 
 
 def map_key(word: str) -> str:
-    """The form in which words are compared: trimmed, without case."""
+    """Return the form in which words are compared: trimmed and casefolded."""
     return word.strip().casefold()

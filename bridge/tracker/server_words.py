@@ -1,8 +1,7 @@
-"""What TrackerRMS says in an error, without what it may say about people. Pure.
+"""Quotes TrackerRMS's error messages without what they may say about people. Pure.
 
-Kept are plain words, technical ones, and the names of fields that the call itself named; left out, as ``…``,
-are values that were sent, addresses, long numbers, what stands in quotation marks, and every other word that
-may be a name (invariant 9).
+Plain words, technical words and the names of fields in the call are kept. Values that were sent, addresses,
+long numbers, quoted text and every other word that may be a name are replaced with ``…`` (invariant 9).
 """
 
 import re
@@ -35,9 +34,9 @@ _TECHNICAL = frozenset(_WORDS.split())
 
 
 def quote_server_words(answer: HttpResponse, sent: Any = None) -> str:
-    """``: "…"`` to put behind what an answer's status says; nothing where it says nothing that may be told.
+    """Return ``: "…"`` to append to an answer's status; empty if nothing may be quoted.
 
-    ``sent`` is what the call carried: its keys are known names, its values are left out.
+    ``sent`` is the body of the call: its keys are known names, its values are left out.
     """
     said = "; ".join(dict.fromkeys(_said(answer)))[:_LONGEST_SAID]
     words = _scrubbed(said, sent)
@@ -62,7 +61,7 @@ def _chosen(reply: Any) -> list[Any]:
 
 
 def _texts(value: Any, depth: int = 0) -> Iterator[str]:
-    """The texts of an answer's part: ``errors`` lists messages by field."""
+    """Yield the texts in a part of an answer. ``errors`` lists messages by field."""
     if isinstance(value, str) and value.strip():
         yield " ".join(value.split())
     elif isinstance(value, Mapping) and depth < 3:
@@ -92,7 +91,8 @@ def _may_be_told(word: str, names: frozenset[str]) -> bool:
 
 
 def _parts(sent: Any) -> tuple[frozenset[str], set[str]]:
-    """The names in what was sent, and the values that are long enough to be told from plain words."""
+    """Return the names in what was sent, and the values that are long enough to be distinguished from plain
+    words."""
     names: set[str] = set()
     texts: set[str] = set()
 

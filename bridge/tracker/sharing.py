@@ -1,4 +1,4 @@
-"""Integrations that exchange the same credential: each exchange ends the JWT of the other. Pure."""
+"""Finds integrations that share a credential: each exchange ends the other's JWT. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,13 +6,13 @@ from bridge.config import IntegrationConfig
 from bridge.tracker import hosts
 
 ADVICE = (
-    "two integrations must not share one credential, for each exchange ends the other's JWT: make them one "
-    "integration, or give each a bearer_token of its own"
+    "two integrations must not share one credential, because each exchange ends the other's JWT: merge them "
+    "into one integration, or give each its own bearer_token"
 )
 
 
 def shared(integrations: Iterable[IntegrationConfig]) -> dict[str, tuple[str, ...]]:
-    """Integration -> the others that exchange its credential at the same host."""
+    """Return for each integration the others that exchange its credential at the same host."""
     by_credential: dict[tuple[str, ...], list[str]] = {}
     for one in integrations:
         by_credential.setdefault(_credential(one), []).append(one.id)

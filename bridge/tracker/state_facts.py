@@ -1,4 +1,4 @@
-"""Learns the words that ask for lists of jobs: whether each finds jobs of its own, and which others do."""
+"""Learns the words that select lists of jobs: if each finds different jobs, and which other words do."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,21 @@ _OTHERS: Mapping[str, tuple[str, ...]] = {
     "won": ("Won", "placed", "filled"),
     "closed": ("Closed", "lost", "cancelled"),
 }
-"""What the states are called elsewhere; a word counts only where it finds jobs that no other one finds."""
+"""Other common words for the states. One counts only if it finds jobs that no other word finds."""
 
 RowsByState = dict[str | None, Sequence[Row]]
 
 
 class StateFacts:
-    """Settles the words of one account."""
+    """Learns the words of one account."""
 
     def __init__(self, client: Client, findings: Findings) -> None:
         self._client = client
         self._findings = findings
 
     async def learn(self, rows: RowsByState) -> RowsByState:
-        """Settle the words by the first page of each list; return those pages as the settled words find them.
+        """Learn the words from the first page of each list. Return those pages according to the learned
+        words.
 
         Raises what the client raises.
         """
@@ -38,18 +39,18 @@ class StateFacts:
         unknown = await self._rows(_NO_STATE)
         if doubtful or unknown:
             evidence = (
-                f"{doubtful.total()} jobs that another word found stand under {' and '.join(doubtful)} too"
+                f"{doubtful.total()} jobs that another word found are under {' and '.join(doubtful)} too"
                 if doubtful
                 else "a word that no one uses finds jobs too"
             )
             name = next(iter(doubtful), str(next(iter(rows))))
-            said = f"{evidence}: the word {words.get(name, name)!r} is ignored, or it means something else"
+            said = f"{evidence}: the word {words.get(name, name)!r} is ignored or means something else"
             self._findings.ask("states", said, f"states.{name}")
             return rows
         empty = [state for state, found in rows.items() if not found and state is not None]
         found = {state: pair for state in empty if (pair := await self._other_word(state, rows)) is not None}
         for state, (word, listed) in found.items():
-            said = f"no job is listed as {words.get(state, state)}, and {len(listed)} others are as {word}"
+            said = f"no job is listed as {words.get(state, state)}, but {len(listed)} others as {word}"
             self._findings.adopt(f"states.{state}", said, f"states.{state}", word)
         rows = {**rows, **{state: listed for state, (_, listed) in found.items()}}
         await self._settle(rows, [state for state in empty if state not in found])
@@ -58,7 +59,7 @@ class StateFacts:
     async def _settle(self, rows: RowsByState, empty: Sequence[str]) -> None:
         words = self._client.settings.states
         if len(empty) == len(rows) and (bare := (await self._client.pages("jobs")).rows):
-            said = f"no word finds a job, and without one {len(bare)} are listed: the words are others"
+            said = f"no word finds a job, but {len(bare)} are listed without one: the words differ"
             self._findings.ask("states", said, f"states.{empty[0]}")
             return
         counts = ", ".join(f"{words.get(str(state), state)}: {len(found)}" for state, found in rows.items())
@@ -68,10 +69,10 @@ class StateFacts:
             elif state is not None:
                 self._findings.leave_open(f"states.{state}", "it finds no job", f"states.{state}")
         if empty:
-            said = f"nothing is listed as {', '.join(empty)}; the words may be others (first pages: {counts})"
+            said = f"nothing is listed as {', '.join(empty)}; the words may differ (first pages: {counts})"
             self._findings.leave_open("states", said, f"states.{empty[0]}")
         else:
-            self._findings.prove("states", f"each word finds jobs of its own (first pages: {counts})")
+            self._findings.prove("states", f"each word finds different jobs (first pages: {counts})")
 
     async def _other_word(self, state: str, rows: RowsByState) -> tuple[str, Sequence[Row]] | None:
         known = {row.remote_id for found in rows.values() for row in found}
@@ -91,7 +92,7 @@ class StateFacts:
 
 
 def _doubtful(rows: RowsByState) -> Counter[str]:
-    """How many jobs of each list another list before it had."""
+    """Return how many jobs of each list were in an earlier list too."""
     seen: dict[str, str | None] = {}
     twice: Counter[str] = Counter()
     for state, found in rows.items():

@@ -1,4 +1,4 @@
-"""Learns whether the list of placement statuses says what outcome each of them means."""
+"""Learns if the list of placement statuses determines the outcome of each status."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,12 +14,12 @@ _ASSUMPTIONS: Mapping[str, tuple[str, str]] = {
     "statuses_without_rejected": ("statuses.rejecting", "maps.status_group"),
     "statuses_of_unknown_group": ("statuses.known", "maps.status_group"),
 }
-"""A problem of the list -> the assumption that it refutes, and the key that cures it. What is fatal leaves
-open what comes after it."""
+"""A problem of the list -> the assumption that it refutes, and the key that corrects it. After a fatal
+problem, the following assumptions stay open."""
 
 
 def learn_status_list(client: Client, findings: Findings, rows: Sequence[JsonObject]) -> None:
-    """Settle what the list says. ``rows`` are all of it."""
+    """Learn from the list. ``rows`` are all of its rows."""
     problems = {problem.code: problem for problem in statuses.status_problems(rows, client.settings)}
     fatal = None
     for code, (assumption, key) in _ASSUMPTIONS.items():
@@ -27,6 +27,6 @@ def learn_status_list(client: Client, findings: Findings, rows: Sequence[JsonObj
             findings.ask(assumption, problem.text, key)
             fatal = assumption if problem.fatal else fatal
         elif fatal is not None:
-            findings.leave_open(assumption, f"can't be told before {fatal}", key)
+            findings.leave_open(assumption, f"can't be determined before {fatal}", key)
         else:
-            findings.prove(assumption, f"so it is with all {len(rows)} of them")
+            findings.prove(assumption, f"true of all {len(rows)} statuses")

@@ -1,4 +1,4 @@
-"""The shapes that a list of placement statuses may have beside a plain one, where none is in doubt. Pure."""
+"""Reads lists of placement statuses in other unambiguous forms. Pure."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ _DEEPEST = 4
 
 
 def rows_in(answer: Any, rows_key: str) -> list[Any] | None:
-    """Return the rows under ``rows_key``, wherever in the answer that is, if it is there once.
+    """Return the rows under ``rows_key``, which must occur exactly once, at any depth of the answer.
 
-    An object by id gives each row its id, one by group (lists of rows) its group; ``None`` for other shapes.
+    In an object by id each row gets its id, in one by group (lists of rows) its group. Returns ``None`` for
+    other forms.
     """
     found = _under(answer, rows_key, _DEEPEST)
     if len(found) != 1:

@@ -1,4 +1,4 @@
-"""Placement statuses: what they mean, what looks wrong with a list of them, and its order. Pure."""
+"""Placement statuses: their outcomes, problems of their list, and its order. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast
@@ -21,14 +21,15 @@ _OUTCOMES: Mapping[str, StatusOutcome] = {
 _AGREEING_READS = 3
 _UNREST_OF_A_CHANGE, _MOST_UNREST = 3, 30
 UNSETTLED = _UNREST_OF_A_CHANGE + 1
-"""From that unrest on, the order has changed more than once lately."""
+"""The unrest from which on the order has changed more than once lately."""
 _SHOWN = 10
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """A placement status: its name and the group (Applied, Rejected, Working, …) that decides the outcome.
+    """A placement status: its name, and the group (Applied, Rejected, Working, …) that determines the
+    outcome.
 
-    ``listed``: it stands in the account's list; one that an application alone names does not.
+    ``listed`` is false for a status that only an application names.
     """
 
     name: str | None
@@ -41,9 +42,9 @@ Statuses = Mapping[str, Status]
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """What looks wrong with a list of statuses, and which models are wrong or poor by it.
+    """A problem of a list of statuses, and the models that are wrong or incomplete because of it.
 
-    ``fatal``: a list that was right before is not replaced by this one.
+    A list with a ``fatal`` problem does not replace a valid one.
     """
 
     code: str
@@ -63,9 +64,9 @@ CODES = (
 
 
 def outcome(status: Status, maps: Maps) -> StatusOutcome | None:
-    """Return what an application at this status has come to; ``None`` where nothing says so.
+    """Return the outcome of an application at this status; ``None`` if it is unknown.
 
-    ``maps.outcome`` counts first, by the status's name, then by its group; then the vendor's groups do.
+    ``maps.outcome`` has precedence, by the status's name, then by its group; then the vendor's groups.
     """
     mapped = maps.outcome.get(map_key(status.name or "")) or maps.outcome.get(map_key(status.group or ""))
     # The map's values were checked against Outcome when it was configured.
@@ -73,12 +74,12 @@ def outcome(status: Status, maps: Maps) -> StatusOutcome | None:
 
 
 def group_of(status: Status, maps: Maps) -> str | None:
-    """Return a status's group by the vendor's name, where ``maps.status_group`` has one for it."""
+    """Return a status's group by the vendor's name, if ``maps.status_group`` has it."""
     return maps.status_group.get(map_key(status.group or ""), status.group)
 
 
 def parse_statuses(rows: Iterable[JsonObject], settings: Resources) -> dict[str, Status]:
-    """Return the statuses by id, in order; a row that can't be read is left out."""
+    """Return the statuses by id, in order, without unreadable rows."""
     found = {}
     for row in rows:
         try:
@@ -90,7 +91,7 @@ def parse_statuses(rows: Iterable[JsonObject], settings: Resources) -> dict[str,
 
 
 def status_problems(rows: Sequence[JsonObject], settings: Resources) -> list[Problem]:
-    """Return what looks wrong with a list of statuses; each text says what was seen and what to set."""
+    """Return the problems of a list of statuses. Each text says what was seen and what to set."""
     known = parse_statuses(rows, settings)
     if not rows:
         return [
@@ -106,8 +107,8 @@ def status_problems(rows: Sequence[JsonObject], settings: Resources) -> list[Pro
         problems.append(
             _problem(
                 "statuses_unreadable",
-                f"{len(rows) - len(known)} of {len(rows)} placement statuses have no id of theirs or can't "
-                f"be read; keys: {_keys(rows)}: correct fields.status.id, name and group",
+                f"{len(rows) - len(known)} of {len(rows)} placement statuses have no unique id or can't be "
+                f"read; keys: {_keys(rows)}: correct fields.status.id, name and group",
                 (Model.APPLICATION_STAGE, Model.APPLICATION),
             )
         )
@@ -145,7 +146,7 @@ def _problems_of_groups(known: Statuses, rows: Sequence[JsonObject], settings: R
         problems.append(
             _problem(
                 "statuses_of_unknown_group",
-                f"{len(silent)} of {len(known)} placement statuses are in a group that says no outcome: "
+                f"{len(silent)} of {len(known)} placement statuses are in a group without an outcome: "
                 f'{_groups(silent)}: set maps.status_group."…" to one of {", ".join(GROUPS)}; until then '
                 "applications at them have no outcome",
                 (Model.APPLICATION,),
@@ -155,15 +156,15 @@ def _problems_of_groups(known: Statuses, rows: Sequence[JsonObject], settings: R
 
 
 def is_sound(known: Statuses, settings: Resources) -> bool:
-    """Whether a list says what rejects: one that does not is never right."""
+    """Return true if a list has a rejecting status. A list without one is never valid."""
     return any(outcome(status, settings.maps) == "DECLINED" for status in known.values())
 
 
 class StatusList(Struct, frozen=True, kw_only=True):
-    """What an account's list is believed to be: its statuses, and the order that reads agreed on.
+    """The accepted list of an account: its statuses, and the order that reads agreed on.
 
-    ``last`` is the order of the latest read, seen ``streak`` times in a row; ``unrest`` rises with each
-    change of it. ``unlisted``: ids that applications stand at and the list has not.
+    ``last`` is the order of the latest read, seen ``streak`` times in a row. ``unrest`` increases with each
+    change of it. ``unlisted``: status ids of applications that are not in the list.
     """
 
     statuses: dict[str, Status]
@@ -174,12 +175,12 @@ class StatusList(Struct, frozen=True, kw_only=True):
     unlisted: tuple[str, ...] = ()
 
     def table(self) -> dict[str, Status]:
-        """Return the statuses for ``Normalizer.application``, those that are not in the list too."""
+        """Return the statuses for ``Normalizer.application``, including those that are not in the list."""
         unlisted = Status(name=None, group=None, listed=False)
         return self.statuses | dict.fromkeys(self.unlisted, unlisted)
 
     def places(self) -> dict[int, int]:
-        """Return each status's place, from 0."""
+        """Return each status's position, from 0."""
         return {int(status_id): place for place, status_id in enumerate(self.order)}
 
 
@@ -189,11 +190,12 @@ def merge_statuses(
     named: Iterable[str] = (),
     kept: Mapping[str, Status] | None = None,
 ) -> StatusList:
-    """Return the list after one more read; ``named``: ids that applications stand at.
+    """Return the list after one more read. ``named``: status ids of applications.
 
-    Statuses keep their order until reads agree on another, the more of them the oftener it changed lately: a
-    list that comes in another order each time is no change. What is new needs no agreement. ``kept``: what is
-    missing from this read, and not yet known to be gone; it means what it meant, at its place.
+    Statuses keep their order until enough reads agree on another one; the more often it changed lately, the
+    more reads are needed. A list that comes in another order each time is not a change. New statuses need no
+    agreement. ``kept``: statuses missing from this read but not yet known to be deleted, which keep their
+    meaning and position.
     """
     if before is not None and kept:
         return _with_kept(before, merge_statuses(before, found, {*named} - kept.keys()), kept)
@@ -217,7 +219,7 @@ def merge_statuses(
 
 
 def _with_kept(before: StatusList, after: StatusList, kept: Mapping[str, Status]) -> StatusList:
-    """The list with what was missing from it, behind what it stood behind."""
+    """Return the list with the missing statuses, each behind its former predecessors."""
     order = list(after.order)
     for place, status_id in enumerate(before.order):
         if status_id in kept:
@@ -228,13 +230,13 @@ def _with_kept(before: StatusList, after: StatusList, kept: Mapping[str, Status]
 
 
 def _agree(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether what is in both stands in one order."""
+    """Return true if the common elements are in the same order."""
     both = set(one) & set(other)
     return [i for i in one if i in both] == [i for i in other if i in both]
 
 
 def _kept(order: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
-    """The agreed order without what is gone, and with what is new at its end."""
+    """Return the agreed order without deleted ids and with new ones at the end."""
     kept = [i for i in order if i in read]
     return (*kept, *(i for i in read if i not in kept))
 

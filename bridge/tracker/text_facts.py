@@ -1,4 +1,4 @@
-"""Learns how an account writes texts: signs as HTML writes them, and what parts a candidate's tags."""
+"""Learns how an account writes texts: HTML escapes, blank flags, and the separator of tags."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,9 +12,9 @@ _MARKS: tuple[tuple[TagSeparator, str], ...] = ((";", ";"), ("|", "|"), ("line",
 
 
 def learn_texts(findings: Findings, records: Iterable[Any]) -> bool:
-    """Settle whether texts are written as HTML writes them; return whether that was adopted just now."""
+    """Learn if texts are HTML-escaped. Return true if that was adopted just now."""
     found = html_texts.signs(records)
-    said = f"{found.plain} texts hold &, <, > or a quote as it is, {found.written} as HTML writes it"
+    said = f"{found.plain} texts hold a literal &, <, > or quote, {found.written} an HTML-escaped one"
     if found.plain:
         findings.prove("texts", said)
     elif found.written >= _FEWEST:
@@ -26,31 +26,32 @@ def learn_texts(findings: Findings, records: Iterable[Any]) -> bool:
 
 
 def learn_blank_flags(findings: Findings, flags: Sequence[Any]) -> None:
-    """Settle what a blank yes or no of users means: no, where nothing else says no. ``None`` is blank too."""
+    """Learn the meaning of a blank yes-or-no field of users: no, if no value says no. ``None`` is
+    blank too."""
     blank = sum(values.is_blank_text(flag) for flag in flags)
     said = [
         values.flag(flag)
         for flag in flags
         if not values.is_blank_text(flag) and not isinstance(flag, list | dict)
     ]
-    told = (
-        f"of {len(flags)} users {blank} have a blank one, {said.count(False)} say no, {said.count(True)} yes"
+    counted = (
+        f"of {len(flags)} users, {blank} are blank, {said.count(False)} say no, {said.count(True)} say yes"
     )
     if not blank:
-        findings.prove("blank_flag", told)
+        findings.prove("blank_flag", counted)
     elif said.count(True) >= _FEWEST and False not in said:
-        findings.adopt("blank_flag", told, "blank_flag", "no")
+        findings.adopt("blank_flag", counted, "blank_flag", "no")
     else:
-        findings.ask("blank_flag", told, "blank_flag", "unknown")
+        findings.ask("blank_flag", counted, "blank_flag", "unknown")
 
 
 def learn_tags(findings: Findings, texts: Sequence[Any]) -> None:
-    """Settle what parts the tags of a text."""
-    told = [text.strip(values.INVISIBLE) for text in texts if isinstance(text, str)]
-    commas = sum("," in text for text in told)
-    counts = {name: sum(mark in text for text in told) for name, mark in _MARKS}
+    """Learn what separates the tags of a text."""
+    tags = [text.strip(values.INVISIBLE) for text in texts if isinstance(text, str)]
+    commas = sum("," in text for text in tags)
+    counts = {name: sum(mark in text for text in tags) for name, mark in _MARKS}
     name = max(counts, key=lambda one: counts[one])
-    said = f"of {len(told)} tag texts {commas} hold a comma, {counts[name]} hold {name}"
+    said = f"of {len(tags)} tag texts {commas} hold a comma, {counts[name]} hold {name}"
     if commas:
         findings.prove("tag_separator", said)
     elif counts[name] >= _FEWEST and sum(map(bool, counts.values())) == 1:

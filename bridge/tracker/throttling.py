@@ -1,6 +1,6 @@
-"""Answers that ask for patience: how long to wait, and what to say of it. Pure.
+"""Answers that ask the bridge to wait: for how long, and how to report it. Pure.
 
-429 is presumed; nobody has seen TrackerRMS throttle. Gateways also say 503 or 403 with a ``Retry-After``.
+429 is presumed; no one has seen TrackerRMS throttle. Gateways also send 503 or 403 with a ``Retry-After``.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ _TO_THE_SECOND = timedelta(minutes=10)
 
 
 class Pause(Struct, frozen=True, kw_only=True):
-    """``seconds`` to leave the account alone, and ``why`` in words, with the moments it is about."""
+    """A pause of ``seconds`` before the next request to the account, and ``why`` in words, with the times."""
 
     seconds: float
     why: str
@@ -26,9 +26,9 @@ class Pause(Struct, frozen=True, kw_only=True):
 def requested_pause(
     answer: HttpResponse, settings: Resources, now: datetime, *, usual_seconds: float, least_seconds: float
 ) -> Pause | None:
-    """The pause that an answer asks for; ``None`` where it asks for none.
+    """Return the pause that an answer asks for; ``None`` if it asks for none.
 
-    ``usual_seconds``: after a 429 that does not say how long; no pause is below ``least_seconds`` nor above
+    ``usual_seconds`` follow a 429 without a duration. No pause is below ``least_seconds`` or above
     ``patience_seconds``.
     """
     status = answer.status
@@ -46,19 +46,19 @@ def _why(answer: HttpResponse, wanted: float | None, seconds: float, now: dateti
     again = _moment(now + timedelta(seconds=seconds), now)
     if wanted is None:
         said = "a Retry-After that can't be read" if answer.headers.get("Retry-After") else "no Retry-After"
-        return f"TrackerRMS asks for patience ({said}); the bridge tries again at {again}"
+        return f"TrackerRMS asks the bridge to wait ({said}); the bridge tries again at {again}"
     until = _moment(now + timedelta(seconds=wanted), now)
     then = "then" if until == again else f"at {again}"
     return (
-        f"TrackerRMS asks for patience until {until} (Retry-After {wanted:.15g} s); the bridge tries again "
-        f"{then}"
+        f"TrackerRMS asks the bridge to wait until {until} (Retry-After {wanted:.15g} s); the bridge tries "
+        f"again {then}"
     )
 
 
 def _cure(status: int, wanted: float | None, seconds: float) -> str:
     if status != 429:
-        return f"; if {status} is no throttling here, leave it out of throttled_statuses"
-    return "; patience_seconds is the longest that it waits" if wanted and wanted > seconds else ""
+        return f"; if {status} does not mean throttling here, remove it from throttled_statuses"
+    return "; patience_seconds limits the wait" if wanted and wanted > seconds else ""
 
 
 def _moment(moment: datetime, now: datetime) -> str:

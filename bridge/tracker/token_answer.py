@@ -1,7 +1,8 @@
-"""The answer of an exchange: where the token is in it, and until when it is good. Pure.
+"""Reads the answer of an exchange: the token, and when it expires. Pure.
 
-Only ``{"token", "expiration"}`` was seen. Other forms that are read: other names (``[integrations.tracker.
-token]`` keys), a token one level down, a bare JSON string or plain text, a JWT under a name nobody knows.
+Only ``{"token", "expiration"}`` was seen. Other accepted forms: other names (keys of
+``[integrations.tracker.token]``), a token one level down, a bare JSON string or plain text, and a JWT under
+an unknown name.
 """
 
 import base64
@@ -20,7 +21,7 @@ from bridge.tracker.errors import BadJson, Unreadable
 from bridge.tracker.schema import TokenKeys
 
 _JWT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
-# Text that stands alone: a word such as Unauthorized is no token.
+# Plain text: a word such as Unauthorized is not a token.
 _ALONE = re.compile(r"(?=.*[0-9])[A-Za-z0-9._~+/=-]{16,}")
 _SCHEME = re.compile(r"bearer\s+", re.IGNORECASE)
 _DOTNET = re.compile(r"/Date\((\d{1,15})(?:[+-]\d{4})?\)/")
@@ -29,18 +30,18 @@ _MOST_SHOWN = 12
 _EPOCH_SECONDS = 1e9
 _EPOCH_MILLISECONDS = 1e11
 _LONGEST_LIFE = timedelta(days=36_500)
-CURE = "set keys under [integrations.tracker.token] to the path of the one that holds the token"
+CURE = "set keys under [integrations.tracker.token] to the path of the token"
 
 
 class Exchanged(Struct, frozen=True, kw_only=True):
-    """A token; ``expires_at`` (aware UTC) is ``None`` where nothing tells."""
+    """A token. ``expires_at`` (aware UTC) is ``None`` if unknown."""
 
     token: str
     expires_at: datetime | None
 
 
 def parse_token_answer(body: bytes, keys: TokenKeys, now: datetime, zone: tzinfo) -> Exchanged:
-    """Return what was exchanged. Raises ``BadJson`` or ``Unreadable``, which name keys and never values."""
+    """Return the exchanged token. Raises ``BadJson`` or ``Unreadable``, which name keys and never values."""
     reply = _decoded(body)
     token = _token(reply, keys.keys)
     if token is None:
@@ -67,7 +68,7 @@ def _token(reply: Any, keys: tuple[tuple[str, ...], ...]) -> str | None:
         for value in _at(reply, path):
             if isinstance(value, str) and value.strip():
                 return _SCHEME.sub("", value.strip(), count=1)
-    # A JWT is known by its form, whatever it is called; of two, one may be for something else.
+    # A JWT is recognized by its form under any name; with two, one may be for something else.
     jwts = {text for _, text in _texts(reply) if _claims(text) is not None}
     return jwts.pop() if len(jwts) == 1 else None
 
@@ -78,7 +79,7 @@ def _alone(text: str) -> str | None:
 
 
 def _at(reply: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """The values at a path, whose names compare without case and underscores."""
+    """Yield the values at a path, whose names are compared without case and underscores."""
     if not path:
         yield reply
     elif isinstance(reply, Mapping):
@@ -101,7 +102,7 @@ def _texts(reply: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
 
 
 def _described(reply: Any) -> str:
-    """What an answer is like: the names of its keys, as far as they look like names."""
+    """Describe an answer: the names of its keys, as far as they look like names."""
     if not isinstance(reply, Mapping):
         return f"it is {values.kind(reply)}"
     names = []
@@ -114,7 +115,7 @@ def _described(reply: Any) -> str:
 
 
 def _claimed(token: str) -> datetime | None:
-    """What the JWT itself says (``exp``, RFC 7519), which no time zone can blur."""
+    """Return the expiry in the JWT itself (``exp``, RFC 7519), which does not depend on a time zone."""
     claims = _claims(token) or {}
     said = claims.get("exp")
     return _epoch(said) if isinstance(said, int | float) and not isinstance(said, bool) else None
@@ -150,7 +151,7 @@ def _moment(said: Any, now: datetime, zone: tzinfo) -> datetime | None:
 
 
 def _number(said: float, now: datetime) -> datetime | None:
-    """Seconds from now, or since 1970, or milliseconds since."""
+    """Interpret a number as seconds from now, seconds since 1970, or milliseconds since 1970."""
     if said >= _EPOCH_SECONDS:
         return _epoch(said)
     return now + timedelta(seconds=said) if 0 < said < _LONGEST_LIFE.total_seconds() else None
@@ -173,5 +174,5 @@ def _dated(said: str, zone: tzinfo) -> datetime | None:
         return moment.astimezone(UTC) if 1 < moment.year < 9999 else None
     if not 1 < moment.year < 9999:
         return None
-    # Whether a time without a zone is UTC or the tenant's is not known: too early does no harm.
+    # It is unknown if a time without a zone is in UTC or in the tenant's zone; the earlier one is harmless.
     return min(moment.replace(tzinfo=UTC), moment.replace(tzinfo=zone).astimezone(UTC))

@@ -1,8 +1,8 @@
-"""Calls with the JWT: one that is refused is renewed, with a brake where the refusal may mean something else.
+"""Sends calls with the JWT, and renews it after a refusal, with a brake against useless exchanges.
 
-401 is how a JWT that ended is answered (observed). Others may say 403, or send to a login page: then the JWT
-is renewed once too, and where that was of no use the same place is left alone for a while, for each exchange
-ends the JWT of every other program.
+An expired JWT is answered 401 (observed). Other accounts may answer 403 or redirect to a login page: then the
+JWT is renewed once, and if that did not help, calls to the same place do not renew it for a while, because
+each exchange ends the JWT of every other program.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ class _Brake:
         self.until = now + self._seconds
 
 
-class Authorised:
-    """Sends requests with the account's JWT. ``timer`` gives seconds that never go back."""
+class Authorized:
+    """Sends requests with the account's JWT. ``timer`` returns monotonic seconds."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class Authorised:
         self._brakes: dict[str, _Brake] = {}
 
     def adopt(self, settings: Resources) -> None:
-        """Go by these settings from now on."""
+        """Use these settings from now on."""
         self._settings = settings
 
     async def send(self, request: Request, renewals: int, pause_seconds: float) -> HttpResponse:
-        """The answer to a call whose JWT is good, or a refusal that a new JWT did not cure.
+        """Return the answer to a call with a valid JWT, or a refusal that a new JWT did not cure.
 
-        A call that is answered 401 is sent again after each of up to ``renewals`` renewals, any other
-        refusal after one. Raises ``CredentialsRefused`` where the last answer is 401.
+        A call answered 401 is repeated after each of up to ``renewals`` renewals, any other refusal after
+        one. Raises ``CredentialsRefused`` if the last answer is 401.
         """
         token = await self._auth.token(request.lane)
         place = f"{request.method} {re.sub('[0-9]+', '#', request.path)}"
@@ -87,7 +87,7 @@ class Authorised:
             raise CredentialsRefused(
                 f"{request.name} at {self._hosts.where} answered 401 to {most + 1} JWTs in a row: either "
                 "this account may not make this call, or another program, or another integration of this "
-                "bridge, keeps exchanging the same credential: give the bridge one of its own (bearer_token)"
+                "bridge, keeps exchanging the same credential; give the bridge its own (bearer_token)"
             )
         if not self._may_be_refused(request, answer):
             self._brakes.pop(place, None)
@@ -95,7 +95,7 @@ class Authorised:
         return await self._renewed_once(request, token, answer, place, free=free)
 
     def is_refusal(self, request: Request, answer: HttpResponse) -> bool:
-        """Whether an answer says that a JWT is good no longer, so that another is exchanged."""
+        """Return true if an answer means that the JWT is no longer valid, so that it must be renewed."""
         return answer.status == 401 or self._may_be_refused(request, answer)
 
     async def _renewed_once(
@@ -116,7 +116,8 @@ class Authorised:
         return await self._caller.send(msgspec.structs.replace(request, headers=headers))
 
     def _may_be_refused(self, request: Request, answer: HttpResponse) -> bool:
-        """Whether an answer may mean that the JWT is good no longer. Only a refusal may be sent again."""
+        """Return true if an answer may mean that the JWT is no longer valid. Only a refused call may be
+        repeated."""
         if request.looked_at:
             return False
         if answer.status in self._settings.token.refused:
@@ -124,8 +125,8 @@ class Authorised:
         if 300 <= answer.status < 400:
             return bool(_LOGIN.search(answer.headers.get("Location", "")))
         if "html" in self._settings.absence.bodies:
-            return False  # so this account answers an id that does not exist
-        # A page in place of a write's answer does not prove that nothing was written.
+            return False  # this account answers absent ids with a web page
+        # A web page instead of a write's answer does not prove that nothing was written.
         return answer.status == 200 and answer.is_html and request.repeatable and _is_api(request.path)
 
     def _is_free(self, place: str) -> bool:

@@ -1,4 +1,4 @@
-"""Learns what ``updatedAfter`` does: whether it filters, by which clock, and at its boundary."""
+"""Learns what ``updatedAfter`` does: if it filters, in which zone, and if it includes its boundary."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _LEAST_OFFSET = timedelta(minutes=15)
 
 
 class UpdateFilter:
-    """Asks one list with ``updatedAfter`` around the time of its newest record."""
+    """Queries one list with ``updatedAfter`` around the time of its newest record."""
 
     def __init__(self, client: Client, findings: Findings, name: ResourceName) -> None:
         self._client = client
@@ -27,10 +27,10 @@ class UpdateFilter:
         self._key = f"updated_after.{name}"
 
     async def learn(self, rows: Sequence[Row], state: str | None, now: datetime) -> None:
-        """Settle what the filter does. ``rows`` are some of the list, ``now`` is the server's time."""
+        """Learn what the filter does. ``rows`` are some of the list, ``now`` is the server's time."""
         newest = await self._newest(rows, state, now)
         if newest is None:
-            self._findings.leave_open(self._key, "no record says when it was updated")
+            self._findings.leave_open(self._key, "no record has a last update")
             return
         row, moment, latest = newest
         if await self._finds(row, state, latest + _FAR):
@@ -39,10 +39,12 @@ class UpdateFilter:
             return
         offset = moment.astimezone(self._client.zone).utcoffset()
         if offset != now.astimezone(self._client.zone).utcoffset():
-            self._findings.leave_open(self._key, "no record was updated since the clocks were changed")
+            self._findings.leave_open(self._key, "no record was updated since the clocks changed")
             return
         if latest - moment >= _LEAST_OFFSET:
-            said = "updates tell the day alone: by which clock updatedAfter compares can't be told"
+            said = (
+                "updates have a precision of one day: can't determine the zone in which updatedAfter compares"
+            )
             self._findings.leave_open(self._key, said, "updated_after_zone")
         elif not offset:
             await self._boundary(row, state, moment, "the account's zone is at UTC now")
@@ -75,7 +77,7 @@ class UpdateFilter:
 
     async def _boundary(self, row: Row, state: str | None, moment: datetime, clock: str) -> None:
         inclusive = await self._finds(row, state, moment)
-        edge = "a record of that very second is listed" if inclusive else "it lists what came strictly after"
+        edge = "a record of exactly that second is listed" if inclusive else "it lists only later records"
         self._findings.prove(self._key, f"{clock}; {edge}")
 
     async def _other_zone(self, row: Row, state: str | None, moment: datetime, latest: datetime) -> None:
@@ -92,13 +94,14 @@ class UpdateFilter:
         else:
             said = (
                 f"updatedAfter finds {self._entity} {row.remote_id} neither by local time nor by UTC; "
-                "time_zone may not be this account's"
+                "time_zone may be wrong"
             )
             self._findings.ask(self._key, said, "updated_after_zone")
 
 
 def _newest(client: Client, table: Resource, rows: Sequence[Row]) -> tuple[Row, datetime, datetime] | None:
-    """The row that was updated last, with the earliest and the latest moment that its time may mean."""
+    """Return the row that was updated last, with the earliest and the latest moment that its time
+    may mean."""
     dated = [(row, *moments) for row in rows if (moments := _updated_at(client, table, row)) is not None]
     return max(dated, key=lambda one: one[1], default=None)
 

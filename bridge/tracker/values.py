@@ -1,7 +1,7 @@
-"""Plain values out of TrackerRMS's JSON: text, numbers, flags, ids, tags. Pure.
+"""Extracts plain values from TrackerRMS's JSON: text, numbers, flags, ids, tags. Pure.
 
-Each function takes what ``json`` decoded and gives a clean value or ``None`` where nothing is there; a
-value of the wrong type is a ``WrongType`` that names the type and never the value.
+Each function takes what ``json`` decoded and returns a clean value, or ``None`` if there is none. A value of
+the wrong type raises ``WrongType``, which names the type and never the value.
 """
 
 import math
@@ -14,7 +14,7 @@ _DEEPEST = 100
 INVISIBLE = "".join(
     chr(code)
     for first, last in (
-        # Controls and white space; letters without ink; zero-width ones and marks of direction.
+        # Control characters and white space, invisible letters, zero-width characters and direction marks.
         (0x00, 0x20), (0x7F, 0xA0), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160),
         (0x1680, 0x1680), (0x180E, 0x180E), (0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x206F),
         (0x2800, 0x2800), (0x3000, 0x3000), (0x3164, 0x3164), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0),
@@ -22,11 +22,11 @@ INVISIBLE = "".join(
     )
     for code in range(first, last + 1)
 )  # fmt: skip
-"""What can't be seen at the ends of a text, and is cut off there."""
+"""Invisible characters, which are trimmed from the ends of a text."""
 _STANDS_FOR_NONE = re.compile(r"[-\u2010-\u2015]{1,3}|n/a", re.IGNORECASE)
-"""What people and servers write where there is nothing."""
+"""Placeholders that people and servers write for an empty value."""
 _BEGINS_TEXT = frozenset(map(chr, range(0x21, 0x7F))) - frozenset("-nN")
-"""What only text that is there begins with."""
+"""Characters that only real text begins with."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DECIMAL = re.compile(r"[0-9]{1,30}")
 _LONGEST_NUMBER = 64
@@ -38,11 +38,11 @@ _DIGEST_DIGITS = 16
 
 
 class WrongType(ValueError):
-    """A value of a type that its field can't have; the message names the type alone."""
+    """A value of a type that its field can't have. The message names only the type."""
 
 
 def kind(value: object) -> str:
-    """The JSON name of a value's type."""
+    """Return the JSON name of a value's type."""
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):
@@ -55,7 +55,7 @@ def kind(value: object) -> str:
 
 
 def is_blank_text(value: object) -> bool:
-    """Whether nothing is there: ``null``, text of invisible characters alone, or what stands for none."""
+    """Return true for ``null``, text of only invisible characters, or a placeholder."""
     if value is None:
         return True
     if not isinstance(value, str):
@@ -68,14 +68,14 @@ def is_blank_text(value: object) -> bool:
 
 
 def scrub(text: str) -> str:
-    """``clean_text`` with U+FFFD for each lone surrogate, which no encoder would take."""
+    """Replace each lone surrogate in a text with U+FFFD, because no encoder accepts them."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def scrub_tree(value: Any, depth: int = 0) -> Any:
-    """A decoded JSON value with every text in it scrubbed; ``WrongType`` beyond 100 levels."""
+    """Return a decoded JSON value with every text scrubbed. Raises ``WrongType`` beyond 100 levels."""
     if depth > _DEEPEST:
-        raise WrongType(f"is nested in over {_DEEPEST} levels")
+        raise WrongType(f"is nested in more than {_DEEPEST} levels")
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, dict):
@@ -86,15 +86,15 @@ def scrub_tree(value: Any, depth: int = 0) -> Any:
 
 
 def trimmed(value: str) -> str | None:
-    """Text that is not blank, without invisible characters at its ends."""
+    """Return text without invisible characters at its ends; ``None`` if it is blank."""
     text = scrub(value)
-    # Most text has nothing to cut off.
+    # Most text needs no trimming.
     whole = "!" <= text[0] <= "~" and "!" <= text[-1] <= "~"
     return text if whole else text.strip(INVISIBLE) or None
 
 
 def clean_text(value: Any) -> str | None:
-    """Text without invisible characters at its ends; a number as its digits; ``None`` for blank."""
+    """Return text without invisible characters at its ends, or a number as its digits; ``None`` for blank."""
     if isinstance(value, str):
         return None if is_blank_text(value) else trimmed(value)
     if value is None:
@@ -107,7 +107,7 @@ def clean_text(value: Any) -> str | None:
 
 
 def flag(value: Any) -> bool | None:
-    """``y``/``n``, ``true``/``false``, ``1``/``0`` or a boolean; ``None`` for any other word."""
+    """Parse ``y``/``n``, ``true``/``false``, ``1``/``0`` or a boolean; ``None`` for any other word."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -118,7 +118,8 @@ def flag(value: Any) -> bool | None:
 
 
 def parse_record_id(value: Any) -> str:
-    """A record's id as decimal digits; ``WrongType`` for anything but an integer or a decimal text."""
+    """Return a record's id as decimal digits. Raises ``WrongType`` for anything but an integer or a decimal
+    text."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**30:
         return str(value)
     if isinstance(value, float) and value.is_integer() and 0 <= value < 2**53:
@@ -126,12 +127,12 @@ def parse_record_id(value: Any) -> str:
     digits = value.strip(INVISIBLE) if isinstance(value, str) else ""
     if _DECIMAL.fullmatch(digits):
         return str(int(digits))
-    found = "text that is no decimal number" if digits else kind(value)
+    found = "text that is not a decimal number" if digits else kind(value)
     raise WrongType(f"is {'blank' if value == '' else found}, expected an id")
 
 
 def reference(value: Any) -> str | None:
-    """Another record's id; ``None`` where there is none (blank, zero or negative)."""
+    """Return another record's id; ``None`` if it is blank, zero or negative."""
     if is_blank_text(value):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
@@ -142,14 +143,16 @@ def reference(value: Any) -> str | None:
 
 
 TagSeparator = Literal["auto", ",", ";", "|", "line"]
-"""What parts the tags of a text. ``auto``: a comma; a text with another of these and no comma is doubtful."""
+"""What separates the tags of a text. ``auto``: a comma; a text with another separator and no comma is
+ambiguous."""
 _TAG_MARKS: Mapping[TagSeparator, str] = {"auto": ",", "line": "\n"}
 _OTHER_MARKS = re.compile(r"[;|\n]")
 _NAMES_OF_TAGS = ("name", "tag", "text", "value")
 
 
 def parse_tags(value: Any, separator: TagSeparator = "auto") -> tuple[str, ...]:
-    """The distinct tags of a text or a list, in order. NUL is dropped: a tag's name is also its id."""
+    """Return the distinct tags of a text or a list, in order. NUL is dropped, because a tag's name is also
+    its id."""
     if isinstance(value, list):
         found = [_tag(part) for part in value]
     else:
@@ -159,7 +162,7 @@ def parse_tags(value: Any, separator: TagSeparator = "auto") -> tuple[str, ...]:
 
 
 def is_doubtful_tags(value: Any) -> bool:
-    """Whether a text may be several tags that something else than a comma parts."""
+    """Return true if a text may hold several tags with a separator other than a comma."""
     if not isinstance(value, str) or "," in value:
         return False
     return _OTHER_MARKS.search(value.strip(INVISIBLE)) is not None
@@ -172,7 +175,7 @@ def _tag(value: Any) -> str:
 
 
 def tag_id(name: str) -> str:
-    """A tag's remote id: its name; a name over 200 characters is cut and ends in a digest of the whole."""
+    """Return a tag's remote id: its name, shortened to 200 characters with a digest of the whole name."""
     if len(name) <= LONGEST_TAG_ID:
         return name
     digest = blake2b(name.encode(), digest_size=_DIGEST_DIGITS // 2).hexdigest()
@@ -180,12 +183,12 @@ def tag_id(name: str) -> str:
 
 
 def split_name(full: str | None) -> tuple[str | None, str | None]:
-    """First and last name of a full one, split at the first space."""
+    """Split a full name at the first space into first and last name."""
     first, _, last = (full or "").strip(INVISIBLE).partition(" ")
     return first or None, last.strip() or None
 
 
 def linkedin_name(link: str) -> str | None:
-    """The profile's name in a LinkedIn address: what follows ``/in/``."""
+    """Return the profile's name in a LinkedIn URL: what follows ``/in/``."""
     found = re.search(r"/in/([^/?#\s]+)", link)
     return found[1] if found else None

@@ -1,7 +1,7 @@
-"""The older widget API's envelope: what goes around a call, the credentials inside it, and its reply. Pure.
+"""The envelope of the older widget API: its form, the credentials inside it, and its reply. Pure.
 
-Source: the vendor's lessons 355 (credentials, reply) and 1124. Errors come in-band: HTTP 200 and a status in
-the body, 0 success, 1 user not found, 2 user not active, 3 a record that may not be overwritten, 99 invalid.
+Source: the vendor's lessons 355 (credentials, reply) and 1124. Errors are in the body of an HTTP 200, as a
+status: 0 success, 1 user not found, 2 user not active, 3 a record that may not be overwritten, 99 invalid.
 """
 
 from collections.abc import Mapping
@@ -20,20 +20,20 @@ _EXISTS = 3
 _DEEPEST = 2
 _OUTER = "trackerrms"
 Credentials = Mapping[str, Secret]
-"""Name inside ``credentials`` -> value."""
+"""The names inside ``credentials`` with their values."""
 
 
 class WidgetReply(Struct, frozen=True, kw_only=True):
-    """A call that was taken: call and answer in words, and the decoded object."""
+    """The reply to an accepted call: call and answer in words, and the decoded object."""
 
     said: str
     fields: Mapping[str, Any]
 
 
 def credentials(config: IntegrationConfig) -> Credentials:
-    """What goes into the body; empty where the Authorization header has to do.
+    """Return the credentials for the body; empty if the Authorization header must suffice.
 
-    The API key counts most; the vendor asks for user and password beside it for some functions.
+    The API key has precedence. For some functions the vendor also requires user and password.
     """
     found: dict[str, Secret] = {}
     if config.api_key:
@@ -45,12 +45,12 @@ def credentials(config: IntegrationConfig) -> Credentials:
 
 
 def wrap_in_envelope(path: str, inner: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"trackerrms": {"<function>": inner}}``; the function is the path's last part."""
+    """Return ``{"trackerrms": {"<function>": inner}}``. The function is the path's last part."""
     return {_OUTER: {path.rpartition("/")[2]: dict(inner)}}
 
 
 def with_credentials(data: Any, given: Credentials) -> Any | None:
-    """``data`` with the credentials in its envelope; ``None`` where there are none, or no envelope."""
+    """Return ``data`` with the credentials in its envelope; ``None`` without credentials or envelope."""
     outer = data.get(_OUTER) if isinstance(data, Mapping) else None
     if not given or not isinstance(outer, Mapping) or not outer:
         return None
@@ -63,12 +63,12 @@ def with_credentials(data: Any, given: Credentials) -> Any | None:
 def read_widget_reply(
     name: str, answer: HttpResponse, where: str, cure: str, action: str | None = None, sent: Any = None
 ) -> WidgetReply:
-    """What a call was answered, once it was taken.
+    """Return the reply to a call that was accepted.
 
-    ``name`` is the call, ``where`` the host, ``cure`` what to set where it is the wrong call, ``action`` what
-    else could carry it out by REST, ``sent`` what the call carried. Raises ``NoCredentials``,
-    ``AlreadyThere``, ``Refused`` (its ``status`` is 500 or more where the effect is not known) or
-    ``Unreadable`` (nor is it then).
+    ``name`` is the call, ``where`` the host, ``cure`` what to set if the call is wrong, ``action`` the action
+    that REST could carry out instead, ``sent`` the body of the call. Raises ``NoCredentials``,
+    ``AlreadyThere``, ``Refused`` (with a ``status`` of 500 or more the effect is unknown) or ``Unreadable``
+    (the effect is unknown).
     """
     said = f"{name} {answers.describe_answer(answer)}"
     if answer.status == 401:
@@ -83,14 +83,14 @@ def read_widget_reply(
     if status in _NO_USER:
         raise NoCredentials(_advice(said, where, action))
     if status == _EXISTS:
-        raise AlreadyThere(f"{said}: a record that is there already")
+        raise AlreadyThere(f"{said}: the record already exists")
     if status != 0:
         raise Refused(said + server_words.quote_server_words(answer, sent), 400)
     return WidgetReply(said=said, fields=fields)
 
 
 def _with_status(found: Any, depth: int = 0) -> dict[str, Any] | None:
-    """The object that has the status: the answer, or the one inside it, which may be JSON in a string."""
+    """Return the object that has the status: the answer or one inside it, which may be JSON in a string."""
     if isinstance(found, str) and found.lstrip().startswith("{"):
         try:
             found = pages.decode_leniently(found.encode())
@@ -115,9 +115,9 @@ def _status(fields: Mapping[str, Any]) -> int | None:
 def _advice(said: str, where: str, action: str | None) -> str:
     instead = f', or set actions.{action} = "rest"' if action else ""
     return (
-        f"{said} at {where}: the widget API does not know the user of the credentials it was given, or the "
-        "user is not active; give the integration api_key, or username and password, or "
-        f"oauth_client_secret and oauth_refresh_token{instead}"
+        f"{said} at {where}: the user of the credentials is unknown to the widget API or not active; give "
+        "the integration api_key, or username and password, or oauth_client_secret and "
+        f"oauth_refresh_token{instead}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a write was answered: which record was made, however the answer tells it. Pure."""
+"""Reads the answer of a write: which record was created, in any form of the answer. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,21 +9,21 @@ from bridge.tracker.http import HttpResponse
 
 _MOST_WORDS = 200
 _OF_VALUES = (400, 409, 422)
-"""Refusals of what was sent, and not of the call."""
+"""Refusals of the values, not of the call."""
 
 
 def write_refusal(said: str, answer: HttpResponse, sent: Any, cure: str) -> Refused:
-    """Return the error of a write that was not taken, with ``cure`` where it may be the wrong call."""
+    """Return the error of a refused write, with ``cure`` if it may be the wrong call."""
     said += server_words.quote_server_words(answer, sent)
     if answer.status >= 500:
-        said += ": trouble of TrackerRMS's own, which passes"
+        said += ": a temporary error of TrackerRMS"
     elif answer.status not in _OF_VALUES:
         said += f"; {cure}"
     return Refused(said, answer.status)
 
 
 def describe_write(answer: HttpResponse) -> str:
-    """What a success holds that is no object."""
+    """Describe a success that is not an object."""
     if not answer.body.strip():
         return "with an empty body"
     return f"with {values.kind(pages.decode_leniently(answer.utf8))}"
@@ -32,10 +32,11 @@ def describe_write(answer: HttpResponse) -> str:
 def parse_write_answer(
     said: str, answer: HttpResponse, cure: str, *, sets_values: bool = False
 ) -> Mapping[str, Any]:
-    """What a write was answered: an object, or nothing; a bare number, or ``Location``, is a new record's id.
+    """Return the answer of a write as an object, which may be empty. A bare number, or ``Location``, is a new
+    record's id.
 
-    A few words of text are as good as nothing where a record was made (201), or ``sets_values``: whoever
-    writes reads back. Raises ``Unreadable`` for a web page and for what is neither; ``cure`` is what to set.
+    A few words of text count as empty if a record was created (201) or with ``sets_values``, because the
+    caller reads back. Raises ``Unreadable`` for a web page and for other answers. ``cure`` is what to set.
     """
     if not answer.body.strip():
         return {}
@@ -58,7 +59,7 @@ def parse_write_answer(
 
 
 def find_record_id(reply: Mapping[str, Any], answer: HttpResponse, keys: tuple[str, ...]) -> str | None:
-    """The id of the record that was made, under one of ``keys`` (in lower case), or in ``Location``."""
+    """Return the id of the created record, from one of ``keys`` (in lower case) or from ``Location``."""
     inner = [value for key, value in reply.items() if key.casefold() in ("data", "result")]
     for one in (reply, *(value for value in inner if isinstance(value, Mapping))):
         found = find_id(one, keys)
@@ -68,7 +69,7 @@ def find_record_id(reply: Mapping[str, Any], answer: HttpResponse, keys: tuple[s
 
 
 def find_id(reply: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    """The first id under one of ``keys`` (in lower case)."""
+    """Return the first id under one of ``keys`` (in lower case)."""
     there = {key.casefold(): value for key, value in reply.items()}
     return next(filter(None, (_id(there.get(key)) for key in keys)), None)
 

@@ -1,14 +1,14 @@
-"""The writes: one function for each action of the table, by the call that the table chooses.
+"""The writes: one function for each action of the table, by the call that the table selects.
 
-Nothing is read back here and nothing is repeated. Whether a write was carried out is not known, and the
-caller's to find out by ``bridge.tracker.record_lookups``, after ``EffectUnknown`` (the answer was lost),
-``Unreadable`` (it says nothing), ``Refused`` with a status of 500 or more, and REST's 204, which may mean
-that there is no such record. After any other error nothing was written, but by ``update_candidate``, whose
-first call of two may have been.
+Nothing is read back or repeated here. The effect of a write is unknown after ``EffectUnknown`` (the answer
+was lost), ``Unreadable`` (the answer says nothing), ``Refused`` with a status of 500 or more, and REST's 204,
+which may mean that there is no such record; the caller determines it with ``bridge.tracker.record_lookups``.
+After any other error nothing was written, except by ``update_candidate``, which may have carried out the
+first of its two calls.
 
-Some places that values are written to are guesses. Where TrackerRMS refuses a write that sets values, and so
-may be sent twice, ``update_candidate`` and ``reject`` write what they can without the place that is refused,
-and say which that was (``Written.refused``).
+Some places for values are guesses. If TrackerRMS refuses a write that sets values, and that may be repeated,
+``update_candidate`` and ``reject`` write what they can without the refused place, and report it
+(``WriteReceipt.refused``).
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ from bridge.tracker.field_writer import FieldValues
 from bridge.tracker.schema import Action, Door
 
 _DONE = (200, 201, 202, 204)
-# A place that is not there is answered so; 401, 403, 404 and 405 are about the call, 5xx about nothing known.
+# The answers for a place that does not exist. 401, 403, 404 and 405 are about the call; after a 5xx the cause
+# is unknown.
 _INVALID = (400, 422)
 _ATTACH_CURE = (
-    "where it takes a file under other names, correct writes.document under [integrations.tracker], or set "
-    'actions.attach_document = "widget"'
+    "if it expects other names for a file, correct writes.document under [integrations.tracker], or set "
 )
 
 REASON = "rejection_reason"
@@ -52,27 +52,26 @@ __all__ = [
 
 
 class WriteReceipt(Struct, frozen=True, kw_only=True):
-    """A write that TrackerRMS took: the call and its answer in words, the id in it, if there is one, and
-    the names of those of the given fields that the call carried."""
+    """An accepted write: the call and its answer in words, the id in it, if there is one, and the names of
+    the given fields that the call carried."""
 
     said: str
     record_id: str | None
     stored: frozenset[str] = frozenset()
     refused: Mapping[str, str] = {}
-    """Our names of what TrackerRMS refused to write, and what it said; all else was written."""
+    """Our names of the fields that TrackerRMS refused, and its messages. All others were written."""
 
 
 def can_repeat(client: Client, action: str) -> bool:
-    """Whether carrying this action out twice is known, or guessed, to be harmless."""
+    """Return true if repeating this action is harmless, as known or guessed."""
     chosen = client.settings.actions[action]
     return chosen.via != "off" and chosen.via in chosen.repeatable
 
 
 async def create_candidate(client: Client, fields: FieldValues) -> WriteReceipt:
-    """A new candidate; one that is known already is ``AlreadyThere``, never overwritten.
+    """Create a candidate. Raises ``AlreadyThere`` for a known one, which is never overwritten.
 
-    The API that does it has no place for some of the fields: give ``update_candidate`` what is not in
-    ``stored``.
+    The API has no place for some fields: pass those that are not in ``stored`` to ``update_candidate``.
     """
     action = client.settings.actions["create_candidate"]
     if action.via == "widget":
@@ -87,8 +86,8 @@ async def create_candidate(client: Client, fields: FieldValues) -> WriteReceipt:
 async def update_candidate(client: Client, candidate: str, fields: FieldValues) -> WriteReceipt:
     """Set the given fields of a candidate and no others.
 
-    By one call where all have a place there, by two where some have one only in the other API; without a
-    place for any, nothing is sent. Where a call is refused, each of its fields is tried for itself.
+    Uses one call if all fields have a place in it, or two if some have a place only in the other API. Without
+    a place for any field, nothing is sent. If a call is refused, each of its fields is tried separately.
     """
     action = client.settings.actions["update_candidate"]
     field_writer.numeric_id("candidate", candidate)
@@ -105,7 +104,7 @@ async def update_candidate(client: Client, candidate: str, fields: FieldValues) 
         if names
     ]
     return WriteReceipt(
-        said="; ".join(one.said for one in done) or "there is no place for any of the fields",
+        said="; ".join(one.said for one in done) or "no field has a place",
         record_id=str(field_writer.numeric_id("candidate", candidate)),
         stored=frozenset[str]().union(*(one.stored for one in done)),
         refused={name: said for one in done for name, said in one.refused.items()},
@@ -113,7 +112,7 @@ async def update_candidate(client: Client, candidate: str, fields: FieldValues) 
 
 
 async def _set_fields(client: Client, candidate: str, door: Door, fields: FieldValues) -> WriteReceipt:
-    """Set fields by one call, or each by its own where that is refused. Raises where all of them are."""
+    """Set fields with one call, or one by one if that is refused. Raises if all of them are refused."""
     try:
         return await _update(client, candidate, door, fields)
     except AlreadyThere:
@@ -154,7 +153,8 @@ async def _update(client: Client, candidate: str, door: Door, fields: FieldValue
 async def attach_document(
     client: Client, candidate: str, *, filename: str, document_type: str, content_base64: str
 ) -> WriteReceipt:
-    """A file of a candidate; ``document_type`` is TrackerRMS's word, such as ``general`` or ``resume``."""
+    """Attach a file to a candidate. ``document_type`` is TrackerRMS's word, such as ``general`` or
+    ``resume``."""
     action = client.settings.actions["attach_document"]
     if action.via == "widget":
         file = {
@@ -182,9 +182,9 @@ async def attach_document(
 
 
 async def add_to_job(client: Client, job: str, candidate: str) -> WriteReceipt:
-    """A candidate onto a job's shortlist; the id in the answer is the application's, as far as is known.
+    """Add a candidate to a job's shortlist. The id in the answer is the application's, as far as known.
 
-    ``AlreadyThere`` where the widget API says so; REST is guessed to answer 200 with the one there is.
+    Raises ``AlreadyThere`` if the widget API reports it; REST is assumed to answer 200 with the existing one.
     """
     action = client.settings.actions["add_to_job"]
     numbers = {
@@ -200,20 +200,20 @@ async def add_to_job(client: Client, job: str, candidate: str) -> WriteReceipt:
             "shortlistedby": "user",
         }
         return await _by_widget(client, action, {"instructions": instructions})
-    # Not resourceId: that is the candidate's.
+    # Not resourceId, which is the candidate's.
     ids = ("id", "recordid", "opportunityresourceid", "applicationid")
     return await _by_rest(client, action, {}, parts=parts, ids=ids)
 
 
 async def move_stage(client: Client, application: str, stage: str) -> WriteReceipt:
-    """An application to another placement status."""
+    """Move an application to another placement status."""
     return await _place(client, "move_stage", application, {"stage": stage})
 
 
 async def reject(client: Client, application: str, stage: str, reason: str) -> WriteReceipt:
-    """An application to a status that rejects it, with the reason to show, where there is a place for one.
+    """Move an application to a status that rejects it, with the reason to show if there is a place for it.
 
-    Where TrackerRMS refuses that, the stage alone.
+    If TrackerRMS refuses the reason, set only the status.
     """
     try:
         return await _place(client, "reject", application, {"stage": stage, REASON: reason})
@@ -228,23 +228,23 @@ async def reject(client: Client, application: str, stage: str, reason: str) -> W
 
 
 async def reject_without_reason(client: Client, application: str, stage: str) -> WriteReceipt:
-    """An application to a status that rejects it, and nothing else of it."""
+    """Move an application to a status that rejects it, without a reason."""
     return await _place(client, "reject", application, {"stage": stage})
 
 
 async def set_reason(client: Client, application: str, reason: str) -> WriteReceipt:
-    """The reason to show of an application that is rejected already."""
+    """Set the reason of an application that is already rejected."""
     return await _place(client, "reject", application, {REASON: reason})
 
 
 def can_write_reason(client: Client) -> bool:
-    """Whether the call that rejects has a place for the reason to show."""
+    """Return true if the call that rejects has a place for the reason."""
     door = _door(client.settings.actions["reject"])
     return any(write.door == door for write in client.settings.writes["application"][REASON])
 
 
 def place_to_correct(name: str, entity: str = "application") -> str:
-    """The key of the configuration that says where a value is written."""
+    """Return the configuration key for the place of a value."""
     return f"integrations.tracker.writes.{entity}.{name}"
 
 
@@ -253,7 +253,7 @@ async def _place(client: Client, name: str, application: str, fields: FieldValue
     number = field_writer.numeric_id("application", application)
     placed = field_writer.place_fields(client.settings, _door(action), fields, "application")
     if "stage" in fields and "stage" not in placed.stored:
-        raise Refused(f"there is no place for the stage; set {place_to_correct('stage')}", 405)
+        raise Refused(f"no place for the stage; set {place_to_correct('stage')}", 405)
     try:
         if action.via == "rest":
             parts = {"application": str(number)}
@@ -269,7 +269,7 @@ async def _place(client: Client, name: str, application: str, fields: FieldValue
         if error.status not in _INVALID or placed.stored != {"stage"}:
             raise
         key = place_to_correct("stage")
-        raise Refused(f"{error}; {key} says where the stage is written", error.status) from error
+        raise Refused(f"{error}; {key} sets the place of the stage", error.status) from error
 
 
 def _door(action: Action) -> Door:
@@ -286,7 +286,7 @@ async def _by_rest(
 ) -> WriteReceipt:
     call = action.rest
     if call is None:
-        raise AssertionError("REST is chosen only where it has a call for the action")
+        raise AssertionError("REST is chosen only if it has a call for the action")
     path = call.filled(**(parts or {}))
     answer = await client.request(call.method, path, data=body)
     said = f"{call.method} {path} {answers.describe_answer(answer)}"
@@ -306,7 +306,7 @@ async def _by_widget(
     client: Client, action: Action, inner: Mapping[str, Any], stored: frozenset[str] = frozenset()
 ) -> WriteReceipt:
     if action.widget is None:
-        raise AssertionError("the widget API is chosen only where it has a call for the action")
+        raise AssertionError("the widget API is chosen only if it has a call for the action")
     reply = await client.call_widget(action.widget, inner, action.cure, action=action.name)
     record_id = write_answer.find_id(reply.fields, ("recordid",))
     return WriteReceipt(said=reply.said, record_id=record_id, stored=stored)

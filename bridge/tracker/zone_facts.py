@@ -1,8 +1,8 @@
-"""What times show of their own zone and precision. Pure.
+"""Determines the zone and precision of times from the times themselves. Pure.
 
-A day that begins at midnight tells which clock wrote it: where the tenant's clock differs from UTC, local
-digits read 00:00:00 then, and UTC's 23:00:00 or the like. The newest update tells as well, where one of the
-two readings lies in the future.
+A day that begins at midnight shows which clock wrote it: if the tenant's clock differs from UTC, local digits
+are 00:00:00 and those of UTC 23:00:00 or similar. The newest update helps too, if one of the two readings is
+in the future.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,8 @@ _MONTHS = range(1, 13)
 
 
 class Midnights(Struct, frozen=True, kw_only=True):
-    """Of ``apart`` times at which the tenant's clock is not at UTC: how many begin a day by either clock."""
+    """Counts for the ``apart`` times at which the tenant's clock differs from UTC: how many begin a day by
+    either clock."""
 
     apart: int
     local: int
@@ -31,20 +32,20 @@ class Midnights(Struct, frozen=True, kw_only=True):
 
     @property
     def reading(self) -> ClockReading | None:
-        """By which clock days begin at midnight; ``None`` where that is not sure."""
+        """Return the clock by which days begin at midnight; ``None`` if it is uncertain."""
         if self.local >= _FEWEST and not self.utc:
             return "tenant"
         return "utc" if self.utc >= _FEWEST and not self.local else None
 
     def __str__(self) -> str:
         return (
-            f"of {self.apart} times off UTC {self.local} are at midnight by their digits, and {self.utc} are "
-            "at the tenant's midnight if they are UTC"
+            f"of {self.apart} times off UTC {self.local} are at midnight by their digits, and {self.utc} "
+            "are at the tenant's midnight if they are UTC"
         )
 
 
 def readable_times(values: Iterable[Any], wanted: DateFormat) -> list[WrittenTime]:
-    """Return the times that can be read and are no counts of seconds."""
+    """Return the times that can be read and are not counts of seconds."""
     found = []
     for value in values:
         try:
@@ -57,7 +58,7 @@ def readable_times(values: Iterable[Any], wanted: DateFormat) -> list[WrittenTim
 
 
 def midnights(times: Iterable[WrittenTime], zone: tzinfo) -> Midnights:
-    """Count the midnights among times whose digits may be local or UTC; a bare day says nothing."""
+    """Count the midnights among times whose digits may be local or UTC. Bare days do not count."""
     apart = {one.digits for one in times if one.span < _DAY and one.digits.replace(tzinfo=zone).utcoffset()}
     local = sum(digits.time() == time.min for digits in apart)
     utc = sum(_from_utc(digits, zone).time() == time.min for digits in apart)
@@ -65,7 +66,7 @@ def midnights(times: Iterable[WrittenTime], zone: tzinfo) -> Midnights:
 
 
 def newest_reading(times: Iterable[WrittenTime], zone: tzinfo, now: datetime) -> ClockReading | None:
-    """Return by which clock the newest update has happened already, where by the other it has not."""
+    """Return the clock by which the newest update is in the past, if by the other it is in the future."""
     last = max((one.digits for one in times if one.span < _DAY), default=None)
     if last is None:
         return None
@@ -77,16 +78,16 @@ def newest_reading(times: Iterable[WrittenTime], zone: tzinfo, now: datetime) ->
 
 
 def is_always_at_utc(zone: tzinfo, year: int) -> bool:
-    """Return whether a zone has UTC's clock all through a year."""
+    """Return true if a zone equals UTC throughout a year."""
     return not any(datetime(year, month, 1, tzinfo=zone).utcoffset() for month in _MONTHS)
 
 
 def coarseness(
     times: Sequence[WrittenTime], others: Iterable[WrittenTime] = ()
 ) -> Literal["second", "minute", "day"] | None:
-    """Return how exact last updates are, which come at any second; ``None``: they are too few to tell.
+    """Return the precision of last updates, which occur at any second; ``None`` if there are too few.
 
-    ``others``: the other times of the same records, in which a second may be told as well.
+    ``others``: the other times of the same records, which may show seconds too.
     """
     digits = {one.digits for one in times}
     if any(one.digits.second or one.digits.microsecond for one in (*times, *others)):

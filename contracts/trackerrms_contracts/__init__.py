@@ -1,4 +1,4 @@
-"""The words exchanged with the world: entities, events, commands, topics, ids.
+"""The messages of TrackerRMS Bridge: entities, events, commands, topics and ids.
 
-Importing ``trackerrms_contracts`` needs msgspec and the standard library only; nothing here does I/O.
+Importing this package needs only msgspec and the standard library; it does no I/O.
 """

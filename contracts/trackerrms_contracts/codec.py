@@ -1,7 +1,7 @@
-"""Bytes to structs and back.
+"""Encodes and decodes messages.
 
-Readers ignore unknown fields, so that a newer bridge may add some. ``ContractError`` says which field of
-what message is wrong, never the value: the message may hold personal data.
+Readers ignore unknown fields, so that a newer bridge may add some. ``ContractError`` names the message and
+the field that is wrong, never the value, because messages may hold personal data.
 """
 
 import re
@@ -18,7 +18,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class ContractError(ValueError):
-    """A message does not follow the contract. Says where, and what was expected there."""
+    """A message violates the contract. The text says where, and what was expected there."""
 
 
 class _Head(Struct, frozen=True, kw_only=True):
@@ -29,12 +29,13 @@ _head = msgspec.json.Decoder(_Head)
 
 
 def encode(message: Any) -> bytes:
-    """UTF-8 JSON, the keys in the struct's order. ``ValueError`` for text that UTF-8 can't hold."""
+    """Encode a message as UTF-8 JSON, with the keys in the struct's order. Raises ``ValueError`` for text
+    that UTF-8 can't hold."""
     return _encoder.encode(message)
 
 
 def decode_event(value: bytes) -> events.Event[Any]:
-    """An event with its typed record; ``ContractError`` when ``value`` is none."""
+    """Decode an event with its typed record. Raises ``ContractError`` if ``value`` is not an event."""
     try:
         model, _ = events.parse_type(_head.decode(value).type)
         return event_decoder(model).decode(value)
@@ -44,19 +45,20 @@ def decode_event(value: bytes) -> events.Event[Any]:
 
 @cache
 def event_decoder(model: Model) -> "msgspec.json.Decoder[events.Event[Any]]":
-    """The decoder of one model's events."""
+    """Return the decoder of one model's events."""
     kind: Any = event_struct(model)
     return msgspec.json.Decoder(kind)
 
 
 def event_struct(model: Model) -> Any:
-    """``Event[Candidate]`` for ``Model.CANDIDATE``, and so on."""
+    """Return ``Event[Candidate]`` for ``Model.CANDIDATE``, and so on."""
     record: Any = entities.STRUCTS[model]
     return events.Event[record]
 
 
 def decode_command(value: bytes) -> tuple[commands.Command, Struct]:
-    """A command's envelope and its typed input; ``ContractError`` when ``value`` is none."""
+    """Decode a command's envelope and its typed input. Raises ``ContractError`` if ``value`` is not a
+    command."""
     try:
         command = _command.decode(value)
         return command, _inputs[command.type].decode(command.data)
@@ -64,22 +66,22 @@ def decode_command(value: bytes) -> tuple[commands.Command, Struct]:
         raise ContractError(f"not a command: {_without_values(error)}") from None
 
 
-# msgspec's errors are ValueErrors; a message nested thousands of levels deep makes it give up in its own way.
+# msgspec's errors are ValueErrors; a message nested thousands of levels deep raises RecursionError.
 _REFUSED = (ValueError, RecursionError)
 _QUOTED = re.compile(r"^Invalid (?:enum )?value .*?(?= - at `|\Z)", re.DOTALL)
 
 
 def _without_values(error: Exception) -> str:
-    # Neither the text nor the chain of a ContractError may quote what the message said.
+    # Neither the text nor the chain of a ContractError may quote the message.
     match error:
         case msgspec.DecodeError():
-            return _QUOTED.sub("not one of the values that are allowed there", str(error))
+            return _QUOTED.sub("not one of the allowed values", str(error))
         case RecursionError():
             return "nested too deeply"
         case UnicodeError():
             return "not UTF-8"
         case _:
-            return "`type` names no event"
+            return "`type` is not an event type"
 
 
 _command = msgspec.json.Decoder(commands.Command)
@@ -87,5 +89,6 @@ _inputs = {kind: msgspec.json.Decoder(struct) for kind, struct in commands.INPUT
 
 
 def field_names(struct: type[Entity]) -> tuple[str, ...]:
-    """The fields that make up a record's content, in order: what hashes and ``changed_fields`` speak of."""
+    """Return the fields of a record's content, in order: those that are hashed and named in
+    ``changed_fields``."""
     return tuple(name for name in struct.__struct_fields__ if name not in entities.UNHASHED)

@@ -1,7 +1,8 @@
-"""Commands and their results: the same envelope as events, the data as Kombo shapes its actions.
+"""Commands and their results. They have the same envelope as events; the data has the form of Kombo's
+actions.
 
-A command's ``id`` is the caller's idempotency key. Ids in ``data`` may be the bridge's or
-``remote:<the id in TrackerRMS>``. Unknown fields are ignored.
+A command's ``id`` is the caller's idempotency key. Ids in ``data`` may be the bridge's or ``remote:<the id in
+TrackerRMS>``. Unknown fields are ignored.
 """
 
 from typing import Annotated, Any, Literal
@@ -25,21 +26,21 @@ Day = Annotated[
 
 
 class AdditionalEmail(Struct, frozen=True, kw_only=True):
-    """A further address."""
+    """An additional e-mail address."""
 
     email_address: str
     type: Literal["PERSONAL", "WORK", "OTHER"] = "OTHER"
 
 
 class AdditionalPhone(Struct, frozen=True, kw_only=True):
-    """A further number."""
+    """An additional phone number."""
 
     phone_number: str
     type: Literal["PERSONAL", "WORK", "OTHER"] = "OTHER"
 
 
 class LocationInput(Struct, frozen=True, kw_only=True):
-    """Where a candidate lives; ``country`` is ISO 3166 alpha-2."""
+    """Where a candidate lives. ``country`` is an ISO 3166 alpha-2 code."""
 
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$", max_length=2)]
     city: str | None = None
@@ -49,14 +50,14 @@ class LocationInput(Struct, frozen=True, kw_only=True):
 
 
 class SalaryExpectations(Struct, frozen=True, kw_only=True):
-    """What a candidate asks for, a month or a year."""
+    """The salary that a candidate expects, per month or year."""
 
     amount: float
     period: Literal["MONTH", "YEAR"]
 
 
 class SocialLink(Struct, frozen=True, kw_only=True):
-    """A profile's address."""
+    """The URL of a profile."""
 
     url: str
 
@@ -80,14 +81,15 @@ class CandidateInput(Struct, frozen=True, kw_only=True):
 
 
 class ApplicationInput(Struct, frozen=True, kw_only=True):
-    """The job to apply to; without ``stage_id`` the job's default stage."""
+    """The job to apply to. The default of ``stage_id`` is the job's default stage."""
 
     job_id: Reference
     stage_id: Reference | None = None
 
 
 class Attachment(Struct, frozen=True, kw_only=True):
-    """A file: exactly one of ``data`` (base64) and ``data_url``; ``content_type`` goes with ``data``."""
+    """A file, with exactly one of ``data`` (base64) and ``data_url``. ``content_type``
+    accompanies ``data``."""
 
     name: str
     type: Literal["CV", "COVER_LETTER", "OTHER"]
@@ -97,7 +99,7 @@ class Attachment(Struct, frozen=True, kw_only=True):
 
 
 class SourceInput(Struct, frozen=True, kw_only=True):
-    """Where the candidate came from; TrackerRMS takes the name."""
+    """The origin of the candidate. TrackerRMS stores the name."""
 
     name: str | None = None
     unified_key: str | None = None
@@ -124,7 +126,8 @@ class CreateCandidate(Struct, frozen=True, kw_only=True):
 
 
 class CreateApplication(Struct, frozen=True, kw_only=True):
-    """Input of ``application.create``: as ``candidate.create``; job and stage may stand at the top too."""
+    """Input of ``application.create``, as for ``candidate.create``. Job and stage may also be given at the
+    top level."""
 
     candidate: CandidateInput
     application: ApplicationInput | None = None
@@ -139,7 +142,7 @@ class CreateApplication(Struct, frozen=True, kw_only=True):
 
 
 class MoveToStage(Struct, frozen=True, kw_only=True):
-    """Input of ``application.move_to_stage``; saves no note."""
+    """Input of ``application.move_to_stage``, which stores no note."""
 
     application_id: Reference
     stage_id: Reference
@@ -147,7 +150,7 @@ class MoveToStage(Struct, frozen=True, kw_only=True):
 
 
 class Reject(Struct, frozen=True, kw_only=True):
-    """Input of ``application.reject``; ``note``, if given, becomes the reason shown."""
+    """Input of ``application.reject``. ``note``, if given, becomes the displayed reason."""
 
     application_id: Reference
     rejection_reason_id: Reference
@@ -156,7 +159,7 @@ class Reject(Struct, frozen=True, kw_only=True):
 
 
 class PartFile(Struct, frozen=True, kw_only=True):
-    """A file in a multipart form: exactly one of ``data`` (base64) and ``data_url``."""
+    """A file in a multipart form, with exactly one of ``data`` (base64) and ``data_url``."""
 
     name: str
     content_type: str | None = None
@@ -172,7 +175,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Passthrough(Struct, frozen=True, kw_only=True):
-    """Input of ``passthrough.request``: a call to the integration's own host, credentials added."""
+    """Input of ``passthrough.request``: a call to the integration's own host, with its credentials added."""
 
     method: Literal["GET", "POST", "DELETE", "PUT", "PATCH"]
     path: Annotated[str, Meta(pattern="^/")]
@@ -194,7 +197,7 @@ INPUTS: dict[CommandType, type[Struct]] = {
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """A command's envelope; ``data`` is decoded by ``type``, see ``INPUTS``."""
+    """A command's envelope. ``data`` is decoded by ``type``; see ``INPUTS``."""
 
     specversion: Literal["1.0"]
     id: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -207,15 +210,15 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """Something the caller should know although the command succeeded: what was ignored, kept or lost."""
+    """A remark on a successful command: what was ignored, kept or lost."""
 
     message: str
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Why a command failed: branch on ``code`` (Kombo's codes), show ``message`` to a person.
+    """Why a command failed. Branch on ``code`` (one of Kombo's codes), and show ``message`` to a person.
 
-    ``retryable``: another command may succeed later, as it is. This one was tried until its deadline.
+    ``retryable``: the same command, sent again later, may succeed. This one was retried until its deadline.
     """
 
     code: str
@@ -225,12 +228,12 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What became of a command.
+    """The outcome of a command.
 
-    ``result`` is Kombo's response data when it succeeded: of ``candidate.create`` the candidate with its
-    ``applications``; of ``application.create`` the application with its ``candidate``; of moving and
-    rejecting an empty object; of a passthrough ``url``, ``status``, ``headers`` and ``data``. ``error`` is
-    there when it did not: after ``failed`` it says why, after ``unknown`` what could not be told.
+    ``result`` is Kombo's response data of a successful command: for ``candidate.create`` the candidate with
+    its ``applications``; for ``application.create`` the application with its ``candidate``; for moving and
+    rejecting an empty object; for a passthrough ``url``, ``status``, ``headers`` and ``data``. Otherwise
+    ``error`` is set: after ``failed`` it gives the reason, after ``unknown`` what could not be determined.
     """
 
     command_id: str
@@ -241,15 +244,15 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 ENDINGS = ("succeeded", "failed", "unknown")
 UNKNOWN_TYPE = "command"
-"""Stands for the type of a message whose own type is none: its result is ``command.failed``."""
+"""The type of a result for a message without a valid type: its result is ``command.failed``."""
 DATA_SCHEMA = "urn:trackerrms-bridge:command-result:1"
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """A result's envelope: ``type`` is ``<command type>.succeeded``, ``.failed`` or ``.unknown``.
+    """A result's envelope. ``type`` is ``<command type>.succeeded``, ``.failed`` or ``.unknown``.
 
-    ``subject``, and the Kafka key, is the command's id. A command has one result; it may be read twice, with
-    the same ``id``.
+    ``subject``, and the Kafka key, is the command's id. A command has one result; consumers may read it
+    twice, with the same ``id``.
     """
 
     specversion: Literal["1.0"] = "1.0"

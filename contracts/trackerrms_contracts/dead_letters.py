@@ -1,6 +1,6 @@
-"""What could not be processed: a report in the dead-letter topic, never the thing itself.
+"""Dead letters: reports about what could not be processed, without the data itself.
 
-Both kinds carry a reason that a person can act on and say where the original is.
+Both kinds have a reason that a person can act on, and the place of the original.
 """
 
 from typing import Literal
@@ -11,7 +11,7 @@ from trackerrms_contracts.entities import Utc
 
 
 class ParkedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="record"):
-    """A record of TrackerRMS: read it at ``path``. It is tried again when it changes there."""
+    """A record of TrackerRMS, to be read at ``path``. It is retried when it changes there."""
 
     reason: str
     resource: str
@@ -20,7 +20,7 @@ class ParkedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="rec
 
 
 class RefusedMessage(Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
-    """A message that is no command: read it at its position in Kafka."""
+    """A message that is not a command, to be read at its position in Kafka."""
 
     reason: str
     topic: str
@@ -29,7 +29,7 @@ class RefusedMessage(Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """The envelope: CloudEvents 1.0, like everything else."""
+    """The envelope: CloudEvents 1.0, as for all messages."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str

@@ -1,8 +1,8 @@
-"""The event envelope: CloudEvents 1.0 in structured JSON, the same bytes on Kafka and in a webhook.
+"""The event envelope: CloudEvents 1.0 in structured JSON, with the same bytes on Kafka and in a webhook.
 
-``id`` is derived from (entity id, sequence): the same change has the same id on every replay. ``sequence``
-counts the entity's versions from 1 and never goes back. ``subject`` is the entity's id and the Kafka key.
-Order is promised per entity, not between entities.
+``id`` is derived from (entity id, sequence), so the same change has the same id on every replay. ``sequence``
+counts the entity's versions from 1 and never decreases. ``subject`` is the entity's id and the Kafka key.
+Order is guaranteed per entity, not between entities.
 """
 
 from functools import cache
@@ -25,13 +25,13 @@ R = TypeVar("R")
 
 
 class Change(Struct, Generic[R], frozen=True, kw_only=True, gc=False):
-    """What happened to a record.
+    """A change of a record.
 
-    ``record`` is the record after the change. In ``deleted`` it is the last record where the integration
-    keeps values, else its identifiers and ``remote_deleted_at`` with every other field ``null``.
-    ``changed_fields`` names what differs from the version before, in the model's order; it is empty in
-    ``created`` and ``deleted``. ``command_id`` is there when ``cause`` is ``command``; ``previous`` holds the
-    old values of the changed fields, where the integration keeps them.
+    ``record`` is the record after the change. In ``deleted`` it is the last record if the integration keeps
+    values; otherwise it has only the identifiers and ``remote_deleted_at``, and every other field is
+    ``null``. ``changed_fields`` names the differences from the previous version, in the model's order; it is
+    empty in ``created`` and ``deleted``. ``command_id`` is present if ``cause`` is ``command``. ``previous``
+    holds the old values of the changed fields if the integration keeps them.
     """
 
     record: R
@@ -42,7 +42,8 @@ class Change(Struct, Generic[R], frozen=True, kw_only=True, gc=False):
 
 
 class Event(Struct, Generic[R], frozen=True, kw_only=True, gc=False):
-    """A CloudEvent: ``type`` is ``<model>.created|updated|deleted``; ``time`` is when the bridge saw it."""
+    """A CloudEvent. ``type`` is ``<model>.created|updated|deleted``; ``time`` is when the bridge saw the
+    change."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
@@ -59,31 +60,32 @@ class Event(Struct, Generic[R], frozen=True, kw_only=True, gc=False):
 
 @cache
 def event_type(model: Model, operation: Operation) -> str:
-    """Such as ``candidate.updated``."""
+    """Return an event type such as ``candidate.updated``."""
     return f"{model}.{operation}"
 
 
 def parse_type(text: str) -> tuple[Model, Operation]:
-    """The model and operation of an event type; ``ValueError`` when it is none."""
+    """Return the model and operation of an event type. Raises ``ValueError`` for other text."""
     model, _, operation = text.partition(".")
     if model in _MODELS:
         for known in OPERATIONS:
             if operation == known:
                 return Model(model), known
-    raise ValueError("no event type; one is <model>.created, .updated or .deleted")
+    raise ValueError("not an event type; write <model>.created, .updated or .deleted")
 
 
 @cache
 def data_schema(model: Model) -> str:
-    """The URN of the model's event data."""
+    """Return the URN of the model's event data."""
     return f"urn:trackerrms-bridge:{model}:{SCHEMA_VERSION}"
 
 
 def headers(event_id: str, kind: str, integration_id: str) -> tuple[tuple[str, bytes], ...]:
-    """The Kafka headers of an event, so that a consumer can filter without parsing.
+    """Return the Kafka headers of an event, which let consumers filter without parsing.
 
-    The message is in structured mode, as its content type says. A reader that goes by the ``ce_`` headers
-    instead, such as the mode detection of CloudEvents' Python SDK 2, must be told: ``from_structured_event``.
+    The message is in structured mode, according to its content type. A reader that goes by the ``ce_``
+    headers instead, such as the mode detection of CloudEvents' Python SDK 2, must call
+    ``from_structured_event``.
     """
     return (
         ("content-type", CONTENT_TYPE),
@@ -101,7 +103,7 @@ _sequenced = msgspec.json.Decoder(_Sequenced)
 
 
 def sequence_of(value: bytes) -> str:
-    """The sequence of an encoded event; nothing where it has none."""
+    """Return the sequence of an encoded event; empty if it has none."""
     try:
         return _sequenced.decode(value).sequence
     except msgspec.DecodeError:

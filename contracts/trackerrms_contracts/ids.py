@@ -1,6 +1,6 @@
-"""Ids: 24 characters of base58, derived from what they name, so that nobody has to look one up.
+"""Ids: 24 characters of base58, derived from what they name, so that no lookup is needed.
 
-An entity's id comes from (integration id, model, remote id); an event's from (entity id, sequence). The
+An entity's id is derived from (integration id, model, remote id), an event's from (entity id, sequence). The
 same thing always has the same id, on every replay and in every process. The parts are hashed with their
 lengths, so that ("a", "bc") and ("ab", "c") differ.
 """
@@ -16,52 +16,53 @@ REMOTE_PREFIX = "remote:"
 SEQUENCE_DIGITS = 10
 
 
-@lru_cache(maxsize=16_384)  # the same jobs, stages and tags are referred to again and again
+@lru_cache(maxsize=16_384)  # the same jobs, stages and tags are referenced repeatedly
 def entity_id(integration_id: str, model: Model | str, remote_id: str) -> str:
-    """The id of the entity that TrackerRMS knows as ``remote_id``; unique across models too."""
+    """Return the id of the entity that TrackerRMS knows as ``remote_id``. It is unique across models."""
     return _derived(_entities_of(integration_id, str(model)), remote_id)
 
 
 def event_id(entity: str, sequence: int) -> str:
-    """The id of an entity's ``sequence``-th version: ``evt_`` and 24 characters, no dot in it."""
+    """Return the id of an entity's ``sequence``-th version: ``evt_`` and 24 characters, without a dot."""
     return "evt_" + _derived(_EVENT, entity, str(sequence))
 
 
 def dead_letter_id(integration_id: str, subject: str, reason: str, at: str) -> str:
-    """The id of a dead letter: ``dlq_`` and 24 characters."""
+    """Return the id of a dead letter: ``dlq_`` and 24 characters."""
     return "dlq_" + _derived(_DEAD_LETTER, integration_id, subject, reason, at)
 
 
 def result_id(integration_id: str, command_id: str, variant: str = "") -> str:
-    """The id of a command's result: ``res_`` and 24 characters. A command has one; a message that was refused
-    although its id is taken, or that is no command, tells its own result apart by ``variant``."""
+    """Return the id of a command's result: ``res_`` and 24 characters. A command has one result. The result
+    of a message with a used id, or of an invalid message, gets its own id by ``variant``."""
     return "res_" + _derived(_RESULT, integration_id, command_id, variant)
 
 
 def delivery_id(endpoint_id: str, event: str, resend: int = 0) -> str:
-    """The id of an event's delivery to an endpoint: ``dl_`` and 24 characters; each resend has its own."""
+    """Return the id of an event's delivery to an endpoint: ``dl_`` and 24 characters. Each resend has its
+    own."""
     return "dl_" + _derived(_DELIVERY, endpoint_id, event, str(resend))
 
 
 def operational_id(*parts: str) -> str:
-    """The id of an operational event, such as that an endpoint was disabled: ``evt_`` and 24 characters."""
+    """Return the id of an operational event, such as ``endpoint.disabled``: ``evt_`` and 24 characters."""
     return "evt_" + _derived(_OPERATIONAL, *parts)
 
 
 def format_sequence(sequence: int) -> str:
-    """A version number, zero-padded so that it sorts as text: ``0000000042``."""
+    """Format a version number with leading zeros, so that it sorts as text: ``0000000042``."""
     return str(sequence).zfill(SEQUENCE_DIGITS)
 
 
 def is_entity_id(text: str) -> bool:
-    """Whether ``text`` has the form of an id."""
+    """Return true if ``text`` has the form of an id."""
     return len(text) == ID_LENGTH and all(character in ALPHABET for character in text)
 
 
 def parse_reference(text: str) -> tuple[str | None, str | None]:
-    """``(id, None)`` or ``(None, remote id)``, from an id or ``remote:<remote id>``.
+    """Return ``(id, None)`` for an id, or ``(None, remote id)`` for ``remote:<remote id>``.
 
-    Raises ``ValueError`` with what to write instead.
+    Raises ``ValueError`` that says what to write instead.
     """
     if text.startswith(REMOTE_PREFIX) and len(text) > len(REMOTE_PREFIX):
         return None, text.removeprefix(REMOTE_PREFIX)
@@ -70,7 +71,7 @@ def parse_reference(text: str) -> tuple[str | None, str | None]:
     raise ValueError("an id is 24 characters of base58, or remote:<the id in TrackerRMS>")
 
 
-# Each byte of a digest is one character: 24 of them hold 139 bits, since 256 is no multiple of 58.
+# Each byte of a digest becomes one character: 24 of them hold 139 bits, because 256 is not a multiple of 58.
 _CHARACTERS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 
 
@@ -85,7 +86,7 @@ _LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
 
 @lru_cache(maxsize=1_024)
 def _entities_of(integration_id: str, model: str) -> blake2b:
-    """The hash that the ids of one integration's entities of one model begin with."""
+    """Return the common hash prefix of the ids of one integration's entities of one model."""
     begun = _ENTITY.copy()
     begun.update(_framed(integration_id) + _framed(model))
     return begun

@@ -1,8 +1,8 @@
-"""The profile of an account: what its API looks like, as far as the bridge has found out.
+"""The profile of an account: what the bridge has found out about its API.
 
-A profile is a list of findings. Each finding is about one assumption, has a verdict and its evidence, and may
-carry a setting: a value of one key of ``[integrations.tracker]`` that the bridge adopts. The operator's own
-keys win over what was learned.
+A profile is a list of findings. Each finding is about one assumption, has a verdict with its evidence, and
+may have a setting: a value of one key of ``[integrations.tracker]`` that the bridge adopts. The operator's
+own keys override learned ones.
 """
 
 from datetime import datetime
@@ -14,12 +14,11 @@ Verdict = Literal["proved", "refuted", "unknown"]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What was found out about one assumption.
+    """A finding about one assumption.
 
-    ``key`` is the key below ``[integrations.tracker]`` that corrects the assumption, ``value`` what the
-    account calls for there; ``adopted`` says that the bridge uses it. A finding that is refuted and not
-    adopted is a question for the operator. ``evidence`` names keys, counts and statuses, never the value of a
-    record.
+    ``key`` is the key below ``[integrations.tracker]`` that corrects the assumption, and ``value`` what the
+    account needs there. ``adopted`` means that the bridge uses it. A refuted finding that is not adopted is a
+    question for the operator. ``evidence`` names keys, counts and statuses, never a record's values.
     """
 
     assumption: str
@@ -31,13 +30,13 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def is_question(self) -> bool:
-        """Whether the operator must decide."""
+        """Return true if the operator must decide."""
         return self.verdict == "refuted" and not self.adopted
 
 
 class AccountProfile(Struct, frozen=True, kw_only=True):
-    """The findings about an account. ``resources`` are those that could be read; a resource that could not
-    is not polled until it can. ``requests`` is how many calls the last look took."""
+    """The findings about an account. ``resources`` are those that could be read; the others are not polled
+    until they can be. ``requests`` is the number of calls for the last look."""
 
     learned_at: datetime
     requests: int

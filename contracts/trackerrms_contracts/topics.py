@@ -1,4 +1,4 @@
-"""Where things are published: one topic a model, and three more."""
+"""The names of the Kafka topics: one per model, and three more."""
 
 from functools import cache
 
@@ -24,25 +24,26 @@ _PLURALS: dict[Model, str] = {
 
 @cache
 def events(model: Model, prefix: str = DEFAULT_PREFIX) -> str:
-    """The topic of a model's events, such as ``trackerrms.candidates.v1``; keyed by the entity's id."""
+    """Return the topic of a model's events, such as ``trackerrms.candidates.v1``, keyed by the
+    entity's id."""
     return f"{prefix}.{_PLURALS[model]}.v1"
 
 
 def all_events(prefix: str = DEFAULT_PREFIX) -> dict[Model, str]:
-    """Every model's topic."""
+    """Return every model's topic."""
     return {model: events(model, prefix) for model in Model}
 
 
 def commands(prefix: str = DEFAULT_PREFIX) -> str:
-    """Where services publish commands."""
+    """Return the topic to which services publish commands."""
     return f"{prefix}.commands.v1"
 
 
 def command_results(prefix: str = DEFAULT_PREFIX) -> str:
-    """Where each command's result appears, keyed by the command's id."""
+    """Return the topic of the commands' results, keyed by the command's id."""
     return f"{prefix}.command-results.v1"
 
 
 def dead_letter(prefix: str = DEFAULT_PREFIX) -> str:
-    """Where goes what could not be processed, with the reason."""
+    """Return the topic for what could not be processed, with the reason."""
     return f"{prefix}.dead-letter.v1"

@@ -1,7 +1,7 @@
-"""Webhooks: what the HTTP API takes and gives, and the events that tell of the endpoints themselves.
+"""Webhooks: the requests and responses of the HTTP API, and the events about endpoints.
 
-The OpenAPI document is made from these structs, and what the service reads is checked by them. Secrets and
-header values go in and are shown once or never: ``Endpoint`` holds none.
+The OpenAPI document is generated from these structs, and the service validates requests with them. Secrets
+and header values are shown once or never: ``Endpoint`` holds none.
 """
 
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ HoldType = Literal["hold.opened", "hold.ended"]
 HoldEnd = Literal["approved", "discarded", "healed"]
 TEST_TYPE = "webhook.test"
 
-# "$" lets a line's end follow it, in Python; the look-ahead does not.
+# In Python "$" also matches before a final line break; the look-ahead does not.
 _END = "$(?!\\n)"
 _MODELS, _OPERATIONS = "|".join(Model), "|".join(OPERATIONS)
 _ENDPOINT_WORDS, _HOLD_WORDS = "disabled|failing|recovered", "opened|ended"
@@ -53,7 +53,7 @@ Url = Annotated[
     Meta(
         pattern=f"^https?://[^\\x00-\\x20\\x7f\\\\]+{_END}",
         max_length=2048,
-        description="Where to post to: https, a public host, no credentials before it.",
+        description="The URL to post to: https, a public host, without credentials.",
         examples=["https://example.com/webhooks"],
     ),
 ]
@@ -61,7 +61,7 @@ Owner = Annotated[
     str,
     Meta(
         pattern=f"^[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?{_END}",
-        description="A name of your choosing: whose endpoint it is. A token may be bound to one owner.",
+        description="The owner of the endpoint, a name of your choice. A token may be bound to one owner.",
         examples=["acme"],
     ),
 ]
@@ -80,25 +80,26 @@ Integrations = Annotated[tuple[IntegrationId, ...], Meta(max_length=100, descrip
 EventTypes = Annotated[tuple[EventType, ...], Meta(min_length=1, max_length=100)]
 ChangedFields = Annotated[
     tuple[FieldName, ...],
-    Meta(max_length=100, description="`updated` events only when one of these changed. Empty: any."),
+    Meta(
+        max_length=100, description="Only `updated` events in which one of these fields changed. Empty: any."
+    ),
 ]
 Headers = Annotated[
     dict[HeaderName, HeaderValue],
-    Meta(max_length=20, description="Sent with every delivery; kept sealed and never shown again."),
+    Meta(max_length=20, description="Sent with every delivery. Stored encrypted and never shown again."),
 ]
 
 DAY_SECONDS = 86_400
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """Where events go, which of them, and how. It never holds a secret.
+    """Where to send events, which ones, and how. It never holds a secret.
 
-    ``integrations``: empty for all. ``changed_fields``: ``updated`` events only when one of them changed.
-    ``operational``: it gets the events about its owner's endpoints, and about what is held back of its
-    integrations, instead of those of records.
-    ``order``: ``per_entity`` holds back an entity's later events until the earlier ones have arrived.
-    ``header_names``: the custom headers, whose values are not shown. ``public_key``: what ``v1a`` signatures
-    are verified with, where they are on.
+    ``integrations``: empty for all. ``changed_fields``: only ``updated`` events in which one of them changed.
+    ``operational``: it receives the events about its owner's endpoints and about holds of its integrations,
+    instead of events about records. ``order``: ``per_entity`` delays an entity's later events until the
+    earlier ones have arrived. ``header_names``: the custom headers, whose values are not shown.
+    ``public_key``: verifies ``v1a`` signatures, if they are enabled.
     """
 
     id: EndpointId
@@ -123,9 +124,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint to create. ``owner`` may be left out by a token that is bound to one.
+    """An endpoint to create. ``owner`` is optional for a token that is bound to one.
 
-    ``deliver_since``: deliver what happened from then on too, as far as Kafka still has it.
+    ``deliver_since``: also deliver events from then on, as far as Kafka still has them.
     """
 
     url: Url
@@ -145,8 +146,7 @@ class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class EndpointChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change in an endpoint: a key that is left out stays as it is; ``headers`` replaces all of
-    them."""
+    """Changes to an endpoint. Omitted keys keep their values; ``headers`` replaces all headers."""
 
     url: Url | UnsetType = UNSET
     description: Description | UnsetType = UNSET
@@ -162,28 +162,29 @@ class EndpointChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ShownSecret(Struct, frozen=True, kw_only=True):
-    """What to verify with, shown this once: the secret ``whsec_…`` of ``v1``, the public key ``whpk_…`` of
-    ``v1a``."""
+    """A secret for verification, shown only once: the secret ``whsec_…`` of ``v1``, or the public key
+    ``whpk_…`` of ``v1a``."""
 
     kind: SigningKind
     secret: str
 
 
 class EndpointWithSecrets(Struct, frozen=True, kw_only=True):
-    """An endpoint and the secrets that were made for it just now; they are not shown again."""
+    """An endpoint with its newly created secrets, which are not shown again."""
 
     endpoint: Endpoint
     secrets: tuple[ShownSecret, ...] = ()
 
 
 class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long deliveries are signed with the old secret too; 0 forgets it at once."""
+    """How long deliveries are signed with the old secret too; with 0 it stops at once."""
 
     overlap_seconds: OverlapSeconds = DAY_SECONDS
 
 
 class EndpointPage(Struct, frozen=True, kw_only=True):
-    """Endpoints, oldest first; give ``next_cursor`` as ``cursor`` for more, ``null``: that was all."""
+    """A page of endpoints, oldest first. Pass ``next_cursor`` as ``cursor`` to get the next page; ``null``
+    means that this is the last one."""
 
     items: tuple[Endpoint, ...]
     next_cursor: str | None = None
@@ -194,7 +195,7 @@ DeliveryState = Literal["delivered", "pending", "failed"]
 
 class Delivery(Struct, frozen=True, kw_only=True):
     """One event for one endpoint. ``pending``: it is tried at ``next_attempt_at``; ``failed``: given up,
-    until it is resent or recovered. ``last_error`` names what went wrong where there was no status."""
+    until it is resent or recovered. ``last_error`` names the error if there was no status."""
 
     id: str
     endpoint_id: str
@@ -212,8 +213,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One try: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is cut short;
-    ``signed_with`` names the signatures it bore, newest first: ``v1``, ``v1 v1a``."""
+    """One attempt: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is
+    truncated; ``signed_with`` names the signatures, newest first: ``v1``, ``v1 v1a``."""
 
     at: Utc
     status: int | None = None
@@ -225,21 +226,22 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryWithAttempts(Struct, frozen=True, kw_only=True):
-    """A delivery and what was tried, oldest first."""
+    """A delivery with its attempts, oldest first."""
 
     delivery: Delivery
     attempts: tuple[Attempt, ...] = ()
 
 
 class DeliveryPage(Struct, frozen=True, kw_only=True):
-    """Deliveries, newest first; give ``next_cursor`` as ``cursor`` for more, ``null``: that was all."""
+    """A page of deliveries, newest first. Pass ``next_cursor`` as ``cursor`` to get the next page; ``null``
+    means that this is the last one."""
 
     items: tuple[Delivery, ...]
     next_cursor: str | None = None
 
 
 class NewRecovery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Deliver what the endpoint missed from ``since`` until ``until`` (``null``: until now)."""
+    """A request to deliver what the endpoint missed from ``since`` until ``until`` (``null``: until now)."""
 
     since: Utc
     until: Utc | None = None
@@ -249,7 +251,7 @@ RecoveryState = Literal["waiting", "running", "done", "failed"]
 
 
 class Recovery(Struct, frozen=True, kw_only=True):
-    """A recovery: ``found`` events matched in that time, ``pending`` of them had not arrived and are
+    """A recovery. ``found`` events matched in the range; ``pending`` of them had not arrived and are
     delivered."""
 
     id: str
@@ -271,21 +273,21 @@ class RecoveryPage(Struct, frozen=True, kw_only=True):
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """What was asked for is under way; look at it by its ``id``."""
+    """A started operation. Get it by its ``id``."""
 
     id: str
 
 
 class FieldFault(Struct, frozen=True, kw_only=True):
-    """What is wrong with one field, and what to write there."""
+    """An error in one field, with what to write instead."""
 
     field: str
     detail: str
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Why a request was refused (RFC 9457), and in ``detail`` what to do. ``request_id`` finds it in the
-    log."""
+    """Why a request was refused (RFC 9457), with what to do in ``detail``. ``request_id`` identifies it in
+    the log."""
 
     type: str
     title: str
@@ -296,7 +298,8 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class EndpointNews(Struct, frozen=True, kw_only=True):
-    """What happened to an endpoint; ``where`` is its scheme and host. ``message`` says it, and what to do."""
+    """A change of an endpoint's state. ``where`` is its scheme and host. ``message`` describes it, and says
+    what to do."""
 
     endpoint_id: str
     owner: str
@@ -309,8 +312,8 @@ class EndpointNews(Struct, frozen=True, kw_only=True):
 
 
 class OperationalEvent(Struct, frozen=True, kw_only=True):
-    """The envelope of what endpoints with ``operational`` get; ``subject`` is the endpoint that it is
-    about."""
+    """The envelope of events for endpoints with ``operational``. ``subject`` is the endpoint that the event
+    is about."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
@@ -324,9 +327,10 @@ class OperationalEvent(Struct, frozen=True, kw_only=True):
 
 
 class HoldNews(Struct, frozen=True, kw_only=True):
-    """What is held back of an account, as ``bridge holds list`` shows it. ``kind`` and ``key`` say what:
-    ``missing_key`` and ``detail:tagText``, ``deletions`` and nothing. ``records``: how many of ``resource``;
-    ``end``: how it ended, ``null`` while it is held. ``message`` says it, and what to do."""
+    """A hold on changes of an account, as ``bridge holds list`` shows it. ``kind`` and ``key`` identify it:
+    ``missing_key`` and ``detail:tagText``, or ``deletions`` with an empty key. ``records`` counts the records
+    of ``resource``; ``end`` is how it ended, or ``null`` while it is held. ``message`` describes it, and says
+    what to do."""
 
     hold_id: int
     integration_id: str
@@ -341,8 +345,8 @@ class HoldNews(Struct, frozen=True, kw_only=True):
 
 
 class HoldEvent(Struct, frozen=True, kw_only=True):
-    """The envelope of what endpoints with ``operational`` get about a hold; ``subject`` is ``hold:`` and its
-    number."""
+    """The envelope of events about a hold, for endpoints with ``operational``. ``subject`` is ``hold:`` and
+    its number."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str

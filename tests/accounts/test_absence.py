@@ -331,14 +331,14 @@ async def test_absence_is_found_out_by_four_requests(
         facts = await absence.absence_of(client, "candidates", existing=existing)
     # The first of them exchanges the token.
     assert len([one for one in proxy.asked if "ExchangeToken" not in one]) <= 4
-    assert (facts.finding, facts.recognised) == ("proved", False), facts.evidence
+    assert (facts.finding, facts.recognized) == ("proved", False), facts.evidence
     [key] = facts.settings["absence"]
     assert set(wanted[key]) <= {204, *facts.settings["absence"][key]}
     async with account(store_url) as acme:
         proxy.upstream = acme.url
         async with acme.client(base_url=proxy.url, tracker=dict(facts.settings)) as client:
             again = await absence.absence_of(client, "candidates")
-    assert (again.finding, again.recognised, dict(again.settings)) == ("proved", True, {})
+    assert (again.finding, again.recognized, dict(again.settings)) == ("proved", True, {})
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ async def test_absence_is_found_out_by_four_requests(
         (lambda reply: reply, "proved", "answered 204"),
         (lambda reply: _every(reply, lambda r: r.other(500)), "refuted", "set paths.candidates_by_id"),
         (lambda reply: _every(reply, lambda r: r.other(404, _PAGE, "text/html")), "refuted", "web page"),
-        (lambda reply: _even(reply, lambda r: r.json(None)), "unknown", "are not answered alike"),
+        (lambda reply: _even(reply, lambda r: r.json(None)), "unknown", "are answered differently"),
         (
             lambda reply: _every(reply, lambda r: r.json({"data": msgspec.json.decode(r.body or b"null")})),
             "unknown",

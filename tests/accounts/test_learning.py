@@ -41,7 +41,7 @@ async def test_the_clock_of_updated_after_is_found_out(store_url: str) -> None:
         learned = await Learner(client, {}, "tracker").learn(["candidates"], utc_now())
     (finding,) = [f for f in learned.profile.findings if f.assumption == "updated_after.candidates"]
     assert (finding.verdict, finding.evidence) == (
-        "proved", "it compares with local time; it lists what came strictly after",
+        "proved", "it compares with local time; it lists only later records",
     )  # fmt: skip
 
 

@@ -149,5 +149,5 @@ async def _judge(
         return
     assert path in said
     assert seen in said, said
-    assert "trouble of TrackerRMS's own, which passes" in said or KEY.search(said), said
+    assert "a temporary error of TrackerRMS" in said or KEY.search(said), said
     assert "Sesam7" not in said

@@ -1,4 +1,4 @@
-"""A by-id answer that is not the record asked for: nothing is published, and it heals by itself."""
+"""A by-id answer that is not the requested record: nothing is published, and it heals by itself."""
 
 import re
 from collections.abc import AsyncIterator
@@ -127,7 +127,7 @@ async def _scan_trouble(db: Database, resource: str) -> bool:
     said = await db.fetchval(
         "SELECT scan_error FROM cursors WHERE integration_id = $1 AND resource = $2", INTEGRATION, resource
     )
-    return said is not None and "not the record asked for" in said
+    return said is not None and "not the requested record" in said
 
 
 async def test_one_record_that_is_answered_so_holds_up_nobody(
@@ -147,7 +147,7 @@ async def test_one_record_that_is_answered_so_holds_up_nobody(
     await until(is_parked)
     await until(lambda: _has_title(bridge, "Sailor"))
     [found] = await parked.list_parked(db, INTEGRATION)
-    assert "carries none of the mapped keys" in found.reason
+    assert "has none of the mapped keys" in found.reason
     known = await row_states.known(db, INTEGRATION, "candidates", [ids[0]])
     assert (known[ids[0]].quick, known[ids[0]].fingerprint) == (None, None)
     proxy.rewrite = lambda reply: reply

@@ -13,7 +13,7 @@ _PROFILE = "/v1/accounts/acme/profile"
 async def test_a_profile_is_shown_once_it_is_learned(service: Service) -> None:
     assert (await service.admin("GET", _PROFILE)).status == 404
     finding = Finding(
-        assumption="rows.jobs", verdict="refuted", evidence="rows stand under items",
+        assumption="rows.jobs", verdict="refuted", evidence="rows are under items",
         key="rows.jobs", value="items", adopted=True,
     )  # fmt: skip
     learned = AccountProfile(
@@ -23,7 +23,7 @@ async def test_a_profile_is_shown_once_it_is_learned(service: Service) -> None:
     shown = await service.admin("GET", _PROFILE)
     assert shown.status == 200
     assert shown.json["findings"] == [
-        {"assumption": "rows.jobs", "verdict": "refuted", "evidence": "rows stand under items",
+        {"assumption": "rows.jobs", "verdict": "refuted", "evidence": "rows are under items",
          "key": "rows.jobs", "value": "items", "adopted": True}
     ]  # fmt: skip
     assert (await (await service.of("acme"))("GET", _PROFILE)).status == 404

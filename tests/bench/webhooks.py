@@ -3,7 +3,7 @@
 The bridge, a subscriber (the sink), PostgreSQL and Apache Kafka each in processes of their own on this
 machine; events of 1.5 kB, signed. Figures: deliveries a second of events that wait already, against a bare
 aiohttp POST loop to the same sink in the same run; the time from Kafka to receipt at a steady pace; and by
-how much a hanging and a failing neighbour make that time grow. What else the machine does shows in all of
+how much a hanging and a failing neighbor make that time grow. What else the machine does shows in all of
 them: rounds of either kind take turns, medians of them are compared, and CPU is told beside time.
 """
 
@@ -181,11 +181,11 @@ async def latency(
     name: str,
     per_second: float,
     seconds: float,
-    neighbours: Iterable[str] = (),
+    neighbors: Iterable[str] = (),
 ) -> float:
     """p95 of the seconds from being on Kafka (acknowledged) to receipt, at a steady pace."""
     subscribed = [(await hooks.subscribe(sink.url(name)))[0]]
-    subscribed += [(await hooks.subscribe(url, timeout_seconds=30))[0] for url in neighbours]
+    subscribed += [(await hooks.subscribe(url, timeout_seconds=30))[0] for url in neighbors]
     await warm(hooks, sink, name)
     sent: dict[str, float] = {}
     began, count, step = time.monotonic(), int(per_second * seconds), max(1, int(per_second / 100))
@@ -199,7 +199,7 @@ async def latency(
     async with asyncio.timeout(60):
         while not sent.keys() <= (came := await sink.received(name)).keys():
             await asyncio.sleep(0.1)
-    # What came in the first seconds met neighbours that nobody knew yet.
+    # What came in the first seconds met neighbors that nobody knew yet.
     steady = list(sent)[int(2 * per_second) :]
     took = sorted(came[event_id] - sent[event_id] for event_id in steady)
     p95 = took[int(0.95 * len(took))]
@@ -213,23 +213,23 @@ async def latency(
     return p95
 
 
-async def beside_neighbours(hooks: Delivering, sink: Sink, args: argparse.Namespace) -> None:
-    """What a hanging and a failing neighbour cost the healthy one: rounds without and with them in turn."""
+async def beside_neighbors(hooks: Delivering, sink: Sink, args: argparse.Namespace) -> None:
+    """What a hanging and a failing neighbor cost the healthy one: rounds without and with them in turn."""
     quiet, noisy = [], []
     await latency(hooks, sink, "warm-up", args.per_second, args.seconds)
     for n in range(args.latency_rounds):
-        neighbours = [sink.url(f"hanging{n}", "hang"), sink.url(f"failing{n}", "fail")]
+        neighbors = [sink.url(f"hanging{n}", "hang"), sink.url(f"failing{n}", "fail")]
         pace = (args.per_second, args.seconds)
-        # Each kind goes first as often as the other: what drifts favours neither.
+        # Each kind goes first as often as the other: what drifts favors neither.
         for loud in (False, True) if n % 2 else (True, False):
             if loud:
-                noisy.append(await latency(hooks, sink, f"noisy{n}", *pace, neighbours))
+                noisy.append(await latency(hooks, sink, f"noisy{n}", *pace, neighbors))
             else:
                 quiet.append(await latency(hooks, sink, f"quiet{n}", *pace))
     before, beside = statistics.median(quiet), statistics.median(noisy)
     print(
         f"the p95, at the median of {args.latency_rounds} rounds: {1000 * before:.1f} ms alone, "
-        f"{1000 * beside:.1f} ms beside a hanging and a failing neighbour: {beside / before:.2f} of it"
+        f"{1000 * beside:.1f} ms beside a hanging and a failing neighbor: {beside / before:.2f} of it"
     )
 
 
@@ -253,7 +253,7 @@ async def bench(directory: str, postgres: str, bootstrap: str, args: argparse.Na
         shares = [await compared(hooks, sink, watched, args.events) for _ in range(args.rounds)]
         print(f"ours is {statistics.median(shares):.2f} of the bare loop, at the median of {args.rounds}")
         if args.latency_rounds:
-            await beside_neighbours(hooks, sink, args)
+            await beside_neighbors(hooks, sink, args)
         for process in processes:
             await process.stop()
 

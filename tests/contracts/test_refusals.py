@@ -137,7 +137,7 @@ def test_a_refusal_says_where_and_what_was_expected() -> None:
     [
         (b'{"type":"user.created","x":' + b"[" * 100_000, "nested too deeply"),
         (b'{"type":"\xff"}', "not UTF-8"),
-        (b'{"type":"person.created"}', "`type` names no event"),
+        (b'{"type":"person.created"}', "`type` is not an event type"),
     ],
 )
 def test_a_refusal_says_what_is_wrong_with_the_whole(value: bytes, says: str) -> None:
@@ -147,7 +147,7 @@ def test_a_refusal_says_what_is_wrong_with_the_whole(value: bytes, says: str) ->
 
 @pytest.mark.parametrize("kind", [f"{SECRET}.created", f"user.{SECRET}", SECRET, "user", "user.created.v1"])
 def test_what_is_no_event_type_is_not_quoted(kind: str) -> None:
-    with pytest.raises(ValueError, match="no event type") as refusal:
+    with pytest.raises(ValueError, match="not an event type") as refusal:
         events.parse_type(kind)
     assert SECRET not in str(refusal.value)
 

@@ -135,14 +135,19 @@ async def _stranger(status: int, body: str, content_type: str) -> AsyncIterator[
 @pytest.mark.parametrize(
     ("status", "body", "content_type", "words"),
     [
-        (200, "<html>Log in</html>", "text/html", "answered 200 with a web page: no TrackerRMS API is there"),
+        (
+            200,
+            "<html>Log in</html>",
+            "text/html",
+            "answered 200 with a web page: there is no TrackerRMS API at this address",
+        ),
         (
             404,
             "<html>Not found</html>",
             "text/html",
-            "answered 404 with a web page: no TrackerRMS API is there",
+            "answered 404 with a web page: there is no TrackerRMS API at this address",
         ),
-        (404, "{}", "application/json", "answered 404: no TrackerRMS API is there"),
+        (404, "{}", "application/json", "answered 404: there is no TrackerRMS API at this address"),
         (200, '{"hello": 1}', "application/json", "/api/Auth/ExchangeToken"),
     ],
 )
@@ -174,7 +179,7 @@ async def test_a_dead_bearer_token_is_told_and_its_mending_is_noticed(
     account.tokens = IssuedTokens(Options(bearer_tokens=("another",)), account.world.clock)
     bridge.start()
     said = await _error(db)
-    assert "does not accept the bearer token" in said
+    assert "rejects the bearer token" in said
     assert "set it as bearer_token" in said
     token = bridge.settings.integrations[0].bearer_token
     assert token is not None

@@ -40,10 +40,10 @@ async def test_a_wrong_credential_fails_though_a_good_token_is_stored(program: P
     ended = await program("check", "--json")
     result, reason = _credentials(ended)["exchange"]
     assert (ended.code, result) == (1, "refused")
-    assert "does not accept the bearer token" in reason
+    assert "rejects the bearer token" in reason
     assert {f["result"] for f in ended.json if f["kind"] == "model"} == {"refused"}
     ended = await program("check")
-    assert "The configured credential is not exchanged for a token." in ended.out
+    assert "The configured credential could not be exchanged for a token." in ended.out
 
 
 async def test_a_credential_that_ended_since_its_token_fails(program: Program, remote: Remote) -> None:
@@ -62,7 +62,7 @@ async def test_integrations_that_share_a_credential_are_told(program: Program, r
     ended = await program("check", "acme", "--json")
     result, reason = _credentials(ended)["shared"]
     assert (ended.code, result) == (0, "warning")
-    assert "the same as of twin" in reason
+    assert "same credential as twin" in reason
     told = await program("status", COLUMNS="400")
     assert "shares its credential with acme" in told.out
     assert "shares its credential with twin" in told.out

@@ -33,7 +33,7 @@ async def test_a_check_is_recorded_without_a_value_of_the_account(store_url: str
         assert "bridge simulate --like acme.json" in ended.err
         assert isinstance(ended.json, list)
         assert len(await remote.journal(0)) == before, "it wrote to the account"
-        asked = int(ended.err.partition("(")[2].partition(" requests more")[0])
+        asked = int(ended.err.partition("(")[2].partition(" requests in addition")[0])
         assert asked < FEW_QUESTIONS
 
 
@@ -43,7 +43,7 @@ async def test_no_file_is_overwritten_and_nothing_asked_then(store_url: str, tmp
         (tmp_path / "acme.json").write_text("mine", encoding="utf-8")
         ended = await program("check", "--record", "acme.json")
         assert ended.code == 2
-        assert "--record acme.json: the file is there already" in ended.err
+        assert "--record acme.json: the file already exists" in ended.err
         assert (tmp_path / "acme.json").read_text(encoding="utf-8") == "mine"
         ended = await program("check", "--record", "nowhere/acme.json")
         assert (ended.code, "no directory" in ended.err) == (2, True)

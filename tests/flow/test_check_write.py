@@ -113,7 +113,7 @@ async def test_a_dead_token_lets_no_action_seem_to_work(program: Program) -> Non
         ended = await program(*arguments)
         assert ended.code == 1
         assert _results(ended) == dict.fromkeys(ACTIONS, "refused")
-        assert "does not accept the bearer token" in _reason(ended, "reject")
+        assert "rejects the bearer token" in _reason(ended, "reject")
 
 
 async def test_a_healthy_account_gives_no_warning(program: Program) -> None:

@@ -16,7 +16,7 @@ from tests.flow.tracker_account import Account, account
 
 NOOP = "POST /api/widget/checkLogon"
 """Answers well and does nothing."""
-CURE = "; maps.outcome says which reject (DECLINED)"
+CURE = "; maps.outcome defines which reject (DECLINED)"
 BY_ID = {"candidate": "/api/v1/Resource/[0-9]*", "application": "/api/v1/OpportunityResource/[0-9]*"}
 
 
@@ -37,12 +37,12 @@ CASES = {
             "paths": {"update_candidate": "GET /api/v1/Resource/{candidate}"},
         },
         step="update_candidate",
-        says="no field of it is read back",
+        says="none of its fields is read back",
     ),
     "nobody is found": Case(
         tracker={"paths": {"find_person_widget": NOOP}},
         step="find_person",
-        says="nobody is found by the e-mail address of candidate",
+        says="no person is found by the e-mail address of candidate",
     ),
     "documents can't be listed": Case(
         fault=("/api/v1/Resource/*/Documents", "status", {"status": 403, "times": 2}),
@@ -53,7 +53,7 @@ CASES = {
     "the document is not kept": Case(
         tracker={"paths": {"attach_document_widget": NOOP}},
         step="attach_document",
-        says="the candidate's documents do not name it",
+        says="the candidate's documents do not include it",
     ),
     "nobody is added": Case(
         tracker={"paths": {"add_to_job_widget": NOOP}},
@@ -137,8 +137,8 @@ async def test_a_new_candidate_that_can_not_be_read_back_is_found_by_its_id_and_
     await acme.fault(BY_ID["candidate"], "status", method="GET", status=404)
     tried = await _try(acme)
     result, reason = _verdict(tried, "create_candidate")
-    assert (result, "was just written, and by id it is not there" in reason) == ("error", True)
-    assert "was made nonetheless" in _verdict(tried, "find_candidate")[1]
+    assert (result, "was just written, but can't be read by id" in reason) == ("error", True)
+    assert "was created nonetheless" in _verdict(tried, "find_candidate")[1]
     assert (_verdict(tried, "remove_candidate")[0], await _people(acme)) == ("works", before)
 
 

@@ -58,7 +58,7 @@ async def test_a_command_sent_is_told_with_its_result_its_steps_and_its_event(pr
         r"add_to_job +started *\n.* done +POST /api/widget/resourceApplication answered", shown.out
     )
     assert "Grace" not in listed.out + shown.out
-    assert "Commands  none under way; in the last day none failed, none unknown\n" in status.out
+    assert "Commands  none in progress; in the last day none failed, none unknown\n" in status.out
 
 
 async def test_a_command_that_fails_says_why_and_ends_with_1(program: Program) -> None:
@@ -124,7 +124,7 @@ async def test_what_waits_for_trackerrms_is_told_by_status(program: Program, rem
         await session.delete("/__faults")
         result = await send(program, "application.move_to_stage", move, "--id", sent.json["id"])
     assert re.search(
-        r"Commands  1 to be tried again, the oldest for [\d.]+ m?s; in the last day none", status.out
+        r"Commands  1 to be retried, the oldest for [\d.]+ m?s; in the last day none", status.out
     )
     assert "running at waiting" in shown.out
     assert "REMOTE.SERVICE_UNAVAILABLE: " in shown.out
@@ -140,7 +140,7 @@ async def test_commands_are_carried_out_by_a_process_of_their_own(program: Progr
         await until(lambda: _finished(program), 60)
         standing = (await program("status", "--json")).json
     assert (late.code, late.out) == (3, "")
-    assert "within 1 s: is a bridge running with the role commands? bridge commands show" in late.err
+    assert "within 1 s; is a bridge running with the role commands? bridge commands show" in late.err
     assert len(standing["commands"]) == 1
     async with program.running("run", "--only", "relay"):
         await until(lambda: _published(program), 60)
@@ -165,7 +165,7 @@ async def test_without_a_command_there_is_nothing_to_show(program: Program) -> N
     status = await program("status")
     assert (listed.code, listed.out) == (0, "No commands.\n")
     assert (shown.code, shown.out) == (1, "No command has the id x; bridge commands list shows the newest.\n")
-    assert "nobody carries them out: start bridge run" in status.out
+    assert "no process carries them out: start bridge run" in status.out
 
 
 async def test_the_python_example_publishes_and_waits(
@@ -247,9 +247,13 @@ TWO = ACME + ACME.replace("acme", "other")
 @pytest.mark.parametrize(
     ("arguments", "config", "says"),
     [
-        (["candidate.hire", "--data", "{}"], ACME, "TYPE: 'candidate.hire' is none; known: candidate.create"),
-        (["application.reject", "--data", "{"], ACME, "--data: is not JSON"),
-        (["application.reject", "--data", "@-"], ACME, "--data: is not JSON"),
+        (
+            ["candidate.hire", "--data", "{}"],
+            ACME,
+            "TYPE: unknown command type 'candidate.hire'; use one of candidate.create",
+        ),
+        (["application.reject", "--data", "{"], ACME, "--data: not JSON"),
+        (["application.reject", "--data", "@-"], ACME, "--data: not JSON"),
         (["application.reject", "--data", "[]"], ACME, "--data: Expected `object`, got `array`"),
         (["application.reject", "--data", "{}"], ACME, "--data: Object missing required field"),
         (["application.reject", "--data", "@no.json"], ACME, "--data @no.json: can't be read: FileNotFound"),
@@ -257,14 +261,14 @@ TWO = ACME + ACME.replace("acme", "other")
         (
             ["application.move_to_stage", "--data", MOVE],
             TWO,
-            "--integration: say which account is meant: acme, o",
+            "--integration: required; choose one of acme, o",
         ),
         (
             ["application.move_to_stage", "--data", MOVE, "--integration", "x"],
             TWO,
             "integrations: no integration has the id",
         ),
-        (["application.move_to_stage", "--data", MOVE], "", "integrations: none is configured"),
+        (["application.move_to_stage", "--data", MOVE], "", "integrations: none configured"),
     ],
 )
 async def test_what_is_no_command_is_not_published(
@@ -288,13 +292,13 @@ async def test_a_command_larger_than_kafka_takes_is_refused_with_the_way_out(pro
     )
     ended = await program("send", "passthrough.request", "--data", "@large.json")
     assert ended.code == 2
-    assert "Kafka takes 100,000: give large files by data_url" in ended.err
+    assert "Kafka accepts 100,000; give large files by data_url" in ended.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--state", "waiting"], "--state waiting: no such state; known: received, running"),
+        (["--state", "waiting"], "--state waiting: no such state; use one of received, running"),
         (["--integration", "x"], "no integration has the id"),
     ],
 )

@@ -116,11 +116,11 @@ async def test_listening_shows_whatever_arrives_and_ends_after_so_many(tmp_path:
         said = [(await listener.line()).decode().strip() for _ in range(10)]
         assert await listener.ended() == 0
     heads = [re.sub(r"^\d\d:\d\d:\d\d |  answered 204$", "", line) for line in said if "answered" in line]
-    refused = "no signature holds: another secret, or a changed body"
+    refused = "no signature is valid: another secret, or a changed body"
     assert heads == [
         "not an event   webhook-id is missing",
         f"[job] msg_1  {refused}",
-        f"[job] msg_1  {refused} arrived 2 times",
+        f"[job] msg_1  {refused} received 2 times",
     ]
     assert [said[1], said[3:6]] == ['"[hello]"', ["{", '"type": "[job]"', "}"]]
 
@@ -155,7 +155,7 @@ async def test_status_is_drawn_anew_on_a_terminal_until_a_signal(watching: Progr
         await until(lambda: b"empty; 0 sent" in screen.shown, 60)
         async with db.transaction() as tx:
             await outbox.append(tx, [OutboxRow(topic="t", key=b"k", value=b"v")])
-        await until(lambda: b"1 wait, the oldest for" in screen.shown, 60)
+        await until(lambda: b"1 waiting, the oldest for" in screen.shown, 60)
     before, in_place = screen.shown.split(_OTHER_SCREEN)
     assert (before, in_place.count(_BACK)) == (b"", 1)
 

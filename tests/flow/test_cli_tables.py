@@ -64,7 +64,7 @@ async def test_deletions_that_wait_are_listed_and_decided_one_by_one(program: Pr
     assert approved.out == f"approved {one}: 1200 candidates of acme\n"
     assert discarded.out == f"discarded {two}: 1200 jobs of acme\n"
     assert [(row[:5], row[6]) for row in listed] == [
-        ([one, "acme", "candidates", "deletions", "1,200"], "approved, being carried out"),
+        ([one, "acme", "candidates", "deletions", "1,200"], "approved, in progress"),
         ([three, "acme", "applications", "deletions", "1,200"], "held"),
     ]
 
@@ -83,7 +83,7 @@ async def test_other_holds_say_what_was_seen_and_stay_when_they_are_discarded(
     assert again == (opened[0], False)
     number = str(opened[0])
     shown = (await program("status")).out
-    assert f"candidates: 3 records are held back: {said}; nothing of it is published." in shown
+    assert f"candidates: 3 records are held back: {said}; none of it is published." in shown
     assert f"bridge holds approve {number}; if not: bridge holds discard {number}" in shown
     discarded = await program("holds", "discard", number)
     assert discarded.out == f"discarded {number}: detail:tagText: 3 candidates of acme\n"
@@ -162,7 +162,7 @@ async def test_deliveries_are_listed_with_what_became_of_them(program: Program, 
     assert rows[lost][1:5] == ["ep_1", "job.updated", "failed", "1"]
     assert (rows[made][-1], rows[lost][-1], rows[late][-1]) == ("204", "500", "dns")
     state, again = rows[late][3].rsplit(" ", 1)
-    assert state == "pending again"
+    assert state == "pending retry at"
     assert (
         timedelta(hours=1) <= datetime.fromisoformat(again) - NOW + timedelta(seconds=1) < timedelta(hours=2)
     )
@@ -183,7 +183,7 @@ async def test_deliveries_are_listed_by_state_event_time_and_number(
     refused = await program("deliveries", "list", "--state", "lost")
     assert (none.code, none.out) == (0, "No deliveries.\n")
     assert (refused.code, refused.err) == (
-        2, "bridge: --state lost: no such state; known: delivered, pending, failed\n",
+        2, "bridge: --state lost: no such state; use one of delivered, pending, failed\n",
     )  # fmt: skip
 
 
@@ -193,7 +193,7 @@ async def test_a_delivery_is_shown_with_what_the_receiver_said(program: Program,
     assert re.search(r" 500 +12 ms +v1 +answered \[500\] +\[oh\] no", answered.out)
     assert re.search(r" dns +12 ms +v1", unanswered.out)
     unknown = await program("deliveries", "resend", "dl_1")
-    assert (unknown.code, "none has the id 'dl_1'; bridge deliveries list" in unknown.err) == (2, True)
+    assert (unknown.code, "no delivery has the id 'dl_1'; bridge deliveries list" in unknown.err) == (2, True)
 
 
 async def test_recoveries_are_listed_with_what_they_found(program: Program) -> None:
@@ -221,13 +221,13 @@ async def test_tokens_are_listed_with_whom_they_are_for_and_whether_they_hold(
     await tokens.find(used)
     first, again = [await program("tokens", "revoke", revoked.id) for _ in range(2)]
     rows = [row[1:] for row in cells(await program("tokens", "list"))]
-    assert empty.out == "No tokens. Make one with: bridge tokens create --admin\n"
-    assert re.match(r"trb_\S+\ntok_\S+, for everybody's endpoints. It is not shown again.\n", made.out)
-    assert [first.out, again.out] == [f"revoked {revoked.id}\n", f"{revoked.id} was revoked already\n"]
+    assert empty.out == "No tokens. Create one with: bridge tokens create --admin\n"
+    assert re.match(r"trb_\S+\ntok_\S+, for all endpoints. It is not shown again.\n", made.out)
+    assert [first.out, again.out] == [f"revoked {revoked.id}\n", f"{revoked.id} was already revoked\n"]
     assert rows == [
         ["admin", "valid", "ago", "never", "[ops]"],
         ["acme", "until 2999-01-02", "ago", "ago"],
-        ["acme", "ended ago", "ago", "never"],
+        ["acme", "expired ago", "ago", "never"],
         ["globex", "revoked ago", "ago", "never"],
     ]
 
@@ -262,8 +262,8 @@ async def test_status_tells_of_scans_that_go_on_or_failed_and_of_what_waits(
     assert status.count(" ago") == 1
     assert "jobs: the last scan proved no deletion: the list [shrank]\n" in status
     assert "applications: 2 approved deletions are being carried out\n" in status
-    assert re.search(r"Outbox  3 wait, the oldest for \d+ m?s; 0 sent", status)
-    assert "nobody publishes: start bridge run" in status
+    assert re.search(r"Outbox  3 waiting, the oldest for \d+ m?s; 0 sent", status)
+    assert "no relay: start bridge run" in status
 
 
 def page(rows: int, known: int) -> ScanProgress:

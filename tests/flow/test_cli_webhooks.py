@@ -78,7 +78,7 @@ async def test_enabling_disabling_and_deleting(program: Program) -> None:
     endpoint_id = (await made(program, "--disabled"))["endpoint"]["id"]
     assert "disabled" in (await program("endpoints", "list")).out
     assert (await program("endpoints", "enable", endpoint_id)).out == f"enabled {endpoint_id}\n"
-    assert "was enabled already" in (await program("endpoints", "enable", endpoint_id)).out
+    assert "was already enabled" in (await program("endpoints", "enable", endpoint_id)).out
     assert (await program("endpoints", "disable", endpoint_id)).code == 0
     refused = await program("endpoints", "test", endpoint_id)
     assert (refused.code, f"bridge endpoints enable {endpoint_id}" in refused.err) == (2, True)
@@ -93,10 +93,10 @@ async def test_enabling_disabling_and_deleting(program: Program) -> None:
         (("https://127.0.0.1/",), "outbound.allow_networks"),
         ((URL, "--event", "candidate.changed"), "--event: write <model>.created"),
         ((URL, "--order", "always"), "--order: Invalid enum value"),
-        ((URL, "--header", "nonsense"), "--header: write NAME:VALUE"),
+        ((URL, "--header", "nonsense"), "--header: not NAME:VALUE"),
         ((URL, "--header", "Host: x"), "--header: Host: the bridge sets this header itself"),
-        ((URL, "--since", "tomorrow"), "--since tomorrow: no moment; write 30m, 2h or 3d ago"),
-        ((URL, "--since", "2999-01-01"), "is not in the past"),
+        ((URL, "--since", "tomorrow"), "--since tomorrow: not a time; write 30m, 2h or 3d ago"),
+        ((URL, "--since", "2999-01-01"), "not in the past"),
         ((URL, "--owner", "a b"), "--owner: letters, digits"),
     ],
 )
@@ -267,7 +267,7 @@ async def test_a_recovery_is_asked_for_and_shown(program: Program) -> None:
     (found,) = (await program("deliveries", "recoveries", endpoint_id, "--json")).json
     assert found["id"] == ended.out.split()[0]
     refused = await program("deliveries", "recover", endpoint_id, "--since", "1h", "--until", "2h")
-    assert (refused.code, "must come after" in refused.err) == (2, True)
+    assert (refused.code, "must be later than" in refused.err) == (2, True)
 
 
 async def test_listening_on_a_port_that_is_taken_says_so(program: Program) -> None:

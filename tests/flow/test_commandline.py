@@ -35,10 +35,10 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
         (["status"], ACME + '[store]\nurl = "mysql://h/d"', 2, "store.url: is not a PostgreSQL URL"),
         (["simulate", "--quirk-off", "rain"], "", 2, "--quirk-off rain: no such quirk"),
         (["simulate", "--dialect", "rain=1"], "", 2, "--dialect rain=1: unknown switch 'rain'"),
-        (["simulate", "--dialect", "first_page=9"], "", 2, "first_page has no value '9'; it has 1, 0"),
+        (["simulate", "--dialect", "first_page=9"], "", 2, "first_page has no value '9'; use one of 1, 0"),
         (["simulate", "--dialect", "dates"], "", 2, "--dialect dates: not NAME=VALUE"),
         (["simulate", "--like", "nowhere.json"], "", 2, "--like nowhere.json: cannot be read"),
-        (["simulate", "--time-zone", "Moon/Base"], "", 2, "--time-zone Moon/Base: no IANA time zone"),
+        (["simulate", "--time-zone", "Moon/Base"], "", 2, "--time-zone Moon/Base: not an IANA time zone"),
     ],
 )
 async def test_a_refusal_is_one_clear_line_and_its_exit_code(

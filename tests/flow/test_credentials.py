@@ -145,7 +145,7 @@ async def test_the_brake_grows_and_ends_with_the_first_answer(acme: Account) -> 
         return said({}, 403) if call.path == USERS and denied else await call.forward()
 
     async with rewriting(acme.url, some_users) as url, acme.client(base_url=url) as client:
-        client._authorised._timer = lambda: now
+        client._authorized._timer = lambda: now
         exchanged = []
         for passed in (0, token_renewal.FIRST_BRAKE_SECONDS, token_renewal.FIRST_BRAKE_SECONDS, 9_999_999):
             now += passed

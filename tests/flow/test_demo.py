@@ -42,8 +42,9 @@ async def test_every_change_arrives_and_kafka_says_what_trackerrms_says(tmp_path
         "application.reject",
     ):
         assert f"{kind}.succeeded" in ended.out
-    assert len(re.findall(r"application\.updated .* command +[\d,]+ ms", ended.out)) == 2
-    assert "the same result, nothing done" in ended.out
+    assert len(re.findall(r"application\.updated .*\d m?s.*\n +command: ", ended.out)) == 2
+    assert max(len(line) for line in ended.out.splitlines()) <= 80
+    assert "same result, nothing repeated" in ended.out
     assert "CV.pdf (resume)" in ended.out
     assert re.search(r"\d+ of their events came as webhooks, each verified", ended.out)
     assert "missing" not in ended.out
@@ -61,7 +62,7 @@ async def test_what_does_not_arrive_in_time_is_said_and_fails(tmp_path: Path) ->
     assert ended.code == 1
     assert "did not arrive" in out
     assert "no result of " in out
-    assert "Not everything arrived as it should." in out
+    assert "Something is missing or wrong" in out
     # What is under way is seen while it is.
     assert re.search(r"First load  ━+ [\d,]+ of [\d,]+ records", out)
     assert re.search(r"⋯ .* \w+\.(created|updated|deleted)\b.* \d\.\d s", out)
@@ -72,8 +73,8 @@ async def test_a_kept_demo_tells_how_to_look_on_and_ends_at_a_signal(tmp_path: P
     program = Program(tmp_path)
     async with program.running("demo", "--keep", "--seconds", str(patient(60))) as process:
         assert process.stdout is not None
-        printed = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode()
-        configuration = next(line for line in printed.splitlines() if line.endswith(" tail")).split()[2]
+        printed = (await process.stdout.readuntil(b"Press Ctrl-C to stop.")).decode()
+        configuration = printed.partition("export BRIDGE_CONFIG=")[2].split()[0]
         told = await program("--config", configuration, "tail", "--from-beginning", "--limit", "1", "--json")
         status = await program("--config", configuration, "status", "--json")
         listed = await program("--config", configuration, "deliveries", "list", "--json")

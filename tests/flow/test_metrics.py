@@ -63,8 +63,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 async def _played(program: Program) -> Shown:
     async with program.running("demo", "--keep", "--seconds", str(patient(60))) as process:
         assert process.stdout is not None
-        printed = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode().splitlines()
-        path = Path(next(line for line in printed if line.endswith(" tail")).split()[2])
+        printed = (await process.stdout.readuntil(b"Press Ctrl-C to stop.")).decode().splitlines()
+        path = Path(next(line for line in printed if "BRIDGE_CONFIG=" in line).partition("=")[2])
         url = next(line for line in printed if line.endswith("/metrics")).split()[1]
         settings = config.load_config(path, {})
         commands = await program("--config", str(path), "commands", "list", "--json")

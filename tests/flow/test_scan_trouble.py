@@ -9,7 +9,7 @@ from rich.console import Console
 from bridge import app
 from bridge.app import Installation as Opened
 from bridge.cli import installation_status, status
-from bridge.cli.installation_status import ResourceStanding
+from bridge.cli.installation_status import ResourceStatus
 from bridge.simulator.options import Options
 from bridge.simulator.world import World
 from tests.installation import Install, Installation
@@ -29,7 +29,7 @@ async def bridge(install: Install) -> Installation:
     return made
 
 
-async def _candidates(here: Opened) -> ResourceStanding:
+async def _candidates(here: Opened) -> ResourceStatus:
     (integration,) = (await installation_status.read_installation_status(here)).integrations
     return next(resource for resource in integration.resources if resource.name == "candidates")
 
@@ -62,7 +62,7 @@ async def test_polls_go_on_beside_a_sweep_that_fails_and_do_not_hide_why(bridge:
         found = await _candidates(here)
         assert found.polls.error is None
         assert "answered 403" in (found.polls.scan_error or "")
-        assert "candidates, its scan: GET /api/v1/Resource/" in await _shown(here)
+        assert "candidates, scan: GET /api/v1/Resource/" in await _shown(here)
         await bridge.simulator.clear_faults()
         await bridge.agree()
         await until(lambda: _well(here))

@@ -13,7 +13,7 @@ from tests.rewriting import Proxy, Reply, Rewrite, rewriting
 
 _PAGE = b"<!DOCTYPE html><html>secret</html>"
 _LOGIN = b"<form action=/logon><input name=p type='password'></form>secret"
-_USERS = 'set paths.users in [integrations.tracker] if the list is elsewhere, or users_from = "widget"'
+_USERS = 'set paths.users in [integrations.tracker] if the path differs, or users_from = "widget"'
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ async def test_an_id_that_no_row_has_is_an_error(acme: Account) -> None:
     assert "fields.candidate.id" in verdict.reason
 
 
-async def test_an_absent_id_must_be_recognised(acme: Account) -> None:
+async def test_an_absent_id_must_be_recognized(acme: Account) -> None:
     async with acme.client() as client:
         assert (await check_reads.absent_id(client, "jobs")).result == "works"
     async with acme.client(tracker={"absence": {"statuses": [410]}}) as client:
@@ -76,7 +76,7 @@ async def test_a_record_that_stands_in_the_list_and_is_gone_by_id_is_an_error(st
         await acme.change(op="delete", entity="resource", id=int(first.remote_id))
         verdict = await check_reads.resource(client, "candidates")
     assert verdict.result == "error"
-    assert f"candidate {first.remote_id} stands in the list and is answered 204 by id" in verdict.reason
+    assert f"candidate {first.remote_id} is in the list and is answered 204 by id" in verdict.reason
 
 
 async def test_an_empty_list_works_and_lacks_no_field(store_url: str) -> None:
@@ -112,7 +112,7 @@ async def test_where_logging_on_is_not_answered_the_credentials_are_left_open(ac
     async with acme.client() as client:
         verdict = await check_reads.action(client, "reject")
     assert verdict.result == "works"
-    assert "whether it takes the credentials can't be told" in verdict.reason
+    assert "can't determine if it accepts the credentials" in verdict.reason
 
 
 @pytest.mark.parametrize(

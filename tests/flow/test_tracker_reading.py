@@ -260,6 +260,6 @@ async def found_ids(acme: Account) -> list[str]:
         return await every_id(client, "candidates")
 
 
-async def test_a_callers_headers_cannot_replace_the_authorisation(client: Client) -> None:
+async def test_a_callers_headers_cannot_replace_the_authorization(client: Client) -> None:
     answer = await client.request("GET", "/api/v1/MetaData", headers={"authorization": "Bearer of bad news"})
     assert answer.status == 200

@@ -90,7 +90,7 @@ async def test_a_caller_that_is_always_refused_gives_up(acme: Account) -> None:
 async def test_a_host_without_the_exchange_is_the_wrong_host(acme: Account, status: int) -> None:
     await acme.fault(EXCHANGE, "status", status=status)
     async with acme.client() as client:
-        with pytest.raises(WrongHost, match=r"base_url.*no TrackerRMS API is there.*region"):
+        with pytest.raises(WrongHost, match=r"base_url.*there is no TrackerRMS API at this address.*region"):
             await client.pages("users")
 
 

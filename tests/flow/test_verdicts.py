@@ -47,7 +47,7 @@ async def test_few_assumptions_about_an_ordinary_account_are_left_open(
     assert len(_open(reading)) <= len(reading) * MOST_UNKNOWN
     assert {result for result, _ in reading.values()} == {"works", "unknown"}
     writing = set(_open(verdicts).values()) - set(_open(reading).values())
-    assert writing == {"not tried: bridge check --write"}
+    assert writing == {"not tried; run bridge check --write"}
 
     ended = await program("check", "--write", "--json")
     verdicts = _verdicts(ended)
@@ -81,6 +81,6 @@ async def test_what_is_proved_is_counted_and_the_rest_is_shown_whole(store_url: 
     assert int(counted[0]) > len(LISTED) / 2
     assert "rows.jobs" not in shown
     assert "rows.jobs" in whole
-    assert re.search(r"about writing +unknown +not tried: bridge check --write \(\d+: trial\.", shown)
+    assert re.search(r"about writing +unknown +not tried; run bridge check --write \(\d+: trial\.", shown)
     assert re.search(r'date_format +warning +.* adopted: date_format = "day-first"', shown)
     assert re.search(r"decimal_mark +error +.* set integrations\.acme\.tracker\.decimal_mark", shown)

@@ -74,7 +74,7 @@ def test_it_runs_as_a_user_without_rights(name: str) -> None:
 
 
 @runtime
-def test_it_is_watched_and_labelled(name: str) -> None:
+def test_it_is_watched_and_labeled(name: str) -> None:
     made = settings(STAGES, name)
     assert made.healthcheck[:2] == ["python", "-c"]
     compile(made.healthcheck[2], "healthcheck", "exec")

@@ -202,7 +202,7 @@ async def test_what_is_no_value_is_refused_and_sets_nothing(account: Account) ->
 
 
 async def test_options_name_what_is_no_value(open_account: Opener) -> None:
-    with pytest.raises(ValueError, match="first_page has no value '2'; it has 1, 0"):
+    with pytest.raises(ValueError, match="first_page has no value '2'; use one of 1, 0"):
         await open_account(dialect={"first_page": "2"})
 
 

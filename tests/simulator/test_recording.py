@@ -100,7 +100,7 @@ def _read(text: str, directory: Path) -> Recording:
         ("{", "not a recording of version 1"),
         ('{"version": 2}', "not a recording of version 1"),
         ('{"version": 1, "dialect": {"rain": "yes"}}', "unknown switch 'rain'"),
-        ('{"version": 1, "shapes": {"users": {"row": {"types": ["colour"]}}}}', "colour"),
+        ('{"version": 1, "shapes": {"users": {"row": {"types": ["color"]}}}}', "color"),
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, said: str) -> None:

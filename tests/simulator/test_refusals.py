@@ -15,8 +15,14 @@ CONTROLS: list[tuple[str, str, Any, int, str]] = [
     ("GET", "/__truth?model=planet", None, 400, "model must be one of"),
     ("GET", "/__journal?after=x", None, 400, "after must be a whole number"),
     ("GET", "/__nothing", None, 404, "no such control"),
-    ("POST", "/__index", {"lag_seconds": -1}, 400, "lag_seconds must be a number from 0"),
-    ("POST", "/__pace", {"changes_per_minute": "many"}, 400, "changes_per_minute must be a number from 0"),
+    ("POST", "/__index", {"lag_seconds": -1}, 400, "lag_seconds must be a number of at least 0"),
+    (
+        "POST",
+        "/__pace",
+        {"changes_per_minute": "many"},
+        400,
+        "changes_per_minute must be a number of at least 0",
+    ),
     ("POST", "/__random", {"changes": -1}, 400, "changes must be a whole number"),
     ("POST", CHANGE, {"entity": "resource", "id": "x"}, 400, "id must be a whole number"),
     ("POST", CHANGE, {"entity": "resource", "raw": {}}, 400, "raw must be an object or null"),
@@ -37,10 +43,10 @@ CONTROLS: list[tuple[str, str, Any, int, str]] = [
     ("POST", CHANGE, {"entity": "resource", "id": CANDIDATE, "quickSkills": [7]}, 400, "a skill needs an id"),
 ]
 API: list[tuple[str, str, Any, int, str]] = [
-    ("POST", "/api/v1/Resource/PagedSearch", {"pageNumber": -1}, 400, "whole numbers from 1"),
-    ("POST", "/api/v1/Resource/PagedSearch", {"pageSize": "ten"}, 400, "whole numbers from 1"),
+    ("POST", "/api/v1/Resource/PagedSearch", {"pageNumber": -1}, 400, "whole numbers of at least 1"),
+    ("POST", "/api/v1/Resource/PagedSearch", {"pageSize": "ten"}, 400, "whole numbers of at least 1"),
     ("POST", "/api/v1/Resource/PagedSearch", {"updatedAfter": "lately"}, 400, "updatedAfter must be a date"),
-    ("POST", "/api/v1/Webhook", {"url": "/here"}, 400, "url must be an address"),
+    ("POST", "/api/v1/Webhook", {"url": "/here"}, 400, "url must be a URL"),
     ("POST", "/api/v1/Webhook", {"url": "http://127.0.0.1", "action": "Seen"}, 400, "unknown action"),
 ]
 WIDGET: list[tuple[str, dict[str, Any]]] = [

@@ -166,9 +166,9 @@ async def test_patience_that_trackerrms_asks_for_is_told_with_its_end_and_believ
         assert (body["status"], body["missing"]) == ("ok", [])
         assert body["stages"][f"poller:{INTEGRATION}"] == "running"
         told = body["trackerrms"][INTEGRATION]
-        assert re.search(r"asks for patience until \d{4}-\d\d-\d\d \d\d:\d\d UTC", told), told
+        assert re.search(r"asks the bridge to wait until \d{4}-\d\d-\d\d \d\d:\d\d UTC", told), told
         assert "(Retry-After 120000 s); the bridge tries again at " in told
-        assert "patience_seconds is the longest that it waits" in told
+        assert "patience_seconds limits the wait" in told
 
 
 async def test_an_account_is_called_again_when_its_patience_is_over(

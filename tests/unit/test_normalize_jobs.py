@@ -270,5 +270,5 @@ def test_remote_data_is_kept_by_path_where_it_is_asked_for() -> None:
 
 
 def test_the_record_of_another_job_is_refused() -> None:
-    with pytest.raises(Permanent, match="job 1026: detail:id is of another record"):
+    with pytest.raises(Permanent, match="job 1026: detail:id is the id of another record"):
         normalizer().job(job_row(), job_detail(id=1027), "open")

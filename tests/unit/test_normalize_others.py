@@ -119,7 +119,7 @@ def test_a_value_of_the_wrong_type_names_resource_id_field_and_type_alone() -> N
     said = (
         r"job 1026: row:opportunityDescription is an object, expected text; correct fields\.job\.description"
     )
-    with pytest.raises(Permanent, match=f"^{said} if that is not its place$"):
+    with pytest.raises(Permanent, match=f"^{said} if the value is elsewhere$"):
         normalizer().job(job_row(opportunityDescription={"secret": "value"}), None, "open")
 
 

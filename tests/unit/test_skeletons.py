@@ -33,7 +33,7 @@ def test_a_key_that_looks_like_a_value_is_replaced() -> None:
             "resourceId": n,
             "byId": {str(n): {"level": 1}, f"{n}7": {"level": 2}},
             "byName": {name: True},
-            "customFields": {"Favourite colour": "red", "shoeSize": 43},
+            "customFields": {"Favorite color": "red", "shoeSize": 43},
             "ann.lee@example.org": 1,
             "Grade": "senior",
             "Warszawa": "here",

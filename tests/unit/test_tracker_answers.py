@@ -37,8 +37,8 @@ def look(
         ([], "blank-object", "blank"),
         ({"id": 0, "firstName": None, "contactDetails": {"email": ""}}, "blank-object", "blank"),
         ({"id": 0, "creationDate": "0001-01-01T00:00:00"}, "blank-object", "blank"),
-        ({"id": 105}, "blank-object", "carries none of the mapped keys"),
-        ({"id": 105, "success": True}, "stranger", "carries none of the mapped keys; its keys: id, success"),
+        ({"id": 105}, "blank-object", "has none of the mapped keys"),
+        ({"id": 105, "success": True}, "stranger", "has none of the mapped keys; its keys: id, success"),
         ({"id": 105, "firstName": "", "surname": None}, "blank-object", "only blank texts"),
         (
             {
@@ -58,7 +58,7 @@ def look(
         ({"success": False}, "failure", "its keys: success"),
         ({"Message": "An error has occurred."}, "failure", "its keys: Message"),
         ({"success": False, "data": None, "error": "no"}, "failure", "its keys: data, error, success"),
-        ({"id": 7, "message": "no"}, "stranger", "another record, or of none"),
+        ({"id": 7, "message": "no"}, "stranger", "another record or not a record"),
         ({**CANDIDATE, "id": 7}, "other", "another record"),
         ([CANDIDATE], "stranger", 'set unwrap.candidates = "0"'),
         ({"data": CANDIDATE}, "stranger", 'set unwrap.candidates = "data"'),

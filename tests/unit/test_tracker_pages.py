@@ -82,7 +82,7 @@ def test_one_bad_row_does_not_lose_the_page() -> None:
     assert page.bad_rows == (
         BadRow(place=1, reason="is a number, expected an object"),
         BadRow(place=2, reason="job id is null, expected an id"),
-        BadRow(place=3, reason="job id is text that is no decimal number, expected an id"),
+        BadRow(place=3, reason="job id is text that is not a decimal number, expected an id"),
     )
 
 

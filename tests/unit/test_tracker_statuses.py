@@ -55,9 +55,9 @@ def test_an_outcome_that_nothing_says_is_left_out_and_told() -> None:
     n = normalizer()
     table = n.status_table(renamed("Rejected", "Unsuccessful"))
     cases = [
-        (application_row(opportunityResourceStatusId=3), "the group of placement status 3 says none"),
+        (application_row(opportunityResourceStatusId=3), "the group of placement status 3 has no outcome"),
         (application_row(opportunityResourceStatusId=99), "placement status 99 is not in the list"),
-        (application_row(opportunityResourceStatusId=None), "stands at no placement status"),
+        (application_row(opportunityResourceStatusId=None), "has no placement status"),
     ]
     for row, why in cases:
         family = n.application(row, table)

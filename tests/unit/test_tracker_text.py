@@ -138,10 +138,10 @@ def test_a_body_is_decoded_by_its_mark_its_charset_or_as_utf8(subtests: pytest.S
 
 def test_bytes_without_letters_are_refused_with_what_to_set(subtests: pytest.Subtests) -> None:
     cases = [
-        (f"{JSON}; charset=windows-1252", b'{"name":"\x81"}', "is no cp1252"),
-        (f"{JSON}; charset=ISO-8859-1", NAME.encode(), "declares iso8859-1 and is valid UTF-8"),
-        (f"{JSON}; charset=klingon", b"{}", "'klingon', which is unknown"),
-        (f"{JSON}; charset=hex", b"{}", "which is unknown"),
+        (f"{JSON}; charset=windows-1252", b'{"name":"\x81"}', "is not cp1252"),
+        (f"{JSON}; charset=ISO-8859-1", NAME.encode(), "declares iso8859-1 but is valid UTF-8"),
+        (f"{JSON}; charset=klingon", b"{}", "unknown charset 'klingon'"),
+        (f"{JSON}; charset=hex", b"{}", "unknown charset"),
         (f"{JSON}; charset=utf-8", NAME.encode("cp1252"), "bytes that are not UTF-8"),
         (JSON, NAME.encode("cp1252"), "bytes that are not UTF-8"),
     ]

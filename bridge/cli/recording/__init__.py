@@ -1,4 +1,4 @@
-"""Records what an account's answers look like, without any value of it, for ``bridge simulate --like``."""
+"""Records the form of an account's answers, without any of its values, for ``bridge simulate --like``."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ from bridge.tracker.client import Client
 _log = structlog.get_logger(__name__)
 
 _ODD: Final = (LookupError, TypeError, ValueError, AttributeError)
-"""What reading an answer of a form that nobody foresaw can raise."""
+"""The exceptions that reading an answer of an unexpected form can raise."""
 _LEFT_OUT: Final = {
     "nulls": ("omitted", "blanks_omitted"),
     "absent_dates": ("no_key",),
@@ -33,11 +33,11 @@ _LEFT_OUT: Final = {
     "contact": ("absent_for_some",),
     "lookups": ("flat", "ids"),
 }
-"""Values of switches that say by themselves which records lack a key."""
+"""Values of switches that already determine which records lack a key."""
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """A recording, and what it leaves at its default: the switches that nothing told."""
+    """A recording, and the switches that it leaves at their default because nothing determined them."""
 
     recording: Recording
     not_seen: tuple[str, ...]
@@ -45,17 +45,18 @@ class Made(Struct, frozen=True, kw_only=True):
 
 
 class Recorder:
-    """Records one check: ``tape`` hears its exchanges, ``finish`` asks the rest; then it is ``made``."""
+    """Records one check: ``tape`` observes its exchanges, ``finish`` asks the remaining questions and sets
+    ``made``."""
 
     def __init__(self) -> None:
         self.tape = Tape()
         self.made: Made | None = None
 
     async def finish(self, client: Client, bearer: Secret | None) -> None:
-        """Ask what the check did not, make the recording of all that was heard, and forget that.
+        """Ask what the check did not, make the recording, and forget the exchanges.
 
-        ``bearer`` is the configured token, for an exchange that refused it in its usual form.
-        Raises ``Fatal``. An account that asks for patience is asked no more.
+        ``bearer`` is the configured token, for an exchange that refused it in its usual form. Raises
+        ``Fatal``. Stops if the account asks the bridge to wait.
         """
         questions = Questions(client, self.tape, bearer)
         before = client.requests
@@ -71,19 +72,19 @@ class Recorder:
 
 def made_of(seen: SeenAccount, requests: int = 0) -> Made:
     """Return the recording of what was seen. Pure."""
-    told = {name: _told(name, seen) for name in DIALECTS}
+    found = {name: _value_of(name, seen) for name in DIALECTS}
     dialect = {
-        name: value for name, value in told.items() if value is not None and value != DIALECTS[name].default
+        name: value for name, value in found.items() if value is not None and value != DIALECTS[name].default
     }
     return Made(
         recording=Recording(version=1, dialect=dialect, shapes=_shapes(seen, dialect)),
-        not_seen=tuple(name for name, value in told.items() if value is None),
+        not_seen=tuple(name for name, value in found.items() if value is None),
         requests=requests,
     )
 
 
-def _told(name: str, seen: SeenAccount) -> str | None:
-    """The value of one switch; what can't be read tells nothing."""
+def _value_of(name: str, seen: SeenAccount) -> str | None:
+    """Return the value of one switch; ``None`` if the answers can't be read."""
     if name in UNSEEN:
         return None
     try:
@@ -113,15 +114,15 @@ def _read(seen: SeenAccount) -> list[object]:
 
 
 def check_free(path: Path) -> None:
-    """Raise ``ConfigError`` where a file can't be written, or would be overwritten."""
+    """Raise ``ConfigError`` if a file can't be written or would be overwritten."""
     if path.exists():
-        raise ConfigError(f"--record {path}: the file is there already; name another, or remove it")
+        raise ConfigError(f"--record {path}: the file already exists; name another file, or remove it")
     if not path.parent.is_dir():
-        raise ConfigError(f"--record {path}: there is no directory {path.parent}")
+        raise ConfigError(f"--record {path}: the directory {path.parent} does not exist")
 
 
 def write(recording: Recording, path: Path) -> None:
-    """Write a recording, whole or not at all, for its owner only. Raises ``ConfigError``."""
+    """Write a recording atomically, readable only by its owner. Raises ``ConfigError``."""
     content = msgspec.json.format(msgspec.json.encode(recording), indent=1) + b"\n"
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -135,16 +136,16 @@ def write(recording: Recording, path: Path) -> None:
                 Path(file.name).unlink()
     except FileExistsError as error:
         raise ConfigError(
-            f"--record {path}: the file is there already; name another, or remove it"
+            f"--record {path}: the file already exists; name another file, or remove it"
         ) from error
     except OSError as error:
         raise ConfigError(f"--record {path}: cannot be written ({error.strerror})") from error
 
 
 def _put(made: Path, path: Path) -> None:
-    """Give a file its name. Raises ``OSError``; where another has the name, ``FileExistsError``."""
+    """Rename a file without overwriting. Raises ``OSError``, or ``FileExistsError`` if the name is taken."""
     try:
-        os.link(made, path)  # unlike a rename, it overwrites nothing
+        os.link(made, path)  # unlike a rename, it does not overwrite
     except FileExistsError:
         raise
     except OSError:

@@ -1,4 +1,4 @@
-"""What is heard while a check is recorded: each exchange with the account, in memory only."""
+"""Collects each exchange with the account while a check is recorded, only in memory."""
 
 import codecs
 import json
@@ -12,20 +12,20 @@ from msgspec import Struct
 from bridge.tracker.http import HttpResponse, Sent
 
 GUARD = ")]}',"
-"""What some servers write before JSON, so that no script can load it."""
+"""A prefix with which some servers protect JSON from being loaded as a script."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 class NoJson(msgspec.Struct, frozen=True):
-    """Stands where an answer has no JSON value."""
+    """Represents an answer without a JSON value."""
 
 
 NO_JSON = NoJson()
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """One request and its answer. ``asked`` is the decoded body, or the query of a GET; ``said`` the decoded
-    answer, or ``NO_JSON``."""
+    """One request and its answer. ``asked`` is the decoded body, or the query of a GET; ``said`` is the
+    decoded answer, or ``NO_JSON``."""
 
     method: str
     path: str
@@ -37,24 +37,24 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
     @property
     def content_type(self) -> str:
-        """The Content-Type, in small letters."""
+        """Return the Content-Type in lower case."""
         return self.headers.get("Content-Type", "").lower()
 
     @property
     def is_page(self) -> bool:
-        """Whether a web page was answered."""
+        """Return true if the answer is a web page."""
         return self.said is NO_JSON and self.raw.lstrip()[:9].lower().startswith((b"<!doctype", b"<html"))
 
 
 class Tape:
-    """Hears every exchange of a client; give ``hear`` to the client as its ``observe``."""
+    """Collects the exchanges of a client; pass ``hear`` to the client as ``observe``."""
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
         self.asides: dict[str, Exchange] = {}
 
     def hear(self, sent: Sent, answer: HttpResponse) -> None:
-        """Keep one exchange."""
+        """Store one exchange."""
         asked = _decoded(sent.body or b"", "")
         self.exchanges.append(
             Exchange(
@@ -69,7 +69,7 @@ class Tape:
         )
 
     def put_aside(self, name: str) -> Exchange:
-        """Keep the last exchange under a name of its own: it was no ordinary question."""
+        """Move the last exchange aside under a name, because it was not an ordinary request."""
         self.asides[name] = self.exchanges.pop()
         return self.asides[name]
 
@@ -80,7 +80,8 @@ class Tape:
 
 
 def text_of(body: bytes, content_type: str) -> str:
-    """Return a body as text, by its mark or what it declares, or by what fits."""
+    """Return a body as text, by its byte order mark, by its declared charset, or by the first one
+    that fits."""
     declared = content_type.lower().partition("charset=")[2].split(";")[0].strip(' "')
     marked = next((codec for mark, codec in _MARKS if body.startswith(mark)), "")
     for codec in (marked, declared, "utf-8", "cp1252"):
@@ -102,7 +103,7 @@ def _decoded(body: bytes, content_type: str) -> Any:
 
 
 def _inner(text: str) -> Any:
-    """JSON in a JSON string, where it is an object or a list; else the text."""
+    """Return the JSON in a JSON string if it is an object or a list; otherwise the text."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

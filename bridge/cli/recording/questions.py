@@ -1,6 +1,6 @@
-"""What a recording asks beyond the check: questions that read, where a switch shows in no other way.
+"""Asks what a recording needs beyond the check: read-only requests for switches that show in no other way.
 
-Each is about one point; one that is refused, or not answered, leaves that point untold and no other.
+Each question is about one switch. If it is refused or not answered, only that switch remains unknown.
 """
 
 import re
@@ -48,7 +48,8 @@ _HOUR, _MINUTE, _DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=
 
 
 class Questions:
-    """Asks one account through ``client``, while ``tape`` hears. ``bearer`` is the account's own token."""
+    """Queries one account through ``client`` while ``tape`` records. ``bearer`` is the account's
+    own token."""
 
     def __init__(self, client: Client, tape: Tape, bearer: Secret | None) -> None:
         self._bearer = bearer
@@ -57,7 +58,7 @@ class Questions:
         self._tape = tape
 
     async def ask(self) -> None:
-        """Ask all of them. Raises ``Fatal`` only."""
+        """Ask all questions. Raises only ``Fatal``."""
         if not self._seen.of("POST", self._client.settings.exchange.path) or await self._is_closed():
             await self._attempt(self._exchange_paths)
             return
@@ -80,7 +81,7 @@ class Questions:
         return SeenAccount(self._tape.exchanges, self._client.settings)
 
     async def _is_closed(self) -> bool:
-        """Whether no exchange of the credential succeeded: then nothing else is answered either."""
+        """Return true if no exchange of the credential succeeded, so that nothing else would be answered."""
         return tokens.token_answer(self._seen) is None
 
     async def _attempt(self, step: Callable[[], Awaitable[None]]) -> None:
@@ -89,10 +90,10 @@ class Questions:
         except (Fatal, Throttled):
             raise
         except BridgeError:
-            return  # what was asked until then was heard
+            return  # the requests made so far are on the tape
 
     async def _ask(self, method: str, path: str, *, data: Any = None) -> None:
-        """One question; the tape hears the answer."""
+        """Ask one question. The tape records the answer."""
         get = method == "GET"
         params = {key: str(value) for key, value in data.items()} if get and data else None
         await self._client.request(
@@ -101,7 +102,7 @@ class Questions:
         )  # fmt: skip
 
     async def _list(self, name: ResourceName, **asked: Any) -> ListAnswer:
-        """Ask a list, for its first page where no other is named."""
+        """Query a list, by default its first page."""
         settings = self._client.settings
         call = settings[name].list
         paged = {} if {settings.page_number, "page", "pageIndex"} & asked.keys() else self._page(1)
@@ -109,20 +110,20 @@ class Questions:
         return self._seen.answer_of(name, self._tape.exchanges[-1])
 
     def _page(self, number: int) -> dict[str, int]:
-        """The key and number of a page, from 1."""
+        """Return the key and number of a page, counted from 1."""
         settings = self._client.settings
         return {settings.page_number: number - 1 + settings.first_page}
 
     def _listed(self) -> Iterator[ResourceName]:
-        """The lists that answer with rows, and are not read by the widget API."""
+        """Yield the lists that answer with rows and are not read by the widget API."""
         for name in NAMES:
             by_widget = name == "users" and self._client.settings.users_from == "widget"
             if not by_widget and any(one.rows for one in self._seen.answers[name]):
                 yield name
 
     async def _exchange_paths(self) -> None:
-        """Whether the exchange is elsewhere: no credential is sent there. Where it is there, and refuses the
-        credential, whether it takes it in another form."""
+        """Find out if the exchange has another path, without sending the credential there. If the path is
+        right but the credential is refused, find out if another form is accepted."""
         path = self._client.settings.exchange.path
         if all(one.status in (404, 405) for one in self._seen.of("POST", path)):
             for other in tokens.EXCHANGES:
@@ -134,7 +135,7 @@ class Questions:
                 await self._client.try_bearer(sent, "POST", path, data=data)
 
     async def _missing_paths(self) -> None:
-        """Where a list is that is not where it was looked for."""
+        """Find the path of a list that is not where it was expected."""
         for name, calls in _ELSEWHERE.items():
             if not any(one.rows for one in self._seen.answers[name]):
                 for method, path in calls:
@@ -144,7 +145,7 @@ class Questions:
                 await self._ask("GET", path)
 
     async def _path_case(self) -> None:
-        """Whether a path that is there is there in small letters."""
+        """Find out if an existing path also exists in lower case."""
         for name in self._listed():
             call = self._client.settings[name].list
             if call.path != call.path.lower():
@@ -153,7 +154,7 @@ class Questions:
                 return
 
     async def _lists(self) -> None:
-        """Pages: some, one far behind the end, one in another size, and one list to its end."""
+        """Read some pages, one far beyond the end, one of another size, and one list to its end."""
         for name in self._listed():
             await self._pages(name)
         for name in self._listed():
@@ -176,7 +177,7 @@ class Questions:
             await self._list(name, **self._page(_CAP // size + 1))
 
     async def _page_keys(self) -> None:
-        """Which other key chooses the page, where the one that is assumed does not."""
+        """Find the key that selects the page, if it is not the assumed one."""
         for name in self._listed():
             pages = self._seen.heads(name)
             if len(pages) > 1 and len({one.ids for one in pages.values() if one.rows}) == 1:
@@ -185,7 +186,7 @@ class Questions:
                         await self._list(name, **{key: number})
 
     async def _states(self) -> None:
-        """Which words of state find jobs, and whether the jobs of two words are the same."""
+        """Find out which words of state find jobs, and if two words find the same ones."""
         if not self._seen.answers["jobs"]:
             return
         await self._list("jobs")
@@ -196,7 +197,7 @@ class Questions:
                     break
 
     async def _records(self, name: ResourceName) -> None:
-        """By-id records: of neighbours, again where an answer was odd, and of ids that a list leaves out."""
+        """Read by-id records: of neighbors, again after an odd answer, and of ids that a list leaves out."""
         listed = list(dict.fromkeys(i for one in self._seen.answers[name] for i in one.ids if i.isdecimal()))
         if name == "applications" and listed:
             await self._ask("GET", f"/api/v1/Placement/{listed[0]}")
@@ -219,7 +220,7 @@ class Questions:
             await self._ask(call.method, call.filled(id=record_id))
 
     async def _times(self) -> None:
-        """What ``updatedAfter`` does around the last update of one record."""
+        """Find out what ``updatedAfter`` does around the last update of one record."""
         for name in BY_ID:
             if name in self._listed():
                 state = self._client.settings[name].states[0]
@@ -256,7 +257,7 @@ class Questions:
         return Filtered(found=found, has_seconds=with_seconds, offset_seconds=offset.total_seconds())
 
     async def _by_creation(self, name: ResourceName) -> dict[str, bool | None]:
-        """Around the creation of a record that was updated long after it."""
+        """Query around the creation of a record that was updated long after it."""
         for row in (*self._seen.rows(name), *self._seen.records(name)):
             record_id, made, updated = (
                 own_id(name, row),
@@ -272,7 +273,7 @@ class Questions:
         return {}
 
     async def _finds(self, name: ResourceName, record_id: str, after: str) -> bool | None:
-        """Whether a record is listed as updated after a time; ``None`` where the time is refused."""
+        """Return true if a record is listed as updated after a time; ``None`` if the time is refused."""
         for number in range(1, _WHOLE_PAGES + 1):
             answer = await self._list(name, updatedAfter=after, **self._page(number))
             if answer.exchange.status == 400:
@@ -284,12 +285,12 @@ class Questions:
         return False
 
     async def _statuses(self) -> None:
-        """The list of statuses once more."""
+        """Read the list of statuses again."""
         call = self._client.settings["statuses"].list
         await self._ask(call.method, call.path)
 
     async def _documents(self) -> None:
-        """The documents of a few candidates, and one of them."""
+        """Read the documents of a few candidates, and one document."""
         for number in list(self._seen.records_by_id("candidates"))[:_GAPS]:
             path = f"/api/v1/Resource/{number}"
             await self._ask("GET", f"{path}/Documents")
@@ -302,7 +303,8 @@ class Questions:
                     return
 
     async def _people(self) -> None:
-        """Whom the widget API finds by a candidate's address, and how it refuses a call that is not valid."""
+        """Find a person with the widget API by a candidate's address, and see how it refuses an
+        invalid call."""
         call = self._client.settings.actions["find_person"].call
         if call is None:
             return
@@ -319,13 +321,13 @@ class Questions:
         )
 
     async def _shortlist(self) -> None:
-        """Whether the path by which REST would add to a job is there."""
+        """Find out if REST's path for adding to a job exists."""
         call = self._client.settings.actions["add_to_job"].rest
         if call is not None:
             await self._ask("OPTIONS", call.filled(job="0", candidate="0"))
 
     async def _tokens(self) -> None:
-        """How what is no token is answered, and what becomes of a JWT once there is a newer one."""
+        """See how invalid tokens are answered, and if a JWT stays valid after a newer one."""
         settings = self._client.settings
         call = settings["statuses"].list
         wrong = Secret(_WRONG)
@@ -342,8 +344,11 @@ class Questions:
 
 
 def newest_record(seen: SeenAccount, name: ResourceName) -> tuple[str, datetime, bool] | None:
-    """Return the listed record with the latest update: its id, the digits as shown, and whether those have
-    seconds; ``None`` where none has the time of day."""
+    """Return the listed record with the latest update: its id, the digits as shown, and true if they have
+    seconds.
+
+    Returns ``None`` if no record has a time of day.
+    """
     listed = {record_id for answer in seen.answers[name] for record_id in answer.ids}
     found: dict[str, datetime] = {}
     for row in (*seen.records(name), *(normalize_keys(unwrapped_row(row)) for row in seen.raw_rows(name))):
@@ -357,7 +362,7 @@ def newest_record(seen: SeenAccount, name: ResourceName) -> tuple[str, datetime,
 
 
 def _time(row: JsonObject, *begins: str) -> datetime | None:
-    """The digits of a time of a plain record, whose key begins so."""
+    """Return the digits of a time in a plain record, whose key begins with one of these."""
     for key, value in row.items():
         if key.startswith(begins) or (begins == ("creat",) and key == "datecreated"):
             written = dates.written_of(value)
@@ -367,7 +372,7 @@ def _time(row: JsonObject, *begins: str) -> datetime | None:
 
 
 def _usual(seen: SeenAccount, name: ResourceName) -> int:
-    """The rows of a usual page, less than which ends a list."""
+    """Return the number of rows of a usual page. A page with fewer ends a list."""
     return max((len(one.rows) for one in seen.answers[name] if one.is_whole), default=0) - 2
 
 

@@ -1,4 +1,4 @@
-"""The exchanges sorted: which are answers of a list, which of a by-id read, and the records in them."""
+"""Sorts exchanges into answers of lists and of by-id reads, and extracts their records."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,8 +53,11 @@ _PAGE_KEYS: Final = ("page", "pageIndex", "pageSize")
 
 
 class ListAnswer(Struct, frozen=True, kw_only=True):
-    """One answer of a list. ``where`` is the path of its rows as the answer spells it, ``None`` for none;
-    ``rows`` as they stand, ``ids`` their own ids; ``numbers`` what else the envelope says, by plain keys."""
+    """One answer of a list.
+
+    ``where`` is the path of its rows as the answer spells it, or ``None``; ``rows`` are the raw rows, ``ids``
+    their own ids; ``numbers`` holds the other values of the envelope by plain keys.
+    """
 
     exchange: Exchange
     page: Any
@@ -66,22 +69,22 @@ class ListAnswer(Struct, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> Mapping[str, Any]:
-        """What was asked."""
+        """Return the body or query of the request."""
         return self.exchange.asked
 
     @property
     def state(self) -> str | None:
-        """The state that was asked for."""
+        """Return the requested state."""
         return self.asked.get("state")
 
     @property
     def is_whole(self) -> bool:
-        """Whether neither a state nor a time was asked for."""
+        """Return true if neither a state nor a time was requested."""
         return "state" not in self.asked and "updatedAfter" not in self.asked
 
 
 class IdAnswer(Struct, frozen=True, kw_only=True):
-    """One answer to a by-id read: the id asked for, what is wrapped around the record, the record."""
+    """One answer to a by-id read: the requested id, what is wrapped around the record, and the record."""
 
     exchange: Exchange
     asked: str
@@ -90,7 +93,7 @@ class IdAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Filtered(Struct, frozen=True, kw_only=True):
-    """What ``updatedAfter`` found of one record, by the question's name; ``None``: it was refused."""
+    """The results of ``updatedAfter`` for one record, by the question's name; ``None`` means refused."""
 
     found: Mapping[str, bool | None]
     has_seconds: bool
@@ -98,7 +101,7 @@ class Filtered(Struct, frozen=True, kw_only=True):
 
 
 class SeenAccount:
-    """What a recording is made of."""
+    """The exchanges from which a recording is made."""
 
     def __init__(
         self, exchanges: Sequence[Exchange], settings: Resources, asides: Mapping[str, Exchange] | None = None
@@ -110,7 +113,7 @@ class SeenAccount:
 
     @cached_property
     def answers(self) -> dict[ResourceName, list[ListAnswer]]:
-        """Every answer of a list that was 200, or was no error of a path that is not there."""
+        """Return every answer of a list with status 200, or with an error other than a missing path."""
         found: dict[ResourceName, list[ListAnswer]] = {name: [] for name in NAMES}
         for one in self.exchanges:
             name = self.list_of(one)
@@ -119,7 +122,7 @@ class SeenAccount:
         return found
 
     def list_of(self, one: Exchange) -> ResourceName | None:
-        """Return the list that an exchange asked for."""
+        """Return the list that an exchange requested."""
         if one.method == "OPTIONS":
             return None
         path = one.path.rstrip("/")
@@ -129,7 +132,7 @@ class SeenAccount:
 
     @cached_property
     def by_id(self) -> dict[ResourceName, list[IdAnswer]]:
-        """Every answer to a by-id read."""
+        """Return every answer to a by-id read."""
         found: dict[ResourceName, list[IdAnswer]] = {name: [] for name in BY_ID}
         for one in self.exchanges:
             matched = _NUMBERED.fullmatch(one.path)
@@ -140,7 +143,7 @@ class SeenAccount:
         return found
 
     def answer_of(self, name: ResourceName, one: Exchange) -> ListAnswer:
-        """Return one answer of a list, taken apart."""
+        """Parse one answer of a list."""
         where, held = _place_of_rows(one.said, name)
         numbered = isinstance(held, dict)
         rows = list(held.values()) if isinstance(held, dict) else held
@@ -156,7 +159,7 @@ class SeenAccount:
         )
 
     def paged(self, name: ResourceName) -> dict[str, dict[int, ListAnswer]]:
-        """Return the answers by page, by the state that was asked for ("" for none), the last of each."""
+        """Return the answers by page and requested state ("" for none), the last one of each."""
         found: dict[str, dict[int, ListAnswer]] = {}
         for one in self.answers[name]:
             if isinstance(one.page, int) and "updatedAfter" not in one.asked:
@@ -164,7 +167,7 @@ class SeenAccount:
         return found
 
     def heads(self, name: ResourceName) -> dict[int, ListAnswer]:
-        """Return the pages of the state, or of none, that most pages were asked of."""
+        """Return the pages of the state, or of none, of which most pages were requested."""
         return max(self.paged(name).values(), key=len, default={})
 
     @cached_property
@@ -177,15 +180,15 @@ class SeenAccount:
         return {name: list(rows.values()) for name, rows in found.items()}
 
     def raw_rows(self, name: ResourceName) -> list[JsonObject]:
-        """Return each row once, as it stands in its list."""
+        """Return each row once, as received."""
         return self._raw_rows[name]
 
     def rows(self, name: ResourceName) -> list[JsonObject]:
-        """Return each row once, with plain keys, without what is wrapped around it."""
+        """Return each row once, unwrapped and with plain keys."""
         return [normalize_keys(unwrapped_row(row)) for row in self._raw_rows[name]]
 
     def raw_records(self, name: ResourceName) -> list[JsonObject]:
-        """Return the by-id records that came well, each id once, as spelled, without what is around them."""
+        """Return the valid by-id records, each id once, unwrapped and with their own spelling."""
         return list(self._good(name).values())
 
     def records(self, name: ResourceName) -> list[JsonObject]:
@@ -202,7 +205,7 @@ class SeenAccount:
         for one in self.by_id[name]:
             if one.record is not None and is_good(name, one) and 2 * len(one.record) > most:
                 before = found.get(one.asked)
-                if before is None or _told(one.record) > _told(before):
+                if before is None or _fullness(one.record) > _fullness(before):
                     found[one.asked] = one.record
         return found
 
@@ -212,7 +215,7 @@ class SeenAccount:
         return [one for one in self.exchanges if one.method == method and one.path.lower() in wanted]
 
     def everything(self) -> Iterable[tuple[ResourceName, bool, JsonObject]]:
-        """Yield every row and by-id record, plain, with its list and whether it was read by id."""
+        """Yield every row and by-id record with plain keys, its list, and true if it was read by id."""
         for name in NAMES:
             for row in self.rows(name):
                 yield name, False, row
@@ -222,14 +225,14 @@ class SeenAccount:
 
 
 def normalize_keys(value: Any) -> Any:
-    """Return a value with its keys without case and underscores, at any depth."""
+    """Return a value with its keys lowercased and without underscores, at any depth."""
     if isinstance(value, dict):
         return {compared_key(key): normalize_keys(part) for key, part in value.items()}
     return [normalize_keys(part) for part in value] if isinstance(value, list) else value
 
 
 def unwrapped_row(row: Any) -> Any:
-    """Return a row without the score it is wrapped with."""
+    """Return a row without the score that wraps it."""
     if isinstance(row, dict) and {compared_key(key) for key in row} == {"score", "record"}:
         return next(part for key, part in row.items() if compared_key(key) == "record")
     return row
@@ -249,14 +252,14 @@ def own_id(name: ResourceName, row: Any) -> str | None:
 
 
 def is_good(name: ResourceName, one: IdAnswer) -> bool:
-    """Return whether a by-id read was answered with a record that may be the one."""
+    """Return true if the answer to a by-id read may be the requested record."""
     if one.record is None or one.asked in _ABSENT or len(one.record) <= _FEWEST_KEYS:
         return False
     return own_id(name, normalize_keys(one.record)) in (one.asked, None)
 
 
 def unwrapped(said: Any) -> tuple[str, JsonObject | None]:
-    """Return what is wrapped around a by-id record, by the dialects' name, and the record."""
+    """Return the wrapper of a by-id record, by the dialects' name, and the record."""
     if isinstance(said, list):
         return "list", said[0] if len(said) == 1 and isinstance(said[0], dict) else None
     if not isinstance(said, dict):
@@ -278,7 +281,7 @@ def unwrapped(said: Any) -> tuple[str, JsonObject | None]:
     return "", said
 
 
-def _told(record: JsonObject) -> int:
+def _fullness(record: JsonObject) -> int:
     return sum(value not in (None, "", []) for value in record.values())
 
 
@@ -287,8 +290,8 @@ def _is_far(one: Exchange) -> bool:
 
 
 def _place_of_rows(said: Any, name: ResourceName) -> tuple[tuple[str, ...] | None, Any]:
-    """The path of the rows and the rows: those of the list that is called so, else the shallowest that has
-    any, else an empty one."""
+    """Return the path of the rows and the rows: those of the list with the expected name, else the shallowest
+    list that has any, else an empty one."""
     found = list(_lists(said, ()))
     if not found:
         return (None, [])
@@ -309,7 +312,7 @@ def _lists(value: Any, path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...],
 
 
 def _numbers(said: Any, where: tuple[str, ...] | None) -> Mapping[str, Any]:
-    """What stands in an answer beside its rows, on whichever level, with plain keys."""
+    """Return the values beside the rows in an answer, at any level, with plain keys."""
     found: dict[str, Any] = {}
     level: Any = said
     for step in (*(where or ()), None):
@@ -325,7 +328,7 @@ def _numbers(said: Any, where: tuple[str, ...] | None) -> Mapping[str, Any]:
 
 
 def gaps(seen: SeenAccount, name: ResourceName) -> list[int]:
-    """Return ids that a list leaves out between neighbours, where its first pages go down without a break."""
+    """Return ids missing between neighbors in a list whose first pages descend without a break."""
     pages = seen.paged(name).get("", {})
     ids: list[int] = []
     for number in range(1, len(pages) + 1):

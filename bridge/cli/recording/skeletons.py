@@ -1,8 +1,8 @@
-"""Skeletons of records: which keys they have and what kind of value each holds, and no value.
+"""Skeletons of records: their keys and the kind of each value, without the values.
 
-A key can be a value too: of objects that are keyed by an id or a name, of custom fields. A key stays where it
-is a word of the product, or a plain identifier that the records agree in, that no record has as a value and
-that has no one's name in it; any other becomes ``key1``, ``key2``.
+A key can be a value too, in objects keyed by an id or a name, and in custom fields. A key is kept if it is a
+word of the product, or a plain identifier that the records have in common, that is not a value of any record
+and contains no person's name. Any other key becomes ``key1``, ``key2``.
 """
 
 import re
@@ -33,8 +33,7 @@ _FORMATS: Final[tuple[tuple[str, str], ...]] = (
 
 
 class SeenTexts:
-    """Every text that the account was seen to hold, so that no key is one of them, nor has the name of a
-    person in it."""
+    """All texts seen in the account, so that no kept key equals one of them or contains a person's name."""
 
     def __init__(self, records: Iterable[Any]) -> None:
         texts = [found for record in records for found in _texts(record, "")]
@@ -61,7 +60,8 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
 def skeleton(samples: Sequence[Any], values: SeenTexts, *, shares: bool = True) -> Skeleton | None:
     """Return the skeleton of some values of one place; ``None`` without any.
 
-    Without ``shares``, each key counts as there in every record: what leaves some out is told elsewhere.
+    Without ``shares``, each key counts as present in every record, because a switch determines which records
+    lack it.
     """
     return _Maker(values, shares).of(samples, custom=False) if samples else None
 
@@ -118,7 +118,7 @@ class _Maker:
 
     @staticmethod
     def _group(key: str, share: float) -> str:
-        """Keys that vary from record to record count as one."""
+        """Return the group of a key. Keys that vary from record to record count as one."""
         return key if share >= _AGREED else ""
 
 
@@ -139,15 +139,15 @@ def _kind(value: Any) -> ValueKind:
 
 
 def _rounded(length: int) -> int:
-    """The next power of two, for an exact length can tell a value."""
+    """Round up to a power of two, because an exact length can reveal a value."""
     return min(_LONGEST, 1 << (length - 1).bit_length()) if length > 0 else 0
 
 
 def _format(texts: Sequence[str]) -> str:
-    told = [text.strip() for text in texts if text.strip()]
-    if not told:
+    filled = [text.strip() for text in texts if text.strip()]
+    if not filled:
         return ""
-    return next((name for name, form in _FORMATS if all(_compiled(form).fullmatch(one) for one in told)), "")
+    return next((name for name, form in _FORMATS if all(map(_compiled(form).fullmatch, filled))), "")
 
 
 @cache

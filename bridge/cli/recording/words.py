@@ -1,4 +1,5 @@
-"""The keys that are words of the product, or of what servers wrap around records: plain, without case."""
+"""Keys that are words of the product, or of servers' wrappers around records: lowercased, without
+underscores."""
 
 import re
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Dialects: what a TrackerRMS account may be like where nobody has seen one.
+"""Dialects: plausible forms of a TrackerRMS account in the points that no one has seen.
 
-Each doubtful point is a switch with its plausible values; a default is what the simulator assumes.
-``DIALECTS`` has them all, so that a test can try each. A dialect changes what the account answers, never what
-is true of it: the truth stays what the world says.
+Each uncertain point is a switch with its plausible values; the default is what the simulator assumes.
+``DIALECTS`` has them all, so that a test can try each. A dialect changes only the account's answers, never
+the truth about it, which is what the world says.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from bridge.simulator.dialects import (
 )
 from bridge.simulator.dialects.switches import TOUCHES, Dialect, Switch, SwitchValue
 
-#: The groups of switches, by the heading that documents give them.
+#: The groups of switches, with their headings in documents.
 GROUPS: Final[Mapping[str, Mapping[str, Switch]]] = MappingProxyType(
     {
         "Lists": lists.SWITCHES,

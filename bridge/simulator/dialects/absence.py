@@ -1,4 +1,4 @@
-"""What is not there, what was deleted, and answers that are not the record."""
+"""Switches for missing and deleted records, and for by-id answers that are not the record."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -7,7 +7,7 @@ from bridge.simulator.dialects.switches import RECORDS, Dialect, Switch, switch
 
 SWITCHES: Final[Mapping[str, Switch]] = {
     "absence": switch(
-        "How a read of an id that is not there is answered.",
+        "How a read of an id that does not exist is answered.",
         f"{RECORDS} deletions",
         {
             "204": "204 without a body.",
@@ -29,47 +29,47 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "message": "200 with a Message.",
             "data_null": "200 with data null.",
             "zero": "200 with a record of nulls whose id is 0.",
-            "nulls": "200 with a record of nulls that has the id that was asked for.",
+            "nulls": "200 with a record of nulls that has the requested id.",
         },
     ),
     "deletions": switch(
-        "What becomes of a record that is deleted.",
+        "What happens to a deleted record.",
         "deletions",
         {
-            "gone": "It is gone.",
-            "inactive": "It is in no list; by id it is there, with active n. Other records say active y.",
-            "flagged": "It is in no list; by id it is there, with isDeleted true; others say false.",
-            "dated": "It is in no list; by id it is there, with a deletedDate, which is null for others.",
-            "status": "It is in no list; by id it is there, with the status Deleted.",
-            "listed_inactive": "It stays in the lists and by id, with active n. Other records say active y.",
+            "gone": "It disappears.",
+            "inactive": "It is in no list; by id it exists, with active n. Other records have active y.",
+            "flagged": "It is in no list; by id it exists, with isDeleted true; others have false.",
+            "dated": "It is in no list; by id it exists, with a deletedDate, which is null for others.",
+            "status": "It is in no list; by id it exists, with the status Deleted.",
+            "listed_inactive": "It stays in the lists and by id, with active n. Other records have active y.",
             "listed_flagged": "It stays in the lists and by id, with isDeleted true.",
-            "readable": "It is in no list; by id it is there as ever, and does not say so.",
-            "listed_gone": "It stays in the lists; by id it is not there.",
-            "merged": "It is gone from the lists; its id answers with another record, as after a merge.",
+            "readable": "It is in no list; by id it is unchanged, without a sign of the deletion.",
+            "listed_gone": "It stays in the lists; by id it does not exist.",
+            "merged": "It disappears from the lists; its id answers with another record, as after a merge.",
         },
     ),
     "by_id": switch(
-        "What a by-id read answers now and then instead of the record: each fourth one.",
+        "What every fourth by-id read answers instead of the record.",
         RECORDS,
         {
             "record": "Always the record.",
             "false": "success false and a message.",
             "object": "{}.",
             "message": 'A Message: "An error has occurred."',
-            "id_only": "A record that has its id and nothing else.",
+            "id_only": "A record with its id and nothing else.",
             "null": "null.",
             "empty": "Nothing, with 200.",
             "html": "A web page, with 200.",
-            "not_there": "204, though the record is there.",
+            "not_there": "204, although the record exists.",
             "another": "Another record.",
             "blanked": "The record with every text in it blank.",
         },
     ),
     "by_id_refused": switch(
-        "What a by-id read answers always for some records: each seventh id.",
+        "What by-id reads of every seventh id always answer.",
         RECORDS,
         {
-            "none": "Every record is answered.",
+            "none": "The record.",
             "403": "403.",
             "500": "500.",
             "false": "200 with success false and a message.",
@@ -87,7 +87,7 @@ _EXCEPTION: Final = {
     "ExceptionMessage": "Object reference not set to an instance of an object.",
     "ExceptionType": "System.NullReferenceException",
 }
-#: What a deleted record says, and what others say then: key, when deleted, otherwise.
+#: The sign of a deleted record: key, value if deleted, value otherwise.
 _SIGNS: Final = {
     "inactive": ("active", "n", "y"),
     "listed_inactive": ("active", "n", "y"),
@@ -95,24 +95,24 @@ _SIGNS: Final = {
     "listed_flagged": ("isDeleted", True, False),
 }
 
-#: Status, and the JSON value, or what is no JSON, of an answer.
+#: The status of an answer, and its JSON value or other body.
 Said = tuple[int, Any]
 
 
 class Raw(NamedTuple):
-    """A body that is not made from a JSON value."""
+    """A body that is not JSON."""
 
     body: bytes
     content_type: str = "application/json"
 
 
 def web_page(title: str) -> Raw:
-    """Return a web page, as a server gives it where something stands before the API."""
+    """Return a web page, as from a server in front of the API."""
     return Raw(_PAGE.format(title).encode(), "text/html; charset=utf-8")
 
 
 def not_there(dialect: Dialect, shape: Mapping[str, Any], id_key: str, asked: int) -> Said | None:
-    """Return the answer for an id that is not there, ``None`` for the default. ``shape`` is any record."""
+    """Return the answer for an id that does not exist; ``None`` for the default. ``shape`` is any record."""
     how = dialect["absence"]
     nulls = dict.fromkeys(shape)
     bodies: dict[str, Any] = {
@@ -139,7 +139,7 @@ def not_there(dialect: Dialect, shape: Mapping[str, Any], id_key: str, asked: in
 
 
 def instead(dialect: Dialect, entity: str, record_id: int, record: Any) -> Said | None:
-    """Return what a by-id read answers instead of a record that is there; ``None`` for the record."""
+    """Return what a by-id read answers instead of an existing record; ``None`` for the record."""
     refused = dialect["by_id_refused"]
     if refused != "none" and record_id % _REFUSED_EVERY == 0:
         bodies: dict[str, Any] = {"false": _TEMPORARY, "empty": Raw(b"")}
@@ -162,7 +162,7 @@ def instead(dialect: Dialect, entity: str, record_id: int, record: Any) -> Said 
 
 
 def answers_another(dialect: Dialect, entity: str) -> bool:
-    """Return whether this by-id read answers another record."""
+    """Return true if this by-id read answers with another record."""
     return dialect["by_id"] == "another" and dialect.count("by_id", entity) % _EVERY == 0
 
 
@@ -175,7 +175,7 @@ def _blanked(value: Any) -> Any:
 
 
 def signed(dialect: Dialect, record: dict[str, Any], deleted_at: str | None) -> dict[str, Any]:
-    """Return a record with what says whether it was deleted; ``deleted_at`` is when, ``None`` for not."""
+    """Return a record with the sign of its deletion. ``deleted_at`` is the time, or ``None``."""
     how = dialect["deletions"]
     gone = deleted_at is not None
     if how in _SIGNS:
@@ -189,10 +189,10 @@ def signed(dialect: Dialect, record: dict[str, Any], deleted_at: str | None) -> 
 
 
 def keeps_deleted(dialect: Dialect) -> bool:
-    """Return whether a deleted record can be read by id."""
+    """Return true if a deleted record can be read by id."""
     return dialect["deletions"] not in ("gone", "listed_gone", "merged")
 
 
 def lists_deleted(dialect: Dialect) -> bool:
-    """Return whether a deleted record stays in the lists."""
+    """Return true if a deleted record stays in the lists."""
     return dialect["deletions"].startswith("listed")

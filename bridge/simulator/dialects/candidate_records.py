@@ -1,4 +1,4 @@
-"""What is a candidate's alone: tags, names, addresses and numbers."""
+"""Switches for candidates: tags, names, addresses and numbers."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,49 +9,49 @@ from bridge.simulator.dialects.switches import Dialect, Switch, switch
 
 SWITCHES: Final[Mapping[str, Switch]] = {
     "saves": switch(
-        "Which saves move a record's last update.",
+        "Which saves change a record's last update.",
         "candidates polls",
         {
             "all": "All of them.",
-            "not_tags": "All but those of tags alone.",
-            "not_tags_or_notes": "All but those of tags and notes alone.",
-            "views_too": "All of them, and so does reading a candidate by id.",
+            "not_tags": "All except those of only tags.",
+            "not_tags_or_notes": "All except those of only tags and notes.",
+            "views_too": "All of them, and also reading a candidate by id.",
         },
     ),
     "tags": switch(
         "How a candidate's tags are given.",
         "candidates",
         {
-            "tagText": "As tagText, parted by commas.",
-            "semicolons": "As tagText, parted by semicolons.",
-            "pipes": "As tagText, parted by |.",
-            "lines": "As tagText, one a line.",
+            "tagText": "As tagText, separated by commas.",
+            "semicolons": "As tagText, separated by semicolons.",
+            "pipes": "As tagText, separated by |.",
+            "lines": "As tagText, one per line.",
             "list": "As tagText, a list of texts.",
             "tags_list": "As tags, a list of texts.",
             "objects": "As tags, a list of objects with id and name.",
-            "tags_text": "As tags, parted by commas.",
-            "tag": "As tag, parted by commas.",
-            "absent": "They are not given.",
-            "absent_for_some": "They are not given of every other candidate.",
-            "null": "tagText is null whatever the tags.",
+            "tags_text": "As tags, separated by commas.",
+            "tag": "As tag, separated by commas.",
+            "absent": "They are omitted.",
+            "absent_for_some": "They are omitted for every other candidate.",
+            "null": "tagText is always null.",
         },
     ),
     "contact": switch(
-        "Where a candidate's addresses and numbers stand in the by-id record.",
+        "Where a candidate's addresses and numbers are in the by-id record.",
         "candidates",
         {
             "contactDetails": "In contactDetails.",
-            "flat": "On the first level.",
+            "flat": "At the top level.",
             "contact": "In contact.",
             "contactInfo": "In contactInfo.",
             "list": "In contactDetails, a list of objects with type and value.",
             "absent": "Nowhere.",
             "absent_for_some": "In contactDetails; every other candidate has none.",
-            "null": "contactDetails is null whatever there is.",
+            "null": "contactDetails is always null.",
         },
     ),
     "contact_keys": switch(
-        "What a candidate's addresses and numbers are called.",
+        "The keys of a candidate's addresses and numbers.",
         "candidates",
         {
             "plain": "email, email2, mobilePhone, telephone, linkedin.",
@@ -65,7 +65,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         "candidates",
         {
             "address": "In address: addressLine1, addressLine2, town, county, postcode, country.",
-            "flat": "On the first level, under the same keys.",
+            "flat": "At the top level, under the same keys.",
             "other_keys": "In address: address1, address2, city, state, zip, countryName.",
             "text": "As address, one text.",
             "in_contact": "In contactDetails, under the same keys.",
@@ -74,7 +74,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "person_names": switch(
-        "How a candidate's names are called.",
+        "The keys of a candidate's names.",
         "candidates",
         {
             "surname": "firstName (firstname in rows) and surname.",
@@ -84,7 +84,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "row_email": switch(
-        "Whether rows of candidates have the e-mail address.",
+        "If rows of candidates have the e-mail address.",
         "candidates",
         {
             "absent": "They do not.",
@@ -117,7 +117,7 @@ _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
         "linkedin": "linkedInProfile",
     },
 }
-#: Saves of these fields alone do not move the last update.
+#: Saves of only these fields do not change the last update.
 UNSAVED: Final[Mapping[str, frozenset[str]]] = {
     "not_tags": frozenset(("tagText",)),
     "not_tags_or_notes": frozenset(("tagText", "note")),
@@ -126,7 +126,7 @@ _MARKS: Final = {"semicolons": "; ", "pipes": "|", "lines": "\n"}
 
 
 def tags_given(dialect: Dialect, record: MutableObject, record_id: int) -> MutableObject:
-    """Return a candidate's by-id record with its tags as this dialect gives them."""
+    """Return a candidate's by-id record with its tags in this dialect."""
     how, text = dialect["tags"], record.get("tagText")
     if how == "tagText" or "tagText" not in record:
         return record
@@ -147,7 +147,7 @@ def tags_given(dialect: Dialect, record: MutableObject, record_id: int) -> Mutab
 
 
 def contact_given(dialect: Dialect, record: MutableObject, record_id: int) -> MutableObject:
-    """Return a candidate's record with addresses and numbers where this dialect has them."""
+    """Return a candidate's record with its addresses and numbers in this dialect."""
     held = record.get("contactDetails")
     names = _RENAMED.get(dialect["contact_keys"], {})
     if not isinstance(held, dict):
@@ -172,7 +172,7 @@ def contact_given(dialect: Dialect, record: MutableObject, record_id: int) -> Mu
 
 
 def address_given(dialect: Dialect, record: MutableObject) -> MutableObject:
-    """Return a candidate's by-id record with the postal address as this dialect gives it."""
+    """Return a candidate's by-id record with its postal address in this dialect."""
     held = record.get("address")
     if not isinstance(held, dict) or dialect["address"] == "address":
         return record
@@ -195,7 +195,7 @@ def address_given(dialect: Dialect, record: MutableObject) -> MutableObject:
 
 
 def names_given(dialect: Dialect, record: MutableObject) -> MutableObject:
-    """Return a candidate's record with its names as this dialect calls them."""
+    """Return a candidate's record with its names in this dialect."""
     match dialect["person_names"]:
         case "lastName":
             return renamed(record, {"firstname": "firstName", "surname": "lastName"})

@@ -1,4 +1,4 @@
-"""Dates: how a time is written, and what stands where there is none."""
+"""Switches for dates: the form of a time, and the placeholder for a missing one."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any, Final
 from bridge.simulator.dialects.naming import walked
 from bridge.simulator.dialects.switches import RECORDS, Dialect, Switch, switch
 
-#: The keys whose values are times, in rows and in by-id records.
+#: The keys of times, in rows and in by-id records.
 TIME_KEYS: Final = frozenset(
     (
         *("creationDate", "lastUpdatedDateTime", "dateOpened", "dateFilled", "publishDate"),
@@ -18,10 +18,10 @@ _ALWAYS_THERE: Final = ("creationDate", "lastUpdatedDateTime")
 
 _FORMATS: Final = {
     "local": "2026-10-01T09:14:00, the tenant's local time.",
-    "local_z": "2026-10-01T09:14:00Z, the tenant's local time all the same.",
+    "local_z": "2026-10-01T09:14:00Z, still the tenant's local time.",
     "utc_z": "2026-10-01T08:14:00Z, UTC.",
-    "utc": "2026-10-01T08:14:00, UTC without saying so.",
-    "offset": "2026-10-01T09:14:00+01:00, local with its distance from UTC.",
+    "utc": "2026-10-01T08:14:00, UTC without a zone.",
+    "offset": "2026-10-01T09:14:00+01:00, local with its offset from UTC.",
     "fraction": "2026-10-01T09:14:00.0000000, local with seven digits.",
     "fraction_z": "2026-10-01T08:14:00.000Z, UTC with milliseconds.",
     "space": "2026-10-01 09:14:00, local.",
@@ -43,7 +43,7 @@ _FORMATS: Final = {
 SWITCHES: Final[Mapping[str, Switch]] = {
     "dates": switch("How rows and by-id records write a time.", RECORDS, _FORMATS),
     "record_dates": switch(
-        "How by-id records write a time, where rows write it otherwise.",
+        "How by-id records write a time, if it differs from rows.",
         RECORDS,
         {
             "as_rows": "As rows do.",
@@ -51,23 +51,23 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "absent_dates": switch(
-        "What stands where there is no time.",
+        "What is shown for a missing time.",
         "jobs",
         {
             "null": "null.",
             "blank": "An empty text.",
-            "0001": "0001-01-01T00:00:00, .NET's least.",
-            "1753": "1753-01-01T00:00:00, SQL Server's least.",
+            "0001": "0001-01-01T00:00:00, .NET's earliest date.",
+            "1753": "1753-01-01T00:00:00, SQL Server's earliest date.",
             "1900": "1900-01-01T00:00:00.",
             "1970": "1970-01-01T00:00:00.",
             "9999": "9999-12-31T23:59:59.",
             "0000": "0000-00-00T00:00:00.",
             "na": "N/A.",
-            "no_key": "The key is not there.",
+            "no_key": "The key is missing.",
         },
     ),
     "odd_dates": switch(
-        "Whether one optional time, a job's dateOpened, cannot be read.",
+        "If one optional time, a job's dateOpened, is unreadable.",
         "jobs",
         {
             "none": "Every time can be read.",
@@ -77,10 +77,10 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "server_clock": switch(
-        "What the tenant's server takes for the present when it saves a record.",
+        "The time that the tenant's server uses when it saves a record.",
         f"{RECORDS} polls",
         {
-            "right": "The present.",
+            "right": "The current time.",
             "day_ahead": "A day later.",
             "year_ahead": "A year later.",
             "hour_behind": "An hour earlier.",
@@ -89,7 +89,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
     ),
 }
 
-#: How far the server's clock is off.
+#: The error of the server's clock.
 CLOCKS: Final[Mapping[str, timedelta]] = {
     "right": timedelta(),
     "day_ahead": timedelta(days=1),
@@ -157,18 +157,18 @@ _WRITTEN: Final[Mapping[str, Callable[[Moment], Any]]] = {
     "date": lambda moment: moment[0].strftime("%Y-%m-%d"),
 }
 
-#: Gives the moment that a record's local digits mean, or ``None`` where they mean none.
+#: Returns the moment of a record's local digits, or ``None`` for a placeholder.
 ParseMoment = Callable[[object], Moment | None]
 
 
 def date_format(dialect: Dialect, by_id: bool) -> str:
-    """Return how times are written in rows, or in by-id records."""
+    """Return the form of times in rows, or in by-id records."""
     of_records = dialect["record_dates"]
     return of_records if by_id and of_records != "as_rows" else dialect["dates"]
 
 
 def with_dates(dialect: Dialect, record: Any, read: ParseMoment, by_id: bool) -> Any:
-    """Return a row or by-id record with its times written as this dialect writes them."""
+    """Return a row or by-id record with its times in this dialect."""
     if not dialect.any_set("dates", "record_dates", "absent_dates", "odd_dates"):
         return record
     write = _WRITTEN.get(date_format(dialect, by_id))

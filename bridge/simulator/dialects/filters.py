@@ -1,4 +1,4 @@
-"""Filters: what a search finds for a state and for updatedAfter, in which order, and how much of it."""
+"""Switches for filters: what a search finds by state and by updatedAfter, its order and its size."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,18 +14,18 @@ STATES: Final = ("open", "won", "closed")
 
 SWITCHES: Final[Mapping[str, Switch]] = {
     "states": switch(
-        "Which words the state of a search for jobs knows, and what they find.",
+        "Which words of state a search for jobs accepts, and what they find.",
         "jobs",
         {
             "open_won_closed": "open, won and closed, in any case; another word finds nothing.",
-            "capitalised": "Open, Won and Closed; another case finds nothing.",
+            "capitalized": "Open, Won and Closed; another case finds nothing.",
             "active_placed_lost": "active, placed and lost; another word finds nothing.",
             "open_won_lost": "open, won and lost; another word, such as closed, finds nothing.",
             "refused": "open, won and lost; another word, such as closed, is answered 400.",
             "numbers": "1, 2 and 3; another word is answered 400.",
             "ignored": "Every word finds every job.",
             "unknown_is_all": "open, won and lost; another word, such as closed, finds every job.",
-            "nothing": "Every word finds nothing: state must not be sent.",
+            "nothing": "Every word finds nothing: state must be omitted.",
             "not_allowed": "A search with state is answered 400.",
             "won_in_open": "open finds the won jobs too.",
             "closed_in_won": "won finds the closed jobs too.",
@@ -41,20 +41,20 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "day": "Those updated on that day or later: the time of day is ignored.",
             "later_days": "Those updated on a later day: the time of day is ignored.",
             "utc": "Those updated after that time, which is read as UTC.",
-            "honours_z": "Those updated after that time, which is UTC with a Z and local without.",
+            "honors_z": "Those updated after that time, which is UTC with a Z and local without.",
             "ignored": "All of them.",
-            "ignored_with_time": "All of them where a time of day is given.",
-            "nothing": "None, ever.",
+            "ignored_with_time": "All of them if a time of day is given.",
+            "nothing": "None.",
             "refused": "A time of day is answered 400; a date finds those updated that day or later.",
             "created": "Those created after that local time.",
             "within_day": "Those updated after that local time, and not over a day later.",
         },
     ),
     "updated_after_ignored_by": switch(
-        "Which list ignores updatedAfter while the others know it.",
+        "Which list ignores updatedAfter while the others apply it.",
         RECORDS,
         {
-            "none": "None does.",
+            "none": "None of them.",
             "jobs": "The list of jobs.",
             "candidates": "The list of candidates.",
             "applications": "The list of applications.",
@@ -62,24 +62,24 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         narrower={"jobs": "jobs", "candidates": "candidates", "applications": "applications"},
     ),
     "order": switch(
-        "In which order a list gives its rows.",
+        "The order of a list's rows.",
         LISTS,
         {
             "newest": "The newest id first; with updatedAfter, last updated first.",
             "oldest": "The oldest id first.",
-            "least_recent": "The longest not updated first.",
-            "name": "By name, in the alphabet's order.",
+            "least_recent": "The least recently updated first.",
+            "name": "By name, alphabetically.",
             "unstable": "In another order at each request, so that pages repeat and skip rows.",
         },
     ),
     "search_cap": switch(
-        "How many records a search can find in all; what is behind is in no list.",
+        "How many records a search can find; the rest is in no list.",
         LISTS,
         {
-            "none": "All there are.",
-            "20": "Twenty, and totalCount says twenty.",
-            "80": "Eighty, and totalCount says eighty.",
-            "100_told": "A hundred, though totalCount says how many there are.",
+            "none": "All of them.",
+            "20": "Twenty, and totalCount is twenty.",
+            "80": "Eighty, and totalCount is eighty.",
+            "100_told": "A hundred, although totalCount is the real number.",
         },
     ),
 }
@@ -88,7 +88,7 @@ _OWN_WORDS: Final = {word: word for word in STATES}
 _WITH_LOST: Final = {"open": "open", "won": "won", "lost": "closed"}
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "open_won_closed": _OWN_WORDS,
-    "capitalised": {word.capitalize(): word for word in STATES},
+    "capitalized": {word.capitalize(): word for word in STATES},
     "active_placed_lost": {"active": "open", "placed": "won", "lost": "closed"},
     "open_won_lost": _WITH_LOST,
     "refused": _WITH_LOST,
@@ -103,12 +103,12 @@ _WIDER: Final = {
     ("closed_in_won", "won"): ("won", "closed"),
     ("all_in_open", "open"): STATES,
 }
-#: What changes which records a list shows, or their order, so that it must be read whole.
+#: The switches that change which records a list shows, or their order, so that it must be read whole.
 REARRANGING: Final = ("order", "search_cap", "deletions", "updated_after", "users_shape")
 
 
 class NotAllowed(ValueError):
-    """The search asks for what this dialect does not know: 400."""
+    """A search that this dialect does not support: 400."""
 
 
 def parts(dialect: Dialect, state: Any) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ def parts(dialect: Dialect, state: Any) -> tuple[str, ...]:
         return STATES
     if how == "nothing":
         return ()
-    text = str(state) if how == "capitalised" else str(state).lower()
+    text = str(state) if how == "capitalized" else str(state).lower()
     found = _WORDS[how].get(text) if how in _WORDS else None
     if found is not None:
         return _WIDER.get((how, found), (found,))
@@ -128,12 +128,12 @@ def parts(dialect: Dialect, state: Any) -> tuple[str, ...]:
 
 
 def needs_no_state(dialect: Dialect) -> bool:
-    """Return whether updatedAfter works without a state, since no state does."""
+    """Return true if updatedAfter works without a state, because no state works."""
     return dialect["states"] in ("nothing", "not_allowed", "ignored")
 
 
 def ignores_updated_after(dialect: Dialect, entity: str, given: str) -> bool:
-    """Return whether a list shows all its records whatever updatedAfter says."""
+    """Return true if a list shows all its records regardless of updatedAfter."""
     if dialect["updated_after_ignored_by"] == LIST_NAMES[entity]:
         return True
     how = dialect["updated_after"]
@@ -141,10 +141,10 @@ def ignores_updated_after(dialect: Dialect, entity: str, given: str) -> bool:
 
 
 def lower_bound(dialect: Dialect, given: str, digits: str, offset: timedelta) -> str:
-    """Return the local digits that a record's last update must lie after.
+    """Return the local digits after which a record's last update must be.
 
-    ``digits`` is ``given`` as local digits; ``offset`` is what the tenant's clock then is ahead of UTC.
-    Raises NotAllowed.
+    ``digits`` is ``given`` as local digits; ``offset`` is the offset of the tenant's clock from UTC at that
+    time. Raises NotAllowed.
     """
     day = digits[:10]
     match dialect["updated_after"]:
@@ -158,7 +158,7 @@ def lower_bound(dialect: Dialect, given: str, digits: str, offset: timedelta) ->
             return f"{day}T23:59:59"
         case "utc":
             return _moved(digits, offset)
-        case "honours_z" if given.strip().endswith("Z"):
+        case "honors_z" if given.strip().endswith("Z"):
             return _moved(digits, offset)
         case "nothing":
             return "9999-12-31T23:59:59"
@@ -167,7 +167,7 @@ def lower_bound(dialect: Dialect, given: str, digits: str, offset: timedelta) ->
 
 
 def is_found(dialect: Dialect, record: Mapping[str, Any], after: str | None) -> bool:
-    """Return whether a record passes what the lower bound alone does not decide."""
+    """Return true if a record passes the conditions beyond the lower bound."""
     if after is None:
         return True
     match dialect["updated_after"]:
@@ -180,7 +180,7 @@ def is_found(dialect: Dialect, record: Mapping[str, Any], after: str | None) -> 
 
 
 def by_creation(dialect: Dialect) -> bool:
-    """Return whether updatedAfter looks at the creation, so that the last update decides nothing."""
+    """Return true if updatedAfter compares with the creation instead of the last update."""
     return dialect["updated_after"] == "created"
 
 
@@ -200,7 +200,7 @@ def arranged(dialect: Dialect, ids: list[int], records: Mapping[int, Mapping[str
 
 
 def capped(dialect: Dialect, ids: list[int]) -> tuple[list[int], int]:
-    """Return the ids that a search finds, and how many it says there are."""
+    """Return the ids that a search finds, and the number it reports."""
     match dialect["search_cap"]:
         case "none":
             return ids, len(ids)

@@ -1,4 +1,4 @@
-"""What is a job's or an application's alone, or a user's: owners, adverts, statuses, references."""
+"""Switches for jobs, applications and users: owners, adverts, statuses, references."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,7 +9,7 @@ from bridge.simulator.dialects.switches import Dialect, Switch, switch
 
 SWITCHES: Final[Mapping[str, Switch]] = {
     "job_text": switch(
-        "Where a job's description stands.",
+        "Where a job's description is.",
         "jobs",
         {
             "row": "In the row, as opportunityDescription and publishDescription.",
@@ -19,11 +19,11 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "advert": switch(
-        "Where a job's advert stands in the by-id record.",
+        "Where a job's advert is in the by-id record.",
         "jobs",
         {
             "advertDetails": "In advertDetails.",
-            "flat": "On the first level, as rows have it.",
+            "flat": "At the top level, as in rows.",
             "advert": "In advert.",
             "absent": "Nowhere.",
         },
@@ -47,17 +47,17 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "numbered": "In five slots: owner1Id to owner5Id.",
             "list": "As owners, a list.",
             "two": "In two slots: the first and the second.",
-            "absent": "They do not.",
+            "absent": "They are omitted.",
         },
     ),
     "owner_roles": switch(
-        "Where the role of a job's owner is given.",
+        "Where the role of a job's owner is.",
         "jobs",
         {
             "both": "In rows and in by-id records.",
             "rows": "In rows only.",
             "records": "In by-id records only.",
-            "names": "In by-id records, by name alone.",
+            "names": "In by-id records, only by name.",
             "absent": "Nowhere.",
         },
     ),
@@ -69,7 +69,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "id": "As owners, with id instead of ownerId.",
             "user": "As owners, each with a user of id and name.",
             "jobOwners": "As jobOwners.",
-            "absent": "They do not.",
+            "absent": "They are omitted.",
         },
     ),
     "application_status": switch(
@@ -102,7 +102,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "rejectionReason": "rejectionReason.",
             "reason": "reasonForRejection.",
             "statusNote": "statusNote.",
-            "absent": "The note is not given.",
+            "absent": "The note is omitted.",
         },
     ),
     "users_shape": switch(
@@ -113,11 +113,11 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "username": "userId, userName with the whole name, emailAddress, active.",
             "display": "id, displayAs with the whole name, email, active.",
             "last_first": "userId, name as Lee, Ann, email, active.",
-            "pascal": "UserId, Username, Email, Active, as the widget API has them.",
+            "pascal": "UserId, Username, Email, Active, as in the widget API.",
             "no_email": "userId, firstName, surname, active.",
-            "no_active": "userId, firstName, surname, email; the inactive are listed all the same.",
+            "no_active": "userId, firstName, surname, email; inactive users are listed too.",
             "status": "userId, firstName, surname, email, status as Active or Inactive.",
-            "active_only": "As assumed; the inactive are not listed.",
+            "active_only": "As assumed; inactive users are not listed.",
         },
     ),
 }
@@ -132,7 +132,7 @@ _ROLE_KEYS: Final = (
 )
 _PERCENT_KEYS: Final = tuple(key.replace("RoleId", "Percent") for key in _ROLE_KEYS)
 _OWNER_KEYS: Final = tuple(f"{slot}OwnerId" for slot in _SLOTS)
-#: A by-id record's advert on the first level, under the keys of rows.
+#: A by-id record's advert at the top level, under the keys of rows.
 _ADVERT: Final = {
     "title": "publishTitle",
     "sector": "publishSector",
@@ -155,7 +155,7 @@ _APPLICATION_STATUS: Final = {
 
 
 def job_row(dialect: Dialect, row: MutableObject) -> MutableObject:
-    """Return a job's row as this dialect gives it."""
+    """Return a job's row in this dialect."""
     match dialect["job_text"]:
         case "record" | "absent":
             row = without_keys(row, *_DESCRIPTIONS)
@@ -211,7 +211,7 @@ def _slots(dialect: Dialect, row: MutableObject) -> MutableObject:
 
 
 def job_record(dialect: Dialect, record: MutableObject, row: MutableObject) -> MutableObject:
-    """Return a job's by-id record as this dialect gives it; ``row`` has what rows alone have."""
+    """Return a job's by-id record in this dialect. ``row`` has what only rows have."""
     if dialect["job_text"] == "record":
         record = {**record, **{key: row.get(key) for key in _DESCRIPTIONS}}
     return _advert(dialect, _owners(dialect, record))
@@ -258,7 +258,7 @@ def _with_user(owner: MutableObject) -> MutableObject:
 
 
 def shape_application(dialect: Dialect, record: MutableObject) -> MutableObject:
-    """Return an application, as a row or by id, as this dialect gives it."""
+    """Return an application in this dialect, as a row or by id."""
     note = dialect["rejection"]
     if note == "absent":
         record = without_keys(record, "rejectionReason")
@@ -312,7 +312,7 @@ def _references(dialect: Dialect, record: MutableObject) -> MutableObject:
 
 
 def user(dialect: Dialect, row: MutableObject) -> MutableObject:
-    """Return a user as this dialect gives it."""
+    """Return a user in this dialect."""
     first, last = row.get("firstName") or "", row.get("surname") or ""
     whole, number, email = f"{first} {last}".strip(), row.get("userId"), row.get("email")
     active = row.get("active")
@@ -329,5 +329,5 @@ def user(dialect: Dialect, row: MutableObject) -> MutableObject:
 
 
 def is_yes(flag: Any) -> bool:
-    """Return whether a flag means yes, in whichever way rows write it."""
+    """Return true if a flag means yes, in any form that rows use."""
     return flag in ("y", "Y", "Yes", "true", True, "1", -1)

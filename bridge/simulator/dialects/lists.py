@@ -1,4 +1,4 @@
-"""Lists: where pages begin and end, how large they are, and what stands around the rows."""
+"""Switches for lists: where pages begin and end, their size, and the envelope."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -22,19 +22,19 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         {"1": "The first page is 1, and 0 means 1.", "0": "The first page is 0, so 1 is the second."},
     ),
     "page_parameter": switch(
-        "The key of a search's body that chooses the page.",
+        "The key of a search's body that selects the page.",
         LISTS,
         {
-            "pageNumber": "pageNumber chooses the page.",
-            "page": "page chooses the page, and pageNumber is ignored: every answer is the first page.",
-            "pageIndex": "pageIndex, from 0, chooses the page, and pageNumber is ignored.",
+            "pageNumber": "pageNumber selects the page.",
+            "page": "page selects the page, and pageNumber is ignored: every answer is the first page.",
+            "pageIndex": "pageIndex, from 0, selects the page, and pageNumber is ignored.",
         },
     ),
     "page_size": switch(
         "How many rows a page has.",
         LISTS,
         {
-            "10": "Ten rows, whatever pageSize asks for.",
+            "10": "Ten rows, regardless of pageSize.",
             "1": "One row.",
             "7": "Seven rows.",
             "20": "Twenty rows.",
@@ -47,20 +47,20 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "unpaged": switch(
-        "Which list has no pages: every answer is the whole list, whatever page is asked for.",
+        "Which list is not paged: every answer is the whole list, whatever page is requested.",
         LISTS,
         {
-            "none": "Every list has pages.",
-            "all": "No list has pages.",
-            "jobs": "The list of jobs has no pages.",
-            "candidates": "The list of candidates has no pages.",
-            "applications": "The list of applications has no pages.",
-            "users": "The list of users has no pages.",
+            "none": "Every list is paged.",
+            "all": "No list is paged.",
+            "jobs": "The list of jobs is not paged.",
+            "candidates": "The list of candidates is not paged.",
+            "applications": "The list of applications is not paged.",
+            "users": "The list of users is not paged.",
         },
         narrower=_BY_LIST,
     ),
     "past_end": switch(
-        "What a page behind the last one is.",
+        "What follows the last page.",
         LISTS,
         {
             "empty": "An answer without rows.",
@@ -74,12 +74,12 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "has_next_page": switch(
-        "What an envelope says of a further page.",
+        "What an envelope says about a further page.",
         LISTS,
         {
-            "right": "hasNextPage is true where there is one.",
-            "always": "hasNextPage is true for ever; behind the end come empty pages.",
-            "always_last": "hasNextPage is true for ever; behind the end comes the last page again.",
+            "right": "hasNextPage is true if there is one.",
+            "always": "hasNextPage is always true; empty pages follow the end.",
+            "always_last": "hasNextPage is always true; the last page follows the end again.",
             "never": "hasNextPage is false on every page.",
             "absent": "There is no hasNextPage.",
             "null": "hasNextPage is null.",
@@ -89,10 +89,10 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "total_count": switch(
-        "What an envelope says of the number of rows in all.",
+        "What an envelope says about the total number of rows.",
         LISTS,
         {
-            "right": "totalCount is the number of rows in all.",
+            "right": "totalCount is the total number of rows.",
             "absent": "There is no totalCount.",
             "text": "totalCount is a text.",
             "null": "totalCount is null.",
@@ -101,11 +101,11 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "minus_one": "totalCount is -1.",
             "too_low": "totalCount is a quarter too low.",
             "too_high": "totalCount is three too high.",
-            "unfiltered": "totalCount counts every record, whatever state and updatedAfter ask for.",
+            "unfiltered": "totalCount counts every record, regardless of state and updatedAfter.",
         },
     ),
     "total_key": switch(
-        "The key of the number of rows in all.",
+        "The key of the total number of rows.",
         LISTS,
         {
             "totalCount": "totalCount.",
@@ -116,7 +116,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "total_pages": switch(
-        "What an envelope says of the number of pages.",
+        "What an envelope says about the number of pages.",
         LISTS,
         {
             "right": "totalPages is the number of pages.",
@@ -127,18 +127,18 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "page_echo": switch(
-        "What an envelope says of the page that it is.",
+        "What an envelope says about its own page.",
         LISTS,
         {
             "right": "pageNumber and pageSize are those of the answer.",
             "absent": "There is neither pageNumber nor pageSize.",
             "text": "pageNumber and pageSize are texts.",
             "one": "pageNumber is 1 on every page.",
-            "asked_size": "pageSize is what was asked for, though the answer has its own size.",
+            "asked_size": "pageSize is the requested one, although the answer has its own size.",
         },
     ),
     "rows_key": switch(
-        "Where the rows stand in an answer.",
+        "Where the rows are in an answer.",
         LISTS,
         {
             "named": "Under the entity's plural: opportunities, resources, opportunityResources, users.",
@@ -153,11 +153,11 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "array": "The answer is a bare array of rows.",
             "pascal": "Under the entity's plural, with a capital.",
             "singular": "Under the entity's singular.",
-            "other_plural": "Under what the screen calls them: jobs, candidates, placements, employees.",
-            "data_items": "Under items in data; the totals stand in data too.",
+            "other_plural": "Under the names on the screen: jobs, candidates, placements, employees.",
+            "data_items": "Under items in data; the totals are in data too.",
             "result_items": "Under items in result, next to success and error.",
             "d_results": "Under results in d.",
-            "by_number": 'Under data, as an object of rows by their place: "0", "1".',
+            "by_number": 'Under data, as an object of rows by their position: "0", "1".',
         },
     ),
     "envelope_case": switch(
@@ -171,7 +171,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "search_path": switch(
-        "Which of the two searches there is.",
+        "Which of the two searches exist.",
         LISTS,
         {
             "both": "Search, a bare array, and PagedSearch, an envelope.",
@@ -192,7 +192,7 @@ _SHORT_BY = 2
 
 
 def asked_page(dialect: Dialect, body: Mapping[str, Any]) -> Any:
-    """Return the page that a search's body asks for, from 1, or what stands in its place."""
+    """Return the page that a search's body requests, from 1, or the value in its place."""
     key = dialect["page_parameter"]
     if dialect["first_page"] == "1" and key != "pageIndex":
         return body.get(key) or 1
@@ -203,7 +203,7 @@ def asked_page(dialect: Dialect, body: Mapping[str, Any]) -> Any:
 
 
 def page_size_of(dialect: Dialect, entity: str, default: int, asked: int, total: int) -> int:
-    """Return how many rows a page of this answer has."""
+    """Return the number of rows of a page in this answer."""
     if dialect["unpaged"] in ("all", LIST_NAMES[entity]):
         return max(1, total)
     match dialect["page_size"]:
@@ -218,12 +218,12 @@ def page_size_of(dialect: Dialect, entity: str, default: int, asked: int, total:
 
 
 def is_unpaged(dialect: Dialect, entity: str) -> bool:
-    """Return whether the page that is asked for does not matter."""
+    """Return true if the requested page is ignored."""
     return dialect["unpaged"] in ("all", LIST_NAMES[entity])
 
 
 def shown_page(dialect: Dialect, page: int, pages: int) -> int:
-    """Return the page that is shown where ``page`` is asked for."""
+    """Return the page that is shown for a request of ``page``."""
     if page <= pages or not pages:
         return page
     behind = "last" if dialect["has_next_page"] == "always_last" else dialect["past_end"]
@@ -232,14 +232,14 @@ def shown_page(dialect: Dialect, page: int, pages: int) -> int:
 
 
 def shortened(dialect: Dialect, entity: str, rows: list[Any]) -> list[Any]:
-    """Return a page's rows, now and then two short in the middle."""
+    """Return a page's rows, sometimes two short in the middle."""
     uneven = dialect["page_size"] == "uneven" and dialect.count("page_size", entity) % _SHORT_EVERY == 0
     middle = len(rows) // 2
     return rows[:middle] + rows[middle + _SHORT_BY :] if uneven else rows
 
 
 class EnvelopePage:
-    """What an envelope is made from: rows of one page, and the numbers around them."""
+    """The rows of one page and the numbers for its envelope."""
 
     def __init__(self, entity: str, rows: list[Any], total: int, page: int, size: int) -> None:
         self.entity, self.rows, self.total, self.page, self.size = entity, rows, total, page, size
@@ -284,7 +284,7 @@ def _around(dialect: Dialect, entity: str, rows: Any, numbers: dict[str, Any]) -
 
 
 def enumerated(rows: list[Any] | None) -> list[tuple[str, Any]]:
-    """Return each row with its place as text."""
+    """Return each row with its position as text."""
     return [(str(place), row) for place, row in enumerate(rows or ())]
 
 

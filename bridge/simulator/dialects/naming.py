@@ -1,4 +1,4 @@
-"""Spelling: keys in another case, and values walked through wherever they stand."""
+"""Changes the case of keys, and values at any depth."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 @lru_cache(maxsize=4096)
 def cased(key: str, case: str) -> str:
-    """Return a key in ``camel``, ``pascal``, ``lower`` or ``snake`` case; camel leaves it as it is."""
+    """Return a key in ``camel``, ``pascal``, ``lower`` or ``snake`` case; camel leaves it unchanged."""
     match case:
         case "pascal":
             return key[:1].upper() + key[1:]
@@ -23,7 +23,7 @@ def cased(key: str, case: str) -> str:
 
 
 def all_cased(value: Any, case: str) -> Any:
-    """Return a JSON value with every key in it in this case."""
+    """Return a JSON value with all its keys in this case."""
     if case == "camel":
         return value
     if isinstance(value, dict):
@@ -32,7 +32,7 @@ def all_cased(value: Any, case: str) -> Any:
 
 
 def walked(value: Any, change: Callable[[str, Any], Any], key: str = "") -> Any:
-    """Return a JSON value with each text, number, flag and null in it changed: ``change(key, value)``.
+    """Return a JSON value with each text, number, flag and null replaced by ``change(key, value)``.
 
     An element of a list has the key of its list.
     """

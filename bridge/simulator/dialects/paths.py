@@ -1,4 +1,4 @@
-"""Paths: which of the assumed calls are not there, and which others are there instead."""
+"""Switches for paths: which assumed calls do not exist, and which ones exist instead."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -39,13 +39,13 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "path_case": switch(
-        "Whether paths match in any case.",
+        "If paths are case-insensitive.",
         "users jobs candidates applications statuses tokens writes",
-        {"any": "They do.", "exact": "They match only as documented."},
+        {"any": "They are.", "exact": "They match only as documented."},
     ),
 }
 
-#: What a users' list without pages is called inside; no request from outside can name it.
+#: The internal path of a users' list that is not paged; no outside request can name it.
 USERS_ARRAY: Final = "/~/users/array"
 USERS_OBJECT: Final = "/~/users/object"
 
@@ -55,7 +55,7 @@ _USERS: Final = "/api/v1/User"
 _PLACED: Final = "/api/v1/OpportunityResource"
 _OTHER: Final = "/api/v1/Placement"
 
-#: (switch, value) → the call that is there, and what answers it inside.
+#: (switch, value) → the existing call, and the internal path that answers it.
 _OPENED: Final[Mapping[tuple[str, str], tuple[str, str, str]]] = {
     ("status_path", "named"): ("GET", f"{_META}/OpportunityResourceStatuses", _META),
     ("status_path", "entity"): ("GET", f"{_PLACED}/Statuses", _META),
@@ -69,19 +69,19 @@ _OPENED: Final[Mapping[tuple[str, str], tuple[str, str, str]]] = {
     ("users_path", "post_list"): ("POST", f"{_USERS}/List", f"{_USERS}/PagedSearch"),
 }
 _EXACT: Final = (("exchange_path", "lower"), ("status_path", "lower_d"))
-#: switch → the assumed paths that are not there while it has another value; in small letters.
+#: switch → the assumed paths that do not exist while it has another value, in lower case.
 _CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "status_path": (_META.lower(),),
     "exchange_path": (_AUTH.lower(),),
     "users_path": (f"{_USERS}/PagedSearch".lower(), f"{_USERS}/Search".lower()),
 }
 
-#: The calls that a dialect turns away, and the status of the answer.
+#: The calls that a dialect refuses, and the status of the answer.
 Resolved = tuple[str, int]
 
 
 def resolve(dialect: Dialect, method: str, path: str) -> Resolved:
-    """Return the path that answers a call, and 0; or the path and the status that turns it away."""
+    """Return the path that answers a call, and 0; or the path and the status that refuses it."""
     plain = path.rstrip("/")
     if plain.startswith("/~"):
         return path, 404

@@ -1,4 +1,4 @@
-"""Records: which keys rows and by-id records have, how they nest, and what is wrapped around them."""
+"""Switches for records: the keys of rows and by-id records, their nesting, and their wrappers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,27 +18,27 @@ SWITCHES: Final[Mapping[str, Switch]] = {
     "row_case": switch("How rows spell their keys.", LISTS, _CASES),
     "record_case": switch("How by-id records spell their keys.", RECORDS, _CASES),
     "row_shape": switch(
-        "What a row is.",
+        "The form of a row.",
         RECORDS,
         {
-            "flat": "A flat, poor record with keys of its own.",
+            "flat": "A flat record with few keys of its own.",
             "nested": "The by-id record.",
-            "poor": "Its id and its name, and no more.",
+            "poor": "Only its id and its name.",
             "wrapped": "The flat record, wrapped under record next to its score.",
         },
     ),
     "record_shape": switch(
-        "What a by-id read answers.",
+        "The answer of a by-id read.",
         RECORDS,
         {
             "nested": "A nested record with keys of its own.",
-            "flat": "A flat record: the row's keys, and what is nested elsewhere on one level with them.",
-            "row": "The row, and no more.",
+            "flat": "A flat record: the row's keys, and the nested values at the same level.",
+            "row": "Only the row.",
             "data": "The nested record under data.",
             "result": "The nested record under result, next to success and error.",
             "entity": "The nested record under the entity's name.",
-            "list": "A list of the one record.",
-            "search": "An envelope of rows, as a search answers, of the one record.",
+            "list": "A list of one record.",
+            "search": "An envelope of one row, as a search answers.",
             "odata": "The nested record next to @odata.context.",
         },
     ),
@@ -48,7 +48,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         {
             "named": "opportunityId, resourceId, opportunityResourceId, userId.",
             "id": "id.",
-            "ID": "opportunityID, with both letters in capitals.",
+            "ID": "opportunityID, with ID in capitals.",
             "recordId": "recordId.",
             "key": "key.",
         },
@@ -60,7 +60,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "id": "id; of an application opportunityResourceId.",
             "named": "opportunityId, resourceId, opportunityResourceId.",
             "recordId": "recordId.",
-            "absent": "It does not say its id.",
+            "absent": "It has no id.",
         },
     ),
     "last_updated": switch(
@@ -73,7 +73,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "modifiedDate": "modifiedDate.",
             "absent_in_rows": "Rows do not have it; by-id records do.",
             "absent_in_records": "By-id records do not have it; rows do.",
-            "absent": "It is nowhere.",
+            "absent": "It is omitted.",
         },
     ),
     "creation": switch(
@@ -83,11 +83,11 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "creationDate": "creationDate.",
             "createdDate": "createdDate.",
             "dateCreated": "dateCreated.",
-            "absent": "It is nowhere.",
+            "absent": "It is omitted.",
         },
     ),
     "lookups": switch(
-        "How by-id records give what is chosen from a list: status, client, department, work type, owner.",
+        "How by-id records give values chosen from a list: status, client, department, work type, owner.",
         "jobs candidates",
         {
             "objects": "As an object of id and name.",
@@ -99,7 +99,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
     ),
 }
 
-#: A row's own id by entity.
+#: The key of a row's own id, by entity.
 ID_KEYS: Final[Mapping[str, str]] = {
     "opportunity": "opportunityId",
     "resource": "resourceId",
@@ -114,7 +114,7 @@ _WRAPPERS: Final = {
 
 
 def renamed(record: MutableObject, names: Mapping[str, str]) -> MutableObject:
-    """Return a record with some keys under other names, in the same order."""
+    """Return a record with some keys renamed, in the same order."""
     return {names.get(key, key): value for key, value in record.items()}
 
 
@@ -124,7 +124,7 @@ def without_keys(record: MutableObject, *keys: str) -> MutableObject:
 
 
 def lookups_given(dialect: Dialect, record: MutableObject) -> MutableObject:
-    """Return a by-id record with what is chosen from lists as this dialect gives it."""
+    """Return a by-id record with values chosen from lists in this dialect."""
     how = dialect["lookups"]
     if how == "objects":
         return record
@@ -178,7 +178,7 @@ def id_given(dialect: Dialect, entity: str, record: MutableObject, by_id: bool) 
 
 
 def record_wrapped(dialect: Dialect, entity: str, record: Any) -> Any:
-    """Return what a by-id read answers with this record."""
+    """Return the answer of a by-id read for this record."""
     match dialect["record_shape"]:
         case "data":
             return {"data": record}
@@ -198,7 +198,7 @@ def record_wrapped(dialect: Dialect, entity: str, record: Any) -> Any:
 
 
 def row_wrapped(dialect: Dialect, entity: str, row: Any) -> Any:
-    """Return what stands in a list for this row."""
+    """Return the list's element for this row."""
     if entity == "user" or not isinstance(row, dict):
         return row
     match dialect["row_shape"]:

@@ -1,4 +1,4 @@
-"""Placement statuses: where their list is, how it looks, what their groups are called."""
+"""Switches for placement statuses: the place and form of their list, and the names of their groups."""
 
 from collections.abc import Mapping
 from random import Random
@@ -64,7 +64,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "status_keys": switch(
-        "What a status's id and name are called.",
+        "The keys of a status's id and name.",
         "statuses",
         {
             "id": "id and name.",
@@ -77,7 +77,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "group_key": switch(
-        "How a status says its group.",
+        "The form of a status's group.",
         "statuses",
         {
             "group": "group, a text.",
@@ -87,42 +87,42 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "statusGroup": "statusGroup.",
             "object": "group, an object of id and name.",
             "type": "type, the group's number.",
-            "absent": "It does not.",
+            "absent": "It is omitted.",
         },
     ),
     "group_names": switch(
-        "What the groups of statuses are called.",
+        "The names of the groups of statuses.",
         "statuses",
         {
             "plain": "Applied, Shortlisted, Internal, Rejected, Offer, Working, Complete.",
-            "declined": "Rejected is called Declined.",
-            "unsuccessful": "Rejected is called Unsuccessful.",
-            "not_suitable": "Rejected is called Not Suitable.",
-            "lower": "All in small letters.",
-            "working": "Working is called On Assignment, Complete is called Placed.",
+            "declined": "Rejected is named Declined.",
+            "unsuccessful": "Rejected is named Unsuccessful.",
+            "not_suitable": "Rejected is named Not Suitable.",
+            "lower": "All in lower case.",
+            "working": "Working is named On Assignment, Complete is named Placed.",
             "german": "In German.",
             "french": "In French.",
         },
     ),
     "hidden_statuses": switch(
-        "Which statuses the list leaves out, though applications have them.",
+        "Which statuses the list omits although applications have them.",
         "statuses applications",
         {
             "none": "None.",
             "one": "One: CV Sent.",
             "rejected": "All of the group Rejected.",
-            "inactive": "None, but one says active false: CV Sent.",
-            "retired": "None, but one says retired true and comes last: CV Sent.",
+            "inactive": "None, but one has active false: CV Sent.",
+            "retired": "None, but one has retired true and comes last: CV Sent.",
         },
     ),
     "status_order": switch(
-        "In which order the list gives the statuses.",
+        "The order of the statuses in the list.",
         "statuses",
         {
-            "own": "Their own.",
-            "unstable": "Another one at each read.",
+            "own": "Their own order.",
+            "unstable": "Another order at each read.",
             "name": "By name.",
-            "order_key": "By id; sortOrder says their own.",
+            "order_key": "By id; sortOrder has their own order.",
         },
     ),
 }

@@ -1,4 +1,4 @@
-"""The parts of a dialect: switches, their values, and which value each switch has now."""
+"""The parts of a dialect: switches, their values, and the current value of each switch."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,37 +6,37 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-#: What a value can touch, so that a test can choose a scenario in which the value shows.
+#: The parts of an account that a value can affect, so that a test can choose a scenario in which it shows.
 TOUCHES: Final[Mapping[str, str]] = {
     "users": "users as they are read",
     "jobs": "jobs as they are read",
     "candidates": "candidates as they are read",
     "applications": "applications as they are read",
     "statuses": "the list of placement statuses",
-    "polls": "what updatedAfter finds: shows once something changes",
-    "deletions": "how a deleted record, or an id that never was, is answered",
-    "tokens": "the exchange of a token, and calls whose token is not valid",
+    "polls": "what updatedAfter finds: visible after a change",
+    "deletions": "the answer for a deleted record, or for an id that never existed",
+    "tokens": "the exchange of a token, and calls with an invalid token",
     "throttling": "calls above the limit",
     "writes": "commands carried out by REST",
     "widget": "commands carried out by the widget API",
     "documents": "a candidate's documents",
 }
 
-#: The four lists, for switches that touch them all.
+#: The four lists, for switches that affect all of them.
 LISTS = "jobs candidates applications users"
 #: The three kinds of records that can be read by id.
 RECORDS = "jobs candidates applications"
 
 
 class SwitchValue(Struct, frozen=True, kw_only=True):
-    """One value of a switch: what the account does then, and which parts of it show that."""
+    """One value of a switch: the account's behavior, and the parts that show it."""
 
     meaning: str
     touches: frozenset[str]
 
 
 class Switch(Struct, frozen=True, kw_only=True):
-    """One doubtful point: ``values`` by name, and the one that is assumed."""
+    """One uncertain property of an account: ``values`` by name, and the assumed one."""
 
     meaning: str
     default: str
@@ -44,14 +44,15 @@ class Switch(Struct, frozen=True, kw_only=True):
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The names of the values that are not the default."""
+        """Return the names of the values other than the default."""
         return tuple(name for name in self.values if name != self.default)
 
 
 def switch(
     meaning: str, touches: str, values: Mapping[str, str], narrower: Mapping[str, str] | None = None
 ) -> Switch:
-    """Return a switch. The first of ``values`` is the default; ``narrower`` says where a value touches less.
+    """Return a switch. The first of ``values`` is the default; ``narrower`` lists values that affect fewer
+    parts.
 
     Raises ValueError for an unknown part.
     """
@@ -65,9 +66,9 @@ def switch(
 
 
 class Dialect:
-    """Which value each switch of a table has now: the default, but for those that were set.
+    """The current value of each switch of a table: the default, unless it was set.
 
-    ``plain`` is True while every switch has its default. Setting a switch begins its counts again.
+    ``plain`` is True while every switch has its default. Setting a switch resets its counts.
     """
 
     def __init__(self, table: Mapping[str, Switch], given: Mapping[str, str] | None = None) -> None:
@@ -81,17 +82,17 @@ class Dialect:
         return self._set.get(name) or self._table[name].default
 
     def any_set(self, *names: str) -> bool:
-        """Return whether one of these switches has another value than its default."""
+        """Return true if one of these switches differs from its default."""
         return not self.plain and not self._set.keys().isdisjoint(names)
 
     def set(self, values: Mapping[str, str | None]) -> None:
-        """Set some switches; ``None`` sets the default. Raises ValueError, and then sets none."""
+        """Set some switches; ``None`` sets the default. Raises ValueError without setting any."""
         for name, value in values.items():
             known = self._table.get(name)
             if known is None:
                 raise ValueError(f"unknown switch {name!r}")
             if value is not None and value not in known.values:
-                raise ValueError(f"{name} has no value {value!r}; it has {', '.join(known.values)}")
+                raise ValueError(f"{name} has no value {value!r}; use one of {', '.join(known.values)}")
         for name, value in values.items():
             if value is None or value == self._table[name].default:
                 self._set.pop(name, None)
@@ -106,16 +107,16 @@ class Dialect:
         self.set(dict.fromkeys(self._set))
 
     def spoken(self) -> dict[str, str]:
-        """Return the switches that do not have their default."""
+        """Return the switches that differ from their default."""
         return dict(self._set)
 
     def count(self, name: str, of: str = "") -> int:
-        """Return how often this was asked, from 1, since the switch ``name`` was set."""
+        """Return how often this was called, from 1, since the switch ``name`` was set."""
         self._counts[f"{name}/{of}"] += 1
         return self._counts[f"{name}/{of}"]
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """Return each switch with its value now, its default, its meaning and all its values."""
+        """Return each switch with its current value, its default, its meaning and all its values."""
         return {
             name: {
                 "value": self[name],

@@ -1,4 +1,4 @@
-"""Tokens and limits: how an exchange is asked and answered, how a call is refused."""
+"""Switches for tokens and limits: the exchange, and refused calls."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,16 +10,16 @@ from bridge.simulator.dialects.switches import Dialect, Switch, switch
 
 SWITCHES: Final[Mapping[str, Switch]] = {
     "exchange_path": switch(
-        "Where a token is exchanged.",
+        "The path of the exchange.",
         "tokens",
         {
             "Auth": "POST /api/Auth/ExchangeToken.",
-            "lower": "POST /api/auth/exchangetoken, in small letters only.",
+            "lower": "POST /api/auth/exchangetoken, only in lower case.",
             "v1": "POST /api/v1/Auth/ExchangeToken.",
         },
     ),
     "exchange_body": switch(
-        "How the bearer token is given to the exchange.",
+        "How the bearer token is sent to the exchange.",
         "tokens",
         {
             "bearerToken": "As bearerToken.",
@@ -29,7 +29,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "token_answer": switch(
-        "Where the JWT stands in the answer of the exchange.",
+        "Where the JWT is in the answer of the exchange.",
         "tokens",
         {
             "token": "Under token.",
@@ -46,7 +46,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "token_expiration": switch(
-        "What the exchange says of the JWT's end.",
+        "The JWT's expiry in the answer of the exchange.",
         "tokens",
         {
             "utc": "expiration, UTC with Z.",
@@ -58,12 +58,12 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "text": "expiration, seconds since 1970 as a text.",
             "expires_in": "expiresIn, seconds from now.",
             "us": "expiration, the month first, with AM or PM.",
-            "past": "expiration, a time that is over, though the token works.",
+            "past": "expiration, a past time, although the token works.",
             "year_one": "expiration, 0001-01-01T00:00:00.",
         },
     ),
     "token_refused": switch(
-        "How a call whose JWT is not valid is answered.",
+        "How a call with an invalid JWT is answered.",
         "tokens",
         {
             "401": "401.",
@@ -77,7 +77,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "exchange_refused": switch(
-        "How an exchange of a bearer token that is not valid is answered.",
+        "How an exchange of an invalid bearer token is answered.",
         "tokens",
         {
             "401": "401.",
@@ -90,9 +90,13 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "old_jwts": switch(
-        "What becomes of the earlier JWT of a bearer token that is exchanged again.",
+        "What happens to the earlier JWT of a bearer token that is exchanged again.",
         "tokens",
-        {"ended": "It ends.", "kept": "It goes on.", "same": "The exchange gives it again while it lasts."},
+        {
+            "ended": "It becomes invalid.",
+            "kept": "It stays valid.",
+            "same": "The exchange returns it again until it expires.",
+        },
     ),
     "throttled": switch(
         "How a call above the limit is answered.",
@@ -107,13 +111,13 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "retry_after": switch(
-        "What Retry-After says to a call above the limit.",
+        "Retry-After in the answer to a call above the limit.",
         "throttling",
         {
-            "none": "It is not there.",
+            "none": "It is missing.",
             "seconds": "The seconds until a call is answered.",
-            "date": "The HTTP date at which one is.",
-            "past_date": "An HTTP date that is over.",
+            "date": "The HTTP date at which a call is answered.",
+            "past_date": "An HTTP date in the past.",
             "zero": "0.",
             "huge": "120000.",
             "text": "soon.",
@@ -134,7 +138,7 @@ def bearer_given(dialect: Dialect, body: Mapping[str, Any], header: str) -> Any:
 
 
 def issued(dialect: Dialect, jwt: str, expires_at: datetime, now: datetime, local: str) -> Said:
-    """Return the answer of an exchange; ``local`` is its end in the tenant's own digits."""
+    """Return the answer of an exchange. ``local`` is the expiry in the tenant's local digits."""
     key = dialect["token_answer"]
     more = _expiration(dialect, expires_at, now, local)
     said: dict[str, Any] = {
@@ -170,7 +174,7 @@ def _expiration(dialect: Dialect, expires_at: datetime, now: datetime, local: st
 
 
 def call_refused(dialect: Dialect) -> Said | None:
-    """Return the answer for a JWT that is not valid, ``None`` for the default."""
+    """Return the answer for an invalid JWT; ``None`` for the default."""
     how = dialect["token_refused"]
     if how == "401":
         return None
@@ -184,7 +188,7 @@ def call_refused(dialect: Dialect) -> Said | None:
 
 
 def refuse_exchange(dialect: Dialect) -> Said | None:
-    """Return the answer for a bearer token that is not valid, ``None`` for the default."""
+    """Return the answer for an invalid bearer token; ``None`` for the default."""
     how = dialect["exchange_refused"]
     bodies: dict[str, Any] = {
         "null": {"token": None, "expiration": None},

@@ -1,4 +1,4 @@
-"""Values: how e-mail addresses, numbers, flags, ids and blanks are written."""
+"""Switches for values: the form of e-mail addresses, numbers, flags, ids and blanks."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -12,20 +12,20 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         "candidates users",
         {
             "plain": "As it was entered.",
-            "space": "With a space behind it.",
-            "spaces": "With spaces before and behind it.",
-            "nbsp": "With U+00A0, a no-break space, behind it.",
-            "zero_width": "With U+200B, a space of no width, behind it.",
+            "space": "With a space after it.",
+            "spaces": "With spaces before and after it.",
+            "nbsp": "With U+00A0, a no-break space, after it.",
+            "zero_width": "With U+200B, a zero-width space, after it.",
             "bom": "With U+FEFF, a byte order mark, before it.",
-            "line": "With CR LF behind it.",
+            "line": "With CR LF after it.",
             "tab": "With a tab before it.",
             "mailto": "As mailto:ann@example.org.",
             "named": "As Ann Lee <ann@example.org>.",
             "angled": "As <ann@example.org>.",
-            "two": "A candidate's two addresses in one text, parted by a semicolon; none in the second.",
-            "two_comma": "A candidate's two addresses in one text, parted by a comma; none in the second.",
+            "two": "A candidate's two addresses in one text, separated by a semicolon; none in the second.",
+            "two_comma": "A candidate's two addresses in one text, separated by a comma; none in the second.",
             "html": 'As <a href="mailto:ann@example.org">ann@example.org</a>.',
-            "unicode_domain": "With a domain of xn-- shown in its own letters.",
+            "unicode_domain": "With an xn-- domain shown in its own letters.",
         },
         narrower={"two": "candidates", "two_comma": "candidates"},
     ),
@@ -33,7 +33,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         "How a job's salaries are written.",
         "jobs",
         {
-            "as_entered": "In rows the text that was entered, by id a number.",
+            "as_entered": "In rows the text as entered, by id a number.",
             "text": "40000 as a text, by id too.",
             "decimals": "40000.00 as a text.",
             "number": "40000 as a number, in rows too.",
@@ -57,7 +57,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "boolean": "true and false.",
             "one_zero": "The numbers 1 and 0.",
             "one_zero_text": 'The texts "1" and "0".',
-            "minus_one": "The numbers -1 and 0, as Visual Basic has them.",
+            "minus_one": "The numbers -1 and 0, as in Visual Basic.",
             "y_blank": "y, and an empty text for no.",
             "y_null": "y, and null for no.",
         },
@@ -79,10 +79,10 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         {"number": "As numbers.", "text": "As texts.", "decimal": "As numbers with a decimal: 101.0."},
     ),
     "blanks": switch(
-        "What stands where a text is blank.",
+        "What is shown for a blank text.",
         f"{RECORDS} users",
         {
-            "empty": "An empty text, or null, as it was entered.",
+            "empty": "An empty text or null, as entered.",
             "null": "null.",
             "space": "A space.",
             "nbsp": "U+00A0, a no-break space.",
@@ -91,22 +91,22 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "nulls": switch(
-        "Whether a key whose value is null is there.",
+        "If a key with the value null is shown.",
         f"{RECORDS} users",
         {
-            "shown": "It is.",
-            "omitted": "It is not.",
-            "blanks_omitted": "It is not, nor is a key whose text is blank or whose list is empty.",
-            "blank": "It is, with an empty text.",
+            "shown": "It is shown.",
+            "omitted": "It is omitted.",
+            "blanks_omitted": "It is omitted, and so is a key with a blank text or an empty list.",
+            "blank": "It is shown with an empty text.",
         },
     ),
     "texts": switch(
-        "What a server does to every text.",
+        "What the server does to every text.",
         f"{RECORDS} users",
         {
             "kept": "Nothing.",
-            "padded": "Fills it with spaces up to thirty characters, as char(30) does.",
-            "html": "Writes &, <, > and quotes as HTML does.",
+            "padded": "It pads it with spaces to thirty characters, like char(30).",
+            "html": "It HTML-escapes &, <, > and quotes.",
         },
     ),
 }
@@ -163,7 +163,7 @@ _BLANKS: Final[Mapping[str, str | None]] = {
     "na": "N/A",
     "dash": "-",
 }
-#: What is no prose, and so keeps its form whatever is done to texts.
+#: Keys whose values keep their form, because they are not prose.
 _NOT_PROSE: Final = _EMAIL_KEYS | _AMOUNT_KEYS | _FLAG_KEYS | {"advertStatus", "documentType"}
 
 
@@ -180,7 +180,7 @@ def _unicode_domain(address: str) -> str:
 
 
 def with_values(dialect: Dialect, record: Any, by_id: bool, is_time: Callable[[str], bool]) -> Any:
-    """Return a row or by-id record with its values written as this dialect writes them."""
+    """Return a row or by-id record with its values in this dialect."""
     if dialect.any_set("email_text", "amounts", "row_flags", "record_flags"):
         record = _with_kinds(dialect, record, by_id)
     if dialect.any_set("texts", "blanks"):
@@ -255,7 +255,7 @@ def _escaped(text: str) -> str:
 
 
 def with_ids(dialect: Dialect, value: Any) -> Any:
-    """Return a JSON value with the ids in it written as this dialect writes them."""
+    """Return a JSON value with its ids in this dialect."""
     write: Callable[[int], Any] | None = {"text": str, "decimal": float}.get(dialect["ids"])
     if write is None:
         return value
@@ -268,7 +268,7 @@ def with_ids(dialect: Dialect, value: Any) -> Any:
 
 
 def with_nulls(dialect: Dialect, value: Any) -> Any:
-    """Return a JSON value with its nulls shown or left out, at any depth."""
+    """Return a JSON value with its nulls shown or omitted, at any depth."""
     how = dialect["nulls"]
     if how == "shown":
         return value

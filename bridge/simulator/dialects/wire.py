@@ -1,4 +1,4 @@
-"""The wire: in which charset a body is written, and what its headers say of it."""
+"""Switches for the wire: the charset of a body, and its headers."""
 
 import codecs
 import json
@@ -9,23 +9,23 @@ from bridge.simulator.dialects.switches import LISTS, Dialect, Switch, switch
 
 SWITCHES: Final[Mapping[str, Switch]] = {
     "charset": switch(
-        "In which charset an answer is written.",
+        "The charset of an answer.",
         f"{LISTS} statuses tokens",
         {
-            "utf-8": "UTF-8, and Content-Type says so.",
-            "undeclared": "UTF-8; Content-Type names no charset.",
+            "utf-8": "UTF-8, declared in Content-Type.",
+            "undeclared": "UTF-8; Content-Type has no charset.",
             "bom": "UTF-8 with a byte order mark.",
-            "iso-8859-1": "ISO-8859-1, and Content-Type says so; other letters are escaped.",
-            "windows-1252": "windows-1252, and Content-Type says so; other letters are escaped.",
-            "windows-1252_undeclared": "windows-1252; Content-Type names no charset.",
-            "windows-1252_as_utf-8": "windows-1252, though Content-Type says UTF-8.",
-            "utf-16": "UTF-16 with a byte order mark, and Content-Type says so.",
+            "iso-8859-1": "ISO-8859-1, declared in Content-Type; other letters are escaped.",
+            "windows-1252": "windows-1252, declared in Content-Type; other letters are escaped.",
+            "windows-1252_undeclared": "windows-1252; Content-Type has no charset.",
+            "windows-1252_as_utf-8": "windows-1252, although Content-Type declares UTF-8.",
+            "utf-16": "UTF-16 with a byte order mark, declared in Content-Type.",
             "ascii": "ASCII: every other letter is escaped.",
-            "unknown": "UTF-8, but Content-Type says charset=x-unknown.",
+            "unknown": "UTF-8, but Content-Type has charset=x-unknown.",
         },
     ),
     "content_type": switch(
-        "What Content-Type says of JSON.",
+        "The Content-Type of JSON.",
         f"{LISTS} statuses tokens",
         {
             "json": "application/json.",
@@ -36,12 +36,12 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "json_text": switch(
-        "What stands around the JSON of an answer.",
+        "What surrounds the JSON of an answer.",
         f"{LISTS} statuses tokens",
         {
             "compact": "Nothing.",
             "indented": "White space between everything.",
-            "padded": "Line breaks before and behind it.",
+            "padded": "Line breaks before and after it.",
             "string": "Quotes: the answer is a JSON string of the JSON.",
             "guarded": "An anti-hijacking prefix before it: )]}', and a line break.",
         },
@@ -70,7 +70,7 @@ _CHARSETS: Final = {
 
 
 def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Write what a charset does not have as JSON escapes it."""
+    """Escape the letters that a charset lacks, as in JSON."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
@@ -82,7 +82,7 @@ codecs.register_error("simulator.json_escape", _escape)
 
 
 def encode_body(dialect: Dialect, body: bytes) -> tuple[bytes, str]:
-    """Return a JSON body as this dialect writes it, and its Content-Type."""
+    """Return a JSON body in this dialect, and its Content-Type."""
     text = _around(dialect, body.decode("utf-8"))
     codec, declared = _CHARSETS[dialect["charset"]]
     kind = _TYPES[dialect["content_type"]]
@@ -105,5 +105,5 @@ def _around(dialect: Dialect, text: str) -> str:
 
 
 def is_plain(dialect: Dialect) -> bool:
-    """Return whether bodies are written as by default."""
+    """Return true if bodies have the default form."""
     return not dialect.any_set(*SWITCHES)

@@ -1,4 +1,4 @@
-"""Writes: what creating, changing and attaching answer, by REST and by the widget API."""
+"""Switches for writes: the answers to creating, changing and attaching, by REST and by the widget API."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "named": "201 with resourceId.",
             "data": "201 with the id in data.",
             "id_text": "201 with the id as a text.",
-            "none": "204: it does not say the id.",
+            "none": "204, without the id.",
         },
     ),
     "patch_answer": switch(
@@ -35,11 +35,11 @@ SWITCHES: Final[Mapping[str, Switch]] = {
             "empty": "200 without a body.",
             "record": "200 with the record.",
             "true": "200 with true.",
-            "ignored": "200 with id and success, and nothing is changed.",
+            "ignored": "200 with id and success, but nothing is changed.",
         },
     ),
     "write_absent": switch(
-        "What changing a record that is not there answers by REST.",
+        "What changing a record that does not exist answers by REST.",
         "writes deletions",
         {
             "204": "204 without a body.",
@@ -54,30 +54,30 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         "widget",
         {
             "refused": "It answers status 3.",
-            "accepted": "It makes a second candidate.",
-            "updated": "It overwrites the candidate there is, whatever was asked.",
+            "accepted": "It creates a second candidate.",
+            "updated": "It overwrites the existing candidate, whatever was requested.",
         },
     ),
     "duplicate_applications": switch(
-        "What adding a candidate to a job does where that candidate is on it already.",
+        "What adding a candidate to a job does if the candidate is already on it.",
         "writes widget",
         {
-            "known": "By REST 200 with the application there is; by the widget API status 3.",
+            "known": "By REST 200 with the existing application; by the widget API status 3.",
             "conflict": "By REST 409; by the widget API status 99.",
-            "accepted": "It makes a second application.",
-            "success": "By REST 200 with the application there is; by the widget API status 0.",
+            "accepted": "It creates a second application.",
+            "success": "By REST 200 with the existing application; by the widget API status 0.",
         },
     ),
     "shortlist_path": switch(
-        "Where a candidate is put on a job's shortlist by REST.",
+        "The REST path for a job's shortlist.",
         "writes",
         {
             "shortlist": "POST /api/v1/Opportunity/{job}/shortlist/resource/{candidate}.",
-            "longlist": "Only POST /api/v1/Opportunity/{job}/longlist/resource/{candidate} is there.",
+            "longlist": "Only POST /api/v1/Opportunity/{job}/longlist/resource/{candidate} exists.",
         },
     ),
     "attach_keys": switch(
-        "What attaching a document by REST calls the file's content and its name.",
+        "The keys of the file's content and name when attaching a document by REST.",
         "documents writes",
         {
             "filecontent": "filecontent and filename.",
@@ -109,7 +109,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "widget_record_id": switch(
-        "Whether a widget reply says the id of the record.",
+        "If a widget reply has the id of the record.",
         "widget",
         {
             "present": "It does.",
@@ -132,7 +132,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "widget_errors": switch(
-        "How the widget API says that a request is invalid.",
+        "How the widget API reports an invalid request.",
         "widget",
         {
             "99": 'Status 99 with "invalid request".',
@@ -142,11 +142,11 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "widget_columns": switch(
-        "What updateRecord does with a column that it does not know.",
+        "What updateRecord does with an unknown column.",
         "widget",
         {
             "refused": "It refuses the request.",
-            "ignored": "It leaves it out and answers success.",
+            "ignored": "It omits it and answers success.",
         },
     ),
     "rejection_column": switch(
@@ -169,14 +169,14 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         },
     ),
     "person_link": switch(
-        "How checkPerson links the person that it found.",
+        "The form of checkPerson's link to the person it found.",
         "widget",
         {
             "path": "/Resource/101.",
             "query": "https://evo.example/Record.aspx?type=R&resourceid=101.",
             "anchor": "An HTML link to /Resource/101.",
             "number": "101.",
-            "absent": "It does not.",
+            "absent": "It is omitted.",
             "hash": "https://evo.example/#/resource/view/101?tab=1.",
             "two_numbers": "https://evo.example/7/resources/101.",
             "relative": "Resource.aspx?id=101.",
@@ -186,9 +186,9 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         "What checkPerson finds.",
         "widget",
         {
-            "right": "Whoever has the address.",
-            "nobody": "Nobody, ever.",
-            "stale": "Whoever had it a while ago: not those created since the start.",
+            "right": "The person with the address.",
+            "nobody": "No one.",
+            "stale": "The person who had it a while ago, not those created since the start.",
             "absent": "The function answers 404.",
         },
     ),
@@ -241,7 +241,7 @@ def patched(dialect: Dialect, record_id: int, record: MutableObject) -> Said:
 
 
 def write_absent(dialect: Dialect, record_id: int) -> Said | None:
-    """Return the answer to a change of a record that is not there, ``None`` for the default."""
+    """Return the answer to a change of a record that does not exist; ``None`` for the default."""
     match dialect["write_absent"]:
         case "204":
             return None
@@ -254,7 +254,7 @@ def write_absent(dialect: Dialect, record_id: int) -> Said | None:
 
 
 def file_given(dialect: Dialect, body: MutableObject) -> tuple[Any, Any]:
-    """Return the name and the content that attaching a document was given."""
+    """Return the name and the content in a request to attach a document."""
     match dialect["attach_keys"]:
         case "content":
             return body.get("fileName"), body.get("content")
@@ -287,12 +287,12 @@ def document_answered(dialect: Dialect, name: str, content: str, data: bytes) ->
 
 
 def shape_person_link(dialect: Dialect, record_id: int) -> str:
-    """Return how checkPerson links a candidate."""
+    """Return the link to a candidate in the answer of checkPerson."""
     return _LINKS[dialect["person_link"]].format(record_id)
 
 
 def with_columns(dialect: Dialect, columns: Mapping[str, str]) -> dict[str, str]:
-    """Return the columns of an application, by the name that this dialect has for them."""
+    """Return the columns of an application under this dialect's names."""
     names = {
         "rejectionreason": dialect["rejection_column"],
         "opportunityresourcestatusid": dialect["stage_column"],
@@ -303,7 +303,7 @@ def with_columns(dialect: Dialect, columns: Mapping[str, str]) -> dict[str, str]
 
 
 def widget_invalid(dialect: Dialect) -> tuple[int, MutableObject | Raw]:
-    """Return the status and the reply for a request that is invalid."""
+    """Return the status and the reply for an invalid request."""
     plain = {"status": 99, "message": "invalid request", "count": 0}
     match dialect["widget_errors"]:
         case "dotnet":
@@ -317,7 +317,7 @@ def widget_invalid(dialect: Dialect) -> tuple[int, MutableObject | Raw]:
 
 
 def widget_replied(dialect: Dialect, function: str, value: MutableObject) -> Any:
-    """Return a widget reply in this dialect's form: a JSON value, or ``Raw``."""
+    """Return a widget reply in this dialect: a JSON value, or ``Raw``."""
     ids = dialect["widget_record_id"]
     if "recordId" in value:
         is_application = function == "resourceApplication"

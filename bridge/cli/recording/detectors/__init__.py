@@ -1,7 +1,8 @@
-"""Detectors: what in the exchanges tells the value of each switch of the simulator's dialects.
+"""Detectors, which determine the value of each switch of the simulator's dialects from the exchanges.
 
-Grouped as ``bridge.simulator.dialects`` groups the switches. A detector returns the name of the value, or
-``None`` where nothing that was seen tells it. ``UNSEEN`` are the switches that no reading tells, with why.
+Grouped like the switches in ``bridge.simulator.dialects``. A detector returns the name of the value, or
+``None`` if nothing that was seen determines it. ``UNSEEN`` lists the switches that reading can't determine,
+with the reasons.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ DETECTORS: Final[Mapping[str, Detector]] = {
     **wire.DETECTORS,
 }
 
-_BY_WRITING: Final = "shows in writing only"
+_BY_WRITING: Final = "visible only when writing"
 UNSEEN: Final[Mapping[str, str]] = dict.fromkeys(
     (
         *("create_answer", "patch_answer", "write_absent", "duplicate_candidates", "duplicate_applications"),

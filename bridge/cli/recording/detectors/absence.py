@@ -1,4 +1,5 @@
-"""Absence, told from ids that are not there, from ids that a list leaves out, and from odd by-id answers."""
+"""Detects the switches of absence from ids that do not exist, ids that a list leaves out, and odd by-id
+answers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -27,14 +28,14 @@ _OFTEN: Final = 3
 
 
 def absence(seen: SeenAccount) -> str | None:
-    """By the answers to ids that no account has."""
+    """Detect from the answers to ids that no account has."""
     asked = [one for name in BY_ID for one in seen.by_id[name] if one.asked in _ABSENT]
     there = any(is_good(name, one) for name in BY_ID for one in seen.by_id[name])
     return next((form for one in asked if there and (form := absence_form(one)) is not None), None)
 
 
 def absence_form(one: IdAnswer) -> str | None:
-    """Return what an answer is that is not the record, by the dialects' name; ``None`` for a record."""
+    """Return the form of an answer that is not the record, by the dialects' name; ``None`` for a record."""
     answer = one.exchange
     if answer.status in _STATUSES:
         return str(answer.status)
@@ -66,20 +67,20 @@ def _of_value(said: Any, asked: str) -> str | None:
 
 
 def _of_nulls(record: JsonObject, asked: str) -> str | None:
-    told = {key: value for key, value in record.items() if value is not None}
-    if len(told) > 1 or len(record) <= _BLANKED:
+    set_values = {key: value for key, value in record.items() if value is not None}
+    if len(set_values) > 1 or len(record) <= _BLANKED:
         return None
     return (
         "zero"
-        if set(map(str, told.values())) <= {"0", "0.0"}
+        if set(map(str, set_values.values())) <= {"0", "0.0"}
         else "nulls"
-        if asked in map(str, told.values())
+        if asked in map(str, set_values.values())
         else None
     )
 
 
 def detect_by_id(seen: SeenAccount) -> str | None:
-    """By answers to listed ids that are no record now, and were or are one at another time."""
+    """Detect from answers to listed ids that are a record only at some times."""
     for name in BY_ID:
         answers = _of_listed(seen, name)
         well = {one.asked for one in answers if _form(seen, name, one) is None}
@@ -98,7 +99,8 @@ def _of_listed(seen: SeenAccount, name: Any) -> list[IdAnswer]:
 
 
 def _form(seen: SeenAccount, name: Any, one: IdAnswer) -> str | None:
-    """What is odd about the answer to an id that is there, by the dialects' name; ``None`` for the record."""
+    """Return what is odd about the answer for an existing id, by the dialects' name; ``None`` for
+    the record."""
     if one.exchange.status == 204:
         return "not_there"
     form = absence_form(one)
@@ -125,24 +127,24 @@ def _leaves(value: Any) -> list[Any]:
 
 
 def by_id_refused(seen: SeenAccount) -> str | None:
-    """By listed ids that are refused each time, while others are answered."""
-    told = False
+    """Detect from listed ids that are always refused while others are answered."""
+    is_known = False
     for name in BY_ID:
         answers = _of_listed(seen, name)
         forms: dict[str, list[str | None]] = {}
         for one in answers:
             forms.setdefault(one.asked, []).append(_form(seen, name, one))
-        told = told or len(forms) >= 8
+        is_known = is_known or len(forms) >= 8
         if any(set(found) == {None} for found in forms.values()):
             always = {found[0] for found in forms.values() if len(found) >= _OFTEN and len(set(found)) == 1}
             form = next((form for form in _REFUSED if form in always), None)
             if form is not None:
                 return form
-    return "none" if told else None
+    return "none" if is_known else None
 
 
 def deletions(seen: SeenAccount) -> str | None:
-    """By keys that say whether a record was deleted, and by ids that the lists leave out, or should."""
+    """Detect from keys that mark deleted records, and from ids that the lists leave out, or should."""
     rows = [row for name in ("jobs", "candidates") for row in seen.rows(name)]
     records = [one for name in ("jobs", "candidates") for one in seen.records(name)]
     keys = {key for record in (*rows, *records) for key in record}
@@ -171,7 +173,7 @@ def _by_listed(seen: SeenAccount) -> str | None:
 
 
 def _by_gaps(seen: SeenAccount) -> str | None:
-    told = None
+    found = None
     for name in BY_ID:
         missing = set(map(str, gaps(seen, name))) if detect_page_size(seen) != "uneven" else set()
         for one in seen.by_id[name]:
@@ -182,8 +184,8 @@ def _by_gaps(seen: SeenAccount) -> str | None:
                 if mine not in (one.asked, None):
                     return "merged"
                 return "status" if _says_deleted(normalize_keys(one.record)) else "readable"
-            told = "gone"
-    return told
+            found = "gone"
+    return found
 
 
 def _says_deleted(record: JsonObject) -> bool:

@@ -1,4 +1,4 @@
-"""What is a candidate's alone, told from by-id records: tags, names, addresses and numbers."""
+"""Detects the switches of candidates from by-id records: tags, names, addresses and numbers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,13 +14,13 @@ _HOLDERS: Final = {"contactdetails": "contactDetails", "contact": "contact", "co
 
 
 def saves(seen: SeenAccount) -> str | None:
-    """By a last update of by-id records that is later than their rows', and a moment ago."""
+    """Detect from a last update of by-id records that is very recent and later than their rows'."""
     moved = dates.moved_by_reading(seen)
     return "views_too" if moved else None
 
 
 def detect_tags(seen: SeenAccount) -> str | None:
-    """By the key, its type and what parts them."""
+    """Detect from the key, its type and the separator."""
     records = seen.records("candidates")
     if not records or record_shape(seen) == "row":
         return None
@@ -47,14 +47,14 @@ def detect_tags(seen: SeenAccount) -> str | None:
 
 
 def _only_even(seen: SeenAccount, key: str) -> bool:
-    """Whether the records of even ids have a key, and those of odd ids don't."""
+    """Return true if the records of even ids have a key and those of odd ids do not."""
     by_id = seen.records_by_id("candidates")
     even, odd = ([one for number, one in by_id.items() if number % 2 == rest] for rest in (0, 1))
     return bool(even and odd) and all(key in one for one in even) and not any(key in one for one in odd)
 
 
 def contact(seen: SeenAccount) -> str | None:
-    """By what holds the addresses."""
+    """Detect from the object that holds the addresses."""
     records = seen.records("candidates")
     if not records or not is_nested(seen):
         return None
@@ -72,7 +72,7 @@ def contact(seen: SeenAccount) -> str | None:
 
 
 def contact_keys(seen: SeenAccount) -> str | None:
-    """By the key of the e-mail address."""
+    """Detect from the key of the e-mail address."""
     for record in (*seen.records("candidates"), *seen.rows("candidates")):
         for held in (*(record.get(key) for key in _HOLDERS), record):
             keys = _contact_keys(held)
@@ -90,7 +90,7 @@ def _contact_keys(held: Any) -> set[str]:
 
 
 def address(seen: SeenAccount) -> str | None:
-    """By where its first line stands."""
+    """Detect from the place of its first line."""
     records = seen.records("candidates")
     if not records or not is_nested(seen):
         return None
@@ -115,7 +115,7 @@ def _address(record: JsonObject) -> str | None:
 
 
 def person_names(seen: SeenAccount) -> str | None:
-    """By the keys of the names."""
+    """Detect from the keys of the names."""
     records = [*plain_rows(seen, "candidates"), *seen.records("candidates")]
     keys = {key for record in records for key in record}
     for key, name in (("forename", "forename"), ("lastname", "lastName"), ("surname", "surname")):
@@ -125,7 +125,7 @@ def person_names(seen: SeenAccount) -> str | None:
 
 
 def row_email(seen: SeenAccount) -> str | None:
-    """By whether rows have the address."""
+    """Detect if rows have the address."""
     rows = plain_rows(seen, "candidates")
     if not rows:
         return None

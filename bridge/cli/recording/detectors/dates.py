@@ -1,4 +1,4 @@
-"""Dates, told from how times are written and from what stands where there is none."""
+"""Detects the switches of dates from the form of times, and from placeholders."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from bridge.json_types import JsonObject
 from bridge.tracker import date_formats
 from bridge.tracker.date_formats import WrittenTime
 
-#: The keys of times, plain: what is always there, and what may be absent.
+# The plain keys of times: those that are always set, and those that are optional.
 ALWAYS: Final = frozenset(
     (
         *("creationdate", "createddate", "datecreated"),
@@ -60,7 +60,7 @@ _A_MOMENT: Final = timedelta(minutes=10)
 
 
 def dates(seen: SeenAccount) -> str | None:
-    """By the times in rows; whether their digits are local, by where the filter sees them."""
+    """Detect from the times in rows. The filter shows if their digits are local."""
     form = date_form(_always(seen, by_id=False)) or date_form(_always(seen, by_id=True))
     clock = clock_of(seen.filtered)
     if form == "local" and clock == "ahead":
@@ -69,7 +69,7 @@ def dates(seen: SeenAccount) -> str | None:
 
 
 def record_dates(seen: SeenAccount) -> str | None:
-    """By the times in by-id records, where they are written otherwise."""
+    """Detect from the times in by-id records, if their form differs."""
     rows, records = (date_form(_always(seen, by_id=by_id)) for by_id in (False, True))
     if rows is None or records is None:
         return None
@@ -87,7 +87,7 @@ def _always(seen: SeenAccount, *, by_id: bool) -> list[Any]:
 
 
 def date_form(values: Iterable[Any]) -> str | None:
-    """Return how most times are written, by the dialects' names."""
+    """Return the form of most times, by the dialects' names."""
     found: dict[str, int] = {}
     texts = []
     for value in values:
@@ -108,7 +108,7 @@ def _form(value: Any) -> str:
 
 
 def absent_dates(seen: SeenAccount) -> str | None:
-    """By what stands in optional times of jobs: a first or last day, a word, nothing, or no key."""
+    """Detect from missing optional times of jobs: a first or last day, a word, blank, or no key."""
     jobs = [*seen.rows("jobs"), *seen.records("jobs")]
     values = [value for job in jobs for key, value in _times(job) if key != "dateopened"]
     for value in values:
@@ -127,7 +127,7 @@ def absent_dates(seen: SeenAccount) -> str | None:
 
 
 def odd_dates(seen: SeenAccount) -> str | None:
-    """By the times at which jobs were opened."""
+    """Detect from the times at which jobs were opened."""
     values = [value for job in seen.rows("jobs") for key, value in _times(job) if key == "dateopened"]
     for value in values:
         for begin, name in _ODD.items():
@@ -145,7 +145,7 @@ def _times(record: JsonObject) -> Iterable[tuple[str, Any]]:
 
 
 def server_clock(seen: SeenAccount) -> str | None:
-    """By records that were updated days from now."""
+    """Detect from records that were updated days in the future."""
     clear = (value for value in _updates(seen) if not _may_be_two_days(value))
     latest = max((at for at in map(_instant, clear) if at is not None), default=None)
     if latest is None:
@@ -157,20 +157,19 @@ def server_clock(seen: SeenAccount) -> str | None:
 
 
 def moved_by_reading(seen: SeenAccount) -> bool | None:
-    """Return whether candidates that were read by id say that they were updated a moment ago, unlike their
-    rows."""
+    """Return true if candidates that were read by id have a very recent last update, unlike their rows."""
     rows = {
         row_id: _instant(_update(row))
         for row in seen.rows("candidates")
         if (row_id := str(row.get("resourceid", row.get("id"))))
     }
-    told = []
+    moved = []
     now = utc_now()
     for number, record in seen.records_by_id("candidates").items():
         at, before = _instant(_update(record)), rows.get(str(number))
         if at is not None and before is not None:
-            told.append(at - before > timedelta(days=1) and abs(now - at) < timedelta(hours=16))
-    return None if not told else all(told)
+            moved.append(at - before > timedelta(days=1) and abs(now - at) < timedelta(hours=16))
+    return None if not moved else all(moved)
 
 
 def _updates(seen: SeenAccount) -> Iterable[Any]:
@@ -194,7 +193,7 @@ def _may_be_two_days(value: Any) -> bool:
 
 
 def written_of(value: Any) -> WrittenTime | None:
-    """Return a time as its digits, where it can be read in one way only, or the month comes first."""
+    """Return a time as its digits if it is unambiguous or month-first."""
     fits = date_formats.formats_that_fit([value]) if date_formats.is_dated(value) else frozenset()
     for wanted in date_formats.DATE_FORMATS:
         if wanted in fits:

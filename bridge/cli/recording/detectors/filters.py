@@ -1,4 +1,5 @@
-"""Filters, told from what a search found: for a word of state, for a time, in which order, and how much."""
+"""Detects the switches of filters from the results of searches: by state and by time, their order and their
+size."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -14,7 +15,7 @@ _BACK: Final = "updatedAfter"
 
 
 def detect_states(seen: SeenAccount) -> str | None:
-    """By which words find jobs, which are refused, and which find the jobs of others."""
+    """Detect which words find jobs, which are refused, and which find the jobs of others."""
     found = {word: _of_word(seen, word) for word in (*WORDS, NO_WORD)}
     asked = {word: one for word, one in found.items() if one is not None}
     if "open" not in asked or "lost" not in asked:
@@ -28,7 +29,7 @@ def detect_states(seen: SeenAccount) -> str | None:
             return None
         return "not_allowed" if refused else "nothing"
     if not finds["open"]:
-        return "active_placed_lost" if finds.get("active") else "capitalised" if finds.get("Open") else None
+        return "active_placed_lost" if finds.get("active") else "capitalized" if finds.get("Open") else None
     if finds["lost"]:
         if "closed" in refused:
             return "refused"
@@ -53,7 +54,7 @@ def _by_overlap(seen: SeenAccount, asked: Mapping[str, tuple[int, frozenset[str]
 
 
 def _by_counts(seen: SeenAccount) -> str | None:
-    """By what the lists count: together as many as there are, or some twice."""
+    """Detect from the totals of lists: their sum equals the total, or counts some jobs twice."""
     totals = [_counted(seen, word) for word in (*_OWN, None)]
     opened, won, closed, everything = (total or 0 for total in totals)
     if None in totals or not (opened and won and closed):
@@ -61,7 +62,7 @@ def _by_counts(seen: SeenAccount) -> str | None:
     if total_count(seen) != "right" or search_cap(seen) != "none":
         return None
     twice = opened + won + closed - everything
-    # Where won has the closed too, it has more than closed; else the later of the same keys is right.
+    # If won includes the closed jobs, it has more than closed; otherwise the later of the same keys is right.
     found = {0: "open_won_closed", closed: "closed_in_won", won: "won_in_open", won + closed: "all_in_open"}
     return found.get(twice)
 
@@ -75,7 +76,7 @@ def _counted(seen: SeenAccount, word: str | None) -> int | None:
 
 
 def _of_word(seen: SeenAccount, word: str) -> tuple[int, frozenset[str]] | None:
-    """The status of the answers for a word, and the ids that it finds on all pages that were read."""
+    """Return the status of the answers for a word, and the ids that it finds on all pages read."""
     mine = [one for one in seen.answers["jobs"] if one.state == word and _BACK not in one.asked]
     if not mine:
         return None
@@ -88,12 +89,12 @@ def _all_jobs(seen: SeenAccount) -> list[ListAnswer]:
 
 
 def detect_updated_after(seen: SeenAccount) -> str | None:
-    """By what was found of one record when times around its last update were asked for."""
+    """Detect from queries with times around a record's last update."""
     facts = seen.filtered
     if facts is None or (updated_after_ignored_by(seen) or "none") != "none":
         return None
     if order(seen) == "unstable" or detect_page_size(seen) == "uneven":
-        return None  # a record that was not found may have been skipped
+        return None  # a missing record may have been skipped
     found = facts.found
     if found.get("far"):
         return "ignored" if found.get("far_date") else "ignored_with_time"
@@ -105,12 +106,12 @@ def detect_updated_after(seen: SeenAccount) -> str | None:
         return "within_day"
     if found.get("old") is False and found.get("very_old") is False:
         return "nothing"
-    told = _by_clock(facts)
-    if told is None and found.get("day+"):
+    clock = _by_clock(facts)
+    if clock is None and found.get("day+"):
         return "day"
-    if told is None and found.get("-1") is False and found.get("day_before"):
+    if clock is None and found.get("-1") is False and found.get("day_before"):
         return "later_days"
-    return told
+    return clock
 
 
 def _by_clock(facts: Filtered) -> str | None:
@@ -121,13 +122,13 @@ def _by_clock(facts: Filtered) -> str | None:
         return "after" if clock == "ahead" else None
     with_z = "z-1" if facts.offset_seconds > 0 else "z+1"
     if facts.offset_seconds and found.get(with_z) is (facts.offset_seconds < 0):
-        return "honours_z"
+        return "honors_z"
     return "inclusive" if facts.has_seconds and found.get("0") else "after"
 
 
 def clock_of(facts: Filtered | None) -> str | None:
-    """Return where the filter sees a record's last update: at the digits that are shown, or ahead of or
-    behind them by the distance of the account's zone from UTC."""
+    """Return where the filter sees a record's last update: at the shown digits, or before or after them by
+    the offset of the account's zone from UTC."""
     if facts is None:
         return None
     for name, mark in (("shown", ""), ("ahead", "ahead"), ("behind", "behind")):
@@ -137,37 +138,37 @@ def clock_of(facts: Filtered | None) -> str | None:
 
 
 def updated_after_ignored_by(seen: SeenAccount) -> str | None:
-    """By lists that find something updated days after their newest record."""
-    told = {}
+    """Detect from lists that find something updated days after their newest record."""
+    ignored_by = {}
     for name in BY_ID:
         late = [one for one in seen.answers[name] if one.asked.get("updatedAfter", "") > "2"]
         future = [one for one in late if one.asked["updatedAfter"] >= FUTURE]
         if future and any(one.rows for one in seen.answers[name]):
-            told[name] = any(one.rows for one in future)
-    ignoring = [name for name, ignored in told.items() if ignored]
-    if len(told) < 2:
+            ignored_by[name] = any(one.rows for one in future)
+    ignoring = [name for name, ignored in ignored_by.items() if ignored]
+    if len(ignored_by) < 2:
         return None
     return ignoring[0] if len(ignoring) == 1 else "none"
 
 
 FUTURE: Final = "2200-01-01"
-"""A time that no record was updated after."""
+"""A time after any record's update."""
 
 
 _ORDERED: Final[tuple[ResourceName, ...]] = ("candidates", "applications", "users")
 
 
 def order(seen: SeenAccount) -> str | None:
-    """By the ids, times and names of pages, and by whether the first page stays the same."""
+    """Detect from the ids, times and names on pages, and from repeated reads of the first page."""
     for name in _ORDERED:
         heads = [one for one in seen.answers[name] if one.is_whole and one.page == 1 and len(one.ids) > 2]
         if len({one.ids for one in heads}) > 2 or (len(heads) > 2 and _shuffled(heads)):
             return "unstable"
     for name in _ORDERED:
         for one in seen.answers[name]:
-            told = _order(one) if one.is_whole and one.page == 1 and len(one.ids) > 2 else None
-            if told is not None:
-                return told
+            ordered = _order(one) if one.is_whole and one.page == 1 and len(one.ids) > 2 else None
+            if ordered is not None:
+                return ordered
     return None
 
 
@@ -200,7 +201,7 @@ def _text_of(row: Any, words: Sequence[str]) -> str:
 
 
 def search_cap(seen: SeenAccount) -> str | None:
-    """By totals that are the same in several lists, and by pages behind a hundred rows."""
+    """Detect from equal totals of several lists, and from pages beyond a hundred rows."""
     totals = []
     for name in NAMES:
         for one in seen.answers[name]:

@@ -1,4 +1,4 @@
-"""What is a job's, an application's or a user's alone, told from keys: owners, adverts, references."""
+"""Detects the switches of jobs, applications and users from their keys: owners, adverts, references."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ _OWN_STATUS: Final = ("opportunityresourcestatusid", "opportunityresourcestatusn
 
 
 def job_text(seen: SeenAccount) -> str | None:
-    """By where the description stands."""
+    """Detect from the place of the description."""
     rows = plain_rows(seen, "jobs")
     if not rows:
         return None
@@ -26,7 +26,7 @@ def job_text(seen: SeenAccount) -> str | None:
 
 
 def advert(seen: SeenAccount) -> str | None:
-    """By what holds it in by-id records."""
+    """Detect from the enclosing object in by-id records."""
     records = seen.records("jobs")
     if not records or not is_nested(seen):
         return None
@@ -39,7 +39,7 @@ def advert(seen: SeenAccount) -> str | None:
 
 
 def job_status(seen: SeenAccount) -> str | None:
-    """By the keys of rows."""
+    """Detect from the keys of rows."""
     rows = plain_rows(seen, "jobs")
     if not rows:
         return None
@@ -57,7 +57,7 @@ def job_status(seen: SeenAccount) -> str | None:
 
 
 def detect_owner_slots(seen: SeenAccount) -> str | None:
-    """By the keys of rows."""
+    """Detect from the keys of rows."""
     rows = plain_rows(seen, "jobs")
     if not rows:
         return None
@@ -72,7 +72,7 @@ def detect_owner_slots(seen: SeenAccount) -> str | None:
 
 
 def owner_roles(seen: SeenAccount) -> str | None:
-    """By where a role is given, in rows and in by-id records."""
+    """Detect from the place of a role in rows and in by-id records."""
     rows, slots = plain_rows(seen, "jobs"), detect_owner_slots(seen)
     inner = [owner for record in seen.records("jobs") for owner in _owners(record)]
     listed = [owner for row in rows for owner in _owners(row)]
@@ -89,7 +89,7 @@ def owner_roles(seen: SeenAccount) -> str | None:
 
 
 def record_owners(seen: SeenAccount) -> str | None:
-    """By the key of a by-id record's owners, and of an owner's id."""
+    """Detect from the key of a by-id record's owners, and of an owner's id."""
     records = seen.records("jobs")
     if not records or not is_nested(seen):
         return None
@@ -109,7 +109,7 @@ def _owners(record: JsonObject) -> list[JsonObject]:
 
 
 def application_status(seen: SeenAccount) -> str | None:
-    """By the keys of rows, or of by-id records."""
+    """Detect from the keys of rows or by-id records."""
     records = plain_rows(seen, "applications") or seen.records("applications")
     if not records:
         return None
@@ -129,7 +129,7 @@ def application_status(seen: SeenAccount) -> str | None:
 
 
 def application_refs(seen: SeenAccount) -> str | None:
-    """By the keys of rows, or of by-id records."""
+    """Detect from the keys of rows or by-id records."""
     records = plain_rows(seen, "applications") or seen.records("applications")
     if not records:
         return None
@@ -142,7 +142,7 @@ def application_refs(seen: SeenAccount) -> str | None:
 
 
 def rejection(seen: SeenAccount) -> str | None:
-    """By the key of the note."""
+    """Detect from the key of the note."""
     records = plain_rows(seen, "applications") or seen.records("applications")
     keys = {key for record in records for key in record}
     names = {
@@ -154,7 +154,7 @@ def rejection(seen: SeenAccount) -> str | None:
 
 
 def users_shape(seen: SeenAccount) -> str | None:
-    """By the keys of users, and by whether the inactive are listed."""
+    """Detect from the keys of users, and from inactive users in the list."""
     raw, rows = [unwrapped_row(row) for row in seen.raw_rows("users")], seen.rows("users")
     if not rows or users_by_widget(seen):
         return None
@@ -177,12 +177,12 @@ def users_shape(seen: SeenAccount) -> str | None:
 
 
 def users_by_widget(seen: SeenAccount) -> bool:
-    """Return whether users were read by the widget API."""
+    """Return true if users were read by the widget API."""
     return seen.settings.users_from == "widget"
 
 
 def _misses_owners(seen: SeenAccount) -> bool:
-    """Whether each user is active, and jobs are owned by others."""
+    """Return true if every user is active and jobs have owners that are not listed."""
     users = seen.rows("users")
     active = {str(row.get("active")).lower() for row in users}
     known = {str(row.get("userid")) for row in users}

@@ -1,4 +1,5 @@
-"""Lists, told from their answers: where pages begin and end, how large they are, what stands around rows."""
+"""Detects the switches of lists from their answers: where pages begin and end, their size, and
+the envelope."""
 
 import math
 from collections import Counter
@@ -20,7 +21,7 @@ _BARE_KEYS: Final = ("data", "items", "value", "results", "records", "rows")
 
 
 def detect_first_page(seen: SeenAccount) -> str | None:
-    """By whether the pages 0 and 1 are the same."""
+    """Detect if the pages 0 and 1 are the same."""
     for name in NAMES:
         for pages in seen.paged(name).values():
             zero, one, two = (pages.get(number) for number in (0, 1, 2))
@@ -36,7 +37,7 @@ def detect_first_page(seen: SeenAccount) -> str | None:
 
 
 def page_parameter(seen: SeenAccount) -> str | None:
-    """By which key of the body changes the rows."""
+    """Detect from the key of the body that changes the rows."""
     for name in NAMES:
         for pages in seen.paged(name).values():
             one, two = pages.get(1), pages.get(2)
@@ -50,7 +51,7 @@ def page_parameter(seen: SeenAccount) -> str | None:
 
 
 def detect_page_size(seen: SeenAccount) -> str | None:
-    """By the rows of pages that others follow, in the order in which they were asked for."""
+    """Detect from the row counts of pages that are followed by another, in request order."""
     for name in NAMES:
         asked = [one for one in seen.answers[name] if "pageSize" in one.asked and one.rows]
         sizes = {one.asked["pageSize"] for one in asked}
@@ -72,7 +73,7 @@ def detect_page_size(seen: SeenAccount) -> str | None:
 
 
 def _full(seen: SeenAccount, name: Any) -> Iterator[ListAnswer]:
-    """Answers that are no last page, as far as the next page was asked for and has rows of its own."""
+    """Yield the pages that are not the last, if the next page was requested and has other rows."""
     if unpaged(seen) in ("all", name):
         return
     for one in seen.answers[name]:
@@ -84,7 +85,7 @@ def _full(seen: SeenAccount, name: Any) -> Iterator[ListAnswer]:
 
 
 def unpaged(seen: SeenAccount) -> str | None:
-    """By lists whose second page is the first, longer than the pages of others."""
+    """Detect from lists whose second page equals the first and that are longer than other pages."""
     whole, paged = [], []
     longest = 0
     for name in NAMES:
@@ -109,7 +110,7 @@ def _counts_more(one: ListAnswer) -> bool:
 
 
 def past_end(seen: SeenAccount) -> str | None:
-    """By pages that no list reaches."""
+    """Detect from pages beyond the end of any list."""
     if has_next_page(seen) == "always_last":
         return None
     for name in NAMES:
@@ -141,7 +142,7 @@ def _has_null_rows(far: ListAnswer, full: ListAnswer) -> bool:
 
 
 def has_next_page(seen: SeenAccount) -> str | None:
-    """By its key, its type, and what it says where another page is known to be, or not to be."""
+    """Detect from its key, its type, and its value where the existence of another page is known."""
     enveloped = list(_enveloped(seen))
     if not enveloped:
         return None
@@ -169,7 +170,7 @@ def has_next_page(seen: SeenAccount) -> str | None:
 
 
 def total_key(seen: SeenAccount) -> str | None:
-    """By the key that is there."""
+    """Detect from the existing key."""
     spelled = {
         "totalcount": "totalCount",
         "totalrecords": "totalRecords",
@@ -181,7 +182,7 @@ def total_key(seen: SeenAccount) -> str | None:
 
 
 def total_count(seen: SeenAccount) -> str | None:
-    """By what it says of lists whose rows were counted, and of answers that found nothing."""
+    """Detect from its value for lists with a known number of rows, and for empty answers."""
     enveloped = [one for one in _enveloped(seen) if one.page is not None or "updatedAfter" in one.asked]
     if not enveloped:
         return None
@@ -219,7 +220,7 @@ def _compared(seen: SeenAccount, numbers: list[tuple[ListAnswer, int]]) -> str:
 
 
 def _counted(seen: SeenAccount) -> dict[str, int]:
-    """How many rows the lists have that were read to their end."""
+    """Return the number of rows of the lists that were read to their end."""
     found = {}
     for name in NAMES if detect_page_size(seen) != "uneven" else ():
         pages = seen.paged(name).get("", {})
@@ -233,7 +234,7 @@ def _counted(seen: SeenAccount) -> dict[str, int]:
 
 
 def total_pages(seen: SeenAccount) -> str | None:
-    """By what it says of lists whose pages were counted."""
+    """Detect from its value for lists with a known number of pages."""
     enveloped = [one for one in _enveloped(seen) if one.page is not None]
     if not enveloped:
         return None
@@ -253,7 +254,7 @@ def total_pages(seen: SeenAccount) -> str | None:
 
 
 def page_echo(seen: SeenAccount) -> str | None:
-    """By the numbers of pages that are known to be others."""
+    """Detect from the numbers of pages that are known to differ."""
     enveloped = list(_enveloped(seen))
     if not enveloped:
         return None
@@ -272,7 +273,7 @@ def page_echo(seen: SeenAccount) -> str | None:
 
 
 def _differs_from_first(seen: SeenAccount, one: ListAnswer) -> bool:
-    """Whether a page behind the first has other rows."""
+    """Return true if a later page has other rows than the first."""
     name = seen.list_of(one.exchange)
     if name is None or not isinstance(one.page, int) or one.page < 2 or not one.rows:
         return False
@@ -281,7 +282,7 @@ def _differs_from_first(seen: SeenAccount, one: ListAnswer) -> bool:
 
 
 def rows_key(seen: SeenAccount) -> str | None:
-    """By the path of the rows."""
+    """Detect from the path of the rows."""
     for name in NAMES:
         for one in seen.answers[name]:
             if one.where is None or not one.rows or not one.exchange.path.lower().endswith("pagedsearch"):
@@ -317,7 +318,7 @@ def _rows_key(one: ListAnswer, place: int, case: str | None) -> str | None:
 
 
 def envelope_case(seen: SeenAccount) -> str | None:
-    """By the spelling of its numbers."""
+    """Detect from the spelling of the envelope's keys."""
     keys = {key for one in _enveloped(seen) for key in _spelled(one) if compared_key(key) in _NUMBERS}
     return case_of(keys)
 
@@ -332,16 +333,16 @@ def _spelled(one: ListAnswer) -> Iterable[str]:
 
 
 def case_of(keys: Iterable[str]) -> str | None:
-    """Return the case in which keys of several words are spelled; ``None`` where no key tells."""
-    told = [key for key in keys if key.isidentifier()]
-    if any("_" in key.strip("_") for key in told):
+    """Return the case of keys of several words; ``None`` if there is no such key."""
+    spelled = [key for key in keys if key.isidentifier()]
+    if any("_" in key.strip("_") for key in spelled):
         return "snake"
-    upper = [key for key in told if key[:1].isupper()]
-    if upper and 2 * len(upper) > len(told):
+    upper = [key for key in spelled if key[:1].isupper()]
+    if upper and 2 * len(upper) > len(spelled):
         return "pascal"
-    if any(letter.isupper() for key in told for letter in key[1:]):
+    if any(letter.isupper() for key in spelled for letter in key[1:]):
         return "camel"
-    long = [key for key in told if key in _WORDS_OF_TWO]
+    long = [key for key in spelled if key in _WORDS_OF_TWO]
     return "lower" if long else None
 
 
@@ -356,7 +357,7 @@ _WORDS_OF_TWO: Final = frozenset(
 
 
 def search_path(seen: SeenAccount) -> str | None:
-    """By the status of the searches that are assumed."""
+    """Detect from the status of the assumed searches."""
     asked = seen.of("POST", "/api/v1/Opportunity/PagedSearch", "/api/v1/Resource/PagedSearch")
     statuses = {one.status for one in asked}
     if 200 in statuses:

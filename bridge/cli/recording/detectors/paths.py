@@ -1,4 +1,4 @@
-"""Paths, told from which calls are there."""
+"""Detects the switches of paths from the calls that exist."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,11 +13,11 @@ _OTHERS: Final = (
     ("POST", f"{_USERS}/List", "post_list"),
 )
 LOWER_PATH: Final = "lower path"
-"""The aside that asked for a path that is there, in small letters."""
+"""The name of the exchange that requested an existing path in lower case."""
 
 
 def users_path(seen: SeenAccount) -> str | None:
-    """By the call that answers."""
+    """Detect from the call that answers."""
     searches = seen.of("POST", f"{_USERS}/PagedSearch", f"{_USERS}/Search")
     if any(one.status == 200 for one in searches):
         return "PagedSearch"
@@ -32,7 +32,7 @@ def users_path(seen: SeenAccount) -> str | None:
 
 
 def applications_by_id(seen: SeenAccount) -> str | None:
-    """By the status of by-id reads of listed applications."""
+    """Detect from the status of by-id reads of listed applications."""
     listed = {record_id for answer in seen.answers["applications"] for record_id in answer.ids}
     own = [one for one in seen.by_id["applications"] if "/opportunityresource/" in one.exchange.path.lower()]
     other = [one for one in seen.by_id["applications"] if "/placement/" in one.exchange.path.lower()]
@@ -45,7 +45,7 @@ def applications_by_id(seen: SeenAccount) -> str | None:
 
 
 def applications_path(seen: SeenAccount) -> str | None:
-    """By the search that answers."""
+    """Detect from the search that answers."""
     own = seen.of("POST", "/api/v1/OpportunityResource/PagedSearch", "/api/v1/OpportunityResource/Search")
     if any(one.status == 200 for one in own):
         return "OpportunityResource"
@@ -56,7 +56,7 @@ def applications_path(seen: SeenAccount) -> str | None:
 
 
 def path_case(seen: SeenAccount) -> str | None:
-    """By a path in small letters."""
+    """Detect from a path in lower case."""
     asked = seen.asides.get(LOWER_PATH)
     return None if asked is None else "exact" if asked.status == 404 else "any"
 

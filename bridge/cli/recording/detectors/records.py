@@ -1,4 +1,4 @@
-"""Records, told from their keys: their case, how they nest, and what is wrapped around them."""
+"""Detects the switches of records from their keys: case, nesting, and wrappers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -21,12 +21,12 @@ _POOR: Final = 3
 
 
 def row_case(seen: SeenAccount) -> str | None:
-    """By how rows spell keys of several words."""
+    """Detect from the spelling of rows' keys of several words."""
     return case_of({key for name in BY_ID for row in seen.raw_rows(name) for key in _keys(row)})
 
 
 def record_case(seen: SeenAccount) -> str | None:
-    """By how by-id records spell keys of several words."""
+    """Detect from the spelling of by-id records' keys of several words."""
     return case_of({key for name in BY_ID for one in seen.raw_records(name) for key in _keys(one)})
 
 
@@ -38,7 +38,7 @@ def _keys(record: Any) -> Iterable[str]:
 
 
 def row_shape(seen: SeenAccount) -> str | None:
-    """By what a row wraps, and by keys that rows alone, or by-id records alone, have."""
+    """Detect from a row's wrapper, and from keys that only rows or only by-id records have."""
     rows = [row for name in BY_ID for row in seen.raw_rows(name)]
     if not rows:
         return None
@@ -51,7 +51,7 @@ def row_shape(seen: SeenAccount) -> str | None:
 
 
 def record_shape(seen: SeenAccount) -> str | None:
-    """By what is wrapped around a by-id record, and by whether it has the keys of rows."""
+    """Detect from a by-id record's wrapper, and from keys of rows in it."""
     forms = [one.form for name in BY_ID for one in seen.by_id[name] if is_good(name, one)]
     wrapped = next((form for form in forms if form), None)
     if wrapped or not forms:
@@ -66,12 +66,12 @@ def record_shape(seen: SeenAccount) -> str | None:
 
 
 def is_nested(seen: SeenAccount) -> bool:
-    """Return whether by-id records have objects in them, so that those tell how they are given."""
+    """Return true if by-id records contain objects, so that they show the form of references."""
     return record_shape(seen) not in ("flat", "row", None)
 
 
 def row_id(seen: SeenAccount) -> str | None:
-    """By the key of the id."""
+    """Detect from the key of the id."""
     if row_shape(seen) == "nested":
         return None
     for name in BY_ID:
@@ -83,15 +83,15 @@ def row_id(seen: SeenAccount) -> str | None:
 
 
 def detect_record_id(seen: SeenAccount) -> str | None:
-    """By the key of the id in a job's or a candidate's by-id record."""
-    told = False
+    """Detect from the key of the id in by-id records of jobs or candidates."""
+    is_known = False
     for name in BY_ID[:2]:
         for record in seen.raw_records(name):
-            told = True
+            is_known = True
             found = _id_key(record, _OWN[name])
             if found is not None:
                 return None if found == "named" and not is_nested(seen) else found
-    return "absent" if told else None
+    return "absent" if is_known else None
 
 
 def _id_key(record: Any, own: str) -> str | None:
@@ -105,7 +105,7 @@ _IDS: Final = {"id": "id", "recordid": "recordId", "key": "key"}
 
 
 def last_updated(seen: SeenAccount) -> str | None:
-    """By the key, in rows and in by-id records of candidates and applications."""
+    """Detect from the key in rows and in by-id records of candidates and applications."""
     rows, records = _dated(seen, _UPDATED)
     if rows is None and records is None:
         return None
@@ -117,7 +117,7 @@ def last_updated(seen: SeenAccount) -> str | None:
 
 
 def creation(seen: SeenAccount) -> str | None:
-    """By the key."""
+    """Detect from the key."""
     rows, records = _dated(seen, _CREATED)
     if rows is None and records is None:
         return None
@@ -125,7 +125,7 @@ def creation(seen: SeenAccount) -> str | None:
 
 
 def _dated(seen: SeenAccount, names: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """The plain key in rows and in by-id records: "" where there is none, ``None`` where none can be."""
+    """Return the plain key in rows and in by-id records: "" if there is none, ``None`` if it is unknown."""
     rows = [row for name in BY_ID for row in seen.rows(name)] if row_shape(seen) not in ("poor", None) else []
     records = [*seen.records("candidates"), *seen.records("applications")]
     return _first(rows, names), _first(records, names)
@@ -145,7 +145,7 @@ _CHOSEN: Final[tuple[tuple[ResourceName, str], ...]] = (
 
 
 def lookups(seen: SeenAccount) -> str | None:
-    """By how by-id records give a candidate's status and a job's client."""
+    """Detect from the form of a candidate's status and a job's client in by-id records."""
     if not is_nested(seen):
         return None
     for name, key in _CHOSEN:
@@ -161,7 +161,7 @@ def lookups(seen: SeenAccount) -> str | None:
 
 
 def plain_rows(seen: SeenAccount, name: Any) -> list[JsonObject]:
-    """Return the rows of a list, unless rows are too poor to tell anything."""
+    """Return the rows of a list, unless they have too few keys to be conclusive."""
     return (
         []
         if row_shape(seen) in ("poor", "nested", None)

@@ -1,4 +1,5 @@
-"""Placement statuses, told from their list: where it is, how it looks, what their groups are called."""
+"""Detects the switches of placement statuses from their list: its place, its form, and the names
+of groups."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -38,7 +39,7 @@ _GROUP_KEYS: Final = {
 
 
 class ListedStatuses(Struct, frozen=True, kw_only=True):
-    """One answer of the list: its form by the dialects' name, and the statuses as they are spelled."""
+    """One answer of the list: its form by the dialects' name, and the statuses as spelled."""
 
     form: str
     rows: Sequence[JsonObject]
@@ -91,7 +92,7 @@ def _rows(seen: SeenAccount) -> list[JsonObject]:
 
 
 def status_path(seen: SeenAccount) -> str | None:
-    """By the path that answers."""
+    """Detect from the path that answers."""
     answered = {one.path for one in _asked(seen) if one.status == 200}
     found = [name for path, name in PATHS.items() if path in answered]
     if found:
@@ -101,12 +102,12 @@ def status_path(seen: SeenAccount) -> str | None:
 
 
 def status_form(seen: SeenAccount) -> str | None:
-    """By the form of the answer."""
+    """Detect from the form of the answer."""
     return next((one.form for one in status_lists(seen)), None)
 
 
 def status_keys(seen: SeenAccount) -> str | None:
-    """By the keys of a status's id and name."""
+    """Detect from the keys of a status's id and name."""
     raw = {key for one in status_lists(seen) for row in one.rows for key in row}
     keys = {compared_key(key) for key in raw}
     if not keys:
@@ -127,7 +128,7 @@ def status_keys(seen: SeenAccount) -> str | None:
 
 
 def group_key(seen: SeenAccount) -> str | None:
-    """By the key of the group."""
+    """Detect from the key of the group."""
     rows = _rows(seen)
     if not rows:
         return None
@@ -144,7 +145,7 @@ def group_key(seen: SeenAccount) -> str | None:
 
 
 def group_names(seen: SeenAccount) -> str | None:
-    """By words of the product in which the groups are called."""
+    """Detect from the product's words for groups."""
     names = set()
     for row in _rows(seen):
         for key in ("group", *_GROUP_KEYS):
@@ -155,7 +156,7 @@ def group_names(seen: SeenAccount) -> str | None:
 
 
 def hidden_statuses(seen: SeenAccount) -> str | None:
-    """By statuses of applications that the list does not have, and by keys that say that one is retired."""
+    """Detect from applications' statuses that the list lacks, and from keys that mark a status as retired."""
     rows = _rows(seen)
     if not rows or status_form(seen) == "by_id":
         return None
@@ -188,7 +189,7 @@ def _number(value: Any) -> str:
 
 
 def status_order(seen: SeenAccount) -> str | None:
-    """By whether two reads agree, and by what they are sorted by."""
+    """Detect from two reads and the order of the rows."""
     lists = [[normalize_keys(row) for row in one.rows] for one in status_lists(seen) if one.rows]
     if not lists:
         return None

@@ -1,4 +1,4 @@
-"""Tokens and limits, told from exchanges of the credential, from tokens that are not good, from 429s."""
+"""Detects the switches of tokens and limits from exchanges of the credential, invalid tokens, and 429s."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,16 +17,17 @@ EXCHANGES: Final[Mapping[str, str]] = {
 }
 HEADER: Final = "header"
 OTHER_FORMS: Final = ("token", "accessToken", HEADER)
-"""What the exchange may call the bearer token, or that it stands in the Authorization header."""
+"""Names of the bearer token in an exchange, or the Authorization header."""
 WRONG_JWT, WRONG_BEARER, OLD_JWT = "wrong JWT", "wrong bearer token", "old JWT"
-"""The asides: a call with a JWT that is none, an exchange of what is none, a call with the JWT before."""
+"""The names of special exchanges: a call with an invalid JWT, an exchange of an invalid token, and a call
+with the previous JWT."""
 _TOKEN_KEYS: Final = {"token": "token", "jwt": "jwt", "accesstoken": "accessToken"}
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _US: Final = re.compile(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d [AP]M")
 
 
 def exchange_path(seen: SeenAccount) -> str | None:
-    """By the path that answers, or that is there."""
+    """Detect from the path that answers or exists."""
     answered = [one.path for one in _exchanged(seen)]
     there = [one.path for one in _all(seen) if one.status not in (404, 405)]
     return next((EXCHANGES[path] for path in (*answered, *there) if path in EXCHANGES), None)
@@ -41,7 +42,7 @@ def _exchanged(seen: SeenAccount) -> list[Exchange]:
 
 
 def jwt_of(one: Exchange) -> str | None:
-    """Return the token of an exchange's answer."""
+    """Return the token in an exchange's answer."""
     if one.said is NO_JSON:
         text = one.raw.decode("utf-8", "replace").strip()
         return text if re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,}", text) else None
@@ -53,7 +54,7 @@ def jwt_of(one: Exchange) -> str | None:
 
 
 def _fields(said: Any) -> Iterator[tuple[str, Any]]:
-    """The fields of an answer, and those of the object in it, with plain keys."""
+    """Yield the fields of an answer, and of the object in it, with plain keys."""
     if isinstance(said, dict):
         for key, value in normalize_keys(said).items():
             if isinstance(value, dict):
@@ -63,14 +64,14 @@ def _fields(said: Any) -> Iterator[tuple[str, Any]]:
 
 
 def exchange_body(seen: SeenAccount) -> str | None:
-    """By what was sent where an exchange succeeded."""
+    """Detect from the body of a successful exchange."""
     for one in _exchanged(seen):
         return next((key for key in ("bearerToken", *OTHER_FORMS[:-1]) if key in one.asked), HEADER)
     return None
 
 
 def token_answer(seen: SeenAccount) -> str | None:
-    """By where the token stands."""
+    """Detect from the place of the token."""
     for one in _exchanged(seen):
         if one.said is NO_JSON:
             return "text"
@@ -91,7 +92,7 @@ def token_answer(seen: SeenAccount) -> str | None:
 
 
 def token_expiration(seen: SeenAccount) -> str | None:
-    """By the key and form of the end."""
+    """Detect from the key and form of the expiry."""
     for one in _exchanged(seen):
         fields = dict(_fields(one.said))
         if "expiresin" in fields:
@@ -122,12 +123,12 @@ def _expiration(said: Any) -> str | None:
 
 
 def token_refused(seen: SeenAccount) -> str | None:
-    """By the answer to a JWT that is none."""
+    """Detect from the answer to an invalid JWT."""
     return _refusal(seen.asides.get(WRONG_JWT), ("401", "403", "400", "498", "500", "302"))
 
 
 def detect_exchange_refused(seen: SeenAccount) -> str | None:
-    """By the answer to a bearer token that is none."""
+    """Detect from the answer to an invalid bearer token."""
     one = seen.asides.get(WRONG_BEARER)
     if one is not None and isinstance(one.said, dict) and normalize_keys(one.said).get("token", 0) is None:
         return "null"
@@ -143,7 +144,7 @@ def _refusal(one: Exchange | None, statuses: tuple[str, ...]) -> str | None:
 
 
 def old_jwts(seen: SeenAccount) -> str | None:
-    """By whether a second exchange gives another JWT, and whether the first is good then."""
+    """Detect if a second exchange returns another JWT, and if the first one stays valid."""
     jwts = [jwt_of(one) for one in _exchanged(seen)]
     if len(jwts) < 2:
         return None
@@ -157,7 +158,7 @@ def old_jwts(seen: SeenAccount) -> str | None:
 
 
 def detect_throttled(seen: SeenAccount) -> str | None:
-    """By calls that were above the limit, where there were any."""
+    """Detect from calls above the limit, if there were any."""
     for one in _throttled(seen):
         if one.status == 429:
             return "html" if one.is_page else "429"
@@ -166,7 +167,7 @@ def detect_throttled(seen: SeenAccount) -> str | None:
 
 
 def detect_retry_after(seen: SeenAccount) -> str | None:
-    """By the header of calls that were above the limit."""
+    """Detect from the header of calls above the limit."""
     for one in _throttled(seen):
         said = one.headers.get("Retry-After")
         if said is None:

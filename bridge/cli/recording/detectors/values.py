@@ -1,4 +1,4 @@
-"""Values, told from how they are written: e-mail addresses, amounts, flags, ids, blanks, texts."""
+"""Detects the switches of values from their form: e-mail addresses, amounts, flags, ids, blanks, texts."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -59,7 +59,7 @@ _PADDED: Final = 30
 
 
 def email_text(seen: SeenAccount) -> str | None:
-    """By what is around the addresses."""
+    """Detect from the text around the addresses."""
     found = [text for text in _texts(seen, _EMAIL_KEYS) if "@" in text]
     for form, name in _EMAILS:
         if any(re.fullmatch(form, text) for text in found):
@@ -68,7 +68,7 @@ def email_text(seen: SeenAccount) -> str | None:
 
 
 def amounts(seen: SeenAccount) -> str | None:
-    """By what is around the digits of salaries, and whether they are numbers."""
+    """Detect from the text around the digits of salaries, and from their type."""
     rows, records = (
         [value for value in _under(seen, _AMOUNT_KEYS, by_id=by_id) if value not in (None, "")]
         for by_id in (False, True)
@@ -85,7 +85,7 @@ def amounts(seen: SeenAccount) -> str | None:
 
 
 def row_flags(seen: SeenAccount) -> str | None:
-    """By the two values of flags in rows."""
+    """Detect from the two values of flags in rows."""
     if row_shape(seen) == "nested":
         return None
     values = list(_under(seen, _FLAG_KEYS, by_id=False))
@@ -100,7 +100,7 @@ def row_flags(seen: SeenAccount) -> str | None:
 
 
 def record_flags(seen: SeenAccount) -> str | None:
-    """By the two values of flags in by-id records of jobs and candidates."""
+    """Detect from the two values of flags in by-id records of jobs and candidates."""
     values = [
         value
         for name, by_id, record in seen.everything()
@@ -119,7 +119,7 @@ def _flag_texts(values: list[Any]) -> str | None:
 
 
 def ids(seen: SeenAccount) -> str | None:
-    """By the type of ids."""
+    """Detect from the type of ids."""
     for _, _, record in seen.everything():
         for key, value in record.items():
             if key.endswith("id") and value is not None and not isinstance(value, bool | dict | list):
@@ -130,7 +130,7 @@ def ids(seen: SeenAccount) -> str | None:
 
 
 def blanks(seen: SeenAccount) -> str | None:
-    """By texts that say nothing."""
+    """Detect from texts that mean nothing."""
     texts = [value for key, value in _prose(seen) if isinstance(value, str)]
     for text, name in ((" ", "space"), ("\u00a0", "nbsp"), ("N/A", "na"), ("-", "dash")):
         if texts.count(text) > 1:
@@ -142,7 +142,7 @@ def blanks(seen: SeenAccount) -> str | None:
 
 
 def nulls(seen: SeenAccount) -> str | None:
-    """By whether anything is null, or blank, or left out of some records."""
+    """Detect from values that are null or blank, and from keys that some records lack."""
     values = [value for _, _, record in seen.everything() for _, value in _leaves(record)]
     if not values:
         return None
@@ -155,7 +155,7 @@ def nulls(seen: SeenAccount) -> str | None:
 
 
 def leaves_out_nulls(seen: SeenAccount) -> bool:
-    """Return whether nothing is null, and records of one list differ in their keys."""
+    """Return true if nothing is null and records of one list differ in their keys."""
     if any(value is None for _, _, record in seen.everything() for _, value in _leaves(record)):
         return False
     return any(len({_places(row) for row in seen.rows(name)}) > 1 for name in NAMES) or any(
@@ -168,7 +168,7 @@ def _places(record: JsonObject) -> frozenset[str]:
 
 
 def detect_texts(seen: SeenAccount) -> str | None:
-    """By spaces behind texts, and by what HTML writes for a few marks."""
+    """Detect from spaces after texts, and from HTML escapes."""
     found = [
         value
         for key, value in _prose(seen)

@@ -1,4 +1,4 @@
-"""The wire, told from bytes and headers."""
+"""Detects the switches of the wire from bytes and headers."""
 
 import codecs
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _TYPES: Final = {
 
 
 def detect_charset(seen: SeenAccount) -> str | None:
-    """By marks, by what is declared, and by bytes that no other charset has."""
+    """Detect from byte order marks, from the declared charset, and from bytes that only one charset has."""
     answers = list(_json(seen))
     if not answers:
         return None
@@ -49,12 +49,12 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def content_type(seen: SeenAccount) -> str | None:
-    """By the header of answers that are JSON and no problem."""
+    """Detect from the header of JSON answers that are not problems."""
     return next((_TYPES.get(one.content_type.partition(";")[0].strip()) for one in _json(seen)), None)
 
 
 def json_text(seen: SeenAccount) -> str | None:
-    """By what stands around it."""
+    """Detect from the text around it."""
     for one in _json(seen):
         text = text_of(one.raw, one.content_type)
         if text.lstrip("\ufeff").startswith(GUARD):
@@ -69,7 +69,8 @@ def json_text(seen: SeenAccount) -> str | None:
 
 
 def _json(seen: SeenAccount) -> Iterable[Exchange]:
-    """Answers of REST that are JSON objects or lists, the longest first: they say most."""
+    """Yield the REST answers that are JSON objects or lists, longest first, because they are the most
+    conclusive."""
     found = [
         one
         for one in seen.exchanges

@@ -1,4 +1,4 @@
-"""What a check that writes nothing sees of documents, and of the widget API."""
+"""Detects the switches of documents and the widget API that a read-only check can see."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _DOCUMENTS: Final = re.compile(r"/api/v1/Resource/\d+/Documents", re.IGNORECASE)
 _DOCUMENT: Final = re.compile(r"/api/v1/Resource/\d+/Document/\d+", re.IGNORECASE)
 _WIDGET: Final = "/api/widget/"
 INVALID: Final = "invalid widget call"
-"""The aside: a call of the widget API that lacks what it needs."""
+"""The name of the exchange with an incomplete call of the widget API."""
 _LINKS: Final = (
     (r"/Resource/\d+", "path"),
     (r"https?://\S+\?type=\w&resourceid=\d+", "query"),
@@ -25,7 +25,7 @@ _LINKS: Final = (
 
 
 def detect_documents(seen: SeenAccount) -> str | None:
-    """By the form of a candidate's documents."""
+    """Detect from the form of a candidate's documents."""
     found = [one.said for one in seen.exchanges if _DOCUMENTS.fullmatch(one.path) and one.status == 200]
     for said in found:
         if isinstance(said, dict):
@@ -47,7 +47,7 @@ def _document_keys(row: Mapping[str, Any]) -> str:
 
 
 def document_answer(seen: SeenAccount) -> str | None:
-    """By the form of a document."""
+    """Detect from the form of a document."""
     for one in seen.exchanges:
         if not _DOCUMENT.fullmatch(one.path) or one.status != 200:
             continue
@@ -61,14 +61,14 @@ def document_answer(seen: SeenAccount) -> str | None:
 
 
 def shortlist_path(seen: SeenAccount) -> str | None:
-    """By whether the path of the shortlist is there."""
+    """Detect if the path of the shortlist exists."""
     asked = [one for one in seen.exchanges if one.method == "OPTIONS" and "/shortlist/" in one.path.lower()]
     statuses = {one.status for one in asked}
     return None if not statuses else "longlist" if statuses == {404} else "shortlist"
 
 
 def widget_reply(seen: SeenAccount) -> str | None:
-    """By the form of a reply."""
+    """Detect from the form of a reply."""
     for one in _widget(seen):
         if one.raw.lstrip().startswith(b"<?xml"):
             return "xml"
@@ -86,7 +86,7 @@ def widget_reply(seen: SeenAccount) -> str | None:
 
 
 def widget_errors(seen: SeenAccount) -> str | None:
-    """By the answer to a call that lacks what it needs."""
+    """Detect from the answer to an incomplete call."""
     one = seen.asides.get(INVALID)
     if one is None:
         return None
@@ -99,7 +99,7 @@ def widget_errors(seen: SeenAccount) -> str | None:
 
 
 def detect_person_link(seen: SeenAccount) -> str | None:
-    """By the link to a person that was found."""
+    """Detect from the link to a person that was found."""
     for one in seen.of("POST", f"{_WIDGET}checkPerson"):
         fields = _fields(one)
         if not fields.get("count"):
@@ -112,15 +112,15 @@ def detect_person_link(seen: SeenAccount) -> str | None:
 
 
 def person_search(seen: SeenAccount) -> str | None:
-    """By whether a candidate's own address finds somebody."""
+    """Detect if a candidate's own address finds a person."""
     asked = seen.of("POST", f"{_WIDGET}checkPerson")
     if asked and all(one.status == 404 for one in asked):
         return "absent"
-    told = [_fields(one) for one in asked if "bridge-check@example.com" not in json.dumps(one.asked)]
-    if not told:
+    replies = [_fields(one) for one in asked if "bridge-check@example.com" not in json.dumps(one.asked)]
+    if not replies:
         return None
-    # Whoever is found may have been there for long: what is new may not be found yet.
-    return None if any(fields.get("count") for fields in told) else "nobody"
+    # A person that is found may be old; new ones may not be found yet.
+    return None if any(fields.get("count") for fields in replies) else "nobody"
 
 
 def _widget(seen: SeenAccount) -> list[Exchange]:
@@ -133,7 +133,7 @@ def _widget(seen: SeenAccount) -> list[Exchange]:
 
 
 def _fields(one: Exchange) -> dict[str, Any]:
-    """The fields of a reply, whatever its form, with plain keys."""
+    """Return the fields of a reply of any form, with plain keys."""
     said = one.said
     if isinstance(said, dict) and isinstance(said.get("d"), str):
         said = json.loads(said["d"])
