@@ -32,14 +32,13 @@ from bridge.store import leases
 from bridge.store.database import Database
 from bridge.tracker.client import Client
 from bridge.tracker.normalize import Normaliser
+from bridge.tracker.reading_digest import reading_digest
 from bridge.tracker.schema import Resource, ResourceName, Resources
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
 # How soon a resource that could not be learned is looked at again.
 _FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 0.5, 300.0
-# Raise it when the normaliser reads a record differently: every row is then read anew, once.
-_READING = b"3"
 
 ConnectClient = Callable[[], AbstractAsyncContextManager[Client]]
 
@@ -103,6 +102,8 @@ class Capture:
         db, integration = self._db, self._integration
         names = resources_of_models(client.settings, models_of(integration))
         patience = _FIRST_PATIENCE_SECONDS
+        # Parsing its own sources would hold the loop up.
+        code = await asyncio.to_thread(reading_digest)
         while not stop.is_set():
             unlearned = await first_contact.unlearned(db, integration, names)
             if unlearned:
@@ -110,7 +111,7 @@ class Capture:
             learned = await first_contact.learned(db, integration)
             client.adopt(await first_contact.effective_settings(db, integration))
             patience = min(2 * patience, _LONGEST_PATIENCE_SECONDS) if unlearned else _FIRST_PATIENCE_SECONDS
-            poller = self._poller(held, client, learned, without=unlearned)
+            poller = self._poller(held, client, learned, code, without=unlearned)
             await self._run(poller, learned, patience if unlearned else None, stop)
 
     async def _run(
@@ -143,6 +144,7 @@ class Capture:
         held: leases.LeaseKeeper,
         client: Client,
         learned: Mapping[str, Any],
+        code: bytes,
         *,
         without: Collection[ResourceName],
     ) -> Poller:
@@ -215,7 +217,7 @@ class Capture:
             },
             pace,
             rhythm,
-            lambda *parts: self._keys.hasher.salt(_READING, reading, *parts),
+            lambda *parts: self._keys.hasher.salt(code, reading, *parts),
         )
 
 

@@ -9,13 +9,17 @@ and the type found, and never a value.
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
 from trackerrms_contracts.entities import (
     Application,
     ApplicationStage,
+    Candidate,
     Entity,
+    Job,
+    JobPosting,
     Model,
     RejectionReason,
     RemoteData,
@@ -27,6 +31,7 @@ from bridge.json_types import JsonObject
 from bridge.tracker import normalize_candidates, normalize_jobs, statuses, values
 from bridge.tracker.entity_set import EntityMember, EntitySet, Ids
 from bridge.tracker.field_reader import FieldReader
+from bridge.tracker.plain_fields import PlainFields
 from bridge.tracker.schema import ResourceName, Resources
 from bridge.tracker.statuses import Status, Statuses
 
@@ -45,6 +50,16 @@ class Normaliser:
         self.settings = settings
         self._clock = settings.clock(ZoneInfo(time_zone))
         self._keep_remote_data = keep_remote_data
+        jobs, candidates = settings["jobs"].fields, settings["candidates"].fields
+        users, applications = settings["users"].fields, settings["applications"].fields
+        self._plain = {
+            Model.USER: PlainFields(User, users, {"first_name", "last_name", "email"}),
+            Model.JOB: PlainFields(Job, jobs, normalize_jobs.RULED),
+            Model.JOB_POSTING: PlainFields(JobPosting, jobs, prefix="posting_"),
+            Model.CANDIDATE: PlainFields(Candidate, candidates),
+            Model.APPLICATION_STAGE: PlainFields(ApplicationStage, settings["statuses"].fields, {"name"}),
+            Model.APPLICATION: PlainFields(Application, applications),
+        }
 
         self.dating = _dating(time_zone, settings)
         """A digest of what decides ``version``: under another one, a version means another moment."""
@@ -57,6 +72,7 @@ class Normaliser:
             first, last = values.split_name(reader.text("full_name"))
         active = self._active(reader)
         record = User(
+            **self._read_plain(Model.USER, reader),
             id=self._ids.of(Model.USER, reader.id),
             remote_id=reader.id,
             first_name=first,
@@ -82,6 +98,7 @@ class Normaliser:
         remote_data = self._remote_data("statuses", reader)
         name = reader.text("name")
         stage = ApplicationStage(
+            **self._read_plain(Model.APPLICATION_STAGE, reader),
             id=self._ids.of(Model.APPLICATION_STAGE, reader.id),
             remote_id=reader.id,
             name=name,
@@ -115,13 +132,21 @@ class Normaliser:
         job = normalize_jobs.unify_job(
             reader,
             state,
+            plain=self._read_plain(Model.JOB, reader),
             ids=self._ids,
             clock=self._clock,
             settings=self.settings,
             remote_data=remote_data,
         )
         members = [_member(Model.JOB, reader, job)]
-        posting = normalize_jobs.posting(reader, ids=self._ids, clock=self._clock, remote_data=remote_data)
+        posting = normalize_jobs.posting(
+            reader,
+            plain=self._plain[Model.JOB_POSTING],
+            ids=self._ids,
+            clock=self._clock,
+            settings=self.settings,
+            remote_data=remote_data,
+        )
         if posting:
             members.append(_member(Model.JOB_POSTING, reader, posting))
         members += normalize_jobs.team(
@@ -133,7 +158,11 @@ class Normaliser:
         """A Resource -> candidate, tags, candidate tags. The row alone has few of the fields and no tags."""
         reader = self._reader("candidates", row, detail)
         record = normalize_candidates.unify_candidate(
-            reader, ids=self._ids, clock=self._clock, remote_data=self._remote_data("candidates", reader)
+            reader,
+            plain=self._read_plain(Model.CANDIDATE, reader),
+            ids=self._ids,
+            clock=self._clock,
+            remote_data=self._remote_data("candidates", reader),
         )
         members = [
             _member(Model.CANDIDATE, reader, record),
@@ -162,6 +191,7 @@ class Normaliser:
         if outcome == "DECLINED":
             reason = reader.text("rejection_reason") or meant.name or reader.text("stage_name")
         record = Application(
+            **self._read_plain(Model.APPLICATION, reader),
             id=self._ids.of(Model.APPLICATION, reader.id),
             remote_id=reader.id,
             outcome=outcome,
@@ -187,6 +217,9 @@ class Normaliser:
         if "updated_at" not in self.settings[resource].fields:
             return None
         return self._reader(resource, row, detail).instants("updated_at", self._clock)
+
+    def _read_plain(self, model: Model, reader: FieldReader) -> dict[str, Any]:
+        return self._plain[model].read(reader, self._clock, self.settings)
 
     def _reader(
         self, resource: ResourceName, row: JsonObject | None, detail: JsonObject | None
