@@ -50,9 +50,10 @@ class Normaliser:
         self.settings = settings
         self._clock = settings.clock(ZoneInfo(time_zone))
         self._keep_remote_data = keep_remote_data
+
         jobs, candidates = settings["jobs"].fields, settings["candidates"].fields
         users, applications = settings["users"].fields, settings["applications"].fields
-        self._plain = {
+        self.plain = {
             Model.USER: PlainFields(User, users, {"first_name", "last_name", "email"}),
             Model.JOB: PlainFields(Job, jobs, normalize_jobs.RULED),
             Model.JOB_POSTING: PlainFields(JobPosting, jobs, prefix="posting_"),
@@ -141,7 +142,7 @@ class Normaliser:
         members = [_member(Model.JOB, reader, job)]
         posting = normalize_jobs.posting(
             reader,
-            plain=self._plain[Model.JOB_POSTING],
+            plain=self.plain[Model.JOB_POSTING],
             ids=self._ids,
             clock=self._clock,
             settings=self.settings,
@@ -219,7 +220,7 @@ class Normaliser:
         return self._reader(resource, row, detail).instants("updated_at", self._clock)
 
     def _read_plain(self, model: Model, reader: FieldReader) -> dict[str, Any]:
-        return self._plain[model].read(reader, self._clock, self.settings)
+        return self.plain[model].read(reader, self._clock, self.settings)
 
     def _reader(
         self, resource: ResourceName, row: JsonObject | None, detail: JsonObject | None

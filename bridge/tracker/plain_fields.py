@@ -31,6 +31,7 @@ class PlainFields:
             for name, kind in get_type_hints(struct, include_extras=True).items()
             if kind in _HOW and f"{prefix}{name}" in places and name not in ruled
         )
+        self.names = tuple(name for name, _, _ in self._fields)
 
     def read(self, reader: FieldReader, clock: Clock, settings: Resources) -> dict[str, Any]:
         """Return each plain field's value. Raises ``Permanent`` for a value of the wrong type."""
