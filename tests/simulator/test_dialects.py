@@ -26,7 +26,7 @@ from tests.simulator.conftest import Opener
 from tests.simulator.probing import Look, raw
 
 REFRESH = (
-    "records show otherwise than tests/simulator/dialects_seen.jsonl says. If they should, as after a new key, "
+    "records show otherwise than tests/simulator/dialects_seen.jsonl says. Should they, as after a new key: "
     "run .venv/bin/python -m tests.simulator.test_dialects and read what git diff shows before you keep it"
 )
 FILE = Path(__file__).with_name("dialects_seen.jsonl")
