@@ -72,7 +72,8 @@ def test_the_options_are_those_of_the_command_line() -> None:
     create, update = (declared.options(endpoints.app, name) for name in ("create", "update"))
     given = (create | {"--url"}) - {"--json"}
     assert (given - named, named - given) == (set(), set()), (
-        "README.md, options of endpoints: add the words that are missing, delete the surplus"
+        "README.md, options of endpoints: the rows name the words of create: add what is missing (first), "
+        "delete the surplus; what only an update takes is named below the table"
     )
     (sentence,) = re.findall(r"`bridge endpoints update` takes back with (.*?)\.\n", TEXT, re.S)
     assert set(re.findall("`(--[a-z-]+)", sentence)) == update - create - {"--url"}, (
