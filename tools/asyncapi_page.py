@@ -164,7 +164,10 @@ class _Page:
     def _described(self, name: str, field: Schema) -> str:
         """Return what the named schema says. Raises ``LookupError`` where a field has no meaning at all."""
         if _name(field) not in self._schemas:
-            raise LookupError(f"tools/descriptions.py: say what the field {name} means")
+            raise LookupError(
+                f"say what the field {name} means: of a model in a text under the field, in "
+                "trackerrms_contracts/entities.py; of another message in tools/descriptions.py"
+            )
         return str(self._schemas[_name(field)].get("description", "")).partition("\n\n")[0]
 
     def _type(self, field: Schema) -> str:

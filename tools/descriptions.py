@@ -1,10 +1,15 @@
 """What the fields mean, in words: the JSON Schemas, the AsyncAPI document and ``docs/messages.md`` show them.
 
-They stand beside the structs and not in them, so that a struct can be read at a glance. A test holds that no
-field of a message goes without.
+A field of a model says it itself, in ``entities.py``; this file has the other messages, and what many models
+share. A test holds that no field of a message goes without.
 """
 
 from typing import Any
+
+from msgspec import Struct
+from trackerrms_contracts import entities
+
+from tools.field_docs import read_field_docs
 
 _NONE = "TrackerRMS has nothing for it: always"
 
@@ -44,120 +49,6 @@ _FILE = {
 }
 
 MEANINGS: dict[str, dict[str, str]] = {
-    # --- the twelve models ---
-    "User": {
-        "first_name": "first name",
-        "last_name": "last name",
-        "email": "e-mail address; what is none is `null`",
-        "status": "whether the user may log in",
-        "system_roles": f"{_NONE} empty",
-    },
-    "Job": {
-        "name": "the job's title",
-        "job_code": "the number that people know it by",
-        "description": "what the job is, usually HTML",
-        "confidential": "whether `visibility` is `CONFIDENTIAL`",
-        "weekly_hours": f"{_NONE} `null`",
-        "employment_type": "`FULL_TIME`, `PART_TIME`, `CONTRACT`, `SEASONAL`, `INTERNSHIP`, or the account's "
-        "own word",
-        "status": "`OPEN`, `CLOSED`, `DRAFT`, `ARCHIVED`, or the account's own word; `null`: not known",
-        "visibility": "`PUBLIC`, `UNLISTED` (advertised, not published online), `INTERNAL` (not advertised), "
-        "or the account's own word; read it together with `status`",
-        "category": "the account's own word, often the industry",
-        "department": "the account's own word",
-        "post_url": f"{_NONE} `null`",
-        "experience_level": f"{_NONE} `null`",
-        "remote_work_status": f"{_NONE} `null`",
-        "salary_amount": "the salary where it is one amount",
-        "salary_amount_from": "the salary's lower end",
-        "salary_amount_to": "the salary's upper end",
-        "salary_currency": "of the amounts, usually as in ISO 4217",
-        "salary_period": "`YEAR`, `MONTH`, `TWO_WEEKS`, `WEEK`, `DAY`, `HOUR`, or the account's own word: "
-        "what the amounts are for",
-        "location": "where the work is",
-        "opened_at": "when it was opened",
-        "closed_at": "when it was closed, or is to be: in the future, the job is still open",
-        "contact_id": f"{_NONE} `null`",
-        "stages": "always empty: see the topic of application stages",
-        "screening_questions": f"{_NONE} empty",
-        "job_postings": "always empty: see the topic of job postings",
-        "hiring_team": "always empty: see the topic of job hiring team members",
-    },
-    "JobPosting": {
-        "title": "the advert's title",
-        "description_html": "the advert's text",
-        "status": "whether the job is advertised now",
-        "visibility": "`PUBLIC` where it is published online, else `UNLISTED`",
-        "url": f"{_NONE} `null`",
-        "job_id": "the job that it advertises",
-    },
-    "Candidate": {
-        "first_name": "first name",
-        "last_name": "last name",
-        "company": "where the person works now",
-        "title": "what the person works as now",
-        "confidential": f"{_NONE} `null`",
-        "source": "where the candidate came from",
-        "phone_numbers": "the mobile number first",
-        "email_addresses": "the first is the main one; what is no e-mail address is left out",
-        "social_media": "profiles elsewhere: LinkedIn",
-        "location": "where the person lives",
-        "applications": "always empty: see the topic of applications",
-        "tags": "always empty: see the topics of tags and candidate tags",
-    },
-    "ApplicationStage": {
-        "name": "the stage's name",
-        "status": f"{_NONE} `null`",
-        "global_index": "the stage's place in the account's list, from 0",
-    },
-    "Application": {
-        "outcome": "`PENDING` while it goes on, `HIRED`, `DECLINED` by either side; `null`: not known",
-        "rejection_reason_name": "why it was declined",
-        "rejected_at": f"{_NONE} `null`; `time` of the event in which `outcome` became `DECLINED` tells",
-        "current_stage_id": "the application stage that it stands at",
-        "job_id": "the job applied to",
-        "candidate_id": "who applies",
-        "remote_updated_at": f"{_NONE} `null`",
-        "screening_question_answers": f"{_NONE} empty",
-        "candidate": "always `null`: follow `candidate_id`",
-        "current_stage": "always `null`: follow `current_stage_id`",
-        "job": "always `null`: follow `job_id`",
-        "interviews": f"{_NONE} empty",
-        "offers": f"{_NONE} empty",
-    },
-    "Tag": {"name": "the tag as it is written"},
-    "RejectionReason": {"name": "the reason as it is written"},
-    "Role": {
-        "remote_label": "the role's name; `Owner` where TrackerRMS gives none",
-        "scope": "`JOB`: a role is had on a job",
-        "unified_type": "what it is elsewhere called, if it has an equivalent",
-    },
-    "CandidateTag": {"candidate_id": "who carries the tag", "tag_id": "the tag"},
-    "JobUserRoleAssignment": {
-        "job_user_id": "the hiring team member",
-        "role_id": "the member's role on that job",
-    },
-    "JobHiringTeamMember": {
-        "job_id": "the job",
-        "user_id": "the user who owns a share of it",
-        "roles": "the unified types of the member's roles, as far as they have one",
-    },
-    "Location": {
-        "city": "city",
-        "country": "as in ISO 3166 alpha-2 where known, else as it is written",
-        "raw": "the whole address in one line",
-        "state": "state, county or region",
-        "street_1": "street and number",
-        "street_2": "the second line",
-        "zip_code": "postal code",
-    },
-    "PhoneNumber": {"phone_number": "as it is written", "type": "`MOBILE`, or `null`"},
-    "EmailAddress": {"email_address": "the address", "type": "always `null`"},
-    "SocialMedia": {
-        "link": "the profile's address",
-        "type": "`LINKEDIN`",
-        "username": "the name in the link",
-    },
     # --- envelopes ---
     "Event": {
         "id": "the same for the same change on every replay",
@@ -290,14 +181,20 @@ MEANINGS: dict[str, dict[str, str]] = {
 }
 
 _ENVELOPES = ("Event", "Command", "Result", "DeadLetter")
+_PARTS = (entities.Location, entities.PhoneNumber, entities.EmailAddress, entities.SocialMedia)
+_MODELS: dict[str, type[Struct]] = {kind.__name__: kind for kind in entities.STRUCTS.values()}
+_MODELS |= {kind.__name__: kind for kind in _PARTS}
 
 
 def of(struct: str, field: str) -> str | None:
     """What a struct's field means; structs by their names in schemas: ``Candidate``, ``Event_Candidate_``."""
     name = struct.partition("_")[0]
+    if name in _MODELS:
+        told = read_field_docs(_MODELS[name]).get(field)
+        return told.meaning if told else _EVERY_MODEL.get(field)
     if name not in MEANINGS:
         return None
-    shared = _EVERY_ENVELOPE if name in _ENVELOPES else _EVERY_MODEL
+    shared = _EVERY_ENVELOPE if name in _ENVELOPES else {}
     return MEANINGS[name].get(field) or shared.get(field)
 
 

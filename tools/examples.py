@@ -1,7 +1,8 @@
 """Messages as they stand on Kafka, one or more of each kind, for the AsyncAPI document and its page.
 
 Invented people of one invented account, ``acme``. What the bridge writes is built from its structs and
-encoded by ``codec``, keys and headers as the bridge makes them.
+encoded by ``codec``, keys and headers as the bridge makes them. A plain value is the example that its field
+gives in ``entities.py``; ids, dates and nested objects stand here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ from msgspec import UNSET, Struct
 from trackerrms_contracts import codec, commands, dead_letters, entities, events, ids, topics
 from trackerrms_contracts.entities import Entity, Model
 from trackerrms_contracts.events import Change, Event, Operation
+
+from tools import field_docs
 
 INTEGRATION = "acme"
 SOURCE = f"trackerrms/{INTEGRATION}"
@@ -35,34 +38,19 @@ def _id(model: Model, remote_id: str) -> str:
 
 def _records() -> Iterator[Entity]:
     def of(model: Model, remote_id: str) -> dict[str, Any]:
-        return {"id": _id(model, remote_id), "changed_at": _NOW}
+        told = field_docs.read_examples(entities.STRUCTS[model])
+        return {"id": _id(model, remote_id), "changed_at": _NOW, **told}
 
     dated: dict[str, Any] = {"remote_created_at": _OPENED, "remote_updated_at": _NOW.replace(microsecond=0)}
     user, job, candidate = _id(Model.USER, "21"), _id(Model.JOB, "1001"), _id(Model.CANDIDATE, "131")
     yield entities.User(
         **of(Model.USER, "21"),
         remote_id="21",
-        first_name="Ada",
-        last_name="Example",
-        email="ada@example.com",
-        status="ACTIVE",
     )
     yield entities.Job(
         **of(Model.JOB, "1001"),
         **dated,
         remote_id="1001",
-        name="Radio Engineer",
-        job_code="OPP-1001",
-        description="<p>Builds transmitters.</p>",
-        confidential=False,
-        employment_type="FULL_TIME",
-        status="OPEN",
-        visibility="PUBLIC",
-        category="Telecommunications",
-        salary_amount_from=48000.0,
-        salary_amount_to=56000.0,
-        salary_currency="GBP",
-        salary_period="YEAR",
         location=entities.Location(city="Leeds", raw="Leeds"),
         opened_at=_OPENED,
     )
@@ -70,44 +58,30 @@ def _records() -> Iterator[Entity]:
         **of(Model.JOB_POSTING, "1001"),
         **dated,
         remote_id="1001",
-        title="Radio Engineer (Leeds)",
-        description_html="<p>Build transmitters with us.</p>",
-        status="ACTIVE",
-        visibility="PUBLIC",
         job_id=job,
     )
     yield entities.Candidate(
         **of(Model.CANDIDATE, "131"),
         **dated,
         remote_id="131",
-        first_name="Grace",
-        last_name="Example",
-        title="Head of Radio",
-        source="Careers page",
         phone_numbers=(entities.PhoneNumber(phone_number="+44 7700 900123", type="MOBILE"),),
         email_addresses=(entities.EmailAddress(email_address="grace@example.org"),),
         location=entities.Location(city="Leeds", country="GB", raw="Leeds, LS1 4AP, GB", zip_code="LS1 4AP"),
     )
-    yield entities.ApplicationStage(
-        **of(Model.APPLICATION_STAGE, "2"), remote_id="2", name="Interview", global_index=1
-    )
+    yield entities.ApplicationStage(**of(Model.APPLICATION_STAGE, "2"), remote_id="2")
     yield entities.Application(
         **of(Model.APPLICATION, "521"),
         remote_id="521",
-        outcome="PENDING",
         current_stage_id=_id(Model.APPLICATION_STAGE, "2"),
         job_id=job,
         candidate_id=candidate,
         remote_created_at=_OPENED,
     )
-    yield entities.Tag(**of(Model.TAG, "radio"), remote_id="radio", name="Radio")
-    yield entities.RejectionReason(**of(Model.REJECTION_REASON, "11"), remote_id="11", name="Position filled")
+    yield entities.Tag(**of(Model.TAG, "radio"), remote_id="radio")
+    yield entities.RejectionReason(**of(Model.REJECTION_REASON, "11"), remote_id="11")
     yield entities.Role(
         **of(Model.ROLE, "7"),
         remote_id="7",
-        remote_label="Recruiter",
-        scope="JOB",
-        unified_type="RECRUITER",
     )
     yield entities.CandidateTag(
         **of(Model.CANDIDATE_TAG, "131:radio"), candidate_id=candidate, tag_id=_id(Model.TAG, "radio")

@@ -3,12 +3,24 @@
 Tests hold each file against what its generator makes, and name ``make generate`` where one is stale.
 """
 
-from tools import assumption_table, asyncapi, chart, dialect_table, openapi, reference, schemas
+from tools import (
+    assumption_table,
+    asyncapi,
+    chart,
+    dialect_table,
+    openapi,
+    reading_digest,
+    reference,
+    schemas,
+)
 
 
 def main() -> None:
     """Run every generator."""
-    for generator in (schemas, asyncapi, openapi, reference, dialect_table, assumption_table, chart):
+    generators = (
+        schemas, asyncapi, openapi, reference, dialect_table, assumption_table, chart, reading_digest,
+    )  # fmt: skip
+    for generator in generators:
         generator.write()
 
 

@@ -32,16 +32,16 @@ from bridge.sealing import Sealer
 from bridge.store import leases
 from bridge.store.database import Database
 from bridge.tasks import cancel_and_wait
+from bridge.tracker import resources
 from bridge.tracker.client import Client
 from bridge.tracker.normalize import Normalizer
+from bridge.tracker.reading_version import reading_version
 from bridge.tracker.schema import Resource, ResourceName, Resources
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 30.0
 # The pause before another attempt to learn a resource.
 _FIRST_PATIENCE_SECONDS, _LONGEST_PATIENCE_SECONDS = 1.0, 300.0
-# Increase this when the normalizer reads a record differently: every row is then read again, once.
-_READING = b"3"
 
 ConnectClient = Callable[[], AbstractAsyncContextManager[Client]]
 
@@ -215,6 +215,7 @@ class Capture:
             silent=integration.initial_load == "silent",
         )
         rhythm = Rhythm(poll_seconds=config.poll_seconds, sweep_seconds=config.sweep_minutes * 60)
+        version = reading_version(resources.DEFAULT)
         reading = msgspec.json.encode(
             [integration.tracker, learned, integration.time_zone, sorted(models)], order="sorted"
         )
@@ -230,7 +231,7 @@ class Capture:
             },
             pace,
             rhythm,
-            lambda *parts: self._keys.hasher.salt(_READING, reading, *parts),
+            lambda *parts: self._keys.hasher.salt(version, reading, *parts),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.json_types import MutableObject
 from bridge.simulator.generate import OWNER_SLOTS, blank_owner_slots
+from bridge.simulator.plain_fields import FLAG, NUMBER, PLAIN_FIELDS, TEXT
 from bridge.simulator.pools import DEPARTMENTS, OPPORTUNITY_STATUSES, WORK_TYPES
 
 
@@ -16,7 +17,7 @@ class BadField(ValueError):
     """A change names an unknown field, or gives it a value of the wrong kind."""
 
 
-_TEXT, _NUMBER, _FLAG, _LIST = "text", "number", "flag", "list"
+_TEXT, _NUMBER, _FLAG, _LIST = TEXT, NUMBER, FLAG, "list"
 _KINDS: dict[str, tuple[type, ...]] = {
     _TEXT: (str,),
     _NUMBER: (int, float),
@@ -36,18 +37,17 @@ SCHEMA: dict[str, dict[str, str]] = {
     "resource": {
         **_fields(
             _TEXT,
-            "firstName surname jobTitle source email email2 mobilePhone telephone linkedin addressLine1"
-            " addressLine2 town county postcode country clientName tagText note desiredSalary",
+            "firstName surname jobTitle email email2 mobilePhone telephone linkedin addressLine1"
+            " addressLine2 town county postcode country clientName tagText note",
         ),
-        **_fields(_NUMBER, "statusId clientId currentSalaryNum desiredSalaryNum noticePeriod ownerId"),
+        **_fields(_NUMBER, "statusId clientId ownerId"),
         **_fields(_LIST, "workTypeIds quickSkills"),
-        "availableForWork": _FLAG,
     },
     "opportunity": {
         **_fields(
             _TEXT,
             "opportunityName clientName departmentName location locationCity locationState postcodeLocation"
-            " dateOpened dateFilled awarded filled closed workType opportunityDescription currencyCode"
+            " dateOpened dateFilled awarded filled closed workType opportunityDescription"
             " advertStatus publishTitle publishDescription publishSector publishSalaryFrom publishSalaryTo"
             " publishSalaryPer publishReference publishDate publishStartDate",
         ),
@@ -62,6 +62,8 @@ SCHEMA: dict[str, dict[str, str]] = {
     },
     "status": {**_fields(_TEXT, "name group"), "position": _NUMBER},
 }
+for _entity, _plain in PLAIN_FIELDS.items():
+    SCHEMA[_entity].update({field.key: field.kind for field in _plain})
 for _schema in SCHEMA.values():
     _schema.update(dict.fromkeys(_TIMES, _TEXT))
 

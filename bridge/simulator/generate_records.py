@@ -14,15 +14,14 @@ from bridge.simulator.generate import (
     generate_owner_slots,
     pick,
 )
+from bridge.simulator.plain_fields import generate_plain_fields
 from bridge.simulator.pools import (
     COUNTRIES,
-    CURRENCIES,
     DEPARTMENTS,
     OPPORTUNITY_STATUSES,
     RESOURCE_STATUSES,
     SALARY_PERIODS,
     SECTORS,
-    SOURCES,
     UNMAPPED_COUNTRIES,
     WORK_TYPES,
     Pools,
@@ -90,7 +89,6 @@ class GeneratedResources(Entity):
             "firstName": "" if odd == 0 else first,
             "surname": last,
             "jobTitle": "" if odd < 20 else pick(self.pools.job_titles, d[3]),
-            "source": pick(SOURCES, d[4]),
             "statusId": 1 + d[4] // 7 % len(RESOURCE_STATUSES),
             **self._contact(first, last, index, d),
             **self._address(d),
@@ -102,11 +100,7 @@ class GeneratedResources(Entity):
             "note": ""
             if odd % 3
             else f"Spoke in week {d[8] % 52}; keen on {pick(self.pools.job_titles, d[9])}.",
-            "availableForWork": d[8] % 4 != 0,
-            "currentSalaryNum": 20000 + d[9] % 90 * 1000,
-            "desiredSalaryNum": 22000 + d[9] % 95 * 1000,
-            "desiredSalary": "",
-            "noticePeriod": d[10] % 4 * 30,
+            **generate_plain_fields("resource", d),
             "ownerId": None,
             **self.times(index, rank),
         }
@@ -185,7 +179,7 @@ class Opportunities(Entity):
             "opportunityDescription": f"<p>{title} for a client in {town}.</p><ul><li>R&amp;D</li></ul>"
             if d[7] % 3
             else "",
-            "currencyCode": pick(CURRENCIES, d[8]),
+            **generate_plain_fields("opportunity", d),
             **generate_owner_slots(OWNER_PATTERNS[rank % len(OWNER_PATTERNS)], self._users, rank),
             **self._advert(index, title, d, times),
             **times,

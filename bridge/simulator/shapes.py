@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.json_types import MutableObject
 from bridge.simulator.generate import OWNER_SLOTS
+from bridge.simulator.plain_fields import plain_keys
 from bridge.simulator.pools import OPPORTUNITY_STATUSES, RESOURCE_STATUSES, ROLES, WORK_TYPES
 from bridge.simulator.quirks import Quirks
 from bridge.simulator.truth import amount
@@ -26,7 +27,6 @@ _JOB_ROW = (
     *(
         "workType",
         "opportunityDescription",
-        "currencyCode",
         "publishTitle",
         "publishDescription",
         "publishSector",
@@ -34,6 +34,7 @@ _JOB_ROW = (
     *("publishSalaryFrom", "publishSalaryTo", "publishSalaryPer", "publishReference", "publishDate"),
     *("publishStartDate", "advertStatus"),
     *(key for slot in OWNER_SLOTS for key in slot),
+    *plain_keys("opportunity", in_row=True),
 )
 
 
@@ -93,13 +94,13 @@ class RecordShapes:
             "creationDate": record["creationDate"],
             "lastUpdatedDateTime": record["lastUpdatedDateTime"],
             "quickSkills": _skills(record),
+            **{key: record[key] for key in plain_keys("resource", in_row=True)},
         }
 
     def _resource(self, resource_id: int, record: MutableObject) -> MutableObject:
         as_they_are = (
-            *("firstName", "surname", "jobTitle", "source", "tagText", "note", "availableForWork"),
-            *("currentSalaryNum", "desiredSalaryNum", "desiredSalary", "noticePeriod"),
-            *("creationDate", "lastUpdatedDateTime"),
+            *("firstName", "surname", "jobTitle", "tagText", "note", "creationDate", "lastUpdatedDateTime"),
+            *plain_keys("resource", by_id=True),
         )
         owner = self._world.live["user"].get(record["ownerId"]) if record["ownerId"] is not None else None
         return {
@@ -150,6 +151,7 @@ class RecordShapes:
             "advertDetails": _advert(record),
             "history": {key: record[key] for key in ("awarded", "filled", "closed")},
             "customFields": [],
+            **{key: record[key] for key in plain_keys("opportunity", by_id=True)},
         }
 
     def _owners(self, record: MutableObject) -> list[MutableObject]:

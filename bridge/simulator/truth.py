@@ -14,6 +14,7 @@ from bridge.json_types import MutableObject
 from bridge.simulator.absent import ABSENT
 from bridge.simulator.generate import OWNER_SLOTS
 from bridge.simulator.local_time import LocalTime
+from bridge.simulator.plain_fields import plain_truth
 from bridge.simulator.pools import COUNTRIES, OPPORTUNITY_STATUSES, ROLES
 
 Unified = dict[str, Any]
@@ -153,12 +154,12 @@ class Unifier:
         addresses = (_email(true_text(record["email"])), _email(true_text(record["email2"])))
         return {
             **ABSENT["candidate"],
+            **plain_truth("candidate", record),
             "remote_id": remote_id,
             "first_name": true_text(record["firstName"]),
             "last_name": true_text(record["surname"]),
             "company": true_text(record["clientName"]),
             "title": true_text(record["jobTitle"]),
-            "source": true_text(record["source"]),
             "phone_numbers": [{"phone_number": number, "type": kind} for number, kind in phones if number],
             "email_addresses": [{"email_address": a, "type": None} for a in addresses if a],
             "social_media": _social(true_text(record["linkedin"])),
@@ -185,6 +186,7 @@ class Unifier:
         )
         return {
             **ABSENT["job"],
+            **plain_truth("job", record),
             "remote_id": remote_id,
             "name": true_text(record["opportunityName"]),
             "job_code": true_text(record["publishReference"]) or self._code(remote_id),
@@ -197,7 +199,6 @@ class Unifier:
             "category": true_text(record["publishSector"]),
             "department": true_text(record["departmentName"]),
             **_salary(amount(record["publishSalaryFrom"]), amount(record["publishSalaryTo"])),
-            "salary_currency": true_text(record["currencyCode"]),
             "salary_period": _PERIODS.get(per, per) if per else None,
             "location": _place(record),
             "opened_at": self._utc(record["dateOpened"]),
@@ -212,6 +213,7 @@ class Unifier:
     def _posting(self, remote_id: str, record: MutableObject) -> Unified:
         return {
             **ABSENT["job_posting"],
+            **plain_truth("job_posting", record),
             "remote_id": remote_id,
             "title": true_text(record["publishTitle"]),
             "description_html": true_text(record["publishDescription"]),

@@ -13,6 +13,7 @@ from typing import Any
 
 from bridge.simulator import fields
 from bridge.simulator.dialects import writes
+from bridge.simulator.plain_fields import plain_keys
 from bridge.simulator.rest_routes import answer_unknown_id
 from bridge.simulator.routing import Invalid, Reply, Route, SimulatedCall, json_reply, problem, said
 from bridge.simulator.site import Site
@@ -22,17 +23,9 @@ DOCUMENT_TYPES = ("general", "resume", "photo", "specification", "logo", "agency
 
 _FLAT_CONTACT = ("email", "email2", "mobilePhone", "telephone", "linkedin")
 _WRITABLE = (
-    *(
-        "source",
-        "firstName",
-        "surname",
-        "jobTitle",
-        "availableForWork",
-        "currentSalaryNum",
-        "desiredSalaryNum",
-    ),
-    *("desiredSalary", "noticePeriod", "note", "tagText", "workTypes", "quickSkills"),
+    *("firstName", "surname", "jobTitle", "note", "tagText", "workTypes", "quickSkills"),
     *("contactDetails", "address", "currentClient", "owner", "status"),
+    *plain_keys("resource", by_id=True),
 )
 
 

@@ -9,14 +9,17 @@ type found, never a value.
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
-from typing import assert_never
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
 from trackerrms_contracts.entities import (
     Application,
     ApplicationStage,
+    Candidate,
     Entity,
+    Job,
+    JobPosting,
     Model,
     RejectionReason,
     RemoteData,
@@ -28,6 +31,7 @@ from bridge.json_types import JsonObject
 from bridge.tracker import normalize_candidates, normalize_jobs, statuses, values
 from bridge.tracker.entity_set import EntityMember, EntitySet, Ids
 from bridge.tracker.field_reader import FieldReader
+from bridge.tracker.plain_fields import PlainFields
 from bridge.tracker.schema import ResourceName, Resources
 from bridge.tracker.statuses import Status, Statuses
 
@@ -46,6 +50,17 @@ class Normalizer:
         self.settings = settings
         self._clock = settings.clock(ZoneInfo(time_zone))
         self._keep_remote_data = keep_remote_data
+
+        jobs, candidates = settings["jobs"].fields, settings["candidates"].fields
+        users, applications = settings["users"].fields, settings["applications"].fields
+        self.plain = {
+            Model.USER: PlainFields(User, users, {"first_name", "last_name", "email"}),
+            Model.JOB: PlainFields(Job, jobs, normalize_jobs.RULED),
+            Model.JOB_POSTING: PlainFields(JobPosting, jobs, prefix="posting_"),
+            Model.CANDIDATE: PlainFields(Candidate, candidates),
+            Model.APPLICATION_STAGE: PlainFields(ApplicationStage, settings["statuses"].fields, {"name"}),
+            Model.APPLICATION: PlainFields(Application, applications),
+        }
 
         self.dating = _dating(time_zone, settings)
         """A digest of the settings behind ``version``. Versions with different digests are not comparable."""
@@ -83,6 +98,7 @@ class Normalizer:
             first, last = values.split_name(reader.text("full_name"))
         active = self._active(reader)
         record = User(
+            **self._read_plain(Model.USER, reader),
             id=self._ids.of(Model.USER, reader.id),
             remote_id=reader.id,
             first_name=first,
@@ -109,6 +125,7 @@ class Normalizer:
         remote_data = self._remote_data("statuses", reader)
         name = reader.text("name")
         stage = ApplicationStage(
+            **self._read_plain(Model.APPLICATION_STAGE, reader),
             id=self._ids.of(Model.APPLICATION_STAGE, reader.id),
             remote_id=reader.id,
             name=name,
@@ -142,13 +159,21 @@ class Normalizer:
         job = normalize_jobs.unify_job(
             reader,
             state,
+            plain=self._read_plain(Model.JOB, reader),
             ids=self._ids,
             clock=self._clock,
             settings=self.settings,
             remote_data=remote_data,
         )
         members = [_member(Model.JOB, reader, job)]
-        posting = normalize_jobs.posting(reader, ids=self._ids, clock=self._clock, remote_data=remote_data)
+        posting = normalize_jobs.posting(
+            reader,
+            plain=self.plain[Model.JOB_POSTING],
+            ids=self._ids,
+            clock=self._clock,
+            settings=self.settings,
+            remote_data=remote_data,
+        )
         if posting:
             members.append(_member(Model.JOB_POSTING, reader, posting))
         members += normalize_jobs.team(
@@ -161,7 +186,11 @@ class Normalizer:
         tags."""
         reader = self._reader("candidates", row, detail)
         record = normalize_candidates.unify_candidate(
-            reader, ids=self._ids, clock=self._clock, remote_data=self._remote_data("candidates", reader)
+            reader,
+            plain=self._read_plain(Model.CANDIDATE, reader),
+            ids=self._ids,
+            clock=self._clock,
+            remote_data=self._remote_data("candidates", reader),
         )
         members = [
             _member(Model.CANDIDATE, reader, record),
@@ -190,6 +219,7 @@ class Normalizer:
         if outcome == "DECLINED":
             reason = reader.text("rejection_reason") or meant.name or reader.text("stage_name")
         record = Application(
+            **self._read_plain(Model.APPLICATION, reader),
             id=self._ids.of(Model.APPLICATION, reader.id),
             remote_id=reader.id,
             outcome=outcome,
@@ -215,6 +245,9 @@ class Normalizer:
         if "updated_at" not in self.settings[resource].fields:
             return None
         return self._reader(resource, row, detail).instants("updated_at", self._clock)
+
+    def _read_plain(self, model: Model, reader: FieldReader) -> dict[str, Any]:
+        return self.plain[model].read(reader, self._clock, self.settings)
 
     def _reader(
         self, resource: ResourceName, row: JsonObject | None, detail: JsonObject | None

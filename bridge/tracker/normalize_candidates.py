@@ -3,6 +3,9 @@
 The rules are in ``docs/assumptions.md``, "How the twelve models are made".
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from trackerrms_contracts.entities import (
     Candidate,
     CandidateTag,
@@ -25,17 +28,18 @@ _ADDRESS = ("street_1", "street_2", "city", "state", "zip_code", "country")
 
 
 def unify_candidate(
-    reader: FieldReader, *, ids: Ids, clock: Clock, remote_data: RemoteData | None
+    reader: FieldReader,
+    *,
+    plain: Mapping[str, Any],
+    ids: Ids,
+    clock: Clock,
+    remote_data: RemoteData | None,
 ) -> Candidate:
-    """Return the candidate."""
+    """Return the candidate: its plain fields as they were read, and those that a rule makes."""
     return Candidate(
+        **plain,
         id=ids.of(Model.CANDIDATE, reader.id),
         remote_id=reader.id,
-        first_name=reader.text("first_name"),
-        last_name=reader.text("last_name"),
-        company=reader.text("company"),
-        title=reader.text("title"),
-        source=reader.text("source"),
         phone_numbers=_phones(reader),
         email_addresses=_emails(reader),
         social_media=_profiles(reader),

@@ -4,7 +4,7 @@ The rules are in ``docs/assumptions.md``, "How the twelve models are made".
 """
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from msgspec import Struct
 from trackerrms_contracts.entities import (
@@ -22,10 +22,13 @@ from trackerrms_contracts.entities import (
 from bridge.tracker.entity_set import EntityMember, Ids
 from bridge.tracker.field_reader import FieldReader
 from bridge.tracker.local_time import Clock
+from bridge.tracker.plain_fields import PlainFields
 from bridge.tracker.schema import FieldPlaces, Maps, Resources, map_key
 
 OWNER_ROLE = "owner"
 OWNER_LABEL = "Owner"
+RULED = frozenset({"job_code", "employment_type", "status", "salary_period"})
+"""Fields of a job that rules make from the value in the table's place."""
 _SLOTS = range(1, 6)
 
 
@@ -44,6 +47,7 @@ def unify_job(
     reader: FieldReader,
     state: str | None,
     *,
+    plain: Mapping[str, Any],
     ids: Ids,
     clock: Clock,
     settings: Resources,
@@ -54,25 +58,19 @@ def unify_job(
     low, high = reader.number("salary_from", mark), reader.number("salary_to", mark)
     visibility = _visibility(reader, maps)
     return Job(
+        **plain,
         id=ids.of(Model.JOB, reader.id),
         remote_id=reader.id,
-        name=reader.text("name"),
         job_code=reader.text("job_code") or (f"{prefix}{reader.id}" if prefix else None),
-        description=reader.text("description"),
         confidential=None if visibility is None else visibility == "CONFIDENTIAL",
         employment_type=_mapped(reader.text("employment_type"), maps.employment_type),
         status=unify_status(reader, state, settings),
         visibility=visibility,
-        category=reader.text("category"),
-        department=reader.text("department"),
         salary_amount=_one_amount(low, high),
         salary_amount_from=low,
         salary_amount_to=high,
-        salary_currency=reader.text("salary_currency"),
         salary_period=_mapped(reader.text("salary_period"), maps.salary_period),
         location=_location(reader),
-        opened_at=reader.instant("opened_at", clock),
-        closed_at=reader.instant("closed_at", clock),
         remote_created_at=reader.instant("created_at", clock),
         remote_updated_at=reader.last_update(clock),
         remote_data=remote_data,
@@ -80,16 +78,22 @@ def unify_job(
 
 
 def posting(
-    reader: FieldReader, *, ids: Ids, clock: Clock, remote_data: RemoteData | None
+    reader: FieldReader,
+    *,
+    plain: PlainFields,
+    ids: Ids,
+    clock: Clock,
+    settings: Resources,
+    remote_data: RemoteData | None,
 ) -> JobPosting | None:
     """Return the job's posting; ``None`` for a job that was never advertised."""
     advert = reader.text("advert_status")
     if advert is None:
         return None
     return JobPosting(
+        **plain.read(reader, clock, settings),
         id=ids.of(Model.JOB_POSTING, reader.id),
         remote_id=reader.id,
-        title=reader.text("posting_title"),
         description_html=reader.text("posting_description"),
         status="ACTIVE" if _letter(advert) == "a" else "INACTIVE",
         visibility=_online(reader),

@@ -55,8 +55,8 @@ def test_every_option_has_a_sample_that_is_not_its_default(kind: type[Struct]) -
 def test_every_option_has_a_column() -> None:
     for name in Endpoint.__struct_fields__:
         assert re.search(rf"\b{name}\b", endpoints._COLUMNS), (
-            f"{name}: write a migration that adds the column, and name it in bridge/store/endpoints.py: in "
-            "_COLUMNS and in create()"
+            f"{name}: write a migration that adds the column, in bridge/store/migrations, and name it in "
+            "bridge/store/endpoints.py: in _COLUMNS and in insert_endpoint()"
         )
 
 

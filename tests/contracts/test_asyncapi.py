@@ -109,7 +109,10 @@ def test_every_field_of_a_message_is_told_in_words() -> None:
         for field, schema in definition.get("properties", {}).items()
         if "$ref" not in schema and "description" not in schema
     ]
-    assert silent == [], "say in tools/descriptions.py what these fields mean, then run make generate"
+    assert silent == [], (
+        "say what these fields mean, then run make generate: a model's in a text under the field in "
+        "trackerrms_contracts/entities.py, another message's in tools/descriptions.py"
+    )
 
 
 def test_no_words_are_left_of_fields_that_are_gone() -> None:
@@ -126,4 +129,4 @@ def test_the_page_tells_every_topic_and_field() -> None:
     page = asyncapi.PAGE.read_text(encoding="utf-8")
     assert [topic for topic in TOPICS if f"Topic `{topic}`" not in page] == []
     fields = {f for struct in STRUCTS.values() for f in struct.__struct_fields__}
-    assert [field for field in sorted(fields) if f"| `{field}` |" not in page] == []
+    assert [field for field in sorted(fields) if f"| `{field}` |" not in page] == [], "run make generate"

@@ -70,7 +70,8 @@ def test_every_option_of_the_api_can_be_given(kind: type[Struct], table: dict[st
 def test_every_option_of_the_command_is_tried(command: str, tables: list[dict[str, Any]]) -> None:
     tried = {word for table in tables for words, _ in table.values() for word in words}
     assert declared.options(endpoints.app, command) - tried == {"--json"}, (
-        f"bridge endpoints {command}: options that no test gives; add them to the table of their field here"
+        f"bridge endpoints {command}: options that no test gives. Add them to their field's table: BOTH, or "
+        "BACK for what only an update takes. An option that says the default is not needed at creation"
     )
 
 

@@ -120,7 +120,10 @@ def test_every_metric_of_the_documented_list_has_a_value(shown: Shown) -> None:
         f"{f.name}_total" if f.type == "counter" else f.name for f in shown.families.values() if f.samples
     }
     documented = {name for name, *_ in metrics.documented()}
-    assert {n for n in samples if n.startswith("bridge_")} == documented
+    assert {n for n in samples if n.startswith("bridge_")} == documented, (
+        "bridge/metrics.py: what counts belongs into COUNTED, and its series begin at 0; a LiveGauge belongs "
+        "into STORE, and bridge/monitoring.py fills it"
+    )
 
 
 # The demo merges no records.
@@ -133,7 +136,10 @@ def test_every_counter_and_histogram_has_counted(shown: Shown) -> None:
         sample = {"counter": name, "histogram": f"{name}_count"}.get(kind)
         if sample is not None and sample not in SELDOM and shown.value(sample) == 0:
             silent.append(name)
-    assert silent == [], "the demo has all of the bridge at work, and these counted nothing"
+    assert silent == [], (
+        "the demo has all of the bridge at work, and these counted nothing: count where it happens; where "
+        "the demo never does that, add them to SELDOM with the reason"
+    )
 
 
 def test_types_and_labels_are_those_documented(shown: Shown) -> None:

@@ -114,7 +114,10 @@ async def normalized(acme: Account) -> State:
 async def test_every_model_is_as_the_simulator_says(acme: Account) -> None:
     told = await truth(acme.url)
     assert [model for model, lines in told.items() if not lines] == []
-    assert oracle.compare(await normalized(acme), "acme", told) == []
+    assert oracle.compare(await normalized(acme), "acme", told) == [], (
+        "the bridge reads another value than the simulator says is true. One of the two is wrong: "
+        "bridge/tracker/resources.py and normalize*.py, or bridge/simulator/plain_fields.py and truth.py"
+    )
 
 
 async def test_every_field_of_every_model_is_filled_in_some_record(acme: Account) -> None:
@@ -125,7 +128,9 @@ async def test_every_field_of_every_model_is_filled_in_some_record(acme: Account
     }
     reasons = {path for listed in UNFILLED.values() for path in listed.split()}
     assert sorted(every - filled - reasons) == [], (
-        "no record has these: fill them in bridge.tracker.normalize, or add them to UNFILLED with the reason"
+        "no record has these: say in bridge/tracker/resources.py, under the field's name, where its value is "
+        "(of a field that follows a rule: make it in bridge/tracker/normalize*.py), or, where TrackerRMS has "
+        "nothing for it, add it to UNFILLED with the reason"
     )
     assert sorted(reasons & filled) == [], "these are filled: take them out of UNFILLED"
     assert sorted(reasons - every) == [], "no model has these: take them out of UNFILLED"

@@ -74,7 +74,8 @@ def test_the_options_are_those_of_the_command_line() -> None:
     create, update = (declared.options(endpoints.app, name) for name in ("create", "update"))
     given = (create | {"--url"}) - {"--json"}
     assert (given - named, named - given) == (set(), set()), (
-        f"{PAGE}, Options of an endpoint: add the words that are missing, delete the surplus"
+        f"{PAGE}, Options of an endpoint: the rows name the words of create: add what is missing (first), "
+        "delete the surplus; what only an update takes is named below the table"
     )
     (sentence,) = re.findall(r"`bridge endpoints update` takes options back with (.*?)\.\n", TEXT, re.S)
     assert set(re.findall("`(--[a-z-]+)", sentence)) == update - create - {"--url"}, (

@@ -117,6 +117,21 @@ def test_a_page_can_be_read_at_one_go(page: str) -> None:
     assert len(text_of(page).splitlines()) <= MOST_LINES, f"{page}: at most {MOST_LINES} lines"
 
 
+def test_a_recipe_says_how_many_files_it_takes_and_a_field_takes_at_most_six(
+    subtests: pytest.Subtests,
+) -> None:
+    recipes = text_of("CONTRIBUTING.md").split("## Add ")[1:]
+    assert len(recipes) >= 5
+    for recipe in recipes:
+        name = recipe.partition("\n")[0]
+        with subtests.test(name):
+            said = re.search(r"(\d+) files by hand", recipe)
+            assert said is not None, f"CONTRIBUTING.md, Add {name}: say how many files it takes by hand"
+            table = recipe.partition("| file |")[2].partition("\n\n")[0]
+            assert len(table.splitlines()) - 2 == int(said[1]), f"CONTRIBUTING.md, Add {name}: count the rows"
+            assert name != "a field of a model" or int(said[1]) <= 6, "fewer places, not a longer list"
+
+
 def test_every_import_contract_is_named() -> None:
     project = tomllib.loads(text_of("pyproject.toml"))
     names = [contract["name"] for contract in project["tool"]["importlinter"]["contracts"]]

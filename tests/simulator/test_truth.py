@@ -56,7 +56,7 @@ async def test_a_candidate(account: Account) -> None:
         address={"addressLine1": "1 High St", "town": "Leeds", "country": "United Kingdom"},
         currentClient={"id": -1, "name": "Acme"},
     )
-    assert (await account.truth("candidate"))[str(new)] == {
+    expected = {
         "remote_id": str(new),
         "first_name": "Zoë",
         "last_name": "Ng",
@@ -82,13 +82,11 @@ async def test_a_candidate(account: Account) -> None:
         },
         "remote_created_at": "2026-11-23T12:00:00.000Z",
         "remote_updated_at": "2026-11-23T12:00:00.000Z",
-        "confidential": None,
-        "custom_fields": None,
-        "integration_fields": [],
-        "remote_url": None,
-        "applications": [],
-        "tags": [],
     }
+    candidate = (await account.truth("candidate"))[str(new)]
+    assert {key: candidate.pop(key) for key in expected} == expected
+    nothing: dict[str, Any] = {"integration_fields": [], "applications": [], "tags": []}
+    assert candidate == dict.fromkeys(candidate) | nothing, "nothing was given of the other fields"
 
 
 async def test_tags_live_as_long_as_somebody_has_them(account: Account) -> None:
@@ -368,11 +366,16 @@ def test_the_index_catches_up_with_the_live_records() -> None:
 def test_random_change_reaches_every_model_and_operation() -> None:
     clock, rng = Clock(), Random(1)
     world = _world(1, clock)
-    for _ in range(3000):
-        clock.advance(1)
-        world.random_change(rng)
-    seen = {(entry["op"], entry["model"]) for entry in world.journal.after(0)}
-    assert {(op, model) for op in ("created", "deleted") for model in MODELS} <= seen
+    wanted = {(op, model) for op in ("created", "deleted") for model in MODELS}
+    seen: set[Any] = set()
+    for _ in range(10):  # what is chosen when depends on the keys that records have
+        for _ in range(3000):
+            clock.advance(1)
+            world.random_change(rng)
+        seen = {(entry["op"], entry["model"]) for entry in world.journal.after(0)}
+        if wanted <= seen:
+            break
+    assert wanted <= seen
     assert {"created", "updated", "deleted"} == {op for op, _ in seen}
 
 

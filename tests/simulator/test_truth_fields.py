@@ -10,7 +10,11 @@ from bridge.simulator.truth import MODELS
 from bridge.simulator.world import World
 from tests.simulator.account import Clock
 
-ADVICE = "say in bridge/simulator/truth.py what TrackerRMS has there, or in absent.py that it has nothing"
+ADVICE = (
+    "only one of the model and the simulator's truth has these fields. Does TrackerRMS have a key of its own "
+    "for it: add the key to bridge/simulator/plain_fields.py. Does it follow from other keys: say how in "
+    "bridge/simulator/truth.py. Does TrackerRMS have nothing for it: list it in bridge/simulator/absent.py"
+)
 
 
 @pytest.fixture(scope="module")
