@@ -17,6 +17,7 @@ RUN python -m pip --python /opt/build/bin/python install --require-hashes --only
 COPY pyproject.toml README.md LICENSE ./
 COPY contracts/ contracts/
 COPY bridge/ bridge/
+RUN cd contracts && /opt/build/bin/hatchling build -t wheel -d /dist
 RUN /opt/build/bin/hatchling build -t wheel -d /dist
 RUN python -m pip --python /opt/bridge/bin/python install --no-deps --no-index /dist/*.whl
 
@@ -54,6 +55,6 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="TrackerRMS Bridge" org.opencontainers.image.description="TrackerRMS as an event stream: changes to Kafka, commands back, signed webhooks out." org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/bridge /opt/bridge
 EXPOSE 8420 8421
-# Whoever changes monitoring.port does so by this variable, or gives the container a check of its own.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "import os; from urllib.request import urlopen; urlopen('http://127.0.0.1:' + os.environ.get('BRIDGE_MONITORING_PORT', '8421') + '/livez', timeout=4)"]
+# To listen on another port, set monitoring.listen by this variable, or give the container a check of its own.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "import os; from urllib.request import urlopen; urlopen('http://127.0.0.1:' + os.environ.get('BRIDGE_MONITORING_LISTEN', ':8421').rpartition(':')[2] + '/livez', timeout=4)"]
 CMD ["run"]

@@ -3,11 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test proof check coverage lock soak matrix bench image-proof clean
+.PHONY: install demo test proof check format coverage lock docs soak matrix bench image-proof clean
 
 install: $(STAMP) ## Make .venv with what is needed to run, test and check
 
-$(STAMP): requirements-dev.lock pyproject.toml
+$(STAMP): requirements-dev.lock pyproject.toml contracts/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "TrackerRMS Bridge needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
@@ -21,13 +21,7 @@ help: ## List the words of this file
 
 # A test that finds one of these files stale names this word.
 generate: $(STAMP) ## Write the schemas, documents, tables and chart files that the code generates
-	$(BIN)/python -m trackerrms_contracts.schemas
-	$(BIN)/python -m trackerrms_contracts.asyncapi
-	$(BIN)/python -m bridge.api.openapi
-	$(BIN)/python -m bridge.cli.reference
-	$(BIN)/python -m bridge.cli.dialect_table
-	$(BIN)/python -m bridge.cli.assumption_table
-	$(BIN)/python -m bridge.cli.chart
+	$(BIN)/python -m tools.generate
 
 demo: $(STAMP) ## Run the bridge against a simulated account; ARGS=--keep leaves it running
 	$(BIN)/bridge demo $(ARGS)
@@ -48,6 +42,14 @@ check: $(STAMP) ## Run the linter, the formatter, the type checker and the impor
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+format: $(STAMP) ## Correct what the linter can correct, and format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+# Broken links and anchors are errors. Read it with: python3 -m http.server --directory site
+docs: $(STAMP) ## Build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 
 # Adds up what every process of `make test COVERAGE=1` and `make proof COVERAGE=1` saw.
 coverage: $(STAMP) ## Print what no test reached since the last time
@@ -76,8 +78,8 @@ bench: $(STAMP) ## Measure throughput and latency
 image-proof: $(STAMP) ## Run each step of the Dockerfile in a clean root, without a container engine
 	$(BIN)/python -m tests.image.proof $(ARGS)
 
-# Pin the newest versions that pyproject.toml allows, with hashes.
-LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+# Pin the newest versions that pyproject.toml allows, with hashes. Our own contracts are installed from here.
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --no-emit-package trackerrms-contracts
 lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --upgrade --extra embedded --extra simulator pyproject.toml -o requirements.lock
@@ -86,5 +88,5 @@ lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows
 	$(LOCK) -c requirements.lock --extra simulator pyproject.toml -o requirements-image-simulator.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
-clean: ## Remove .venv, the demo's data and the caches
-	rm -rf $(VENV) .bridge .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+clean: ## Remove .venv, the demo's data, the site and the caches
+	rm -rf $(VENV) .bridge site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

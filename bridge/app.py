@@ -17,7 +17,8 @@ from bridge.api.calls import ApiDependencies as ApiParts
 from bridge.api.stage import Api
 from bridge.capture import first_contact
 from bridge.capture.known_account import StoredAccount
-from bridge.capture.stage import Capture, InstallationKeys, models_of, resources_of_models
+from bridge.capture.stage import Capture, InstallationKeys, ReadLimits, models_of, resources_of_models
+from bridge.commands.account import CommandLimits
 from bridge.commands.stage import CommandDependencies, CommandStage
 from bridge.config import Config, IntegrationConfig, Secret
 from bridge.credentials import Lane
@@ -26,7 +27,7 @@ from bridge.hashing import Hasher
 from bridge.heartbeat import Roster
 from bridge.metering import Meter
 from bridge.monitoring import Monitoring
-from bridge.outbound import Outbound, targets
+from bridge.outbound import NO_LIMIT, ConnectionLimits, Outbound, targets
 from bridge.relay import Relay
 from bridge.sealing import Sealer
 from bridge.store import installation, schema
@@ -50,8 +51,14 @@ _log = structlog.get_logger(__name__)
 Role = Literal["poller", "relay", "commands", "webhooks", "api"]
 ROLES: tuple[Role, ...] = ("poller", "relay", "commands", "webhooks", "api")
 # The command stage retries transient failures itself and logs each retry, so its client gives up early.
-_NO_LIMIT = 0
 _COMMAND_PATIENCE = RetryPolicy(attempts=2, attempt_seconds=60.0, deadline_seconds=60.0)
+
+
+class Tuning(Struct, frozen=True, kw_only=True):
+    """Constants of the stages. No operator sets them; the demo and the tests are quicker with others."""
+
+    reads: ReadLimits = ReadLimits()
+    commands: CommandLimits = CommandLimits()
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -60,6 +67,7 @@ class Installation(Struct, frozen=True, kw_only=True):
     config: Config
     db: Database
     keys: InstallationKeys
+    tuning: Tuning = Tuning()
 
 
 @contextlib.contextmanager
@@ -140,7 +148,9 @@ def _read_broker_address(data_dir: Path) -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def open_installation(config: Config, *, migrate: bool = True) -> AsyncIterator[Installation]:
+async def open_installation(
+    config: Config, *, migrate: bool = True, tuning: Tuning | None = None
+) -> AsyncIterator[Installation]:
     """Open the store and read the installation's keys; migrate the schema first unless ``migrate`` is
     false."""
     url = store_url(config)
@@ -152,7 +162,8 @@ async def open_installation(config: Config, *, migrate: bool = True) -> AsyncIte
     async with await Database.open(url, config.store.pool_size) as db:
         async with db.transaction() as tx:
             hasher = Hasher(await installation.hash_key(tx, sealer))
-        yield Installation(config=config, db=db, keys=InstallationKeys(hasher=hasher, sealer=sealer))
+        keys = InstallationKeys(hasher=hasher, sealer=sealer)
+        yield Installation(config=config, db=db, keys=keys, tuning=tuning or Tuning())
 
 
 def store_url(config: Config) -> str:
@@ -229,6 +240,7 @@ async def run_roles(
     only: Collection[Role] = ROLES,
     *,
     signals: Collection[Signals] = supervisor.ENDING_SIGNALS,
+    tuning: Tuning | None = None,
 ) -> int:
     """Run the stages of these roles until one of ``signals`` arrives. Return the exit code.
 
@@ -236,7 +248,10 @@ async def run_roles(
     """
     for one, others in sharing.shared(config.integrations).items():
         _log.warning("credential.shared", integration=one, shared_with=others, advice=sharing.ADVICE)
-    async with open_installation(config) as installed, kafka.Producer(config.kafka) as producer:
+    async with (
+        open_installation(config, tuning=tuning) as installed,
+        kafka.Producer(config.kafka) as producer,
+    ):
         try:
             max_message_bytes = await make_topics(config)
         except Transient as problem:
@@ -274,7 +289,7 @@ def stages(
     config = installed.config
     made: dict[str, Stage] = {}
     if "relay" in only:
-        made["relay"] = Relay(installed.db, producer, config.relay).run
+        made["relay"] = Relay(installed.db, producer).run
     if "poller" in only:
         for integration in config.integrations:
             metrics.start_series(integration.id, resources_of_integration(integration))
@@ -305,14 +320,15 @@ def _webhooks(installed: Installation) -> WebhookStage:
     config = installed.config
     # Each endpoint has its own window. With a limit per host, one hanging endpoint would hold up the others
     # on a shared host.
-    outbound = msgspec.structs.replace(config.outbound, connections=_NO_LIMIT, connections_per_host=_NO_LIMIT)
+    limits = ConnectionLimits(total=NO_LIMIT, per_host=NO_LIMIT)
     return WebhookStage(
         WebhookParts(
             db=installed.db,
             sealer=installed.keys.sealer,
             kafka=config.kafka,
             config=config.webhooks,
-            outbound=lambda: Outbound(outbound),
+            retention_days=config.store.retention_days,
+            outbound=lambda: Outbound(config.outbound, limits=limits),
         )
     )
 
@@ -326,12 +342,14 @@ def _commands(installed: Installation, max_message_bytes: int) -> CommandStage:
             sealer=installed.keys.sealer,
             kafka=config.kafka,
             config=config.commands,
+            retention_days=config.store.retention_days,
             integrations=config.integrations,
             max_message_bytes=max_message_bytes,
             connect=lambda integration: client(
                 installed, integration, patience=_COMMAND_PATIENCE, lane="command"
             ),
             outbound=lambda: Outbound(config.outbound),
+            limits=installed.tuning.commands,
         )
     )
 
@@ -349,4 +367,5 @@ def _capture(installed: Installation, integration: IntegrationConfig, max_messag
         max_message_bytes=max_message_bytes,
         meter=meter,
         connect=lambda: client(installed, integration, meter),
+        limits=installed.tuning.reads,
     )

@@ -1,11 +1,12 @@
-"""Configuration: one frozen struct of one-level slices, from ``bridge.toml``, then from ``BRIDGE_*``.
+"""The configuration: one frozen struct of one-level slices, from ``bridge.toml``, then from ``BRIDGE_*``.
 
 ``BRIDGE_KAFKA_BOOTSTRAP_SERVERS`` sets ``kafka.bootstrap_servers``;
 ``BRIDGE_INTEGRATIONS_ACME_BEARER_TOKEN`` sets ``bearer_token`` of the integration whose id is ``acme``
-(upper-cased, every character that is not a letter or digit written ``_``). An unknown key, a bad value or
-a missing secret is a ``ConfigError`` whose one line names the key.
+(upper case, with ``_`` for every character that is not a letter or a digit). An unknown key, an invalid
+value or a missing secret raises ``ConfigError``, whose one line names the key and what to do.
 """
 
+import difflib
 import ipaddress
 import os
 import re
@@ -25,6 +26,12 @@ from bridge.environ import overlay, variable_name
 from bridge.errors import ConfigError
 
 Positive = Annotated[int, Meta(ge=1)]
+ListenAddress = Annotated[
+    str,
+    Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"),
+]
+"""``host:port``, an IPv6 address in brackets."""
+_LARGEST_PORT = 65_535
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
@@ -37,7 +44,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself."""
+        """Return the value."""
         return self._value
 
     def __repr__(self) -> str:
@@ -53,18 +60,19 @@ class Secret:
 
 
 class _Slice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A group of keys: what is not named here is refused."""
+    """A group of keys. A key that is not named here is an error."""
 
 
 class StoreConfig(_Slice, frozen=True, kw_only=True):
-    """PostgreSQL. Without ``url`` the embedded server is started in the data directory."""
+    """PostgreSQL. Without ``url`` the bridge starts the embedded server in the data directory."""
 
     url: Secret | None = None
     pool_size: Positive = 10
+    retention_days: Annotated[float, Meta(gt=0)] = 30.0
 
 
 class KafkaConfig(_Slice, frozen=True, kw_only=True):
-    """The broker. Without ``bootstrap_servers`` the embedded one is started; it forgets at exit."""
+    """The broker. Without ``bootstrap_servers`` the bridge starts the embedded one, which keeps nothing."""
 
     bootstrap_servers: str | None = None
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -81,71 +89,51 @@ class KafkaConfig(_Slice, frozen=True, kw_only=True):
 
 
 class SealingConfig(_Slice, frozen=True, kw_only=True):
-    """The installation's key: 32 bytes in base64. A development key is made when none is given."""
+    """The installation's key: 32 bytes in base64. Without it the bridge makes a development key."""
 
     key: Secret | None = None
 
 
 class LogConfig(_Slice, frozen=True, kw_only=True):
-    """How the log reads. ``auto`` is for people on a terminal and JSON everywhere else."""
+    """The log, on stderr: JSON, or lines for people where stderr is a terminal."""
 
-    format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class CaptureConfig(_Slice, frozen=True, kw_only=True):
-    """How often and how carefully TrackerRMS is read."""
+    """How often TrackerRMS is read, and which losses a person must confirm."""
 
     poll_seconds: Annotated[float, Meta(gt=0)] = 15.0
     overlap_seconds: Annotated[float, Meta(ge=0)] = 120.0
     sweep_minutes: Annotated[float, Meta(ge=0)] = 30.0
-    page_batch: Positive = 50
-    parallel_reads: Positive = 8
     deletion_limit_count: Positive = 500
     deletion_limit_percent: Annotated[float, Meta(gt=0, le=100)] = 10.0
     loss_limit_percent: Annotated[float, Meta(gt=0, le=100)] = 10.0
-    confirm_seconds: Annotated[float, Meta(ge=0)] = 5.0
-
-
-class RelayConfig(_Slice, frozen=True, kw_only=True):
-    """Outbox to Kafka."""
-
-    batch_size: Positive = 5_000
-    idle_seconds: Annotated[float, Meta(gt=0)] = 0.2
 
 
 class OutboundConfig(_Slice, frozen=True, kw_only=True):
-    """HTTP to addresses that others choose: attachments of commands, webhooks."""
+    """HTTP to addresses that others choose: attachments of commands, and webhooks."""
 
     allow_networks: tuple[str, ...] = ()
     allow_http: bool = False
-    connect_seconds: Annotated[float, Meta(gt=0)] = 10.0
-    connections: Positive = 200
-    connections_per_host: Positive = 10
 
 
 class ApiConfig(_Slice, frozen=True, kw_only=True):
-    """The HTTP API. ``requests_per_minute`` is for each token, in each process."""
+    """The HTTP API."""
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535)] = 8420
-    requests_per_minute: Positive = 600
+    listen: ListenAddress = "127.0.0.1:8420"
 
 
 class MonitoringConfig(_Slice, frozen=True, kw_only=True):
-    """Health and metrics, which every process serves, without a token."""
+    """Health and metrics, which every process serves without a token."""
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535)] = 8421
+    listen: ListenAddress = "127.0.0.1:8421"
 
 
 class CommandsConfig(_Slice, frozen=True, kw_only=True):
     """How commands are carried out."""
 
-    in_flight: Positive = 16
     deadline_seconds: Annotated[float, Meta(gt=0)] = 600.0
-    readback_seconds: Annotated[float, Meta(ge=0)] = 60.0
-    retention_days: Annotated[float, Meta(gt=0)] = 30.0
 
 
 class WebhooksConfig(_Slice, frozen=True, kw_only=True):
@@ -157,7 +145,6 @@ class WebhooksConfig(_Slice, frozen=True, kw_only=True):
     )
     in_flight: Positive = 16
     disable_after_days: Annotated[float, Meta(gt=0)] = 5.0
-    retention_days: Annotated[float, Meta(gt=0)] = 30.0
 
 
 class IntegrationConfig(_Slice, frozen=True, kw_only=True):
@@ -185,7 +172,7 @@ class IntegrationConfig(_Slice, frozen=True, kw_only=True):
 
 
 class Config(_Slice, frozen=True, kw_only=True):
-    """Everything the bridge can be told."""
+    """The whole configuration."""
 
     data_dir: str = ".bridge"
     store: StoreConfig = StoreConfig()
@@ -193,7 +180,6 @@ class Config(_Slice, frozen=True, kw_only=True):
     sealing: SealingConfig = SealingConfig()
     log: LogConfig = LogConfig()
     capture: CaptureConfig = CaptureConfig()
-    relay: RelayConfig = RelayConfig()
     outbound: OutboundConfig = OutboundConfig()
     commands: CommandsConfig = CommandsConfig()
     api: ApiConfig = ApiConfig()
@@ -202,18 +188,21 @@ class Config(_Slice, frozen=True, kw_only=True):
     integrations: tuple[IntegrationConfig, ...] = ()
 
     def integration(self, integration_id: str) -> IntegrationConfig:
-        """The integration of that id; ``ConfigError`` when there is none."""
+        """Return the integration with this id. Raise ``ConfigError`` if there is no such integration."""
         for integration in self.integrations:
             if integration.id == integration_id:
                 return integration
-        known = ", ".join(i.id for i in self.integrations) or "none is configured"
-        raise ConfigError(f"integrations: no integration has the id {integration_id!r} ({known})")
+        known = ", ".join(i.id for i in self.integrations)
+        raise ConfigError(
+            f"integrations: no integration has the id {integration_id!r}; "
+            + (f"use one of {known}" if known else "add it as [[integrations]]")
+        )
 
 
 def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
-    """The configuration of ``path`` (default ``bridge.toml`` where it exists), overlaid with ``BRIDGE_*``.
+    """Return the configuration in ``path`` (default ``bridge.toml``, if it exists) and in ``BRIDGE_*``.
 
-    Raises ``ConfigError`` for a file that can't be read, an unknown key or a bad value.
+    Raise ``ConfigError`` for a file that can't be read, an unknown key or an invalid value.
     """
     environ = os.environ if environ is None else environ
     raw = _read(path)
@@ -222,7 +211,7 @@ def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> 
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
-    """The configuration a plain mapping spells, checked."""
+    """Return the configuration that a plain mapping holds, checked."""
     try:
         config = msgspec.convert(raw, Config, strict=False, dec_hook=_decode_secret)
     except msgspec.ValidationError as error:
@@ -238,11 +227,16 @@ def _read(path: Path | None) -> dict[str, Any]:
     except FileNotFoundError:
         if path is None:
             return {}
-        raise ConfigError(f"{source}: no such file; name one with --config, or leave it out") from None
+        raise ConfigError(
+            f"{source}: no such file; give an existing file with --config, or leave the option out"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{source}: can't be read: {type(error).__name__}") from error
+        raise ConfigError(
+            f"{source}: can't be read ({type(error).__name__}); "
+            "it must be a file in UTF-8 that this user may read"
+        ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}") from None
+        raise ConfigError(f"{source}: invalid TOML: {error}") from None
 
 
 _SLICES = {
@@ -261,14 +255,14 @@ def _decode_secret(kind: type, value: Any) -> Any:
 
 
 def _one_line(message: str, raw: Mapping[str, Any]) -> str:
-    """Turn msgspec's ``… - at `$.kafka.partitions` `` into ``kafka.partitions: …``."""
+    """Turn msgspec's ``… - at `$.kafka.partitions` `` into ``kafka.partitions: …``, with what to do."""
     found = re.match(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", message, re.DOTALL)
     what, where = (found["what"], found["where"] or "") if found else (message, "")
     where = re.sub(r"integrations\[(\d+)\]", lambda m: f"integrations.{_id_at(raw, int(m[1]))}", where)
     unknown = re.search(r"unknown field `([^`]+)`", what)
     if unknown:
         key = f"{where}.{unknown[1]}" if where else unknown[1]
-        return f"{key}: no such setting"
+        return f"{key}: no such setting{_suggest(where, unknown[1])}"
     missing = re.search(r"missing required field `([^`]+)`", what)
     if missing:
         key = f"{where}.{missing[1]}" if where else missing[1]
@@ -276,13 +270,40 @@ def _one_line(message: str, raw: Mapping[str, Any]) -> str:
     if what.startswith("Invalid enum value"):
         choices = _choices(where)
         what = f"must be one of {', '.join(choices)}" if choices else what
-    return f"{where}: {what}" if where else what
+    key = where.rpartition(".")[2]
+    if "matching regex" in what and key in _FORMS:
+        what = f"invalid; {_FORMS[key]}"
+    return f"{where}: {what[0].lower()}{what[1:]}" if where else what
+
+
+# How to write the values that a pattern describes, by the last part of the key.
+_FORMS = {
+    "id": "use small letters, digits and hyphens, at most 63",
+    "listen": "write host:port, as in 127.0.0.1:8420 or [::1]:8420",
+    "topic_prefix": "use letters, digits, _ and -, in words joined by dots",
+}
+
+
+def _suggest(where: str, unknown: str) -> str:
+    """Say which key was probably meant, of those that may stand beside ``unknown``."""
+    kind = _kind_at(where)
+    close = difflib.get_close_matches(unknown, kind.__struct_fields__ if kind else (), n=1)
+    if not close:
+        return ""
+    return f"; did you mean {where}.{close[0]}?" if where else f"; did you mean {close[0]}?"
+
+
+def _kind_at(where: str) -> type[Struct] | None:
+    """Return the struct whose keys stand below ``where``."""
+    if not where:
+        return Config
+    return IntegrationConfig if where.startswith("integrations.") else _SLICES.get(where)
 
 
 def _choices(where: str) -> tuple[str, ...]:
-    """What the key that ``where`` names may be set to, where that is a choice."""
+    """Return the values of the key ``where``, if its values are a choice."""
     head, _, key = re.sub(r"\[.*\]$", "", where).rpartition(".")
-    kind = IntegrationConfig if head.startswith("integrations.") else _SLICES.get(head)
+    kind = _kind_at(head)
     return _literals(typing.get_type_hints(kind).get(key)) if kind is not None else ()
 
 
@@ -303,14 +324,19 @@ def _id_at(raw: Mapping[str, Any], index: int) -> str:
 
 def _check(config: Config) -> None:
     _check_networks(config.outbound)
+    _check_sasl(config.kafka)
+    _check_listen("api.listen", config.api.listen)
+    _check_listen("monitoring.listen", config.monitoring.listen)
     seen: set[str] = set()
     for integration in config.integrations:
         key = f"integrations.{integration.id}"
         if integration.id in seen:
-            raise ConfigError(f"{key}: two integrations have this id")
+            raise ConfigError(f"{key}: two integrations have this id; give each its own")
         seen.add(integration.id)
-        if (integration.region is None) == (integration.base_url is None):
-            raise ConfigError(f"{key}.region: set region (us, ca, uk or row) or base_url, one of the two")
+        if integration.region is None and integration.base_url is None:
+            raise ConfigError(f"{key}.region: missing; set region (us, ca, uk or row) or base_url")
+        if integration.region is not None and integration.base_url is not None:
+            raise ConfigError(f"{key}.region: set together with base_url; remove one of the two")
         if integration.base_url and not re.match(r"https?://[^/]", integration.base_url):
             raise ConfigError(f"{key}.base_url: must start with https:// or http://")
         _check_credentials(key, integration)
@@ -319,12 +345,22 @@ def _check(config: Config) -> None:
             zoneinfo.ZoneInfo(integration.time_zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
             raise ConfigError(
-                f"{key}.time_zone: {integration.time_zone!r} is no IANA time zone, such as Europe/London"
+                f"{key}.time_zone: {integration.time_zone!r} is not an IANA time zone; "
+                "write it as in Europe/London"
             ) from None
-    if config.kafka.security_protocol.startswith("SASL") and not (
-        config.kafka.sasl_username and config.kafka.sasl_password
-    ):
-        raise ConfigError("kafka.sasl_username: SASL needs sasl_username and sasl_password")
+
+
+def _check_sasl(kafka: KafkaConfig) -> None:
+    if not kafka.security_protocol.startswith("SASL"):
+        return
+    for key, value in (("sasl_username", kafka.sasl_username), ("sasl_password", kafka.sasl_password)):
+        if not value:
+            raise ConfigError(f"kafka.{key}: missing; security_protocol {kafka.security_protocol} needs it")
+
+
+def _check_listen(key: str, listen: str) -> None:
+    if int(listen.rpartition(":")[2]) > _LARGEST_PORT:
+        raise ConfigError(f"{key}: {listen} has no valid port; use one from 0 to {_LARGEST_PORT}")
 
 
 def _check_networks(outbound: OutboundConfig) -> None:
@@ -332,30 +368,30 @@ def _check_networks(outbound: OutboundConfig) -> None:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
-            raise ConfigError(f"outbound.allow_networks: {error}; write a network as 10.0.0.0/8") from None
+            raise ConfigError(f"outbound.allow_networks: {error}; write a network as in 10.0.0.0/8") from None
 
 
-# A tag or a role lives while a link to it does, so the links must be followed too.
+# A tag or a role exists while a link to it does, so the bridge must follow the links too.
 _NEEDS = {"tag": "candidate_tag", "role": "job_user_role_assignment"}
 
 
 def _check_models(key: str, integration: IntegrationConfig) -> None:
     for model, link in _NEEDS.items():
         if integration.models and model in integration.models and link not in integration.models:
-            raise ConfigError(f"{key}.models: {model} can be followed only together with {link}: add it")
+            raise ConfigError(f"{key}.models: {model} needs {link}; add it to the list")
 
 
 def _check_credentials(key: str, integration: IntegrationConfig) -> None:
     if bool(integration.username) != bool(integration.password):
         missing = "password" if integration.username else "username"
-        raise ConfigError(f"{key}.{missing}: missing; username and password go together")
+        raise ConfigError(f"{key}.{missing}: missing; set both username and password, or neither")
     if integration.bearer_token:
         return
     if not integration.oauth_refresh_token:
         variable = variable_name(integration.id)
         raise ConfigError(
-            f"{key}.bearer_token: missing; set it, or BRIDGE_INTEGRATIONS_{variable}_BEARER_TOKEN, "
-            "or oauth_refresh_token with oauth_client_secret"
+            f"{key}.bearer_token: missing; set it here or in BRIDGE_INTEGRATIONS_{variable}_BEARER_TOKEN, "
+            "or set oauth_refresh_token and oauth_client_secret"
         )
     if not integration.oauth_client_secret:
         raise ConfigError(f"{key}.oauth_client_secret: missing; oauth_refresh_token needs it")

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from bridge.errors import EnvironmentFault
 
-_INSTALL = "pip install '.[embedded]' in a clone of the bridge"
+_INSTALL = "pip install ./contracts '.[embedded]' in a clone of the bridge"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _RECOVERY_SECONDS = 120.0

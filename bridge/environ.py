@@ -1,6 +1,6 @@
-"""Environment variables laid over what a configuration file says: ``BRIDGE_KAFKA_PARTITIONS`` and the like.
+"""Environment variables override the configuration file: ``BRIDGE_KAFKA_PARTITIONS`` and the like.
 
-What may be set is read from the structs of ``bridge.config``, which hands them in.
+``bridge.config`` passes its structs, which say what may be set.
 """
 
 import difflib
@@ -24,7 +24,7 @@ def overlay(
     slices: Mapping[str, type[Struct]],
     integration: type[Struct],
 ) -> None:
-    """Write what the variables say into ``raw``. ``ConfigError`` names a variable that sets nothing."""
+    """Write the values of the variables into ``raw``. Raise ``ConfigError`` for one that sets no key."""
     for variable, value in environ.items():
         if not variable.startswith(PREFIX) or variable.startswith(_FOR_THE_TESTS):
             continue
@@ -37,7 +37,7 @@ def overlay(
 
 
 def variable_name(integration_id: str) -> str:
-    """An integration's id as variables spell it."""
+    """Return an integration's id as it is written in the names of variables."""
     return re.sub(r"[^A-Z0-9]", "_", integration_id.upper())
 
 
@@ -54,21 +54,24 @@ def _overlay_slice(
         raise ConfigError(f"{variable}: no such setting{_suggest(name, _flat_keys(slices))}")
     section = raw.setdefault(slice_name, {})
     if not isinstance(section, dict):
-        raise ConfigError(f"{slice_name}: must be a table ([{slice_name}])")
+        raise ConfigError(f"{slice_name}: must be a table, as in [{slice_name}]")
     section[key] = [n for n in _listed(value) if n] if _is_list(kind, key) else value
 
 
 def _overlay_integration(raw: dict[str, Any], variable: str, value: str, kind: type[Struct]) -> None:
     name = variable.removeprefix("BRIDGE_INTEGRATIONS_")
-    # The id is in the name already, and a table doesn't fit into a variable.
+    # The name contains the id already, and a variable can't hold a table.
     keys = sorted(set(kind.__struct_fields__) - {"id", "tracker"}, key=len, reverse=True)
     key = next((k for k in keys if name.endswith("_" + k.upper())), None)
     if key is None:
-        raise ConfigError(f"{variable}: no such setting of an integration")
+        raise ConfigError(
+            f"{variable}: no such setting of an integration; "
+            f"the name must end with a key of [[integrations]], as in {PREFIX}INTEGRATIONS_ACME_REGION"
+        )
     spelled = name.removesuffix("_" + key.upper())
     integrations = raw.setdefault("integrations", [])
     if not isinstance(integrations, list):
-        raise ConfigError("integrations: must be an array of tables ([[integrations]])")
+        raise ConfigError("integrations: must be an array of tables, as in [[integrations]]")
     for integration in integrations:
         if isinstance(integration, dict) and variable_name(str(integration.get("id", ""))) == spelled:
             break

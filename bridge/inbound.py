@@ -14,22 +14,25 @@ _DRAIN_SECONDS = 5.0
 
 
 @contextlib.asynccontextmanager
-async def serving(application: web.Application, section: str, host: str, port: int) -> AsyncIterator[str]:
-    """``application`` answers while the block lasts; gives its URL. ``section`` is the configuration's.
+async def serving(application: web.Application, key: str, listen: str) -> AsyncIterator[str]:
+    """Let ``application`` answer on ``listen`` while the block lasts; yield its URL.
+
+    ``listen`` is ``host:port``, the value of the configuration's ``key``.
 
     Raises ``Transient`` while another process has the port: this one stands by, and takes over when it is
-    free; ``EnvironmentFault`` where the address is none of this machine.
+    free; ``EnvironmentFault`` where this machine does not have the address.
     """
     runner = web.AppRunner(application, access_log=None, logger=_unheard(), shutdown_timeout=_DRAIN_SECONDS)
     await runner.setup()
     try:
-        yield await _listen(runner, section, host, port)
+        yield await _listen(runner, key, listen)
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, section: str, host: str, port: int) -> str:
-    starting = asyncio.ensure_future(web.TCPSite(runner, host, port).start())
+async def _listen(runner: web.AppRunner, key: str, listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    starting = asyncio.ensure_future(web.TCPSite(runner, host.strip("[]"), int(port)).start())
     try:
         await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -39,12 +42,12 @@ async def _listen(runner: web.AppRunner, section: str, host: str, port: int) -> 
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Transient(
-                f"{section}.port: another process listens on {host}:{port}; this one stands by. "
-                f"Where that is not meant, give {section}.port another number"
+                f"{key}: another process listens on {listen}; this one is on standby. If that is not meant, "
+                "set another port"
             ) from error
         raise EnvironmentFault(
-            f"{section}.host: can't listen on {host}:{port}: {error.strerror or 'no such address'}; give an "
-            "address of this machine, or 0.0.0.0 for all"
+            f"{key}: can't listen on {listen}: {error.strerror or 'no such address'}; set an address of this "
+            "machine, or 0.0.0.0 for all of them"
         ) from error
     name, actual = runner.addresses[0][:2]
     return f"http://[{name}]:{actual}" if ":" in name else f"http://{name}:{actual}"

@@ -25,13 +25,16 @@ _LEVELS = {
 }
 
 
-def configure_logging(config: LogConfig) -> None:
+LogFormat = Literal["auto", "json", "console"]
+
+
+def configure_logging(config: LogConfig, form: LogFormat = "auto") -> None:
     """Configure structlog, and the standard library's logging that libraries use, for this process.
 
-    A repeated call replaces the earlier configuration. Libraries log from ``warning`` up, aiokafka only at
-    ``debug``.
+    ``auto`` writes lines for people if stderr is a terminal, and JSON otherwise. A repeated call replaces
+    the earlier configuration. Libraries log from ``warning`` up, aiokafka only at ``debug``.
     """
-    rendering = _rendering(config.format)
+    rendering = _rendering(form)
     structlog.configure(
         processors=[*_shared(), *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[config.level]),
@@ -62,7 +65,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _rendering(wanted: Literal["auto", "json", "console"]) -> list[Processor]:
+def _rendering(wanted: LogFormat) -> list[Processor]:
     if wanted == "console" or (wanted == "auto" and sys.stderr.isatty()):
         return [
             structlog.dev.ConsoleRenderer(

@@ -1,4 +1,4 @@
-"""Declarations of every metric of the bridge. The README's table is generated from this module.
+"""Declarations of every metric of the bridge. The table of ``docs/metrics.md`` is generated from it.
 
 ``REGISTRY`` has what the process itself counts; a process has one, however many bridges run in it. ``STORE``
 lists what ``bridge.monitoring`` reads from the store for each scrape.
@@ -254,7 +254,7 @@ READ = (STAGE_SILENT, STORE_UP, *STORE)
 
 
 def documented() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Return (name, type, labels, meaning) of every metric, for the README's table."""
+    """Return (name, type, labels, meaning) of every metric, for the table of ``docs/metrics.md``."""
     found: list[tuple[str, str, tuple[str, ...], str]] = []
     for counted in COUNTED:
         family = next(iter(counted.describe()))

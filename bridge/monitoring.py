@@ -73,9 +73,7 @@ class Monitoring:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop``. Raises as ``inbound.serving`` does."""
-        async with inbound.serving(
-            self.application(), "monitoring", self._config.host, self._config.port
-        ) as url:
+        async with inbound.serving(self.application(), "monitoring.listen", self._config.listen) as url:
             self.url = url
             _log.info("monitoring.listening", url=url)
             await supervisor.stopped(stop)

@@ -18,7 +18,6 @@ import structlog
 
 from bridge import freshness, heartbeat, metrics, supervisor
 from bridge.clock import utc_now
-from bridge.config import RelayConfig
 from bridge.errors import LeaseLost, Transient
 from bridge.kafka import Message, MessageTooLarge
 from bridge.store import leases, outbox
@@ -28,6 +27,9 @@ from bridge.store.outbox import StoredRow, Wakeup
 _log = structlog.get_logger()
 
 LEASE = "relay"
+# How many rows are published at once, and how long it waits when there are none and nothing wakes it.
+_BATCH_SIZE = 5_000
+_IDLE_SECONDS = 0.2
 _LEASE_SECONDS = 15.0
 _LONGEST_BACKOFF_SECONDS = 5.0
 _REFUSED_AGAIN_SECONDS = 60.0
@@ -47,14 +49,16 @@ class Relay:
         self,
         db: Database,
         producer: Publisher,
-        config: RelayConfig,
         *,
+        batch_size: int = _BATCH_SIZE,
+        idle_seconds: float = _IDLE_SECONDS,
         lease_seconds: float = _LEASE_SECONDS,
         refused_again_seconds: float = _REFUSED_AGAIN_SECONDS,
     ) -> None:
         self.db = db
         self.producer = producer
-        self.config = config
+        self.batch_size = batch_size
+        self.idle_seconds = idle_seconds
         self.lease_seconds = lease_seconds
         self.refused_again_seconds = refused_again_seconds
         self._holder = leases.holder_name()
@@ -120,7 +124,7 @@ class _Watch:
     async def _relay_batch(self, rows: list[StoredRow]) -> None:
         """Publish ``rows`` and read the next ones meanwhile. Without rows, wait for some."""
         if not rows:
-            await self._wakeup.wait(self._relay.config.idle_seconds)
+            await self._wakeup.wait(self._relay.idle_seconds)
             return
         began_at = time.monotonic()
         if self._next is None:
@@ -186,7 +190,7 @@ class _Watch:
     async def _take(self, in_flight: list[int]) -> list[StoredRow]:
         now = time.monotonic()
         shards = [shard for shard in outbox.SHARDS if self._refused.get(shard, now) <= now]
-        return await outbox.take_rows(self._relay.db, shards, self._relay.config.batch_size, in_flight)
+        return await outbox.take_rows(self._relay.db, shards, self._relay.batch_size, in_flight)
 
     async def _drop_prefetched(self) -> None:
         prefetched, self._next = self._next, None

@@ -12,7 +12,8 @@ from trackerrms_contracts import topics
 from trackerrms_contracts.entities import Model
 
 from bridge import app, config, kafka
-from bridge.app import Role
+from bridge.app import Role, Tuning
+from bridge.capture.stage import ReadLimits
 from bridge.config import Config
 from bridge.kafka import Consumer
 from bridge.simulator import server
@@ -24,6 +25,8 @@ from tests.oracle import Topics
 from tests.waiting import cut_off, patient
 
 INTEGRATION = "acme"
+# A deletion is confirmed at once.
+QUICK = Tuning(reads=ReadLimits(confirm_seconds=0.0))
 
 
 class Simulated:
@@ -93,9 +96,15 @@ class Installation:
     """A bridge that can be started, stopped and looked at from its topics."""
 
     def __init__(
-        self, settings: Config, simulator: Simulated, server_: Server, roles: Collection[Role]
+        self,
+        settings: Config,
+        simulator: Simulated,
+        server_: Server,
+        roles: Collection[Role],
+        tuning: Tuning,
     ) -> None:
         self.settings = settings
+        self.tuning = tuning
         self.roles = roles
         self.simulator = simulator
         self.server = server_
@@ -113,7 +122,7 @@ class Installation:
 
     def start(self, run: Coroutine[Any, Any, int] | None = None) -> None:
         """Start the stages of its roles in this process; ``run`` stands in for ``app.run_roles``."""
-        running = run or app.run_roles(self.settings, self.roles, signals=())
+        running = run or app.run_roles(self.settings, self.roles, signals=(), tuning=self.tuning)
         self._running = asyncio.create_task(running, name="bridge")
 
     async def stop(self) -> None:
@@ -171,6 +180,7 @@ async def installed(
     integration: dict[str, Any] | None = None,
     topics_: dict[str, Any] | None = None,
     roles: Collection[Role] = ("poller", "relay"),
+    tuning: Tuning = QUICK,
     data_dir: str,
 ) -> AsyncIterator[Installation]:
     """A simulator, and a bridge that is configured for it and not started yet."""
@@ -182,8 +192,8 @@ async def installed(
         {
             "data_dir": data_dir,
             "store": {"url": store_url},
-            "api": {"port": 0},
-            "monitoring": {"port": 0},
+            "api": {"listen": "127.0.0.1:0"},
+            "monitoring": {"listen": "127.0.0.1:0"},
             "kafka": {
                 "bootstrap_servers": bootstrap_servers,
                 "topic_prefix": topic_prefix,
@@ -194,7 +204,6 @@ async def installed(
                 "poll_seconds": 0.5,
                 "overlap_seconds": 1.0,
                 "sweep_minutes": 0.02,
-                "confirm_seconds": 0.0,
                 "deletion_limit_percent": 100,
                 "loss_limit_percent": 100,
             }
@@ -215,7 +224,7 @@ async def installed(
     try:
         async with (
             aiohttp.ClientSession() as http,
-            Installation(settings, Simulated(running.url, http), running, roles) as made,
+            Installation(settings, Simulated(running.url, http), running, roles, tuning) as made,
         ):
             yield made
     finally:

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from importlib import resources
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from msgspec import Struct
 from multidict import CIMultiDict
 from trackerrms_contracts import codec, ids
 
-from bridge.api import errors, openapi, request_bodies
+from bridge.api import errors, request_bodies
 from bridge.api.calls import ApiCall, ApiDependencies, ApiResponse
 from bridge.api.errors import RequestRefused
 from bridge.api.health import Health, livez, readyz
@@ -51,7 +52,7 @@ def build_application(parts: ApiDependencies, requests_per_minute: int) -> web.A
         app.router.add_route("GET", path, _health(check, parts))
     for operation in OPERATIONS:
         app.router.add_route(operation.method, operation.path, _operation(operation, parts))
-    document = openapi.render_openapi(openapi.document()).encode()
+    document = resources.files("trackerrms_contracts").joinpath("openapi.json").read_bytes()
     app.router.add_route("GET", "/v1/openapi.json", _fixed(document))
     return app
 

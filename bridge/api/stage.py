@@ -12,14 +12,19 @@ from bridge.api.server import build_application
 from bridge.config import ApiConfig
 
 _log = structlog.get_logger(__name__)
+# Of one token, in each process; above it the API answers 429.
+_REQUESTS_PER_MINUTE = 600
 
 
 class Api:
     """The HTTP API on one address."""
 
-    def __init__(self, parts: ApiDependencies, config: ApiConfig) -> None:
+    def __init__(
+        self, parts: ApiDependencies, config: ApiConfig, *, requests_per_minute: int = _REQUESTS_PER_MINUTE
+    ) -> None:
         self._parts = parts
         self._config = config
+        self._requests_per_minute = requests_per_minute
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop``. Raises as ``inbound.serving`` does."""
@@ -30,6 +35,6 @@ class Api:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """It answers while the block lasts; gives its URL. Raises as ``run`` does."""
-        made = build_application(self._parts, self._config.requests_per_minute)
-        async with inbound.serving(made, "api", self._config.host, self._config.port) as url:
+        made = build_application(self._parts, self._requests_per_minute)
+        async with inbound.serving(made, "api.listen", self._config.listen) as url:
             yield url

@@ -51,6 +51,18 @@ class InstallationKeys(Struct, frozen=True, kw_only=True):
     sealer: Sealer
 
 
+class ReadLimits(Struct, frozen=True, kw_only=True):
+    """How much one poller reads at once, and how long it waits between the reads that confirm a deletion.
+
+    ``page_batch``: the pages of a full read that are read before they are committed, at most.
+    ``parallel_reads``: the calls to TrackerRMS at the same time, at most; the request budget paces them.
+    """
+
+    page_batch: int = 50
+    parallel_reads: int = 8
+    confirm_seconds: float = 5.0
+
+
 class Capture:
     """The capture stage. The supervisor calls ``run``."""
 
@@ -66,6 +78,7 @@ class Capture:
         max_message_bytes: int,
         meter: Meter,
         connect: ConnectClient,
+        limits: ReadLimits | None = None,
     ) -> None:
         self._db = db
         self._integration = integration
@@ -77,6 +90,7 @@ class Capture:
         self._max_message_bytes = max_message_bytes
         self._meter = meter
         self._connect = connect
+        self._limits = limits or ReadLimits()
         self._holder = leases.holder_name()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -146,7 +160,7 @@ class Capture:
         *,
         without: Collection[ResourceName],
     ) -> Poller:
-        config, integration = self._config, self._integration
+        config, limits, integration = self._config, self._limits, self._integration
         normaliser = Normaliser(
             integration.id, client.settings, integration.time_zone, keep_remote_data=integration.remote_data
         )
@@ -158,13 +172,13 @@ class Capture:
             keep_values=integration.keep_previous,
             max_message_bytes=self._max_message_bytes,
         )
-        pages = Pages(client, at_once=config.parallel_reads)
+        pages = Pages(client, at_once=limits.parallel_reads)
         rows = RecordReader(
             integration.id,
             self._db,
             client,
             normaliser,
-            parallel_reads=config.parallel_reads,
+            parallel_reads=limits.parallel_reads,
             overlap_seconds=config.overlap_seconds,
         )
         losses = Guard(count=config.deletion_limit_count, percent=config.loss_limit_percent)
@@ -185,17 +199,17 @@ class Capture:
             prover=Prover(
                 client,
                 guard,
-                parallel_reads=config.parallel_reads,
-                confirm_seconds=config.confirm_seconds,
+                parallel_reads=limits.parallel_reads,
+                confirm_seconds=limits.confirm_seconds,
             ),
             guard=guard,
             calls=lambda: self._meter.here,
             judge=partial(first_contact.store_findings, self._db, integration),
         )
-        by_id = ByIdReader(client, normaliser, parallel_reads=config.parallel_reads)
+        by_id = ByIdReader(client, normaliser, parallel_reads=limits.parallel_reads)
         pace = ReadPace(
-            page_batch=config.page_batch,
-            first_pages=min(config.parallel_reads, config.page_batch),
+            page_batch=limits.page_batch,
+            first_pages=min(limits.parallel_reads, limits.page_batch),
             overlap_seconds=config.overlap_seconds,
             silent=integration.initial_load == "silent",
         )

@@ -31,7 +31,8 @@ def demo(
         from bridge.demo.screen import Screen
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}: pip install '.[simulator,embedded]' in a clone of the bridge"
+            f"the simulator needs {error.name}: pip install ./contracts '.[simulator,embedded]' in a "
+            "clone of the bridge"
         ) from error
     data_dir = Path(tempfile.mkdtemp(prefix="trackerrms-demo-"))
     code = None
@@ -39,7 +40,7 @@ def demo(
         with (data_dir / "demo.log").open("w", encoding="utf-8") as file:
             # The screen is the demo's; the log goes to a file, which stays when something went wrong.
             with contextlib.redirect_stderr(file):
-                log.configure_logging(LogConfig(format="json"))
+                log.configure_logging(LogConfig(), "json")
             with session.with_guarded_servers(runner.configuration(data_dir)) as grounded:
                 played = runner.DemoRunner(grounded, Screen(), seconds, data_dir if keep else None)
                 code = session.run_to_end(played.run())

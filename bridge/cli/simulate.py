@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
-from bridge.cli import dialect_table, screen, session
+from bridge.cli import screen, session
 from bridge.errors import ConfigError, EnvironmentFault
 from bridge.simulator.dialects import DIALECTS, Dialect
 from bridge.simulator.options import API_KEY, BEARER_TOKEN, Options
@@ -60,7 +61,7 @@ def simulate(
     It answers as TrackerRMS is known, or assumed, to answer. Point an integration's base_url at it.
     """
     if list_dialects:
-        screen.print_markup(dialect_table.list_switches())
+        screen.print_markup(_list_switches())
         return
     recorded = _recorded(like) if like else Recording(version=1)
     spoken = {**recorded.dialect, **_spoken(dialect or [])}
@@ -71,7 +72,8 @@ def simulate(
         from bridge.simulator.world import World
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}: pip install '.[simulator]' in a clone of the bridge"
+            f"the simulator needs {error.name}: pip install ./contracts '.[simulator]' in a clone "
+            "of the bridge"
         ) from error
     try:
         world = World(
@@ -88,6 +90,17 @@ def simulate(
         shapes=recorded.shapes,
     )
     session.run_to_end(_serve(world, host, port, options, time_zone))
+
+
+def _list_switches() -> Table:
+    """Return every switch with its values; the first of them is its default."""
+    made = screen.new_table("switch", "value", "meaning", "touches")
+    for name, one in DIALECTS.items():
+        made.add_row(f"[bold]{name}[/]", "", f"[bold]{screen.escape(one.meaning)}[/]", "")
+        for value, said in one.values.items():
+            shown = screen.escape(f"{name}={value}")
+            made.add_row("", shown, screen.escape(said.meaning), " ".join(sorted(said.touches)))
+    return made
 
 
 def _recorded(path: Path) -> Recording:

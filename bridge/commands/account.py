@@ -33,11 +33,22 @@ _LAG_MARGIN = 1.25
 _LONGEST_ID = 18
 
 
+class CommandLimits(Struct, frozen=True, kw_only=True):
+    """How many commands of one integration are carried out at once, and how long a list may hide a write.
+
+    A measured lag of the list that is longer counts instead of ``readback_seconds``.
+    """
+
+    in_flight: int = 16
+    readback_seconds: float = 60.0
+
+
 class CommandTerms(Struct, frozen=True, kw_only=True):
     """The settings that an account's commands are executed with."""
 
     integration: IntegrationConfig
     config: CommandsConfig
+    limits: CommandLimits
     topic_prefix: str
     max_message_bytes: int
 
@@ -110,7 +121,7 @@ class Account:
     async def readback_seconds(self, resource: str) -> float:
         """Return the seconds for which a list may not show a record that was just written."""
         lag = (await cursors.load_cursor(self.db, self.id, resource)).index_lag_seconds
-        return max(self.terms.config.readback_seconds, lag * _LAG_MARGIN)
+        return max(self.terms.limits.readback_seconds, lag * _LAG_MARGIN)
 
     async def statuses(self, wanted: Collection[str] = ()) -> dict[str, StatusFound]:
         """Return the placement statuses by remote id; read them again if one of ``wanted`` is missing."""

@@ -71,7 +71,7 @@ class Runner:
         self._finisher = finisher
         self._sealer = sealer
         self._stop = stop
-        self._slots = asyncio.Semaphore(account.terms.config.in_flight)
+        self._slots = asyncio.Semaphore(account.terms.limits.in_flight)
 
     async def carry_out(self, work: TakenCommand) -> None:
         """Return when the command has its one result. Raises ``Stopping``; ``LeaseLost`` and ``Transient`` if

@@ -18,7 +18,7 @@ from trackerrms_contracts import codec, dead_letters, events, ids, topics
 
 from bridge import heartbeat, kafka
 from bridge.commands import decoding, results
-from bridge.commands.account import Account, CommandTerms
+from bridge.commands.account import Account, CommandLimits, CommandTerms
 from bridge.commands.completion import CompletionWriter
 from bridge.commands.decoding import DecodedCommand, InvalidCommand
 from bridge.commands.keyed_executor import KeyedExecutor
@@ -60,8 +60,10 @@ class CommandDependencies(Struct, frozen=True, kw_only=True):
     config: CommandsConfig
     integrations: tuple[IntegrationConfig, ...]
     max_message_bytes: int
+    retention_days: float
     connect: ConnectIntegration
     outbound: Callable[[], AbstractAsyncContextManager[Outbound]]
+    limits: CommandLimits = CommandLimits()
 
 
 class CommandStage:
@@ -106,6 +108,7 @@ class CommandStage:
         terms = CommandTerms(
             integration=integration,
             config=parts.config,
+            limits=parts.limits,
             topic_prefix=parts.kafka.topic_prefix,
             max_message_bytes=parts.max_message_bytes,
         )
@@ -185,7 +188,7 @@ class _Watch:
         if time.monotonic() - self._pruned_at < _PRUNE_SECONDS:
             return
         self._pruned_at = time.monotonic()
-        await commands.prune_commands(self._parts.db, self._parts.config.retention_days)
+        await commands.prune_commands(self._parts.db, self._parts.retention_days)
         await commands.forget_dead_leases(self._parts.db)
 
     # --- admitting messages ---

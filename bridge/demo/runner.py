@@ -11,7 +11,8 @@ import msgspec
 from trackerrms_contracts.entities import Model
 
 from bridge import app, kafka, supervisor
-from bridge.app import Installation
+from bridge.app import Installation, Tuning
+from bridge.capture.stage import ReadLimits
 from bridge.config import (
     ApiConfig,
     CaptureConfig,
@@ -42,6 +43,7 @@ INTEGRATION = "demo"
 _TIME_ZONE = "Europe/London"
 _REQUESTS_PER_MINUTE = 60_000
 _INDEX_LAG_SECONDS = 1.0
+_TUNING = Tuning(reads=ReadLimits(confirm_seconds=0.5))
 _BETWEEN_CHANGES_SECONDS = 0.6
 
 
@@ -50,10 +52,10 @@ def configuration(data_dir: Path) -> Config:
     return Config(
         data_dir=str(data_dir),
         kafka=KafkaConfig(partitions=3),
-        capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.07, confirm_seconds=0.5),
+        capture=CaptureConfig(poll_seconds=0.5, overlap_seconds=5, sweep_minutes=0.07),
         outbound=OutboundConfig(allow_networks=("127.0.0.0/8",), allow_http=True),
-        api=ApiConfig(port=0),
-        monitoring=MonitoringConfig(port=0),
+        api=ApiConfig(listen="127.0.0.1:0"),
+        monitoring=MonitoringConfig(listen="127.0.0.1:0"),
     )
 
 
@@ -75,7 +77,7 @@ class DemoRunner:
             config = _with_integration(self._config, simulated.url)
             self._screen.introduce(config, simulated.url)
             async with (
-                app.open_installation(config) as installed,
+                app.open_installation(config, tuning=_TUNING) as installed,
                 kafka.Producer(config.kafka) as producer,
             ):
                 limit = await app.make_topics(config)
@@ -215,8 +217,8 @@ def _toml(config: Config) -> str:
     return (
         f'data_dir = "{config.data_dir}"\n\n[store]\nurl = "{store}"\n\n'
         f'[kafka]\nbootstrap_servers = "{config.kafka.bootstrap_servers}"\n\n'
-        '[outbound]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n\n[api]\nport = 0\n\n'
-        "[monitoring]\nport = 0\n\n"
+        '[outbound]\nallow_networks = ["127.0.0.0/8"]\nallow_http = true\n\n[api]\nlisten = "127.0.0.1:0"\n\n'
+        '[monitoring]\nlisten = "127.0.0.1:0"\n\n'
         f'[[integrations]]\nid = "{integration.id}"\nbase_url = "{integration.base_url}"\n'
         f'bearer_token = "{BEARER_TOKEN}"\ntime_zone = "{integration.time_zone}"\n'
         f"requests_per_minute = {integration.requests_per_minute}\n"

@@ -2,9 +2,19 @@
 
 from bridge.outbound.calls import CallFailure
 from bridge.outbound.client import Outbound
-from bridge.outbound.connector import ResolveHost
+from bridge.outbound.connector import NO_LIMIT, ConnectionLimits, ResolveHost
 from bridge.outbound.downloads import Downloaded
 from bridge.outbound.posts import PostResponse
 from bridge.outbound.targets import Target, Unusable
 
-__all__ = ["CallFailure", "Downloaded", "Outbound", "PostResponse", "ResolveHost", "Target", "Unusable"]
+__all__ = [
+    "NO_LIMIT",
+    "CallFailure",
+    "ConnectionLimits",
+    "Downloaded",
+    "Outbound",
+    "PostResponse",
+    "ResolveHost",
+    "Target",
+    "Unusable",
+]

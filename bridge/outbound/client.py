@@ -16,7 +16,7 @@ import aiohttp
 from bridge.config import OutboundConfig
 from bridge.outbound import connector, downloads, posts, targets
 from bridge.outbound.calls import CallFailure, OutboundCall
-from bridge.outbound.connector import ResolveHost, SystemLookup
+from bridge.outbound.connector import CONNECT_SECONDS, ConnectionLimits, ResolveHost, SystemLookup
 from bridge.outbound.deadlines import Deadlines
 from bridge.outbound.downloads import Downloaded
 from bridge.outbound.posts import PostResponse
@@ -32,9 +32,14 @@ class Outbound:
     """
 
     def __init__(
-        self, config: OutboundConfig, *, lookup: ResolveHost | None = None, tls: ssl.SSLContext | None = None
+        self,
+        config: OutboundConfig,
+        *,
+        limits: ConnectionLimits | None = None,
+        lookup: ResolveHost | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._config = config
+        self._limits = limits or ConnectionLimits()
         self._rules = targets.rules(config)
         # Subscribers' URLs repeat with each delivery, and the verdict on a URL never changes.
         self._judged = lru_cache(_URLS_REMEMBERED)(partial(targets.parse_target, given=self._rules))
@@ -49,8 +54,8 @@ class Outbound:
             self._tls = await asyncio.to_thread(connector.trusted)
         self._deadlines = Deadlines(asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
-            connector=connector.make(self._config, self._lookup, self._rules.allowed, self._tls),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._config.connect_seconds),
+            connector=connector.make(self._limits, self._lookup, self._rules.allowed, self._tls),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,

@@ -17,14 +17,18 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from msgspec import Struct
 
-from bridge.config import OutboundConfig
 from bridge.outbound import addresses
 from bridge.outbound.addresses import Networks
 from bridge.outbound.progress import under_way
 
 ResolveHost = Callable[[str], Awaitable[Sequence[str]]]
 """Resolves a name to its addresses as text, in the order to try them. Raises ``OSError`` if it has none."""
+
+CONNECT_SECONDS = 10.0
+"""For one attempt to connect, TLS included."""
+NO_LIMIT = 0
 
 _LOOKUP_THREADS = 16
 _KEEP_ALIVE_SECONDS = 30.0
@@ -124,16 +128,23 @@ class _Pool(aiohttp.TCPConnector):
         return await super().connect(req, traces if progress is None else [progress], timeout)
 
 
+class ConnectionLimits(Struct, frozen=True, kw_only=True):
+    """How many connections may be open at once, to all hosts and to one of them."""
+
+    total: int = 200
+    per_host: int = 10
+
+
 def make(
-    config: OutboundConfig, lookup: ResolveHost, allowed: Networks, tls: ssl.SSLContext
+    limits: ConnectionLimits, lookup: ResolveHost, allowed: Networks, tls: ssl.SSLContext
 ) -> aiohttp.TCPConnector:
     """Build a pool of guarded connections. Each request that takes one updates its ``RequestProgress``."""
     return _Pool(
         resolver=CheckedResolver(lookup, allowed),
         socket_factory=_sockets(allowed),
         ssl=tls,
-        limit=config.connections,
-        limit_per_host=config.connections_per_host,
+        limit=limits.total,
+        limit_per_host=limits.per_host,
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
         ttl_dns_cache=_REMEMBER_NAMES_SECONDS,
     )

@@ -1,7 +1,7 @@
 """Every assumption about an account's API that can be judged, by the name of its finding. Pure.
 
-``docs/assumptions.md`` lists them (``bridge.cli.assumption_table`` writes it), ``bridge check`` gives
-each a verdict for the account, and ``bridge.tracker.findings`` takes no other name.
+``docs/assumptions.md`` lists them (``tools.assumption_table`` writes it), ``bridge check`` gives each a
+verdict for the account, and ``bridge.tracker.findings`` takes no other name.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

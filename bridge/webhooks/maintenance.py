@@ -24,10 +24,11 @@ _DAY_SECONDS = 86_400.0
 class Maintenance:
     """Looks every minute; more often where an endpoint is disabled sooner than in hours, and for holds."""
 
-    def __init__(self, db: Database, sealer: Sealer, config: WebhooksConfig) -> None:
+    def __init__(self, db: Database, sealer: Sealer, config: WebhooksConfig, retention_days: float) -> None:
         self._db = db
         self._sealer = sealer
         self._config = config
+        self._retention_days = retention_days
         self._pruned_at = 0.0
         self._looked_at = float("-inf")
 
@@ -65,8 +66,8 @@ class Maintenance:
         if time.monotonic() - self._pruned_at < _PRUNE_SECONDS and self._pruned_at:
             return
         self._pruned_at = time.monotonic()
-        await pending.prune_pending(self._db, self._config.retention_days)
-        await pending_batches.prune_batches(self._db, self._config.retention_days)
+        await pending.prune_pending(self._db, self._retention_days)
+        await pending_batches.prune_batches(self._db, self._retention_days)
         while True:
-            if not await delivery_log.prune_attempts(self._db, self._config.retention_days):
+            if not await delivery_log.prune_attempts(self._db, self._retention_days):
                 return

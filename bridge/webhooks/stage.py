@@ -42,6 +42,7 @@ class WebhookDependencies(Struct, frozen=True, kw_only=True):
     sealer: Sealer
     kafka: KafkaConfig
     config: WebhooksConfig
+    retention_days: float
     outbound: Callable[[], AbstractAsyncContextManager[Outbound]]
 
 
@@ -92,7 +93,7 @@ class _Watch:
         self._directory = EndpointRegistry(db, sealer, config, self._sender, self._failed)
         self._retrier = DueDeliveries(db, sealer, parts.kafka, self._recorder, self._directory)
         self._recoverer = Recoverer(db, sealer, parts.kafka, held.lease.holder)
-        self._keeper = Maintenance(db, sealer, config)
+        self._keeper = Maintenance(db, sealer, config, parts.retention_days)
 
     async def work(self) -> None:
         """Read and deliver until told to stop; then let end what is under way."""

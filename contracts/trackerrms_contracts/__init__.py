@@ -1,4 +1,4 @@
 """The words exchanged with the world: entities, events, commands, topics, ids.
 
-Importing ``contracts`` needs msgspec and the standard library, nothing else; nothing here does I/O.
+Importing ``trackerrms_contracts`` needs msgspec and the standard library only; nothing here does I/O.
 """

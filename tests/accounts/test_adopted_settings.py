@@ -2,7 +2,7 @@
 
 from trackerrms_contracts.entities import Model
 
-from bridge.commands.account import Account, CommandTerms
+from bridge.commands.account import Account, CommandLimits, CommandTerms
 from bridge.config import CommandsConfig, IntegrationConfig, OutboundConfig
 from bridge.hashing import Hasher
 from bridge.outbound import Outbound
@@ -23,6 +23,7 @@ async def test_commands_read_records_by_a_profile_that_is_learned_after_they_beg
         terms = CommandTerms(
             integration=IntegrationConfig(id="acme", time_zone="Europe/London"),
             config=CommandsConfig(),
+            limits=CommandLimits(),
             topic_prefix="trackerrms",
             max_message_bytes=1_000_000,
         )

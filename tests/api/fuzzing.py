@@ -4,8 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bridge.api import openapi
 from tests.api.service import Client, Service
+from tools import openapi
 
 SCHEMATHESIS = """
 [checks.positive_data_acceptance]

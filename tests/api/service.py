@@ -91,7 +91,7 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def serving(
-    store_url: str, config: ApiConfig | None = None, outbound: OutboundConfig | None = None
+    store_url: str, requests_per_minute: int = 60_000, outbound: OutboundConfig | None = None
 ) -> AsyncIterator[Service]:
     """The API runs while the block lasts."""
     rules = targets.rules(outbound or OutboundConfig())
@@ -104,7 +104,7 @@ async def serving(
             judge=lambda url: targets.parse_target(url, rules),
             integrations=("acme", "globex"),
         )
-        api = Api(parts, config or ApiConfig(port=0, requests_per_minute=60_000))
+        api = Api(parts, ApiConfig(listen="127.0.0.1:0"), requests_per_minute=requests_per_minute)
         async with api.serving() as url, aiohttp.ClientSession() as session:
             anybody = Client(session, url, None)
             yield Service(parts, anybody, anybody.with_token((await tokens.create(owner=None))[1]))

@@ -90,7 +90,7 @@ async def test_when_a_token_was_used_is_noted(service: Service) -> None:
 
 
 async def test_too_many_requests_are_told_when_to_come_again(store_url: str) -> None:
-    async with serving(store_url, ApiConfig(port=0, requests_per_minute=3)) as service:
+    async with serving(store_url, requests_per_minute=3) as service:
         said = [await service.admin("GET", "/v1/endpoints") for _ in range(4)]
         other = await (await service.of("acme"))("GET", "/v1/endpoints")
     assert [one.status for one in said] == [200, 200, 200, 429]
@@ -188,7 +188,7 @@ async def test_without_the_store_it_says_that_it_is_not_ready(service: Service) 
 async def test_it_says_that_a_stage_of_its_process_is_stuck(service: Service) -> None:
     stuck = msgspec.structs.replace(service.parts, silent_seconds=0.05)
     stuck.roster.enter("relay")
-    async with Api(stuck, ApiConfig(port=0)).serving() as url:
+    async with Api(stuck, ApiConfig(listen="127.0.0.1:0")).serving() as url:
 
         async def is_said() -> bool:
             said = await service.anybody.at(url)("GET", "/livez")
@@ -202,14 +202,14 @@ async def test_it_says_that_a_stage_of_its_process_is_stuck(service: Service) ->
 
 async def test_a_second_process_stands_by_for_the_port(service: Service) -> None:
     port = int(service.anybody.url.rpartition(":")[2])
-    second = Api(service.parts, ApiConfig(port=port))
-    with pytest.raises(Transient, match="this one stands by"):
+    second = Api(service.parts, ApiConfig(listen=f"127.0.0.1:{port}"))
+    with pytest.raises(Transient, match="this one is on standby"):
         await second.run(asyncio.Event())
 
 
 async def test_an_address_of_another_machine_is_a_fault_of_the_surroundings(service: Service) -> None:
-    elsewhere = Api(service.parts, ApiConfig(host="192.0.2.1", port=0))
-    with pytest.raises(EnvironmentFault, match=r"api\.host"):
+    elsewhere = Api(service.parts, ApiConfig(listen="192.0.2.1:0"))
+    with pytest.raises(EnvironmentFault, match=r"^api\.listen"):
         await elsewhere.run(asyncio.Event())
 
 
@@ -218,7 +218,7 @@ async def test_it_ends_when_it_is_told_to(service: Service) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    running = asyncio.create_task(Api(service.parts, ApiConfig(port=port)).run(stop))
+    running = asyncio.create_task(Api(service.parts, ApiConfig(listen=f"127.0.0.1:{port}")).run(stop))
     client = service.anybody.at(f"http://127.0.0.1:{port}")
 
     async def answers() -> bool:

@@ -7,11 +7,12 @@ from typing import Any
 import openapi_spec_validator
 import pytest
 
-from bridge.api import openapi, server
+from bridge.api import server
 from bridge.api.operations import OPERATIONS
 from tests.api import fuzzing
 from tests.api.service import Client, Service
 from tests.committed import assert_fresh
+from tools import openapi
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text(encoding="utf-8"))
 

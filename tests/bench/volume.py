@@ -201,7 +201,7 @@ async def first_load(settings: Config, events: int) -> None:
         stop = asyncio.Event()
         postgres, broker = await _servers_cpu(installed)
         began, cpu = time.monotonic(), time.process_time()
-        relay = asyncio.create_task(Relay(installed.db, producer, settings.relay).run(stop))
+        relay = asyncio.create_task(Relay(installed.db, producer).run(stop))
         await scan(installed, reader, context, "initial")
         captured = time.monotonic() - began
         await _drained(installed)
@@ -227,7 +227,7 @@ async def outbox_alone(settings: Config, events: int) -> None:
         count, _ = await outbox.depth(installed.db)
         stop = asyncio.Event()
         began = time.monotonic()
-        relay = asyncio.create_task(Relay(installed.db, producer, settings.relay).run(stop))
+        relay = asyncio.create_task(Relay(installed.db, producer).run(stop))
         await _drained(installed)
         seconds = time.monotonic() - began
         stop.set()

@@ -15,6 +15,8 @@ CHOSEN: dict[str, Any] = {
     "kafka.security_protocol": "SASL_SSL",
     "kafka.topic_prefix": "acme.events",
     "kafka.ssl_cafile": "/etc/ssl/kafka.pem",
+    "api.listen": "api.example:9100",
+    "monitoring.listen": "monitoring.example:9000",
     "outbound.allow_networks": ["10.20.0.0/16", "fd00::/8"],
     "webhooks.retry_seconds": [0.25, 5, 1e-07],
     "integrations.id": "acme-uk",

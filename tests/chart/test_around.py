@@ -136,8 +136,8 @@ def test_the_network_policy_follows_the_configuration(helm: Helm) -> None:
         ({"config": {"store": {"url": None}}}, "store.url"),
         ({"config": {"kafka": {"bootstrap_servers": None}}}, "kafka.bootstrap_servers"),
         ({"config": {"integrations": []}}, "config.integrations"),
-        ({"config": {"monitoring": {"port": 0}}}, "config.monitoring.port"),
-        ({"config": {"api": {"port": 8421}}}, "config.monitoring.port"),
+        ({"config": {"monitoring": {"listen": "0.0.0.0:0"}}}, "config.monitoring.listen"),
+        ({"config": {"api": {"listen": "0.0.0.0:8421"}}}, "config.monitoring.listen"),
         ({"secretRefs": {"integrations": {"acme": {"api_key": {"name": "a", "key": "b"}}}}}, "acme"),
         ({"mode": "sidecar", "roles": {"poller": {"enabled": False}}}, "sidecar"),
         (

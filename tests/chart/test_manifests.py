@@ -1,8 +1,6 @@
 """What the manifests say, whatever the mode: read as Kubernetes would."""
 
 import inspect
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ import yaml
 from bridge import supervisor
 from bridge.app import ROLES
 from bridge.config import Config
+from tests import pages
 from tests.chart.rendering import RUNNING, Helm, Manifest, containers, named, of_kind, pods
 
 pytestmark = pytest.mark.timeout(1200)  # the first one may have to build helm
@@ -117,8 +116,9 @@ def test_containers_are_probed_where_they_answer(manifests: list[Manifest]) -> N
             # A Service sends requests to what is ready: the API answers them while Kafka is away.
             "readinessProbe": ("/readyz", ports.get("api", monitoring)),
         }, name
-        set_port = {e["name"]: e.get("value") for e in container["env"]}.get("BRIDGE_MONITORING_PORT")
-        assert monitoring == int(set_port or Config().monitoring.port)
+        variables = {e["name"]: e.get("value") for e in container["env"]}
+        listen = variables.get("BRIDGE_MONITORING_LISTEN") or Config().monitoring.listen
+        assert monitoring == int(listen.rpartition(":")[2])
         numbers = [p["containerPort"] for c in pod["containers"] for p in c["ports"]]
         assert len(numbers) == len(set(numbers)), "the containers of a pod share one address"
 
@@ -167,12 +167,11 @@ def test_prometheus_finds_every_container(manifests: list[Manifest]) -> None:
     assert targets == ports
 
 
-def test_the_alert_rules_are_those_of_the_readme_and_off_unless_asked_for(helm: Helm) -> None:
+def test_the_alert_rules_are_those_of_the_page_and_off_unless_asked_for(helm: Helm) -> None:
     assert of_kind(helm(), "PrometheusRule") == []
     (rule,) = of_kind(helm({"alerts": {"enabled": True, "labels": {"release": "x"}}}), "PrometheusRule")
     assert rule["metadata"]["labels"]["release"] == "x"
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"^```yaml\n(groups:\n.*?)^```", readme, re.M | re.S)
+    (shown,) = pages.blocks("docs/metrics.md", "yaml")
     assert rule["spec"] == yaml.safe_load(shown)
     told = {one["alert"]: one["expr"] for group in rule["spec"]["groups"] for one in group["rules"]}
     for alert, metric in _OF_AN_ACCOUNT.items():
@@ -196,7 +195,7 @@ def test_what_is_changed_restarts_the_pods(helm: Helm) -> None:
         return {key: value for key, value in found.items() if key.startswith("checksum/")}
 
     before = sums({})
-    of_config = sums({"config": {"relay": {"batch_size": 7}}})
+    of_config = sums({"config": {"capture": {"poll_seconds": 7}}})
     of_secret = sums({"config": {"store": {"url": "postgresql://other"}}})
     assert of_config["checksum/config"] != before["checksum/config"]
     assert of_secret["checksum/secret"] != before["checksum/secret"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from bridge.cli import chart
 from tests.chart.rendering import CHART
 from tests.committed import assert_fresh
+from tools import chart
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -37,5 +37,5 @@ def test_no_key_of_the_schema_is_open() -> None:
     definitions = chart.schema()["definitions"]
     tables = {name: one for name, one in definitions.items() if one.get("type") == "object"}
     assert [name for name, one in tables.items() if one.get("additionalProperties") is not False] == []
-    assert {"Config", "KafkaConfig", "IntegrationConfig", "Values", "RoleWorkload"} <= tables.keys()
+    assert {"Config", "KafkaConfig", "IntegrationConfig", "ChartValues", "RoleWorkload"} <= tables.keys()
     assert json.dumps(definitions["Config"]).count('"$ref"') >= 10

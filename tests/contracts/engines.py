@@ -6,8 +6,9 @@ from typing import Any
 
 import jsonschema
 import jsonschema_rs
-from trackerrms_contracts import schemas
 from trackerrms_contracts.entities import Model
+
+from tools import schemas
 
 
 @cache

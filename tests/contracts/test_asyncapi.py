@@ -6,24 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from trackerrms_contracts import (
-    asyncapi,
-    asyncapi_page,
-    codec,
-    commands,
-    dead_letters,
-    descriptions,
-    examples,
-    schemas,
-    topics,
-)
+from trackerrms_contracts import codec, commands, dead_letters, topics
 from trackerrms_contracts.entities import STRUCTS, Model
-from trackerrms_contracts.examples import Example
 
 from bridge.commands.errors import TITLES
 from tests import npm
 from tests.committed import assert_fresh
 from tests.contracts import asyncapi_document as reading
+from tools import asyncapi, asyncapi_page, descriptions, examples, schemas
+from tools.examples import Example
 
 DOCUMENT: dict[str, Any] = json.loads(asyncapi.FILE.read_text(encoding="utf-8"))
 SCRIPT = Path(__file__).parent / "node" / "asyncapi.js"
@@ -118,7 +109,7 @@ def test_every_field_of_a_message_is_told_in_words() -> None:
         for field, schema in definition.get("properties", {}).items()
         if "$ref" not in schema and "description" not in schema
     ]
-    assert silent == [], "say in contracts/descriptions.py what these fields mean, then run make generate"
+    assert silent == [], "say in tools/descriptions.py what these fields mean, then run make generate"
 
 
 def test_no_words_are_left_of_fields_that_are_gone() -> None:
@@ -128,7 +119,7 @@ def test_no_words_are_left_of_fields_that_are_gone() -> None:
             known.setdefault(name.partition("_")[0], set()).update(definition.get("properties", ()))
     told = {name: set(fields) for name, fields in descriptions.MEANINGS.items()}
     gone = {name: left for name, fields in told.items() if (left := fields - known.get(name, set()))}
-    assert gone == {}, "no message has these fields: take them out of contracts/descriptions.py"
+    assert gone == {}, "no message has these fields: take them out of tools/descriptions.py"
 
 
 def test_the_page_tells_every_topic_and_field() -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from trackerrms_contracts import schemas
 
 from tests.contracts.compatibility import breaks
+from tools import schemas
 
 NAME = "application.event.v1.json"
 Edit = Callable[[dict[str, Any]], Any]

@@ -3,11 +3,12 @@
 import jsonschema
 import jsonschema_rs
 import pytest
-from trackerrms_contracts import commands, schemas
+from trackerrms_contracts import commands
 from trackerrms_contracts.entities import Model
 
 from tests.committed import assert_fresh
 from tests.contracts.engines import committed
+from tools import schemas
 
 NAMES = sorted(schemas.generate())
 

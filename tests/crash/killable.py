@@ -1,4 +1,7 @@
-"""``bridge run`` in a process of its own, that ends when and how a test says."""
+"""``bridge run`` in a process of its own, that ends when and how a test says.
+
+With ``tuning`` it is ``tests.crash.tuned``, which differs in the constants of the stages only.
+"""
 
 import asyncio
 import json
@@ -13,7 +16,9 @@ import asyncpg
 import msgspec
 import orjson
 
+from bridge.app import Role, Tuning
 from bridge.config import Config, Secret
+from tests.committed import ROOT
 from tests.waiting import patient
 
 # The longest life of a lease: the exchange of a token.
@@ -27,14 +32,26 @@ class Killable:
     """
 
     def __init__(
-        self, settings: Config, directory: Path, name: str = "bridge", *, only: str | None = None
+        self,
+        settings: Config,
+        directory: Path,
+        name: str = "bridge",
+        *,
+        only: Role | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.log_path = directory / f"{name}.log"
         self._config_path = directory / f"{name}.toml"
         self._config_path.write_text(toml(settings), encoding="utf-8")
         self._url = settings.store.url
-        self._role = () if only is None else ("--only", only)
+        if tuning is None:
+            role = () if only is None else ("--only", only)
+            self._program = ("bridge", "--config", str(self._config_path), "run", *role)
+        else:
+            given = msgspec.json.encode(tuning).decode()
+            roles = () if only is None else (only,)
+            self._program = ("tests.crash.tuned", str(self._config_path), given, *roles)
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -57,9 +74,8 @@ class Killable:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("BRIDGE_")}
         with self.log_path.open("ab") as file:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bridge", "--config", str(self._config_path), "run", *self._role,
-                env=inherited, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-                stderr=file,
+                sys.executable, "-m", *self._program, cwd=ROOT, env=inherited,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=file,
             )  # fmt: skip
 
     async def kill(self) -> None:

@@ -11,14 +11,18 @@ import msgspec
 import pytest
 from trackerrms_contracts.entities import Model
 
+from bridge.app import Tuning
+from bridge.commands.account import CommandLimits
 from bridge.simulator.world import World
 from tests.commanding import Caller, code, ending, envelope
 from tests.crash.killable import Killable
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, QUICK, Installation, installed
 
 KILLS = int(os.environ.get("COMMAND_KILLS", "10"))
 COMMANDS = int(os.environ.get("COMMAND_COUNT", "80"))
 SEED = int(os.environ.get("CRASH_SEED", "5"))
+
+TUNING = Tuning(reads=QUICK.reads, commands=CommandLimits(readback_seconds=1.0))
 
 _WRITES = (
     "/api/widget/createResource",
@@ -124,7 +128,6 @@ async def test_kills_leave_each_command_with_one_result_and_nothing_twice(
         bridge.settings = msgspec.structs.replace(
             bridge.settings,
             kafka=msgspec.structs.replace(bridge.settings.kafka, group_instance_id="killed"),
-            commands=msgspec.structs.replace(bridge.settings.commands, readback_seconds=1.0),
         )
         truth = await bridge.simulator.truth()
         jobs = [job["remote_id"] for job in truth["job"] if job["record"]["status"] == "OPEN"]
@@ -132,7 +135,10 @@ async def test_kills_leave_each_command_with_one_result_and_nothing_twice(
         plan = Plan(rng, jobs, applications)
         plan.fill(COMMANDS)
         await plan_faults(bridge, rng, COMMANDS // 16)
-        async with Caller(bridge.settings) as caller, Killable(bridge.settings, data_dir) as process:
+        async with (
+            Caller(bridge.settings) as caller,
+            Killable(bridge.settings, data_dir, tuning=TUNING) as process,
+        ):
             sent = 0
             for n in range(KILLS):
                 await process.start()

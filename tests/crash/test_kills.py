@@ -16,6 +16,8 @@ import pytest
 from trackerrms_contracts import codec, events, ids
 from trackerrms_contracts.entities import Model, User
 
+from bridge.app import Tuning
+from bridge.capture.stage import ReadLimits
 from bridge.kafka import ConsumedRecord
 from bridge.simulator.calls import Calls
 from bridge.simulator.world import World
@@ -27,6 +29,8 @@ from tests.waiting import until
 KILLS = int(os.environ.get("CRASH_KILLS", "12"))
 SEED = int(os.environ.get("CRASH_SEED", "5"))
 
+TUNING = Tuning(reads=ReadLimits(parallel_reads=2, confirm_seconds=0.0))
+
 CANDIDATE_LIST, CANDIDATE = "POST /api/v1/Resource/PagedSearch", "GET /api/v1/Resource/{id}"
 
 
@@ -37,8 +41,8 @@ async def killable(
     """A simulator that answers a hundred requests a second, and a bridge to be killed."""
     async with installed(
         store_url, kafka, prefix, data_dir=str(data_dir), world=world,
-        capture={"parallel_reads": 2} | capture, integration={"requests_per_minute": 6_000},
-    ) as made, Killable(made.settings, data_dir) as process:  # fmt: skip
+        capture=capture, integration={"requests_per_minute": 6_000},
+    ) as made, Killable(made.settings, data_dir, tuning=TUNING) as process:  # fmt: skip
         yield made, process
 
 

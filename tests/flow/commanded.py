@@ -17,8 +17,9 @@ from trackerrms_contracts import ids, topics
 from trackerrms_contracts.entities import Model
 
 from bridge import app, kafka, supervisor
+from bridge.app import Tuning
+from bridge.commands.account import CommandLimits
 from bridge.commands.stage import CommandDependencies, CommandStage
-from bridge.config import Config
 from bridge.outbound import Outbound
 from bridge.simulator.options import Options
 from bridge.simulator.remote import Remote
@@ -26,8 +27,10 @@ from bridge.simulator.world import World
 from bridge.tracker.retry_policy import RetryPolicy
 from tests.commanding import Caller, person
 from tests.databases import Databases
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, QUICK, Installation, installed
 from tests.waiting import patient
+
+READBACK_SECONDS = 0.5
 
 CV = {"name": "cv.pdf", "type": "CV", "content_type": "application/pdf", "data": "Y3Y="}
 LETTER = {"name": "letter", "type": "COVER_LETTER", "content_type": "text/plain", "data": "bGV0dGVy"}
@@ -188,6 +191,7 @@ async def commanded(
     start: bool = True,
     integration: dict[str, Any] | None = None,
     kafka_: dict[str, Any] | None = None,
+    in_flight: int = CommandLimits().in_flight,
     **commands: Any,
 ) -> AsyncIterator[Bench]:
     """A bridge that carries out commands; ``commands`` lie over its configuration of them."""
@@ -205,8 +209,12 @@ async def commanded(
             integration=integration,
             topics_=kafka_,
             roles=("poller", "relay", "commands"),
+            tuning=Tuning(
+                reads=QUICK.reads,
+                commands=CommandLimits(in_flight=in_flight, readback_seconds=READBACK_SECONDS),
+            ),
         ) as bridge:
-            given = {"readback_seconds": 0.5, "deadline_seconds": patient(20)} | commands
+            given = {"deadline_seconds": patient(20)} | commands
             bridge.settings = msgspec.structs.replace(
                 bridge.settings,
                 commands=msgspec.structs.replace(bridge.settings.commands, **given),
@@ -223,10 +231,14 @@ async def commanded(
 
 
 async def hand_built(
-    settings: Config, *, patience: RetryPolicy | None = None, outbound: type[Outbound] = Outbound
+    bridge: Installation, *, patience: RetryPolicy | None = None, outbound: type[Outbound] = Outbound
 ) -> int:
     """``app.run_roles``, but for the patience and the downloads of the command stage."""
-    async with app.open_installation(settings) as opened, kafka.Producer(settings.kafka) as producer:
+    settings = bridge.settings
+    async with (
+        app.open_installation(settings, tuning=bridge.tuning) as opened,
+        kafka.Producer(settings.kafka) as producer,
+    ):
         limit = await app.make_topics(settings)
         stages = dict(app.stages(opened, producer, ("relay", "poller"), limit))
         parts = CommandDependencies(
@@ -235,10 +247,12 @@ async def hand_built(
             sealer=opened.keys.sealer,
             kafka=settings.kafka,
             config=settings.commands,
+            retention_days=settings.store.retention_days,
             integrations=settings.integrations,
             max_message_bytes=limit,
             connect=lambda integration: app.client(opened, integration, patience=patience, lane="command"),
             outbound=lambda: outbound(settings.outbound),
+            limits=bridge.tuning.commands,
         )
         return await supervisor.supervise(stages | {"commands": CommandStage(parts).run}, signals=())
 

@@ -21,7 +21,7 @@ from tests.flow import warm_start
 from tests.waiting import patient, until
 
 ROOT = Path(__file__).parents[2]
-_FREE_PORTS = {"BRIDGE_API_PORT": "0", "BRIDGE_MONITORING_PORT": "0"}
+_FREE_PORTS = {"BRIDGE_API_LISTEN": "127.0.0.1:0", "BRIDGE_MONITORING_LISTEN": "127.0.0.1:0"}
 CANDIDATES, JOBS, APPLICATIONS, USERS = 24, 6, 20, 5
 RECORDS = {"user": USERS, "job": JOBS, "candidate": CANDIDATES, "application": APPLICATIONS}
 
@@ -161,7 +161,6 @@ def integration(url: str) -> str:
     [capture]
     poll_seconds = 0.3
     sweep_minutes = 0.01
-    confirm_seconds = 0.1
     [[integrations]]
     id = "acme"
     base_url = "{url}"

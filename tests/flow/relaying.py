@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from bridge import kafka, supervisor
-from bridge.config import KafkaConfig, RelayConfig
+from bridge.config import KafkaConfig
 from bridge.kafka import TopicSpec, ensure_topics
 from bridge.relay import Relay
 from bridge.store import outbox
@@ -55,9 +55,7 @@ async def relaying(
     """A supervised relay of its own, until the block ends."""
     stop = asyncio.Event()
     async with kafka.Producer(config, timeout_seconds=5) as producer:
-        relay = Relay(
-            db, producer, RelayConfig(batch_size=batch_size, idle_seconds=idle_seconds), lease_seconds=3
-        )
+        relay = Relay(db, producer, batch_size=batch_size, idle_seconds=idle_seconds, lease_seconds=3)
         task = asyncio.create_task(supervisor.supervise({"relay": relay.run}, stop=stop, signals=()))
         try:
             yield task

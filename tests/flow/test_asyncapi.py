@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from trackerrms_contracts import asyncapi, topics
+from trackerrms_contracts import topics
 from trackerrms_contracts.entities import Model
 
 from bridge import kafka
@@ -12,6 +12,7 @@ from tests.commanding import Caller
 from tests.contracts import asyncapi_document as reading
 from tests.installation import Install
 from tests.waiting import until
+from tools import asyncapi
 
 
 async def test_every_record_is_one_of_the_messages_of_its_topic(

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from bridge.simulator.remote import Remote
+from tests import pages
 from tests.flow.program import CANDIDATES, Ended, Program
 from tests.flow.test_commandline import ACME
 from tests.kafka_server import libraries
@@ -167,11 +168,10 @@ async def test_without_a_command_there_is_nothing_to_show(program: Program) -> N
     assert "nobody carries them out: start bridge run" in status.out
 
 
-async def test_the_python_example_of_the_readme_publishes_and_waits(
+async def test_the_python_example_publishes_and_waits(
     program: Program, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    example = next(part for part in readme.split("```python\n") if "AIOKafkaProducer" in part).split("```")[0]
+    (example,) = pages.blocks("docs/commands.md", "python")
     example = example.replace("localhost:9092", kafka_bootstrap).replace("trackerrms.", f"{topic_prefix}.")
     async with program.running("run"):
         # The program makes the topics: the example is for a bridge that has been there.
@@ -190,11 +190,10 @@ async def test_the_python_example_of_the_readme_publishes_and_waits(
 
 
 @pytest.mark.system
-async def test_the_lines_of_the_readme_go_through_kafkas_own_console_tools(
+async def test_the_lines_of_the_page_go_through_kafkas_own_console_tools(
     program: Program, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("With Kafka's own tools, a line a message")[2]
+    section = pages.text_of("docs/commands.md").partition("With Kafka's own tools, one line per message")[2]
     tools = re.findall(r"^kafka-console-\w+.sh (?:.*\\\n)*.*", section, re.MULTILINE)[:2]
     produce, consume = (_console(tool, kafka_bootstrap, topic_prefix) for tool in tools)
     creating, moving = _split(re.findall(r"^\S+\t\{.*$", section, re.MULTILINE))
@@ -219,7 +218,7 @@ def _split(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _console(command: str, bootstrap: str, prefix: str) -> list[str]:
-    """A line of the README as Kafka's own program is started without its script."""
+    """A line of the page as Kafka's own program is started without its script."""
     words = command.partition("<")[0].replace("\\\n", " ").split()
     kind = "ConsoleProducer" if "producer" in words[0] else "consumer.ConsoleConsumer"
     rest = [w.replace("localhost:9092", bootstrap).replace("trackerrms.", f"{prefix}.") for w in words[1:]]

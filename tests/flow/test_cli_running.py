@@ -10,6 +10,7 @@ import msgspec
 from trackerrms_contracts import ids
 
 from bridge.simulator.remote import Remote
+from tests import pages
 from tests.flow.program import CANDIDATES, RECORDS, Program, Simulated, integration
 from tests.waiting import patient, until
 
@@ -159,11 +160,10 @@ async def test_with_nothing_configured_it_brings_its_own_servers(remote: Remote,
     assert resource(await program.status(), "users")["models"]["user"] == RECORDS["user"]
 
 
-async def test_the_python_example_of_the_readme_reads_events(
+async def test_the_python_example_reads_events(
     program: Program, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    example = readme.split("```python\n")[1].split("```")[0]
+    (example,) = pages.blocks("docs/events.md", "python")
     example = example.replace("localhost:9092", kafka_bootstrap).replace("trackerrms.", f"{topic_prefix}.")
     async with program.running("run"):
         await program.loaded()

@@ -20,9 +20,14 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
     [
         (["run"], "", 2, "integrations: none is configured"),
         (["status"], "", 2, "integrations: none is configured"),
-        (["run"], "[kafka]\npartition = 3", 2, "kafka.partition: no such setting"),
+        (
+            ["run"],
+            "[kafka]\npartition = 3",
+            2,
+            "kafka.partition: no such setting; did you mean",
+        ),
         (["run", "--only", "pollers"], ACME, 2, "--only pollers: no such role; known: poller, relay"),
-        (["check", "other"], ACME, 2, "no integration has the id 'other' (acme)"),
+        (["check", "other"], ACME, 2, "no integration has the id 'other'; use one of acme"),
         (["resync", "--resource", "people"], ACME, 2, "--resource people: not one that acme follows"),
         (["holds", "approve"], ACME, 2, "give the ID"),
         (["tail"], ACME, 3, "no embedded Kafka is running in .bridge: start one with bridge run"),

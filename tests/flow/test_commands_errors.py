@@ -199,7 +199,7 @@ class Broken(Outbound):
 
 async def test_a_bug_fails_its_command_and_no_other(databases: Databases, kafka_bootstrap: str) -> None:
     async with commanded(databases, kafka_bootstrap, start=False) as made:
-        made.bridge.start(hand_built(made.bridge.settings, outbound=Broken))
+        made.bridge.start(hand_built(made.bridge, outbound=Broken))
         file = {"name": "cv.pdf", "type": "CV", "data_url": "https://example.org/secret"}
         result = await made.caller.run("candidate.create", await made.create(attachments=[file]))
         assert (ending(result), code(result)) == ("failed", "PLATFORM.UNKNOWN_ERROR")

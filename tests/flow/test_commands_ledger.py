@@ -248,7 +248,9 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(
     databases: Databases, kafka_bootstrap: str
 ) -> None:
     async with commanded(databases, kafka_bootstrap) as bench:
-        other = asyncio.create_task(app.run_roles(bench.bridge.settings, ["commands"], signals=()))
+        bridge = bench.bridge
+        running = app.run_roles(bridge.settings, ["commands"], signals=(), tuning=bridge.tuning)
+        other = asyncio.create_task(running)
 
         async def both() -> bool:
             return await _living(bench) == 2
@@ -279,7 +281,7 @@ async def test_a_call_that_hangs_after_it_was_carried_out_leads_to_no_second_rec
     settings = {"tracker": {"actions": REST}} if via == "rest" else {}
     async with commanded(databases, kafka_bootstrap, start=False, integration=settings) as bench:
         hasty = RetryPolicy(attempts=1, attempt_seconds=1.0, deadline_seconds=1.0)
-        bench.bridge.start(hand_built(bench.bridge.settings, patience=hasty))
+        bench.bridge.start(hand_built(bench.bridge, patience=hasty))
         sent = {}
         for path in steps:
             method = "PATCH" if "[0-9]" in path else "POST"

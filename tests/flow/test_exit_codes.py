@@ -64,11 +64,11 @@ async def test_a_schema_of_a_newer_bridge_ends_it_with_3(program: Program, store
 
 
 async def test_an_address_that_is_none_of_this_machine_ends_it_with_3(program: Program) -> None:
-    ended = await program("run", BRIDGE_API_HOST="192.0.2.1")
+    ended = await program("run", BRIDGE_API_LISTEN="192.0.2.1:0")
     assert ended.code == 3, ended.err
     failed = [line for line in ended.err.splitlines() if "stage.failed" in line]
     assert len(failed) == 1
-    assert "api.host" in failed[0]
+    assert "api.listen" in failed[0]
     # A stage found it out: the others were let end.
     assert "process.draining" in ended.err
 

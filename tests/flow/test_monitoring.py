@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import inbound, kafka, metrics, monitoring, supervisor
-from bridge.config import KafkaConfig, MonitoringConfig, RelayConfig, Secret
+from bridge.config import KafkaConfig, MonitoringConfig, Secret
 from bridge.heartbeat import Roster
 from bridge.kafka import Message
 from bridge.monitoring import Monitoring, MonitoringDependencies
@@ -41,10 +41,13 @@ async def watched(
         parts = MonitoringDependencies(
             db=db, roster=roster, integrations=("acme",), reach_kafka=lambda: kafka.reach(config)
         )
-        served = Monitoring(parts, MonitoringConfig(port=0), silent_seconds, remembered_seconds)
+        served = Monitoring(parts, MonitoringConfig(listen="127.0.0.1:0"), silent_seconds, remembered_seconds)
         app = served.application()
         running = asyncio.create_task(supervisor.supervise(stages, stop=stop, roster=roster, signals=()))
-        async with inbound.serving(app, "monitoring", "127.0.0.1", 0) as at, aiohttp.ClientSession(at) as web:
+        async with (
+            inbound.serving(app, "monitoring.listen", "127.0.0.1:0") as at,
+            aiohttp.ClientSession(at) as web,
+        ):
             yield web
         stop.set()
         await running
@@ -72,7 +75,7 @@ async def test_a_stage_that_is_stuck_is_named(store_url: str, embedded_kafka: st
         async def standing_by(stop: asyncio.Event) -> None:
             await leases.wait_for_lease(db, "poller:acme", "me", 60, stop, look_seconds=0.1)
 
-        relay = Relay(db, Unreached(), RelayConfig(idle_seconds=0.1))
+        relay = Relay(db, Unreached(), idle_seconds=0.1)
         stages = {"relay": relay.run, "poller:acme": standing_by}
         async with watched(store_url, embedded_kafka, stages, silent_seconds=2.0) as web:
 

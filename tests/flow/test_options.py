@@ -297,7 +297,7 @@ async def test_no_personal_data_and_no_token_stands_in_the_log(start: Started, d
         await bridge.simulator.fault(path, kind, after=3, times=2)
     first = candidate_of(watched, 0)
     watched.world.set_raw("resource", first, {"detail": {"id": first, "firstName": ["Persephone"]}})
-    settings = msgspec.structs.replace(bridge.settings, log=LogConfig(format="json", level="debug"))
+    settings = msgspec.structs.replace(bridge.settings, log=LogConfig(level="debug"))
     async with Killable(settings, data_dir) as process:
         await process.start()
         await watched.loaded()

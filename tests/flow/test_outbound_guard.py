@@ -13,7 +13,7 @@ import pytest
 
 from bridge.config import OutboundConfig
 from bridge.outbound import CallFailure, Downloaded, Outbound, PostResponse, connector
-from bridge.outbound.connector import NotPublic, SystemLookup
+from bridge.outbound.connector import ConnectionLimits, NotPublic, SystemLookup
 from bridge.outbound.errors import AddressRefused, HostUnreachable, Redirected
 from tests.flow.outbound_peers import OK, Peer, answering, keeping_alive, names, peer
 
@@ -130,7 +130,7 @@ async def test_a_literal_is_refused_before_any_connection(canary: Peer) -> None:
 
 
 async def test_the_connector_judges_even_what_nobody_judged_before(canary: Peer) -> None:
-    guarded = connector.make(CONFIG, SystemLookup(), (), connector.trusted())
+    guarded = connector.make(ConnectionLimits(), SystemLookup(), (), connector.trusted())
     async with aiohttp.ClientSession(connector=guarded) as session:
         with pytest.raises(aiohttp.ClientConnectorError) as caught:
             await session.get(f"http://127.0.0.1:{canary.port}/")

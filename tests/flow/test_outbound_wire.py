@@ -13,7 +13,7 @@ import pytest
 
 from bridge.config import OutboundConfig
 from bridge.errors import BridgeError, Permanent, Throttled, Transient
-from bridge.outbound import CallFailure, Downloaded, Outbound, PostResponse
+from bridge.outbound import CallFailure, ConnectionLimits, Downloaded, Outbound, PostResponse
 from bridge.outbound.errors import BodyTooLarge, CallRefused, HostUnreachable, Unwell
 from tests.flow.outbound_peers import (
     OK,
@@ -332,8 +332,8 @@ async def test_a_refused_connection_is_told_from_others(outbound: Outbound) -> N
 
 
 async def test_waiting_for_our_own_connections_is_not_the_others_fault() -> None:
-    config = OutboundConfig(allow_http=True, allow_networks=CONFIG.allow_networks, connections_per_host=1)
-    async with peer(then_silence(b"")) as made, Outbound(config) as outbound:
+    limits = ConnectionLimits(per_host=1)
+    async with peer(then_silence(b"")) as made, Outbound(CONFIG, limits=limits) as outbound:
         first = asyncio.create_task(post(outbound, made))
         await until(lambda: bool(made.requests))
         found = await post(outbound, made, seconds=0.2)

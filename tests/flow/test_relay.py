@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import kafka
-from bridge.config import KafkaConfig, RelayConfig
+from bridge.config import KafkaConfig
 from bridge.errors import LeaseLost
 from bridge.relay import LEASE, Relay
 from bridge.store import outbox
@@ -100,7 +100,7 @@ async def test_a_relay_whose_lease_was_taken_marks_nothing_and_stands_by(
     db: Database, config: KafkaConfig
 ) -> None:
     async with kafka.Producer(config) as producer:
-        relay = Relay(db, producer, RelayConfig(), lease_seconds=30)
+        relay = Relay(db, producer, lease_seconds=30)
         task = asyncio.create_task(relay.run(asyncio.Event()))
         await until(lambda: held_by_someone(db))
         await db.execute("UPDATE leases SET token = token + 1, expires_at = now() + interval '1 hour'")
@@ -154,7 +154,7 @@ async def test_a_row_that_was_refused_is_tried_again(db: Database, config: Kafka
     stop = asyncio.Event()
     with capture_logs() as lines:
         async with kafka.Producer(narrow) as producer:
-            relay = Relay(db, producer, RelayConfig(idle_seconds=0.02), refused_again_seconds=0.1)
+            relay = Relay(db, producer, idle_seconds=0.02, refused_again_seconds=0.1)
             task = asyncio.create_task(relay.run(stop))
             await until(lambda: len([line for line in lines if line["event"] == "relay.row_refused"]) >= 3)
             await db.execute("UPDATE outbox SET value = '0'")  # as if the broker had been told to take it

@@ -17,15 +17,15 @@ from tests.waiting import until
 _PROGRAM = """
 import asyncio, sys
 from bridge import kafka, log, supervisor
-from bridge.config import KafkaConfig, LogConfig, RelayConfig
+from bridge.config import KafkaConfig, LogConfig
 from bridge.relay import Relay
 from bridge.store.database import Database
 
 async def main(url, bootstrap):
-    log.configure_logging(LogConfig(format="json"))
+    log.configure_logging(LogConfig(), "json")
     config = KafkaConfig(bootstrap_servers=bootstrap)
     async with await Database.open(url) as db, kafka.Producer(config) as producer:
-        relay = Relay(db, producer, RelayConfig(batch_size=50), lease_seconds=1)
+        relay = Relay(db, producer, batch_size=50, lease_seconds=1)
         return await supervisor.supervise({"relay": relay.run})
 
 sys.exit(asyncio.run(main(*sys.argv[1:])))

@@ -1,8 +1,6 @@
-"""A store that was restored to an older state: the README's steps bring every consumer up to date again."""
+"""A store that was restored to an older state: docs/operations.md brings every consumer up to date again."""
 
-import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,13 +13,12 @@ from bridge.cli import resync
 from bridge.config import Secret
 from bridge.store import overview, scans
 from bridge.store.database import Database
-from tests import oracle
+from tests import oracle, pages
 from tests.databases import Databases
 from tests.installation import INTEGRATION, Install, Installation
 from tests.oracle import Topics
 from tests.waiting import until
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 RAISED = 1_000_000
 
 
@@ -55,8 +52,8 @@ async def test_what_was_restored_catches_up_with_what_consumers_know(
 
 
 def raising() -> str:
-    """The statement that the README gives."""
-    (statement,) = re.findall(r"UPDATE snapshots .*;$", README, re.MULTILINE)
+    """Return the statement that the page on operations gives."""
+    (statement,) = pages.blocks("docs/operations.md", "sql")
     assert str(RAISED) in statement
     return str(statement)
 
@@ -82,7 +79,7 @@ async def told_after_the_last_event(bridge: Installation) -> None:
 async def read_again(bridge: Installation, db: Database) -> None:
     """``bridge run --only poller`` until every list was seen whole."""
     began = datetime.now(UTC)
-    bridge.start(app.run_roles(bridge.settings, ["poller"], signals=()))
+    bridge.start(app.run_roles(bridge.settings, ["poller"], signals=(), tuning=bridge.tuning))
 
     async def seen() -> bool:
         bridge.check()

@@ -6,13 +6,18 @@ import asyncpg
 import msgspec
 import pytest
 
+from bridge.app import Tuning
+from bridge.capture.stage import ReadLimits
 from tests.installation import Install, Installation
 from tests.waiting import until
 
 
 @pytest.fixture
 async def bridge(install: Install) -> Installation:
-    return await install(capture={"poll_seconds": 0.1, "parallel_reads": 1, "sweep_minutes": 60.0})
+    return await install(
+        capture={"poll_seconds": 0.1, "sweep_minutes": 60.0},
+        tuning=Tuning(reads=ReadLimits(parallel_reads=1, confirm_seconds=0.0)),
+    )
 
 
 async def test_after_a_resumed_first_load_no_sweep_begins_before_its_time(

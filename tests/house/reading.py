@@ -5,6 +5,7 @@ the type checker tells who reads it all the same.
 """
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -32,10 +33,8 @@ Field = tuple[str, str]
 """(struct, field)."""
 
 
-def unread(
-    directory: Path, module: str, fields: Collection[Field], besides: Collection[str] = ()
-) -> list[Field]:
-    """Return those of ``fields`` that nothing reads but ``module`` itself and the files ``besides``.
+def unread(directory: Path, module: str, fields: Collection[Field]) -> list[Field]:
+    """Return those of ``fields`` that nothing reads but ``module`` itself.
 
     ``module`` is a path such as ``bridge/config.py``; the copy is made in ``directory``, which is empty.
     """
@@ -46,7 +45,7 @@ def unread(
     read = {
         (found["kind"], found["key"])
         for found in _READ.finditer(_checked(directory))
-        if found["file"] not in (module, *besides)
+        if found["file"] != module
     }
     return sorted(replaced - read)
 
@@ -75,6 +74,7 @@ def _height(node: ast.AnnAssign) -> int:
 def _checked(directory: Path) -> str:
     words = ("--no-pretty", "--cache-dir", str(directory / "cache"))
     command = [sys.executable, "-m", "mypy", *words, "bridge"]
-    ran = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    environ = {**os.environ, "MYPYPATH": "contracts"}
+    ran = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, check=False)
     assert ran.returncode == 1, ran.stdout + ran.stderr
     return ran.stdout

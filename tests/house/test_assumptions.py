@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.cli import assumption_table
 from bridge.errors import ConfigError
 from bridge.tracker import assumptions, corrections, overrides, resources
+from tools import assumption_table
 
 TEXT = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text(encoding="utf-8")
 HEADING = "| key | default | meaning | symptom that leads to it |"

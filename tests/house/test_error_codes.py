@@ -1,4 +1,4 @@
-"""Every documented error code is produced somewhere, and as retryable as the README says."""
+"""Every documented error code is produced somewhere, and as retryable as the page on commands says."""
 
 import ast
 from collections import defaultdict
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from bridge.commands.errors import Code
-from tests.house.test_readme import rows
+from tests import pages
 
 BRIDGE = Path(__file__).parents[2] / "bridge"
 
@@ -35,9 +35,11 @@ def retryable(call: ast.Call) -> bool:
 
 def test_every_code_is_produced() -> None:
     never = set(get_args(Code)) - produced().keys()
-    assert never == set(), "commands/failures.py and the README name these codes, and nothing fails with them"
+    assert never == set(), (
+        "bridge/commands/errors.py and docs/commands.md name these codes, and nothing fails with them"
+    )
 
 
-def test_a_code_is_as_retryable_as_the_readme_says() -> None:
-    told = {row[0].strip("`"): {row[2] == "yes"} for row in rows("code")}
+def test_a_code_is_as_retryable_as_the_page_says() -> None:
+    told = {row[0].strip("`"): {row[2] == "yes"} for row in pages.rows("docs/commands.md", "code")}
     assert {code: said for code, said in produced().items() if said != told[code]} == {}

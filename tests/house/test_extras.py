@@ -21,4 +21,4 @@ def test_the_program_starts_without_extras() -> None:
 def test_what_needs_an_extra_says_which() -> None:
     done = started("simulate")
     assert done.returncode == 3
-    assert "pip install '.[simulator]'" in done.stderr
+    assert "pip install ./contracts '.[simulator]'" in done.stderr

@@ -21,10 +21,12 @@ _PATH = re.compile(
 )
 _NAME = re.compile(r":(?P<name>[\w.]+)")
 _TEST = re.compile(r"::(?P<test>test_\w+)")
-_MODULE = re.compile(r"(?:bridge|contracts|tests)(?:\.[a-z_0-9]+)+")
+_MODULE = re.compile(r"(?:bridge|trackerrms_contracts|tools|tests)(?:\.[a-z_0-9]+)+")
 _CITED = re.compile(r"invariants?\s+(\d+)(?:\s+and\s+(\d+))?")
 # Dotted names that are no modules.
 NO_MODULES = {"bridge.toml"}
+# Where a package is, if not at the root.
+PLACES = {"trackerrms_contracts": ("contracts",)}
 
 
 @cache
@@ -64,7 +66,7 @@ def _defined(body: list[ast.stmt], outer: str) -> Iterator[str]:
 def fault(span: str) -> str | None:
     """Return what is wrong with a name; ``None`` where it is right, or is no name of ours."""
     if _MODULE.fullmatch(span) and span not in NO_MODULES:
-        path = ROOT.joinpath(*span.split("."))
+        path = ROOT.joinpath(*PLACES.get(span.partition(".")[0], ()), *span.split("."))
         return None if path.is_dir() or path.with_suffix(".py").is_file() else "no such module"
     if span.startswith("make "):
         word = span.split()[1]
@@ -95,7 +97,7 @@ def test_what_a_page_names_exists(page: str) -> None:
 def test_a_wrong_name_is_found() -> None:
     wrong = (
         "bridge/nowhere.py", "bridge/relay.py:Relay.fly", "tests/unit/test_ids.py::test_none", "nowhere.md",
-        "bridge.nowhere", "make coffee", "Makefile:x", "docs/none/",
+        "bridge.nowhere", "trackerrms_contracts.nowhere", "make coffee", "Makefile:x", "docs/none/",
     )  # fmt: skip
     assert [span for span in wrong if fault(span) is None] == []
     right = (
@@ -103,6 +105,8 @@ def test_a_wrong_name_is_found() -> None:
         "contracts/trackerrms_contracts/schema/*.json",
         "bridge/api/",
         "bridge.toml",
+        "trackerrms_contracts.ids",
+        "tools.generate",
         "200 OK",
     )
     assert {span: fault(span) for span in right if fault(span)} == {}

@@ -66,6 +66,8 @@ def look(root: Path, name: str) -> None:
     packages = {path.name for path in (root / "opt/bridge").glob("lib/python3*/site-packages/*.dist-info")}
     unwanted = re.compile(r"^(pip|setuptools|wheel|hatchling|calfkit|pixeltable|pytest)[-_]")
     refuse(name, "packages", [one for one in packages if unwanted.match(one)])
+    ours = {one.partition("-")[0] for one in packages if one.startswith("trackerrms_")}
+    refuse(name, "distributions missing", sorted({"trackerrms_bridge", "trackerrms_contracts"} - ours))
     caches = [root / "root/.cache", root / "src", root / "dist", root / "opt/build"]
     refuse(name, "left-overs of the build", [str(path) for path in caches if path.exists()])
     owned = [p for p in (root / "opt").rglob("*") if p.lstat().st_uid != 0]

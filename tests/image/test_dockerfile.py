@@ -13,6 +13,7 @@ STAGES = stages()
 FINAL = list(STAGES)[-1]
 RUNTIME = ("bridge", "simulator")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OURS = "trackerrms-contracts"  # built from the checkout, so in no lock file
 LOCKS = ("requirements-image.lock", "requirements-image-simulator.lock", "requirements-build.lock")
 runtime = pytest.mark.parametrize("name", RUNTIME)
 
@@ -99,7 +100,16 @@ def test_nothing_is_built_or_installed_where_it_runs(name: str) -> None:
     assert any("site-packages" in c and c.startswith("rm ") for c in ran), "the base's pip goes"
 
 
-def test_every_install_is_by_hash_or_of_our_own_wheel() -> None:
+def test_both_distributions_are_built_and_installed() -> None:
+    ran = commands(STAGES["build"])
+    build = "/opt/build/bin/hatchling build -t wheel -d /dist"
+    assert [command for command in ran if build in command] == [f"cd contracts && {build}", build]
+    assert ran[-1].endswith(" /dist/*.whl")
+    needed = ("pyproject.toml", "README.md", "LICENSE")
+    assert {*needed, *(f"contracts/{name}" for name in needed)} <= {str(file) for file in context()}
+
+
+def test_every_install_is_by_hash_or_of_our_own_wheels() -> None:
     installs = [c for stage in STAGES.values() for c in commands(stage) if " install " in c and "pip" in c]
     assert len(installs) == 4
     for command in installs:
@@ -113,8 +123,13 @@ def test_the_images_pins_are_those_that_are_tested(name: str) -> None:
     assert {k: v for k, v in pins(name).items() if tested.get(k) != v} == {}, stale(ROOT / name, "make lock")
 
 
+@pytest.mark.parametrize("name", [*LOCKS, "requirements.lock", "requirements-dev.lock"])
+def test_no_lock_file_names_our_own_distributions(name: str) -> None:
+    assert "trackerrms" not in (ROOT / name).read_text(encoding="utf-8"), stale(ROOT / name, "make lock")
+
+
 def test_the_image_has_every_dependency_and_no_server_of_its_own() -> None:
-    wanted = {re.split(r"[<>=;]", one)[0] for one in PROJECT["dependencies"]}
+    wanted = {re.split(r"[<>=;]", one)[0] for one in PROJECT["dependencies"]} - {OURS}
     lock = ROOT / "requirements-image.lock"
     assert wanted <= pins(lock.name).keys(), stale(lock, "make lock")
     extras = {

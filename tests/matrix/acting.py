@@ -41,9 +41,7 @@ def settings_for(dialect: Mapping[str, str]) -> dict[str, Any]:
 
 def hurried(settings: Config) -> Config:
     """Return the settings with a deadline for commands that is short enough to wait for."""
-    commands = msgspec.structs.replace(
-        settings.commands, readback_seconds=0.5, deadline_seconds=patient(_DEADLINE_SECONDS)
-    )
+    commands = msgspec.structs.replace(settings.commands, deadline_seconds=patient(_DEADLINE_SECONDS))
     return msgspec.structs.replace(settings, commands=commands)
 
 

@@ -13,14 +13,16 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bridge import app
+from bridge.app import Tuning
 from bridge.cli import check_results, check_rows, installation_status
+from bridge.commands.account import CommandLimits
 from bridge.simulator.options import Options
 from bridge.simulator.recording import ListSkeletons
 from bridge.simulator.truth import MODELS
 from bridge.simulator.world import World
 from tests import oracle
 from tests.commanding import Caller
-from tests.installation import INTEGRATION, Installation, installed
+from tests.installation import INTEGRATION, QUICK, Installation, installed
 from tests.matrix import acting, shown
 from tests.oracle import Topics
 from tests.waiting import patient
@@ -115,6 +117,7 @@ async def tried(
         store_url, bootstrap, topic_prefix, world=world, options=options, data_dir=data_dir,
         integration={"learn": True, "tracker": acting.settings_for(dialect)}, capture={"poll_seconds": 0.3},
         roles=("poller", "relay", "commands") if writes else ("poller", "relay"),
+        tuning=Tuning(reads=QUICK.reads, commands=CommandLimits(readback_seconds=0.5)),
     ) as bridge:  # fmt: skip
         bridge.settings = acting.hurried(bridge.settings)
         bridge.topics = topics = EveryRecord()

@@ -1,4 +1,4 @@
-"""The wheel and the sdist, built once from the tracked files, and environments that have nothing else."""
+"""The wheels and the sdists, built once from the tracked files, and environments that have nothing else."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """The two files that would be published."""
+    """The two files of a distribution that would be published."""
 
     wheel: Path
     sdist: Path
@@ -38,18 +38,36 @@ def source_files() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, source_files: list[str]) -> Built:
-    """Built from a copy that has the tracked files and what may lie about in a checkout."""
-    source, output = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
+def source(tmp_path_factory: pytest.TempPathFactory, source_files: list[str]) -> Path:
+    """Return a copy that has the tracked files and what may lie about in a checkout."""
+    source = tmp_path_factory.mktemp("source")
     for name in source_files:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     (source / "bridge.toml").write_text("[store]\nurl = 'postgresql://bridge:password@db/bridge'\n")
+    (source / "contracts" / "notes.txt").write_text("not published")
     (source / ".bridge").mkdir()
     (source / ".bridge" / "development.key").write_text("secret")
+    return source
+
+
+def published(source: Path, output: Path) -> Built:
+    """Build both files of the project in ``source``."""
     build(source, output, "sdist", "wheel")
     (wheel,), (sdist,) = output.glob("*.whl"), output.glob("*.tar.gz")
     return Built(wheel=wheel, sdist=sdist)
+
+
+@pytest.fixture(scope="session")
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return the bridge."""
+    return published(source, tmp_path_factory.mktemp("bridge"))
+
+
+@pytest.fixture(scope="session")
+def built_contracts(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return the contracts."""
+    return published(source / "contracts", tmp_path_factory.mktemp("contracts"))
 
 
 class Environment:
@@ -67,10 +85,10 @@ class Environment:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 
-    def install(self, wheel: Path, requirements: Path) -> None:
-        """The wheel, and the pinned ``requirements`` by their hashes."""
+    def install(self, requirements: Path, *ours: str) -> None:
+        """Install the pinned ``requirements`` by their hashes, then our wheels, which need nothing else."""
         self.pip("install", "--quiet", "--no-compile", "--require-hashes", "-r", str(requirements))
-        self.pip("install", "--quiet", "--no-compile", "--no-deps", "--no-index", str(wheel))
+        self.pip("install", "--quiet", "--no-compile", "--no-index", *ours)
 
 
 @pytest.fixture(scope="session")
@@ -82,19 +100,20 @@ def outside() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def installed(built: Built, outside: Path) -> Environment:
-    """The wheel with everything that the lock file pins."""
+def installed(built: Built, built_contracts: Built, outside: Path) -> Environment:
+    """Return one with both wheels and everything that the lock file pins."""
     made = Environment(outside / "installed")
-    made.install(built.wheel, ROOT / "requirements.lock")
+    bridge = f"{built.wheel}[embedded,simulator]"
+    made.install(ROOT / "requirements.lock", str(built_contracts.wheel), bridge)
     return made
 
 
 @pytest.fixture(scope="session")
-def contracts_only(built: Built, outside: Path) -> Environment:
-    """The wheel with msgspec, and nothing else."""
+def contracts_only(built_contracts: Built, outside: Path) -> Environment:
+    """Return one with the wheel of the contracts and msgspec, and nothing else."""
     made = Environment(outside / "contracts")
     blocks = (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines()
     pinned = outside / "msgspec.lock"
     pinned.write_text("\n".join(line for line in blocks if line.startswith("msgspec==")))
-    made.install(built.wheel, pinned)
+    made.install(pinned, str(built_contracts.wheel))
     return made

@@ -6,6 +6,7 @@ import re
 import tarfile
 import tomllib
 import zipfile
+from email.message import Message
 from pathlib import Path
 
 from tests.package.conftest import ROOT, Built, build
@@ -21,53 +22,101 @@ def names_of(wheel: Path) -> list[str]:
         return sorted(archive.namelist())
 
 
-def test_the_wheel_holds_the_two_packages_and_nothing_else(built: Built, source_files: list[str]) -> None:
-    packages = [name for name in source_files if name.startswith(("bridge/", "contracts/"))]
-    assert [name for name in names_of(built.wheel) if ".dist-info/" not in name] == packages
+def modules_of(wheel: Path) -> list[str]:
+    return [name for name in names_of(wheel) if ".dist-info/" not in name]
 
 
-def test_the_wheel_holds_what_is_no_module_too(built: Built, source_files: list[str]) -> None:
-    names = set(names_of(built.wheel))
+def archived(sdist: Path) -> list[str]:
+    """Return the files of an archive without those that hatchling adds by itself."""
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    return sorted(names - {"PKG-INFO", ".gitignore"})
+
+
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        return email.message_from_bytes(archive.read(name))
+
+
+def below(folder: str, source_files: list[str]) -> list[str]:
+    """Return the tracked files below a folder, relative to it."""
+    return [name.removeprefix(folder) for name in source_files if name.startswith(folder)]
+
+
+def test_each_wheel_holds_its_package_and_nothing_else(
+    built: Built, built_contracts: Built, source_files: list[str]
+) -> None:
+    assert modules_of(built.wheel) == [f"bridge/{name}" for name in below("bridge/", source_files)]
+    package = [name for name in below("contracts/", source_files) if "/" in name]
+    assert modules_of(built_contracts.wheel) == package
+    assert {name.partition("/")[0] for name in package} == {"trackerrms_contracts"}
+
+
+def test_the_wheels_hold_what_is_no_module_too(built: Built, built_contracts: Built) -> None:
+    names = set(names_of(built.wheel)) | set(names_of(built_contracts.wheel))
     assert {
         "bridge/py.typed",
-        "contracts/trackerrms_contracts/py.typed",
-        "contracts/trackerrms_contracts/openapi.json",
-        "contracts/trackerrms_contracts/asyncapi.json",
+        "bridge/store/migrations/0001_initial.sql",
+        "trackerrms_contracts/py.typed",
+        "trackerrms_contracts/openapi.json",
+        "trackerrms_contracts/asyncapi.json",
+        "trackerrms_contracts/schema/candidate.event.v1.json",
     } <= names
-    assert "contracts/trackerrms_contracts/schema/candidate.event.v1.json" in names
-    assert "bridge/store/migrations/0001_initial.sql" in names
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    for wheel in (built.wheel, built_contracts.wheel):
+        assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names_of(wheel))
 
 
-def test_the_sdist_holds_what_is_tracked_and_nothing_else(built: Built, source_files: list[str]) -> None:
-    with tarfile.open(built.sdist) as archive:
-        names = [name.partition("/")[2] for name in archive.getnames()]
+def test_each_sdist_holds_what_is_tracked_and_nothing_else(
+    built: Built, built_contracts: Built, source_files: list[str]
+) -> None:
     expected = [name for name in source_files if not name.startswith(NOT_PUBLISHED)]
-    added = {"PKG-INFO", ".gitignore"}  # hatchling's own doing
-    assert sorted(set(names) - added) == expected
+    assert {"tools/generate.py", "contracts/pyproject.toml"} <= set(expected)
+    assert archived(built.sdist) == expected
+    assert archived(built_contracts.sdist) == below("contracts/", source_files)
 
 
-def test_the_wheel_of_the_sdist_is_the_same(built: Built, tmp_path: Path) -> None:
-    with tarfile.open(built.sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
-    build(tmp_path / built.sdist.name.removesuffix(".tar.gz"), tmp_path / "built", "wheel")
-    (again,) = (tmp_path / "built").glob("*.whl")
-    with zipfile.ZipFile(built.wheel) as first, zipfile.ZipFile(again) as second:
-        assert {n: first.read(n) for n in first.namelist()} == {n: second.read(n) for n in second.namelist()}
+def test_the_wheel_of_each_sdist_is_the_same(built: Built, built_contracts: Built, tmp_path: Path) -> None:
+    for one in (built, built_contracts):
+        with tarfile.open(one.sdist) as archive:
+            archive.extractall(tmp_path, filter="data")
+        output = tmp_path / f"of {one.sdist.name}"
+        build(tmp_path / one.sdist.name.removesuffix(".tar.gz"), output, "wheel")
+        (again,) = output.glob("*.whl")
+        assert contents(one.wheel) == contents(again)
 
 
-def test_the_metadata_says_what_it_is(built: Built) -> None:
-    with zipfile.ZipFile(built.wheel) as archive:
-        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
-        told = email.message_from_bytes(archive.read(name))
-    assert (told["Name"], told["License-Expression"]) == ("trackerrms-bridge", "Apache-2.0")
-    assert (told["Requires-Python"], told["Description-Content-Type"]) == (">=3.11", "text/markdown")
-    assert str(told.get_payload()).startswith("# TrackerRMS Bridge")
-    assert set(told.get_all("Provides-Extra", [])) == {"dev", "embedded", "simulator"}
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_licence_is_apache_2() -> None:
-    assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == APACHE_2
+def test_the_metadata_says_what_each_is(built: Built, built_contracts: Built) -> None:
+    bridge, contracts = metadata(built.wheel), metadata(built_contracts.wheel)
+    for found, name, title in (
+        (bridge, "trackerrms-bridge", "# TrackerRMS Bridge"),
+        (contracts, "trackerrms-contracts", "# trackerrms-contracts"),
+    ):
+        assert (found["Name"], found["License-Expression"]) == (name, "Apache-2.0")
+        assert (found["Requires-Python"], found["Description-Content-Type"]) == (">=3.11", "text/markdown")
+        assert str(found.get_payload()).startswith(title)
+    assert set(bridge.get_all("Provides-Extra", [])) == {"dev", "embedded", "simulator"}
+
+
+def test_the_bridge_needs_the_contracts_of_its_version_and_they_need_msgspec(
+    built: Built, built_contracts: Built
+) -> None:
+    bridge, contracts = metadata(built.wheel), metadata(built_contracts.wheel)
+    assert f"trackerrms-contracts=={bridge['Version']}" in bridge.get_all("Requires-Dist", [])
+    assert contracts["Version"] == bridge["Version"]
+    (needed,) = contracts.get_all("Requires-Dist", [])
+    assert needed in bridge.get_all("Requires-Dist", [])
+    assert re.match("msgspec[>=]", needed)
+
+
+def test_the_license_of_both_is_apache_2() -> None:
+    for path in (ROOT / "LICENSE", ROOT / "contracts" / "LICENSE"):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == APACHE_2
 
 
 def test_the_changelog_begins_with_what_is_to_come_or_this_version() -> None:

@@ -1,4 +1,4 @@
-"""The wheel, installed where nothing else is, works without the checkout."""
+"""The wheels, installed where nothing else is, work without the checkout."""
 
 import asyncio
 import contextlib
@@ -38,6 +38,19 @@ for module in pkgutil.iter_modules(trackerrms_contracts.__path__):
 print(trackerrms_contracts.__file__)
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
+DOCUMENTS = """
+import json
+from importlib import resources
+import trackerrms_contracts
+files = resources.files(trackerrms_contracts)
+for document in [files / "asyncapi.json", files / "openapi.json", *(files / "schema").iterdir()]:
+    json.loads(document.read_bytes())
+    print(document.name)
+"""
+IMPORTABLE = """
+import importlib.util, sys
+print(*[name for name in sys.argv[1:] if importlib.util.find_spec(name)])
+"""
 
 
 def ran(*command: str | Path, cwd: Path) -> str:
@@ -65,6 +78,11 @@ def test_it_is_not_the_checkout_that_runs(installed: Environment, tmp_path: Path
     found = ran(installed.python, "-c", "import bridge; print(bridge.__file__)", cwd=tmp_path)
     assert str(ROOT) not in found
     assert "site-packages" in found
+
+
+def test_nothing_else_of_the_checkout_can_be_imported(installed: Environment, tmp_path: Path) -> None:
+    names = ("bridge", "trackerrms_contracts", "contracts", "tools", "tests")
+    assert ran(installed.python, "-c", IMPORTABLE, *names, cwd=tmp_path) == "bridge trackerrms_contracts\n"
 
 
 def test_it_helps(installed: Environment, tmp_path: Path) -> None:
@@ -130,14 +148,28 @@ async def running(
 
 def test_contracts_need_msgspec_alone(contracts_only: Environment, tmp_path: Path) -> None:
     listed = json.loads(contracts_only.pip("list", "--format", "json"))
-    assert {package["name"] for package in listed} == {"msgspec", "trackerrms-bridge"}
+    assert {package["name"] for package in listed} == {"msgspec", "trackerrms-contracts"}
+    assert "No broken requirements" in contracts_only.pip("check")
     where, modules = ran(contracts_only.python, "-c", IMPORT_ALL, cwd=tmp_path).splitlines()
     assert "site-packages" in where
     others = set(modules.split()) - sys.stdlib_module_names
-    assert {name for name in others if not name.startswith(("_", "sitecustomize"))} <= {
-        "contracts",
+    assert {name for name in others if not name.startswith(("_", "sitecustomize"))} == {
         "msgspec",
+        "trackerrms_contracts",
     }
+
+
+def test_contracts_bring_nothing_of_the_bridge(contracts_only: Environment, tmp_path: Path) -> None:
+    names = ("trackerrms_contracts", "bridge", "contracts", "tools", "tests")
+    assert ran(contracts_only.python, "-c", IMPORTABLE, *names, cwd=tmp_path) == "trackerrms_contracts\n"
+    assert list(contracts_only.python.parent.glob("bridge*")) == []
+
+
+def test_contracts_bring_their_documents(contracts_only: Environment, tmp_path: Path) -> None:
+    names = ran(contracts_only.python, "-c", DOCUMENTS, cwd=tmp_path).split()
+    package = ROOT / "contracts" / "trackerrms_contracts"
+    assert sorted(names) == sorted(path.name for path in package.rglob("*.json"))
+    assert len(names) > 20
 
 
 def test_contracts_pull_in_nothing_else_where_all_is_installed(
@@ -160,7 +192,7 @@ def test_contracts_are_typed(contracts_only: Environment, tmp_path: Path) -> Non
 
 def test_a_wrong_use_of_contracts_is_found(contracts_only: Environment, tmp_path: Path) -> None:
     script = tmp_path / "consumer.py"
-    script.write_text("from contracts import topics\n\ntopic: int = topics.commands()\n")
+    script.write_text("from trackerrms_contracts import topics\n\ntopic: int = topics.commands()\n")
     mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", os.devnull]
     command = [*mypy, "--python-executable", str(contracts_only.python), script.name]
     ended = subprocess.run(command, cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=False)

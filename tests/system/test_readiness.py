@@ -94,9 +94,11 @@ async def watched(
         aiohttp.ClientSession() as http,
     ):
         settings = msgspec.structs.replace(
-            bridge.settings, monitoring=MonitoringConfig(port=ports[0]), api=ApiConfig(port=ports[1])
+            bridge.settings,
+            monitoring=MonitoringConfig(listen=f"127.0.0.1:{ports[0]}"),
+            api=ApiConfig(listen=f"127.0.0.1:{ports[1]}"),
         )
-        bridge.start(app.run_roles(settings, signals=()))
+        bridge.start(app.run_roles(settings, signals=(), tuning=bridge.tuning))
         made = Watched(bridge, http, ports)
         body = await made.is_ready()
         assert (body["missing"], body["trackerrms"]) == ([], {INTEGRATION: "ok"})

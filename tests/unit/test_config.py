@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bridge import config
-from bridge.cli import reference
 from bridge.config import Config, Secret
 from bridge.errors import ConfigError
-from tests.committed import ROOT, assert_fresh
+from tests.committed import assert_fresh
+from tools import reference
 
 ACME: dict[str, Any] = {"id": "acme", "region": "uk", "bearer_token": "s3cret-token"}
 
@@ -68,20 +68,31 @@ def test_every_kind_of_value_is_read_from_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[kafka", r"bridge\.toml: not valid TOML"),
+        ("[kafka", r"bridge\.toml: invalid TOML"),
         ("\n[store]\npool_size = 0", r"^store\.pool_size: "),
-        ("[store]\nurls = 'x'", r"^store\.urls: no such setting"),
-        ("[stor]\nurl = 'x'", r"^stor: no such setting"),
+        ("[store]\nurls = 'x'", r"^store\.urls: no such setting; did you mean store\.url\?$"),
+        ("[stor]\nurl = 'x'", r"^stor: no such setting; did you mean store\?$"),
+        ("[relay]\nbatch_size = 3", r"^relay: no such setting$"),
+        ("[capture]\npage_batch = 3", r"^capture\.page_batch: no such setting$"),
+        ("[api]\nlisten = '8420'", r"^api\.listen: invalid; write host:port, as in 127"),
+        ("[api]\nlisten = '::1:8420'", r"^api\.listen: invalid"),
+        ("[monitoring]\nlisten = '[::1]:65536'", r"^monitoring\.listen: .* from 0 to 65535$"),
         ("store = 3", r"^store: "),
         ("[kafka]\nsecurity_protocol = 'TLS'", r"^kafka\.security_protocol: must be one of PLAINTEXT, SSL,"),
-        ("[kafka]\ntopic_prefix = 'a b'", r"^kafka\.topic_prefix: "),
+        ("[kafka]\ntopic_prefix = 'a b'", r"^kafka\.topic_prefix: invalid; use letters"),
         ("[capture]\npoll_seconds = 'soon'", r"^capture\.poll_seconds: "),
         ("[capture]\ndeletion_limit_percent = 101", r"^capture\.deletion_limit_percent: "),
         ("[outbound]\nallow_networks = ['10.0.0.1/8']", r"^outbound\.allow_networks: .*host bits"),
         ("[outbound]\nallow_networks = ['intranet']", r"^outbound\.allow_networks: 'intranet'"),
         ("[[integrations]]\nregion = 'uk'", r"^integrations\.0\.id: must be set"),
-        ("[[integrations]]\nid = 'acme'\nbearer = 'x'", r"^integrations\.acme\.bearer: no such setting"),
-        ("[[integrations]]\nid = 'Acme Ltd'\nbearer_token = 'x'", r"^integrations\.Acme Ltd\.id: "),
+        (
+            "[[integrations]]\nid = 'acme'\nbearer = 'x'",
+            r"^integrations\.acme\.bearer: no such .*\.bearer_token\?$",
+        ),
+        (
+            "[[integrations]]\nid = 'Acme Ltd'\nbearer_token = 'x'",
+            r"^integrations\.Acme Ltd\.id: invalid; use ",
+        ),
         (
             "[[integrations]]\nid = 'acme'\nmodels = ['jobs']",
             r"^integrations\.acme\.models\[\d\]: must be one of user, job,",
@@ -109,7 +120,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can't be read: IsADirectoryError"):
+    with pytest.raises(ConfigError, match=r"can't be read \(IsADirectoryError\); it must be a file"):
         config.load_config(tmp_path, {})
 
 
@@ -230,16 +241,16 @@ def test_a_variable_can_not_lie_over_what_is_no_table(text: str, tmp_path: Path)
     [
         ({"bearer_token": None}, r"acme\.bearer_token: missing; .*BRIDGE_INTEGRATIONS_ACME_BEARER_TOKEN"),
         ({"bearer_token": None, "oauth_refresh_token": "r"}, r"acme\.oauth_client_secret: missing"),
-        ({"username": "u"}, r"acme\.password: missing; username and password go together"),
-        ({"password": "p"}, r"acme\.username: missing; username and password go together"),
-        ({"region": None}, r"acme\.region: set region .* or base_url"),
-        ({"base_url": "https://x"}, r"acme\.region: set region .* or base_url"),
+        ({"username": "u"}, r"acme\.password: missing; set both username and password"),
+        ({"password": "p"}, r"acme\.username: missing; set both username and password"),
+        ({"region": None}, r"acme\.region: missing; set region .* or base_url"),
+        ({"base_url": "https://x"}, r"acme\.region: set together with base_url"),
         ({"region": None, "base_url": "x.example"}, r"acme\.base_url: must start with https://"),
-        ({"time_zone": "London"}, r"acme\.time_zone: 'London' is no IANA time zone"),
+        ({"time_zone": "London"}, r"acme\.time_zone: 'London' is not an IANA time zone"),
         ({"time_zone": "../etc/passwd"}, r"acme\.time_zone: "),
         ({"time_zone": ""}, r"acme\.time_zone: "),
-        ({"models": ["tag"]}, r"acme\.models: tag can be followed only together with candidate_tag"),
-        ({"models": ["role"]}, r"acme\.models: role can be followed only together with job_user_role_ass"),
+        ({"models": ["tag"]}, r"acme\.models: tag needs candidate_tag; add it"),
+        ({"models": ["role"]}, r"acme\.models: role needs job_user_role_assignment"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(more: dict[str, Any], says: str) -> None:
@@ -253,7 +264,7 @@ def test_two_integrations_of_one_id_are_refused() -> None:
 
 
 def test_sasl_needs_a_name_and_a_password() -> None:
-    with pytest.raises(ConfigError, match=r"^kafka\.sasl_username: "):
+    with pytest.raises(ConfigError, match=r"^kafka\.sasl_password: missing; security_protocol SASL_SSL"):
         config.parse_config({"kafka": {"security_protocol": "SASL_SSL", "sasl_username": "u"}})
 
 
@@ -265,7 +276,7 @@ def test_a_refresh_token_with_its_client_secret_is_enough() -> None:
 def test_an_integration_is_found_by_its_id() -> None:
     found = config.parse_config(with_acme())
     assert found.integration("acme").region == "uk"
-    with pytest.raises(ConfigError, match=r"no integration has the id 'other' \(acme\)"):
+    with pytest.raises(ConfigError, match=r"no integration has the id 'other'; use one of acme"):
         found.integration("other")
 
 
@@ -287,17 +298,22 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(value: object) 
     assert "s3cret" not in str(error.value)
 
 
-# --- the table in the README ------------------------------------------------------------------------------
+# --- the table of keys ------------------------------------------------------------------------------------
 
 
-def test_the_table_in_the_readme_is_as_the_structs_are() -> None:
-    readme = ROOT / "README.md"
-    assert_fresh({readme: reference.fill_settings_table(readme.read_text(encoding="utf-8"))})
+def test_the_table_of_keys_is_as_the_structs_are() -> None:
+    page = reference.DOCS / "configuration.md"
+    assert_fresh({page: reference.keys_written_into(page.read_text(encoding="utf-8"))})
+
+
+def test_the_table_of_metrics_is_as_they_are_declared() -> None:
+    page = reference.DOCS / "metrics.md"
+    assert_fresh({page: reference.metrics_written_into(page.read_text(encoding="utf-8"))})
 
 
 def test_every_key_is_explained_and_nothing_else_is() -> None:
     keys = {key for key, _, _ in reference.list_settings()}
-    assert keys == reference.MEANINGS.keys(), "bridge/cli/reference.py: one meaning for each key"
+    assert keys == reference.MEANINGS.keys(), "tools/reference.py: one meaning for each key"
 
 
 def test_a_list_is_set_by_a_variable_with_commas(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def settings(store_url: str, kafka_config: config.KafkaConfig, data_dir: str, **
         {
             "data_dir": data_dir,
             "store": {"url": store_url},
-            "monitoring": {"port": 0},
+            "monitoring": {"listen": "127.0.0.1:0"},
             "kafka": {
                 "bootstrap_servers": kafka_config.bootstrap_servers,
                 "topic_prefix": kafka_config.topic_prefix,

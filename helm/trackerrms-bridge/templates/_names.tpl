@@ -56,9 +56,9 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
 {{- define "bridge.monitoringPort" -}}
-{{- dig "monitoring" "port" 8421 .Values.config | int -}}
+{{- .Values.config.monitoring.listen | splitList ":" | last | int -}}
 {{- end -}}
 
 {{- define "bridge.apiPort" -}}
-{{- dig "api" "port" 8420 .Values.config | int -}}
+{{- .Values.config.api.listen | splitList ":" | last | int -}}
 {{- end -}}

@@ -24,12 +24,13 @@
 {{- fail "mode: sidecar puts the webhooks into the poller's pods, and the poller is not enabled" -}}
 {{- end -}}
 {{- range $slice := list "api" "monitoring" -}}
-{{- if eq 0 (dig $slice "port" 1 $config | int) -}}
-{{- fail (printf "config.%s.port: must be a port that others know, so not 0" $slice) -}}
+{{- $listen := dig $slice "listen" "" $config -}}
+{{- if not (regexMatch ":0*[1-9][0-9]*$" $listen) -}}
+{{- fail (printf "config.%s.listen: %q has no port that others know; set one that is not 0, as in 0.0.0.0:8420" $slice $listen) -}}
 {{- end -}}
 {{- end -}}
 {{- if eq (include "bridge.apiPort" .) (include "bridge.monitoringPort" .) -}}
-{{- fail "config.monitoring.port: is the API's port too; the two listen side by side" -}}
+{{- fail "config.monitoring.listen: is the API's port too; the two listen side by side" -}}
 {{- end -}}
 {{- range $id := keys (.Values.secretRefs.integrations | default dict) -}}
 {{- $ids := list -}}{{- range $config.integrations -}}{{- $ids = append $ids .id -}}{{- end -}}

@@ -43,8 +43,8 @@ args:
   {{- end }}
 {{ include "bridge.environment" (list $root (include "bridge.fullname" $root)) }}
   {{- if ne $port (include "bridge.monitoringPort" $root | int) }}
-  - name: BRIDGE_MONITORING_PORT
-    value: {{ $port | quote }}
+  - name: BRIDGE_MONITORING_LISTEN
+    value: {{ regexReplaceAll "[0-9]+$" $root.Values.config.monitoring.listen (toString $port) | quote }}
   {{- end }}
   {{- if $workload.settings.stableNames }}
   - name: BRIDGE_KAFKA_GROUP_INSTANCE_ID

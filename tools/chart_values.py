@@ -1,4 +1,4 @@
-"""The values of the Helm chart as structs; ``bridge.cli.chart`` makes ``values.schema.json`` of them.
+"""The values of the Helm chart as structs; ``tools.chart`` makes ``values.schema.json`` of them.
 
 What is handed to Kubernetes as it is (resources, affinity and the like) is an object of any shape here:
 Kubernetes judges it. The defaults are those of ``values.yaml``, so none is repeated here.

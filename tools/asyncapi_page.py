@@ -40,7 +40,8 @@ class _Page:
         yield ""
         yield "`make generate` writes this page and the AsyncAPI 3 document"
         yield "[`asyncapi.json`](../contracts/trackerrms_contracts/asyncapi.json), with examples. The JSON"
-        yield "Schema of each message is in [`schema`](../contracts/trackerrms_contracts/schema)."
+        yield "Schema of each message is in `contracts/trackerrms_contracts/schema/`. [Events](events.md) and"
+        yield "[Commands](commands.md) explain how to use the messages."
         yield ""
         yield from _wrapped(self._info["description"])
         yield ""
@@ -163,7 +164,7 @@ class _Page:
     def _described(self, name: str, field: Schema) -> str:
         """Return what the named schema says. Raises ``LookupError`` where a field has no meaning at all."""
         if _name(field) not in self._schemas:
-            raise LookupError(f"trackerrms_contracts/descriptions.py: say what the field {name} means")
+            raise LookupError(f"tools/descriptions.py: say what the field {name} means")
         return str(self._schemas[_name(field)].get("description", "")).partition("\n\n")[0]
 
     def _type(self, field: Schema) -> str:

@@ -1,6 +1,6 @@
-"""The tables of configuration keys and of metrics in the README, made from their declarations.
+"""The tables of ``docs/configuration.md`` and ``docs/metrics.md``, made from the declarations.
 
-``python -m bridge.cli.reference`` writes it anew; a test checks that it is fresh.
+``make generate`` writes them; a test checks that they are fresh.
 """
 
 import types
@@ -14,6 +14,7 @@ from msgspec import NODEFAULT, Meta, Struct
 from bridge import config, metrics
 from bridge.config import Config, Secret
 
+DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- configuration keys: generated -->", "<!-- end of configuration keys -->"
 METRICS_BEGIN, METRICS_END = "<!-- metrics: generated -->", "<!-- end of metrics -->"
 
@@ -21,6 +22,8 @@ MEANINGS = {
     "data_dir": "where the embedded servers keep their data, and the development key",
     "store.url": "PostgreSQL: `postgresql://user:password@host:5432/database`. Unset: the embedded server",
     "store.pool_size": "connections of one process, at most",
+    "store.retention_days": "how long commands (an id is known for as long), attempts and failed deliveries "
+    "are remembered",
     "kafka.bootstrap_servers": "`host:port,host:port`. Unset: the embedded broker, which forgets at exit",
     "kafka.security_protocol": "how to connect",
     "kafka.sasl_mechanism": "how to log in, where the protocol is a SASL one",
@@ -36,41 +39,26 @@ MEANINGS = {
     "restart it reads on at once, where others wait ten seconds. Never the same for two that run",
     "sealing.key": "32 bytes in base64 (`openssl rand -base64 32`): encrypts tokens and kept values, "
     "and the key of the hashes. Unset: one is made in `data_dir`, for one machine only",
-    "log.format": "`auto`: lines for people on a terminal, JSON elsewhere",
     "log.level": "what is worth a line",
     "capture.poll_seconds": "from one poll for changes to the next",
     "capture.overlap_seconds": "how far a poll looks back beyond the last one; repeats cost nothing",
     "capture.sweep_minutes": "from the start of one full read to the next: deletions are found by it",
-    "capture.page_batch": "pages read at once by a full read, at most",
-    "capture.parallel_reads": "calls to TrackerRMS at the same time, at most",
     "capture.deletion_limit_count": "if more records disappear or lose the same at once, a person decides",
     "capture.deletion_limit_percent": "of records that disappear the same, as a share of those known; 100: "
     "the count alone decides",
     "capture.loss_limit_percent": "the same of records that lose a field's value, tags, owners or adverts",
-    "capture.confirm_seconds": "between the reads that confirm a deletion",
-    "relay.batch_size": "events published at once, at most",
-    "relay.idle_seconds": "how long the relay waits when there is nothing to do",
     "outbound.allow_networks": "networks that attachments and webhooks may be in although they are not "
     "public, as `10.0.0.0/8`; the metadata services of clouds stay closed",
     "outbound.allow_http": "let attachments and webhooks be plain `http://`",
-    "outbound.connect_seconds": "for one attempt to connect, TLS included",
-    "outbound.connections": "open at once to all such addresses, at most",
-    "outbound.connections_per_host": "open at once to one of them, at most",
-    "commands.in_flight": "commands of one integration carried out at the same time, at most",
     "commands.deadline_seconds": "how long a command is tried again before its result says failed",
-    "commands.readback_seconds": "how long a list may hide what was written; a longer lag counts",
-    "commands.retention_days": "how long commands are remembered: an id is known for as long",
-    "api.host": "where the HTTP API listens; `0.0.0.0` for every address of the machine",
-    "api.port": "the API's port; 0 takes a free one and says which in the log",
-    "api.requests_per_minute": "of one token, in each process; above it the API answers 429",
-    "monitoring.host": "where health and metrics are served; `0.0.0.0` for every address of the machine",
-    "monitoring.port": "their port, in every process; 0 takes a free one and says which in the log",
+    "api.listen": "where the HTTP API listens: host `0.0.0.0` for every address of the machine, port 0 for "
+    "a free one, which the log names",
+    "monitoring.listen": "where each process serves health and metrics",
     "webhooks.retry_seconds": "the pauses before the second attempt at a delivery, the third and so on; "
     "a fifth shorter or longer by chance; after the last it has failed, until it is resent or recovered",
     "webhooks.in_flight": "deliveries to one endpoint at the same time, at most",
     "webhooks.disable_after_days": "of nothing but failure, after which an endpoint is disabled; after a "
     "fifth of that its owner is told",
-    "webhooks.retention_days": "how long attempts, and what was given up, are remembered",
     "integrations.source": "the source written on candidates whose command names none",
     "integrations.id": "names the account: in ids, events and variables. Small letters, digits, hyphens",
     "integrations.region": "TrackerRMS's region; or give `base_url`",
@@ -100,7 +88,7 @@ def settings_table() -> str:
     """The table in Markdown: key, kind, default, meaning. ``LookupError``: a key without a meaning."""
     missing = [key for key, _, _ in list_settings() if key not in MEANINGS]
     if missing:
-        raise LookupError(f"bridge/cli/reference.py: say in MEANINGS what these are: {missing}")
+        raise LookupError(f"tools/reference.py: say in MEANINGS what these are: {missing}")
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for key, kind, default in list_settings():
         lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")
@@ -183,18 +171,27 @@ def _default(default: Any) -> str:
     return f"`{default}`"
 
 
-def fill_settings_table(text: str) -> str:
-    """The README's text with the table as it is now. ``ValueError`` where its place is not marked."""
-    text = _between(text, BEGIN, END, settings_table())
+def keys_written_into(text: str) -> str:
+    """Return the page with the table of keys. Raises ValueError where its place is not marked."""
+    return _between(text, BEGIN, END, settings_table())
+
+
+def metrics_written_into(text: str) -> str:
+    """Return the page with the table of metrics. Raises ValueError where its place is not marked."""
     return _between(text, METRICS_BEGIN, METRICS_END, metrics_table())
 
 
 def _between(text: str, begin: str, end: str, made: str) -> str:
     before, rest = text.split(begin)
     _, after = rest.split(end)
-    return f"{before}{begin}\n{made}\n{end}{after}"
+    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
 
 
-if __name__ == "__main__":
-    readme = Path("README.md")
-    readme.write_text(fill_settings_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+def write() -> None:
+    """Write the tables into their pages."""
+    for name, filled in (
+        ("configuration.md", keys_written_into),
+        ("metrics.md", metrics_written_into),
+    ):
+        page = DOCS / name
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,6 +1,6 @@
 """The assumptions about an account and the keys that correct them, as tables of ``docs/assumptions.md``.
 
-``python -m bridge.cli.assumption_table`` writes them; a test checks that they are fresh.
+``make generate`` writes them; a test checks that they are fresh.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from typing import get_args
 from bridge.tracker import assumptions, corrections
 from bridge.tracker.assumptions import Assumption, By, Theme
 
+DOCUMENT = Path(__file__).parents[1] / "docs" / "assumptions.md"
 _BY: Mapping[By, str] = {
     "reading": "reading",
     "running": "running",
@@ -78,6 +79,6 @@ def _names(judging: Iterable[Assumption]) -> str:
     return ", ".join(f"`{name}`" for name in shown)
 
 
-if __name__ == "__main__":
-    document = Path("docs/assumptions.md")
-    document.write_text(fill_assumption_tables(document.read_text(encoding="utf-8")), encoding="utf-8")
+def write() -> None:
+    """Write the tables into the document."""
+    DOCUMENT.write_text(fill_assumption_tables(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

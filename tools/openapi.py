@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the operations and their structs.
 
-``python -m bridge.api.openapi`` writes ``openapi.json`` of the contracts; a test checks that it is fresh.
+``make generate`` writes ``openapi.json`` of the contracts, which the service serves; a test checks that it is
+fresh.
 """
 
 import inspect
@@ -17,7 +18,7 @@ from bridge.api import errors
 from bridge.api.health import Health, livez, readyz
 from bridge.api.operations import IDS, NAME_PATTERN, OPERATIONS, Operation
 
-FILE = Path(__file__).parents[2] / "contracts" / "trackerrms_contracts" / "openapi.json"
+FILE = Path(__file__).parents[1] / "contracts" / "trackerrms_contracts" / "openapi.json"
 _TEMPLATE = "#/components/schemas/{name}"
 _REQUESTS = (webhooks.NewEndpoint, webhooks.EndpointChange, webhooks.Rotation, webhooks.NewRecovery)
 _JSON, _PROBLEM = "application/json", errors.CONTENT_TYPE
@@ -208,10 +209,6 @@ def _reference(kind: type[Struct]) -> dict[str, str]:
     return {"$ref": _TEMPLATE.format(name=kind.__name__)}
 
 
-def write_openapi() -> None:
+def write() -> None:
     """Write the file."""
     FILE.write_text(render_openapi(document()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write_openapi()

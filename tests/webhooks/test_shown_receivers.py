@@ -1,7 +1,6 @@
-"""The README's two receivers take what is signed, and refuse what is not."""
+"""The receivers that README.md and docs/webhooks.md show accept what is signed, and refuse what is not."""
 
 import json
-import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,20 +10,17 @@ import pytest
 
 from bridge.store import signing_secrets
 from bridge.webhooks.signing import Signer, SigningKey
+from tests import pages
 from tests.webhooks.receiving import need_node
 
-ROOT = Path(__file__).parents[2]
 BODY = b'{"type":"candidate.updated","subject":"x","data":{"changed_fields":["title"]}}'
 
 
-def receiver(language: str) -> tuple[str, str]:
-    """The README's receiver, and a secret that was put in it."""
+def receiver(page: str, language: str) -> tuple[str, str]:
+    """Return the receiver that a page shows, and a secret that was put into it."""
     secret = signing_secrets.new("v1").secret
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = [
-        block for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if "whsec_…" in block
-    ]
-    (code,) = found
+    (code,) = pages.blocks(page, language)
+    assert "whsec_…" in code
     return code.replace("whsec_…", secret), secret
 
 
@@ -33,10 +29,11 @@ def signed(secret: str, body: bytes = BODY) -> dict[str, str]:
     return Signer([SigningKey(kind="v1", secret=secret)]).headers("evt_1", body, datetime.now(UTC))
 
 
-def test_the_receiver_in_python(capsys: pytest.CaptureFixture[str]) -> None:
-    code, secret = receiver("python")
+@pytest.mark.parametrize("page", ["README.md", "docs/webhooks.md"])
+def test_the_receiver_in_python(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, secret = receiver(page, "python")
     scope: dict[str, Any] = {}
-    exec(code, scope)  # noqa: S102 (the README's own)
+    exec(code, scope)  # noqa: S102 (the page's own)
     assert scope["handle"](signed(secret), BODY) == 204
     assert capsys.readouterr().out == "candidate.updated x ['title']\n"
     assert scope["handle"](signed(secret), BODY + b" ") == 400
@@ -45,8 +42,8 @@ def test_the_receiver_in_python(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_receiver_in_javascript(tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(need_node())
-    code, secret = receiver("js")
-    program = tmp_path / "readme.mjs"
+    code, secret = receiver("docs/webhooks.md", "js")
+    program = tmp_path / "receiver.mjs"
     program.write_text(
         code
         + f"const headers = {json.dumps(signed(secret))};"

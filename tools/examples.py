@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
-
 from trackerrms_contracts import codec, commands, dead_letters, entities, events, ids, topics
 from trackerrms_contracts.entities import Entity, Model
 from trackerrms_contracts.events import Change, Event, Operation
@@ -233,7 +232,7 @@ _ASKED: dict[commands.CommandType, tuple[str, str, dict[str, Any]]] = {
 def of_command(kind: commands.CommandType) -> Example:
     """A command as a caller would write it: what may be left out is, and no headers."""
     if kind not in _ASKED:
-        raise LookupError(f"contracts/trackerrms_contracts/examples.py: give an example of {kind} in _ASKED")
+        raise LookupError(f"tools/examples.py: give an example of {kind} in _ASKED")
     command_id, key, data = _ASKED[kind]
     envelope = {"specversion": "1.0", "id": command_id, "source": "agency-app", "type": kind}
     value = msgspec.json.encode({**envelope, "integrationid": INTEGRATION, "data": data})

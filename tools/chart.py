@@ -1,4 +1,4 @@
-"""What the chart takes from the configuration's struct: ``python -m bridge.cli.chart`` writes it.
+"""What the chart takes from the configuration's struct; ``make generate`` writes it.
 
 ``values.schema.json`` says what the values may be: the chart's own, and under ``config`` every key of the
 configuration. ``files/secret-keys.json`` names the keys that are secrets, so that the chart never puts one of
@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.cli.chart_values import ChartValues, SecretRef
 from bridge.config import Config, IntegrationConfig, Secret
+from tools.chart_values import ChartValues, SecretRef
 
-CHART = Path(__file__).parents[2] / "helm" / "trackerrms-bridge"
+CHART = Path(__file__).parents[1] / "helm" / "trackerrms-bridge"
 # Helm before 3.18 knows no later draft.
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
@@ -87,7 +87,8 @@ def render_chart_file(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write both files."""
     for name, document in generate().items():
         (CHART / name).parent.mkdir(parents=True, exist_ok=True)
         (CHART / name).write_text(render_chart_file(document), encoding="utf-8")

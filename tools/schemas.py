@@ -1,4 +1,4 @@
-"""The JSON Schemas, made from the structs: ``python -m trackerrms_contracts.schemas`` writes ``schema/``.
+"""The JSON Schemas, made from the structs: ``make generate`` writes ``schema/`` of the contracts.
 
 One schema (draft 2020-12) for each model's events, each command, the results and the dead letters. They are
 committed; a test holds them against the structs. What the bridge writes has every key always, but for those
@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-
-from trackerrms_contracts import codec, commands, dead_letters, descriptions, events
+from trackerrms_contracts import codec, commands, dead_letters, events
 from trackerrms_contracts.entities import STRUCTS, Model
 
-DIRECTORY = Path(__file__).parent / "schema"
+from tools import descriptions
+
+DIRECTORY = Path(__file__).parents[1] / "contracts" / "trackerrms_contracts" / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -95,7 +96,3 @@ def write() -> None:
         (DIRECTORY / stale).unlink()
     for name, schema in made.items():
         (DIRECTORY / name).write_text(render(schema), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write()

@@ -1,27 +1,14 @@
-"""The simulator's dialects as tables: on the screen, and in ``docs/simulator.md``.
+"""The simulator's dialects as tables of ``docs/simulator.md``.
 
-``python -m bridge.cli.dialect_table`` writes the document; a test checks that it is fresh.
+``make generate`` writes them; a test checks that they are fresh.
 """
 
 from pathlib import Path
 
-from rich.table import Table
-
-from bridge.cli import screen
 from bridge.simulator.dialects import DIALECTS, GROUPS, Switch
 
+DOCUMENT = Path(__file__).parents[1] / "docs" / "simulator.md"
 BEGIN, END = "<!-- dialects: generated -->", "<!-- end of dialects -->"
-
-
-def list_switches() -> Table:
-    """Return every switch with its values; the first of them is its default."""
-    made = screen.new_table("switch", "value", "meaning", "touches")
-    for name, one in DIALECTS.items():
-        made.add_row(f"[bold]{name}[/]", "", f"[bold]{screen.escape(one.meaning)}[/]", "")
-        for value, said in one.values.items():
-            shown = screen.escape(f"{name}={value}")
-            made.add_row("", shown, screen.escape(said.meaning), " ".join(sorted(said.touches)))
-    return made
 
 
 def tables() -> str:
@@ -54,6 +41,6 @@ def fill_dialect_tables(text: str) -> str:
     return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
 
 
-if __name__ == "__main__":
-    document = Path("docs/simulator.md")
-    document.write_text(fill_dialect_tables(document.read_text(encoding="utf-8")), encoding="utf-8")
+def write() -> None:
+    """Write the tables into the document."""
+    DOCUMENT.write_text(fill_dialect_tables(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,8 +1,8 @@
 """The AsyncAPI 3 document: every topic, with its key, headers, messages and examples.
 
-``python -m trackerrms_contracts.asyncapi`` writes ``asyncapi.json``, and in a checkout its page,
-``docs/events.md``. Tests hold both against the structs. Seen from the bridge: it sends events, results and
-dead letters, and receives commands. The payloads are the committed JSON Schemas.
+``make generate`` writes ``asyncapi.json`` of the contracts, and ``docs/messages.md``. Tests hold both
+against the structs. Seen from the bridge: it sends events, results and dead letters, and receives commands.
+The payloads are the committed JSON Schemas.
 """
 
 import json
@@ -10,12 +10,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trackerrms_contracts import asyncapi_page, commands, events, examples, schemas, topics
+from trackerrms_contracts import commands, events, topics
 from trackerrms_contracts.entities import STRUCTS, Model
-from trackerrms_contracts.examples import Example
 
-FILE = Path(__file__).parent / "asyncapi.json"
-PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+from tools import asyncapi_page, examples, schemas
+from tools.examples import Example
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "contracts" / "trackerrms_contracts" / "asyncapi.json"
+PAGE = ROOT / "docs" / "messages.md"
 VERSION = "3.0.0"
 _BINDING = "0.5.0"
 _TOMBSTONE = "Tombstone"
@@ -68,8 +71,7 @@ def write() -> None:
     """Write the document and its page."""
     made = document()
     FILE.write_text(render(made), encoding="utf-8")
-    if PAGE.parent.is_dir():
-        PAGE.write_text(asyncapi_page.render(made), encoding="utf-8")
+    PAGE.write_text(asyncapi_page.render(made), encoding="utf-8")
 
 
 # --- where, and which way ---------------------------------------------------------------------------------
@@ -314,7 +316,3 @@ def _moved(value: Any, renamed: dict[str, str]) -> Any:
             return value.replace("``", "`").replace("`None`", "`null`")
         case _:
             return value
-
-
-if __name__ == "__main__":
-    write()

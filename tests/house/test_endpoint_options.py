@@ -1,5 +1,5 @@
-"""The README's table of an endpoint's options says what the API and the command line take, its example what
-comes about endpoints.
+"""The page on webhooks: its table of options says what the API and the command line take, its examples what
+operational endpoints receive.
 """
 
 import json
@@ -21,12 +21,14 @@ from trackerrms_contracts.webhooks import (
     OperationalType,
 )
 
-from bridge.api import openapi
 from bridge.cli import endpoints
 from bridge.webhooks import operational
-from tests import declared
-from tests.house.test_readme import EXAMPLES, TEXT, rows
+from tests import declared, pages
+from tools import openapi
 
+PAGE = "docs/webhooks.md"
+TEXT = pages.text_of(PAGE)
+EXAMPLES = [msgspec.json.decode(block) for block in pages.blocks(PAGE, "json")]
 Row = dict[str, str]
 HEADINGS = ("option", "field", "value", "default", "meaning")
 _SCHEMAS = json.loads(Path(openapi.FILE).read_text(encoding="utf-8"))["components"]["schemas"]
@@ -35,8 +37,8 @@ CREATE, CHANGE = _SCHEMAS["NewEndpoint"], _SCHEMAS["EndpointChange"]
 
 def table() -> dict[str, Row]:
     """The rows by the field of the API that they are about."""
-    found = [dict(zip(HEADINGS, row, strict=True)) for row in rows("option | field of the API")]
-    assert len({row["field"] for row in found}) == len(found), "README.md: two rows are about the same field"
+    found = [dict(zip(HEADINGS, row, strict=True)) for row in pages.rows(PAGE, "option | field of the API")]
+    assert len({row["field"] for row in found}) == len(found), f"{PAGE}: two rows are about the same field"
     return {row["field"].strip("`"): row for row in found}
 
 
@@ -44,7 +46,7 @@ def test_there_is_a_row_for_every_option_and_no_other() -> None:
     missing = set(NewEndpoint.__struct_fields__) - table().keys()
     surplus = table().keys() - set(NewEndpoint.__struct_fields__)
     assert (missing, surplus) == (set(), set()), (
-        "README.md, options of endpoints: add what is missing, delete the surplus"
+        f"{PAGE}, Options of an endpoint: add what is missing, delete the surplus"
     )
 
 
@@ -53,7 +55,7 @@ def test_values_and_defaults_are_those_of_the_api() -> None:
         row = table()[name]
         default = "must be given" if name in CREATE["required"] else f"`{spelled(schema['default'])}`"
         assert (row["value"], row["default"]) == (values(schema), default), (
-            f"README.md, the row of {name}: write what the API has"
+            f"{PAGE}, the row of {name}: write what the API has"
         )
 
 
@@ -63,7 +65,7 @@ def test_what_an_update_takes_has_the_same_limits() -> None:
 
 
 def test_what_can_only_be_given_at_creation_says_so() -> None:
-    said = {name for name, row in table().items() if row["meaning"].startswith("at creation only")}
+    said = {name for name, row in table().items() if row["meaning"].startswith("At creation only")}
     assert said == set(NewEndpoint.__struct_fields__) - set(EndpointChange.__struct_fields__)
 
 
@@ -72,11 +74,11 @@ def test_the_options_are_those_of_the_command_line() -> None:
     create, update = (declared.options(endpoints.app, name) for name in ("create", "update"))
     given = (create | {"--url"}) - {"--json"}
     assert (given - named, named - given) == (set(), set()), (
-        "README.md, options of endpoints: add the words that are missing, delete the surplus"
+        f"{PAGE}, Options of an endpoint: add the words that are missing, delete the surplus"
     )
-    (sentence,) = re.findall(r"`bridge endpoints update` takes back with (.*?)\.\n", TEXT, re.S)
+    (sentence,) = re.findall(r"`bridge endpoints update` takes options back with (.*?)\.\n", TEXT, re.S)
     assert set(re.findall("`(--[a-z-]+)", sentence)) == update - create - {"--url"}, (
-        'README.md, "`bridge endpoints update` takes back with": name what only an update takes'
+        f'{PAGE}, "`bridge endpoints update` takes options back with": name what only an update takes'
     )
 
 
@@ -90,7 +92,7 @@ def test_the_example_of_an_event_about_an_endpoint_is_one_and_shows_every_field(
 def test_every_type_about_endpoints_is_named_produced_and_can_be_asked_for() -> None:
     source = Path(operational.__file__).read_text(encoding="utf-8")
     for kind in get_args(OperationalType):
-        assert f"`{kind}`" in TEXT, f"README.md: say when {kind} comes"
+        assert f"`{kind}`" in TEXT, f"{PAGE}: say when {kind} comes"
         assert f'_tell(tx, sealer, "{kind}"' in source, (
             f"{kind}: bridge/webhooks/operational.py never tells it"
         )
@@ -103,7 +105,7 @@ def test_the_example_of_an_event_about_a_hold_is_one_and_every_type_can_be_asked
     (shown,) = [one for one in EXAMPLES if one["type"].startswith("hold.")]
     assert msgspec.json.decode(codec.encode(msgspec.convert(shown, HoldEvent))) == shown
     for kind in get_args(HoldType):
-        assert f"`{kind}`" in TEXT, f"README.md: say when {kind} comes"
+        assert f"`{kind}`" in TEXT, f"{PAGE}: say when {kind} comes"
         assert msgspec.convert([kind], list[EventType]) == [kind]
         assert msgspec.convert([kind], list[ExactEventType]) == [kind]
 

@@ -1,4 +1,4 @@
-"""What the fields mean, in words: the JSON Schemas, the AsyncAPI document and ``docs/events.md`` show them.
+"""What the fields mean, in words: the JSON Schemas, the AsyncAPI document and ``docs/messages.md`` show them.
 
 They stand beside the structs and not in them, so that a struct can be read at a glance. A test holds that no
 field of a message goes without.
