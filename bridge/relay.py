@@ -29,7 +29,7 @@ from bridge.tasks import cancel_and_wait
 _log = structlog.get_logger()
 
 LEASE = "relay"
-# How many rows are published at once, and how long it waits when there are none and nothing wakes it.
+# Rows per publication, and the pause when no row waits and nothing wakes the relay.
 _BATCH_SIZE = 5_000
 _IDLE_SECONDS = 0.2
 _LEASE_SECONDS = 15.0

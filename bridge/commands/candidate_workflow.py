@@ -192,7 +192,7 @@ class CandidateWorkflow:
             written = await writes.update_candidate(self._client, candidate, missing)
             what = written.said
             warnings += [
-                f"TrackerRMS rejected {name} ({said}); correct {writes.place_to_correct(name, 'candidate')}, "
+                f"TrackerRMS refused {name} ({said}); correct {writes.place_to_correct(name, 'candidate')}, "
                 "or set it to [] to leave the value out"
                 for name, said in written.refused.items()
             ]

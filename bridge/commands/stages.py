@@ -55,7 +55,7 @@ def _about_note(
     key = writes.place_to_correct(writes.REASON)
     if written is not None and writes.REASON in written.refused:
         return [
-            "note: TrackerRMS rejected it, and the application was rejected without "
+            "note: TrackerRMS refused it, and the application was rejected without "
             f"({written.refused[writes.REASON]}); set {key} to the field of the reason, or to [] to "
             "leave it out"
         ]
@@ -64,7 +64,7 @@ def _about_note(
     if not writes.can_write_reason(account.client):
         return [f"note: was not written, as {key} has no field for the call that rejects; set one"]
     return [
-        "note: TrackerRMS did not store it, and shows the reason's name; tracker.fields.application."
+        "note: TrackerRMS did not keep it, and shows the reason's name; tracker.fields.application."
         f"rejection_reason is where it is read, {key} where it is written; bridge check --write tests both"
     ]
 
@@ -104,7 +104,7 @@ async def _set(
     if found.stage != stage:
         raise Failed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
-            f"{written.said}, but application {application} is not at stage {stage} when read back; correct "
+            f"{written.said}, but application {application} is not read back at stage {stage}; correct "
             f"{writes.place_to_correct('stage')}, or select another call with integrations.tracker.actions",
         )
     return found, written

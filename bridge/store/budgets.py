@@ -184,7 +184,7 @@ class _Turn:
 
 
 class _InStock:
-    """Requests that one lane of this process was granted and has not sent; whoever has the turn refills
+    """Requests that one lane of this process was granted and has not sent; the caller with the turn refills
     it."""
 
     def __init__(self) -> None:

@@ -186,7 +186,7 @@ async def test_a_thousand_malformed_messages_are_a_thousand_dead_letters(bench: 
     [
         ({"type": "candidate.delete"}, "`$.type`"),
         ({"data": {"candidate": person()}}, "`application`"),
-        ({"integrationid": "nobody"}, f"names none of: {INTEGRATION}"),
+        ({"integrationid": "nobody"}, f"is not one of the configured: {INTEGRATION}"),
         ({"id": "x" * 201}, "`$.id`"),
     ],
 )

@@ -110,7 +110,7 @@ async def test_a_stage_is_no_reason_for_a_rejection(bench: Bench) -> None:
     application = await bench.an_application()
     result = await _reject(bench, application, rejection_reason_id="remote:5")
     assert code(result) == "PLATFORM.INPUT_INVALID"
-    assert message(result).startswith("rejection_reason_id: placement status 5 is no reason")
+    assert message(result).startswith("rejection_reason_id: placement status 5 is not a rejection reason")
     assert (await bench.stored("opportunity_resource", application))["opportunityResourceStatusId"] == 3
 
 

@@ -31,7 +31,7 @@ async def test_a_move_that_changed_nothing_fails(bench: Bench) -> None:
     data = {"application_id": f"remote:{application}", "stage_id": "remote:5"}
     result = await bench.caller.run("application.move_to_stage", data)
     assert (ending(result), code(result)) == ("failed", "REMOTE.UNKNOWN_HTTP_ERROR"), result
-    assert f"application {application} is not at stage 5 when read back" in message(result)
+    assert f"application {application} is not read back at stage 5" in message(result)
 
 
 async def test_an_application_that_was_made_at_another_stage_is_warned_about(bench: Bench) -> None:

@@ -67,7 +67,7 @@ async def test_an_existing_candidate_is_filled_where_it_is_blank_and_kept_elsewh
         "country": "United Kingdom", "note": "Speaks Welsh\nProfile: https://code.example.org/ada",
     }.items() <= stored.items()  # fmt: skip
     [kept] = warnings(result)
-    assert kept.endswith("kept: candidate.last_name, candidate.title, source.name")
+    assert kept.endswith("its own values of candidate.last_name, candidate.title, source.name")
     assert await bench.people(data["candidate"]["email_address"]) == [str(known)]
     assert result["data"]["result"]["candidate"]["remote_id"] == str(known)
 

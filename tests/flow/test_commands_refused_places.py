@@ -83,7 +83,7 @@ async def test_a_rejection_whose_reason_is_refused_moves_the_stage_and_warns(
             result = await _reject(made, application, **more)
             assert ending(result) == "succeeded", result
             [warning] = warnings(result)
-            assert "note: TrackerRMS rejected it" in warning
+            assert "note: TrackerRMS refused it" in warning
             assert KEY in warning
             assert NET in warning
             assert "Chose another" not in warning
