@@ -12,30 +12,31 @@ import structlog
 from msgspec import Struct
 from trackerrms_contracts import topics
 
-from bridge import embedded, kafka, metrics, monitoring, sealing, supervisor
+from bridge import embedded, kafka, metrics, monitoring, sealing
 from bridge.api.calls import ApiDependencies as ApiParts
 from bridge.api.stage import Api
 from bridge.capture import first_contact
 from bridge.capture.known_account import StoredAccount
-from bridge.capture.stage import Capture, InstallationKeys, ReadLimits, models_of, resources_of_models
+from bridge.capture.request_meter import Meter
+from bridge.capture.stage import Capture, CaptureLimits, InstallationKeys, models_of, resources_of_models
 from bridge.commands.account import CommandLimits
 from bridge.commands.stage import CommandDependencies, CommandStage
 from bridge.config import Config, IntegrationConfig, Secret
-from bridge.credentials import Lane
 from bridge.errors import EnvironmentFault, Transient
 from bridge.hashing import Hasher
-from bridge.heartbeat import Roster
-from bridge.metering import Meter
 from bridge.monitoring import Monitoring
 from bridge.outbound import NO_LIMIT, ConnectionLimits, Outbound, targets
 from bridge.relay import Relay
+from bridge.runtime import supervisor
+from bridge.runtime.account_ports import Lane
+from bridge.runtime.heartbeat import Roster
+from bridge.runtime.supervisor import Stage
 from bridge.sealing import Sealer
 from bridge.store import installation, schema
 from bridge.store.api_tokens import ApiTokens
 from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from bridge.store.tokens import Vault
-from bridge.supervisor import Stage
 from bridge.tracker import resources as tracker_resources
 from bridge.tracker import sharing
 from bridge.tracker.client import Client
@@ -57,7 +58,7 @@ _COMMAND_PATIENCE = RetryPolicy(attempts=2, attempt_seconds=60.0, deadline_secon
 class Tuning(Struct, frozen=True, kw_only=True):
     """Constants of the stages. No operator sets them; the demo and the tests are quicker with others."""
 
-    reads: ReadLimits = ReadLimits()
+    reads: CaptureLimits = CaptureLimits()
     commands: CommandLimits = CommandLimits()
 
 

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 from trackerrms_contracts.entities import Model
 
-from bridge.environ import overlay, variable_name
+from bridge.environment import overlay, variable_name
 from bridge.errors import ConfigError
 
 Positive = Annotated[int, Meta(ge=1)]

@@ -11,12 +11,13 @@ from aiohttp import web
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from bridge import inbound, metrics, supervisor
+from bridge import listener, metrics
 from bridge.clock import utc_now
 from bridge.config import MonitoringConfig
 from bridge.errors import BridgeError
-from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.metrics import GaugeSample
+from bridge.runtime import supervisor
+from bridge.runtime.heartbeat import SILENT_SECONDS, Roster
 from bridge.store import budgets, gaps, holds, outbox, overview, parked, pending, remarks, tokens, unlisted
 from bridge.store.database import Database
 from bridge.tracker.schema import ResourceName
@@ -72,8 +73,8 @@ class Monitoring:
         self._stored = _Remembered(self._ask_store, remembered_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop``. Raises as ``inbound.serving`` does."""
-        async with inbound.serving(self.application(), "monitoring.listen", self._config.listen) as url:
+        """Serve until ``stop``. Raises as ``listener.serving`` does."""
+        async with listener.serving(self.application(), "monitoring.listen", self._config.listen) as url:
             self.url = url
             _log.info("monitoring.listening", url=url)
             await supervisor.stopped(stop)

@@ -16,11 +16,12 @@ from typing import Protocol
 
 import structlog
 
-from bridge import freshness, heartbeat, metrics, supervisor
+from bridge import metrics
 from bridge.clock import utc_now
 from bridge.errors import LeaseLost, Transient
 from bridge.kafka import Message, MessageTooLarge
 from bridge.retry import Backoff
+from bridge.runtime import freshness, heartbeat, supervisor
 from bridge.store import leases, outbox
 from bridge.store.database import Database
 from bridge.store.outbox import StoredRow, Wakeup

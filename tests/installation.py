@@ -13,7 +13,7 @@ from trackerrms_contracts.entities import Model
 
 from bridge import app, config, kafka
 from bridge.app import Role, Tuning
-from bridge.capture.stage import ReadLimits
+from bridge.capture.stage import CaptureLimits
 from bridge.config import Config
 from bridge.kafka import Consumer
 from bridge.simulator import server
@@ -26,7 +26,7 @@ from tests.waiting import cut_off, patient
 
 INTEGRATION = "acme"
 # A deletion is confirmed at once.
-QUICK = Tuning(reads=ReadLimits(confirm_seconds=0.0))
+QUICK = Tuning(reads=CaptureLimits(confirm_seconds=0.0))
 
 
 class Simulated:

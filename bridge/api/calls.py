@@ -5,8 +5,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 
-from bridge.heartbeat import SILENT_SECONDS, Roster
 from bridge.outbound import Target, Unusable
+from bridge.runtime.heartbeat import SILENT_SECONDS, Roster
 from bridge.sealing import Sealer
 from bridge.store.api_tokens import ApiToken, ApiTokens
 from bridge.store.database import Database

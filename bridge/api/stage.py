@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 import structlog
 
-from bridge import inbound, supervisor
+from bridge import listener
 from bridge.api.calls import ApiDependencies
 from bridge.api.server import build_application
 from bridge.config import ApiConfig
+from bridge.runtime import supervisor
 
 _log = structlog.get_logger(__name__)
 # Of one token, in each process; above it the API answers 429.
@@ -27,7 +28,7 @@ class Api:
         self._requests_per_minute = requests_per_minute
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set. Raises what ``inbound.serving`` raises."""
+        """Serve until ``stop`` is set. Raises what ``listener.serving`` raises."""
         async with self.serving() as url:
             _log.info("api.listening", url=url)
             await supervisor.stopped(stop)
@@ -36,5 +37,5 @@ class Api:
     async def serving(self) -> AsyncIterator[str]:
         """Serve while the block runs, and yield the URL. Raises what ``run`` raises."""
         made = build_application(self._parts, self._requests_per_minute)
-        async with inbound.serving(made, "api.listen", self._config.listen) as url:
+        async with listener.serving(made, "api.listen", self._config.listen) as url:
             yield url

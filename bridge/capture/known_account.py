@@ -9,9 +9,9 @@ from typing import Any
 
 from trackerrms_contracts.entities import STRUCTS, Model
 
-from bridge.credentials import Recognized
 from bridge.errors import Permanent
 from bridge.hashing import Hasher, differing_fields
+from bridge.runtime.account_ports import Recognized
 from bridge.store import snapshots, tokens
 from bridge.store.database import Database
 from bridge.tracker.entity_set import EntitySet
@@ -25,7 +25,7 @@ _PROOFS: Mapping[str, tuple[Model, frozenset[str]]] = {
 
 
 class StoredAccount:
-    """Implements ``bridge.credentials.KnownAccount`` with the store's snapshots.
+    """Implements ``bridge.runtime.account_ports.KnownAccount`` with the store's snapshots.
 
     ``normalizer`` returns the present normalizer of the account, as a new profile may be learned at any time.
     """

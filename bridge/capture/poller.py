@@ -18,8 +18,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bridge import heartbeat, metering, metrics
-from bridge.capture import schedule
+from bridge import metrics
+from bridge.capture import request_meter, schedule
 from bridge.capture.deletion import CaptureContext
 from bridge.capture.observations import WHOLE
 from bridge.capture.poll import PollReader
@@ -31,6 +31,7 @@ from bridge.capture.status_list import PlacementStatuses
 from bridge.capture.whole_read import WholeReads
 from bridge.errors import BridgeError, LeaseLost, Permanent, Throttled, Transient
 from bridge.retry import Backoff
+from bridge.runtime import heartbeat
 from bridge.store import cursors, habits, holds, leases, outbox, read_requests, scans, snapshots
 from bridge.store.holds import Hold
 from bridge.store.leases import LeaseKeeper
@@ -234,7 +235,7 @@ class Poller:
             self._states["statuses"].poll_due_at = time.monotonic()
 
     async def _attempt(self, task: Task) -> None:
-        metering.begin_work(task.resource)
+        request_meter.begin_work(task.resource)
         try:
             await self._do(task)
             self._meet(self._readers[task.resource].take_unknown_statuses())

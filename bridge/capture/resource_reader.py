@@ -16,7 +16,6 @@ from msgspec import UNSET, Struct
 from pyroaring import BitMap64
 from trackerrms_contracts.events import Cause
 
-from bridge import heartbeat
 from bridge.capture.attribution import TOUCHED
 from bridge.capture.change_writer import WriteSummary
 from bridge.capture.deletion import CaptureContext, Deletion
@@ -28,6 +27,7 @@ from bridge.capture.record_reader import Batch, Context
 from bridge.capture.spot_reads import SpotReads
 from bridge.capture.state_lists import StateLists
 from bridge.clock import utc_now, whole_milliseconds
+from bridge.runtime import heartbeat
 from bridge.store import cursors, leases, parked, row_states, scans, statistics
 from bridge.store.cursors import PollCursor
 from bridge.store.database import Tx

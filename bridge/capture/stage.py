@@ -22,11 +22,11 @@ from bridge.capture.poller import Poller, Rhythm
 from bridge.capture.proof import Guard, Prover
 from bridge.capture.read_requests import ReadRequests
 from bridge.capture.record_reader import RecordReader
+from bridge.capture.request_meter import Meter
 from bridge.capture.resource_reader import ReadPace
 from bridge.capture.shape_checks import ShapeChecks
 from bridge.config import CaptureConfig, IntegrationConfig
 from bridge.hashing import Hasher
-from bridge.metering import Meter
 from bridge.retry import Backoff
 from bridge.sealing import Sealer
 from bridge.store import leases
@@ -53,7 +53,7 @@ class InstallationKeys(Struct, frozen=True, kw_only=True):
     sealer: Sealer
 
 
-class ReadLimits(Struct, frozen=True, kw_only=True):
+class CaptureLimits(Struct, frozen=True, kw_only=True):
     """How much one poller reads at once, and how long it waits between the reads that confirm a deletion.
 
     ``page_batch``: the pages of a full read that are read before they are committed, at most.
@@ -80,7 +80,7 @@ class Capture:
         max_message_bytes: int,
         meter: Meter,
         connect: ConnectClient,
-        limits: ReadLimits | None = None,
+        limits: CaptureLimits | None = None,
     ) -> None:
         self._db = db
         self._integration = integration
@@ -92,7 +92,7 @@ class Capture:
         self._max_message_bytes = max_message_bytes
         self._meter = meter
         self._connect = connect
-        self._limits = limits or ReadLimits()
+        self._limits = limits or CaptureLimits()
         self._holder = leases.holder_name()
 
     async def run(self, stop: asyncio.Event) -> None:

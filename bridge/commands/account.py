@@ -7,7 +7,7 @@ from msgspec import Struct
 from trackerrms_contracts import ids
 from trackerrms_contracts.entities import Model
 
-from bridge.commands.errors import Failed, input_invalid
+from bridge.commands.errors import CommandFailed, input_invalid
 from bridge.config import CommandsConfig, IntegrationConfig
 from bridge.hashing import Hasher
 from bridge.outbound import Outbound
@@ -81,7 +81,7 @@ class Account:
         return Normalizer(self.id, self.client.settings, self.terms.integration.time_zone)
 
     async def remote_id(self, model: Model, reference: str, where: str) -> str:
-        """Return the TrackerRMS id that an input names. Raises ``Failed``; ``where`` is the input's key."""
+        """Return the TrackerRMS id that an input names. ``where`` is its key. Raises ``CommandFailed``."""
         try:
             known, remote = ids.parse_reference(reference)
         except ValueError as error:
@@ -101,7 +101,7 @@ class Account:
             raise input_invalid(f"{where}: is the id of a {found[0]}, expected a {model}")
         resource = _RESOURCES[model]
         if not await self.is_read(resource):
-            raise Failed(
+            raise CommandFailed(
                 "INTEGRATION.SETUP_SYNC_PENDING",
                 f"{where}: no {model} with this id is known, and {resource} have not been read "
                 "completely yet; remote:<the id in TrackerRMS> works at once",
@@ -134,7 +134,7 @@ class Account:
         return self._statuses
 
     async def status(self, reference: str, where: str, *, reason: bool = False) -> StatusFound:
-        """Return the stage, or the rejection reason, that an input names. Raises ``Failed``."""
+        """Return the stage, or the rejection reason, that an input names. Raises ``CommandFailed``."""
         model = Model.REJECTION_REASON if reason else Model.APPLICATION_STAGE
         remote_id = await self.remote_id(model, reference, where)
         found = (await self.statuses([remote_id])).get(remote_id)

@@ -18,7 +18,7 @@ from bridge.clock import utc_now
 from bridge.commands.account import Account
 from bridge.commands.candidate_fields import CandidateValues
 from bridge.commands.completion import CommandLedger, Place
-from bridge.commands.errors import Failed, Undetermined, input_invalid
+from bridge.commands.errors import CommandFailed, Undetermined, input_invalid
 from bridge.commands.files import File, encoded
 from bridge.errors import Throttled
 from bridge.store import lookups
@@ -80,7 +80,7 @@ class CandidateWorkflow:
     async def carry_out(self) -> WorkflowResult:
         """Run the remaining steps. Return what TrackerRMS has then.
 
-        Raises ``Failed`` (``Undetermined``) and the tracker's errors.
+        Raises ``CommandFailed`` (``Undetermined``) and the tracker's errors.
         """
         await self._candidate()
         await self._fill()
@@ -134,7 +134,7 @@ class CandidateWorkflow:
         if self.progress.started == CREATING:
             return await self._recently_made()
         if not await self._account.is_read("candidates"):
-            raise Failed(
+            raise CommandFailed(
                 "INTEGRATION.SETUP_SYNC_PENDING",
                 "it is unknown whether the candidate exists until all candidates have been read once",
                 retryable=True,
@@ -164,8 +164,8 @@ class CandidateWorkflow:
             return False
         return any(self._account.hasher.address(mail) == self._place.address for mail in found.emails)
 
-    def _unidentified(self, said: str) -> Failed:
-        return Failed(
+    def _unidentified(self, said: str) -> CommandFailed:
+        return CommandFailed(
             "INTEGRATION.SETUP_SYNC_PENDING",
             f"{said}, without naming the record that has it; the bridge has not read one with it yet, and "
             "tries again until its polls find it",
@@ -251,9 +251,9 @@ class CandidateWorkflow:
             self._made_candidate(),
         )
 
-    def _already_applied(self, application: str | None) -> Failed:
+    def _already_applied(self, application: str | None) -> CommandFailed:
         which = "" if application is None else f": application {application}"
-        return Failed(
+        return CommandFailed(
             "ATS.APPLICATION_ALREADY_EXISTS",
             f"candidate {self._made_candidate()} has already applied to job {self._wanted.job}{which}",
         )
@@ -326,7 +326,7 @@ class CandidateWorkflow:
         candidate = self._made_candidate()
         found = await record_lookups.read_candidate(self._client, candidate)
         if found is None:
-            raise Failed(
+            raise CommandFailed(
                 "REMOTE.SERVICE_UNAVAILABLE",
                 f"candidate {candidate} existed a moment ago, but is now answered as gone",
                 retryable=True,
@@ -393,9 +393,9 @@ class CandidateWorkflow:
 
 
 def check_job(found: record_lookups.JobFound | None, job: str, where: str) -> record_lookups.JobFound:
-    """Return the job if it accepts applications. Raises ``Failed``."""
+    """Return the job if it accepts applications. Raises ``CommandFailed``."""
     if found is None:
         raise input_invalid(f"{where}: TrackerRMS has no job {job}")
     if found.closed:
-        raise Failed("ATS.JOB_CLOSED", f"job {job} is closed in TrackerRMS")
+        raise CommandFailed("ATS.JOB_CLOSED", f"job {job} is closed in TrackerRMS")
     return found

@@ -12,7 +12,7 @@ from bridge.commands import candidate_fields, files, results
 from bridge.commands.account import Account
 from bridge.commands.candidate_workflow import CandidateWorkflow, WorkflowInput, WorkflowResult, check_job
 from bridge.commands.completion import CommandLedger, Place
-from bridge.commands.errors import Failed, input_invalid
+from bridge.commands.errors import CommandFailed, input_invalid
 from bridge.commands.results import ApplicationStageResult, Done, JobName
 from bridge.store.attempts import AttemptProgress
 from bridge.tracker import record_lookups
@@ -84,7 +84,10 @@ def _first(given: Mapping[str, str | None]) -> _Reference | None:
 
 
 async def _progress(account: Account, ledger: CommandLedger, place: Place) -> AttemptProgress:
-    """Return where an earlier command for this person and job stopped. Raises ``Failed`` if one succeeded."""
+    """Return where an earlier command for this person and job stopped.
+
+    Raises ``CommandFailed`` if one succeeded.
+    """
     attempt = await ledger.attempt(place)
     if attempt is None:
         return AttemptProgress()
@@ -95,7 +98,7 @@ async def _progress(account: Account, ledger: CommandLedger, place: Place) -> At
         application is not None
         and await record_lookups.read_application(account.client, application) is not None
     ):
-        raise Failed(
+        raise CommandFailed(
             "ATS.APPLICATION_ALREADY_EXISTS",
             f"command {attempt.command_id} created application {application} for this address on job "
             f"{place.job_id}",
@@ -115,7 +118,7 @@ async def _answer(
     application = applied.progress.application or ""
     found = await record_lookups.read_application(account.client, application)
     if found is None:
-        raise Failed(
+        raise CommandFailed(
             "REMOTE.SERVICE_UNAVAILABLE",
             f"application {application} existed a moment ago, but is now answered as gone",
             retryable=True,

@@ -55,7 +55,7 @@ TITLES: dict[Code, str] = {
 }
 
 
-class Failed(Permanent):
+class CommandFailed(Permanent):
     """The failure of a command with this code: at once, or after its deadline if a retry may help."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Failed(Permanent):
         self.retry_after_seconds = retry_after_seconds
 
 
-class Undetermined(Failed):
+class Undetermined(CommandFailed):
     """A call whose effect is not known yet. The command ends as ``unknown`` if it never becomes known."""
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
@@ -80,59 +80,59 @@ def failure_of_code(code: Code, message: str, *, retryable: bool = False) -> Fai
     return Failure(code=code, title=TITLES[code], message=message, retryable=retryable)
 
 
-def input_invalid(message: str) -> Failed:
+def input_invalid(message: str) -> CommandFailed:
     """Build the failure of a command with invalid input."""
-    return Failed("PLATFORM.INPUT_INVALID", message)
+    return CommandFailed("PLATFORM.INPUT_INVALID", message)
 
 
 TROUBLE = (Permanent, AccountFault, EffectUnknown, Throttled, Unreachable, Unreadable)
 """Errors that end one try of a command; any other is the store's, or a bug."""
 
 
-def failure_of(error: BridgeError) -> Failed:
+def failure_of(error: BridgeError) -> CommandFailed:
     """Map an error of ``TROUBLE`` to a failure."""
     message = str(error)
     match error:
-        case Failed():
+        case CommandFailed():
             return error
         case EffectUnknown():
             return Undetermined(message)
         case Throttled():
-            return Failed(
+            return CommandFailed(
                 "REMOTE.RATE_LIMIT_EXCEEDED",
                 message,
                 retryable=True,
                 retry_after_seconds=error.retry_after_seconds,
             )
         case AccountFault():
-            return Failed("INTEGRATION.AUTHENTICATION_INVALID", message)
+            return CommandFailed("INTEGRATION.AUTHENTICATION_INVALID", message)
         case AnswerTooLarge():
-            return Failed("REMOTE.UNKNOWN_HTTP_ERROR", message)
+            return CommandFailed("REMOTE.UNKNOWN_HTTP_ERROR", message)
         case Refused():
             return _refused(error)
         case Unreachable() | Unreadable():
-            return Failed("REMOTE.SERVICE_UNAVAILABLE", message, retryable=True)
+            return CommandFailed("REMOTE.SERVICE_UNAVAILABLE", message, retryable=True)
         case Permanent():
             # A record of TrackerRMS that can't be read: a value of the wrong type.
-            return Failed("REMOTE.UNKNOWN_HTTP_ERROR", message)
+            return CommandFailed("REMOTE.UNKNOWN_HTTP_ERROR", message)
         case _:
             raise error
 
 
-def _refused(error: Refused) -> Failed:
+def _refused(error: Refused) -> CommandFailed:
     message = str(error)
     if error.status >= 500 or error.status == 408:
-        return Failed("REMOTE.SERVICE_UNAVAILABLE", message, retryable=True)
+        return CommandFailed("REMOTE.SERVICE_UNAVAILABLE", message, retryable=True)
     match error.status:
         case 401 | 403:
-            return Failed("INTEGRATION.PERMISSION_MISSING", message)
+            return CommandFailed("INTEGRATION.PERMISSION_MISSING", message)
         case 400 | 409 | 422:
-            return Failed("REMOTE.INPUT_INVALID", message)
+            return CommandFailed("REMOTE.INPUT_INVALID", message)
         case 404 | 405:
-            return Failed(
+            return CommandFailed(
                 "INTEGRATION.ACTION_NOT_AVAILABLE",
                 f"{message}: bridge check shows which calls this account has; "
                 "integrations.tracker.actions and .paths select others",
             )
         case _:
-            return Failed("REMOTE.UNKNOWN_HTTP_ERROR", message)
+            return CommandFailed("REMOTE.UNKNOWN_HTTP_ERROR", message)

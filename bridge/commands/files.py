@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 from trackerrms_contracts.commands import Attachment, PartFile
 
-from bridge.commands.errors import Failed, input_invalid
+from bridge.commands.errors import CommandFailed, input_invalid
 from bridge.errors import Permanent, Throttled, Transient
 from bridge.outbound import Outbound
 
@@ -32,7 +32,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 async def gather(attachments: Sequence[Attachment], outbound: Outbound) -> list[File]:
-    """Return every attachment's content. Raises ``Failed`` if one is unavailable or all are too large."""
+    """Return every attachment's content. Raises ``CommandFailed`` for an unavailable or a too large one."""
     files: list[File] = []
     left = LARGEST_TOTAL_BYTES
     for place, attachment in enumerate(attachments):
@@ -50,7 +50,7 @@ async def gather(attachments: Sequence[Attachment], outbound: Outbound) -> list[
 async def content_of(
     given: Attachment | PartFile, where: str, outbound: Outbound, limit: int
 ) -> tuple[bytes, str | None]:
-    """Return the bytes of ``data`` or ``data_url``, and their content type. Raises ``Failed``."""
+    """Return the bytes of ``data`` or ``data_url``, and their content type. Raises ``CommandFailed``."""
     if (given.data is None) == (given.data_url is None):
         raise input_invalid(f"{where}: give either data (base64) or data_url")
     if given.data is not None:
@@ -62,7 +62,7 @@ async def content_of(
     except Permanent as error:
         raise input_invalid(f"{where}.data_url: {error}") from error
     except Transient as error:
-        raise Failed(
+        raise CommandFailed(
             "REMOTE.SERVICE_UNAVAILABLE",
             f"{where}.data_url: {error}",
             retryable=True,
@@ -91,7 +91,7 @@ def encoded(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-def _too_large(where: str) -> Failed:
+def _too_large(where: str) -> CommandFailed:
     return input_invalid(
         f"{where}: all files together exceed {LARGEST_TOTAL_BYTES} bytes; send fewer or smaller files"
     )

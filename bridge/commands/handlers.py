@@ -9,7 +9,7 @@ from bridge.commands import create, passthrough, stages
 from bridge.commands.account import Account
 from bridge.commands.completion import CommandLedger, Place, format_step
 from bridge.commands.decoding import Input
-from bridge.commands.errors import Failed, Undetermined
+from bridge.commands.errors import CommandFailed, Undetermined
 from bridge.commands.results import Done
 from bridge.store.attempts import AttemptProgress
 from bridge.store.read_requests import ReadRequest
@@ -30,8 +30,8 @@ class Handled(Struct, frozen=True, kw_only=True):
 async def handle_command(account: Account, ledger: CommandLedger, data: Input, *, sent: bool) -> Handled:
     """Execute a command. ``sent``: an earlier run of it stopped at ``SENDING``.
 
-    Raises ``Failed`` and the errors of ``errors.TROUBLE``. After a retryable error, the next call continues
-    where this one stopped.
+    Raises ``CommandFailed`` and the errors of ``errors.TROUBLE``. After a retryable error, the next call
+    continues where this one stopped.
     """
     command_id = ledger.key.command_id
     match data:
@@ -76,7 +76,7 @@ class NeverKnown(Undetermined):
     """A call whose effect will never become known by waiting: the command ends ``unknown`` at once."""
 
     def __init__(self, message: str) -> None:
-        Failed.__init__(self, "REMOTE.UNKNOWN_HTTP_ERROR", message)
+        CommandFailed.__init__(self, "REMOTE.UNKNOWN_HTTP_ERROR", message)
 
 
 def _request(account: Account, resource: str, remote_id: str, command_id: str) -> ReadRequest:

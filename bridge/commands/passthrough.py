@@ -11,7 +11,7 @@ from trackerrms_contracts.commands import PartFile, Passthrough
 
 from bridge.commands import files
 from bridge.commands.account import Account
-from bridge.commands.errors import Failed, input_invalid
+from bridge.commands.errors import CommandFailed, input_invalid
 from bridge.commands.results import Done
 from bridge.tracker.hosts import Generation
 from bridge.tracker.http import HttpResponse
@@ -28,8 +28,8 @@ _TEXT = ("text/", "application/xml", "application/xhtml", "application/javascrip
 async def pass_request_through(account: Account, data: Passthrough) -> Done:
     """Send the call with credentials added. Return the answer, whatever its status.
 
-    Raises ``Failed`` and the client's errors: ``EffectUnknown`` if the answer to a call other than GET was
-    lost.
+    Raises ``CommandFailed`` and the client's errors: ``EffectUnknown`` if the answer to a call other than
+    GET was lost.
     """
     generation = _generation(account, data.path)
     headers = _headers(data)
@@ -48,7 +48,7 @@ async def pass_request_through(account: Account, data: Passthrough) -> Done:
         generation=generation,
     )
     if 300 <= answer.status < 400 and answer.status != 304:
-        raise Failed(
+        raise CommandFailed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
             f"{data.method} answered {answer.status}, a redirect, which is not followed: call its target "
             "on the same host",
@@ -58,7 +58,7 @@ async def pass_request_through(account: Account, data: Passthrough) -> Done:
 
 
 def _headers(data: Passthrough) -> dict[str, str]:
-    """Return the caller's headers, except those that decide the answer's encoding. Raises ``Failed``."""
+    """Return the caller's headers but those that decide the answer's encoding. Raises ``CommandFailed``."""
     for name, value in data.headers.items():
         if not _HEADER_NAME.fullmatch(name) or not (value.isprintable() or not value):
             raise input_invalid("headers: a name has letters, digits and dashes, a value printable text")
@@ -66,7 +66,7 @@ def _headers(data: Passthrough) -> dict[str, str]:
 
 
 def _generation(account: Account, path: str) -> Generation:
-    """Return which of the integration's two hosts has that path. Raises ``Failed`` for a forbidden one.
+    """Return which of the integration's two hosts has that path. Raises ``CommandFailed`` if it is forbidden.
 
     A path that servers on the way may read in two ways is refused: so the path checked here is the path
     requested.
@@ -128,7 +128,7 @@ def _result(
     account: Account, data: Passthrough, answer: HttpResponse, generation: Generation
 ) -> dict[str, Any]:
     if len(answer.body) > LARGEST_ANSWER_BYTES:
-        raise Failed(
+        raise CommandFailed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
             f"{data.method} answered {answer.status} with {len(answer.body)} bytes, more than the "
             f"{LARGEST_ANSWER_BYTES} bytes of a result",

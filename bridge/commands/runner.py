@@ -9,16 +9,17 @@ import structlog
 from msgspec import Struct
 from trackerrms_contracts.commands import Failure
 
-from bridge import metrics, supervisor
+from bridge import metrics
 from bridge.commands import errors, handlers, results
 from bridge.commands.account import Account
 from bridge.commands.completion import CommandLedger, CompletionWriter, End, format_step
 from bridge.commands.decoding import Input
-from bridge.commands.errors import Failed, Undetermined
+from bridge.commands.errors import CommandFailed, Undetermined
 from bridge.commands.handlers import Handled, NeverKnown
 from bridge.commands.results import Done
 from bridge.errors import BridgeError, LeaseLost
 from bridge.retry import Backoff
+from bridge.runtime import supervisor
 from bridge.sealing import Sealer
 from bridge.store import commands, leases, outbox
 from bridge.store.commands import CommandClaim, CommandKey, Ending
@@ -119,7 +120,7 @@ class Runner:
             except Exception as error:
                 # A bug must not block the partition: the same message would hit it after every restart.
                 _log.exception("command.crashed", integration=self._account.id, type=work.type)
-                raise Failed(
+                raise CommandFailed(
                     "PLATFORM.UNKNOWN_ERROR",
                     f"{type(error).__name__}; see the bridge's log, and please report it",
                 ) from error
@@ -150,7 +151,7 @@ class Runner:
 
     # --- between tries ---
 
-    def _pause_after(self, failed: Failed, tries: int, deadline: float) -> float | None:
+    def _pause_after(self, failed: CommandFailed, tries: int, deadline: float) -> float | None:
         """Return the seconds until the next try, ``None`` if there is none."""
         if not failed.failure.retryable:
             return None
@@ -270,5 +271,5 @@ class _Head(Struct, frozen=True, kw_only=True):
     type: str
 
 
-def _ending_of(failed: Failed) -> commands.Final:
+def _ending_of(failed: CommandFailed) -> commands.Final:
     return "unknown" if isinstance(failed, Undetermined | NeverKnown) else "failed"

@@ -7,7 +7,7 @@ from trackerrms_contracts.commands import MoveToStage, Reject
 from trackerrms_contracts.entities import Model
 
 from bridge.commands.account import Account
-from bridge.commands.errors import Failed, input_invalid
+from bridge.commands.errors import CommandFailed, input_invalid
 from bridge.commands.results import Done
 from bridge.tracker import record_lookups, writes
 from bridge.tracker.errors import EffectUnknown, Refused, Unreadable
@@ -96,13 +96,13 @@ async def _set(
             return found, None
         if note is None or not isinstance(error, Refused):
             # Now it is known not to have happened. Or the note is not stored; then a repetition does no harm.
-            raise Failed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
+            raise CommandFailed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
         written = await _one_by_one(account, application, stage, note, error)
     found = await record_lookups.read_application(account.client, application)
     if found is None:
         raise _no_application(application)
     if found.stage != stage:
-        raise Failed(
+        raise CommandFailed(
             "REMOTE.UNKNOWN_HTTP_ERROR",
             f"{written.said}, but application {application} is not read back at stage {stage}; correct "
             f"{writes.place_to_correct('stage')}, or select another call with integrations.tracker.actions",
@@ -118,7 +118,7 @@ async def _one_by_one(
     Both set values, so a repetition does no harm.
     """
     if not (writes.can_repeat(account.client, "reject") and writes.can_write_reason(account.client)):
-        raise Failed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
+        raise CommandFailed("REMOTE.SERVICE_UNAVAILABLE", str(error), retryable=True) from error
     moved = await writes.reject_without_reason(account.client, application, stage)
     try:
         noted = await writes.set_reason(account.client, application, note)
@@ -131,7 +131,7 @@ def _shows(account: Account, found: ApplicationFound, note: str) -> bool:
     return not writes.can_write_reason(account.client) or (found.rejection_reason or "").strip() == note
 
 
-def _no_application(application: str) -> Failed:
+def _no_application(application: str) -> CommandFailed:
     return input_invalid(f"application_id: TrackerRMS has no application {application}")
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from trackerrms_contracts.entities import Model
 
-from bridge import app, kafka, supervisor
+from bridge import app, kafka
 from bridge.app import Installation, Tuning
-from bridge.capture.stage import ReadLimits
+from bridge.capture.stage import CaptureLimits
 from bridge.config import (
     ApiConfig,
     CaptureConfig,
@@ -31,8 +31,9 @@ from bridge.demo.scenario import ScenarioStep
 from bridge.demo.screen import Screen
 from bridge.demo.watcher import Asked, Expectation, Watch, journalled
 from bridge.errors import BUG, OK
-from bridge.heartbeat import Roster
 from bridge.monitoring import Monitoring
+from bridge.runtime import supervisor
+from bridge.runtime.heartbeat import Roster
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.remote import Remote
@@ -44,7 +45,7 @@ INTEGRATION = "demo"
 _TIME_ZONE = "Europe/London"
 _REQUESTS_PER_MINUTE = 60_000
 _INDEX_LAG_SECONDS = 1.0
-_TUNING = Tuning(reads=ReadLimits(confirm_seconds=0.5))
+_TUNING = Tuning(reads=CaptureLimits(confirm_seconds=0.5))
 _BETWEEN_CHANGES_SECONDS = 0.6
 
 

@@ -13,8 +13,9 @@ from trackerrms_contracts.commands import Result
 from trackerrms_contracts.entities import Model
 from trackerrms_contracts.events import parse_type
 
-from bridge import heartbeat, kafka
+from bridge import kafka
 from bridge.config import Config
+from bridge.runtime import heartbeat
 
 
 class SeenEvent(Struct, frozen=True, kw_only=True):

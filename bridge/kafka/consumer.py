@@ -10,10 +10,10 @@ from typing import Any, Literal, Self
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 from msgspec import Struct
 
-from bridge import heartbeat
 from bridge.clock import from_milliseconds
 from bridge.config import KafkaConfig
 from bridge.kafka import connection
+from bridge.runtime import heartbeat
 
 # aiokafka discards the prefetched records of a paused partition. So a hold pauses only when it lasts; a
 # member that neither reads nor pauses for five minutes would lose its membership.

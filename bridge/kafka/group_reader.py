@@ -13,10 +13,10 @@ from typing import Self
 
 from msgspec import Struct
 
-from bridge import heartbeat
 from bridge.config import KafkaConfig
 from bridge.kafka.consumer import ConsumedRecord, Consumer
 from bridge.kafka.offsets import Offsets, TakenOffset, Where
+from bridge.runtime import heartbeat
 
 _READ_SECONDS = 0.2
 _COMMIT_SECONDS = 0.5

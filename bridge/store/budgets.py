@@ -22,8 +22,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from bridge import heartbeat
-from bridge.credentials import Lane, flow
+from bridge.runtime import heartbeat
+from bridge.runtime.account_ports import Lane, flow
 from bridge.store.database import Database, Tx
 
 _WINDOW_SECONDS = 60.0
@@ -201,7 +201,7 @@ class _InStock:
 
 
 class StoredBudget:
-    """A ``bridge.credentials.RequestBudget`` in PostgreSQL; one object per integration and process."""
+    """A ``RequestBudget`` in PostgreSQL; one object per integration and process."""
 
     def __init__(self, db: Database, integration_id: str, terms: BudgetRules) -> None:
         self._db = db

@@ -19,8 +19,8 @@ from typing import Self
 import structlog
 from msgspec import Struct
 
-from bridge import heartbeat, supervisor
 from bridge.errors import LeaseLost, Transient
+from bridge.runtime import heartbeat, supervisor
 from bridge.store.database import Database, Tx
 from bridge.tasks import cancel_and_wait
 

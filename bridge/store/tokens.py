@@ -12,10 +12,10 @@ import secrets
 from collections.abc import AsyncIterator
 from hashlib import blake2b
 
-from bridge import heartbeat
 from bridge.config import Secret
-from bridge.credentials import TrackerToken
 from bridge.errors import LeaseLost
+from bridge.runtime import heartbeat
+from bridge.runtime.account_ports import TrackerToken
 from bridge.sealing import Sealer
 from bridge.store import leases
 from bridge.store.database import Database, Tx
@@ -58,7 +58,7 @@ async def confirm(db: Database, integration_id: str, origin: bytes) -> None:
 
 
 class Vault:
-    """Implements ``bridge.credentials.TokenVault`` in PostgreSQL, for one integration."""
+    """Implements ``bridge.runtime.account_ports.TokenVault`` in PostgreSQL, for one integration."""
 
     def __init__(self, db: Database, sealer: Sealer, integration_id: str) -> None:
         self._db = db

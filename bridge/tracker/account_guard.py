@@ -6,8 +6,8 @@ A host that serves both accounts accepts a valid token of either, and ids count 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from bridge.credentials import KnownAccount
 from bridge.errors import Permanent
+from bridge.runtime.account_ports import KnownAccount
 from bridge.tracker.errors import AnotherAccount, Unreadable
 from bridge.tracker.schema import ResourceName
 

@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Lane, TokenVault, TrackerToken
 from bridge.errors import LeaseLost
+from bridge.runtime.account_ports import Lane, TokenVault, TrackerToken
 from bridge.tracker import answers, pages, token_answer, values
 from bridge.tracker.errors import BadJson, CredentialsRefused, EmptyBody, Unreachable, Unreadable, WrongHost
 from bridge.tracker.hosts import Generation, Hosts

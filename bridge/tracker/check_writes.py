@@ -21,7 +21,7 @@ from bridge.tracker import check_reads, check_writes_records, record_lookups, wr
 from bridge.tracker.by_id import RecordGone
 from bridge.tracker.check_reads import ReadVerdict
 from bridge.tracker.check_writes_findings import TrialFindings
-from bridge.tracker.check_writes_records import NotTried
+from bridge.tracker.check_writes_records import WriteSkipped
 from bridge.tracker.client import Client
 from bridge.tracker.errors import AccountFault, Refused, Unreachable, Unreadable
 from bridge.tracker.record_lookups import ApplicationFound, CandidateFound, Document
@@ -125,7 +125,7 @@ class _Trial:
     async def _run(self, name: str, work: Awaitable[str]) -> ReadVerdict:
         try:
             reason = await work
-        except (NotTried, Throttled, Unreachable) as error:
+        except (WriteSkipped, Throttled, Unreachable) as error:
             self._judge(name, "unknown", str(error))
             raise
         except BridgeError as error:
@@ -366,7 +366,7 @@ class _Trial:
                 return status.remote_id
         what = "that rejects" if declined else "to move to"
         cure = "; maps.outcome defines which reject (DECLINED)" if declined else ""
-        raise NotTried(f"no placement status {what} is in the list{cure}")
+        raise WriteSkipped(f"no placement status {what} is in the list{cure}")
 
     async def _expect_stage(self, application: str, stage: str, written: WriteReceipt) -> ApplicationFound:
         found = await self._application(application)
@@ -395,5 +395,5 @@ class _Trial:
 
     def _need(self, name: str) -> str:
         if name not in self.ids:
-            raise NotTried(f"not tried: there is no trial {name}")
+            raise WriteSkipped(f"not tried: there is no trial {name}")
         return self.ids[name]

@@ -17,7 +17,7 @@ _PAGES = 20
 _LOOK_SECONDS = 1.0
 
 
-class NotTried(Permanent):
+class WriteSkipped(Permanent):
     """An action that was not tried because something it needs does not exist."""
 
 
@@ -28,7 +28,7 @@ async def newest_open_job(client: Client) -> tuple[str, int]:
     rows = record_lookups.list_rows(client, "jobs", state=state, pages=_PAGES)
     found = {row.remote_id async for row in rows}
     if not found:
-        raise NotTried("there is no open job to add the candidate to")
+        raise WriteSkipped("there is no open job to add the candidate to")
     return max(found, key=int), len(found)
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from bridge.clock import utc_now
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import KnownAccount, Lane, RequestBudget, TokenVault
+from bridge.runtime.account_ports import KnownAccount, Lane, RequestBudget, TokenVault
 from bridge.tracker import (
     account_guard,
     answers,

@@ -8,9 +8,9 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from bridge.credentials import Lane, RequestBudget
 from bridge.errors import Throttled
 from bridge.retry import http_date
+from bridge.runtime.account_ports import Lane, RequestBudget
 from bridge.tracker import throttling
 from bridge.tracker.errors import EffectUnknown, Unreachable
 from bridge.tracker.hosts import Generation, Hosts

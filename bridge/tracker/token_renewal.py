@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from bridge.credentials import TrackerToken
 from bridge.retry import Backoff
+from bridge.runtime.account_ports import TrackerToken
 from bridge.tracker.auth import Authenticator
 from bridge.tracker.errors import CredentialsRefused
 from bridge.tracker.hosts import Hosts

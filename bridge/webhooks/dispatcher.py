@@ -7,11 +7,12 @@ from functools import partial
 import structlog
 from trackerrms_contracts import ids, topics
 
-from bridge import kafka, supervisor
+from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import Transient
 from bridge.kafka import ConsumedRecord, ReadLimits, TakenRecord
 from bridge.retry import Backoff
+from bridge.runtime import supervisor
 from bridge.store.delivery import Delivery, EndpointOrderKey, Event, EventSource, NotTried
 from bridge.webhooks.endpoint_queue import EndpointQueue
 from bridge.webhooks.outcome_writer import OutcomeWriter

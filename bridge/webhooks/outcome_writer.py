@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection
 
 import structlog
 
-from bridge import supervisor
 from bridge.errors import Transient
 from bridge.retry import Backoff
+from bridge.runtime import supervisor
 from bridge.sealing import Sealer
 from bridge.store import pending
 from bridge.store.database import Database

@@ -8,7 +8,7 @@ import pytest
 
 from bridge import config
 from bridge.config import Config, Secret
-from bridge.environ import variable_name
+from bridge.environment import variable_name
 from tests.chart.everything import everything
 from tests.chart.rendering import Helm, containers, environment, loaded, of_kind
 from tools import reference

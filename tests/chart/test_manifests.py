@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge import supervisor
 from bridge.app import ROLES
 from bridge.config import Config
+from bridge.runtime import supervisor
 from tests import pages
 from tests.chart.rendering import RUNNING, Helm, Manifest, containers, named, of_kind, pods
 

@@ -17,7 +17,7 @@ from trackerrms_contracts import codec, events, ids
 from trackerrms_contracts.entities import Model, User
 
 from bridge.app import Tuning
-from bridge.capture.stage import ReadLimits
+from bridge.capture.stage import CaptureLimits
 from bridge.kafka import ConsumedRecord
 from bridge.simulator.calls import Calls
 from bridge.simulator.world import World
@@ -29,7 +29,7 @@ from tests.waiting import until
 KILLS = int(os.environ.get("CRASH_KILLS", "12"))
 SEED = int(os.environ.get("CRASH_SEED", "5"))
 
-TUNING = Tuning(reads=ReadLimits(parallel_reads=2, confirm_seconds=0.0))
+TUNING = Tuning(reads=CaptureLimits(parallel_reads=2, confirm_seconds=0.0))
 
 CANDIDATE_LIST, CANDIDATE = "POST /api/v1/Resource/PagedSearch", "GET /api/v1/Resource/{id}"
 

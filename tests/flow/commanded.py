@@ -16,11 +16,12 @@ import orjson
 from trackerrms_contracts import ids, topics
 from trackerrms_contracts.entities import Model
 
-from bridge import app, kafka, supervisor
+from bridge import app, kafka
 from bridge.app import Tuning
 from bridge.commands.account import CommandLimits
 from bridge.commands.stage import CommandDependencies, CommandStage
 from bridge.outbound import Outbound
+from bridge.runtime import supervisor
 from bridge.simulator.options import Options
 from bridge.simulator.remote import Remote
 from bridge.simulator.world import World

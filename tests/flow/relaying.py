@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from bridge import kafka, supervisor
+from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.kafka import TopicSpec, ensure_topics
 from bridge.relay import Relay
+from bridge.runtime import supervisor
 from bridge.store import outbox
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow

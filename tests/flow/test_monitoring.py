@@ -10,19 +10,20 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge import inbound, kafka, metrics, monitoring, supervisor
+from bridge import kafka, listener, metrics, monitoring
 from bridge.config import KafkaConfig, MonitoringConfig, Secret
-from bridge.heartbeat import Roster
 from bridge.kafka import Message
 from bridge.monitoring import Monitoring, MonitoringDependencies
 from bridge.relay import Relay
+from bridge.runtime import supervisor
+from bridge.runtime.heartbeat import Roster
+from bridge.runtime.supervisor import Stage
 from bridge.sealing import Sealer
 from bridge.store import cursors, holds, leases, outbox, overview, parked
 from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from bridge.store.outbox import OutboxRow
 from bridge.store.tokens import Vault
-from bridge.supervisor import Stage
 from bridge.tasks import cancel_and_wait
 from tests.waiting import until
 
@@ -46,7 +47,7 @@ async def watched(
         app = served.application()
         running = asyncio.create_task(supervisor.supervise(stages, stop=stop, roster=roster, signals=()))
         async with (
-            inbound.serving(app, "monitoring.listen", "127.0.0.1:0") as at,
+            listener.serving(app, "monitoring.listen", "127.0.0.1:0") as at,
             aiohttp.ClientSession(at) as web,
         ):
             yield web

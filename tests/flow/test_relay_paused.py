@@ -16,7 +16,8 @@ from tests.waiting import until
 
 _PROGRAM = """
 import asyncio, sys
-from bridge import kafka, log, supervisor
+from bridge import kafka, log
+from bridge.runtime import supervisor
 from bridge.config import KafkaConfig, LogConfig
 from bridge.relay import Relay
 from bridge.store.database import Database

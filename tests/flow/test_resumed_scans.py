@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bridge.app import Tuning
-from bridge.capture.stage import ReadLimits
+from bridge.capture.stage import CaptureLimits
 from tests.installation import Install, Installation
 from tests.waiting import until
 
@@ -16,7 +16,7 @@ from tests.waiting import until
 async def bridge(install: Install) -> Installation:
     return await install(
         capture={"poll_seconds": 0.1, "sweep_minutes": 60.0},
-        tuning=Tuning(reads=ReadLimits(parallel_reads=1, confirm_seconds=0.0)),
+        tuning=Tuning(reads=CaptureLimits(parallel_reads=1, confirm_seconds=0.0)),
     )
 
 

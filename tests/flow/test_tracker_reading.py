@@ -9,8 +9,8 @@ import pytest
 from trackerrms_contracts.entities import Model
 
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Lane
 from bridge.errors import Throttled
+from bridge.runtime.account_ports import Lane
 from bridge.simulator.options import BEARER_TOKEN
 from bridge.tracker import check_reads
 from bridge.tracker.by_id import Detail, RecordGone

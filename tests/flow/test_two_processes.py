@@ -11,7 +11,7 @@ from random import Random
 import asyncpg
 import pytest
 
-from bridge.credentials import Lane
+from bridge.runtime.account_ports import Lane
 from bridge.store.budgets import BudgetRules, StoredBudget
 from bridge.store.database import Database
 from tests.crash.killable import Killable

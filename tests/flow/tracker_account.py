@@ -11,7 +11,7 @@ import aiohttp
 
 from bridge.clock import utc_now
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Lane, TokenVault
+from bridge.runtime.account_ports import Lane, TokenVault
 from bridge.sealing import Sealer
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options

@@ -7,10 +7,7 @@ from pathlib import Path
 
 BRIDGE = Path(__file__).parents[2] / "bridge"
 # Names that two modules define, each with its reason; at most ten.
-TWICE = {
-    "Failed": "an outcome of a delivery; the error that ends a command",
-    "NotTried": "an outcome of a delivery; the error of a trial write that has nothing to write to",
-}
+TWICE: dict[str, str] = {}
 
 
 def names(module: ast.Module) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.credentials import Lane, flow
+from bridge.runtime.account_ports import Lane, flow
 from bridge.store import budgets
 from bridge.store.budgets import BudgetRules, BudgetState, StoredBudget, decide_grant
 from bridge.store.database import Database

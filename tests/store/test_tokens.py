@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.config import Secret
-from bridge.credentials import TokenVault, TrackerToken
 from bridge.errors import EnvironmentFault, LeaseLost
+from bridge.runtime.account_ports import TokenVault, TrackerToken
 from bridge.sealing import Sealer
 from bridge.store import installation, tokens
 from bridge.store.database import Database

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from bridge import kafka
 from bridge.config import KafkaConfig
 from bridge.errors import ConfigError, Transient
-from bridge.heartbeat import Roster
+from bridge.runtime.heartbeat import Roster
 from tests.kafka_server import Broker
 from tests.waiting import patient, until
 

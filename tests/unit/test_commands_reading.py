@@ -9,7 +9,7 @@ from trackerrms_contracts.commands import INPUTS, CreateCandidate
 from bridge.cli import send
 from bridge.commands import candidate_fields, decoding, errors
 from bridge.commands.decoding import DecodedCommand, InvalidCommand
-from bridge.commands.errors import Code, Failed, Undetermined
+from bridge.commands.errors import Code, CommandFailed, Undetermined
 from bridge.errors import BridgeError, Permanent, Throttled
 from bridge.tracker.errors import (
     AlreadyThere,
@@ -117,7 +117,7 @@ def test_an_id_that_can_not_be_printed_is_none(command_id: str) -> None:
         (Refused("", 418), "REMOTE.UNKNOWN_HTTP_ERROR", False),
         (Refused("", 422), "REMOTE.INPUT_INVALID", False),
         (Refused("", 503), "REMOTE.SERVICE_UNAVAILABLE", True),
-        (Failed("ATS.JOB_CLOSED", ""), "ATS.JOB_CLOSED", False),
+        (CommandFailed("ATS.JOB_CLOSED", ""), "ATS.JOB_CLOSED", False),
         (Undetermined(""), "PLATFORM.TASK_TIMED_OUT", True),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge import freshness
+from bridge.runtime import freshness
 
 AT = datetime(2026, 11, 28, 16, tzinfo=UTC)
 

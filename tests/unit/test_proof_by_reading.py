@@ -9,8 +9,8 @@ import pytest
 
 from bridge.capture.proof import DeletionVerdict, Guard, Prover
 from bridge.config import IntegrationConfig, Secret
-from bridge.credentials import Lane, TrackerToken
 from bridge.errors import Transient
+from bridge.runtime.account_ports import Lane, TrackerToken
 from bridge.simulator import server
 from bridge.simulator.options import BEARER_TOKEN, Options
 from bridge.simulator.server import Server

@@ -8,8 +8,8 @@ import textwrap
 import pytest
 from structlog.testing import capture_logs
 
-from bridge import supervisor
 from bridge.errors import BUG, ConfigError, EnvironmentFault, Fatal, LeaseLost, Transient
+from bridge.runtime import supervisor
 from tests.waiting import patient
 
 
@@ -116,7 +116,7 @@ async def test_cancelling_the_supervisor_leaves_no_stage_behind() -> None:
 def test_a_second_signal_ends_the_process_at_once() -> None:
     program = textwrap.dedent("""
         import asyncio, os, signal
-        from bridge import supervisor
+        from bridge.runtime import supervisor
         async def stubborn(stop):
             os.kill(os.getpid(), signal.SIGTERM)
             await stop.wait()

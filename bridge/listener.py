@@ -56,6 +56,6 @@ async def _listen(runner: web.AppRunner, key: str, listen: str) -> str:
 def _unheard() -> logging.Logger:
     # aiohttp reports bytes that are no HTTP by quoting them, and there may be a token among them (invariant
     # 9). What goes wrong with a request proper is in our own log.
-    logger = logging.getLogger("bridge.inbound.unheard")
+    logger = logging.getLogger("bridge.listener.unheard")
     logger.disabled = True
     return logger

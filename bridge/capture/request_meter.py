@@ -2,7 +2,7 @@
 
 from contextvars import ContextVar
 
-from bridge.credentials import Lane, RequestBudget, flow
+from bridge.runtime.account_ports import Lane, RequestBudget, flow
 
 
 class _Count:

@@ -5,7 +5,7 @@ import socket
 
 from aiohttp import web
 
-from bridge import inbound
+from bridge import listener
 from tests.ports import free_port
 
 
@@ -23,7 +23,7 @@ async def test_a_cancelled_listener_leaves_no_port_bound() -> None:
 
 async def serve(port: int) -> None:
     """Serve until it is cancelled."""
-    async with inbound.serving(web.Application(), "api.listen", f"127.0.0.1:{port}"):
+    async with listener.serving(web.Application(), "api.listen", f"127.0.0.1:{port}"):
         await asyncio.Event().wait()
 
 

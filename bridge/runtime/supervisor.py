@@ -17,10 +17,10 @@ from typing import TypeAlias
 
 import structlog
 
-from bridge import heartbeat
 from bridge.errors import BUG, OK, Fatal, LeaseLost, Transient
-from bridge.heartbeat import Roster
 from bridge.retry import Backoff
+from bridge.runtime import heartbeat
+from bridge.runtime.heartbeat import Roster
 from bridge.tasks import cancel_and_wait
 
 _log = structlog.get_logger()
