@@ -34,7 +34,7 @@ async def test_a_wrong_credential_fails_though_a_good_token_is_stored(program: P
     assert ended.code == 0
     result, reason = _credentials(ended)["exchange"]
     assert result == "works"
-    assert "gave a new token, until " in reason
+    assert "gave a new token, valid until " in reason
     config = (program.directory / "bridge.toml").read_text()
     program.configure(config.replace('bearer_token = "', 'bearer_token = "dead'))
     ended = await program("check", "--json")

@@ -46,7 +46,7 @@ async def test_no_file_is_overwritten_and_nothing_asked_then(store_url: str, tmp
         assert "--record acme.json: the file already exists" in ended.err
         assert (tmp_path / "acme.json").read_text(encoding="utf-8") == "mine"
         ended = await program("check", "--record", "nowhere/acme.json")
-        assert (ended.code, "no directory" in ended.err) == (2, True)
+        assert (ended.code, "nowhere does not exist" in ended.err) == (2, True)
         program.configure(
             (tmp_path / "bridge.toml").read_text(encoding="utf-8")
             + integration(remote.url)

@@ -142,7 +142,7 @@ async def test_fields_that_are_not_read_back_are_named(program: Program) -> None
     program.configure((program.directory / "bridge.toml").read_text() + wrong)
     ended = await program("check", "--write", "--json")
     assert _results(ended)["update_candidate"] == "works"
-    assert "but linkedin; correct writes.candidate" in _reason(ended, "update_candidate")
+    assert "except linkedin; correct writes.candidate" in _reason(ended, "update_candidate")
 
 
 async def test_finding_people_is_not_tried_where_it_is_off(program: Program) -> None:

@@ -230,7 +230,7 @@ async def test_a_note_that_is_refused_is_told_with_the_key_that_leaves_it_out(ac
             result, reason = _verdict(await check_writes.run_trial(client), "reject")
         assert result == "error"
         assert "With block variable not set." in reason
-        assert "set integrations.tracker.writes.application.rejection_reason to where" in reason
+        assert "set integrations.tracker.writes.application.rejection_reason to the right place" in reason
         left_out: dict[str, Any] = {"writes": {"application": {"rejection_reason": []}}}
         async with acme.client(base_url=url, tracker=left_out) as client:
             result, reason = _verdict(await check_writes.run_trial(client), "reject")
