@@ -98,6 +98,7 @@ class LogConfig(_Slice, frozen=True, kw_only=True):
     """The log, on stderr: JSON, or lines for people where stderr is a terminal."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
 
 
 class CaptureConfig(_Slice, frozen=True, kw_only=True):
@@ -143,7 +144,6 @@ class WebhooksConfig(_Slice, frozen=True, kw_only=True):
         *(5.0, 300.0, 1800.0, 7200.0, 18_000.0),
         *(36_000.0, 50_400.0, 72_000.0, 86_400.0),
     )
-    in_flight: Positive = 16
     disable_after_days: Annotated[float, Meta(gt=0)] = 5.0
 
 

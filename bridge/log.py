@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import structlog
@@ -25,16 +25,13 @@ _LEVELS = {
 }
 
 
-LogFormat = Literal["auto", "json", "console"]
-
-
-def configure_logging(config: LogConfig, form: LogFormat = "auto") -> None:
+def configure_logging(config: LogConfig) -> None:
     """Configure structlog, and the standard library's logging that libraries use, for this process.
 
     ``auto`` writes lines for people where stderr is a terminal, and JSON everywhere else. A repeated call
     replaces the earlier configuration. Libraries log from ``warning`` up, aiokafka only at ``debug``.
     """
-    rendering = _rendering(form)
+    rendering = _rendering(config.format)
     structlog.configure(
         processors=[*_shared(), *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[config.level]),
@@ -65,7 +62,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _rendering(wanted: LogFormat) -> list[Processor]:
+def _rendering(wanted: str) -> list[Processor]:
     if wanted == "console" or (wanted == "auto" and sys.stderr.isatty()):
         return [
             structlog.dev.ConsoleRenderer(

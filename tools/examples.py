@@ -234,7 +234,7 @@ def of_results() -> list[Example]:
             error=commands.Failure(
                 code="REMOTE.UNKNOWN_HTTP_ERROR",
                 title="TrackerRMS gave an answer that the bridge does not understand.",
-                message="the request was sent and its answer was lost: look whether it took effect",
+                message="the request was sent and its answer was lost: check whether it took effect",
                 retryable=False,
             ),
         ),

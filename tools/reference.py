@@ -40,6 +40,7 @@ MEANINGS = {
     "sealing.key": "32 bytes in base64 (`openssl rand -base64 32`): encrypts tokens and kept values, "
     "and the key of the hashes. Unset: one is made in `data_dir`, for one machine only",
     "log.level": "what is worth a line",
+    "log.format": "`auto`: lines for people on a terminal, JSON elsewhere",
     "capture.poll_seconds": "from one poll for changes to the next",
     "capture.overlap_seconds": "how far a poll looks back beyond the last one; repeats cost nothing",
     "capture.sweep_minutes": "from the start of one full read to the next: deletions are found by it",
@@ -56,7 +57,6 @@ MEANINGS = {
     "monitoring.listen": "where each process serves health and metrics",
     "webhooks.retry_seconds": "the pauses before the second attempt at a delivery, the third and so on; "
     "a fifth shorter or longer by chance; after the last it has failed, until it is resent or recovered",
-    "webhooks.in_flight": "deliveries to one endpoint at the same time, at most",
     "webhooks.disable_after_days": "of nothing but failure, after which an endpoint is disabled; after a "
     "fifth of that its owner is told",
     "integrations.source": "the source written on candidates whose command names none",

@@ -44,7 +44,7 @@ def demo(
         with (data_dir / "demo.log").open("w", encoding="utf-8") as file:
             # The demo owns the screen. The log goes to a file, which is kept if the demo fails.
             with contextlib.redirect_stderr(file):
-                log.configure_logging(LogConfig(), "json")
+                log.configure_logging(LogConfig(format="json"))
             with session.with_guarded_servers(runner.configuration(data_dir)) as grounded:
                 played = runner.DemoRunner(grounded, Screen(), seconds, data_dir if keep else None)
                 code = session.run_to_end(played.run())

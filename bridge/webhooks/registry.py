@@ -27,6 +27,7 @@ _AGAIN_SECONDS = 2.0
 _SWEEP_SECONDS = 0.25
 _PATIENCE_SECONDS = 2.0
 _FAILURES_IN_A_ROW = 5
+_LARGEST_WINDOW = 16
 _LONGEST_BREAK_SECONDS = 300.0
 
 
@@ -100,7 +101,7 @@ class EndpointRegistry:
 
     def _queue(self, subscriber: Subscriber) -> EndpointQueue:
         limits = FlowLimits(
-            most=self._config.in_flight,
+            most=_LARGEST_WINDOW,
             failures=_FAILURES_IN_A_ROW,
             first_seconds=min(self._config.retry_seconds[0], _LONGEST_BREAK_SECONDS),
             longest_seconds=_LONGEST_BREAK_SECONDS,

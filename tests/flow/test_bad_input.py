@@ -385,7 +385,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the bridge takes for the time; the simulator and PostgreSQL keep theirs."""
     made = Clock()
     monkeypatch.setattr(record_reader, "utc_now", made)
-    monkeypatch.setattr(change_writer, "_now", made)
+    monkeypatch.setattr(change_writer, "event_time", made)
     defaults = Client.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "clock", made)

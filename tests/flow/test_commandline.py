@@ -18,18 +18,18 @@ ACME = '[[integrations]]\nid = "acme"\nregion = "uk"\nbearer_token = "s3cret"\n'
 @pytest.mark.parametrize(
     ("arguments", "config", "code", "says"),
     [
-        (["run"], "", 2, "integrations: none is configured"),
-        (["status"], "", 2, "integrations: none is configured"),
+        (["run"], "", 2, "integrations: none configured"),
+        (["status"], "", 2, "integrations: none configured"),
         (
             ["run"],
             "[kafka]\npartition = 3",
             2,
             "kafka.partition: no such setting; did you mean",
         ),
-        (["run", "--only", "pollers"], ACME, 2, "--only pollers: no such role; known: poller, relay"),
+        (["run", "--only", "pollers"], ACME, 2, "--only pollers: no such role; use one of poller, relay"),
         (["check", "other"], ACME, 2, "no integration has the id 'other'; use one of acme"),
-        (["resync", "--resource", "people"], ACME, 2, "--resource people: not one that acme follows"),
-        (["holds", "approve"], ACME, 2, "give the ID"),
+        (["resync", "--resource", "people"], ACME, 2, "--resource people: acme does not follow it"),
+        (["holds", "approve"], ACME, 2, "give an ID"),
         (["tail"], ACME, 3, "no embedded Kafka is running in .bridge: start one with bridge run"),
         (["status"], ACME + '[store]\nurl = "postgresql://u:pw@127.0.0.1:9/d"', 3, "127.0.0.1:9"),
         (["status"], ACME + '[store]\nurl = "mysql://h/d"', 2, "store.url: is not a PostgreSQL URL"),

@@ -122,7 +122,7 @@ async def test_a_stage_that_is_refused_says_which_key_places_it(
         result = await made.caller.run("application.move_to_stage", data)
         assert (ending(result), code(result)) == ("failed", "REMOTE.INPUT_INVALID")
         assert NET in message(result)
-        assert "integrations.tracker.writes.application.stage says where" in message(result)
+        assert "integrations.tracker.writes.application.stage sets the place" in message(result)
 
 
 async def test_fields_of_a_candidate_that_are_refused_are_named_and_the_others_written(

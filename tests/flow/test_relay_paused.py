@@ -23,7 +23,7 @@ from bridge.relay import Relay
 from bridge.store.database import Database
 
 async def main(url, bootstrap):
-    log.configure_logging(LogConfig(), "json")
+    log.configure_logging(LogConfig(format="json"))
     config = KafkaConfig(bootstrap_servers=bootstrap)
     async with await Database.open(url) as db, kafka.Producer(config) as producer:
         relay = Relay(db, producer, batch_size=50, lease_seconds=1)

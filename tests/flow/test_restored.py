@@ -97,7 +97,7 @@ async def republished(bridge: Installation, db: Database) -> None:
     followed = app.resources_of_integration(integration)
     async with app.open_installation(bridge.settings) as here:
         for resource in followed.values():
-            assert (await resync.request_resync(here, integration, resource, True)).startswith("begins")
+            assert (await resync.request_resync(here, integration, resource, True)).startswith("requested")
 
     async def done() -> bool:
         bridge.check()

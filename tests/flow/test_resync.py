@@ -27,7 +27,7 @@ async def _resync(bridge: Installation, *, republish: bool) -> None:
     async with app.open_installation(bridge.settings) as here:
         for resource in resources.values():
             begun = await resync.request_resync(here, integration, resource, republish)
-            assert begun.startswith("begins"), begun
+            assert begun.startswith("requested"), begun
 
         await until(lambda: _carried_out(bridge, here.db), 60)
 

@@ -55,7 +55,7 @@ CASES: list[tuple[Callable[[Client], Awaitable[object]], Rewrite, tuple[str, ...
     (_users, lambda r: r.other(200, _PAGE, "text/html"), ("answered 200 with a web page", _USERS)),
     (_users, lambda r: r.other(200, _LOGIN), ("answered 200 with a login page", _USERS)),
     (_users, _redirect, ("answered 302, a redirect to a login page", _USERS)),
-    (_users, lambda r: r.other(200, b"secret"), ("is no JSON", _USERS)),
+    (_users, lambda r: r.other(200, b"secret"), ("is not JSON", _USERS)),
     (_users, lambda r: r.other(204), ("answered 204, without a body", _USERS)),
     (_users, lambda r: r.other(200), ("body is empty", _USERS)),
     (

@@ -217,7 +217,7 @@ async def test_a_writes_failure_is_the_callers_to_read(acme: Account, client: Cl
 
 async def test_an_answer_over_the_limit_is_refused(acme: Account) -> None:
     async with acme.client(msgspec.structs.replace(HASTY, body_limit_bytes=1000)) as client:
-        with pytest.raises(AnswerTooLarge, match="over 1000 bytes"):
+        with pytest.raises(AnswerTooLarge, match="more than 1000 bytes"):
             await client.pages("candidates")
 
 

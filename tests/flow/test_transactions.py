@@ -85,7 +85,7 @@ async def test_nothing_is_called_while_a_transaction_is_open(
         # Missed by a sweep, and proved by reads.
         await bench.remote.change("delete", "resource", int(result["data"]["result"]["remote_id"]))
         await bench.bridge.agree()
-    assert watched.made >= {"Wire.send", "Producer.publish", "Consumer.commit"}
+    assert watched.made >= {"HttpSession.send", "Producer.publish", "Consumer.commit"}
     assert watched.inside == []
 
 

@@ -44,7 +44,7 @@ async def test_added_sources_are_remembered_as_put_ones_are(db: Database) -> Non
         await row_states.put_row_states(tx, "acme", "users", SOURCES)
     stored = (
         "SELECT row_id, quick, fingerprint, version, gone, missed, read_at "
-        "FROM row_states WHERE resource = $1"
+        "FROM row_states WHERE resource = $1 ORDER BY row_id"
     )
     assert await db.fetch(stored, "candidates") == await db.fetch(stored, "users")
 
