@@ -1,1 +1,1 @@
-"""The generators of schemas, documents, tables and chart files. They are not part of what is installed."""
+"""The generators of schemas, documents, tables and chart files. They are not installed."""

@@ -1,4 +1,4 @@
-"""The assumptions about an account and the keys that correct them, as tables of ``docs/assumptions.md``.
+"""Generate the tables of ``docs/assumptions.md``: the assumptions about an account, and the keys for them.
 
 ``make generate`` writes them; a test checks that they are fresh.
 """
@@ -22,7 +22,7 @@ REGIONS = ("verdicts", "keys")
 
 
 def verdicts() -> str:
-    """Return every assumption, a table for each theme."""
+    """Return a table of the assumptions for each theme."""
     listed = assumptions.assumptions_by_name().values()
     parts = [
         f"{len(listed)} assumptions, {sum(one.by != 'writing' for one in listed)} of them about reading."
@@ -38,7 +38,7 @@ def verdicts() -> str:
 
 
 def keys() -> str:
-    """Return every key with the findings that name it, or how else it shows that it must be set."""
+    """Return a table of every key, with the findings that name it, or the other sign that it must be set."""
     lines = ["| key | findings that name it | and otherwise |", "|---|---|---|"]
     for pattern in sorted(corrections.PATTERNS):
         names = _names(corrections.judges(pattern))
@@ -47,7 +47,7 @@ def keys() -> str:
 
 
 def fill_assumption_tables(text: str) -> str:
-    """Return the document with its tables as they are now. Raises ValueError where no place is marked."""
+    """Return the document with its current tables. Raises ``ValueError`` if their place is not marked."""
     for name, made in zip(REGIONS, (verdicts(), keys()), strict=True):
         begin, end = marks(name)
         before, rest = text.split(begin)
@@ -57,7 +57,7 @@ def fill_assumption_tables(text: str) -> str:
 
 
 def marks(region: str) -> tuple[str, str]:
-    """Return what stands before and after a generated region."""
+    """Return the marks before and after a generated region."""
     return f"<!-- {region}: generated -->", f"<!-- end of {region} -->"
 
 
@@ -67,7 +67,7 @@ def _row(one: Assumption) -> str:
 
 
 def _names(judging: Iterable[Assumption]) -> str:
-    """Their names; of many that begin alike, the beginning."""
+    """Return their names; of many with the same prefix, the prefix."""
     groups: dict[str, list[str]] = {}
     for one in judging:
         groups.setdefault(one.name.partition(".")[0], []).append(one.name)

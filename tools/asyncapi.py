@@ -1,8 +1,8 @@
-"""The AsyncAPI 3 document: every topic, with its key, headers, messages and examples.
+"""Generate the AsyncAPI 3 document: every topic, with its key, headers, messages and examples.
 
-``make generate`` writes ``asyncapi.json`` of the contracts, and ``docs/messages.md``. Tests hold both
-against the structs. Seen from the bridge: it sends events, results and dead letters, and receives commands.
-The payloads are the committed JSON Schemas.
+``make generate`` writes ``asyncapi.json`` of the contracts, and ``docs/messages.md``. Tests compare both with
+the structs. The document takes the bridge's point of view: it sends events, results and dead letters, and
+receives commands. The payloads are the committed JSON Schemas.
 """
 
 import json
@@ -23,17 +23,18 @@ VERSION = "3.0.0"
 _BINDING = "0.5.0"
 _TOMBSTONE = "Tombstone"
 _INFO = (
-    "What TrackerRMS Bridge publishes to Kafka and takes from it, seen from the bridge: it sends events, "
-    "results and dead letters, and receives commands. Every value is a CloudEvent 1.0 in structured JSON. "
-    "The topics' prefix, here `trackerrms`, is `kafka.topic_prefix` in the bridge's configuration. A reader "
-    "ignores fields and types that it does not know: later versions add some. Messages come at least once; a "
-    "repeat has the same `id`."
+    "The messages that TrackerRMS Bridge exchanges through Kafka, from the bridge's point of view: it sends "
+    "events, results and dead letters, and receives commands. Every value is a CloudEvent 1.0 in structured "
+    "JSON. The prefix of the topics, here `trackerrms`, is `kafka.topic_prefix` in the bridge's "
+    "configuration. Consumers must ignore unknown fields and types, because later versions add some. "
+    "Messages are delivered at least once; a repeated message has the same `id`."
 )
+_DEAD_LETTER = "A report about a record or message that could not be processed."
 _KINDS: dict[Model, str] = {model: struct.__name__ for model, struct in STRUCTS.items()}
 
 
 def document(prefix: str = topics.DEFAULT_PREFIX) -> dict[str, Any]:
-    """The document, for topics with this prefix."""
+    """Return the document for topics with this prefix."""
     return {
         "asyncapi": VERSION,
         "id": "urn:trackerrms-bridge",
@@ -63,7 +64,7 @@ def document(prefix: str = topics.DEFAULT_PREFIX) -> dict[str, Any]:
 
 
 def render(made: dict[str, Any]) -> str:
-    """The document as it stands in its file."""
+    """Return the text of the document's file."""
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -74,15 +75,15 @@ def write() -> None:
     PAGE.write_text(asyncapi_page.render(made), encoding="utf-8")
 
 
-# --- where, and which way ---------------------------------------------------------------------------------
+# --- servers, channels and operations ---------------------------------------------------------------------
 
 
 def _servers() -> dict[str, Any]:
     broker = {
         "host": "{host}:{port}",
         "variables": {
-            "host": {"default": "kafka.example", "description": "one of `kafka.bootstrap_servers`"},
-            "port": {"default": "9092", "description": "its port"},
+            "host": {"default": "kafka.example", "description": "a host of `kafka.bootstrap_servers`"},
+            "port": {"default": "9092", "description": "the port of that host"},
         },
     }
     logins = [{"$ref": f"#/components/securitySchemes/{name}"} for name in ("plain", "scram256", "scram512")]
@@ -90,12 +91,12 @@ def _servers() -> dict[str, Any]:
         "plaintext": {
             **broker,
             "protocol": "kafka",
-            "description": "Your Kafka, inside a network of its own.",
+            "description": "Your Kafka, in a private network.",
         },
         "tls": {
             **broker,
             "protocol": "kafka-secure",
-            "description": "Your Kafka, over TLS with a login.",
+            "description": "Your Kafka, over TLS with authentication.",
             "security": logins,
         },
     }
@@ -105,8 +106,8 @@ def _channels(prefix: str) -> Iterable[tuple[str, dict[str, Any]]]:
     for model, kind in _KINDS.items():
         plural = topics.events(model).split(".")[1]
         description = (
-            f"{schemas.described(STRUCTS[model])} Keyed by its `id`, in the order of `sequence`. Where "
-            "`kafka.compacted` is on, a tombstone follows each `deleted`."
+            f"{schemas.described(STRUCTS[model])} The key is the entity's `id`; the events of one key are in "
+            "the order of `sequence`. If `kafka.compacted` is on, a tombstone follows each `deleted`."
         )
         yield (
             _name_of(kind),
@@ -122,9 +123,9 @@ def _channels(prefix: str) -> Iterable[tuple[str, dict[str, Any]]]:
         _channel(
             topics.commands(prefix),
             "Commands",
-            "What services ask the bridge to do in TrackerRMS. Messages of one key are carried out in their "
-            "order: use the candidate's e-mail address for those that create, the application's id for those "
-            "that move and reject; a passthrough has no order, and any key will do.",
+            "Requests of services to change TrackerRMS. Commands with the same key are carried out in order. "
+            "Use the candidate's e-mail address as the key to create, and the application's id to move or "
+            "reject. Passthroughs have no order; use any key.",
             [f"{struct.__name__}Command" for struct in commands.INPUTS.values()],
         ),
     )
@@ -133,7 +134,7 @@ def _channels(prefix: str) -> Iterable[tuple[str, dict[str, Any]]]:
         _channel(
             topics.command_results(prefix),
             "Results of commands",
-            "One for each command, keyed by the command's id.",
+            "One result for each command. The key is the command's id.",
             ["CommandResult"],
         ),
     )
@@ -142,7 +143,8 @@ def _channels(prefix: str) -> Iterable[tuple[str, dict[str, Any]]]:
         _channel(
             topics.dead_letter(prefix),
             "Dead letters",
-            "What could not be processed, with the reason and where to find it; never the thing itself.",
+            "Reports about records and messages that could not be processed, with the reason and the "
+            "location of the original, but without its content.",
             ["DeadLetter"],
         ),
     )
@@ -161,17 +163,18 @@ def _operations() -> Iterable[tuple[str, dict[str, Any]]]:
     for kind in _KINDS.values():
         yield (
             f"send{kind}Events",
-            _operation("send", _name_of(kind), f"Tell of every change of its {kind} records."),
+            _operation("send", _name_of(kind), f"Publish every change of {kind} records."),
         )
-    received = _operation("receive", "commands", "Carry out a command in TrackerRMS, once.")
+    received = _operation("receive", "commands", "Carry out a command in TrackerRMS once.")
     result = "#/channels/commandResults"
     received["reply"] = {
         "channel": {"$ref": result},
         "messages": [{"$ref": f"{result}/messages/CommandResult"}],
     }
     yield "receiveCommands", received
-    yield "sendCommandResults", _operation("send", "commandResults", "Tell how a command ended.")
-    yield "sendDeadLetters", _operation("send", "deadLetters", "Report what could not be processed.")
+    yield "sendCommandResults", _operation("send", "commandResults", "Publish the result of a command.")
+    summary = "Report a record or message that could not be processed."
+    yield "sendDeadLetters", _operation("send", "deadLetters", summary)
 
 
 def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
@@ -198,7 +201,11 @@ def _messages() -> Iterable[tuple[str, dict[str, Any]]]:
     for command, struct in commands.INPUTS.items():
         name = f"{struct.__name__}Command"
         asked = examples.of_command(command)
-        keyed = {"type": "string", "description": "what keeps the order", "examples": [asked.key.decode()]}
+        keyed = {
+            "type": "string",
+            "description": "commands with the same key are carried out in order",
+            "examples": [asked.key.decode()],
+        }
         yield (
             name,
             _message(command, schemas.described(struct), name, keyed, [asked])
@@ -206,7 +213,7 @@ def _messages() -> Iterable[tuple[str, dict[str, Any]]]:
         )
     key = {"type": "string", "description": "the command's id"}
     told = _message(
-        "Command result", "How a command ended.", "Result", key, examples.of_results(), _endings()
+        "Command result", "The result of a command.", "Result", key, examples.of_results(), _endings()
     )
     location = {"location": "$message.payload#/data/command_id", "description": "The command's id."}
     yield "CommandResult", told | {"correlationId": location}
@@ -214,7 +221,7 @@ def _messages() -> Iterable[tuple[str, dict[str, Any]]]:
     letters = examples.of_dead_letters()
     yield (
         "DeadLetter",
-        _message("Dead letter", "What could not be processed.", "DeadLetter", key, letters,
+        _message("Dead letter", _DEAD_LETTER, "DeadLetter", key, letters,
                  [letter.name for letter in letters]),
     )  # fmt: skip
 
@@ -232,7 +239,7 @@ def _message(
     shown: Sequence[Example],
     types: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A message of the bridge has headers; a command (``types`` is empty) needs none."""
+    """Return a message. Messages of the bridge have headers; commands (``types`` is empty) need none."""
     return {
         "name": payload,
         "title": title,
@@ -260,7 +267,7 @@ def _tombstone() -> dict[str, Any]:
     return {
         "name": _TOMBSTONE,
         "title": "Tombstone",
-        "summary": "Lets a compacted topic forget a deleted entity: a key without a value, and no headers.",
+        "summary": "Removes a deleted entity from a compacted topic: a key without a value and headers.",
         "payload": {"type": "null"},
         "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": _BINDING}},
     }
@@ -279,7 +286,7 @@ def _shown(example: Example) -> dict[str, Any]:
 
 
 def _definitions() -> dict[str, Any]:
-    """The definitions of all JSON Schemas side by side, each under a name of its own."""
+    """Return the definitions of all JSON Schemas, each under a unique name."""
     made: dict[str, Any] = {}
     for schema in schemas.generate().values():
         renamed = {name: _renamed(name, schema["$defs"]) for name in schema["$defs"]}
@@ -292,7 +299,8 @@ def _definitions() -> dict[str, Any]:
 
 
 def _renamed(name: str, siblings: Iterable[str]) -> str:
-    """``Event_User_`` is ``UserEvent``; each command's envelope bears its input's name."""
+    """Return the unique name of a definition: ``UserEvent`` for ``Event_User_``. The envelope of a command
+    gets its input's name."""
     kind, _, record = name.partition("_")
     if record:
         return f"{record.removesuffix('_')}{kind}"
@@ -302,7 +310,7 @@ def _renamed(name: str, siblings: Iterable[str]) -> str:
 
 
 def _moved(value: Any, renamed: dict[str, str]) -> Any:
-    """With references to where the definitions are now; AsyncAPI's discriminator is a name alone."""
+    """Return the value with updated references. AsyncAPI's discriminator is only a name."""
     match value:
         case {"$ref": str(reference)}:
             return {"$ref": f"#/components/schemas/{renamed[reference.removeprefix('#/$defs/')]}"}

@@ -1,4 +1,4 @@
-"""The AsyncAPI document as a page to read, in Markdown. Pure."""
+"""Render the AsyncAPI document as a Markdown page. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,8 +7,8 @@ from typing import Any
 _WIDTH = 96
 _CHOICES = 6
 _RECORD = (
-    "the record after the change, as its topic tells; in `deleted` its identifiers and `remote_deleted_at`, "
-    "and the rest only where the integration keeps values"
+    "the record after the change; its topic lists the fields. In `deleted`, the identifiers and "
+    "`remote_deleted_at`, and the other fields only if the integration keeps values"
 )
 _SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/components/messages/"
@@ -16,13 +16,13 @@ Schema = dict[str, Any]
 
 
 def render(document: dict[str, Any]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     page = _Page(document)
     return "\n".join(page.lines()) + "\n"
 
 
 class _Page:
-    """What is the same for all events is told once; a topic's part tells the rest."""
+    """A page. It describes the common parts of all events once, and the rest under each topic."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._channels: dict[str, Any] = document["channels"]
@@ -45,7 +45,7 @@ class _Page:
         yield ""
         yield from _wrapped(self._info["description"])
         yield ""
-        yield from _table(("topic", "the bridge", "key", "what is in it"), self._topics())
+        yield from _table(("topic", "the bridge", "key", "content"), self._topics())
         yield from self._envelope()
         for channel in self._channels.values():
             yield from self._channel(channel)
@@ -74,7 +74,7 @@ class _Page:
         yield ""
         yield "## Every event"
         yield ""
-        yield "The key is the entity's id, the value this. `<model>` stands for `candidate` and so on."
+        yield "The key is the entity's id. The value has these fields; `<model>` is `candidate` and so on."
         yield ""
         plain: dict[str, Schema] = {
             "type": {"enum": ["<model>.created", "<model>.updated", "<model>.deleted"]},
@@ -86,7 +86,7 @@ class _Page:
         yield ""
         yield from self._fields(change, links={"record": _RECORD})
         yield ""
-        yield "Headers, to filter without parsing; results and dead letters have them too:"
+        yield "These headers let a consumer filter without parsing. Results and dead letters have them too:"
         yield ""
         rows = [
             (f"`{name}`", f"`{schema['const']}`" if "const" in schema else _sentence(schema["description"]))
@@ -122,7 +122,7 @@ class _Page:
             yield ""
             yield from self._fields(self._schemas[_name(record)])
         else:
-            yield f"Headers: {'as of every event' if kinds else 'none are needed'}. The value:"
+            yield f"Headers: {'the same as for events' if kinds else 'not needed'}. The value:"
             yield ""
             yield from self._fields(envelope, links={"data": "see below"})
             for one in [data] if "$ref" in data else data["anyOf"]:
@@ -134,7 +134,7 @@ class _Page:
         yield from self._examples(message["examples"])
 
     def _examples(self, examples: list[dict[str, Any]]) -> Iterator[str]:
-        """Of events one: an update if there is one. Of what has several endings or kinds each."""
+        """Render one example of an event, an update if there is one, and all examples of other messages."""
         if examples[0]["name"].endswith(".created"):
             examples = examples[-2:-1]
         for example in examples:
@@ -156,17 +156,15 @@ class _Page:
             field = {**given, **(replaced or {}).get(name, {})}
             meaning = (links or {}).get(name) or field.get("description") or self._described(name, field)
             kind = "object" if links and name in links else self._type(field)
-            rows.append(
-                (f"`{name}`", kind + (" · may be left out" if name in optional else ""), _sentence(meaning))
-            )
+            rows.append((f"`{name}`", kind + (" · optional" if name in optional else ""), _sentence(meaning)))
         yield from _table(("field", "type", "meaning"), rows)
 
     def _described(self, name: str, field: Schema) -> str:
-        """Return what the named schema says. Raises ``LookupError`` where a field has no meaning at all."""
+        """Return the description of the named schema. Raises ``LookupError`` if the field has none."""
         if _name(field) not in self._schemas:
             raise LookupError(
-                f"say what the field {name} means: of a model in a text under the field, in "
-                "trackerrms_contracts/entities.py; of another message in tools/descriptions.py"
+                f"the field {name} has no description: add it below the field in "
+                "trackerrms_contracts/entities.py or, if it is not of a model, in tools/descriptions.py"
             )
         return str(self._schemas[_name(field)].get("description", "")).partition("\n\n")[0]
 
@@ -195,13 +193,13 @@ class _Page:
             case _:
                 return "anything"
 
-    # --- what fields consist of ---
+    # --- types of fields ---
 
     def _shared(self) -> Iterator[str]:
         yield ""
-        yield "## What fields consist of"
+        yield "## Types of fields"
         yield ""
-        yield "An id is 24 characters of base58. A time is UTC, as in RFC 3339."
+        yield "An id has 24 characters of base58. A time is UTC, in the format of RFC 3339."
         told: set[str] = set()
         while missing := sorted(self._parts.keys() - told):
             for name in missing:
@@ -239,7 +237,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    """One line a paragraph would be hard to read in a diff: lines of at most 110."""
+    """Wrap the text into lines of at most 110 characters, so that diffs are readable."""
     line = ""
     for word in text.split():
         if len(line) + len(word) >= 110:
@@ -252,7 +250,7 @@ def _wrapped(text: str) -> Iterator[str]:
 
 
 def _pretty(value: Any, indent: str = "") -> str:
-    """JSON with what is short on one line."""
+    """Return the JSON text, with short parts on one line."""
     flat = json.dumps(value, ensure_ascii=False)
     if len(indent) + len(flat) <= _WIDTH or not isinstance(value, dict | list) or not value:
         return flat

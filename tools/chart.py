@@ -1,8 +1,8 @@
-"""What the chart takes from the configuration's struct; ``make generate`` writes it.
+"""Generate the chart's files that depend on the configuration; ``make generate`` writes them.
 
-``values.schema.json`` says what the values may be: the chart's own, and under ``config`` every key of the
-configuration. ``files/secret-keys.json`` names the keys that are secrets, so that the chart never puts one of
-them into a ConfigMap. A test checks that both are fresh.
+``values.schema.json`` describes the chart's own values and, under ``config``, every key of the configuration.
+``files/secret-keys.json`` names the secret keys, so that the chart never puts one of them into a ConfigMap. A
+test checks that both are fresh.
 """
 
 import inspect
@@ -18,17 +18,17 @@ from bridge.config import Config, IntegrationConfig, Secret
 from tools.chart_values import ChartValues, SecretRef
 
 CHART = Path(__file__).parents[1] / "helm" / "trackerrms-bridge"
-# Helm before 3.18 knows no later draft.
+# Helm before 3.18 supports no later draft.
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
 
 def generate() -> dict[str, dict[str, Any]]:
-    """File name, below the chart → what is in it."""
+    """Return the content of each file, by its path below the chart."""
     return {"values.schema.json": schema(), "files/secret-keys.json": secret_keys()}
 
 
 def secret_keys() -> dict[str, Any]:
-    """The secret keys of each slice that has some; ``integrations`` stands for each of them."""
+    """Return the secret keys of each slice that has some. ``integrations`` has those of every integration."""
     found = {
         name: _secrets_of(kind)
         for name, kind in Config.__annotations__.items()
@@ -39,7 +39,7 @@ def secret_keys() -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the values."""
+    """Return the JSON Schema of the values."""
     (values, config, reference), definitions = msgspec.json.schema_components(
         [ChartValues, Config, SecretRef], schema_hook=_secret_schema, ref_template="#/definitions/{name}"
     )
@@ -64,7 +64,7 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tidy(definition: dict[str, Any]) -> None:
-    """Defaults stand in values.yaml and in the configuration's struct, and nowhere a third time."""
+    """Remove the defaults, which are in values.yaml and in the configuration's struct."""
     if "description" in definition:
         definition["description"] = inspect.cleandoc(definition["description"])
     for one in definition.get("properties", {}).values():
@@ -83,7 +83,7 @@ def _secret_schema(kind: type) -> dict[str, Any]:
 
 
 def render_chart_file(document: dict[str, Any]) -> str:
-    """A document as it stands in its file."""
+    """Return the text of a document's file."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

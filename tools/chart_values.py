@@ -1,7 +1,7 @@
-"""The values of the Helm chart as structs; ``tools.chart`` makes ``values.schema.json`` of them.
+"""The values of the Helm chart as structs; ``tools.chart`` generates ``values.schema.json`` from them.
 
-What is handed to Kubernetes as it is (resources, affinity and the like) is an object of any shape here:
-Kubernetes judges it. The defaults are those of ``values.yaml``, so none is repeated here.
+Values that are passed to Kubernetes unchanged (resources, affinity and the like) are objects of any form
+here: Kubernetes validates them. The defaults are in ``values.yaml`` and are not repeated here.
 """
 
 from typing import Annotated, Any, Literal
@@ -21,11 +21,11 @@ Port = Annotated[int, Meta(ge=1, le=65_535)]
 class ValuesGroup(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True
 ):
-    """A group of values: what is not named here is refused."""
+    """A group of values. Unknown values are refused."""
 
 
 class Image(ValuesGroup, frozen=True, kw_only=True):
-    """The image of every container. ``digest`` wins over ``tag``; without both it is the chart's version."""
+    """The image of every container. ``digest`` overrides ``tag``; the default is the chart's version."""
 
     repository: Name | None = None
     tag: str | None = None
@@ -35,7 +35,7 @@ class Image(ValuesGroup, frozen=True, kw_only=True):
 
 
 class Probes(ValuesGroup, frozen=True, kw_only=True):
-    """Times and thresholds of the probes, as Kubernetes spells them; where they ask is the chart's affair."""
+    """Times and thresholds of the probes, in Kubernetes's format. The chart sets their addresses."""
 
     startup: Object | None = None
     liveness: Object | None = None
@@ -43,7 +43,7 @@ class Probes(ValuesGroup, frozen=True, kw_only=True):
 
 
 class DisruptionBudget(ValuesGroup, frozen=True, kw_only=True):
-    """How many pods may be away at once; ``minAvailable`` wins where both are set."""
+    """The number of pods that may be unavailable at once. ``minAvailable`` overrides ``maxUnavailable``."""
 
     enabled: bool | None = None
     max_unavailable: Count | str | None = None
@@ -51,7 +51,7 @@ class DisruptionBudget(ValuesGroup, frozen=True, kw_only=True):
 
 
 class Autoscaling(ValuesGroup, frozen=True, kw_only=True):
-    """A HorizontalPodAutoscaler. ``metrics`` are added to the two targets, in percent of the requests."""
+    """A HorizontalPodAutoscaler. The two targets are percentages of the requests; ``metrics`` adds more."""
 
     enabled: bool | None = None
     min_replicas: Positive | None = None
@@ -63,7 +63,7 @@ class Autoscaling(ValuesGroup, frozen=True, kw_only=True):
 
 
 class Workload(ValuesGroup, frozen=True, kw_only=True):
-    """One Deployment, or with ``stableNames`` one StatefulSet whose pods' names are their names in Kafka."""
+    """A Deployment, or with ``stableNames`` a StatefulSet whose pods use their names in Kafka."""
 
     replicas: Count | None = None
     stable_names: bool | None = None
@@ -82,13 +82,13 @@ class Workload(ValuesGroup, frozen=True, kw_only=True):
 
 
 class RoleWorkload(Workload, frozen=True, kw_only=True):
-    """A role: whether it runs at all, and where it has pods of its own, how they are."""
+    """A role: whether it runs, and the properties of its pods if it has pods of its own."""
 
     enabled: bool | None = None
 
 
 class Roles(ValuesGroup, frozen=True, kw_only=True):
-    """The roles by their names."""
+    """The roles by name."""
 
     poller: RoleWorkload | None = None
     relay: RoleWorkload | None = None
@@ -98,7 +98,7 @@ class Roles(ValuesGroup, frozen=True, kw_only=True):
 
 
 class MigrationJobValues(ValuesGroup, frozen=True, kw_only=True):
-    """The Job that brings the schema up to date before anything else is installed or upgraded."""
+    """The Job that migrates the database schema before anything else is installed or upgraded."""
 
     enabled: bool | None = None
     resources: Object | None = None
@@ -108,7 +108,7 @@ class MigrationJobValues(ValuesGroup, frozen=True, kw_only=True):
 
 
 class ServiceAccount(ValuesGroup, frozen=True, kw_only=True):
-    """Whom the pods run as. None needs the Kubernetes API, so no token is mounted."""
+    """The service account of the pods. They do not use the Kubernetes API, so no token is mounted."""
 
     create: bool | None = None
     name: str | None = None
@@ -138,7 +138,7 @@ class IngressHost(ValuesGroup, frozen=True, kw_only=True):
 
 
 class Ingress(ValuesGroup, frozen=True, kw_only=True):
-    """The way to the HTTP API from outside."""
+    """The Ingress of the HTTP API."""
 
     enabled: bool | None = None
     class_name: str | None = None
@@ -148,7 +148,8 @@ class Ingress(ValuesGroup, frozen=True, kw_only=True):
 
 
 class NetworkPolicy(ValuesGroup, frozen=True, kw_only=True):
-    """Who may call the pods, and whom they may call. Empty lists of peers stand for everybody."""
+    """The peers that may call the pods, and those that the pods may call. An empty list of peers allows
+    all."""
 
     enabled: bool | None = None
     api_from: Objects | None = None
@@ -162,7 +163,7 @@ class NetworkPolicy(ValuesGroup, frozen=True, kw_only=True):
 
 
 class ServiceMonitor(ValuesGroup, frozen=True, kw_only=True):
-    """For the Prometheus operator."""
+    """A ServiceMonitor for the Prometheus operator."""
 
     enabled: bool | None = None
     labels: TextMap | None = None
@@ -173,14 +174,14 @@ class ServiceMonitor(ValuesGroup, frozen=True, kw_only=True):
 
 
 class Alerts(ValuesGroup, frozen=True, kw_only=True):
-    """A PrometheusRule, for the Prometheus operator."""
+    """A PrometheusRule for the Prometheus operator."""
 
     enabled: bool | None = None
     labels: TextMap | None = None
 
 
 class Pods(ValuesGroup, frozen=True, kw_only=True):
-    """What all pods have in common. ``extraEnv`` and the volumes go into every container, the Job's too."""
+    """Properties of all pods. ``extraEnv`` and the volumes apply to every container, including the Job's."""
 
     annotations: TextMap | None = None
     labels: TextMap | None = None
@@ -194,14 +195,14 @@ class Pods(ValuesGroup, frozen=True, kw_only=True):
 
 
 class SecretRef(ValuesGroup, frozen=True, kw_only=True):
-    """One key of a Secret that exists."""
+    """A key of an existing Secret."""
 
     name: Name
     key: Name
 
 
 class ChartValues(ValuesGroup, frozen=True, kw_only=True):
-    """All values of the chart; ``config`` and ``secretRefs`` are made from the configuration's struct."""
+    """All values of the chart. ``config`` and ``secretRefs`` come from the configuration's struct."""
 
     mode: Literal["roles", "one", "sidecar"] | None = None
     name_override: str | None = None
@@ -221,5 +222,5 @@ class ChartValues(ValuesGroup, frozen=True, kw_only=True):
     network_policy: NetworkPolicy | None = None
     service_monitor: ServiceMonitor | None = None
     alerts: Alerts | None = None
-    # What Helm itself hands to a chart that another chart stands on.
+    # Helm itself passes this to a chart that another chart depends on.
     global_: Object | None = field(name="global", default=None)

@@ -1,7 +1,7 @@
-"""What the fields mean, in words: the JSON Schemas, the AsyncAPI document and ``docs/messages.md`` show them.
+"""Field descriptions for the JSON Schemas, the AsyncAPI document and ``docs/messages.md``.
 
-A field of a model says it itself, in ``entities.py``; this file has the other messages, and what many models
-share. A test holds that no field of a message goes without.
+The fields of a model are described in ``entities.py``. This file describes the other messages, and the fields
+that many models share. A test checks that every field of a message has a description.
 """
 
 from typing import Any
@@ -11,172 +11,177 @@ from trackerrms_contracts import entities
 
 from tools.field_docs import read_field_docs
 
-_NONE = "TrackerRMS has nothing for it: always"
+_NONE = "not available in TrackerRMS: always"
+_NO_FIELD = "not stored, because TrackerRMS has no field for it; the result has a warning"
+_NO_REMOTE_FIELDS = "not stored, because TrackerRMS has none; the result has a warning"
 
 _EVERY_MODEL = {
-    "id": "the entity's id: the same for ever, unique across models, and the Kafka key",
+    "id": "the entity's id: never changes, is unique across models, and is the Kafka key",
     "changed_at": "when the bridge saw this version",
-    "remote_deleted_at": "when the bridge knew that it is gone; set in `deleted` alone",
-    "remote_id": "TrackerRMS's own id; of what has none there, made from what it consists of",
+    "remote_deleted_at": "when the bridge found the deletion; set only in `deleted`",
+    "remote_id": "TrackerRMS's own id; if there is none, derived from the content",
     "remote_created_at": "when it was created in TrackerRMS",
     "remote_updated_at": "when it was last updated in TrackerRMS",
-    "remote_data": "the raw record by the path it was read from, where the integration asks for it",
+    "remote_data": "the raw record, by the path it was read from; only if the integration turns it on",
     "remote_url": f"{_NONE} `null`",
     "custom_fields": f"{_NONE} `null`",
     "integration_fields": f"{_NONE} empty",
 }
 _EVERY_ENVELOPE = {
     "specversion": "the version of CloudEvents",
-    "source": "who says so: `trackerrms/` and the integration's id",
-    "datacontenttype": "what `data` is",
-    "dataschema": "names the schema of `data`; its last part is the version",
+    "source": "the origin: `trackerrms/` and the integration's id",
+    "datacontenttype": "the media type of `data`",
+    "dataschema": "the name of the schema of `data`; its last part is the version",
     "integrationid": "the account, by its `id` in the bridge's configuration",
 }
 _CANDIDATE_AND_MORE = {
-    "candidate": "the person, found by e-mail address or created",
-    "attachments": "files to attach; 10,000,000 bytes together",
-    "source": "where the candidate came from; kept on a new candidate",
+    "candidate": "the person, who is found by e-mail address or created",
+    "attachments": "files to attach; at most 10,000,000 bytes in total",
+    "source": "where the candidate came from; stored only for a new candidate",
     "sourced_by": "the user who found the candidate",
-    "screening_question_answers": "not kept: TrackerRMS has no place; the result warns",
-    "gdpr_consent": "not kept: TrackerRMS has no place; the result warns",
-    "remote_fields": "not kept: none are known for TrackerRMS; the result warns",
+    "screening_question_answers": _NO_FIELD,
+    "gdpr_consent": _NO_FIELD,
+    "remote_fields": _NO_REMOTE_FIELDS,
 }
 _FILE = {
-    "name": "the file's name with its ending",
-    "content_type": "such as `application/pdf`; goes with `data`",
-    "data_url": "a public `https://` address to fetch it from",
-    "data": "the file in base64",
+    "name": "the file name with its extension",
+    "content_type": "such as `application/pdf`; used with `data`",
+    "data_url": "a public `https://` URL to fetch the file from",
+    "data": "the file's content in base64",
 }
 
 MEANINGS: dict[str, dict[str, str]] = {
     # --- envelopes ---
     "Event": {
-        "id": "the same for the same change on every replay",
-        "type": "what happened, to which model",
+        "id": "the event's id; the same change has the same id on every replay",
+        "type": "the model and the operation",
         "subject": "the entity's id: the Kafka key",
         "time": "when the bridge saw the change",
-        "sequence": "counts the entity's versions from 1 without a gap; sorts as text",
+        "sequence": "the number of the entity's version, from 1 and without gaps; sorts as text",
     },
     "Change": {
-        "changed_fields": "what differs from the version before; empty in `created` and `deleted`",
-        "cause": "how the bridge came to see it: `initial` (first load), `poll`, `sweep` (a full read), "
-        "`hook`, `command`, `resync`",
-        "command_id": "the command that wrote it; there where `cause` is `command`",
-        "previous": "the old values of `changed_fields`, where the integration keeps them",
+        "changed_fields": "the fields that differ from the previous version; empty in `created` and "
+        "`deleted`",
+        "cause": "why the bridge read the record: `initial` (first load), `poll`, `sweep` (a full read), "
+        "`command`, `resync`",
+        "command_id": "the command that wrote the change; present if `cause` is `command`",
+        "previous": "the old values of `changed_fields`; present if the integration keeps them",
     },
     "Command": {
-        "id": "yours: the same id is the same command, carried out once",
-        "source": "who asks: a name of your choosing",
-        "type": "what to do",
-        "time": "when it was asked for",
+        "id": "an id that you choose; a command with a known id is not carried out again",
+        "source": "the name of the sender, which you choose",
+        "type": "the action",
+        "time": "when the command was sent",
     },
     "Result": {
-        "id": "the same if the result is published again",
-        "type": "the command's type, and `succeeded`, `failed` or `unknown`",
+        "id": "the result's id; the same if the result is published again",
+        "type": "the command's type, followed by `succeeded`, `failed` or `unknown`",
         "subject": "the command's id: the Kafka key",
         "time": "when the command ended",
     },
     "Outcome": {
         "command_id": "the command's id",
-        "result": "what Kombo answers for the same action; `null` where it did not succeed",
-        "warnings": "what is not as asked although it succeeded",
-        "error": "why it failed, or what could not be told; `null` where it succeeded",
+        "result": "the response of Kombo's API to the same action; `null` unless the command succeeded",
+        "warnings": "differences from the request although the command succeeded",
+        "error": "why the command failed, or what could not be determined; `null` if it succeeded",
     },
-    "Notice": {"message": "for a person"},
+    "Notice": {"message": "a text for people"},
     "Failure": {
-        "code": "to branch on: one of Kombo's codes",
-        "title": "what the code means",
-        "message": "what is wrong here, for a person",
-        "retryable": "whether another command, as it is, may succeed later",
+        "code": "one of Kombo's error codes, for programs to branch on",
+        "title": "the meaning of the code",
+        "message": "the error in this command, for people",
+        "retryable": "whether the same command, sent again later, may succeed",
     },
     "DeadLetter": {
-        "id": "the same if it is published again",
-        "type": "a record that could not be read, or a message that is no command",
-        "subject": "which record, as `<resource>:<id>`, or where on Kafka, as `<topic>/<partition>/<offset>`",
-        "time": "when it was parked, or when the refused message was published",
-        "data": "where the original is, and what is wrong with it",
+        "id": "the dead letter's id; the same if it is published again",
+        "type": "`record.parked`: a record could not be read; `command.refused`: a message is not a valid "
+        "command",
+        "subject": "the record, as `<resource>:<id>`, or the message, as `<topic>/<partition>/<offset>`",
+        "time": "when the record was parked, or when the refused message was published",
+        "data": "the location of the original, and the reason",
     },
     "ParkedRecord": {
-        "kind": "what it is about",
-        "reason": "what is wrong, for a person; never a value",
-        "resource": "TrackerRMS's list that it stands in",
-        "remote_id": "TrackerRMS's id, where it could be read",
-        "path": "where to read it in TrackerRMS",
+        "kind": "the kind of the original",
+        "reason": "what is wrong, for people; never contains a value",
+        "resource": "TrackerRMS's list that contains the record",
+        "remote_id": "TrackerRMS's id, if it could be read",
+        "path": "the path of the record in TrackerRMS",
     },
     "RefusedMessage": {
-        "kind": "what it is about",
-        "reason": "what is wrong, for a person; never a value",
-        "topic": "where the message is",
-        "partition": "and in which partition",
-        "offset": "and at which offset",
+        "kind": "the kind of the original",
+        "reason": "what is wrong, for people; never contains a value",
+        "topic": "the topic of the message",
+        "partition": "the partition of the message",
+        "offset": "the offset of the message",
     },
-    # --- what commands take ---
+    # --- inputs of commands ---
     "CreateCandidate": _CANDIDATE_AND_MORE,
     "CreateApplication": _CANDIDATE_AND_MORE
     | {
-        "application": "the job and the stage, unless they stand at the top",
+        "application": "the job and the stage, unless they are given at the top level",
         "job_id": "the job to apply to",
-        "stage_id": "the stage to stand at; left out: the job's default",
+        "stage_id": "the stage of the new application; default: the job's default stage",
     },
     "CandidateInput": {
         "first_name": "first name",
         "last_name": "last name",
-        "email_address": "who it is: found by it, and carried out in the order of it",
-        "additional_email_addresses": "the first is kept as such, others in the candidate's note",
-        "company": "where the person works now",
-        "title": "what the person works as now",
+        "email_address": "identifies the person: the bridge finds the candidate by it, and carries out "
+        "commands for one address in order",
+        "additional_email_addresses": "the first is stored in its field, the others in the candidate's note",
+        "company": "the person's current employer",
+        "title": "the person's current job title",
         "phone_number": "telephone number",
-        "additional_phone_numbers": "the first is kept as such, others in the candidate's note",
+        "additional_phone_numbers": "the first is stored in its field, the others in the candidate's note",
         "location": "where the person lives",
-        "gender": "not kept: TrackerRMS has no place; the result warns",
-        "availability_date": "a day or a moment; kept in the candidate's note",
-        "salary_expectations": "what the person asks for",
-        "social_links": "LinkedIn is kept as such, others in the candidate's note",
+        "gender": _NO_FIELD,
+        "availability_date": "a date, with or without a time; stored in the candidate's note",
+        "salary_expectations": "the salary that the person expects",
+        "social_links": "LinkedIn is stored in its field, the others in the candidate's note",
     },
-    "AdditionalEmail": {"email_address": "the address", "type": "what it is for; not kept"},
-    "AdditionalPhone": {"phone_number": "the number", "type": "what it is for; not kept"},
+    "AdditionalEmail": {"email_address": "the address", "type": "its purpose; not stored"},
+    "AdditionalPhone": {"phone_number": "the number", "type": "its purpose; not stored"},
     "LocationInput": {
-        "country": "as in ISO 3166 alpha-2",
+        "country": "ISO 3166 alpha-2 code",
         "city": "city",
         "state": "state, county or region",
         "street_1": "street and number",
         "zip_code": "postal code",
     },
-    "SalaryExpectations": {"amount": "how much", "period": "a month or a year"},
-    "SocialLink": {"url": "the profile's address"},
+    "SalaryExpectations": {"amount": "the amount", "period": "per month or per year"},
+    "SocialLink": {"url": "the profile's URL"},
     "ApplicationInput": {
         "job_id": "the job to apply to",
-        "stage_id": "the stage to stand at; left out: the job's default",
+        "stage_id": "the stage of the new application; default: the job's default stage",
     },
-    "Attachment": _FILE | {"type": "`CV` becomes TrackerRMS's `resume`, everything else `general`"},
+    "Attachment": _FILE | {"type": "`CV` becomes TrackerRMS's `resume`, every other type `general`"},
     "SourceInput": {
-        "name": "the source's name, as TrackerRMS is to show it",
-        "unified_key": "not used: a source without a name is ignored, and the result warns",
-        "id": "not used, likewise",
+        "name": "the source's name, as TrackerRMS will show it",
+        "unified_key": "not used; a source without a name is ignored, and the result has a warning",
+        "id": "not used, as `unified_key`",
     },
     "SourcedBy": {"user_id": "the user"},
     "MoveToStage": {
-        "application_id": "which application",
-        "stage_id": "where it is to stand",
-        "remote_fields": "not kept: none are known for TrackerRMS; the result warns",
+        "application_id": "the application",
+        "stage_id": "the new stage",
+        "remote_fields": _NO_REMOTE_FIELDS,
     },
     "Reject": {
-        "application_id": "which application",
-        "rejection_reason_id": "why",
-        "note": "becomes the reason shown; left out: the reason's name does",
-        "remote_fields": "not kept: none are known for TrackerRMS; the result warns",
+        "application_id": "the application",
+        "rejection_reason_id": "the reason",
+        "note": "the displayed reason; default: the reason's name",
+        "remote_fields": _NO_REMOTE_FIELDS,
     },
     "Passthrough": {
-        "method": "how to call; anything but `GET` is sent once",
-        "path": "on the integration's own host",
-        "headers": "sent along; credentials are added",
-        "params": "the query",
-        "data": "the body: an object or a list as JSON, a text as it stands",
-        "response_as_base64": "whether the answer's body comes in base64, whatever it is",
-        "multipart_form_data": "a form to send, instead of `data`",
-        "api_options": "not used: none are known for TrackerRMS; the result warns",
+        "method": "the HTTP method; a request with any method except `GET` is sent only once",
+        "path": "the path on the integration's own host",
+        "headers": "headers to send; the bridge adds the credentials",
+        "params": "the query parameters",
+        "data": "the body: an object or a list is sent as JSON, a text unchanged",
+        "response_as_base64": "whether to return the response body in base64, whatever its type",
+        "multipart_form_data": "a multipart form to send instead of `data`",
+        "api_options": "not used, because TrackerRMS has none; the result has a warning",
     },
-    "Part": {"name": "the field's name", "value": "a text, or a file"},
+    "Part": {"name": "the field's name", "value": "a text or a file"},
     "PartFile": _FILE,
 }
 
@@ -187,7 +192,8 @@ _MODELS |= {kind.__name__: kind for kind in _PARTS}
 
 
 def of(struct: str, field: str) -> str | None:
-    """What a struct's field means; structs by their names in schemas: ``Candidate``, ``Event_Candidate_``."""
+    """Return the description of a field. ``struct`` is its name in schemas: ``Candidate``,
+    ``Event_Candidate_``."""
     name = struct.partition("_")[0]
     if name in _MODELS:
         told = read_field_docs(_MODELS[name]).get(field)
@@ -199,7 +205,7 @@ def of(struct: str, field: str) -> str | None:
 
 
 def describe(name: str, definition: dict[str, Any]) -> None:
-    """Put the meanings into a definition's properties, but for mere references: what they name tells."""
+    """Add the descriptions to a definition's properties, except plain references, whose target has one."""
     for field, schema in definition.get("properties", {}).items():
         meaning, said = of(name, field), schema.get("description")
         if meaning and "$ref" not in schema:

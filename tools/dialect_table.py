@@ -1,4 +1,4 @@
-"""The simulator's dialects as tables of ``docs/simulator.md``.
+"""Generate the tables of the simulator's dialects in ``docs/simulator.md``.
 
 ``make generate`` writes them; a test checks that they are fresh.
 """
@@ -35,7 +35,7 @@ def _cell(text: str) -> str:
 
 
 def fill_dialect_tables(text: str) -> str:
-    """Return the document with its tables as they are now. Raises ValueError where no place is marked."""
+    """Return the document with its current tables. Raises ``ValueError`` if their place is not marked."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"

@@ -1,8 +1,8 @@
-"""Messages as they stand on Kafka, one or more of each kind, for the AsyncAPI document and its page.
+"""Examples of each kind of message on Kafka, for the AsyncAPI document and its page.
 
-Invented people of one invented account, ``acme``. What the bridge writes is built from its structs and
-encoded by ``codec``, keys and headers as the bridge makes them. A plain value is the example that its field
-gives in ``entities.py``; ids, dates and nested objects stand here.
+The people and the account, ``acme``, are fictitious. Messages of the bridge are built from its structs and
+encoded by ``codec``, with the same keys and headers as the bridge's. A plain value is the example of its
+field in ``entities.py``; ids, dates and nested objects are defined here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ _OPENED = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
 
 class Example(Struct, frozen=True, kw_only=True):
-    """A message: its key, headers and value as they are sent, and what it shows."""
+    """A message: its key, headers and value as sent, and the name of the example."""
 
     name: str
     key: bytes
@@ -99,14 +99,14 @@ RECORDS: dict[Model, Entity] = {
     next(model for model, kind in entities.STRUCTS.items() if type(record) is kind): record
     for record in _records()
 }
-# What an update of each model that has something to update may change; the others only come and go.
+# Changes of an update, for each model that has updates; the others are only created and deleted.
 _CHANGED: dict[Model, tuple[tuple[str, ...], dict[str, Any]]] = {
     Model.CANDIDATE: (("title", "remote_updated_at"), {"title": "Radio Engineer"}),
     Model.APPLICATION: (("current_stage_id",), {}),
     Model.JOB: (("salary_amount_to", "remote_updated_at"), {}),
 }
 
-# What is left of a deleted record whose values nobody keeps, besides its own id.
+# The fields of a deleted record whose values are not kept, besides its own id.
 _IDENTIFIERS: dict[Model, tuple[str, ...]] = {
     Model.JOB_POSTING: ("remote_id", "job_id"),
     Model.CANDIDATE_TAG: ("candidate_id", "tag_id"),
@@ -116,7 +116,7 @@ _IDENTIFIERS: dict[Model, tuple[str, ...]] = {
 
 
 def of_events(model: Model) -> list[Example]:
-    """A model's events: created; updated, where it has what changes often; deleted."""
+    """Return the events of a model: created, updated if the model has updates, and deleted."""
     record = RECORDS[model]
     made = [_event(model, "created", 1, Change(record=record, cause="initial"))]
     if model in _CHANGED:
@@ -204,7 +204,7 @@ _ASKED: dict[commands.CommandType, tuple[str, str, dict[str, Any]]] = {
 
 
 def of_command(kind: commands.CommandType) -> Example:
-    """A command as a caller would write it: what may be left out is, and no headers."""
+    """Return a command as a caller would write it, without optional fields and headers."""
     if kind not in _ASKED:
         raise LookupError(f"tools/examples.py: give an example of {kind} in _ASKED")
     command_id, key, data = _ASKED[kind]
@@ -215,7 +215,7 @@ def of_command(kind: commands.CommandType) -> Example:
 
 
 def of_results() -> list[Example]:
-    """A result of each ending."""
+    """Return a result of each ending."""
     return [
         _result("application.move_to_stage.succeeded", "agency-app-89", result={}),
         _result(
@@ -256,7 +256,7 @@ def _result(kind: str, command_id: str, **outcome: Any) -> Example:
 
 
 def of_dead_letters() -> list[Example]:
-    """One of each kind."""
+    """Return a dead letter of each kind."""
     place = f"{topics.commands()}/3/20931"
     parked = dead_letters.ParkedRecord(
         reason="candidate 131: firstname is a list, expected text",
@@ -290,7 +290,7 @@ def _letter(kind: Any, subject: str, key: str, data: Any) -> Example:
 
 
 def everything() -> Iterable[Example]:
-    """Every example."""
+    """Yield every example."""
     for model in Model:
         yield from of_events(model)
     for kind in commands.INPUTS:

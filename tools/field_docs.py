@@ -1,7 +1,7 @@
-"""What stands under a field of a struct: its meaning in words, and what a value looks like.
+"""Read the docstrings of a struct's fields: the meaning of each field, and an example of its value.
 
-A field's docstring is the text under it: ``the person's job title; for example `Nurse```. The schemas, the
-documents and their examples are made from it, so that both are written once, where the field is.
+A field's docstring is the text below it: ``the person's job title; for example `Nurse```. The schemas, the
+documents and their examples are generated from it, so that each field is described in one place.
 """
 
 import ast
@@ -18,7 +18,7 @@ _EXAMPLE = re.compile(r"; for example `([^`]+)`\Z")
 
 
 class FieldDoc(Struct, frozen=True, kw_only=True):
-    """A field in words; ``example`` is a value as text, where one is given."""
+    """The description of a field. ``example`` is an example of its value as text, if there is one."""
 
     meaning: str
     example: str | None = None
@@ -26,7 +26,7 @@ class FieldDoc(Struct, frozen=True, kw_only=True):
 
 @cache
 def read_field_docs(struct: type[Struct]) -> dict[str, FieldDoc]:
-    """Return the documented fields of a struct, without those that it inherits."""
+    """Return the documented fields of a struct, without inherited ones."""
     found = {}
     for defined in ast.parse(inspect.getsource(struct)).body:
         body = defined.body if isinstance(defined, ast.ClassDef) else []
@@ -38,7 +38,7 @@ def read_field_docs(struct: type[Struct]) -> dict[str, FieldDoc]:
 
 
 def read_examples(struct: type[Struct]) -> dict[str, Any]:
-    """Return the example of each field that gives one, as a value of the field's type."""
+    """Return the example of each field that has one, as a value of the field's type."""
     types = get_type_hints(struct, include_extras=True)
     given = {name: doc.example for name, doc in read_field_docs(struct).items() if doc.example is not None}
     return {name: msgspec.convert(text, types[name], strict=False) for name, text in given.items()}

@@ -1,6 +1,6 @@
 """Write every generated file: ``python -m tools.generate``, which ``make generate`` runs.
 
-Tests hold each file against what its generator makes, and name ``make generate`` where one is stale.
+Tests compare each file with its generator's output, and name ``make generate`` if one is stale.
 """
 
 from tools import (

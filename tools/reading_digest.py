@@ -1,7 +1,7 @@
-"""A digest of the code that reads records, so that a change of it is not forgotten.
+"""A digest of the code that reads records, which detects a change of it.
 
-``make generate`` writes it. ``tests/house/test_reading_version.py`` fails where the code changed, and asks
-whether records are read differently now. Comments, docstrings and layout do not count.
+``make generate`` writes it. ``tests/house/test_reading_version.py`` fails if the code changed, and asks
+whether it now reads records differently. Comments, docstrings and layout do not count.
 """
 
 import ast
@@ -32,7 +32,7 @@ def reading_digest() -> str:
 
 
 def reading_sources() -> dict[str, str]:
-    """Return the sources by module: of what reads records, and of all of ours that it imports."""
+    """Return the sources by module: the code that reads records, and all our modules that it imports."""
     found: dict[str, str] = {}
     pending = [normalize.__name__]
     while pending:
@@ -44,7 +44,7 @@ def reading_sources() -> dict[str, str]:
 
 
 def statements_of(source: str) -> str:
-    """Return the words of a source without its comments, docstrings and layout."""
+    """Return the text of a source without its comments, docstrings and layout."""
     lines = source.splitlines(keepends=True)
     for (top, left), (bottom, right) in sorted(_texts(source), reverse=True):
         lines[top - 1 : bottom] = [lines[top - 1][:left] + lines[bottom - 1][right:]]
@@ -55,7 +55,7 @@ _Place = tuple[int, int]
 
 
 def _texts(source: str) -> Iterator[tuple[_Place, _Place]]:
-    """Yield where comments and texts that are statements begin and end, in characters."""
+    """Yield where comments and string statements begin and end, in characters."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start, token.end

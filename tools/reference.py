@@ -1,4 +1,4 @@
-"""The tables of ``docs/configuration.md`` and ``docs/metrics.md``, made from the declarations.
+"""Generate the tables of ``docs/configuration.md`` and ``docs/metrics.md`` from the declarations.
 
 ``make generate`` writes them; a test checks that they are fresh.
 """
@@ -19,76 +19,86 @@ BEGIN, END = "<!-- configuration keys: generated -->", "<!-- end of configuratio
 METRICS_BEGIN, METRICS_END = "<!-- metrics: generated -->", "<!-- end of metrics -->"
 
 MEANINGS = {
-    "data_dir": "where the embedded servers keep their data, and the development key",
-    "store.url": "PostgreSQL: `postgresql://user:password@host:5432/database`. Unset: the embedded server",
-    "store.pool_size": "connections of one process, at most",
-    "store.retention_days": "how long commands (an id is known for as long), attempts and failed deliveries "
-    "are remembered",
-    "kafka.bootstrap_servers": "`host:port,host:port`. Unset: the embedded broker, which forgets at exit",
-    "kafka.security_protocol": "how to connect",
-    "kafka.sasl_mechanism": "how to log in, where the protocol is a SASL one",
-    "kafka.sasl_username": "needed for SASL",
-    "kafka.sasl_password": "needed for SASL",
-    "kafka.ssl_cafile": "certificates to trust, PEM. Unset: the system's",
-    "kafka.topic_prefix": "what every topic's name begins with",
-    "kafka.partitions": "of topics that the bridge creates",
-    "kafka.replication_factor": "of topics that the bridge creates; 3 on a cluster",
-    "kafka.compacted": "create event topics compacted, with a tombstone after each `deleted`",
-    "kafka.max_message_bytes": "a larger event is parked with its reason",
-    "kafka.group_instance_id": "this process's own name in consumer groups, such as its pod's: after a "
-    "restart it reads on at once, where others wait ten seconds. Never the same for two that run",
-    "sealing.key": "32 bytes in base64 (`openssl rand -base64 32`): encrypts tokens and kept values, "
-    "and the key of the hashes. Unset: one is made in `data_dir`, for one machine only",
-    "log.level": "what is worth a line",
-    "log.format": "`auto`: lines for people on a terminal, JSON elsewhere",
-    "capture.poll_seconds": "from one poll for changes to the next",
-    "capture.overlap_seconds": "how far a poll looks back beyond the last one; repeats cost nothing",
-    "capture.sweep_minutes": "from the start of one full read to the next: deletions are found by it",
-    "capture.deletion_limit_count": "if more records disappear or lose the same at once, a person decides",
-    "capture.deletion_limit_percent": "of records that disappear the same, as a share of those known; 100: "
-    "the count alone decides",
-    "capture.loss_limit_percent": "the same of records that lose a field's value, tags, owners or adverts",
-    "outbound.allow_networks": "networks that attachments and webhooks may be in although they are not "
-    "public, as `10.0.0.0/8`; the metadata services of clouds stay closed",
-    "outbound.allow_http": "let attachments and webhooks be plain `http://`",
-    "commands.deadline_seconds": "how long a command is tried again before its result says failed",
-    "api.listen": "where the HTTP API listens: host `0.0.0.0` for every address of the machine, port 0 for "
-    "a free one, which the log names",
-    "monitoring.listen": "where each process serves health and metrics",
-    "webhooks.retry_seconds": "the pauses before the second attempt at a delivery, the third and so on; "
-    "a fifth shorter or longer by chance; after the last it has failed, until it is resent or recovered",
-    "webhooks.disable_after_days": "of nothing but failure, after which an endpoint is disabled; after a "
-    "fifth of that its owner is told",
-    "integrations.source": "the source written on candidates whose command names none",
-    "integrations.id": "names the account: in ids, events and variables. Small letters, digits, hyphens",
-    "integrations.region": "TrackerRMS's region; or give `base_url`",
-    "integrations.base_url": "TrackerRMS's address, instead of `region`",
-    "integrations.bearer_token": "from TrackerRMS, under API settings; exchanged for a short-lived JWT",
-    "integrations.oauth_client_id": "the OAuth2 client, with `oauth_refresh_token`",
-    "integrations.oauth_client_secret": "needed for OAuth2",
-    "integrations.oauth_refresh_token": "the other credential, instead of `bearer_token`",
-    "integrations.api_key": "of the older widget API, which carries out most commands; the tokens come "
-    "after it. Unset: `username` and `password`, else the OAuth2 token, else `bearer_token`",
-    "integrations.username": "a TrackerRMS user for the widget API, with `password`",
-    "integrations.password": "of `username`",
-    "integrations.time_zone": "the account's own: TrackerRMS gives local times without a zone",
-    "integrations.requests_per_minute": "what all processes together may spend",
-    "integrations.initial_load": "`silent`: the first load makes no events",
-    "integrations.keep_previous": "keep values, encrypted, so that events carry `previous` and `deleted` "
-    "the last record",
-    "integrations.remote_data": "put the raw TrackerRMS record into `remote_data`",
-    "integrations.learn": "learn what the account's API looks like before the first load, and read by it; "
-    "false: read by the defaults and `integrations.tracker` only",
-    "integrations.models": "the models to follow. Unset: all twelve",
-    "integrations.tracker": "corrections of what is assumed about TrackerRMS, see below",
+    "data_dir": "The directory of the embedded servers' data and of the development key.",
+    "store.url": "PostgreSQL: `postgresql://user:password@host:5432/database`. Unset: the embedded server.",
+    "store.pool_size": "The maximum number of connections of one process.",
+    "store.retention_days": "How long the bridge keeps commands (and knows their ids), attempts and failed "
+    "deliveries.",
+    "kafka.bootstrap_servers": "`host:port,host:port`. Unset: the embedded broker, which loses its data at "
+    "exit.",
+    "kafka.security_protocol": "The security protocol of connections.",
+    "kafka.sasl_mechanism": "The SASL mechanism, if the security protocol uses SASL.",
+    "kafka.sasl_username": "Required for SASL.",
+    "kafka.sasl_password": "Required for SASL.",
+    "kafka.ssl_cafile": "The trusted certificates, in PEM format. Unset: those of the system.",
+    "kafka.topic_prefix": "The prefix of every topic's name.",
+    "kafka.partitions": "The number of partitions of topics that the bridge creates.",
+    "kafka.replication_factor": "The replication factor of topics that the bridge creates; use 3 on a "
+    "cluster.",
+    "kafka.compacted": "Create event topics compacted, and publish a tombstone after each `deleted`.",
+    "kafka.max_message_bytes": "The maximum size of an event. A larger one is parked with its reason.",
+    "kafka.group_instance_id": "This process's own name in consumer groups, such as its pod's name. After a "
+    "restart it continues at once; without a name it waits ten seconds. Two running processes must not have "
+    "the same name.",
+    "sealing.key": "32 bytes in base64 (`openssl rand -base64 32`). Encrypts tokens and kept values, and is "
+    "the key of the hashes. Unset: the bridge creates one in `data_dir`, for one machine only.",
+    "log.level": "The lowest level that is logged.",
+    "log.format": "`auto`: lines for people if stderr is a terminal, JSON otherwise.",
+    "capture.poll_seconds": "The time from one poll for changes to the next.",
+    "capture.overlap_seconds": "How far a poll looks back before the last one. Repeated rows cost nothing.",
+    "capture.sweep_minutes": "The time from the start of one full read to the next. Full reads find "
+    "deletions.",
+    "capture.deletion_limit_count": "If more records than this disappear, or lose the same value, at once, a "
+    "person must decide.",
+    "capture.deletion_limit_percent": "The same limit for records that disappear, as a share of the known "
+    "records. 100: only the count decides.",
+    "capture.loss_limit_percent": "The same limit for records that lose a field's value, tags, owners or "
+    "adverts.",
+    "outbound.allow_networks": "Networks that are not public but that attachments and webhooks may use, such "
+    "as `10.0.0.0/8`. The metadata services of clouds are always refused.",
+    "outbound.allow_http": "Allow plain `http://` for attachments and webhooks.",
+    "commands.deadline_seconds": "How long the bridge retries a command before its result says failed.",
+    "api.listen": "The address of the HTTP API. Host `0.0.0.0` listens on every address of the machine; "
+    "port 0 selects a free port, which the log names.",
+    "monitoring.listen": "The address where each process serves health and metrics.",
+    "webhooks.retry_seconds": "The pauses before the second, third and later attempts of a delivery, each up "
+    "to a fifth shorter or longer at random. After the last attempt the delivery has failed, until it is "
+    "resent or recovered.",
+    "webhooks.disable_after_days": "An endpoint that only fails for this time is disabled. Its owner is "
+    "notified after a fifth of this time.",
+    "integrations.source": "The source of new candidates whose command names none.",
+    "integrations.id": "The name of the account in ids, events and variables: lowercase letters, digits and "
+    "hyphens.",
+    "integrations.region": "TrackerRMS's region. Alternative: `base_url`.",
+    "integrations.base_url": "TrackerRMS's URL, instead of `region`.",
+    "integrations.bearer_token": "The token from TrackerRMS, under API settings. The bridge exchanges it for "
+    "a short-lived JWT.",
+    "integrations.oauth_client_id": "The OAuth2 client, used with `oauth_refresh_token`.",
+    "integrations.oauth_client_secret": "Required for OAuth2.",
+    "integrations.oauth_refresh_token": "The OAuth2 credential, instead of `bearer_token`.",
+    "integrations.api_key": "The key of the older widget API, which carries out most commands. Unset: the "
+    "bridge uses `username` and `password`, otherwise the OAuth2 token, otherwise `bearer_token`.",
+    "integrations.username": "A TrackerRMS user for the widget API, with `password`.",
+    "integrations.password": "The password of `username`.",
+    "integrations.time_zone": "The account's time zone: TrackerRMS reports local times without a zone.",
+    "integrations.requests_per_minute": "The request budget that all processes share.",
+    "integrations.initial_load": "`silent`: the first load publishes no events.",
+    "integrations.keep_previous": "Keep values, encrypted, so that events have `previous`, and `deleted` has "
+    "the last record.",
+    "integrations.remote_data": "Add the raw TrackerRMS record to `remote_data`.",
+    "integrations.learn": "Learn the properties of the account's API before the first load, and read "
+    "accordingly. `false`: use only the defaults and `integrations.tracker`.",
+    "integrations.models": "The models to follow. Unset: all twelve.",
+    "integrations.tracker": "Corrections of the assumptions about TrackerRMS; see below.",
 }
 
 
 def settings_table() -> str:
-    """The table in Markdown: key, kind, default, meaning. ``LookupError``: a key without a meaning."""
+    """Return the table in Markdown: key, kind, default, meaning. Raises ``LookupError`` for a key without a
+    meaning."""
     missing = [key for key, _, _ in list_settings() if key not in MEANINGS]
     if missing:
-        raise LookupError(f"tools/reference.py: say in MEANINGS what these are: {missing}")
+        raise LookupError(f"tools/reference.py: add the meaning of these keys to MEANINGS: {missing}")
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for key, kind, default in list_settings():
         lines.append(f"| `{key}` | {_spelled(kind)} | {_default(default)} | {MEANINGS[key]} |")
@@ -96,7 +106,7 @@ def settings_table() -> str:
 
 
 def metrics_table() -> str:
-    """The table of metrics in Markdown: name, type, labels, meaning."""
+    """Return the table of metrics in Markdown: name, type, labels, meaning."""
     lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
     for name, kind, labels, meaning in metrics.documented():
         lines.append(f"| `{name}` | {kind} | {', '.join(f'`{one}`' for one in labels)} | {meaning} |")
@@ -104,7 +114,7 @@ def metrics_table() -> str:
 
 
 def list_settings() -> list[tuple[str, Any, Any]]:
-    """(key, annotation, default) of everything that can be set; ``integrations.`` stands for each of them."""
+    """Return (key, annotation, default) of every setting; ``integrations.`` applies to each integration."""
     found: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(Config):
         default = field.default if field.default is not NODEFAULT else None
@@ -123,7 +133,7 @@ def _fields_of(kind: type[Struct], prefix: str) -> list[tuple[str, Any, Any]]:
 
 
 def _initial(field: msgspec.structs.FieldInfo) -> Any:
-    # A table starts empty, which goes without saying.
+    # A table is empty by default; the page does not show that.
     return None if field.default is NODEFAULT else field.default
 
 
@@ -172,12 +182,12 @@ def _default(default: Any) -> str:
 
 
 def keys_written_into(text: str) -> str:
-    """Return the page with the table of keys. Raises ValueError where its place is not marked."""
+    """Return the page with the table of keys. Raises ``ValueError`` if its place is not marked."""
     return _between(text, BEGIN, END, settings_table())
 
 
 def metrics_written_into(text: str) -> str:
-    """Return the page with the table of metrics. Raises ValueError where its place is not marked."""
+    """Return the page with the table of metrics. Raises ``ValueError`` if its place is not marked."""
     return _between(text, METRICS_BEGIN, METRICS_END, metrics_table())
 
 

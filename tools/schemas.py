@@ -1,8 +1,8 @@
-"""The JSON Schemas, made from the structs: ``make generate`` writes ``schema/`` of the contracts.
+"""Generate the JSON Schemas from the structs: ``make generate`` writes ``schema/`` of the contracts.
 
-One schema (draft 2020-12) for each model's events, each command, the results and the dead letters. They are
-committed; a test holds them against the structs. What the bridge writes has every key always, but for those
-that are left out where they say nothing; what it reads may leave out whatever has a default.
+There is one schema (draft 2020-12) for each model's events, each command, the results and the dead letters.
+They are committed; a test compares them with the structs. Messages that the bridge writes always have every
+key, except the optional ones. Messages that it reads may omit keys that have a default.
 """
 
 import inspect
@@ -22,7 +22,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def generate() -> dict[str, dict[str, Any]]:
-    """File name → schema."""
+    """Return the schemas by file name."""
     made = {f"{model}.event.v1.json": _event_schema(model) for model in STRUCTS}
     for kind, struct in commands.INPUTS.items():
         made[f"{kind.replace('.', '-')}.command.v1.json"] = _command_schema(kind, struct)
@@ -32,13 +32,13 @@ def generate() -> dict[str, dict[str, Any]]:
 
 
 def described(struct: type[Struct]) -> str:
-    """What a struct is for, in a line: its docstring's first paragraph."""
+    """Return the first paragraph of a struct's docstring in one line."""
     first = (inspect.getdoc(struct) or "").partition("\n\n")[0]
     return " ".join(first.replace("``", "`").replace("`None`", "`null`").split())
 
 
 def render(schema: dict[str, Any]) -> str:
-    """A schema as it stands in its file."""
+    """Return the text of a schema's file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -72,7 +72,8 @@ def _result_schema() -> dict[str, Any]:
 
 
 def _written(schema: dict[str, Any], title: str) -> dict[str, Any]:
-    # Always there, though a reader may do without: what has a default. What may be UNSET has none.
+    # Fields with a default are always written, although a reader may omit them. Fields that may be UNSET
+    # have none.
     for definition in schema["$defs"].values():
         needed = set(definition.get("required", ()))
         properties = definition.get("properties", {})
@@ -89,7 +90,7 @@ def _titled(schema: dict[str, Any], title: str) -> dict[str, Any]:
 
 
 def write() -> None:
-    """Write every schema, and remove what is no longer made."""
+    """Write every schema, and remove the files of schemas that no longer exist."""
     DIRECTORY.mkdir(exist_ok=True)
     made = generate()
     for stale in {path.name for path in DIRECTORY.glob("*.json")} - made.keys():

@@ -1,7 +1,8 @@
-"""Add to the documentation site what is not in ``docs/``: the pages at the root, the documents of contracts.
+"""Add the pages at the root and the documents of contracts, outside of ``docs/``, to the documentation site.
 
-mkdocs loads this file (``hooks`` in ``mkdocs.yml``). Links are written for the checkout, so that they work in
-a browser of the repository too; here they become those of the site, whose pages are all in one folder.
+mkdocs loads this file (``hooks`` in ``mkdocs.yml``). Links are written for the checkout, so that they also
+work when someone browses the repository. Here they become links of the site, whose pages are all in one
+folder.
 """
 
 import posixpath
@@ -35,7 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return the page with its links as they are in the site."""
+    """Return the page with the links of the site."""
     del config, files
     folder = "" if page.file.src_uri in PAGES.values() else "docs"
     parts = _BLOCK.split(markdown)
@@ -44,19 +45,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return the page with its short pieces of code marked, so that none is broken at a hyphen."""
+    """Mark the page's short pieces of code, so that the browser does not break them at a hyphen."""
     del page, config, files
     return _SHORT_CODE.sub('<code class="short">', html)
 
 
 def as_in_the_site(folder: str, text: str) -> str:
-    """Return text outside of blocks with links and code as mkdocs reads them."""
+    """Return text outside of code blocks, with links and code in the form that mkdocs reads."""
     text = _LINK.sub(lambda link: f"]({of_the_site(folder, link[1])}", text)
     # A bar in the code of a table is escaped for a browser of the repository; mkdocs shows the backslash.
     return _CODE.sub(lambda code: code[0].replace("\\|", "|"), text)
 
 
 def of_the_site(folder: str, target: str) -> str:
-    """Return where the site has what a page in a folder of the checkout links to."""
+    """Return the address in the site for a link of a page in a folder of the checkout."""
     path = posixpath.normpath(posixpath.join(folder, target))
     return PAGES.get(path) or path.removeprefix("docs/")

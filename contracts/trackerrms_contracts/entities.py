@@ -1,12 +1,12 @@
-"""The twelve unified models, as Kombo shapes them.
+"""The twelve unified models, in Kombo's form.
 
-Field names are Kombo's. A key that Kombo always sends is always here: ``None`` or empty where TrackerRMS
-knows nothing of it. Every model has ``id`` (24 characters of base58, see ``trackerrms_contracts.ids``),
-``remote_id`` where Kombo has one, ``changed_at`` (when the bridge saw the record's last change),
-``remote_deleted_at`` (set in ``deleted`` events). Those that are read from a record of their own have
-``remote_data`` (the raw record by the path it was read from, for integrations that ask for it). Times are
-aware UTC. What has a topic of its own is not repeated in its relatives: a job's postings and a candidate's
-tags are empty there, an application's job is ``None``; follow their topic.
+Field names are Kombo's. A key that Kombo always sends is always present: ``None`` or empty if TrackerRMS does
+not have it. Every model has ``id`` (24 characters of base58, see ``trackerrms_contracts.ids``), ``remote_id``
+if Kombo has one, ``changed_at`` (when the bridge saw the record's last change) and ``remote_deleted_at`` (set
+in ``deleted`` events). Models that are read from a record of their own have ``remote_data`` (the raw record
+by the path it was read from, for integrations that turn it on). Times are aware UTC. An entity with a topic
+of its own is not repeated in related entities: a job's postings and a candidate's tags are empty there, and
+an application's job is ``None``; read their topic.
 
 Open enums are strings: a value with no equivalent passes through unchanged.
 """
@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 
 
 class Model(StrEnum):
-    """The unified models, by the name that stands in event types."""
+    """The unified models, by their name in event types."""
 
     USER = "user"
     JOB = "job"
@@ -38,17 +38,18 @@ class Model(StrEnum):
 UnifiedRoleType = Literal["HIRING_MANAGER", "RECRUITER", "COORDINATOR", "SOURCER", "INTERVIEWER", "ADMIN"]
 RemoteData = dict[str, Any]
 Utc = Annotated[datetime, Meta(tz=True)]
-# The lengths say what the pattern leaves open: to many engines a "$" allows a line's end behind it.
+# The lengths close a gap in the pattern: in many engines "$" also matches before a final newline.
 Id = Annotated[str, Meta(pattern="^[1-9A-HJ-NP-Za-km-z]{24}$", min_length=24, max_length=24)]
 
 
 class Location(Struct, frozen=True, kw_only=True, gc=False):
-    """A place. ``country`` is ISO 3166 alpha-2 where known, else as it stands; ``raw`` is the whole."""
+    """A place. ``country`` is an ISO 3166 alpha-2 code if known, otherwise the original text; ``raw`` is the
+    whole address."""
 
     city: str | None = None
     """city"""
     country: str | None = None
-    """as in ISO 3166 alpha-2 where known, else as it is written"""
+    """ISO 3166 alpha-2 code if known, otherwise the original text"""
     raw: str | None = None
     """the whole address in one line"""
     state: str | None = None
@@ -56,22 +57,22 @@ class Location(Struct, frozen=True, kw_only=True, gc=False):
     street_1: str | None = None
     """street and number"""
     street_2: str | None = None
-    """the second line"""
+    """second line of the street address"""
     zip_code: str | None = None
     """postal code"""
 
 
 class PhoneNumber(Struct, frozen=True, kw_only=True, gc=False):
-    """A telephone number as TrackerRMS has it; ``type`` is a free word such as ``MOBILE``."""
+    """A telephone number as TrackerRMS has it. ``type`` is an open word such as ``MOBILE``."""
 
     phone_number: str
-    """as it is written"""
+    """the number as TrackerRMS has it"""
     type: str | None = None
     """`MOBILE`, or `null`"""
 
 
 class EmailAddress(Struct, frozen=True, kw_only=True, gc=False):
-    """An e-mail address; what is none is not listed."""
+    """A valid e-mail address; invalid ones are omitted."""
 
     email_address: str | None = None
     """the address"""
@@ -80,18 +81,18 @@ class EmailAddress(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SocialMedia(Struct, frozen=True, kw_only=True, gc=False):
-    """A profile elsewhere, such as LinkedIn."""
+    """A profile on another site, such as LinkedIn."""
 
     link: str | None = None
-    """the profile's address"""
+    """the profile's URL"""
     type: str | None = None
     """`LINKEDIN`"""
     username: str | None = None
-    """the name in the link"""
+    """the user name in the link"""
 
 
 class Entity(Struct, frozen=True, kw_only=True, gc=False):
-    """What every model has."""
+    """The fields of every model."""
 
     id: Id
     changed_at: Utc | None = None
@@ -99,7 +100,7 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class User(Entity, frozen=True, kw_only=True, gc=False):
-    """A person who works in TrackerRMS. An address that is no e-mail is ``None``."""
+    """A person who works in TrackerRMS. An invalid e-mail address is ``None``."""
 
     remote_id: str | None = None
     first_name: str | None = None
@@ -107,11 +108,11 @@ class User(Entity, frozen=True, kw_only=True, gc=False):
     last_name: str | None = None
     """last name; for example `Example`"""
     email: str | None = None
-    """e-mail address; what is none is `null`; for example `ada@example.com`"""
+    """e-mail address; `null` if it is invalid; for example `ada@example.com`"""
     status: Literal["ACTIVE", "INACTIVE"] | None = None
     """whether the user may log in; for example `ACTIVE`"""
     system_roles: tuple[Any, ...] = ()
-    """TrackerRMS has nothing for it: always empty"""
+    """not available in TrackerRMS: always empty"""
     remote_data: RemoteData | None = None
 
 
@@ -127,18 +128,18 @@ class Job(Entity, frozen=True, kw_only=True, gc=False):
     name: str | None = None
     """the job's title; for example `Radio Engineer`"""
     job_code: str | None = None
-    """the number that people know it by; for example `OPP-1001`"""
+    """the job's reference number; for example `OPP-1001`"""
     description: str | None = None
-    """what the job is, usually HTML; for example `<p>Builds transmitters.</p>`"""
+    """the job's description, usually HTML; for example `<p>Builds transmitters.</p>`"""
     confidential: bool | None = None
     """whether `visibility` is `CONFIDENTIAL`; for example `false`"""
     weekly_hours: float | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     employment_type: str | None = None
     """`FULL_TIME`, `PART_TIME`, `CONTRACT`, `SEASONAL`, `INTERNSHIP`, or the account's own word; for
     example `FULL_TIME`"""
     status: str | None = None
-    """`OPEN`, `CLOSED`, `DRAFT`, `ARCHIVED`, or the account's own word; `null`: not known; for example
+    """`OPEN`, `CLOSED`, `DRAFT`, `ARCHIVED`, or the account's own word; `null`: unknown; for example
     `OPEN`"""
     visibility: str | None = None
     """`PUBLIC`, `UNLISTED` (advertised, not published online), `INTERNAL` (not advertised), or the
@@ -148,39 +149,39 @@ class Job(Entity, frozen=True, kw_only=True, gc=False):
     department: str | None = None
     """the account's own word"""
     post_url: str | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     experience_level: str | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     remote_work_status: str | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     salary_amount: float | None = None
-    """the salary where it is one amount"""
+    """the salary if it is a single amount"""
     salary_amount_from: float | None = None
-    """the salary's lower end; for example `48000`"""
+    """the lower end of the salary range; for example `48000`"""
     salary_amount_to: float | None = None
-    """the salary's upper end; for example `56000`"""
+    """the upper end of the salary range; for example `56000`"""
     salary_currency: str | None = None
-    """of the amounts, usually as in ISO 4217; for example `GBP`"""
+    """the currency of the amounts, usually an ISO 4217 code; for example `GBP`"""
     salary_period: str | None = None
-    """`YEAR`, `MONTH`, `TWO_WEEKS`, `WEEK`, `DAY`, `HOUR`, or the account's own word: what the amounts are
-    for; for example `YEAR`"""
+    """the period of the amounts: `YEAR`, `MONTH`, `TWO_WEEKS`, `WEEK`, `DAY`, `HOUR`, or the account's own
+    word; for example `YEAR`"""
     location: Location | None = None
     """where the work is"""
     custom_fields: dict[str, Any] | None = None
     integration_fields: tuple[Any, ...] = ()
     remote_url: str | None = None
     opened_at: Utc | None = None
-    """when it was opened"""
+    """when the job was opened"""
     closed_at: Utc | None = None
-    """when it was closed, or is to be: in the future, the job is still open"""
+    """when the job was or will be closed; while this is in the future, the job is still open"""
     remote_created_at: Utc | None = None
     remote_updated_at: Utc | None = None
     contact_id: str | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     stages: tuple[Any, ...] = ()
     """always empty: see the topic of application stages"""
     screening_questions: tuple[Any, ...] = ()
-    """TrackerRMS has nothing for it: always empty"""
+    """not available in TrackerRMS: always empty"""
     job_postings: tuple[Any, ...] = ()
     """always empty: see the topic of job postings"""
     hiring_team: tuple[Any, ...] = ()
@@ -199,11 +200,11 @@ class JobPosting(Entity, frozen=True, kw_only=True, gc=False):
     status: Literal["ACTIVE", "INACTIVE", "DRAFT"] | None = None
     """whether the job is advertised now; for example `ACTIVE`"""
     visibility: Literal["PUBLIC", "INTERNAL", "UNLISTED"] | None = None
-    """`PUBLIC` where it is published online, else `UNLISTED`; for example `PUBLIC`"""
+    """`PUBLIC` if it is published online, otherwise `UNLISTED`; for example `PUBLIC`"""
     url: str | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     job_id: Id
-    """the job that it advertises"""
+    """the advertised job"""
     remote_created_at: Utc | None = None
     remote_updated_at: Utc | None = None
     remote_data: RemoteData | None = None
@@ -218,19 +219,19 @@ class Candidate(Entity, frozen=True, kw_only=True, gc=False):
     last_name: str | None = None
     """last name; for example `Example`"""
     company: str | None = None
-    """where the person works now"""
+    """the person's current employer"""
     title: str | None = None
-    """what the person works as now; for example `Head of Radio`"""
+    """the person's current job title; for example `Head of Radio`"""
     confidential: bool | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     source: str | None = None
     """where the candidate came from; for example `Careers page`"""
     phone_numbers: tuple[PhoneNumber, ...] = ()
     """the mobile number first"""
     email_addresses: tuple[EmailAddress, ...] = ()
-    """the first is the main one; what is no e-mail address is left out"""
+    """the first is the main one; invalid addresses are omitted"""
     social_media: tuple[SocialMedia, ...] = ()
-    """profiles elsewhere: LinkedIn"""
+    """profiles on other sites: LinkedIn"""
     location: Location | None = None
     """where the person lives"""
     custom_fields: dict[str, Any] | None = None
@@ -246,45 +247,45 @@ class Candidate(Entity, frozen=True, kw_only=True, gc=False):
 
 
 class ApplicationStage(Entity, frozen=True, kw_only=True, gc=False):
-    """A step an application can stand at (TrackerRMS: placement status). ``global_index`` counts from 0."""
+    """A stage of applications (TrackerRMS: placement status). ``global_index`` counts from 0."""
 
     remote_id: str | None = None
     name: str | None = None
     """the stage's name; for example `Interview`"""
     status: Literal["ACTIVE", "INACTIVE"] | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     custom_fields: dict[str, Any] | None = None
     global_index: int | None = None
-    """the stage's place in the account's list, from 0; for example `1`"""
+    """the stage's position in the account's list, from 0; for example `1`"""
     remote_data: RemoteData | None = None
 
 
 class Application(Entity, frozen=True, kw_only=True, gc=False):
-    """A candidate on a job (TrackerRMS: OpportunityResource)."""
+    """A candidate's application to a job (TrackerRMS: OpportunityResource)."""
 
     remote_id: str | None = None
     outcome: Literal["PENDING", "HIRED", "DECLINED"] | None = None
-    """`PENDING` while it goes on, `HIRED`, `DECLINED` by either side; `null`: not known; for example
+    """`PENDING` while it is in progress, `HIRED`, or `DECLINED` by either side; `null`: unknown; for example
     `PENDING`"""
     rejection_reason_name: str | None = None
-    """why it was declined"""
+    """why the application was declined"""
     rejected_at: Utc | None = None
-    """TrackerRMS has nothing for it: always `null`; `time` of the event in which `outcome` became
-    `DECLINED` tells"""
+    """not available in TrackerRMS: always `null`; use `time` of the event in which `outcome` became
+    `DECLINED`"""
     current_stage_id: Id | None = None
-    """the application stage that it stands at"""
+    """the application's current stage"""
     job_id: Id | None = None
-    """the job applied to"""
+    """the job that the candidate applied to"""
     candidate_id: Id | None = None
-    """who applies"""
+    """the candidate who applied"""
     screening_question_answers: tuple[Any, ...] = ()
-    """TrackerRMS has nothing for it: always empty"""
+    """not available in TrackerRMS: always empty"""
     custom_fields: dict[str, Any] | None = None
     integration_fields: tuple[Any, ...] = ()
     remote_url: str | None = None
     remote_created_at: Utc | None = None
     remote_updated_at: Utc | None = None
-    """TrackerRMS has nothing for it: always `null`"""
+    """not available in TrackerRMS: always `null`"""
     candidate: dict[str, Any] | None = None
     """always `null`: follow `candidate_id`"""
     current_stage: dict[str, Any] | None = None
@@ -292,52 +293,52 @@ class Application(Entity, frozen=True, kw_only=True, gc=False):
     job: dict[str, Any] | None = None
     """always `null`: follow `job_id`"""
     interviews: tuple[Any, ...] = ()
-    """TrackerRMS has nothing for it: always empty"""
+    """not available in TrackerRMS: always empty"""
     offers: tuple[Any, ...] = ()
-    """TrackerRMS has nothing for it: always empty"""
+    """not available in TrackerRMS: always empty"""
     remote_data: RemoteData | None = None
 
 
 class Tag(Entity, frozen=True, kw_only=True, gc=False):
-    """A label that at least one candidate carries."""
+    """A label that at least one candidate has."""
 
     remote_id: str | None = None
     name: str | None = None
-    """the tag as it is written; for example `Radio`"""
+    """the tag's text; for example `Radio`"""
 
 
 class RejectionReason(Entity, frozen=True, kw_only=True, gc=False):
-    """A reason an application can be declined for (a placement status of the group Rejected)."""
+    """A reason for declining an application (a placement status of the group Rejected)."""
 
     remote_id: str
     name: str | None = None
-    """the reason as it is written; for example `Position filled`"""
+    """the reason's text; for example `Position filled`"""
     remote_data: RemoteData | None = None
 
 
 class Role(Entity, frozen=True, kw_only=True, gc=False):
-    """What an owner does on a job. ``remote_label`` is ``Owner`` where TrackerRMS gives no name."""
+    """The role of an owner on a job. ``remote_label`` is ``Owner`` if TrackerRMS gives no name."""
 
     remote_id: str | None = None
     remote_label: str | None = None
-    """the role's name; `Owner` where TrackerRMS gives none; for example `Recruiter`"""
+    """the role's name; `Owner` if TrackerRMS gives none; for example `Recruiter`"""
     scope: Literal["SYSTEM", "JOB"] | None = None
-    """`JOB`: a role is had on a job; for example `JOB`"""
+    """`JOB`: the role applies to a job; for example `JOB`"""
     unified_type: UnifiedRoleType | None = None
-    """what it is elsewhere called, if it has an equivalent; for example `RECRUITER`"""
+    """the equivalent unified role, if there is one; for example `RECRUITER`"""
 
 
 class CandidateTag(Entity, frozen=True, kw_only=True, gc=False):
-    """A candidate carries a tag."""
+    """The assignment of a tag to a candidate."""
 
     candidate_id: Id
-    """who carries the tag"""
+    """the candidate who has the tag"""
     tag_id: Id
     """the tag"""
 
 
 class JobUserRoleAssignment(Entity, frozen=True, kw_only=True, gc=False):
-    """A hiring team member (``job_user_id``) has a role on that job."""
+    """The assignment of a role to a hiring team member (``job_user_id``) of a job."""
 
     job_user_id: Id
     """the hiring team member"""
@@ -346,14 +347,15 @@ class JobUserRoleAssignment(Entity, frozen=True, kw_only=True, gc=False):
 
 
 class JobHiringTeamMember(Entity, frozen=True, kw_only=True, gc=False):
-    """A user owns a share of a job. ``roles`` are the unified types of the member's roles that have one."""
+    """A user who owns a share of a job. ``roles`` are the unified types of the member's roles, where there
+    are any."""
 
     job_id: Id
     """the job"""
     user_id: Id
     """the user who owns a share of it"""
     roles: tuple[UnifiedRoleType, ...] = ()
-    """the unified types of the member's roles, as far as they have one"""
+    """the unified types of the member's roles that have one"""
 
 
 STRUCTS: dict[Model, type[Entity]] = {
@@ -371,5 +373,5 @@ STRUCTS: dict[Model, type[Entity]] = {
     Model.JOB_HIRING_TEAM_MEMBER: JobHiringTeamMember,
 }
 
-# What is not part of a record's content: it never makes a record "changed".
+# Fields that are not part of a record's content: they never make a record "changed".
 UNHASHED = frozenset({"id", "changed_at", "remote_deleted_at", "remote_data"})

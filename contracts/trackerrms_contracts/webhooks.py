@@ -177,7 +177,8 @@ class EndpointWithSecrets(Struct, frozen=True, kw_only=True):
 
 
 class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long deliveries are signed with the old secret too; with 0 it stops at once."""
+    """A rotation of secrets. Deliveries are also signed with the old secret for ``overlap_seconds``; with 0,
+    the old secret ends at once."""
 
     overlap_seconds: OverlapSeconds = DAY_SECONDS
 
@@ -194,8 +195,9 @@ DeliveryState = Literal["delivered", "pending", "failed"]
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """One event for one endpoint. ``pending``: it is tried at ``next_attempt_at``; ``failed``: given up,
-    until it is resent or recovered. ``last_error`` names the error if there was no status."""
+    """A delivery of an event to an endpoint. ``pending``: the next attempt is at ``next_attempt_at``;
+    ``failed``: no more attempts, unless it is resent or recovered. ``last_error`` names the error if there
+    was no status."""
 
     id: str
     endpoint_id: str
@@ -213,7 +215,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One attempt: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is
+    """An attempt: the status, or the kind of ``error`` and its ``reason``. ``response_excerpt`` is
     truncated; ``signed_with`` names the signatures, newest first: ``v1``, ``v1 v1a``."""
 
     at: Utc
