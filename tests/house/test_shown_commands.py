@@ -78,3 +78,14 @@ def table() -> list[list[str]]:
 def written(cell: str) -> list[list[str]]:
     """Return the words of each command in a cell."""
     return [line.split() for line in re.findall("`bridge ([^`]+)`", cell)]
+
+
+def test_the_bridge_is_installed_together_with_its_contracts() -> None:
+    lines = [
+        (page, line)
+        for page in pages.NAMES
+        for line in re.findall(r"pip install [^\n`]*'\.\[", pages.text_of(page))
+    ]
+    assert len(lines) > 1
+    alone = [(page, line) for page, line in lines if "./contracts" not in line]
+    assert not alone, "name both, as the contracts are on no package index: pip install ./contracts '.[…]'"
