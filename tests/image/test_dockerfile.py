@@ -116,11 +116,18 @@ def test_every_install_is_by_hash_or_of_our_own_wheels() -> None:
         assert "--require-hashes --only-binary :all:" in command or "--no-deps --no-index" in command
 
 
+def version(pin: str) -> str:
+    """Return a pin without the platform that it is for."""
+    return pin.partition(";")[0].strip(" \\")
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_the_images_pins_are_those_that_are_tested(name: str) -> None:
     tested = pins("requirements-dev.lock")
     assert pins(name)
-    assert {k: v for k, v in pins(name).items() if tested.get(k) != v} == {}, stale(ROOT / name, "make lock")
+    # The platform that a pin is for may differ: what tests need can want it on more platforms.
+    other = {k: v for k, v in pins(name).items() if version(tested.get(k, "")) != version(v)}
+    assert other == {}, stale(ROOT / name, "make lock")
 
 
 @pytest.mark.parametrize("name", [*LOCKS, "requirements.lock", "requirements-dev.lock"])
