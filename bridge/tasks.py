@@ -13,7 +13,7 @@ _AGAIN_SECONDS = 10.0
 async def cancel_and_wait(
     *tasks: "asyncio.Task[Any]", raise_errors: bool = False, again_seconds: float = _AGAIN_SECONDS
 ) -> None:
-    """Cancel ``tasks``, and return once all have ended. Where the caller is cancelled itself, end at once.
+    """Cancel ``tasks``, and return once all have ended. If the caller is canceled, end at once.
 
     A task that still runs after ``again_seconds`` is cancelled again: aiokafka loses a cancellation that
     comes while it connects. An error that a task raises on its way out is logged and not raised: the caller
