@@ -45,7 +45,7 @@ class BudgetRules(Struct, frozen=True, kw_only=True):
     requests: int
     window_seconds: float = _WINDOW_SECONDS
     life_seconds: float = _LIFE_SECONDS
-    """How long a process may keep a granted request before it sends it."""
+    """The longest time from a granted request to its sending."""
     arrival_seconds: float = _ARRIVAL_SECONDS
     """Allowance for the time between sending a request and its arrival."""
 
@@ -87,7 +87,7 @@ class BudgetState(Struct, frozen=True, kw_only=True):
     used: int
     """Sum of the grants that still count."""
     frees_at: float
-    """When the first of them stops counting; infinity if there is none."""
+    """The time when the first of them stops counting; infinity without grants."""
     polls: int = 0
     """The part of ``used`` that was granted to polls."""
     poll_due_at: float = -math.inf
@@ -330,7 +330,7 @@ class BudgetUsage(Struct, frozen=True, kw_only=True):
     requests_per_minute: int
     paused_until: datetime | None
     pause_reason: str | None
-    """Why TrackerRMS asked to wait; ``None`` if there is no pause."""
+    """The reason why TrackerRMS asked to wait; ``None`` without a pause."""
 
 
 async def usage(db: Database, integration_id: str) -> BudgetUsage | None:

@@ -13,7 +13,7 @@ from bridge.sealing import Sealer
 from bridge.store import health, holds
 from bridge.store.database import Database, Tx
 from bridge.store.delivery import Event
-from bridge.store.holds import Hold, Untold
+from bridge.store.holds import Hold, UnreportedHold
 from bridge.webhooks import matching
 from bridge.webhooks.operational import queue_for
 
@@ -30,18 +30,18 @@ _SAID: dict[HoldEnd, str] = {
 }
 
 
-async def tell_holds(db: Database, sealer: Sealer) -> int:
+async def report_holds(db: Database, sealer: Sealer) -> int:
     """Queue events for the holds that changed since the last call. Return the number of these holds."""
     async with db.transaction() as tx:
-        changed = await holds.take_untold(tx, _AT_ONCE)
+        changed = await holds.take_unreported(tx, _AT_ONCE)
         for one in changed:
-            await _tell(tx, sealer, one)
+            await _report(tx, sealer, one)
     return len(changed)
 
 
-async def _tell(tx: Tx, sealer: Sealer, one: Untold) -> None:
+async def _report(tx: Tx, sealer: Sealer, one: UnreportedHold) -> None:
     hold = one.hold
-    if one.told is None or hold.state == "held":
+    if one.reported is None or hold.state == "held":
         message = f"{hold.evidence}. {_OPENED.format(id=hold.id)}"
         await _send(tx, sealer, "hold.opened", hold, message, end=None)
     end = _ENDS.get(hold.state)

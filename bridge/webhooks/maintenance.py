@@ -37,7 +37,7 @@ class Maintenance:
         often = min(_LOOK_SECONDS, self._config.disable_after_days * _DAY_SECONDS / 100)
         while True:
             try:
-                await held.tell_holds(self._db, self._sealer)
+                await held.report_holds(self._db, self._sealer)
                 if time.monotonic() - self._looked_at >= often:
                     self._looked_at = time.monotonic()
                     await self.look()

@@ -39,7 +39,7 @@ async def disable_and_notify(
         f"The endpoint was disabled ({reason}) and receives no more events. Fix it, enable it, and recover "
         "the events that it missed."
     )
-    await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, state=state)
+    await _report(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, state=state)
 
 
 async def warn_owner(tx: Tx, sealer: Sealer, state: EndpointHealth, disable_after_days: float) -> None:
@@ -57,7 +57,7 @@ async def warn_owner(tx: Tx, sealer: Sealer, state: EndpointHealth, disable_afte
         f"Every delivery to the endpoint has failed since {state.failing_since:%Y-%m-%d %H:%M} UTC. After "
         f"{disable_after_days:g} days of failures the bridge disables it."
     )
-    await _tell(tx, sealer, "endpoint.failing", endpoint, message, state=state)
+    await _report(tx, sealer, "endpoint.failing", endpoint, message, state=state)
 
 
 async def recovered(tx: Tx, sealer: Sealer, endpoint_id: str) -> None:
@@ -65,10 +65,10 @@ async def recovered(tx: Tx, sealer: Sealer, endpoint_id: str) -> None:
     endpoint = await endpoints.get(tx, endpoint_id)
     if endpoint is not None:
         _log.info("endpoint.recovered", endpoint=endpoint_id, owner=endpoint.owner)
-        await _tell(tx, sealer, "endpoint.recovered", endpoint, "The endpoint accepts events again.")
+        await _report(tx, sealer, "endpoint.recovered", endpoint, "The endpoint accepts events again.")
 
 
-async def _tell(
+async def _report(
     tx: Tx,
     sealer: Sealer,
     kind: OperationalType,

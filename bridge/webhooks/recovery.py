@@ -58,9 +58,7 @@ class Recoverer:
     async def _recover(self, recovery: Recovery) -> None:
         endpoint = await endpoints.get(self._db, recovery.endpoint_id)
         if endpoint is None or recovery.until is None:
-            await recoveries.finish_recovery(
-                self._db, recovery.id, 0, 0, "the endpoint no longer exists"
-            )
+            await recoveries.finish_recovery(self._db, recovery.id, 0, 0, "the endpoint no longer exists")
             return
         await recoveries.begin_recovery(self._db, recovery.id)
         # Deliveries in shares become rows first, so that none becomes pending twice.
