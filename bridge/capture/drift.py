@@ -39,7 +39,7 @@ class Look(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def lacking(self) -> int:
-        """The keys that could be there and are not."""
+        """Return the possible keys that are missing."""
         return self.asked & ~self.present
 
 

@@ -51,32 +51,32 @@ class BudgetRules(Struct, frozen=True, kw_only=True):
 
     @property
     def limit(self) -> int:
-        """The most requests granted per window: a little below TrackerRMS's limit."""
+        """Return the maximum of granted requests per window: a little below TrackerRMS's limit."""
         return max(1, self.requests - math.floor(self.requests * _MARGIN))
 
     @property
     def poll_limit(self) -> int:
-        """The most requests granted per window before only commands get more."""
+        """Return the number of granted requests per window beyond which only commands get more."""
         return max(1, math.floor(self.limit * (1 - _RESERVE)))
 
     @property
     def poll_share(self) -> int:
-        """The requests that polls get per window, however many commands there are."""
+        """Return the requests that polls get per window, however many commands there are."""
         return max(1, math.floor(self.limit * _POLL_SHARE))
 
     @property
     def cover_seconds(self) -> float:
-        """The time from a grant to the last arrival of a request that it covers."""
+        """Return the time from a grant to the last arrival of a request that it covers."""
         return self.life_seconds + self.arrival_seconds
 
     @property
     def poll_spacing_seconds(self) -> float:
-        """The even distance of polls that keeps them below ``poll_limit`` forever."""
+        """Return the even distance of polls that keeps them below ``poll_limit`` forever."""
         return (self.window_seconds + self.cover_seconds) / self.poll_limit
 
     @property
     def chunk(self) -> int:
-        """The number of requests that a process takes at once: one, unless the budget is huge."""
+        """Return the number of requests that a process takes at once: 1, unless the budget is huge."""
         return max(1, math.floor(self.requests / self.window_seconds * _CHUNK_SECONDS))
 
 
