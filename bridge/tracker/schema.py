@@ -143,7 +143,7 @@ class Resource(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(keys))
 
     def record_path(self, remote_id: str) -> str:
-        """Return where a record is read: by id, or in the list where that is the only place."""
+        """Return where a record is read: by id, or in the list if there is no by-id read."""
         return (self.by_id or self.list).filled(id=remote_id)
 
 

@@ -47,7 +47,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* The variables of the secrets that stand in values.config: name → value, as JSON. */ -}}
+{{- /* The variables of the secrets in values.config: name → value, as JSON. */ -}}
 {{- define "bridge.secretVariables" -}}
 {{- $secrets := .Files.Get "files/secret-keys.json" | fromJson -}}
 {{- $found := dict -}}

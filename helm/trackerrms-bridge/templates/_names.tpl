@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{- /* Short enough for what is put behind it: "-commands", "-migrate". */ -}}
+{{- /* Short enough for the suffixes: "-commands", "-migrate". */ -}}
 {{- define "bridge.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
@@ -32,7 +32,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: migrate
 {{- end -}}
 
-{{- /* Annotations of what the Job stands on. */ -}}
+{{- /* Annotations of the resources that the Job depends on. */ -}}
 {{- define "bridge.migration.before" -}}
 helm.sh/hook: pre-install,pre-upgrade
 helm.sh/hook-weight: "-10"

@@ -67,7 +67,7 @@ livenessProbe:
   httpGet: {path: /livez, port: {{ $port }}}
   {{- merge (deepCopy ($own.liveness | default dict)) $times.liveness | toYaml | nindent 2 }}
 readinessProbe:
-  {{- /* Whether the Service may send requests here: the API needs PostgreSQL alone, and Kafka may be away. */}}
+  {{- /* True if the Service may send requests here: the API needs only PostgreSQL; Kafka may be down. */}}
   httpGet: {path: /readyz, port: {{ has "api" $container.roles | ternary (include "bridge.apiPort" $root | int) $port }}}
   {{- merge (deepCopy ($own.readiness | default dict)) $times.readiness | toYaml | nindent 2 }}
 {{- if and (has "api" $container.roles) $root.Values.pods.apiPreStopSeconds }}
