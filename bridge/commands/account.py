@@ -1,4 +1,4 @@
-"""Context of the commands of one TrackerRMS account: its ids, its stages, and its look-ups."""
+"""Context of the commands of one TrackerRMS account: its ids, its stages, and its lookups."""
 
 import time
 from collections.abc import Callable, Collection
