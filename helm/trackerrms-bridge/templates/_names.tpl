@@ -20,7 +20,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "bridge.selector" . }}
 {{- end -}}
 
-{{- /* The pods of the release that run roles have this, and a component. The Job's pod has another name. */ -}}
+{{- /* The labels of the release's pods with roles, besides the component. The Job's pod has another name. */ -}}
 {{- define "bridge.selector" -}}
 app.kubernetes.io/name: {{ include "bridge.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
