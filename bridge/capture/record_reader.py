@@ -58,7 +58,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     @property
     def empty(self) -> bool:
-        """True if there is nothing to write."""
+        """Return true if there is nothing to write."""
         return not self.observations and not self.anonymous
 
 

@@ -75,7 +75,7 @@ class EndpointRegistry:
         metrics.show_breakers(queue.breaker.state(now) for queue in self.queues.values())
 
     async def sweep(self) -> None:
-        """Periodically leave deliveries that have waited too long to the store."""
+        """Leave deliveries that have waited too long to the store, periodically."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             for queue in self.queues.values():
