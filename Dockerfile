@@ -1,10 +1,10 @@
-# One image for every role: the arguments say which (`run --only poller`). Without `--target` the bridge's own;
-# `--target simulator` makes the simulated TrackerRMS account, for trying things out.
-# tests/image/ runs the steps of this file in a clean root, so it keeps to what both understand.
+# One image for every role, which the arguments select (`run --only poller`). `--target simulator` builds the
+# simulated TrackerRMS account, for trials.
+# tests/image/ runs the steps of this file in a clean root, so it uses only instructions that both understand.
 
 ARG BASE=python:3.11.13-slim-bookworm
 
-# --- what is built, with pip; nothing of this but /opt/bridge gets further ---------------------------------
+# --- the build, with pip; only /opt/bridge goes into the image ---------------------------------------------
 
 FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -21,12 +21,12 @@ RUN cd contracts && /opt/build/bin/hatchling build -t wheel -d /dist
 RUN /opt/build/bin/hatchling build -t wheel -d /dist
 RUN python -m pip --python /opt/bridge/bin/python install --no-deps --no-index /dist/*.whl
 
-# --- what it runs in: a Python without its installers, and a user who owns nothing --------------------------
+# --- the base: a Python without its installers, and a user who owns nothing ---------------------------------
 
 FROM ${BASE} AS ground
 RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip*
 RUN groupadd --gid 10001 bridge && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin bridge
-# Used only where embedded servers or a development key are: it is a volume then. The rest needs /tmp alone.
+# A volume, used only for embedded servers or a development key. Everything else needs only /tmp.
 RUN install -d -o 10001 -g 10001 -m 0755 /var/lib/trackerrms-bridge
 ENV PATH=/opt/bridge/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 WORKDIR /var/lib/trackerrms-bridge
@@ -55,6 +55,6 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="TrackerRMS Bridge" org.opencontainers.image.description="TrackerRMS as an event stream: changes to Kafka, commands back, signed webhooks out." org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/bridge /opt/bridge
 EXPOSE 8420 8421
-# To listen on another port, set monitoring.listen by this variable, or give the container a check of its own.
+# To use another port, set monitoring.listen with this variable, or give the container its own check.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "import os; from urllib.request import urlopen; urlopen('http://127.0.0.1:' + os.environ.get('BRIDGE_MONITORING_LISTEN', ':8421').rpartition(':')[2] + '/livez', timeout=4)"]
 CMD ["run"]

@@ -36,7 +36,7 @@ Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
 class Secret:
-    """A value that never shows itself: ``repr`` and ``str`` are stars; ``reveal()`` is explicit."""
+    """A value that is never shown: ``repr`` and ``str`` are stars. ``reveal()`` returns it."""
 
     __slots__ = ("_value",)
 
@@ -60,7 +60,7 @@ class Secret:
 
 
 class _Slice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A group of keys. A key that is not named here is an error."""
+    """A group of keys. An unknown key is an error."""
 
 
 class StoreConfig(_Slice, frozen=True, kw_only=True):
@@ -72,7 +72,8 @@ class StoreConfig(_Slice, frozen=True, kw_only=True):
 
 
 class KafkaConfig(_Slice, frozen=True, kw_only=True):
-    """The broker. Without ``bootstrap_servers`` the bridge starts the embedded one, which keeps nothing."""
+    """The broker. Without ``bootstrap_servers`` the bridge starts the embedded one, which loses its data at
+    exit."""
 
     bootstrap_servers: str | None = None
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -89,20 +90,20 @@ class KafkaConfig(_Slice, frozen=True, kw_only=True):
 
 
 class SealingConfig(_Slice, frozen=True, kw_only=True):
-    """The installation's key: 32 bytes in base64. Without it the bridge makes a development key."""
+    """The installation's key: 32 bytes in base64. Without it the bridge creates a development key."""
 
     key: Secret | None = None
 
 
 class LogConfig(_Slice, frozen=True, kw_only=True):
-    """The log, on stderr: JSON, or lines for people where stderr is a terminal."""
+    """The log on stderr: JSON, or readable lines if stderr is a terminal."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
 
 
 class CaptureConfig(_Slice, frozen=True, kw_only=True):
-    """How often TrackerRMS is read, and which losses a person must confirm."""
+    """The times of reading TrackerRMS, and the limits beyond which a person must confirm losses."""
 
     poll_seconds: Annotated[float, Meta(gt=0)] = 15.0
     overlap_seconds: Annotated[float, Meta(ge=0)] = 120.0
@@ -132,13 +133,13 @@ class MonitoringConfig(_Slice, frozen=True, kw_only=True):
 
 
 class CommandsConfig(_Slice, frozen=True, kw_only=True):
-    """How commands are carried out."""
+    """The execution of commands."""
 
     deadline_seconds: Annotated[float, Meta(gt=0)] = 600.0
 
 
 class WebhooksConfig(_Slice, frozen=True, kw_only=True):
-    """How events are delivered to subscribers."""
+    """The delivery of events to subscribers."""
 
     retry_seconds: Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)] = (
         *(5.0, 300.0, 1800.0, 7200.0, 18_000.0),
@@ -148,7 +149,7 @@ class WebhooksConfig(_Slice, frozen=True, kw_only=True):
 
 
 class IntegrationConfig(_Slice, frozen=True, kw_only=True):
-    """One TrackerRMS account."""
+    """A TrackerRMS account."""
 
     id: Slug
     region: Literal["us", "ca", "uk", "row"] | None = None
@@ -188,7 +189,7 @@ class Config(_Slice, frozen=True, kw_only=True):
     integrations: tuple[IntegrationConfig, ...] = ()
 
     def integration(self, integration_id: str) -> IntegrationConfig:
-        """Return the integration with this id. Raise ``ConfigError`` if there is no such integration."""
+        """Return the integration with this id. Raises ``ConfigError`` if it does not exist."""
         for integration in self.integrations:
             if integration.id == integration_id:
                 return integration
@@ -202,7 +203,7 @@ class Config(_Slice, frozen=True, kw_only=True):
 def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """Return the configuration in ``path`` (default ``bridge.toml``, if it exists) and in ``BRIDGE_*``.
 
-    Raise ``ConfigError`` for a file that can't be read, an unknown key or an invalid value.
+    Raises ``ConfigError`` for a file that cannot be read, an unknown key or an invalid value.
     """
     environ = os.environ if environ is None else environ
     raw = _read(path)
@@ -211,7 +212,7 @@ def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> 
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
-    """Return the configuration that a plain mapping holds, checked."""
+    """Return the validated configuration of a plain mapping."""
     try:
         config = msgspec.convert(raw, Config, strict=False, dec_hook=_decode_secret)
     except msgspec.ValidationError as error:
@@ -276,16 +277,16 @@ def _one_line(message: str, raw: Mapping[str, Any]) -> str:
     return f"{where}: {what[0].lower()}{what[1:]}" if where else what
 
 
-# How to write the values that a pattern describes, by the last part of the key.
+# The remedy for values that do not match their pattern, by the last part of the key.
 _FORMS = {
-    "id": "use small letters, digits and hyphens, at most 63",
+    "id": "use lowercase letters, digits and hyphens, at most 63",
     "listen": "write host:port, as in 127.0.0.1:8420 or [::1]:8420",
     "topic_prefix": "use letters, digits, _ and -, in words joined by dots",
 }
 
 
 def _suggest(where: str, unknown: str) -> str:
-    """Say which key was probably meant, of those that may stand beside ``unknown``."""
+    """Return a suggestion of the key that was probably meant, among the valid keys beside ``unknown``."""
     kind = _kind_at(where)
     close = difflib.get_close_matches(unknown, kind.__struct_fields__ if kind else (), n=1)
     if not close:
@@ -294,7 +295,7 @@ def _suggest(where: str, unknown: str) -> str:
 
 
 def _kind_at(where: str) -> type[Struct] | None:
-    """Return the struct whose keys stand below ``where``."""
+    """Return the struct of the keys below ``where``."""
     if not where:
         return Config
     return IntegrationConfig if where.startswith("integrations.") else _SLICES.get(where)

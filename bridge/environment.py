@@ -1,6 +1,6 @@
-"""Environment variables override the configuration file: ``BRIDGE_KAFKA_PARTITIONS`` and the like.
+"""Environment variables such as ``BRIDGE_KAFKA_PARTITIONS``, which override the configuration file.
 
-``bridge.config`` passes its structs, which say what may be set.
+``bridge.config`` passes its structs, which define the valid keys.
 """
 
 import difflib
@@ -24,7 +24,7 @@ def overlay(
     slices: Mapping[str, type[Struct]],
     integration: type[Struct],
 ) -> None:
-    """Write the values of the variables into ``raw``. Raise ``ConfigError`` for one that sets no key."""
+    """Write the values of the variables into ``raw``. Raises ``ConfigError`` for an unknown variable."""
     for variable, value in environ.items():
         if not variable.startswith(PREFIX) or variable.startswith(_FOR_THE_TESTS):
             continue
@@ -37,7 +37,7 @@ def overlay(
 
 
 def variable_name(integration_id: str) -> str:
-    """Return an integration's id as it is written in the names of variables."""
+    """Return the form of an integration's id in names of variables."""
     return re.sub(r"[^A-Z0-9]", "_", integration_id.upper())
 
 
@@ -60,7 +60,7 @@ def _overlay_slice(
 
 def _overlay_integration(raw: dict[str, Any], variable: str, value: str, kind: type[Struct]) -> None:
     name = variable.removeprefix("BRIDGE_INTEGRATIONS_")
-    # The name contains the id already, and a variable can't hold a table.
+    # The variable's name already contains the id, and a variable cannot hold a table.
     keys = sorted(set(kind.__struct_fields__) - {"id", "tracker"}, key=len, reverse=True)
     key = next((k for k in keys if name.endswith("_" + k.upper())), None)
     if key is None:

@@ -37,7 +37,7 @@ class Permanent(BridgeError):
 
 
 class Fatal(BridgeError):
-    """A failure that ends the process. ``exit_code`` tells the operator where to look."""
+    """A failure that ends the process. ``exit_code`` shows the operator where to look."""
 
     exit_code = BUG
 

@@ -1,4 +1,4 @@
-"""HTTP that others ask of this process: listening on an address, for the API and for monitoring."""
+"""Serves HTTP on an address, for the API and for monitoring."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ _DRAIN_SECONDS = 5.0
 
 @contextlib.asynccontextmanager
 async def serving(application: web.Application, key: str, listen: str) -> AsyncIterator[str]:
-    """Let ``application`` answer on ``listen`` while the block lasts; yield its URL.
+    """Serve ``application`` on ``listen`` during the block. Yield its URL.
 
     ``listen`` is ``host:port``, the value of the configuration's ``key``.
 
-    Raises ``Transient`` while another process has the port: this one stands by, and takes over when it is
-    free; ``EnvironmentFault`` where this machine does not have the address.
+    Raises ``Transient`` while another process has the port: this one is on standby and takes over when the
+    port is free; ``EnvironmentFault`` if this machine does not have the address.
     """
     runner = web.AppRunner(application, access_log=None, logger=_unheard(), shutdown_timeout=_DRAIN_SECONDS)
     await runner.setup()
@@ -36,14 +36,14 @@ async def _listen(runner: web.AppRunner, key: str, listen: str) -> str:
     try:
         await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # Cancelled between bind and its return, the site would not know its socket, and leave it open.
+        # If canceled between bind and its return, the site would not know its socket and would leave it open.
         await asyncio.wait({starting})
         raise
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Transient(
-                f"{key}: another process listens on {listen}; this one is on standby. If that is not meant, "
-                "set another port"
+                f"{key}: another process listens on {listen}; this one is on standby. If that is not "
+                "intended, set another port"
             ) from error
         raise EnvironmentFault(
             f"{key}: can't listen on {listen}: {error.strerror or 'no such address'}; set an address of this "
@@ -54,8 +54,8 @@ async def _listen(runner: web.AppRunner, key: str, listen: str) -> str:
 
 
 def _unheard() -> logging.Logger:
-    # aiohttp reports bytes that are no HTTP by quoting them, and there may be a token among them (invariant
-    # 9). What goes wrong with a request proper is in our own log.
+    # aiohttp quotes bytes that are not HTTP, and they may contain a token (invariant 9). Our own log has the
+    # errors of valid requests.
     logger = logging.getLogger("bridge.listener.unheard")
     logger.disabled = True
     return logger

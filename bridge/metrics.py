@@ -23,7 +23,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from trackerrms_contracts.commands import INPUTS
 
-# The creation time of a counter tells an operator nothing, and would add a series for each counter.
+# The creation time of a counter has no use for operators, and would add a series for each counter.
 disable_created_metrics()
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)

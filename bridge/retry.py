@@ -1,4 +1,4 @@
-"""How long to wait before trying again: pauses that grow, and those that the other side asks for."""
+"""Pauses before a retry: growing ones, and those that the other side asks for."""
 
 import random
 import re
@@ -11,9 +11,9 @@ _NUMBER = re.compile(r"[0-9]{1,300}(\.[0-9]{0,300})?")
 
 
 class Backoff:
-    """Pauses that grow: ``first_seconds``, then each twice the one before, up to ``longest_seconds``.
+    """Growing pauses: ``first_seconds``, then each twice the previous one, up to ``longest_seconds``.
 
-    ``jitter`` is the share of each pause that is left to chance, so that many do not come back together.
+    ``jitter`` is the random share of each pause, so that many clients do not return at the same time.
     """
 
     def __init__(self, first_seconds: float, longest_seconds: float, *, jitter: float = 0.5) -> None:
@@ -23,16 +23,16 @@ class Backoff:
         self._jitter = jitter
 
     def next(self) -> float:
-        """Count another failure in a row, and return the seconds to wait after it."""
+        """Count another consecutive failure. Return the seconds to wait after it."""
         self.failures += 1
         return self.pause_after(self.failures)
 
     def reset(self) -> None:
-        """Begin with the first pause again."""
+        """Start with the first pause again."""
         self.failures = 0
 
     def pause_after(self, failures: int) -> float:
-        """Return the seconds to wait after so many failures in a row (from 1); the count is the caller's."""
+        """Return the seconds to wait after this number of consecutive failures, which the caller counts."""
         whole: float = min(self._first * 2.0 ** min(failures - 1, 60), self._longest)
         return whole * random.uniform(1 - self._jitter, 1)  # noqa: S311 (spreads load, hides nothing)
 
@@ -40,7 +40,7 @@ class Backoff:
 def parse_retry_after(
     headers: Mapping[str, str], now: datetime, longest_seconds: float = LONGEST_PAUSE_SECONDS
 ) -> float | None:
-    """Seconds that ``Retry-After`` asks for, as a number or an HTTP date; ``None`` where it says nothing."""
+    """Return the seconds of ``Retry-After``, a number or an HTTP date; ``None`` if missing or invalid."""
     said = headers.get("Retry-After", "").strip()
     if not said:
         return None
@@ -49,13 +49,13 @@ def parse_retry_after(
     moment = http_date(said)
     if moment is None:
         return None
-    # An HTTP date is by the server's clock: measure against its own Date where it gives one.
+    # An HTTP date uses the server's clock, so it is compared with the server's own Date, if there is one.
     reference = http_date(headers.get("Date", "")) or now
     return min(max((moment - reference).total_seconds(), 0.0), longest_seconds)
 
 
 def http_date(said: str) -> datetime | None:
-    """An HTTP date as aware UTC; ``None`` for what is none."""
+    """Return an HTTP date as aware UTC; ``None`` if it is invalid."""
     try:
         moment = parsedate_to_datetime(said)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -39,7 +39,7 @@ class Sealer:
 
     @property
     def key_id(self) -> str:
-        """An identifier of the key that does not reveal it: eight hexadecimal digits."""
+        """Return an identifier of the key that does not reveal it: eight hexadecimal digits."""
         return self._key_id.hex()
 
     def seal(self, purpose: str, plain: bytes) -> bytes:

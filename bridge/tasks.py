@@ -1,4 +1,4 @@
-"""Ending tasks: one way to cancel them and to wait until they have ended."""
+"""Cancels tasks and waits until they have ended."""
 
 import asyncio
 from typing import Any
@@ -6,19 +6,19 @@ from typing import Any
 import structlog
 
 _log = structlog.get_logger(__name__)
-# Longer than a task needs to clean up, for a second cancellation cuts that short.
+# Longer than a task needs to clean up, because a second cancellation interrupts the cleanup.
 _AGAIN_SECONDS = 10.0
 
 
 async def cancel_and_wait(
     *tasks: "asyncio.Task[Any]", raise_errors: bool = False, again_seconds: float = _AGAIN_SECONDS
 ) -> None:
-    """Cancel ``tasks``, and return once all have ended. Where the caller is cancelled itself, end at once.
+    """Cancel ``tasks``, and return once all have ended. If the caller is canceled, end at once.
 
-    A task that still runs after ``again_seconds`` is cancelled again: aiokafka loses a cancellation that
-    comes while it connects. An error that a task raises on its way out is logged and not raised: the caller
-    mostly leaves because of another one. With ``raise_errors`` the first error is raised instead, also that
-    of a task that had failed before.
+    A task that still runs after ``again_seconds`` is canceled again, because aiokafka loses a cancellation
+    while it connects. An error that a task raises while it ends is logged and not raised, because the caller
+    usually ends because of another error. With ``raise_errors`` the first error is raised instead, including
+    that of a task that failed earlier.
     """
     running = {task for task in tasks if not task.done()}
     left = running

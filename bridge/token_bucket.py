@@ -2,8 +2,8 @@
 
 
 class TokenBucket:
-    """Fills evenly with ``per_second`` tokens, up to ``burst``: those of one second (from 1) where it is not
-    given. Full at first. Times are seconds of a clock that never goes back."""
+    """A bucket that fills evenly with ``per_second`` tokens, up to ``burst`` (default: those of one second,
+    at least 1). It starts full. Times are seconds of a clock that never goes back."""
 
     def __init__(self, per_second: float, burst: float | None = None) -> None:
         self.per_second = per_second
@@ -16,7 +16,7 @@ class TokenBucket:
         if self._filled_at is not None:
             self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self.per_second)
         self._filled_at = now
-        # A millionth less is enough: sums of fractions fall short of the whole.
+        # A millionth less is enough, because of rounding errors.
         if self._tokens >= 1 - 1e-6:
             self._tokens -= 1
             return 0.0

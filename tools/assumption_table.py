@@ -29,7 +29,7 @@ def verdicts() -> str:
     ]
     for theme in get_args(Theme):
         lines = [
-            "| finding | what is assumed | sure | judged by | keys that correct it |",
+            "| finding | assumption | sure | judged by | keys that correct it |",
             "|---|---|---|---|---|",
         ]
         lines += [_row(one) for one in listed if one.theme == theme]

@@ -212,11 +212,11 @@ def _messages() -> Iterable[tuple[str, dict[str, Any]]]:
             | {"correlationId": {"location": "$message.payload#/id", "description": "The command's id."}},
         )
     key = {"type": "string", "description": "the command's id"}
-    told = _message(
+    result = _message(
         "Command result", "The result of a command.", "Result", key, examples.of_results(), _endings()
     )
     location = {"location": "$message.payload#/data/command_id", "description": "The command's id."}
-    yield "CommandResult", told | {"correlationId": location}
+    yield "CommandResult", result | {"correlationId": location}
     key = {"type": "string", "description": "the integration and the record, or the message's place on Kafka"}
     letters = examples.of_dead_letters()
     yield (

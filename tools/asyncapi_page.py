@@ -200,10 +200,10 @@ class _Page:
         yield "## Types of fields"
         yield ""
         yield "An id has 24 characters of base58. A time is UTC, in the format of RFC 3339."
-        told: set[str] = set()
-        while missing := sorted(self._parts.keys() - told):
+        described: set[str] = set()
+        while missing := sorted(self._parts.keys() - described):
             for name in missing:
-                told.add(name)
+                described.add(name)
                 yield ""
                 yield f"### {name}"
                 yield ""

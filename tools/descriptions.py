@@ -196,8 +196,8 @@ def of(struct: str, field: str) -> str | None:
     ``Event_Candidate_``."""
     name = struct.partition("_")[0]
     if name in _MODELS:
-        told = read_field_docs(_MODELS[name]).get(field)
-        return told.meaning if told else _EVERY_MODEL.get(field)
+        doc = read_field_docs(_MODELS[name]).get(field)
+        return doc.meaning if doc else _EVERY_MODEL.get(field)
     if name not in MEANINGS:
         return None
     shared = _EVERY_ENVELOPE if name in _ENVELOPES else {}

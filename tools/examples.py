@@ -38,8 +38,8 @@ def _id(model: Model, remote_id: str) -> str:
 
 def _records() -> Iterator[Entity]:
     def of(model: Model, remote_id: str) -> dict[str, Any]:
-        told = field_docs.read_examples(entities.STRUCTS[model])
-        return {"id": _id(model, remote_id), "changed_at": _NOW, **told}
+        documented = field_docs.read_examples(entities.STRUCTS[model])
+        return {"id": _id(model, remote_id), "changed_at": _NOW, **documented}
 
     dated: dict[str, Any] = {"remote_created_at": _OPENED, "remote_updated_at": _NOW.replace(microsecond=0)}
     user, job, candidate = _id(Model.USER, "21"), _id(Model.JOB, "1001"), _id(Model.CANDIDATE, "131")

@@ -30,7 +30,7 @@ NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One operation of the API. ``conflicts``: it may return 409; ``keyed``: it supports ``Idempotency-Key``;
+    """An operation of the API. ``conflicts``: it may return 409; ``keyed``: it supports ``Idempotency-Key``;
     ``bodiless``: the body is optional.
     """
 

@@ -42,12 +42,12 @@ class WithheldBatch(Struct, frozen=True, kw_only=True):
 
     @property
     def row_ids(self) -> frozenset[int]:
-        """The ids of the held records."""
+        """Return the ids of the held records."""
         return frozenset(row_id for one in self.withheld for row_id in one.row_ids)
 
     @property
     def parents(self) -> frozenset[str]:
-        """The held records as snapshots name them."""
+        """Return the held records as snapshots name them."""
         return frozenset(diff.parent_of(self.resource, row_id) for row_id in self.row_ids)
 
 

@@ -55,7 +55,7 @@ class WriteSummary(Struct, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> int:
-        """The number of events."""
+        """Return the number of events."""
         return sum(self.events.values())
 
     def plus(self, other: "WriteSummary") -> "WriteSummary":

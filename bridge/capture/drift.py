@@ -17,7 +17,7 @@ from bridge.tracker import layouts
 from bridge.tracker.schema import Resource
 
 _FEWEST, _NEARLY_ALL = 20, 0.95
-"""At least so many records and this share make a key one that nearly all records have."""
+"""A key that is in this share of at least this many records counts as one that nearly all records have."""
 _MOST_LATELY = 0.8
 """A key that many recent records lacked, each confirmed by others, no longer counts as such a key."""
 CONTROLS = 8
@@ -39,7 +39,7 @@ class Look(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def lacking(self) -> int:
-        """The keys that could be there and are not."""
+        """Return the possible keys that are missing."""
         return self.asked & ~self.present
 
 

@@ -33,12 +33,12 @@ class ReadFailures:
 
     @property
     def too_many(self) -> bool:
-        """True if there are too many failures to blame the records. A rejected token is enough at once."""
+        """Return true if there are too many failures to blame the records. One rejected token is enough."""
         return self._access or len(self._noted) > self._tolerated
 
     @property
     def doubtful(self) -> bool:
-        """True if an existing record must be read before this batch is believed."""
+        """Return true if an existing record must be read before this batch is believed."""
         if self.too_many:
             return True
         if any(not answer.sure for answer in self._gone):

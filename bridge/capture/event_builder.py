@@ -29,7 +29,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
     @property
     def source(self) -> str:
-        """The CloudEvents source: ``trackerrms/acme``."""
+        """Return the CloudEvents source, such as ``trackerrms/acme``."""
         return f"trackerrms/{self.integration_id}"
 
 

@@ -17,7 +17,7 @@ from bridge.tracker.schema import ResourceName
 
 _LOOK_BACK = timedelta(minutes=2)
 _MOST_PAGES = 10
-"""A job that is not on so many pages may be further behind: it counts as being in both lists."""
+"""A job that is not on so many pages may be on a later page, and counts as being in both lists."""
 
 
 def of_row(listed: str | None, before: RowState | None, *, later: bool, reread: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""Index for the look-ups of commands, written as records are read: addresses, pairs, and ids."""
+"""Index for the lookups of commands, written as records are read: addresses, pairs, and ids."""
 
 from collections.abc import Iterable, Sequence
 

@@ -34,7 +34,7 @@ from bridge.tracker.normalize import Normalizer
 from bridge.tracker.pages import Row
 
 _MORE, _ENOUGH = 3, 2
-"""If the first record read has lost it too, so many others are read, and so many must have it."""
+"""If the first record has lost it too, this many others are read, and this many must have it."""
 _FEW = 5
 """A hold of so few records ends by itself once others have the value again."""
 _LOOK_SECONDS = 15.0

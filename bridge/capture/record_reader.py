@@ -58,7 +58,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     @property
     def empty(self) -> bool:
-        """True if there is nothing to write."""
+        """Return true if there is nothing to write."""
         return not self.observations and not self.anonymous
 
 
@@ -246,7 +246,7 @@ class RecordReader:
             try:
                 found = await self._read(context, one)
             except (Unreachable, Unreadable, Refused, CredentialsRefused) as error:
-                # Only TrackerRMS's errors count: trouble with the store is no record's fault.
+                # Only TrackerRMS's errors count: records are not to blame for store errors.
                 failures.note(error)
                 # An invalid answer may be all that the server gives for any record now.
                 asks = failures.too_many or isinstance(error, Unreadable)

@@ -1,4 +1,4 @@
-"""Counting requests: a budget that remembers how many it granted, for log lines and ``bridge status``."""
+"""Counts requests: a budget that records how many it granted, for log lines and ``bridge status``."""
 
 from contextvars import ContextVar
 
@@ -6,7 +6,7 @@ from bridge.runtime.account_ports import Lane, RequestBudget, flow
 
 
 class _Count:
-    """How many requests a piece of work was granted."""
+    """The number of requests that were granted to a piece of work."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -16,13 +16,13 @@ _count: ContextVar[_Count | None] = ContextVar("requests of this piece of work",
 
 
 def begin_work(name: str) -> None:
-    """Count the requests of this task, and of the tasks that it starts, from 0, as a flow of their own."""
+    """Count the requests of this task, and of the tasks that it starts, from 0, as a separate flow."""
     _count.set(_Count())
     flow.set(name)
 
 
 class Meter:
-    """A ``RequestBudget`` that counts: ``spent`` is how many requests this process was granted through it."""
+    """A ``RequestBudget`` that counts. ``spent`` is the number of requests that it has granted here."""
 
     def __init__(self, budget: RequestBudget) -> None:
         self._budget = budget
@@ -30,12 +30,12 @@ class Meter:
 
     @property
     def here(self) -> int:
-        """How many requests were granted since this task, or one that started it, began to count anew."""
+        """Return the number of requests granted since ``begin_work`` in this task or one that started it."""
         count = _count.get()
         return self.spent if count is None else count.requests
 
     async def acquire(self, lane: Lane) -> None:
-        """As the budget's own."""
+        """Wait for the budget, and count the request."""
         await self._budget.acquire(lane)
         self.spent += 1
         count = _count.get()
@@ -43,5 +43,5 @@ class Meter:
             count.requests += 1
 
     async def pause(self, seconds: float, why: str) -> None:
-        """As the budget's own."""
+        """Pause the budget."""
         await self._budget.pause(seconds, why)

@@ -127,7 +127,7 @@ class ResourceReader:
                 republish=republish,
                 reader="scan",
             )
-            finding = await self.spots.tell(tx, batch.observations, applied)
+            finding = await self.spots.report(tx, batch.observations, applied)
             if progress is not None:
                 await scans.advance_scan(tx, scan.id, progress)
         self.spots.pass_over(batch.seen)

@@ -25,7 +25,7 @@ class SoftDeletes:
         self._db = db
         self._found: dict[str, Counter[str]] = {}
         self._telling: dict[tuple[str, ...], bool] = {}
-        """Whether any key of a record may mean deleted; records of one kind have the same keys."""
+        """By the keys of a record: true if any of them may mean deleted. Most records share their keys."""
 
     def look(self, resource: Resource, record: JsonObject) -> None:
         """Count the fields of a record that may mean deleted."""

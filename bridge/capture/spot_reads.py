@@ -76,7 +76,7 @@ class SpotReads:
         self._left: frozenset[int] = frozenset()
         """Chosen rows of the sweep in progress that no page has shown yet."""
         self._lag = 0.0
-        """How late the list may be, as seen so far."""
+        """The longest possible lag of the list, as seen so far."""
         self._mass_change = False
         """True while all records change in some way, which a spot read may have found."""
         self._active: deque[int] = deque(maxlen=_ACTIVE)
@@ -122,7 +122,7 @@ class SpotReads:
                 sifted.append(msgspec.structs.replace(one, unshown=words))
         return sifted
 
-    async def tell(
+    async def report(
         self, tx: Tx, observations: Sequence[Observation], applied: WriteSummary
     ) -> Finding | None:
         """Remark on changes that the records' rows don't show, in the transaction that publishes them.

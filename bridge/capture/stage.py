@@ -54,10 +54,11 @@ class InstallationKeys(Struct, frozen=True, kw_only=True):
 
 
 class CaptureLimits(Struct, frozen=True, kw_only=True):
-    """How much one poller reads at once, and how long it waits between the reads that confirm a deletion.
+    """The limits of one poller.
 
-    ``page_batch``: the pages of a full read that are read before they are committed, at most.
-    ``parallel_reads``: the calls to TrackerRMS at the same time, at most; the request budget paces them.
+    ``page_batch``: the maximum number of pages that a full read reads before it commits. ``parallel_reads``:
+    the maximum number of concurrent calls to TrackerRMS; the request budget paces them. ``confirm_seconds``:
+    the pause between the reads that confirm a deletion.
     """
 
     page_batch: int = 50

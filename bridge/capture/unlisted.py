@@ -58,7 +58,7 @@ class Unlisted:
         for row_id in over:
             self._apart.pop(row_id, None)
             self._left.pop(row_id, None)
-        # A list that changes while it is read may omit a row too, so one observation is no proof.
+        # A list that changes while it is read may omit a row too, so one observation proves nothing.
         settled = known - over
         if not known and not found:
             return

@@ -14,7 +14,7 @@ _KEYS = "keys of [integrations.tracker]"
 
 
 class Noticed(Struct, frozen=True, kw_only=True):
-    """One finding: a remark, a gap, a hold, or parked records. ``warning`` means that no setting
+    """A finding: a remark, a gap, a hold, or parked records. ``warning`` means that no setting
     corrects it."""
 
     name: str

@@ -41,7 +41,7 @@ _PATIENCE = RetryPolicy(attempts=2, attempt_seconds=20, deadline_seconds=30)
 
 
 class CheckLine(Struct, frozen=True, kw_only=True):
-    """One result of the check: what was tried, with what result, and why.
+    """A result of the check: what was tried, with what result, and why.
 
     The kinds: ``credentials``, the exchange for a token and anything that prevents it; ``deletions``, if they
     can be proved; ``cleanup``, if the trial candidate was removed; ``profile``, the finding about an

@@ -1,4 +1,4 @@
-"""``bridge holds``: list what the bridge holds back, and approve or discard it."""
+"""``bridge holds``: list the holds, and approve or discard them."""
 
 from typing import Annotated, Any, Literal
 
@@ -36,7 +36,7 @@ def list_holds_command(ctx: typer.Context, json: _Json = False) -> None:
 
 @app.command("approve")
 def approve(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
-    """Publish it. Deletions are confirmed again first; for other holds the records are read again.
+    """Publish the held changes. Deletions are first confirmed again; other records are read again.
 
     Records that have not changed since are not read by that; bridge resync reads
     them all.
@@ -46,7 +46,7 @@ def approve(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _
 
 @app.command("discard")
 def discard(ctx: typer.Context, hold_id: _Id = None, all_: _All = False, json: _Json = False) -> None:
-    """Do not publish it. Deletions are dropped, and held again if a later scan misses the records again.
+    """Discard the held changes. Deletions are held again if a later scan misses the records again.
 
     Other records stay held back, without an alarm, until they look right again.
     """

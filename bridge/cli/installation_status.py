@@ -64,7 +64,7 @@ class FinishedScan(Struct, frozen=True, kw_only=True):
 
 
 class ResourceStatus(Struct, frozen=True, kw_only=True):
-    """One TrackerRMS resource. ``models`` counts the existing entities by model. ``unlisted`` records are in
+    """A TrackerRMS resource. ``models`` counts the existing entities by model. ``unlisted`` records are in
     no list; the bridge reads them by id."""
 
     name: str
@@ -89,7 +89,7 @@ class BudgetStatus(Struct, frozen=True, kw_only=True):
 
 
 class IntegrationStatus(Struct, frozen=True, kw_only=True):
-    """One TrackerRMS account. ``poller`` names the process that reads it, or is ``None``. ``questions`` are
+    """A TrackerRMS account. ``poller`` names the process that reads it, or is ``None``. ``questions`` are
     the findings of its profile that the operator must answer."""
 
     id: str

@@ -1,4 +1,4 @@
-"""Context of the commands of one TrackerRMS account: its ids, its stages, and its look-ups."""
+"""Context of the commands of one TrackerRMS account: its ids, its stages, and its lookups."""
 
 import time
 from collections.abc import Callable, Collection
@@ -34,9 +34,10 @@ _LONGEST_ID = 18
 
 
 class CommandLimits(Struct, frozen=True, kw_only=True):
-    """How many commands of one integration are carried out at once, and how long a list may hide a write.
+    """The limits of one integration's commands.
 
-    A measured lag of the list that is longer counts instead of ``readback_seconds``.
+    ``in_flight``: the maximum number of concurrent commands. ``readback_seconds``: how long a list may hide a
+    write; a longer measured lag of the list overrides it.
     """
 
     in_flight: int = 16
@@ -54,7 +55,7 @@ class CommandTerms(Struct, frozen=True, kw_only=True):
 
 
 class Account:
-    """One integration, for the handlers. Everything is looked up when needed; only the stages are cached."""
+    """An integration, for the handlers. Everything is looked up when needed; only the stages are cached."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Account:
 
     @property
     def normalizer(self) -> Normalizer:
-        """Reads records by what is known of the account now: a profile may be learned at any time."""
+        """Return a normalizer with the current settings: a profile may be learned at any time."""
         return Normalizer(self.id, self.client.settings, self.terms.integration.time_zone)
 
     async def remote_id(self, model: Model, reference: str, where: str) -> str:

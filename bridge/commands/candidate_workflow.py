@@ -42,7 +42,7 @@ _SOON_SECONDS = 2.0
 
 
 class WorkflowInput(Struct, frozen=True, kw_only=True):
-    """What a command asks for, with TrackerRMS ids in place of references."""
+    """The input of a command, with TrackerRMS ids in place of references."""
 
     person: CandidateValues
     job: str

@@ -149,7 +149,7 @@ class CompletionWriter:
             except BaseException as error:
                 for _, done in batch:
                     if not done.done():
-                        # A cancelled writer fails its commands instead of leaving them waiting.
+                        # A canceled writer fails its commands instead of leaving them waiting.
                         gone = isinstance(error, asyncio.CancelledError)
                         done.set_exception(LeaseLost("the command stage is stopping") if gone else error)
                 if isinstance(error, Exception):

@@ -43,7 +43,7 @@ async def create_candidate_or_application(
     if data.sourced_by is not None:
         owner = await account.remote_id(Model.USER, data.sourced_by.user_id, "sourced_by.user_id")
     source = account.terms.integration.source
-    whom = candidate_fields.map_candidate(data, default_source=source, owner=owner)
+    person = candidate_fields.map_candidate(data, default_source=source, owner=owner)
     attached = await files.gather(data.attachments, account.outbound)
     place = Place(address=account.hasher.address(data.candidate.email_address), job_id=int(job_id))
     progress = await _progress(account, ledger, place)
@@ -51,7 +51,7 @@ async def create_candidate_or_application(
     if progress.application is None and progress.started is None:
         found = check_job(found, job_id, job.key)
     wanted = WorkflowInput(
-        person=whom,
+        person=person,
         job=job_id,
         stage=None if stage is None else stage.remote_id,
         files=tuple(attached),

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class KeyedExecutor(Generic[T]):
-    """Runs ``work`` for each item; items of one lane in the order of their arrival.
+    """Runs ``work`` for each item; items of one lane run in the order of their arrival.
 
     ``failed`` gets the first exception. Its lane runs nothing more.
     """
@@ -23,7 +23,7 @@ class KeyedExecutor(Generic[T]):
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, lane: Hashable | None, item: T) -> None:
-        """Run ``item`` after the earlier ones of its lane. ``None`` is a lane of its own."""
+        """Run ``item`` after the earlier ones of its lane. With ``None`` it gets its own lane."""
         key = object() if lane is None else lane
         queue = self._queues.get(key)
         if queue is not None:

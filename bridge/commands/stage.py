@@ -1,8 +1,8 @@
-"""The command stage: reads the commands topic in a consumer group and sees each command to its end.
+"""The command stage: reads the commands topic in a consumer group and carries out each command.
 
-Kafka is the queue: a message's offset is committed once what came of it is durable (invariant 5), so a
-command that was not finished is read again by whoever has its partition then. Work that another living
-process has taken is left to it: the ledger says whose it is.
+Kafka is the queue: a message's offset is committed when its outcome is durable (invariant 5). A command that
+was not finished is read again by the process that has its partition then. Commands that another live process
+has taken are left to that process; the ledger names it.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from bridge.tracker.client import Client
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 15.0
 _PRUNE_SECONDS = 600.0
-# What is read ahead of its turn: enough to keep every integration busy, and bounded.
+# The read-ahead: enough to keep every integration busy, and bounded.
 _LIMITS = ReadLimits(records_at_once=200, waiting_records=1_000, waiting_bytes=128 * 1024 * 1024)
 _LARGE_BYTES = 256 * 1024
 
@@ -46,7 +46,7 @@ ConnectIntegration = Callable[[IntegrationConfig], AbstractAsyncContextManager[C
 
 
 class CommandDependencies(Struct, frozen=True, kw_only=True):
-    """What the stage is built from."""
+    """The dependencies of the stage."""
 
     db: Database
     hasher: Hasher
@@ -62,21 +62,22 @@ class CommandDependencies(Struct, frozen=True, kw_only=True):
 
 
 class CommandStage:
-    """The stage; ``run`` is what the supervisor calls."""
+    """The stage. The supervisor calls ``run``."""
 
     def __init__(self, parts: CommandDependencies) -> None:
         self._parts = parts
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Carry out commands until ``stop``; those under way then have until the supervisor's patience ends.
+        """Carry out commands until ``stop``. Those in progress may then continue until the supervisor's
+        deadline.
 
-        Raises ``Transient`` when Kafka or the store is away, ``LeaseLost`` when another process took this
-        one for dead.
+        Raises ``Transient`` if Kafka or the store is unavailable, ``LeaseLost`` if this process lost its
+        lease.
         """
         parts, name = self._parts, commands.new_lease_name()
         lease = await leases.acquire(parts.db, name, leases.holder_name(), _LEASE_SECONDS)
         if lease is None:
-            raise AssertionError("a lease of a name nobody has is free")
+            raise AssertionError("a lease with a new name must be free")
         async with contextlib.AsyncExitStack() as stack:
             held = await stack.enter_async_context(leases.LeaseKeeper(parts.db, lease, _LEASE_SECONDS))
             finisher = await stack.enter_async_context(CompletionWriter(parts.db, lease))
@@ -110,7 +111,7 @@ class CommandStage:
 
 
 class _Watch:
-    """One run of the stage: what it has read and not finished yet."""
+    """A run of the stage, with the commands that it has read and not finished yet."""
 
     def __init__(
         self,
@@ -131,7 +132,7 @@ class _Watch:
         self._pruned_at = 0.0
 
     async def consume(self) -> None:
-        """Admit what comes until told to stop; then let what is under way end."""
+        """Admit commands until the stage stops; then wait for those in progress."""
         async with self._reader as reader:
             try:
                 await reader.run(self._stop, admit=self._do_round, check=self._check, drain=self._lanes.drain)
@@ -147,7 +148,7 @@ class _Watch:
 
     def _check(self) -> None:
         if self._held.lost.is_set():
-            raise LeaseLost("commands: the lease ran out")
+            raise LeaseLost("commands: the lease expired")
         if self._lanes.failed.done():
             self._lanes.failed.result()
 
@@ -161,7 +162,7 @@ class _Watch:
     # --- admitting messages ---
 
     async def _admit(self, records: Sequence[TakenRecord]) -> None:
-        """Enter the commands among ``records`` into the ledger, report the rest, and set all on their way."""
+        """Enter the valid commands into the ledger, report the invalid ones, and start the valid ones."""
         read = [(taken, await self._read(taken.record)) for taken in records]
         accepted = [
             (taken, found, self._entry(taken.record, found))
@@ -178,7 +179,7 @@ class _Watch:
             self._reader.finish(taken)
         for taken, found, entry in accepted:
             self._start(taken, found, entry, new=entry.key in new)
-            # Of two messages with one id the first is the command, the other asks again.
+            # Of two messages with the same id, the first is the command and the other repeats it.
             new.discard(entry.key)
 
     async def _read(self, record: ConsumedRecord) -> DecodedCommand | InvalidCommand:
@@ -225,10 +226,10 @@ class _Watch:
             return
         self._reader.finish(taken)
 
-    # --- what is no command ---
+    # --- invalid messages ---
 
     async def _report(self, tx: Tx, denied: Sequence[tuple[ConsumedRecord, InvalidCommand]]) -> None:
-        """A dead letter for each message that is no command, and a result where its id can be read."""
+        """Write a dead letter for each invalid message, and a result if its id can be read."""
         rows: list[OutboxRow] = []
         for record, found in denied:
             rows.append(self._dead_letter(record, found))
@@ -276,5 +277,5 @@ class _Watch:
 
 
 def _position(record: ConsumedRecord) -> str:
-    """Where a message stands on Kafka: ``topic/partition/offset``."""
+    """Return the position of a message on Kafka: ``topic/partition/offset``."""
     return f"{record.topic}/{record.partition}/{record.offset}"

@@ -62,7 +62,7 @@ def configuration(data_dir: Path) -> Config:
 
 
 class DemoRunner:
-    """One run of the demo. ``config`` has the addresses of running servers."""
+    """A run of the demo. ``config`` has the addresses of running servers."""
 
     def __init__(self, config: Config, screen: Screen, seconds: float, keep: Path | None) -> None:
         self._config = config

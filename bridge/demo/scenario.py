@@ -12,7 +12,7 @@ SEED = 11
 
 
 class ScenarioStep(Struct, frozen=True, kw_only=True):
-    """One change.
+    """A change.
 
     ``after`` names a step whose events must arrive first. ``new`` gives the id of the created record a name,
     which ``uses`` (field → name) of a later step refers to.
@@ -68,7 +68,7 @@ CreatedIds = Mapping[str, str]
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """One command. ``events`` are the events that it must cause, for the created candidate or application.
+    """A command. ``events`` are the events that it must cause, for the created candidate or application.
     Two orders with one ``command_id`` are the same command, published twice."""
 
     says: str

@@ -93,7 +93,7 @@ class Asked:
         self.note = ""
         """A short note about the result."""
         self.complaint = ""
-        """What is wrong with the result."""
+        """The error in the result, if any."""
 
     def take(self, result: Result) -> None:
         """Store the first result that arrives."""

@@ -43,7 +43,7 @@ def options(config: KafkaConfig, timeout_seconds: float) -> dict[str, Any]:
 
 
 async def begun(starting: Coroutine[Any, Any, None]) -> None:
-    """Start a client, and let the start finish even if this is cancelled: the caller then stops the client.
+    """Start a client, and let the start finish even if this is canceled: the caller then stops the client.
 
     If a start is cut off, aiokafka loses the connection in progress, which stays open.
     """

@@ -1,4 +1,4 @@
-"""Reading of records in partition order, with manual commits; only committed transactions are read."""
+"""Reads records in partition order, with manual commits. It reads only committed transactions."""
 
 import asyncio
 import time
@@ -102,7 +102,7 @@ class Consumer:
         the first."""
         if self._held_since is not None:
             if time.monotonic() - self._held_since < _PAUSE_AFTER_SECONDS:
-                # The caller may have room again in a moment.
+                # The caller may have capacity again soon.
                 await asyncio.sleep(min(timeout_seconds, _HELD_SECONDS))
                 return []
             self._client.pause(*self._client.assignment())

@@ -1,8 +1,8 @@
-"""Reading in a consumer group, with work that ends out of order: the loop under both consumer stages.
+"""Reads topics in a consumer group, with work that ends out of order: the loop of both consumer stages.
 
-A record waits from being read until ``finish``. While too many wait, nothing more is read. Offsets are
-committed now and then, each once all before it are finished (invariant 5). What another process has taken
-over is neither finished nor committed: that process reads it again.
+A record waits from its read until ``finish``. While too many records wait, reading pauses. Offsets are
+committed periodically, each when all earlier ones are finished (invariant 5). Records of partitions that
+another process has taken over are neither finished nor committed: that process reads them again.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _COMMIT_SECONDS = 0.5
 
 
 class ReadLimits(Struct, frozen=True, kw_only=True):
-    """How much is read at once, and how much may wait before reading pauses."""
+    """The maximum number of records per read, and the limits beyond which reading pauses."""
 
     records_at_once: int
     waiting_records: int
@@ -31,7 +31,7 @@ class ReadLimits(Struct, frozen=True, kw_only=True):
 
 
 class TakenRecord(TakenOffset):
-    """A record that was read and is not finished. ``lost``: another process reads its partition now."""
+    """A record that was read and is not finished. ``lost``: another process now reads its partition."""
 
     __slots__ = ("record",)
 
@@ -41,12 +41,12 @@ class TakenRecord(TakenOffset):
 
     @property
     def size(self) -> int:
-        """Return how many bytes its value has."""
+        """Return the size of its value in bytes."""
         return len(self.record.value or b"")
 
 
 class GroupReader:
-    """Reads ``topics`` in the group ``group_id``, and keeps count of what is read and not finished."""
+    """Reads ``topics`` in the group ``group_id``, and tracks the records that are not finished."""
 
     def __init__(
         self, config: KafkaConfig, topics: Iterable[str], *, group_id: str, limits: ReadLimits
@@ -76,10 +76,11 @@ class GroupReader:
         check: Callable[[], None],
         drain: Callable[[], Awaitable[None]],
     ) -> None:
-        """Hand records to ``admit`` until ``stop``; then wait for ``drain``, and commit what it finished.
+        """Pass records to ``admit`` until ``stop``; then wait for ``drain``, and commit what it finished.
 
-        ``admit`` gets the records of each round, which may be none; it starts their work, and each ends in
-        ``finish``. ``check`` raises what ended the work, before each round and before the last commit.
+        ``admit`` gets the records of each round, possibly none, and starts their work; each record ends in
+        ``finish``. ``check`` raises the error that ended the work, before each round and before the last
+        commit.
         """
         while not stop.is_set():
             heartbeat.beat()
@@ -92,7 +93,7 @@ class GroupReader:
         await self._commit()
 
     def finish(self, taken: TakenRecord) -> None:
-        """Record that what came of it is durable; its offset may be committed, where it is not ``lost``."""
+        """Record that the outcome is durable. The offset may be committed, unless the record is ``lost``."""
         self._waiting_records -= 1
         self._waiting_bytes -= taken.size
         self._offsets.finish(taken)
@@ -103,7 +104,7 @@ class GroupReader:
             self._waiting_records >= limits.waiting_records or self._waiting_bytes >= limits.waiting_bytes
         )
         records = await self._consumer.getmany(_READ_SECONDS, limits.records_at_once)
-        # Taken before anything is waited for: what is lost meanwhile must be known as taken.
+        # Register them before the next await: if a partition is lost then, its records must be known.
         read = [TakenRecord(record) for record in records]
         for taken in read:
             self._offsets.take(taken)

@@ -119,7 +119,7 @@ class Producer:
                 raise connection.translate(self._config, error, "publishing") from error
             except MessageTooLarge:
                 raise
-            except BaseException:  # a cancelled publish leaves batches in flight too
+            except BaseException:  # a canceled publish leaves batches in flight too
                 await self._discard()
                 raise
 

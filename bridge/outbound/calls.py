@@ -56,7 +56,7 @@ class OutboundCall:
 
     @property
     def elapsed_ms(self) -> int:
-        """Milliseconds since the call began."""
+        """Return the milliseconds since the call began."""
         return round((time.monotonic() - self._started) * 1000)
 
     async def begin(

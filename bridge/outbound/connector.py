@@ -129,7 +129,7 @@ class _Pool(aiohttp.TCPConnector):
 
 
 class ConnectionLimits(Struct, frozen=True, kw_only=True):
-    """How many connections may be open at once, to all hosts and to one of them."""
+    """The maximum number of open connections, to all hosts and to each of them."""
 
     total: int = 200
     per_host: int = 10

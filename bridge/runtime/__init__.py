@@ -1,1 +1,1 @@
-"""What the parts of one process share: the supervisor, signs of life, freshness, ports between doors."""
+"""Shared by the parts of one process: the supervisor, heartbeats, freshness, ports between doors."""

@@ -36,7 +36,7 @@ class TrackerToken(Struct, frozen=True, kw_only=True):
 
 
 class TokenVault(Protocol):
-    """One integration's token, shared by every process and sealed at rest.
+    """An integration's token, shared by every process and sealed at rest.
 
     A process that needs a new token enters ``exchange_turn()``, loads again (another may have exchanged
     while it waited), exchanges over the network, and saves before it leaves.
@@ -63,7 +63,7 @@ class TokenVault(Protocol):
 
 
 class RequestBudget(Protocol):
-    """One integration's requests per minute, shared by every process."""
+    """An integration's requests per minute, shared by every process."""
 
     async def acquire(self, lane: Lane) -> None:
         """Wait until one request may be sent. Send it within a few seconds, or the budget does not cover
@@ -75,7 +75,7 @@ class RequestBudget(Protocol):
 
 
 class Recognized(Struct, frozen=True, kw_only=True):
-    """How many rows of a list have the id of a known record (``same_id``), and in how many of those the
+    """The number of rows of a list that have the id of a known record (``same_id``), and of those whose
     record matches (``same``). ``stored`` is the number of known records, up to ten."""
 
     same_id: int
@@ -84,7 +84,7 @@ class Recognized(Struct, frozen=True, kw_only=True):
 
 
 class KnownAccount(Protocol):
-    """What the bridge already knows of the account that it reads for an integration."""
+    """The known facts about the account that the bridge reads for an integration."""
 
     async def is_confirmed(self, origin: bytes) -> bool:
         """Report whether this credential (see ``TokenVault.origin``) has opened that account before."""

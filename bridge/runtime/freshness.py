@@ -1,7 +1,7 @@
-"""How fresh what reaches Kafka is: from a record's change in TrackerRMS to the broker's acknowledgement.
+"""Measures the delay of events, from a record's change in TrackerRMS to the broker's acknowledgement.
 
-Known of created and updated events only, whose record says when it was last updated, and of those only
-where that very update led to the event: an old record that is read otherwise now is not late.
+It counts only created and updated events whose record has a last-updated time, and only if that update led to
+the event: an old record that is now read differently is not late.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from trackerrms_contracts.events import Cause
 from bridge import metrics
 from bridge.clock import utc_now
 
-# A batch of a first load has hundreds of events: looking into all of them would cost the relay time.
+# A batch of a first load has hundreds of events; decoding all of them would cost the relay time.
 _MOST_LOOKED_AT = 100
 _CHANGES = tuple(cause for cause in get_args(Cause) if cause not in ("initial", "resync"))
-# Kept: a look-up by label costs more than what is counted.
+# Cached, because a lookup by label costs more than the count.
 _BY_CAUSE = {cause: metrics.CHANGE_SECONDS.labels(cause) for cause in _CHANGES}
 
 
@@ -43,7 +43,7 @@ _event = msgspec.json.Decoder(_Event)
 
 
 def observe_acknowledged(values: Sequence[bytes | None]) -> None:
-    """The broker has just acknowledged these messages."""
+    """Record that the broker has just acknowledged these messages."""
     now = utc_now()
     for value in islice(values, _MOST_LOOKED_AT):
         found = None if value is None else changed_at(value)
@@ -54,7 +54,7 @@ def observe_acknowledged(values: Sequence[bytes | None]) -> None:
 
 
 def changed_at(value: bytes) -> tuple[str, datetime] | None:
-    """The cause of an event, and when its record changed in TrackerRMS; ``None`` where that is not known."""
+    """Return the cause of an event and its record's last update in TrackerRMS; ``None`` if it is unknown."""
     try:
         event = _event.decode(value)
     except msgspec.MsgspecError:

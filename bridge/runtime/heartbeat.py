@@ -40,7 +40,7 @@ class Pulse:
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since the last beat; 0 once the stage has ended."""
+        """Return the seconds since the last beat; 0 once the stage has ended."""
         return 0.0 if self.state == "ended" else time.monotonic() - self._beat_at
 
 

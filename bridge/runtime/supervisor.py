@@ -45,7 +45,7 @@ async def supervise(
 ) -> int:
     """Run ``stages`` until all return, one fails for good, ``stop`` is set, or one of ``signals`` arrives.
 
-    Then the remaining stages have ``drain_seconds`` to return before they are cancelled. Return the exit
+    Then the remaining stages have ``drain_seconds`` to return before they are canceled. Return the exit
     code; the log has the reason, and ``roster`` shows the state of each stage. A second signal ends the
     process at once.
     """

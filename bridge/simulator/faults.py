@@ -14,7 +14,7 @@ PAGE_KINDS = get_args(PageKind)
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One planned fault.
+    """A planned fault.
 
     ``path`` is a prefix, or a glob if it has ``*``, ``?`` or ``[``; it is case-insensitive. The first
     ``after`` matching requests pass, then ``times`` fail (``None``: until cleared). ``method`` restricts it

@@ -9,7 +9,7 @@ from bridge.simulator.tables import RecordTable
 
 
 class SearchIndex:
-    """One table per entity. Each change is applied ``lag_seconds`` after it was made, measured by
+    """A table per entity. Each change is applied ``lag_seconds`` after it was made, measured by
     ``timer``."""
 
     def __init__(self, bases: dict[str, Base], lag_seconds: float, timer: Callable[[], float]) -> None:

@@ -1,7 +1,7 @@
-"""What TrackerRMS keeps of a record as it was typed in: each key once, from how it is made to what it means.
+"""The plain fields of TrackerRMS's records, with everything about a key in one place.
 
-The simulator's own record, what a change may set, what is shown and what is true of a unified field come from
-a line here. Written apart from the bridge, which has a table of its own: one mistake can't hide in both.
+A line here defines a key's value in the simulated record, whether a change may set it, where it is shown, and
+the unified field that it means. The bridge has a separate table, so that one mistake cannot be in both.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ Draws = tuple[int, ...]
 
 
 class PlainField(Struct, frozen=True, kw_only=True):
-    """One key of a record.
+    """A key of a record.
 
-    ``make`` gives its value in a generated record, from the sixteen numbers that all values are drawn from. A
-    new key takes ``pick(values, sum(numbers))``: every other value of every record stays as it was.
+    ``make`` returns its value in a generated record, from the sixteen numbers that all values are drawn from.
+    For a new key use ``pick(values, sum(numbers))``, so that no other value of any record changes.
     """
 
     key: str
@@ -29,9 +29,9 @@ class PlainField(Struct, frozen=True, kw_only=True):
     make: Callable[[Draws], Any]
     in_row: bool = False
     by_id: bool = True
-    """Whether the rows of lists show it, and by-id reads. REST writes what by-id reads show."""
+    """``in_row``: rows of lists show it. ``by_id``: by-id reads show it, and REST writes it."""
     means: tuple[str, str] | None = None
-    """The model and the unified field that it is the value of."""
+    """The model and the unified field that have this value."""
 
 
 RESOURCE: Final = (
@@ -63,7 +63,7 @@ def generate_plain_fields(entity: str, numbers: Draws) -> MutableObject:
 def plain_keys(
     entity: str, *, kind: str | None = None, in_row: bool = False, by_id: bool = False
 ) -> tuple[str, ...]:
-    """Return the keys of this kind, that rows show, or that by-id reads show."""
+    """Return the keys of this kind that rows or by-id reads show, if requested."""
     return tuple(
         field.key
         for field in PLAIN_FIELDS[entity]
@@ -72,7 +72,7 @@ def plain_keys(
 
 
 def plain_truth(model: str, record: MutableObject) -> MutableObject:
-    """Return what a record says of a model's plain fields: as it stands, and nothing where it is blank."""
+    """Return the true values of a model's plain fields: the record's values, or ``None`` for blank texts."""
     found: MutableObject = {}
     for fields in PLAIN_FIELDS.values():
         for field in fields:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SimulatedCall(Struct, frozen=True, kw_only=True):
-    """One request. ``ids`` are the numbers in its path, ``fault`` the planned fault."""
+    """A request. ``ids`` are the numbers in its path, ``fault`` the planned fault."""
 
     method: str
     path: str
@@ -41,7 +41,7 @@ class SimulatedCall(Struct, frozen=True, kw_only=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """One answer. Its body is JSON, unless ``content_type`` says otherwise."""
+    """An answer. Its body is JSON, unless ``content_type`` says otherwise."""
 
     status: int = 200
     body: bytes = b""

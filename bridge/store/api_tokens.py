@@ -34,7 +34,7 @@ class ApiToken(Struct, frozen=True, kw_only=True):
 
     @property
     def scope(self) -> str:
-        """The scope, ``admin`` or ``owner``."""
+        """Return the scope, ``admin`` or ``owner``."""
         return "admin" if self.owner is None else "owner"
 
 

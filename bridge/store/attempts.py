@@ -16,11 +16,11 @@ CREATING, ADDING = "create_candidate", "add_to_job"
 
 
 class AttemptProgress(Struct, frozen=True, kw_only=True):
-    """What was done in TrackerRMS, by remote ids; no values.
+    """The steps that were carried out in TrackerRMS, by remote ids, without values.
 
     ``made``: this attempt created the candidate. ``started``: the step whose call may have been sent and
     whose effect is not known yet. ``documents``: digests of the attached ones. ``warnings`` go into the
-    result of whichever command ends the attempt.
+    result of the command that ends the attempt.
     """
 
     candidate: str | None = None

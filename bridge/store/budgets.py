@@ -45,38 +45,38 @@ class BudgetRules(Struct, frozen=True, kw_only=True):
     requests: int
     window_seconds: float = _WINDOW_SECONDS
     life_seconds: float = _LIFE_SECONDS
-    """How long a process may keep a granted request before it sends it."""
+    """The longest time from a granted request to its sending."""
     arrival_seconds: float = _ARRIVAL_SECONDS
     """Allowance for the time between sending a request and its arrival."""
 
     @property
     def limit(self) -> int:
-        """The most requests granted per window: a little below TrackerRMS's limit."""
+        """Return the maximum of granted requests per window: a little below TrackerRMS's limit."""
         return max(1, self.requests - math.floor(self.requests * _MARGIN))
 
     @property
     def poll_limit(self) -> int:
-        """The most requests granted per window before only commands get more."""
+        """Return the number of granted requests per window beyond which only commands get more."""
         return max(1, math.floor(self.limit * (1 - _RESERVE)))
 
     @property
     def poll_share(self) -> int:
-        """The requests that polls get per window, however many commands there are."""
+        """Return the requests that polls get per window, however many commands there are."""
         return max(1, math.floor(self.limit * _POLL_SHARE))
 
     @property
     def cover_seconds(self) -> float:
-        """The time from a grant to the last arrival of a request that it covers."""
+        """Return the time from a grant to the last arrival of a request that it covers."""
         return self.life_seconds + self.arrival_seconds
 
     @property
     def poll_spacing_seconds(self) -> float:
-        """The even distance of polls that keeps them below ``poll_limit`` forever."""
+        """Return the even distance of polls that keeps them below ``poll_limit`` forever."""
         return (self.window_seconds + self.cover_seconds) / self.poll_limit
 
     @property
     def chunk(self) -> int:
-        """The number of requests that a process takes at once: one, unless the budget is huge."""
+        """Return the number of requests that a process takes at once: 1, unless the budget is huge."""
         return max(1, math.floor(self.requests / self.window_seconds * _CHUNK_SECONDS))
 
 
@@ -87,7 +87,7 @@ class BudgetState(Struct, frozen=True, kw_only=True):
     used: int
     """Sum of the grants that still count."""
     frees_at: float
-    """When the first of them stops counting; infinity if there is none."""
+    """The time when the first of them stops counting; infinity without grants."""
     polls: int = 0
     """The part of ``used`` that was granted to polls."""
     poll_due_at: float = -math.inf
@@ -330,7 +330,7 @@ class BudgetUsage(Struct, frozen=True, kw_only=True):
     requests_per_minute: int
     paused_until: datetime | None
     pause_reason: str | None
-    """Why TrackerRMS asked to wait; ``None`` if there is no pause."""
+    """The reason why TrackerRMS asked to wait; ``None`` without a pause."""
 
 
 async def usage(db: Database, integration_id: str) -> BudgetUsage | None:

@@ -1,7 +1,7 @@
-"""Deliveries as people look at them, and what people ask for: resends and recoveries.
+"""Deliveries for people: lists and details, and requests for resends and recoveries.
 
-A delivery that was made has no row of its own: its last attempt in the log represents it. One that is pending
-or was given up is a row of ``pending_deliveries``, or part of a batch. ``NOTIFY`` wakes the webhook stage.
+A delivered delivery has no row of its own: its last attempt in the log represents it. A pending or failed one
+is a row of ``pending_deliveries``, or part of a batch. ``NOTIFY`` wakes the webhook stage.
 """
 
 import base64
@@ -22,7 +22,7 @@ from bridge.store.database import Database
 from bridge.store.delivery import Event, NotTried
 from bridge.store.delivery_log import RESPONSE_PURPOSE
 
-# --- looking ----------------------------------------------------------------------------------------------
+# --- lists and details ------------------------------------------------------------------------------------
 
 _PENDING = """
 SELECT delivery_id, endpoint_id, event_id, event_type, subject, integration_id, state, attempts,
@@ -65,7 +65,8 @@ async def load_deliveries(
     limit: int = 50,
     owner: str | None = None,
 ) -> DeliveryPage:
-    """Deliveries by the time of their last attempt, newest first. ``ValueError``: ``cursor`` is none."""
+    """Return deliveries by the time of their last attempt, newest first. Raises ``ValueError`` for an invalid
+    ``cursor``."""
     after_at, after_id = _read_cursor(cursor) if cursor else (_LAST, "")
     pending_filters, made_filters = _FILTERS.format(at="last_at"), _FILTERS.format(at="at")
     query = _LIST.replace("{filters}", pending_filters, 1).replace("{filters}", made_filters, 1)
@@ -101,7 +102,7 @@ async def load_deliveries(
 async def load_delivery(
     db: Database, sealer: Sealer, delivery_id: str
 ) -> tuple[Delivery, list[Attempt]] | None:
-    """A delivery and its attempts, oldest first."""
+    """Return a delivery and its attempts, oldest first; ``None`` if it is unknown."""
     row = await db.fetchrow(f"{_PENDING} WHERE delivery_id = $1", delivery_id)
     if row is None:
         await pending_batches.unpack_delivery(db, sealer, delivery_id)
@@ -152,7 +153,7 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
     return at, after
 
 
-# --- asking -----------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------
 
 _NOW_AGAIN = """
 UPDATE pending_deliveries SET state = 'pending', next_attempt_at = clock_timestamp()
@@ -167,10 +168,10 @@ SELECT endpoint_id, event_id, event_type, subject, integration_id, topic, partit
 
 
 async def request_resend(db: Database, sealer: Sealer, delivery_id: str) -> str | None:
-    """Have it delivered once more, soon; the id to look at, ``None`` where no such delivery is known.
+    """Request another attempt soon. Return the id of the delivery to follow; ``None`` if it is unknown.
 
-    A pending delivery is tried now, unless it waits in order behind another. A made one becomes a new
-    delivery with an id of its own; its body is read from Kafka again.
+    A pending delivery is tried now, unless it waits in order behind another. A delivered one becomes a new
+    delivery with its own id; its body is read from Kafka again.
     """
     await pending_batches.unpack_delivery(db, sealer, delivery_id)
     async with db.transaction() as tx:
@@ -190,7 +191,8 @@ async def request_resend(db: Database, sealer: Sealer, delivery_id: str) -> str 
 
 
 async def send_test(db: Database, sealer: Sealer, endpoint_id: str) -> str:
-    """Have a ``webhook.test`` event delivered, whose body the webhook stage writes; return its id."""
+    """Request the delivery of a ``webhook.test`` event, whose body the webhook stage writes. Return the
+    delivery's id."""
     event = Event(
         event_id=ids.operational_id(endpoint_id, TEST_TYPE, secrets.token_hex(16)),
         event_type=TEST_TYPE,
@@ -214,11 +216,11 @@ def _unread(delivery_id: str, endpoint_id: str, event: Event) -> delivery.Delive
 async def recover_deliveries(
     db: Database, endpoint_id: str, since: datetime, until: datetime | None = None
 ) -> str:
-    """Have delivered what the endpoint did not get of that time; returns the recovery's id."""
+    """Request the delivery of the events that the endpoint missed in that time. Return the recovery's id."""
     async with db.transaction() as tx:
         return await recoveries.request_recovery(tx, endpoint_id, since, until or utc_now())
 
 
 async def load_recoveries(db: Database, endpoint_id: str) -> list[Recovery]:
-    """The endpoint's recoveries, newest first."""
+    """Return the endpoint's recoveries, newest first."""
     return await recoveries.newest_recoveries(db, endpoint_id)

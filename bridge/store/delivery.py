@@ -1,14 +1,14 @@
-"""One delivery, from Kafka to the store and back, and what may come of it. Pure.
+"""A delivery, from Kafka to the store and back, and its possible outcomes. Pure.
 
-A ``Delivery`` is one event for one endpoint. The webhook stage makes it from a record of Kafka, the store
-from a row of ``pending_deliveries`` that a process claims. It leaves the queue of its endpoint with an
-``Outcome``, and the store writes the pair:
+A ``Delivery`` is one event for one endpoint. The webhook stage creates it from a Kafka record, the store from
+a row of ``pending_deliveries`` that a process claims. It leaves the queue of its endpoint with an
+``Outcome``, and the store writes both:
 
-    Delivered      the receiver has it                          its row goes
-    Retry          it is tried again after a pause              it is pending
+    Delivered      the receiver has the event                   its row is deleted
+    Retry          another attempt follows after a pause        it is pending
     Failed         no attempt follows                           it is failed
     EndpointGone   the endpoint wants no more events (410)      it is pending, the endpoint is disabled
-    NotTried       no attempt was made, or it is not over yet   it is pending
+    NotTried       no attempt was made, or it is in flight      it is pending
 """
 
 from datetime import datetime
@@ -17,11 +17,11 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 EndpointOrderKey: TypeAlias = tuple[str, str]
-"""An endpoint, and an entity's id: what order is kept for."""
+"""An endpoint and an entity's id. Order is kept for each such pair."""
 
 
 class Event(Struct, frozen=True, kw_only=True, gc=False):
-    """What is delivered. ``topic``, ``partition`` and ``offset`` are ``None`` of what is not on Kafka."""
+    """The delivered event. ``topic``, ``partition`` and ``offset`` are ``None`` if it is not on Kafka."""
 
     event_id: str
     event_type: str
@@ -34,17 +34,17 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class EventSource(Protocol):
-    """The record of Kafka that an event was read from; ``lost`` once another process reads its partition."""
+    """The Kafka record of an event. It is ``lost`` once another process reads its partition."""
 
     lost: bool
 
 
 class Delivery(Struct, kw_only=True, eq=False):
-    """One event for one endpoint.
+    """The delivery of an event to an endpoint.
 
-    ``source`` is what this process read the event from; it is ``None`` once the delivery is a row of the
-    store that this process claims. ``body`` is ``None`` where it has to be read from Kafka again. The row
-    exists since ``first_at``; the delivery waits in this process since ``queued_at``, by the loop's clock.
+    ``source`` is the record from which this process read the event; it is ``None`` once the delivery is a row
+    that this process claims. ``body`` is ``None`` if it must be read from Kafka again. ``first_at`` is when
+    the row was created; ``queued_at`` is when the delivery was queued in this process, by the loop's clock.
     """
 
     id: str
@@ -59,21 +59,22 @@ class Delivery(Struct, kw_only=True, eq=False):
 
     @property
     def order_key(self) -> EndpointOrderKey:
-        """Return what its order is kept for, where ``ordered``."""
+        """Return the key for which order is kept, if ``ordered``."""
         return (self.endpoint_id, self.event.subject)
 
     def read_body(self) -> bytes:
-        """Return the body. Raise ``AssertionError`` where it was not read yet."""
+        """Return the body. Raises ``AssertionError`` if it was not read yet."""
         if self.body is None:
-            raise AssertionError(f"delivery {self.id}: its body is read before it is queued")
+            raise AssertionError(f"delivery {self.id}: its body must be read before it is queued")
         return self.body
 
 
 class DeliveryAttempt(Struct, frozen=True, kw_only=True, gc=False):
-    """One POST and what came back.
+    """A POST and its response.
 
-    ``error`` names what went wrong and is ``None`` of a success. ``response`` is the beginning of what the
-    receiver said, sealed for ``delivery_log.RESPONSE_PURPOSE``; ``retry_after_seconds`` is what it asked for.
+    ``error`` names the failure and is ``None`` after a success. ``response`` is the beginning of the
+    response, sealed for ``delivery_log.RESPONSE_PURPOSE``. ``retry_after_seconds`` is the pause that the
+    receiver asked for.
     """
 
     at: datetime
@@ -87,13 +88,13 @@ class DeliveryAttempt(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
-    """The receiver has it."""
+    """The receiver has the event."""
 
     attempt: DeliveryAttempt
 
 
 class Retry(Struct, frozen=True, kw_only=True):
-    """The attempt failed, another follows. ``hold_seconds``: the endpoint asked for such a pause."""
+    """The attempt failed and another follows. ``hold_seconds`` is the pause that the endpoint asked for."""
 
     attempt: DeliveryAttempt
     after_seconds: float
@@ -101,21 +102,21 @@ class Retry(Struct, frozen=True, kw_only=True):
 
 
 class Failed(Struct, frozen=True, kw_only=True):
-    """No attempt follows: the schedule is at its end, or (no ``attempt``) there is nothing to send."""
+    """No attempt follows: the schedule has ended or, without an ``attempt``, there is nothing to send."""
 
     error: str
     attempt: DeliveryAttempt | None = None
 
 
 class EndpointGone(Struct, frozen=True, kw_only=True):
-    """The endpoint asks for no more events. The delivery stays pending for when it is enabled again."""
+    """The endpoint wants no more events. The delivery stays pending until the endpoint is enabled again."""
 
     attempt: DeliveryAttempt
 
 
 class NotTried(Struct, frozen=True, kw_only=True):
-    """No attempt was made; it is tried after so many seconds. ``under_way``: its attempt is not over yet, and
-    this process keeps it."""
+    """No attempt was made; one follows after ``after_seconds``. ``under_way``: the attempt is in flight, and
+    this process keeps the delivery."""
 
     after_seconds: float = 0.0
     under_way: bool = False

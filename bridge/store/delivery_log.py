@@ -1,6 +1,6 @@
-"""The log of attempts: one line each, written in batches, kept for a time.
+"""The log of attempts: one line per attempt, written in batches and kept for a limited time.
 
-A delivery that was made has no other row: its last line represents it.
+A delivered delivery has no other row: its last line represents it.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bridge.store.database import Database, Tx
 from bridge.store.delivery import Delivery, DeliveryAttempt
 
 RESPONSE_PURPOSE = "webhook response"
-"""What the beginnings of receivers' answers are sealed for."""
+"""The purpose for which the beginnings of responses are sealed."""
 
 _COLUMNS = (
     "delivery_id", "endpoint_id", "event_id", "event_type", "subject", "integration_id", "topic", "partition",
@@ -20,7 +20,7 @@ _COLUMNS = (
 
 
 async def append_attempts(tx: Tx, attempts: Sequence[tuple[Delivery, DeliveryAttempt]]) -> None:
-    """Add a line for each attempt, all at once."""
+    """Add a line for each attempt in one statement."""
     await tx.copy_records_to_table(
         "webhook_attempts", columns=_COLUMNS, records=[_line(*attempted) for attempted in attempts]
     )
@@ -37,7 +37,7 @@ def _line(delivery: Delivery, attempt: DeliveryAttempt) -> tuple[Any, ...]:
 
 
 async def delivered(db: "Database | Tx", delivery_ids: Sequence[str]) -> set[str]:
-    """Return those of them that the log shows as delivered."""
+    """Return the deliveries that the log shows as delivered."""
     rows = await db.fetch(
         "SELECT DISTINCT delivery_id FROM webhook_attempts WHERE delivered AND delivery_id = ANY($1::text[])",
         delivery_ids,
@@ -46,7 +46,7 @@ async def delivered(db: "Database | Tx", delivery_ids: Sequence[str]) -> set[str
 
 
 async def last_failure(tx: Tx, endpoint_id: str) -> tuple[int | None, str | None]:
-    """Return the status and the error of the endpoint's last attempt that failed, where the log has one."""
+    """Return the status and the error of the endpoint's last failed attempt, if the log has one."""
     row = await tx.fetchrow(
         "SELECT status, error FROM webhook_attempts WHERE endpoint_id = $1 AND NOT delivered "
         "ORDER BY at DESC LIMIT 1",
@@ -56,7 +56,7 @@ async def last_failure(tx: Tx, endpoint_id: str) -> tuple[int | None, str | None
 
 
 async def prune_attempts(db: Database, days: float, batch: int = 20_000) -> int:
-    """Delete attempts of over ``days`` ago, the oldest ``batch`` of them; return how many."""
+    """Delete at most ``batch`` attempts that are older than ``days``. Return their number."""
     tag = await db.execute(
         "DELETE FROM webhook_attempts WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhook_attempts "
         "WHERE at < now() - make_interval(secs => $1) LIMIT $2))",

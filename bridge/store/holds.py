@@ -244,24 +244,24 @@ async def take_unseen(tx: Tx, integration_id: str, resources: Iterable[str]) -> 
     return [_hold(r) for r in rows]
 
 
-class Untold(Struct, frozen=True, kw_only=True):
-    """A hold whose state was not reported yet; ``told``: the state that was reported last."""
+class UnreportedHold(Struct, frozen=True, kw_only=True):
+    """A hold whose state was not reported yet. ``reported``: the last reported state."""
 
     hold: Hold
-    told: str | None
+    reported: str | None
 
 
-async def take_untold(tx: Tx, count: int) -> list[Untold]:
-    """Return, once each, holds whose state was not reported to operational endpoints, oldest first."""
+async def take_unreported(tx: Tx, count: int) -> list[UnreportedHold]:
+    """Return holds whose state was not reported to operational endpoints, oldest first, and mark them."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS}, told FROM holds WHERE told IS DISTINCT FROM state ORDER BY id LIMIT $1 "
-        "FOR UPDATE SKIP LOCKED",
+        f"SELECT {_COLUMNS}, reported FROM holds WHERE reported IS DISTINCT FROM state ORDER BY id "
+        "LIMIT $1 FOR UPDATE SKIP LOCKED",
         count,
     )
     await tx.execute(
-        "UPDATE holds SET told = state WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
+        "UPDATE holds SET reported = state WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
     )
-    return [Untold(hold=_hold(row), told=row["told"]) for row in rows]
+    return [UnreportedHold(hold=_hold(row), reported=row["reported"]) for row in rows]
 
 
 async def reopen(db: Database, hold_id: int) -> None:

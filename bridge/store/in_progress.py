@@ -51,10 +51,10 @@ async def load_in_progress(
     There are few rows, mostly none: the number of commands that processes take from Kafka limits the first, a
     working poller the second.
     """
-    doing, told = [], []
+    doing, reads = [], []
     for row in await tx.fetch(_UNDER_WAY, integration_id):
         if row[1] is None:
-            told.append(ReadByCommand(command_id=row[0], resource=row[6], row_id=row[7]))
+            reads.append(ReadByCommand(command_id=row[0], resource=row[6], row_id=row[7]))
             continue
         progress = None if row[5] is None else _decoder.decode(row[5])
         doing.append(
@@ -67,4 +67,4 @@ async def load_in_progress(
                 progress=progress,
             )
         )
-    return doing, told
+    return doing, reads

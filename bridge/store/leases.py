@@ -136,7 +136,7 @@ class LeaseKeeper:
 
     @property
     def remaining_seconds(self) -> float:
-        """Seconds for which the lease is certainly ours, by this machine's monotonic clock; 0 once it is
+        """Return the seconds for which the lease is certainly ours, by the monotonic clock; 0 once it is
         lost."""
         return 0.0 if self.lost.is_set() else max(0.0, self._ends_at - _now())
 

@@ -1,9 +1,9 @@
-"""Pending deliveries: those that are not made yet, with their sealed bodies, and which process tries which.
+"""Pending deliveries: not delivered yet, with their sealed bodies and the process that holds each.
 
-A row is tried by one process at a time: its ``holder`` names that process's lease, and a dead process's rows
-are free once its lease has run out. Of one entity and one endpoint that asks for order, only the first row is
-due; the others wait (``next_attempt_at`` infinity) until ``make_due`` finds them first. ``lock_order`` comes
-before whatever changes which row that is, so that no row is added behind one that is just going.
+One process at a time tries a row: ``holder`` names the process's lease, and the rows of a dead process are
+free once its lease has expired. If an endpoint asks for order, only the first row of each entity is due; the
+others wait (``next_attempt_at`` infinity) until ``make_due`` finds them first. Call ``lock_order`` before any
+change of the first row, so that no row is added behind one that is about to leave.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -28,11 +28,11 @@ from bridge.store.delivery import (
 CHANNEL = "pending_deliveries"
 LEASE_PREFIX = "webhooks:"
 BODY_PURPOSE = "webhook body"
-"""What the bodies of pending events are sealed for."""
+"""The purpose for which the bodies of pending events are sealed."""
 
 
 async def lock_order(tx: Tx, endpoint_ids: Collection[str]) -> None:
-    """Lock out others, until ``tx`` ends, from changing what is pending in order to these endpoints."""
+    """Prevent others from changing the ordered pending rows of these endpoints until ``tx`` ends."""
     await tx.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('pending:' || id, 0)) "
         "FROM (SELECT unnest($1::text[]) AS id ORDER BY 1) AS ids",
@@ -65,10 +65,10 @@ ON CONFLICT (delivery_id) DO NOTHING
 async def add_pending(
     tx: Tx, sealer: Sealer, undelivered: Sequence[tuple[Delivery, Undelivered]], holder: str | None = None
 ) -> int:
-    """Add rows; those that are there already stay as they are. Return how many are new.
+    """Add rows; existing ones do not change. Return the number of new rows.
 
-    A delivery that is under way is claimed by ``holder``. ``lock_order`` comes before ordered ones,
-    ``make_due`` after them.
+    ``holder`` claims a delivery whose attempt is in flight. For ordered deliveries, call ``lock_order``
+    before and ``make_due`` afterwards.
     """
     bodies = {
         delivery.event.event_id: delivery.body for delivery, _ in undelivered if delivery.body is not None
@@ -78,7 +78,7 @@ async def add_pending(
         await tx.execute(_BODIES, ids, [sealer.seal(BODY_PURPOSE, bodies[event_id]) for event_id in ids])
     rows = [_new_row(delivery, outcome, holder) for delivery, outcome in undelivered]
     tag = await tx.execute(_ADD, *map(list, zip(*rows, strict=True)))
-    # What is due later is found when its time comes; for what keeps its order, ``make_due`` notifies.
+    # Rows that are due later are found when their time comes; for ordered rows, ``make_due`` notifies.
     if any(_is_due(delivery, outcome) for delivery, outcome in undelivered):
         await tx.execute(f"NOTIFY {CHANNEL}")
     return int(tag.rpartition(" ")[2])
@@ -102,7 +102,8 @@ def _new_row(delivery: Delivery, outcome: Undelivered, holder: str | None) -> tu
 
 
 def _state(delivery: Delivery, outcome: Undelivered) -> tuple[int, float | None, int | None, str | None]:
-    """Return the attempts so far, the seconds until the next (``None``: no more), the status, the error."""
+    """Return the number of attempts, the seconds until the next one (``None``: no more), the status and the
+    error."""
     tried = delivery.attempts + 1
     match outcome:
         case Retry(attempt=attempt, after_seconds=after):
@@ -131,7 +132,7 @@ UPDATE pending_deliveries SET next_attempt_at = clock_timestamp()
 
 
 async def make_due(tx: Tx, pairs: Collection[EndpointOrderKey]) -> None:
-    """Make the first of each pair's rows due, unless it has its own time already."""
+    """Make the first row of each pair due, unless it already has a time."""
     tag = await tx.execute(_MAKE_DUE, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs])
     if tag != "UPDATE 0":
         await tx.execute(f"NOTIFY {CHANNEL}")
@@ -146,14 +147,14 @@ SELECT DISTINCT o.endpoint_id, o.subject
 
 
 async def keys_pending(db: Database, pairs: Collection[EndpointOrderKey]) -> set[EndpointOrderKey]:
-    """Return those of ``pairs`` for which something is pending in order: new ones queue up behind it."""
+    """Return the pairs with ordered pending rows. New deliveries queue behind them."""
     rows = await db.fetch(
         _KEYS_PENDING, [endpoint for endpoint, _ in pairs], [subject for _, subject in pairs]
     )
     return {(row[0], row[1]) for row in rows}
 
 
-# now(), not clock_timestamp(): only what is stable within the statement can be looked up in an index.
+# now(), not clock_timestamp(): an index lookup needs a value that is stable within the statement.
 _CLAIM = """
 WITH free AS (
     SELECT due.delivery_id
@@ -182,9 +183,9 @@ SELECT t.delivery_id, t.endpoint_id, t.event_id, t.event_type, t.subject, t.inte
 async def claim_due(
     db: Database, sealer: Sealer, holder: str, rooms: Iterable[tuple[str, int]]
 ) -> list[Delivery]:
-    """Claim what is due: for each (endpoint, room) as many as there is room for, those due longest first.
+    """Claim due deliveries: for each (endpoint, room) at most ``room``, those due longest first.
 
-    ``body`` is ``None`` where the store does not have it.
+    ``body`` is ``None`` if the store does not have it.
     """
     wanted = list(rooms)
     rows = await db.fetch(_CLAIM, holder, [endpoint for endpoint, _ in wanted], [room for _, room in wanted])
@@ -214,7 +215,7 @@ def _delivery(sealer: Sealer, row: Any) -> Delivery:
 
 
 async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> None:
-    """Delete deliveries that were made; a body goes with the last delivery that needs it."""
+    """Delete delivered rows. A body is deleted with the last delivery that needs it."""
     events = await tx.fetch(
         "DELETE FROM pending_deliveries WHERE delivery_id = ANY($1::text[]) AND holder = $2 "
         "RETURNING event_id",
@@ -227,8 +228,8 @@ async def remove_delivered(tx: Tx, holder: str, delivery_ids: Sequence[str]) -> 
     )
 
 
-# ``add_pending`` touches the body first: one that was touched a moment ago may belong to a transaction that
-# is not visible yet. ``prune_pending`` comes back for it.
+# ``add_pending`` touches the body first: a body touched a moment ago may belong to a transaction that is not
+# visible yet. ``prune_pending`` deletes it later.
 _FORGET_BODIES = """
 DELETE FROM pending_bodies WHERE stored_at < clock_timestamp() - interval '90 seconds'
    AND NOT EXISTS (SELECT FROM pending_deliveries WHERE pending_deliveries.event_id = pending_bodies.event_id)
@@ -246,7 +247,7 @@ UPDATE pending_deliveries AS o
 
 
 async def update_pending(tx: Tx, holder: str, undelivered: Sequence[tuple[Delivery, Undelivered]]) -> None:
-    """Write what came of deliveries that ``holder`` claims, and free them."""
+    """Write the outcomes of deliveries that ``holder`` claims, and release them."""
     rows = [(delivery.id, *_state(delivery, outcome)) for delivery, outcome in undelivered]
     await tx.execute(_UPDATE, holder, *map(list, zip(*rows, strict=True)))
 
@@ -263,18 +264,18 @@ SELECT (SELECT count(*) FROM (SELECT FROM pending_deliveries WHERE state = 'pend
 
 
 async def pending_head(db: Database) -> tuple[int, float]:
-    """Return how many deliveries are pending, counted to 10,000, and since how many seconds the oldest is.
+    """Return the number of pending deliveries, counted up to 10,000, and the age of the oldest in seconds.
 
-    Cheap with millions of rows: the count ends early, and the oldest is the first entry of the index
-    ``pending_deliveries_oldest``; rows that were given up are in neither index.
+    This is cheap with millions of rows: the count ends early, and the oldest is the first entry of the index
+    ``pending_deliveries_oldest``. Failed rows are in neither index.
     """
     row = await db.fetchrow(_HEAD, _MOST_COUNTED)
     return (min(_MOST_COUNTED, row[0]), row[1]) if row is not None else (0, 0.0)
 
 
 async def prune_pending(db: Database, days: float) -> None:
-    """Delete what is pending for deleted endpoints, what was given up long ago, bodies that no delivery
-    needs, and leases of dead processes."""
+    """Delete pending rows of deleted endpoints, old failed rows, bodies that no delivery needs, and leases of
+    dead processes."""
     await db.execute(
         "DELETE FROM pending_deliveries WHERE NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id)"
     )

@@ -1,9 +1,9 @@
-"""Pending deliveries of endpoints that get nothing now, many deliveries to a row.
+"""Pending deliveries of endpoints that receive nothing now, with many deliveries per row.
 
-While an endpoint hangs or fails, hundreds of events a second may become pending for it. A row each would cost
-the store, and the healthy endpoints beside it, more than their own deliveries do. A *batch* holds such events
-and their bodies once for all endpoints; a *share* says which of them one endpoint is to get. A share becomes
-rows of ``pending_deliveries`` when its endpoint has room, or when one of them is asked for.
+While an endpoint hangs or fails, hundreds of events per second may become pending for it. One row for each
+would cost the store, and the healthy endpoints, more than their own deliveries do. A *batch* holds such
+events and their bodies once for all endpoints; a *share* lists those that one endpoint gets. A share becomes
+rows of ``pending_deliveries`` when its endpoint has capacity, or when one of its deliveries is requested.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ from bridge.store.delivery import Delivery, Event, NotTried
 from bridge.store.pending import BODY_PURPOSE
 
 FROM = 16
-"""So many deliveries to one endpoint are worth a share; fewer become rows of ``pending_deliveries``."""
+"""The smallest number of deliveries for a share; fewer become rows of ``pending_deliveries``."""
 _BATCH_EVENTS = 256
 _BATCH_BYTES = 4 * 1024 * 1024
 _ROWS_AT_ONCE = 32
-"""More rows in one statement would hold up what else the process does."""
+"""More rows in one statement would delay the rest of the process."""
 
 
 _events = msgspec.json.Decoder(list[Event])
@@ -35,7 +35,7 @@ _bodies = msgspec.msgpack.Decoder(list[bytes])
 
 
 async def add_batches(tx: Tx, sealer: Sealer, untried: Sequence[tuple[Delivery, NotTried]]) -> None:
-    """Add deliveries of any endpoints, in no order of entities, in the order in which they are given."""
+    """Add unordered deliveries of any endpoints, in the given order."""
     for batch in _batches(untried):
         await _add_batch(tx, sealer, batch)
 
@@ -44,7 +44,7 @@ _ByEvent: TypeAlias = dict[str, list[tuple[Delivery, NotTried]]]
 
 
 def _batches(untried: Sequence[tuple[Delivery, NotTried]]) -> Iterator[_ByEvent]:
-    """Yield as many deliveries as make a batch, by event."""
+    """Yield the deliveries of one batch at a time, by event."""
     batch: _ByEvent = {}
     size = 0
     for delivery, outcome in untried:
@@ -89,7 +89,7 @@ async def _add_batch(tx: Tx, sealer: Sealer, batch: _ByEvent) -> None:
         )
 
 
-# --- turning into rows ------------------------------------------------------------------------------------
+# --- unpacking --------------------------------------------------------------------------------------------
 
 _DUE = """
 SELECT first.batch_id, first.endpoint_id FROM unnest($1::text[]) AS wanted (endpoint_id)
@@ -105,17 +105,17 @@ _OF_DELIVERY = "SELECT batch_id, endpoint_id FROM pending_batch_shares WHERE $1 
 
 
 async def unpack_due(db: Database, sealer: Sealer, endpoint_ids: Sequence[str]) -> int:
-    """Make rows of each endpoint's first share, if it is due; returns how many rows."""
+    """Turn each endpoint's first share into rows, if it is due. Return the number of rows."""
     return await _unpack(db, sealer, await db.fetch(_DUE, endpoint_ids))
 
 
 async def unpack_all(db: Database, sealer: Sealer, endpoint_id: str) -> int:
-    """Make rows of all shares that the endpoint has now; returns how many rows."""
+    """Turn all shares of the endpoint into rows. Return the number of rows."""
     return await _unpack(db, sealer, await db.fetch(_OF_ENDPOINT, endpoint_id))
 
 
 async def unpack_delivery(db: Database, sealer: Sealer, delivery_id: str) -> int:
-    """Make rows of the share that has this delivery, where one has; returns how many rows."""
+    """Turn the share that contains this delivery, if any, into rows. Return the number of rows."""
     return await _unpack(db, sealer, await db.fetch(_OF_DELIVERY, delivery_id))
 
 
@@ -147,7 +147,7 @@ async def _unpack_one(tx: Tx, sealer: Sealer, batch_id: int, endpoint_id: str) -
     known = _events.decode(batch[0])
     bodies = _bodies.decode(sealer.open(BODY_PURPOSE, batch[1]))
     outcome = NotTried(after_seconds=max(0.0, share[3].total_seconds()))
-    # What was added twice, as after a crash, may be delivered by now.
+    # A delivery that was added twice, because of a crash, may be delivered by now.
     done = await delivery_log.delivered(tx, share[1])
     left: list[tuple[Delivery, NotTried]] = []
     for place, delivery_id in zip(share[0], share[1], strict=True):
@@ -164,9 +164,9 @@ async def _unpack_one(tx: Tx, sealer: Sealer, batch_id: int, endpoint_id: str) -
 
 
 async def add_in_parts(tx: Tx, sealer: Sealer, untried: Sequence[tuple[Delivery, NotTried]]) -> int:
-    """Do ``pending.add_pending`` for some rows at a time; return how many are new.
+    """Call ``pending.add_pending`` for some rows at a time. Return the number of new rows.
 
-    In the order of events, in which their bodies are written: two writers that meet cannot deadlock."""
+    Rows and bodies are written in the order of events, so that two concurrent writers cannot deadlock."""
     ordered = sorted(untried, key=lambda one: one[0].event.event_id)
     starts = range(0, len(ordered), _ROWS_AT_ONCE)
     return sum(
@@ -174,7 +174,7 @@ async def add_in_parts(tx: Tx, sealer: Sealer, untried: Sequence[tuple[Delivery,
     )
 
 
-# --- looking ----------------------------------------------------------------------------------------------
+# --- listing ----------------------------------------------------------------------------------------------
 
 _LISTED = """
 SELECT h.endpoint_id, h.places, h.delivery_ids, h.parked_at, h.due_at, b.events
@@ -197,8 +197,8 @@ async def list_batched(
     owner: str | None,
     limit: int,
 ) -> list[webhooks.Delivery]:
-    """Return the newest ``limit`` deliveries of shares, or more, ``before`` a time and a delivery id."""
-    # Each share that is found has one delivery of that type at least; the first may be listed already.
+    """Return at least the newest ``limit`` deliveries of shares, ``before`` a time and a delivery id."""
+    # Each found share has at least one delivery of that type; those of the first may be listed already.
     rows = await db.fetch(_LISTED, endpoint_id, event_type, since, until, before[0], owner, limit + 1)
     found: list[webhooks.Delivery] = []
     for row in rows:
@@ -233,11 +233,11 @@ def _delivery(
     )
 
 
-# --- keeping ----------------------------------------------------------------------------------------------
+# --- pruning ----------------------------------------------------------------------------------------------
 
 
 async def prune_batches(db: Database, days: float) -> None:
-    """Delete shares of endpoints that were deleted, or disabled long ago, and batches that no share needs."""
+    """Delete the shares of endpoints that were deleted or disabled long ago, and batches without shares."""
     await db.execute(
         "DELETE FROM pending_batch_shares WHERE NOT EXISTS (SELECT FROM endpoints WHERE id = endpoint_id)"
     )

@@ -1,4 +1,4 @@
-"""The profile of each account, as it was last learned."""
+"""The last learned profile of each account."""
 
 import msgspec
 from msgspec import Struct
@@ -21,7 +21,7 @@ async def load_profile(
 ) -> StoredProfile | None:
     """Return the profile of an account; ``None`` before it was learned.
 
-    ``host``: return it only where it was learned at that host.
+    ``host``: return it only if it was learned at that host.
     """
     row = await db.fetchrow(
         "SELECT profile, basis FROM profiles WHERE integration_id = $1 AND ($2::text IS NULL OR host = $2)",

@@ -47,12 +47,12 @@ class Migration(Struct, frozen=True, kw_only=True):
 
     @property
     def revision(self) -> str:
-        """The number as in the name."""
+        """Return the number in the name."""
         return f"{self.number:04}"
 
     @property
     def sha256(self) -> str:
-        """The digest of the text."""
+        """Return the digest of the text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 

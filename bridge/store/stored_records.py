@@ -48,7 +48,7 @@ _ALL = (1 << _LATELY) - 1
 
 
 class KeyCount(Struct, frozen=True, kw_only=True, array_like=True):
-    """How often records had a key: ever, and in the last fifty (``bits``, the newest lowest)."""
+    """The number of records that had a key: in total, and in the last fifty (``bits``, the newest lowest)."""
 
     total: int = 0
     present: int = 0
@@ -71,8 +71,8 @@ class KeyCount(Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class LossCount(Struct, frozen=True, kw_only=True, array_like=True):
-    """How many records lost a value, in this hour and the one before. ``bits``: which of the last ``lately``
-    records that had the value lost it, newest lowest. ``hour`` is a number of hours."""
+    """The number of records that lost a value, in this hour and the previous one. ``bits``: which of the last
+    ``lately`` records that had the value lost it, newest lowest. ``hour`` is a number of hours."""
 
     hour: int = 0
     lost: int = 0

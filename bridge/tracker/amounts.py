@@ -30,7 +30,7 @@ _MORE = re.compile(
 def number(value: Any, decimal_mark: DecimalMark = "auto") -> float | None:
     """Return a finite number, or the one amount in a text (``£40,000``, ``1 234,56``, ``40k``).
 
-    Returns ``None`` if there is no number or it is ambiguous; ``is_doubtful_amount`` tells which.
+    Returns ``None`` if there is no number or it is ambiguous; ``is_doubtful_amount`` distinguishes these.
     """
     if value is None:
         return None

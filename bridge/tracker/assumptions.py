@@ -30,7 +30,7 @@ NOT_TRIED: Mapping[By, str] = {
 
 
 class Assumption(Struct, frozen=True, kw_only=True):
-    """One assumption. ``keys`` below ``[integrations.tracker]`` correct it. ``resource`` is its subject;
+    """An assumption. ``keys`` below ``[integrations.tracker]`` correct it. ``resource`` is its subject;
     ``None`` means the account."""
 
     name: str

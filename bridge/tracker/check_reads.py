@@ -35,7 +35,7 @@ _INSTEAD = {
 
 
 class ReadVerdict(Struct, frozen=True, kw_only=True):
-    """One line of the scope test. ``reason`` says what was seen, and what to correct after a failure."""
+    """A line of the scope test. ``reason`` says what was seen, and what to correct after a failure."""
 
     name: str
     result: ReadResult

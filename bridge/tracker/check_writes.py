@@ -395,5 +395,5 @@ class _Trial:
 
     def _need(self, name: str) -> str:
         if name not in self.ids:
-            raise WriteSkipped(f"not tried: there is no trial {name}")
+            raise WriteSkipped(f"not tried: the trial {name} was not created")
         return self.ids[name]

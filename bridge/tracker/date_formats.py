@@ -49,7 +49,7 @@ def is_dated(value: Any) -> bool:
 
 def formats_that_fit(samples: Iterable[Any]) -> frozenset[DateFormat]:
     """Return the formats that read every sample of one field, without absent ones; all formats if there is no
-    sample. ``11/04/2026`` alone fits both ``month-first`` and ``day-first``."""
+    sample. ``11/04/2026`` by itself fits both ``month-first`` and ``day-first``."""
     dated = [sample for sample in samples if not _is_nothing(sample)]
     return frozenset(name for name, parse in _PARSERS.items() if all(parse(one) is not None for one in dated))
 

@@ -6,7 +6,7 @@ from trackerrms_contracts.entities import Model
 
 
 class EntityMember(Struct, frozen=True, kw_only=True, gc=False):
-    """One entity of a set, ready for comparison.
+    """An entity of a set, ready for comparison.
 
     ``parent`` is the remote id of the TrackerRMS record it came from. ``provisional`` marks incomplete data:
     a role without a name in any record, or an application whose status is not in the list. Complete data may

@@ -28,8 +28,8 @@ _EPOCH_DIGITS = _EPOCH.replace(tzinfo=None)
 
 
 class Clock(Struct, frozen=True, kw_only=True):
-    """How to read an account's times: the tenant's zone, the format, the meaning of zones, and
-    the precision."""
+    """The form of an account's times: the tenant's zone, the format, the meaning of zones, and the
+    precision."""
 
     zone: tzinfo
     date_format: DateFormat = "iso"

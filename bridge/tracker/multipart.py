@@ -5,7 +5,7 @@ from msgspec import Struct
 
 
 class FormPart(Struct, frozen=True, kw_only=True):
-    """One field of a form: text or, with a ``filename``, a file."""
+    """A field of a form: text or, with a ``filename``, a file."""
 
     name: str
     content: bytes

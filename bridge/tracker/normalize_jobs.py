@@ -33,7 +33,7 @@ _SLOTS = range(1, 6)
 
 
 class Slot(Struct, frozen=True, kw_only=True):
-    """One owner of a job: the user, the role's id (or ``owner``), and its name if a record has one.
+    """An owner of a job: the user, the role's id (or ``owner``), and its name if a record has one.
 
     ``role`` is ``None`` if there is a role with an unknown id; ``label`` is ``None`` without a name.
     """

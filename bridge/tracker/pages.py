@@ -28,7 +28,7 @@ _anything = msgspec.json.Decoder()
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
-    """One row as received. ``place`` is its position in the page, from 0."""
+    """A row as received. ``place`` is its position in the page, from 0."""
 
     remote_id: str
     place: int
@@ -52,7 +52,7 @@ class BadRow(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """One page. ``number`` counts from 1. ``total_count`` and ``page_size`` are set if the answer has them.
+    """A page. ``number`` counts from 1. ``total_count`` and ``page_size`` are set if the answer has them.
 
     ``has_next`` comes from the answer, else from its totals, else from whether there are rows. ``says_more``
     is the same without the last; ``None`` if the answer does not say.

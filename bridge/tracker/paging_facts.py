@@ -22,7 +22,7 @@ BEYOND = (204, 400, 404, 416)
 
 
 class PagingFacts(Struct, frozen=True, kw_only=True):
-    """How one list is paged, according to its answers.
+    """The paging of a list, according to its answers.
 
     ``first_page`` is 0 or 1; ``page_size`` is the number of rows of a full page. ``None`` means undetermined,
     as for a list of a few rows. ``ignores_number``: all pages are the same, but the list counts more rows

@@ -1,6 +1,6 @@
-"""Plain fields of a model: their name, their type and their place are all there is to say. Pure.
+"""Plain fields of a model, which need only a name, a type and a place. Pure.
 
-A field is plain where the table has its name and no rule makes its value. Its type decides how it is read.
+A field is plain if the table has its name and no rule determines its value. Its type decides how it is read.
 """
 
 from collections.abc import Callable, Collection
@@ -19,8 +19,8 @@ _Read = Callable[[FieldReader, str, Clock, Resources], Any]
 class PlainFields:
     """The plain fields of one model.
 
-    ``ruled`` are fields that a rule makes although the table has their name. ``prefix`` goes before a field's
-    name in the table: a job posting's ``title`` is read as ``posting_title`` of the job's record.
+    ``ruled`` fields have a rule although the table has their name. ``prefix`` precedes a field's name in the
+    table: a job posting's ``title`` is read as ``posting_title`` of the job's record.
     """
 
     def __init__(

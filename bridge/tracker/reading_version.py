@@ -12,7 +12,7 @@ READING = 4
 
 
 def reading_version(table: Resources) -> bytes:
-    """Return 16 bytes that stand for the code, the places and words of the table, and the models."""
+    """Return a 16-byte digest of the code's version, the places and words of the table, and the models."""
     models = {
         model: [(field.name, str(field.type)) for field in msgspec.structs.fields(struct)]
         for model, struct in STRUCTS.items()

@@ -124,8 +124,8 @@ def person(reply: Mapping[str, Any]) -> FoundPerson | None:
         return FoundPerson(remote_id=str(int(named[1])))
     numbers = _NUMBERS.findall(link)
     # Only a candidate has this address, so a link with a single number can only be the candidate's.
-    alone = kinds.strip().upper() == "R" and len(numbers) == 1 and len(numbers[0]) <= 18
-    return FoundPerson(remote_id=str(int(numbers[0])) if alone else None)
+    single = kinds.strip().upper() == "R" and len(numbers) == 1 and len(numbers[0]) <= 18
+    return FoundPerson(remote_id=str(int(numbers[0])) if single else None)
 
 
 async def read_candidate(client: Client, remote_id: str) -> CandidateFound | None:

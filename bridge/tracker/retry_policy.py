@@ -18,7 +18,7 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     throttled_pause_seconds: float = 10.0
     """The pause after a 429 without a duration."""
     renewals: int = 4
-    """How often one call renews a refused JWT. Another process may have superseded it."""
+    """The number of times that one call renews a refused JWT. Another process may have superseded it."""
     renewal_pause_seconds: float = 0.25
     body_limit_bytes: int = 64 * 1024 * 1024
 

@@ -23,7 +23,7 @@ _OURS = ("authorization", "host", "content-length", "transfer-encoding", "connec
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One call, ready to be sent.
+    """A call, ready to be sent.
 
     ``repeatable``: sending it twice is harmless (every read, no write). ``kept``: statuses of 500 and more
     that are final for this account instead of errors to retry. ``looked_at``: the caller examines the answer,

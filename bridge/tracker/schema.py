@@ -41,7 +41,7 @@ GROUPS = ("Applied", "Shortlisted", "Internal", "Offer", "Rejected", "Working", 
 
 
 class FieldPlace(Struct, frozen=True, kw_only=True):
-    """One possible place of a value: a dotted path in the list row, in the by-id record, or in either.
+    """A possible place of a value: a dotted path in the list row, in the by-id record, or in either.
 
     ``any`` reads the by-id record first, then the row.
     """
@@ -56,14 +56,14 @@ class FieldPlace(Struct, frozen=True, kw_only=True):
 
 
 class DeletedRule(Struct, frozen=True, kw_only=True):
-    """A field that marks its record as deleted if it has this value; ``*`` stands for any value."""
+    """A field that marks its record as deleted if it has this value; ``*`` matches any value."""
 
     read: FieldPlace
     value: str
 
 
 class Absence(Struct, frozen=True, kw_only=True):
-    """How the account answers a by-id read of an id that does not exist."""
+    """The account's answers to a by-id read of an id that does not exist."""
 
     statuses: frozenset[int] = frozenset({204, 404})
     bodies: frozenset[BodyKind] = frozenset()
@@ -83,7 +83,7 @@ FieldPlaces = Mapping[str, tuple[FieldPlace, ...]]
 
 
 class Write(Struct, frozen=True, kw_only=True):
-    """One place to write a value to."""
+    """A place to write a value to."""
 
     door: Door
     path: tuple[str, ...]
@@ -95,7 +95,7 @@ Writes = Mapping[str, tuple[Write, ...]]
 
 
 class CallSpec(Struct, frozen=True, kw_only=True):
-    """One HTTP call. ``path`` may contain ``{id}`` and the like; ``body`` is the JSON to start from."""
+    """An HTTP call. ``path`` may contain ``{id}`` and the like; ``body`` is the JSON to start from."""
 
     method: str
     path: str
@@ -108,7 +108,7 @@ class CallSpec(Struct, frozen=True, kw_only=True):
 
 
 class Resource(Struct, frozen=True, kw_only=True):
-    """One kind of TrackerRMS record: how to list, read, identify and date it."""
+    """A kind of TrackerRMS record: how to list, read, identify and date it."""
 
     name: ResourceName
     entity: str
@@ -143,12 +143,12 @@ class Resource(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(keys))
 
     def record_path(self, remote_id: str) -> str:
-        """Return where a record is read: by id, or in the list where that is the only place."""
+        """Return where a record is read: by id, or in the list if there is no by-id read."""
         return (self.by_id or self.list).filled(id=remote_id)
 
 
 class Action(Struct, frozen=True, kw_only=True):
-    """One step of a command: its calls by REST and by the widget API, and which one is used."""
+    """A step of a command: its calls by REST and by the widget API, and which one is used."""
 
     name: str
     rest: CallSpec | None = None
@@ -196,9 +196,9 @@ class Maps(Struct, frozen=True, kw_only=True):
 
 
 class TokenKeys(Struct, frozen=True, kw_only=True):
-    """How to send the bearer token to an exchange, where its answer has the token and the expiry, in order,
-    and which statuses mean that a JWT is no longer valid. Names in answers are compared without case and
-    underscores."""
+    """The form of token exchanges: how to send the bearer token, where the answer has the token and the
+    expiry (in order), and which statuses mean that a JWT is no longer valid. Names in answers are compared
+    without case and underscores."""
 
     keys: tuple[tuple[str, ...], ...]
     expires: tuple[tuple[str, ...], ...]
@@ -255,7 +255,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     page_size: int = 10
     """The rows of a full page, unless the list shows it."""
     account_change: Literal["refuse", "accept"] = "refuse"
-    """How to handle a credential that opens another account than the known records'."""
+    """The handling of a credential that opens another account than the known records'."""
     patience_seconds: float = 300.0
     """The longest wait accepted from one ``Retry-After``."""
     throttled_statuses: frozenset[int] = frozenset({403, 429, 503})

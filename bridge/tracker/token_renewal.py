@@ -29,7 +29,7 @@ _LOGIN = re.compile(r"log-?_?[io]n|sign-?_?in|oauth", re.IGNORECASE)
 
 
 class _Brake:
-    """How long a place is left alone: longer each time that it is tried again in vain."""
+    """The pause before a path may renew the JWT again. It gets longer after each futile renewal."""
 
     def __init__(self) -> None:
         self.until = -math.inf
@@ -37,7 +37,7 @@ class _Brake:
         self._seconds = 0.0
 
     def pull(self, now: float) -> None:
-        """Leave it alone from now on; as long as before where that is not over yet."""
+        """Start a pause; a pause that is not over starts again with the same length."""
         if now >= self.until:
             self._seconds = self._backoff.next()
         self.until = now + self._seconds

@@ -1,1 +1,1 @@
-"""Webhooks: each event of Kafka, signed, to every subscriber that wants it; what fails is pending."""
+"""Webhooks: deliver each Kafka event, signed, to every subscriber that wants it; retry failed deliveries."""

@@ -1,4 +1,4 @@
-"""From Kafka to the queues: which endpoints an event is for, and when its offset may be committed."""
+"""Reads events from Kafka into the queues of endpoints, and decides when an offset may be committed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,12 +20,12 @@ from bridge.webhooks.registry import EndpointRegistry
 
 _log = structlog.get_logger(__name__)
 _FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 2.0
-# What is read ahead: enough to keep every queue busy, and bounded.
+# The read-ahead: enough to keep every queue busy, and bounded.
 _LIMITS = ReadLimits(records_at_once=500, waiting_records=2_000, waiting_bytes=64 * 1024 * 1024)
 
 
 def event_of(record: ConsumedRecord) -> Event | None:
-    """Return the event that the headers of a record name; ``None`` where they name none."""
+    """Return the event that the headers of a record describe; ``None`` if they describe none."""
     named = dict(record.headers)
     try:
         kind, event_id = named["ce_type"].decode(), named["ce_id"].decode()
@@ -54,11 +54,11 @@ class Dispatcher:
         self._reader = kafka.GroupReader(
             config, topics.all_events(prefix).values(), group_id=f"{prefix}.bridge-webhooks", limits=_LIMITS
         )
-        # Each record, and how many of its deliveries are neither made nor pending, durably.
+        # Each record, and the number of its deliveries that are not yet durably delivered or pending.
         self._remaining: dict[EventSource, tuple[TakenRecord, int]] = {}
 
     def completed(self, source: EventSource) -> None:
-        """Count a delivery that is made or pending, durably; after the last one the record is finished."""
+        """Count a delivery that is durably delivered or pending; the last one finishes the record."""
         taken, remaining = self._remaining.pop(source)
         if remaining > 1:
             self._remaining[source] = (taken, remaining - 1)
@@ -73,7 +73,7 @@ class Dispatcher:
         check: Callable[[], None],
         drain: Callable[[], Awaitable[None]],
     ) -> None:
-        """Hand over what comes until ``stop``; see ``GroupReader.run``."""
+        """Queue incoming events until ``stop``; see ``GroupReader.run``."""
         async with self._reader as reader:
             admit = partial(self._admit, registry, writer)
             await reader.run(self._stop, admit=admit, check=check, drain=drain)
@@ -115,7 +115,7 @@ class Dispatcher:
         return [(queue, _delivery_of(event, body, taken, queue)) for queue in found]
 
     async def _look_up(self, keys: set[EndpointOrderKey], writer: OutcomeWriter) -> set[EndpointOrderKey]:
-        """Return those of ``keys`` that something is pending for."""
+        """Return the keys that have pending deliveries."""
         backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         while keys:
             try:

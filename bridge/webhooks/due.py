@@ -1,4 +1,4 @@
-"""Pending deliveries that are due: each is claimed by one process, for the queue of its endpoint."""
+"""Claims pending deliveries that are due, for the queue of their endpoint. One process claims each."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ _KAFKA_AGAIN_SECONDS = 5.0
 
 
 class DueDeliveries:
-    """Claims what is due for every queue that has room."""
+    """Claims due deliveries for every queue that has capacity."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class DueDeliveries:
         self._unread: asyncio.Queue[Delivery] = asyncio.Queue()
 
     async def keep(self) -> None:
-        """Claim until cancelled."""
+        """Claim until canceled."""
         async with outbox.listen_for_commits(self._db, pending.CHANNEL) as added:
             while True:
                 try:
@@ -49,7 +49,7 @@ class DueDeliveries:
                 except Transient as problem:
                     _log.warning("webhooks.claiming_failed", reason=str(problem))
                     claimed = 0
-                # More may be due than there was room for: its room comes when some of these have ended.
+                # More may be due than the queues have capacity for; capacity returns as deliveries end.
                 await added.wait(0.05 if claimed else _AGAIN_SECONDS)
 
     async def _claim(self) -> int:
@@ -61,7 +61,7 @@ class DueDeliveries:
         got = Counter(one.endpoint_id for one in claimed)
         short = [endpoint_id for endpoint_id, room in rooms if got[endpoint_id] < room]
         made = await pending_batches.unpack_due(self._db, self._sealer, short) if short else 0
-        # They are put at the front of their queues: the last one first.
+        # Each is put at the front of its queue, so the last one goes first.
         for delivery in reversed(claimed):
             if delivery.body is None and delivery.event.event_type == TEST_TYPE:
                 delivery.body = operational.test_body(delivery.event)
@@ -79,7 +79,7 @@ class DueDeliveries:
             queue.offer(delivery)
 
     async def read_again(self) -> None:
-        """Read from Kafka, one after another, what is claimed and has no body here, until cancelled."""
+        """Read the missing bodies of claimed deliveries from Kafka, one after another, until canceled."""
         while True:
             delivery = await self._unread.get()
             try:
@@ -100,5 +100,5 @@ class DueDeliveries:
         async with Replay(self._kafka) as replay:
             record = await replay.at(event.topic, event.partition, event.offset)
         named = {} if record is None else dict(record.headers)
-        # In a topic that was made again, another event may be at that offset.
+        # If the topic was recreated, another event may be at that offset.
         return record.value if record is not None and named.get("ce_id") == event.event_id.encode() else None

@@ -1,12 +1,12 @@
-"""What waits for one endpoint in this process, and how much of it is under way.
+"""The queue of one endpoint in this process: waiting deliveries and attempts in flight.
 
-Nothing here waits for long. What can't be sent soon is left to the store (``NotTried``), so that a slow or
-dead endpoint holds back neither the others nor the offset: at once when the breaker is open or the endpoint
-stalls, after ``patience_seconds`` when it is slow or its rate is limited. What is under way for so long
-becomes a row that this process claims, and its attempt goes on.
+No delivery waits here for long. A delivery that cannot be sent soon goes to the store (``NotTried``), so that
+a slow or dead endpoint holds back neither other endpoints nor the offset: at once if the breaker is open or
+the endpoint stalls, and after ``patience_seconds`` if the endpoint is slow or rate-limited. A delivery whose
+attempt takes that long becomes a row that this process claims; its attempt continues.
 
-**Order** (endpoints that ask for it): of one entity's events one is under way; the others queue up behind it
-and follow it into the store when it goes there.
+**Order** (endpoints that ask for it): of each entity, one event is in flight. The others queue behind it, and
+follow it into the store if it goes there.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ _log = structlog.get_logger(__name__)
 _GONE_SECONDS = 5.0
 
 Deliver: TypeAlias = Callable[[Subscriber, Delivery], Awaitable[Outcome]]
-"""Makes one attempt."""
+"""Makes an attempt."""
 
 
 class EndpointQueue:
-    """Of one endpoint. The outcome of each delivery goes to ``writer``; ``failed`` gets the first bug."""
+    """The queue of one endpoint. ``writer`` gets the outcome of each delivery, ``failed`` the first bug."""
 
     def __init__(
         self,
@@ -74,17 +74,17 @@ class EndpointQueue:
         self.change(subscriber)
 
     def change(self, subscriber: Subscriber) -> None:
-        """Take over a change of the endpoint, for what is sent from now on."""
+        """Apply a change of the endpoint to all later attempts."""
         self.subscriber = subscriber
         self.since = subscriber.since
         rate = subscriber.endpoint.rate_limit_per_second
         if rate is None or self._bucket is None or self._bucket.per_second != rate:
             self._bucket = None if rate is None else TokenBucket(rate)
 
-    # --- what comes in ---
+    # --- incoming deliveries ---
 
     def offer(self, delivery: Delivery) -> None:
-        """Send it as soon as it may be, or leave it to the store."""
+        """Send the delivery as soon as possible, or leave it to the store."""
         now = self._loop.time()
         delivery.queued_at = now
         if delivery.source is None:
@@ -105,24 +105,24 @@ class EndpointQueue:
         self._pump(now)
 
     def wants(self) -> int:
-        """Return how many pending deliveries it can use now."""
+        """Return the number of pending deliveries that the queue can take now."""
         now = self._loop.time()
         room = self.breaker.room(now, self.in_flight)
         if room == 0 and self._timer is None:
             return 0
         if self.breaker.is_open or self._queue:
-            # One at a time: what is new and what is pending take turns.
+            # One at a time: new and pending deliveries take turns.
             return 0 if self.claimed else 1
         ahead = self._ahead if self._bucket is None else max(1, int(self._bucket.per_second))
         return max(0, min(ahead, self._ahead) - self.claimed)
 
     def _is_stalled(self, now: float) -> bool:
-        """Return whether nothing has come back for so long that what arrives now would only wait."""
+        """Return true if no attempt has ended for so long that a new delivery would only wait."""
         return self.breaker.room(now, self.in_flight) == 0 and (
             self.in_flight == 0 or now - self._moved_at > self._patience
         )
 
-    # --- what goes out ---
+    # --- attempts ---
 
     def _pump(self, now: float) -> None:
         if self._timer is not None or not self._queue:
@@ -168,7 +168,7 @@ class EndpointQueue:
         return None
 
     def _adjust_flow(self, outcome: Outcome, now: float) -> None:
-        """Give the endpoint more or less from now on."""
+        """Adjust the window and the breaker to the outcome."""
         match outcome:
             case Delivered():
                 self.breaker.succeeded()
@@ -213,7 +213,7 @@ class EndpointQueue:
         self._pump(self._loop.time())
 
     def _follow(self, subject: str, outcome: Outcome) -> None:
-        """Let the entity's next event go after a delivered one; else leave all of them to the store."""
+        """Queue the entity's next event after a delivered one; otherwise leave all of them to the store."""
         lane = self._lanes[subject]
         if not lane:
             del self._lanes[subject]
@@ -222,10 +222,10 @@ class EndpointQueue:
         else:
             self._leave_lane(subject)
 
-    # --- what is left to the store ---
+    # --- deliveries left to the store ---
 
     def sweep(self) -> None:
-        """Leave to the store what has waited too long; called now and then."""
+        """Leave deliveries that have waited too long to the store. Called periodically."""
         now = self._loop.time()
         for delivery in self._under_way:
             if delivery.source is not None and now - delivery.queued_at > self._patience:
@@ -252,7 +252,7 @@ class EndpointQueue:
         self._queue.extendleft(reversed(claimed))
 
     def _shed(self, now: float) -> None:
-        """Leave everything to the store: nothing can be sent for a while."""
+        """Leave everything to the store, because nothing can be sent for a while."""
         queue, self._queue = self._queue, deque()
         for delivery in queue:
             self._leave(delivery, now)
@@ -269,25 +269,26 @@ class EndpointQueue:
             self._writer.record(delivery, NotTried())
 
     def close(self) -> None:
-        """Leave to the store what waits, as the endpoint was deleted or disabled; what is under way ends."""
+        """Leave waiting deliveries to the store, because the endpoint was deleted or disabled. Attempts in
+        flight end normally."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._shed(self._loop.time())
 
     def forget(self) -> None:
-        """Drop what was not begun, as the process ends: another reads or claims it."""
+        """Drop deliveries that were not started, because the process ends. Another process takes them."""
         if self._timer is not None:
             self._timer.cancel()
         self._queue.clear()
         self._lanes.clear()
 
     async def drain(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until no attempt is in flight."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def cancel(self) -> None:
-        """End what is under way, in the middle."""
+        """Cancel the attempts in flight."""
         self.forget()
         await cancel_and_wait(*self._tasks)

@@ -1,9 +1,9 @@
-"""How much an endpoint is given at a time: a window that success opens and failure closes. Pure.
+"""Limits the concurrent attempts to an endpoint: a window and a circuit breaker. Pure.
 
-**The window** is the number of attempts under way at once. It begins small, grows by one with each success
-and halves with each failure, so a hundred endpoints that hang hold few connections. **The breaker** opens
-after so many failures in a row: then one attempt is let through when its pause is over, and what comes of
-it closes the breaker or opens it for twice as long.
+**The window** is the maximum number of attempts in flight. It starts small, grows by one after each success
+and halves after each failure, so that a hundred endpoints that hang hold few connections. **The breaker**
+opens after several consecutive failures. When its pause is over, it allows one trial attempt, whose outcome
+closes the breaker or opens it for twice as long.
 """
 
 from msgspec import Struct
@@ -12,7 +12,8 @@ from bridge.retry import Backoff
 
 
 class FlowLimits(Struct, frozen=True, kw_only=True):
-    """``most``: attempts at once; ``failures`` in a row open the breaker, for ``first_seconds`` at first."""
+    """The limits. ``most``: attempts in flight. ``failures`` in a row open the breaker, at first for
+    ``first_seconds``."""
 
     most: int
     failures: int
@@ -22,7 +23,7 @@ class FlowLimits(Struct, frozen=True, kw_only=True):
 
 
 class FlowControl:
-    """Of one endpoint, in one process. Times are seconds of a clock that never jumps."""
+    """The flow control of one endpoint in one process. Times are seconds of a clock that never jumps."""
 
     def __init__(self, limits: FlowLimits) -> None:
         self._limits = limits
@@ -34,17 +35,17 @@ class FlowControl:
 
     @property
     def is_open(self) -> bool:
-        """Whether so many attempts failed in a row that only a trial is let through, now and then."""
+        """Return true if so many attempts failed in a row that only an occasional trial is allowed."""
         return self._in_a_row >= self._limits.failures
 
     def state(self, now: float) -> str:
-        """``open``, ``held`` while the endpoint asked for patience, or ``closed``."""
+        """Return ``open``, ``held`` (the endpoint asked to wait), or ``closed``."""
         if self.is_open:
             return "open"
         return "held" if now < self._held_until else "closed"
 
     def room(self, now: float, in_flight: int) -> int:
-        """How many attempts may begin now, besides those ``in_flight``."""
+        """Return the number of attempts that may start now, besides those ``in_flight``."""
         if now < self._held_until:
             return 0
         if self.is_open:
@@ -52,22 +53,22 @@ class FlowControl:
         return max(0, int(self._width) - in_flight)
 
     def closed_for(self, now: float) -> float:
-        """Seconds until anything may be tried; 0 when it may be now."""
+        """Return the seconds until an attempt is allowed; 0 if it is allowed now."""
         waits = self._opens_again_at if self.is_open else 0.0
         return max(0.0, waits - now, self._held_until - now)
 
     def hold(self, until: float) -> None:
-        """The endpoint asked for patience until then."""
+        """Allow no attempt before ``until``, because the endpoint asked to wait."""
         self._held_until = max(self._held_until, until)
 
     def succeeded(self) -> None:
-        """An attempt was answered as it should be."""
+        """Record a successful attempt."""
         self._in_a_row = 0
         self._pauses.reset()
         self._width = min(float(self._limits.most), self._width + 1)
 
     def failed(self, now: float) -> bool:
-        """An attempt failed; whether that opened the breaker."""
+        """Record a failed attempt. Return true if it opened the breaker."""
         was_open = self.is_open
         self._in_a_row += 1
         self._width = max(1.0, self._width / 2)

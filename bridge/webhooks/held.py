@@ -1,8 +1,8 @@
-"""Events about holds: something is held back for a person, or is no longer.
+"""Events about holds: a hold was opened or has ended.
 
-They go to the operational endpoints of the account that ask for them, through the table of pending
-deliveries, as those about endpoints do. The store records which state of a hold was reported last, so that it
-does not matter who changes it, or whether this stage runs then.
+They go to the operational endpoints that want them, through the table of pending deliveries, like the events
+about endpoints. The store records the last reported state of each hold, so it does not matter which process
+changes a hold, or whether this stage is running at that time.
 """
 
 from trackerrms_contracts import codec, ids
@@ -13,35 +13,35 @@ from bridge.sealing import Sealer
 from bridge.store import health, holds
 from bridge.store.database import Database, Tx
 from bridge.store.delivery import Event
-from bridge.store.holds import Hold, Untold
+from bridge.store.holds import Hold, UnreportedHold
 from bridge.webhooks import matching
 from bridge.webhooks.operational import queue_for
 
 _ENDS: dict[str, HoldEnd] = {"done": "approved", "discarded": "discarded", "healed": "healed"}
 _AT_ONCE = 100
 _OPENED = (
-    "Nothing of it is published, all else is. Look at the account in TrackerRMS, then: bridge holds approve "
-    "{id}, or: bridge holds discard {id}"
+    "These records are not published; all others are. Check the account in TrackerRMS, then run: bridge "
+    "holds approve {id}, or: bridge holds discard {id}"
 )
 _SAID: dict[HoldEnd, str] = {
-    "approved": "It was approved: what was held is read again and published as it is now.",
-    "discarded": "It was discarded, or is no longer so: nothing of what was held is published.",
-    "healed": "What was held looks right again: it is read again and published as it is now.",
+    "approved": "The hold was approved: the records are read again and published as they are now.",
+    "discarded": "The hold was discarded, or its reason is gone: the held changes are not published.",
+    "healed": "The records look right again: they are read again and published as they are now.",
 }
 
 
-async def tell_holds(db: Database, sealer: Sealer) -> int:
-    """Queue events for the holds that changed since the last call; return how many holds those were."""
+async def report_holds(db: Database, sealer: Sealer) -> int:
+    """Queue events for the holds that changed since the last call. Return the number of these holds."""
     async with db.transaction() as tx:
-        changed = await holds.take_untold(tx, _AT_ONCE)
+        changed = await holds.take_unreported(tx, _AT_ONCE)
         for one in changed:
-            await _tell(tx, sealer, one)
+            await _report(tx, sealer, one)
     return len(changed)
 
 
-async def _tell(tx: Tx, sealer: Sealer, one: Untold) -> None:
+async def _report(tx: Tx, sealer: Sealer, one: UnreportedHold) -> None:
     hold = one.hold
-    if one.told is None or hold.state == "held":
+    if one.reported is None or hold.state == "held":
         message = f"{hold.evidence}. {_OPENED.format(id=hold.id)}"
         await _send(tx, sealer, "hold.opened", hold, message, end=None)
     end = _ENDS.get(hold.state)

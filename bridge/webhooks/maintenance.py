@@ -1,4 +1,4 @@
-"""Looking after: endpoints that only fail are warned of and disabled, holds told, old rows forgotten."""
+"""Maintenance: warns of failing endpoints and disables them, reports holds, and deletes old rows."""
 
 import asyncio
 import time
@@ -16,13 +16,13 @@ _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 60.0
 _HOLDS_SECONDS = 2.0
 _PRUNE_SECONDS = 300.0
-# Of the days after which it is disabled.
+# As a share of the days after which an endpoint is disabled.
 _WARN_AFTER = 0.2
 _DAY_SECONDS = 86_400.0
 
 
 class Maintenance:
-    """Looks every minute; more often where an endpoint is disabled sooner than in hours, and for holds."""
+    """Checks every minute; more often for holds, and if endpoints are disabled within hours."""
 
     def __init__(self, db: Database, sealer: Sealer, config: WebhooksConfig, retention_days: float) -> None:
         self._db = db
@@ -33,11 +33,11 @@ class Maintenance:
         self._looked_at = float("-inf")
 
     async def keep(self) -> None:
-        """Look until cancelled."""
+        """Check until canceled."""
         often = min(_LOOK_SECONDS, self._config.disable_after_days * _DAY_SECONDS / 100)
         while True:
             try:
-                await held.tell_holds(self._db, self._sealer)
+                await held.report_holds(self._db, self._sealer)
                 if time.monotonic() - self._looked_at >= often:
                     self._looked_at = time.monotonic()
                     await self.look()
@@ -47,7 +47,7 @@ class Maintenance:
             await asyncio.sleep(min(_HOLDS_SECONDS, often))
 
     async def look(self) -> None:
-        """Warn of endpoints that fail for long, and disable those that fail for too long."""
+        """Warn of endpoints that have failed for long, and disable those that have failed for too long."""
         config = self._config
         for standing in await health.failing_for(
             self._db, config.disable_after_days * _DAY_SECONDS * _WARN_AFTER

@@ -1,4 +1,4 @@
-"""Which endpoints an event is for, by its Kafka headers alone; its body only where a filter asks. Pure."""
+"""Finds the endpoints that want an event, by its Kafka headers, and by its body only if necessary. Pure."""
 
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -11,25 +11,25 @@ T = TypeVar("T")
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """What one endpoint wants; empty ``integrations`` and ``read_changed_fields`` want all."""
+    """The events that an endpoint wants. Empty ``integrations`` and ``changed_fields`` match all."""
 
     integrations: frozenset[str]
     event_types: tuple[str, ...]
     changed_fields: frozenset[str]
 
     def wants(self, kind: str, integration_id: str) -> bool:
-        """Whether events of this type and integration are wanted, before their fields are looked at."""
+        """Return true if events of this type and integration are wanted, regardless of their fields."""
         if self.integrations and integration_id not in self.integrations:
             return False
         return any(fits(pattern, kind) for pattern in self.event_types)
 
     def looks_into(self, kind: str) -> bool:
-        """Whether it depends on the fields that changed. Only ``updated`` events name any."""
+        """Return true if the changed fields decide. Only ``updated`` events name any."""
         return bool(self.changed_fields) and kind.endswith(".updated")
 
 
 def build_filter(endpoint: Endpoint) -> Filter:
-    """The filter of an endpoint."""
+    """Return the filter of an endpoint."""
     return Filter(
         integrations=frozenset(endpoint.integrations),
         event_types=endpoint.event_types,
@@ -38,7 +38,7 @@ def build_filter(endpoint: Endpoint) -> Filter:
 
 
 def fits(pattern: str, kind: str) -> bool:
-    """Whether ``kind`` is what ``pattern`` spells: itself, ``candidate.*``, ``*.deleted`` or ``*``."""
+    """Return true if ``pattern`` matches ``kind``: the same text, ``candidate.*``, ``*.deleted`` or ``*``."""
     if pattern in ("*", kind):
         return True
     model, _, operation = pattern.partition(".")
@@ -58,7 +58,7 @@ _decoder = msgspec.json.Decoder(_Body)
 
 
 def read_changed_fields(body: bytes) -> tuple[str, ...]:
-    """What the event says has changed; nothing where it can't be read."""
+    """Return the event's changed fields; none if the event cannot be read."""
     try:
         return _decoder.decode(body).data.changed_fields
     except msgspec.DecodeError:
@@ -66,14 +66,14 @@ def read_changed_fields(body: bytes) -> tuple[str, ...]:
 
 
 class FilterTable(Generic[T]):
-    """Filters, each with whom it belongs to; who wants a type is found once and remembered."""
+    """Filters with their owners. The matches of each event type are cached."""
 
     def __init__(self, entries: Iterable[tuple[Filter, T]]) -> None:
         self._entries = list(entries)
         self._found: dict[tuple[str, str], tuple[list[T], list[tuple[Filter, T]]]] = {}
 
     def matching(self, kind: str, integration_id: str, body: bytes) -> list[T]:
-        """Everyone whom this event is for. Not the caller's to change."""
+        """Return the owners of all filters that match the event. The caller must not change the list."""
         found = self._found.get((kind, integration_id))
         if found is None:
             wanting = [entry for entry in self._entries if entry[0].wants(kind, integration_id)]

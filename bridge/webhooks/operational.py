@@ -1,7 +1,7 @@
-"""Events about the endpoints themselves: one fails, was disabled, works again; and test events.
+"""Events about endpoints: an endpoint fails, was disabled, or works again; and test events.
 
-They go to the owner's endpoints that ask for operational events, through the table of pending deliveries:
-they are not on Kafka. What happened and its events are written in one transaction.
+They go to the owner's operational endpoints, through the table of pending deliveries, because they are not on
+Kafka. A change and its events are written in one transaction.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from bridge.webhooks import matching
 
 _log = structlog.get_logger(__name__)
 GONE = "410"
-"""The reason of an endpoint that was disabled because it said that it is gone."""
+"""The reason why an endpoint was disabled after it answered 410."""
 
 
 async def disable_and_notify(
@@ -36,14 +36,14 @@ async def disable_and_notify(
         return
     _log.error("endpoint.disabled", endpoint=endpoint_id, owner=endpoint.owner, reason=reason)
     message = (
-        f"The endpoint was disabled ({reason}) and gets no more events. Put it right, enable it, and recover "
-        "what it missed."
+        f"The endpoint was disabled ({reason}) and receives no more events. Fix it, enable it, and recover "
+        "the events that it missed."
     )
-    await _tell(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, state=state)
+    await _report(tx, sealer, "endpoint.disabled", endpoint, message, reason=reason, state=state)
 
 
 async def warn_owner(tx: Tx, sealer: Sealer, state: EndpointHealth, disable_after_days: float) -> None:
-    """Warn the owner, once, that the endpoint only fails and will be disabled."""
+    """Warn the owner once that every delivery fails and that the endpoint will be disabled."""
     if not await health.note_owner_warned(tx, state.endpoint_id):
         return
     endpoint = await endpoints.get(tx, state.endpoint_id)
@@ -55,9 +55,9 @@ async def warn_owner(tx: Tx, sealer: Sealer, state: EndpointHealth, disable_afte
     )  # fmt: skip
     message = (
         f"Every delivery to the endpoint has failed since {state.failing_since:%Y-%m-%d %H:%M} UTC. After "
-        f"{disable_after_days:g} days of that it is disabled."
+        f"{disable_after_days:g} days of failures the bridge disables it."
     )
-    await _tell(tx, sealer, "endpoint.failing", endpoint, message, state=state)
+    await _report(tx, sealer, "endpoint.failing", endpoint, message, state=state)
 
 
 async def recovered(tx: Tx, sealer: Sealer, endpoint_id: str) -> None:
@@ -65,10 +65,10 @@ async def recovered(tx: Tx, sealer: Sealer, endpoint_id: str) -> None:
     endpoint = await endpoints.get(tx, endpoint_id)
     if endpoint is not None:
         _log.info("endpoint.recovered", endpoint=endpoint_id, owner=endpoint.owner)
-        await _tell(tx, sealer, "endpoint.recovered", endpoint, "The endpoint takes events again.")
+        await _report(tx, sealer, "endpoint.recovered", endpoint, "The endpoint accepts events again.")
 
 
-async def _tell(
+async def _report(
     tx: Tx,
     sealer: Sealer,
     kind: OperationalType,
@@ -123,7 +123,7 @@ async def queue_for(tx: Tx, sealer: Sealer, listeners: Sequence[str], event: Eve
 
 
 def test_body(event: Event) -> bytes:
-    """Return the body of a test event: the same at each attempt."""
+    """Return the body of a test event. It is the same for each attempt."""
     return codec.encode(TestEvent(id=event.event_id, subject=event.subject, time=event.at))
 
 

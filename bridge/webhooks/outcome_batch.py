@@ -1,4 +1,4 @@
-"""Outcomes that are written in one transaction: a commit costs as much for one as for a thousand."""
+"""A batch of outcomes that is written in one transaction: a commit costs the same for one or a thousand."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from bridge.store.delivery import (
 from bridge.store.leases import Lease
 from bridge.webhooks import operational
 
-# Untried deliveries that are worth a transaction of their own.
+# So many untried deliveries are worth a transaction of their own.
 _MANY_UNTRIED = 1_000
 
 
 def waits_for_endpoint(delivery: Delivery, outcome: Outcome) -> bool:
-    """Return whether a delivery that is new to the store waits for its endpoint only.
+    """Return true if a delivery that is new to the store waits only for its endpoint.
 
-    It need not be a row of its own, and no one waits for it to be written.
+    It does not need a row of its own, and nothing waits until it is written.
     """
     source = delivery.source
     untried = isinstance(outcome, NotTried) and not outcome.under_way
@@ -38,10 +38,10 @@ def waits_for_endpoint(delivery: Delivery, outcome: Outcome) -> bool:
 
 
 class OutcomeBatch:
-    """Lines of the log, new pending deliveries, changes of earlier ones, and the health of endpoints.
+    """Log lines, new pending deliveries, changes of earlier ones, and the health of endpoints.
 
-    ``sources`` are those of the deliveries from Kafka, once for each; ``new_keys`` those of new ordered rows.
-    ``pressing``: something may be tried as soon as the batch is written.
+    ``sources`` has an entry for each delivery from Kafka, ``new_keys`` the keys of new ordered rows.
+    ``pressing``: a delivery may be tried as soon as the batch is written.
     """
 
     def __init__(self) -> None:
@@ -59,14 +59,14 @@ class OutcomeBatch:
         self._gone: set[str] = set()
 
     def add(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Add what came of a delivery."""
+        """Add the outcome of a delivery."""
         self._add_attempt(delivery, outcome)
         source = delivery.source
         if source is None:
             self._add_stored(delivery, outcome)
             return
         self.sources.append(source)
-        # Of a lost partition another process reads the event again; written late, it would come late.
+        # Another process reads the events of a lost partition again; a late row would be delivered late.
         if not isinstance(outcome, Delivered) and not source.lost:
             self._add_new(delivery, outcome)
 
@@ -111,13 +111,13 @@ class OutcomeBatch:
         if delivery.ordered:
             self._keys.add(delivery.order_key)
             self.new_keys.add(delivery.order_key)
-            # It may be the first of its entity, to be tried as soon as it is written. Others that are due at
-            # once found no room in their queue: no one waits for them.
+            # It may be the first of its entity, which is tried as soon as it is written. Others that are due
+            # at once found their queue full: nothing waits for them.
             if not (isinstance(outcome, Retry | NotTried) and outcome.after_seconds):
                 self.pressing = True
 
     async def write(self, tx: Tx, sealer: Sealer, lease: Lease) -> None:
-        """Write everything. Raise ``LeaseLost`` where this process was taken for dead."""
+        """Write everything. Raises ``LeaseLost`` if this process lost its lease."""
         if self._delivered or self._changed or self._new or self._untried:
             await leases.assert_held(tx, lease)
         if self._keys:

@@ -1,7 +1,7 @@
-"""Writes what came of deliveries, in batches, and says when it is durable.
+"""Writes the outcomes of deliveries in batches, and reports when they are durable.
 
-Only after the transaction a Kafka offset may be committed (invariant 5), so ``completed`` is called then,
-once for each delivery from Kafka. While the store is away nothing is lost: the batch is written again.
+A Kafka offset may be committed only after the transaction (invariant 5). ``completed`` is therefore called
+then, once for each delivery from Kafka. While the store is unavailable nothing is lost: the write is retried.
 """
 
 import asyncio
@@ -21,43 +21,44 @@ from bridge.webhooks.outcome_batch import OutcomeBatch, waits_for_endpoint
 
 _log = structlog.get_logger(__name__)
 _LINGER_SECONDS = 0.05
-# Deliveries to endpoints that get nothing now: many share a transaction, seldom beside another delivery.
+# For deliveries to endpoints that receive nothing now: many share a transaction, which other deliveries
+# rarely have to wait for.
 _UNHURRIED_SECONDS = 0.4
 _PRESSING_LINGER_SECONDS = 0.01
 _FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 2.0
 
 
 class OutcomeWriter:
-    """Takes the outcome of every delivery; the tasks of ``run`` and ``run_unhurried`` write them."""
+    """Collects the outcomes of all deliveries; the tasks of ``run`` and ``run_unhurried`` write them."""
 
     def __init__(
         self, db: Database, sealer: Sealer, lease: Lease, completed: Callable[[EventSource], None]
     ) -> None:
         self.holder = lease.name
-        """As whom this process claims rows."""
+        """The holder under which this process claims rows."""
         self._db = db
         self._prompt = _BatchWriter(db, sealer, lease, completed, _LINGER_SECONDS)
         self._unhurried = _BatchWriter(db, sealer, lease, completed, _UNHURRIED_SECONDS)
 
     def record(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Take what came of a delivery; return at once."""
+        """Add the outcome of a delivery. Returns at once."""
         writer = self._unhurried if waits_for_endpoint(delivery, outcome) else self._prompt
         writer.add(delivery, outcome)
 
     async def keys_pending(self, keys: Collection[EndpointOrderKey]) -> set[EndpointOrderKey]:
-        """Return those of ``keys`` for which something is pending, in the store or on its way there."""
+        """Return the keys with pending deliveries, in the store or about to be written."""
         writer = self._prompt
         writer.written_keys.clear()
         found = await pending.keys_pending(self._db, keys)
-        # The answer may be older than what was written while it was on its way.
+        # The result may miss rows that were written during the query.
         return found | {key for key in keys if writer.has_new(key)}
 
     async def run(self) -> None:
-        """Write until cancelled. Raise ``LeaseLost`` where this process was taken for dead."""
+        """Write until canceled. Raises ``LeaseLost`` if this process lost its lease."""
         await self._prompt.run()
 
     async def run_unhurried(self) -> None:
-        """Do the same for deliveries to endpoints that get nothing now."""
+        """Do the same for deliveries to endpoints that receive nothing now."""
         await self._unhurried.run()
 
     async def drain(self) -> None:
@@ -67,7 +68,7 @@ class OutcomeWriter:
 
 
 class _BatchWriter:
-    """Writes a batch ``linger_seconds`` after its first outcome at most."""
+    """Writes a batch at most ``linger_seconds`` after its first outcome."""
 
     def __init__(
         self,
@@ -98,13 +99,13 @@ class _BatchWriter:
         self.idle.clear()
 
     def has_new(self, key: EndpointOrderKey) -> bool:
-        """Return whether the key got new rows since ``written_keys`` was cleared, or is about to."""
+        """Return true if the key has new rows since ``written_keys`` was cleared, or will get some."""
         return any(key in keys for keys in (self._batch.new_keys, self._writing.new_keys, self.written_keys))
 
     async def run(self) -> None:
         while True:
             await self._wanted.wait()
-            # What ends within the next moments shares the commit; what can be tried next does not wait long.
+            # Outcomes of the next moments share the commit; deliveries that may be tried next wait briefly.
             await asyncio.sleep(_PRESSING_LINGER_SECONDS)
             await supervisor.pause(self._pressing, self._linger - _PRESSING_LINGER_SECONDS)
             self._wanted.clear()

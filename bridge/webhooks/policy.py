@@ -1,4 +1,4 @@
-"""Judge an attempt: delivered, retried and when, failed, or the end of the endpoint. Pure."""
+"""Decides the outcome of an attempt: delivered, retried, failed, or the end of the endpoint. Pure."""
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ TOO_MANY, UNAVAILABLE = 429, 503
 
 
 class RetryTerms(Struct, frozen=True, kw_only=True):
-    """The pauses before the second attempt, the third and so on; ``jitter`` is a share of each."""
+    """The pauses before the second, third and later attempts; ``jitter`` is a share of each."""
 
     retry_seconds: tuple[float, ...]
     jitter: float = 0.2
@@ -18,9 +18,9 @@ class RetryTerms(Struct, frozen=True, kw_only=True):
 def judge_attempt(
     attempt: DeliveryAttempt, number: int, terms: RetryTerms, chance: float
 ) -> Delivered | Retry | Failed | EndpointGone:
-    """Return what the attempt of this number (from 1) leads to; ``chance`` lies between -1 and 1.
+    """Return the outcome of the attempt with this number (from 1). ``chance`` is between -1 and 1.
 
-    The jitter never shortens what ``Retry-After`` asked for.
+    The jitter never shortens the pause of ``Retry-After``.
     """
     if attempt.error is None:
         return Delivered(attempt=attempt)
@@ -34,7 +34,7 @@ def judge_attempt(
 
 
 def name_failure(status: int) -> str | None:
-    """Return the name of what went wrong; ``None`` for the status of a success."""
+    """Return the name of the failure; ``None`` if the status means success."""
     if 200 <= status < 300:
         return None
     if 300 <= status < 400:
@@ -47,7 +47,7 @@ def name_failure(status: int) -> str | None:
 
 
 def _asked(attempt: DeliveryAttempt) -> float:
-    """Return the pause that the receiver asked for; ``Retry-After`` counts with two statuses only."""
+    """Return the pause that the receiver asked for. ``Retry-After`` counts only with two statuses."""
     if attempt.status in (TOO_MANY, UNAVAILABLE):
         return attempt.retry_after_seconds or 0.0
     return 0.0

@@ -1,7 +1,7 @@
-"""Recovery: what an endpoint missed in a range of time becomes pending again.
+"""Recovery: deliveries that an endpoint missed in a time range become pending again.
 
-What was given up is in the store. The rest is read from Kafka again, as far back as its topics reach, and
-what the log does not show as delivered becomes pending. Doing it twice adds nothing twice.
+Failed deliveries are in the store. The other events are read from Kafka again, as far back as its topics
+reach, and become pending unless the log shows them as delivered. A second recovery adds nothing twice.
 """
 
 import structlog
@@ -27,7 +27,7 @@ _ADDED_AT_ONCE = 500
 
 
 class Recoverer:
-    """Carries out the recoveries that were asked for; one process at a time does."""
+    """Carries out requested recoveries, in one process at a time."""
 
     def __init__(self, db: Database, sealer: Sealer, kafka: KafkaConfig, holder: str) -> None:
         self._db = db
@@ -36,7 +36,7 @@ class Recoverer:
         self._holder = holder
 
     async def keep(self) -> None:
-        """Carry them out until cancelled."""
+        """Carry out recoveries until canceled."""
         async with outbox.listen_for_commits(self._db, pending.CHANNEL) as asked:
             while True:
                 await asked.wait(_AGAIN_SECONDS)
@@ -58,12 +58,10 @@ class Recoverer:
     async def _recover(self, recovery: Recovery) -> None:
         endpoint = await endpoints.get(self._db, recovery.endpoint_id)
         if endpoint is None or recovery.until is None:
-            await recoveries.finish_recovery(
-                self._db, recovery.id, 0, 0, "there is no such endpoint any more"
-            )
+            await recoveries.finish_recovery(self._db, recovery.id, 0, 0, "the endpoint no longer exists")
             return
         await recoveries.begin_recovery(self._db, recovery.id)
-        # What is pending already is found as rows, and not pending twice.
+        # Deliveries in shares become rows first, so that none becomes pending twice.
         await pending_batches.unpack_all(self._db, self._sealer, endpoint.id)
         async with self._db.transaction() as tx:
             revived = await recoveries.revive(tx, recovery)
@@ -76,7 +74,7 @@ class Recoverer:
 
     async def _from_kafka(self, recovery: Recovery, endpoint: Endpoint) -> tuple[int, int]:
         if recovery.until is None:
-            raise AssertionError("a recovery ends when it was asked for, at the latest")
+            raise AssertionError("a recovery always has an end")
         wanted, found, missing = matching.build_filter(endpoint), 0, 0
         names = list(topics.all_events(self._kafka.topic_prefix).values())
         async with Replay(self._kafka) as replay:
@@ -88,7 +86,7 @@ class Recoverer:
         return found, missing
 
     async def _add_missing(self, endpoint: Endpoint, these: list[tuple[Event, bytes]]) -> int:
-        """Add those of ``these`` that were not delivered; return how many are new among what is pending."""
+        """Add the events that were not delivered. Return the number of new pending deliveries."""
         ordered = endpoint.order == "per_entity"
         known = {ids.delivery_id(endpoint.id, event.event_id): (event, body) for event, body in these}
         done = await delivery_log.delivered(self._db, list(known))

@@ -1,6 +1,6 @@
-"""The registry of endpoints: every enabled one with its queue, and the table of who wants which event.
+"""The registry of endpoints: every enabled endpoint with its queue, and the table of their filters.
 
-Read again when the store says that something has changed, at the latest every two seconds.
+It is refreshed when the store reports a change, and at least every two seconds.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _LONGEST_BREAK_SECONDS = 300.0
 
 
 class EndpointRegistry:
-    """``queues`` by endpoint; ``table`` of those that get the events of records."""
+    """The ``queues`` by endpoint, and the ``table`` of the queues that receive events about records."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class EndpointRegistry:
         self.table: FilterTable[EndpointQueue] = FilterTable(())
 
     async def keep(self) -> None:
-        """Follow changes until cancelled."""
+        """Follow changes until canceled."""
         async with outbox.listen_for_commits(self._db, endpoints.CHANNEL) as changed:
             while True:
                 await changed.wait(_AGAIN_SECONDS)
@@ -64,7 +64,7 @@ class EndpointRegistry:
                     _log.warning("webhooks.endpoints_unread", reason=str(problem))
 
     async def refresh(self) -> None:
-        """Take over what has changed. Raises ``Transient`` when the store is away."""
+        """Apply changes. Raises ``Transient`` if the store is unavailable."""
         version = await endpoints.version(self._db)
         if version != self._version:
             self._take(await endpoints.all_for_dispatch(self._db, self._sealer))
@@ -76,7 +76,7 @@ class EndpointRegistry:
         metrics.show_breakers(queue.breaker.state(now) for queue in self.queues.values())
 
     async def sweep(self) -> None:
-        """Leave to the store what has waited too long, again and again."""
+        """Leave deliveries that have waited too long to the store, periodically."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             for queue in self.queues.values():

@@ -1,4 +1,4 @@
-"""One attempt at a delivery: signs it, posts it, and judges what came back."""
+"""Makes an attempt at a delivery: signs it, posts it, and decides its outcome."""
 
 import random
 from datetime import datetime
@@ -18,13 +18,13 @@ from bridge.webhooks.signing import BadSecret
 from bridge.webhooks.subscribers import Subscriber
 
 _BUSY_SECONDS = 1.0
-# Of a response that are read, and kept of a failed attempt.
+# The bytes of a response that are read, and kept after a failed attempt.
 _RESPONSE_BYTES = 2_048
 _random = random.Random()  # noqa: S311 (jitter is no secret)
 
 
 class Sender:
-    """Makes attempts. It keeps nothing of them: the outcome says it all."""
+    """Makes attempts. It keeps no state: the outcome has everything."""
 
     def __init__(self, outbound: Outbound, sealer: Sealer, config: WebhooksConfig) -> None:
         self._outbound = outbound
@@ -32,7 +32,7 @@ class Sender:
         self._terms = policy.RetryTerms(retry_seconds=config.retry_seconds)
 
     async def deliver(self, subscriber: Subscriber, delivery: Delivery) -> Outcome:
-        """Make one attempt; return what came of it."""
+        """Make an attempt. Return its outcome."""
         body, at = delivery.read_body(), utc_now()
         try:
             headers = {**subscriber.headers, **subscriber.signer.headers(delivery.event.event_id, body, at)}
@@ -49,7 +49,7 @@ class Sender:
                 max_response_bytes=_RESPONSE_BYTES,
             )
         if isinstance(answer, CallFailure) and answer.kind == "busy":
-            # All connections of this process are in use: nothing was sent, and the endpoint is not to blame.
+            # All connections of this process are in use: nothing was sent, and the endpoint did not fail.
             return NotTried(after_seconds=_BUSY_SECONDS)
         _counter(_label(answer)).inc()
         attempt = self._attempt(answer, at, subscriber.signer.signed_with(at))
@@ -82,7 +82,7 @@ def _counter(label: str) -> Counter:
 
 
 def _label(answer: PostResponse | CallFailure) -> str:
-    """Return the label of the metric: a receiver may answer with any number, so classes of statuses only."""
+    """Return the label of the metric: a class of statuses, because a receiver may answer with any number."""
     if isinstance(answer, CallFailure):
         return answer.kind
     return f"{answer.status // 100}xx" if 100 <= answer.status < 600 else "other"

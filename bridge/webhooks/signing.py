@@ -1,8 +1,8 @@
-"""Signatures after the Standard Webhooks specification 1.0.0. Pure.
+"""Signatures according to the Standard Webhooks specification 1.0.0. Pure.
 
-What is signed is ``{id}.{timestamp}.{body}``, over the bytes that are sent. ``v1`` is HMAC-SHA256 under a
-shared secret (``whsec_``), ``v1a`` is ed25519 under a private key (``whsk_``: seed, then public key) whose
-public half (``whpk_``) the receiver has. While a secret is being exchanged, every live one signs.
+The signed content is ``{id}.{timestamp}.{body}``, with the bytes that are sent. ``v1`` is HMAC-SHA256 with a
+shared secret (``whsec_``). ``v1a`` is ed25519 with a private key (``whsk_``: seed, then public key), whose
+public key (``whpk_``) the receiver has. During a rotation, every valid secret signs.
 """
 
 import base64
@@ -24,11 +24,11 @@ _Sign = Callable[[bytes], str]
 
 
 class BadSecret(ValueError):
-    """Not a secret in the specification's notation. The message holds nothing of it."""
+    """A text that is not a secret in the specification's notation. The message does not contain it."""
 
 
 class SigningKey(Struct, frozen=True, kw_only=True):
-    """A secret as it is written (``whsec_…``, ``whsk_…``), and until when it signs (``None``: for good)."""
+    """A secret as text (``whsec_…``, ``whsk_…``), and the time until which it signs (``None``: no end)."""
 
     kind: SignatureVersion
     secret: str
@@ -36,9 +36,9 @@ class SigningKey(Struct, frozen=True, kw_only=True):
 
 
 class Signer:
-    """Signs for one endpoint with all its live secrets, newest first as they are given.
+    """Signs for one endpoint with all its valid secrets, in the given order, newest first.
 
-    Raises ``BadSecret`` for a secret that is none.
+    Raises ``BadSecret`` for an invalid secret.
     """
 
     def __init__(self, keys: Iterable[SigningKey]) -> None:
@@ -47,21 +47,21 @@ class Signer:
         self._kinds = " ".join([kind for kind, *_ in self._signs]) if lasting else None
 
     def headers(self, event_id: str, body: bytes, now: datetime) -> dict[str, str]:
-        """The three headers of an attempt that is made at ``now``.
+        """Return the three headers of an attempt at ``now``.
 
-        Receivers allow five minutes of difference, so the timestamp belongs to the attempt, not the event.
-        Raises ``BadSecret`` when no secret is live: an unsigned delivery would be taken for a forged one.
+        Receivers allow a difference of five minutes, so the timestamp is that of the attempt, not the event.
+        Raises ``BadSecret`` if no secret is valid: an unsigned delivery would look forged.
         """
         timestamp = str(int(now.timestamp()))
         content = f"{event_id}.{timestamp}.".encode() + body
-        # One space between tokens and none at the end: receivers split at it.
+        # Receivers split at spaces: one between tokens and none at the end.
         signature = " ".join([sign(content) for _, end, sign in self._signs if end is None or end > now])
         if not signature:
-            raise BadSecret("the endpoint has no live secret")
+            raise BadSecret("the endpoint has no valid secret; rotate it")
         return {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": signature}
 
     def signed_with(self, now: datetime) -> str:
-        """The kinds that sign now, for the log: ``v1``, ``v1 v1``, ``v1 v1a`` …"""
+        """Return the kinds that sign now, for the log: ``v1``, ``v1 v1``, ``v1 v1a`` …"""
         if self._kinds is not None:
             return self._kinds
         return " ".join([kind for kind, end, _ in self._signs if end is None or end > now])
@@ -73,7 +73,7 @@ def _sign_with(key: SigningKey) -> _Sign:
 
 
 def _hmac(secret: bytes) -> _Sign:
-    # Hashing the key costs as much as hashing a small body: it is done once.
+    # Hashing the key costs as much as hashing a small body, so it is done only once.
     keyed = HMAC(secret, SHA256())
 
     def sign(content: bytes) -> str:
@@ -86,7 +86,7 @@ def _hmac(secret: bytes) -> _Sign:
 
 def _ed25519(raw: bytes) -> _Sign:
     if len(raw) not in (_SEED_BYTES, 2 * _SEED_BYTES):
-        raise BadSecret("whsk_: not 64 bytes, a seed and its public key")
+        raise BadSecret("whsk_: expected 64 bytes, a seed and its public key")
     private = Ed25519PrivateKey.from_private_bytes(raw[:_SEED_BYTES])
 
     def sign(content: bytes) -> str:
@@ -98,12 +98,12 @@ def _ed25519(raw: bytes) -> _Sign:
 def _decoded(key: SigningKey) -> bytes:
     prefix = _PREFIXES[key.kind]
     if not key.secret.startswith(prefix):
-        raise BadSecret(f"a {key.kind} secret begins with {prefix}")
+        raise BadSecret(f"a {key.kind} secret must begin with {prefix}")
     text = key.secret.removeprefix(prefix)
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise BadSecret(f"{prefix}: what follows is not base64") from None
+        raise BadSecret(f"{prefix}: the rest is not base64") from None
     if not raw:
-        raise BadSecret(f"{prefix}: nothing follows")
+        raise BadSecret(f"{prefix}: the rest is missing")
     return raw

@@ -1,8 +1,8 @@
-"""The webhook stage: reads the event topics in a consumer group, and delivers each event to every subscriber.
+"""The webhook stage: reads the event topics in a consumer group, and delivers each event to its subscribers.
 
-Kafka is the queue: an offset is committed once each delivery of the event is made or pending, durably
-(invariant 5). PostgreSQL holds what is pending, and the log. Several processes share partitions by the group
-and pending rows by claims under each process's lease.
+Kafka is the queue: an offset is committed when each delivery of the event is durably delivered or pending
+(invariant 5). PostgreSQL holds the pending deliveries and the log. Several processes share the partitions by
+the group, and the pending rows by claims under each process's lease.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _LEASE_SECONDS = 15.0
 
 
 class WebhookDependencies(Struct, frozen=True, kw_only=True):
-    """What the stage is built from."""
+    """The dependencies of the stage."""
 
     db: Database
     sealer: Sealer
@@ -47,28 +47,28 @@ class WebhookDependencies(Struct, frozen=True, kw_only=True):
 
 
 class WebhookStage:
-    """The stage; ``run`` is what the supervisor calls."""
+    """The stage. The supervisor calls ``run``."""
 
     def __init__(self, parts: WebhookDependencies) -> None:
         self._parts = parts
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until ``stop``; what is under way then has until the supervisor's patience ends.
+        """Deliver until ``stop``. Attempts in flight may then continue until the supervisor's deadline.
 
-        Raises ``Transient`` when Kafka is away, or the store when it begins; ``LeaseLost`` when another
-        process took this one for dead.
+        Raises ``Transient`` if Kafka is unavailable, or the store at the start; ``LeaseLost`` if this process
+        lost its lease.
         """
         parts, name = self._parts, f"{pending.LEASE_PREFIX}{uuid.uuid4().hex}"
         holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         lease = await leases.acquire(parts.db, name, holder, _LEASE_SECONDS)
         if lease is None:
-            raise AssertionError("a lease of a new name is free")
+            raise AssertionError("a lease with a new name must be free")
         async with leases.LeaseKeeper(parts.db, lease, _LEASE_SECONDS) as held, parts.outbound() as outbound:
             await _Watch(parts, held, outbound, stop).work()
 
 
 class _Watch:
-    """One run of the stage."""
+    """A run of the stage."""
 
     def __init__(
         self, parts: WebhookDependencies, held: leases.LeaseKeeper, outbound: Outbound, stop: asyncio.Event
@@ -85,7 +85,7 @@ class _Watch:
         self._maintenance = Maintenance(db, sealer, config, parts.retention_days)
 
     async def work(self) -> None:
-        """Read and deliver until ``stop``; then let end what is under way."""
+        """Read and deliver until ``stop``; then wait for the attempts in flight."""
         await self._registry.refresh()
         recording = [
             self._start(self._writer.run(), "outcome writer"),
@@ -112,7 +112,7 @@ class _Watch:
                 self._failed.exception()
 
     async def _drain(self, others: Iterable["asyncio.Task[None]"]) -> None:
-        """Wait until what is under way has ended and is written; what was not begun is left to others."""
+        """Wait until the attempts in flight have ended and are written. Leave the rest to other processes."""
         await cancel_and_wait(*others)
         for queue in self._registry.queues.values():
             queue.forget()
@@ -122,7 +122,7 @@ class _Watch:
 
     def _check(self) -> None:
         if self._held.lost.is_set():
-            raise LeaseLost("webhooks: the lease ran out")
+            raise LeaseLost("webhooks: the lease expired")
         if self._failed.done():
             self._failed.result()
 

@@ -1,4 +1,4 @@
-"""Subscribers: endpoints with all that a delivery needs, their headers, their signer, their filter."""
+"""Subscribers: endpoints with everything that a delivery needs: headers, signer and filter."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,13 +12,14 @@ from bridge.webhooks import matching
 from bridge.webhooks.matching import Filter
 from bridge.webhooks.signing import Signer, SigningKey
 
-# An event's time is the clock of who published it, an endpoint's creation that of the database.
+# An event's time comes from the publisher's clock, an endpoint's creation time from the database's clock.
 _CLOCKS_DIFFER = timedelta(seconds=10)
 _OURS = ("webhook-", "content-", "host", "transfer-encoding", "connection", "user-agent", "accept-encoding")
 
 
 class Subscriber(Struct, frozen=True, kw_only=True):
-    """An endpoint and all that a delivery needs. ``headers`` are the same for each, the signature's apart."""
+    """An endpoint with everything that a delivery needs. ``headers`` are those of every delivery, except the
+    signature's."""
 
     endpoint: Endpoint
     headers: Mapping[str, str]
@@ -27,17 +28,17 @@ class Subscriber(Struct, frozen=True, kw_only=True):
 
     @property
     def ordered(self) -> bool:
-        """Return whether an entity's events are to arrive one after another."""
+        """Return true if an entity's events must arrive one after another."""
         return self.endpoint.order == "per_entity"
 
     @property
     def since(self) -> datetime:
-        """Return the time from which events are for it; it gets earlier ones only by a recovery."""
+        """Return the time from which it receives events. Only a recovery delivers earlier ones."""
         return self.endpoint.created_at - _CLOCKS_DIFFER
 
 
 def build_subscriber(stored: Stored) -> Subscriber:
-    """Return the subscriber of an endpoint. Raise ``BadSecret``."""
+    """Return the subscriber of an endpoint. Raises ``BadSecret``."""
     keys = [SigningKey(kind=s.kind, secret=s.secret, expires_at=s.expires_at) for s in stored.secrets]
     custom = {name: value for name, value in stored.headers.items() if not name.lower().startswith(_OURS)}
     return Subscriber(

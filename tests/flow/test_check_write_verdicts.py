@@ -126,7 +126,7 @@ async def test_a_creation_that_names_no_id_is_looked_for_in_the_list(acme: Accou
     assert (result, "without the new candidate's id" in reason) == ("error", True)
     result, reason = _verdict(tried, "find_candidate")
     assert (result, "remove it by hand (the list of candidates does not show it" in reason) == ("error", True)
-    assert "not tried: there is no trial candidate" in _verdict(tried, "update_candidate")[1]
+    assert "not tried: the trial candidate was not created" in _verdict(tried, "update_candidate")[1]
     assert tried.ids == {}
 
 
@@ -156,7 +156,7 @@ async def test_without_an_open_job_adding_to_one_is_not_tried(store_url: str) ->
     async with account(store_url, sizes={"jobs": 0, "applications": 0}) as acme:
         tried = await _try(acme)
     assert _verdict(tried, "add_to_job") == ("error", "there is no open job to add the candidate to")
-    assert _verdict(tried, "move_stage") == ("error", "not tried: there is no trial application")
+    assert _verdict(tried, "move_stage") == ("error", "not tried: the trial application was not created")
 
 
 async def test_without_a_status_to_move_to_or_to_reject_by_neither_is_tried(store_url: str) -> None:

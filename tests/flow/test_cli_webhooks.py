@@ -284,7 +284,7 @@ async def test_listening_refuses_a_secret_that_is_none(program: Program) -> None
 async def test_the_running_bridge_serves_the_api(
     store_url: str, kafka_config: KafkaConfig, tmp_path: Path
 ) -> None:
-    program = Program(tmp_path, delivering(store_url, kafka_config, '[log]\nformat = "json"\n'))
+    program = Program(tmp_path, delivering(store_url, kafka_config))
     token = (await program("tokens", "create", "--admin", "--json")).json["token"]
     async with program.running("run", "--only", "api") as process:
         assert process.stderr is not None

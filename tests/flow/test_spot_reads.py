@@ -57,7 +57,7 @@ class Watched:
         kept = await self.spots.sift(found)
         async with self.db.transaction() as tx:
             applied = await self.changes.apply(tx, "candidates", kept, "sweep")
-            finding = await self.spots.tell(tx, kept, applied)
+            finding = await self.spots.report(tx, kept, applied)
         self.findings += [] if finding is None else [finding]
         return kept
 
@@ -157,7 +157,7 @@ async def test_a_doubt_is_published_after_the_lists_lag_and_told_after_a_day(
 async def test_what_is_held_for_a_person_is_not_told_nor_looked_for(watched: Watched) -> None:
     (kept,) = await watched.spots.sift([seen(5, "Chef", "in_time")])
     async with watched.db.transaction() as tx:
-        assert await watched.spots.tell(tx, [kept], WriteSummary(events={}, held=1)) is None
+        assert await watched.spots.report(tx, [kept], WriteSummary(events={}, held=1)) is None
     assert await watched.said() == []
     query = (
         "INSERT INTO holds (integration_id, resource, kind, key, row_ids, row_count, known_count, evidence) "

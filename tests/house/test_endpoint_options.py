@@ -94,7 +94,7 @@ def test_every_type_about_endpoints_is_named_produced_and_can_be_asked_for() -> 
     source = Path(operational.__file__).read_text(encoding="utf-8")
     for kind in get_args(OperationalType):
         assert f"`{kind}`" in TEXT, f"{PAGE}: say when {kind} comes"
-        assert f'_tell(tx, sealer, "{kind}"' in source, (
+        assert f'_report(tx, sealer, "{kind}"' in source, (
             f"{kind}: bridge/webhooks/operational.py never tells it"
         )
         assert msgspec.convert([kind], list[EventType]) == [kind]

@@ -109,7 +109,7 @@ async def test_an_endpoint_without_a_live_secret_gets_nothing_unsigned(hooks: De
         await hooks.send()
         delivery = await hooks.one(endpoint, "failed", attempts=4)
         assert delivery.last_error == "bad_header"
-        assert (await hooks.attempts(delivery))[0].reason == "the endpoint has no live secret"
+        assert (await hooks.attempts(delivery))[0].reason == "the endpoint has no valid secret; rotate it"
         await until(lambda: len(other.captures) == 1)
         assert receiver.captures == []
 
@@ -128,7 +128,7 @@ async def test_an_endpoint_whose_secret_can_not_be_read_holds_back_nobody(hooks:
             await hooks.send()
             await until(lambda: len(other.captures) == 1)
         [said] = [line for line in logs if line["event"] == "endpoint.unusable"]
-        assert (said["endpoint"], said["reason"]) == (endpoint.id, "whsec_: nothing follows")
+        assert (said["endpoint"], said["reason"]) == (endpoint.id, "whsec_: the rest is missing")
         assert receiver.captures == []
 
 

@@ -53,7 +53,7 @@ class Recorder:
         self.made: Made | None = None
 
     async def finish(self, client: Client, bearer: Secret | None) -> None:
-        """Ask what the check did not, make the recording, and forget the exchanges.
+        """Ask the questions that the check did not, create the recording, and forget the exchanges.
 
         ``bearer`` is the configured token, for an exchange that refused it in its usual form. Raises
         ``Fatal``. Stops if the account asks the bridge to wait.
@@ -71,7 +71,7 @@ class Recorder:
 
 
 def made_of(seen: SeenAccount, requests: int = 0) -> Made:
-    """Return the recording of what was seen. Pure."""
+    """Return the recording of the exchanges. Pure."""
     found = {name: _value_of(name, seen) for name in DIALECTS}
     dialect = {
         name: value for name, value in found.items() if value is not None and value != DIALECTS[name].default

@@ -24,7 +24,7 @@ NO_JSON = NoJson()
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """One request and its answer. ``asked`` is the decoded body, or the query of a GET; ``said`` is the
+    """A request and its answer. ``asked`` is the decoded body, or the query of a GET; ``said`` is the
     decoded answer, or ``NO_JSON``."""
 
     method: str

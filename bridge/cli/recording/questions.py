@@ -1,4 +1,4 @@
-"""Asks what a recording needs beyond the check: read-only requests for switches that show in no other way.
+"""Asks the questions that a recording needs beyond the check: read-only requests for the remaining switches.
 
 Each question is about one switch. If it is refused or not answered, only that switch remains unknown.
 """

@@ -53,7 +53,7 @@ _PAGE_KEYS: Final = ("page", "pageIndex", "pageSize")
 
 
 class ListAnswer(Struct, frozen=True, kw_only=True):
-    """One answer of a list.
+    """An answer of a list.
 
     ``where`` is the path of its rows as the answer spells it, or ``None``; ``rows`` are the raw rows, ``ids``
     their own ids; ``numbers`` holds the other values of the envelope by plain keys.
@@ -84,7 +84,7 @@ class ListAnswer(Struct, frozen=True, kw_only=True):
 
 
 class IdAnswer(Struct, frozen=True, kw_only=True):
-    """One answer to a by-id read: the requested id, what is wrapped around the record, and the record."""
+    """An answer to a by-id read: the requested id, what is wrapped around the record, and the record."""
 
     exchange: Exchange
     asked: str

@@ -29,14 +29,14 @@ RECORDS = "jobs candidates applications"
 
 
 class SwitchValue(Struct, frozen=True, kw_only=True):
-    """One value of a switch: the account's behavior, and the parts that show it."""
+    """A value of a switch: the account's behavior, and the parts that show it."""
 
     meaning: str
     touches: frozenset[str]
 
 
 class Switch(Struct, frozen=True, kw_only=True):
-    """One uncertain property of an account: ``values`` by name, and the assumed one."""
+    """An uncertain property of an account: ``values`` by name, and the assumed one."""
 
     meaning: str
     default: str

@@ -205,7 +205,7 @@ CREATE INDEX read_requests_by_integration ON read_requests (integration_id, posi
 
 -- Changes that are not published without a person's decision, such as implausibly many disappearances.
 -- row_ids is a roaring bitmap; the meaning of key depends on the kind. unseen: decided or healed, but not yet
--- noticed by a poller. told: the state last reported to operational endpoints.
+-- noticed by a poller. reported: the state last reported to operational endpoints.
 CREATE TABLE holds (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     integration_id text NOT NULL,
@@ -220,12 +220,12 @@ CREATE TABLE holds (
     state text NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'approved', 'discarded', 'done', 'healed')),
     decided_at timestamptz,
     unseen boolean NOT NULL DEFAULT false,
-    told text
+    reported text
 );
 CREATE UNIQUE INDEX holds_open ON holds (integration_id, resource, kind, key)
     WHERE (state IN ('held', 'approved') OR state = 'discarded' AND kind <> 'deletions');
 CREATE INDEX holds_unseen ON holds (integration_id) WHERE unseen;
-CREATE INDEX holds_untold ON holds (id) WHERE told IS DISTINCT FROM state;
+CREATE INDEX holds_unreported ON holds (id) WHERE reported IS DISTINCT FROM state;
 
 -- One row per resource: how often its records had each mapped key, and how many lost values recently.
 CREATE TABLE habits (
@@ -380,7 +380,7 @@ CREATE TABLE known_ids (
     remote_id text NOT NULL
 );
 
--- 7. Webhooks: endpoints, what is pending, the log of attempts, health, recoveries ---------------------------
+-- 7. Webhooks: endpoints, pending deliveries, the log of attempts, health, recoveries ----------------------
 
 -- Receivers of webhooks. sealed_headers holds the custom headers as JSON; their names are in header_names in
 -- plain text.
@@ -441,7 +441,7 @@ CREATE TRIGGER endpoints_changed AFTER INSERT OR UPDATE OR DELETE ON endpoints
 CREATE TRIGGER signing_secrets_changed AFTER INSERT OR UPDATE OR DELETE ON signing_secrets
     FOR EACH STATEMENT EXECUTE FUNCTION endpoints_changed();
 
--- Bodies of events that some endpoint has not got yet, sealed; one row an event, however many it is pending to.
+-- Sealed bodies of events that are pending for any endpoint: one row per event, for all endpoints.
 CREATE TABLE pending_bodies (
     event_id text PRIMARY KEY,
     sealed bytea NOT NULL,
@@ -449,10 +449,10 @@ CREATE TABLE pending_bodies (
 );
 ALTER TABLE pending_bodies ALTER COLUMN sealed SET STORAGE EXTERNAL;
 
--- One row for each delivery that is neither done nor forgotten. Of an ordered endpoint and one entity, only
--- the first is due; those behind it wait until infinity and are released when it goes. topic, partition and
--- kafka_offset say where the event can be read again; they are null of what is not on Kafka.
--- holder names the lease of the process that tries it now.
+-- One row for each pending or failed delivery. Of each entity of an ordered endpoint, only the first is due; the
+-- others wait until infinity and are released when it leaves. topic, partition and kafka_offset say where the
+-- event can be read again; they are null for events that are not on Kafka. holder names the lease of the process
+-- that tries it now.
 CREATE TABLE pending_deliveries (
     delivery_id text PRIMARY KEY,
     endpoint_id text NOT NULL,
@@ -479,12 +479,12 @@ CREATE INDEX pending_deliveries_due ON pending_deliveries (endpoint_id, next_att
 CREATE INDEX pending_deliveries_in_order ON pending_deliveries (endpoint_id, subject, sequence) WHERE state = 'pending' AND ordered;
 CREATE INDEX pending_deliveries_by_event ON pending_deliveries (event_id);
 CREATE INDEX pending_deliveries_by_time ON pending_deliveries (endpoint_id, last_at);
--- Since when the oldest delivery is pending can be read at once.
+-- Gives the age of the oldest pending delivery at once.
 CREATE INDEX pending_deliveries_oldest ON pending_deliveries (first_at) WHERE state = 'pending';
 
--- What is pending to endpoints that get nothing now can have many deliveries in one row: batches and shares. A
--- batch has events that became pending about the same time, once for all endpoints: events is a JSON array of
--- what is known of each, bodies has their bodies, sealed together, in the same order.
+-- Pending deliveries of endpoints that receive nothing now can share rows: batches and shares. A batch holds events
+-- that became pending at about the same time, once for all endpoints: events is a JSON array of their descriptions,
+-- bodies holds their bodies, sealed together, in the same order.
 CREATE TABLE pending_batches (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     events bytea NOT NULL,
@@ -492,8 +492,9 @@ CREATE TABLE pending_batches (
 );
 ALTER TABLE pending_batches ALTER COLUMN events SET STORAGE EXTERNAL, ALTER COLUMN bodies SET STORAGE EXTERNAL;
 
--- Which events of a batch are pending to an endpoint: places counts from 0. None of them was tried, none keeps
--- an order. A share becomes rows of pending_deliveries when its endpoint has room, or when one of them is asked for.
+-- The events of a batch that are pending for an endpoint; places counts from 0. None of them was tried, and none
+-- is ordered. A share becomes rows of pending_deliveries when its endpoint has capacity, or when one of its
+-- deliveries is requested.
 CREATE TABLE pending_batch_shares (
     batch_id bigint NOT NULL,
     endpoint_id text NOT NULL,
@@ -506,8 +507,8 @@ CREATE TABLE pending_batch_shares (
 );
 CREATE INDEX pending_batch_shares_by_endpoint ON pending_batch_shares (endpoint_id, batch_id);
 
--- The log: one row an attempt, written in batches. response is the beginning of what the receiver said to a
--- failed attempt, sealed.
+-- The log: one row per attempt, written in batches. response is the sealed beginning of the response to a failed
+-- attempt.
 CREATE TABLE webhook_attempts (
     delivery_id text NOT NULL,
     endpoint_id text NOT NULL,

@@ -20,14 +20,14 @@
 {{- end }}
 {{- end -}}
 
-{{- /* `key = value` and the end of the line; nothing for null, which TOML can't say. */ -}}
+{{- /* `key = value` and the end of the line; nothing for null, which TOML does not have. */ -}}
 {{- define "bridge.toml.line" -}}
 {{- $value := last . -}}
 {{- if not (kindIs "invalid" $value) }}{{ first . }} = {{ include "bridge.toml.value" $value }}
 {{ end }}
 {{- end -}}
 
-{{- /* A value on one line. JSON's strings and numbers are TOML's too; its tables are not. */ -}}
+{{- /* A value on one line. JSON strings and numbers are valid TOML; JSON objects are not. */ -}}
 {{- define "bridge.toml.value" -}}
 {{- if kindIs "map" . -}}
 {{- $map := . -}}
@@ -47,7 +47,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* The variables of the secrets that stand in values.config: name → value, as JSON. */ -}}
+{{- /* The variables of the secrets in values.config: name → value, as JSON. */ -}}
 {{- define "bridge.secretVariables" -}}
 {{- $secrets := .Files.Get "files/secret-keys.json" | fromJson -}}
 {{- $found := dict -}}
@@ -70,7 +70,7 @@
 {{- printf "BRIDGE_INTEGRATIONS_%s_%s" (first . | upper | replace "-" "_") (last . | upper) -}}
 {{- end -}}
 
-{{- /* The variables whose values are in Secrets that exist: a list of env entries, as JSON. */ -}}
+{{- /* The variables whose values are in existing Secrets: a list of env entries, as JSON. */ -}}
 {{- define "bridge.secretReferences" -}}
 {{- $env := list -}}
 {{- range $slice, $keys := omit .Values.secretRefs "integrations" -}}

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{- /* Short enough for what is put behind it: "-commands", "-migrate". */ -}}
+{{- /* Short enough for the suffixes: "-commands", "-migrate". */ -}}
 {{- define "bridge.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
@@ -20,7 +20,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "bridge.selector" . }}
 {{- end -}}
 
-{{- /* The pods of the release that run roles have this, and a component. The Job's pod has another name. */ -}}
+{{- /* The labels of the release's pods with roles, besides the component. The Job's pod has another name. */ -}}
 {{- define "bridge.selector" -}}
 app.kubernetes.io/name: {{ include "bridge.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -32,7 +32,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: migrate
 {{- end -}}
 
-{{- /* Annotations of what the Job stands on. */ -}}
+{{- /* Annotations of the resources that the Job depends on. */ -}}
 {{- define "bridge.migration.before" -}}
 helm.sh/hook: pre-install,pre-upgrade
 helm.sh/hook-weight: "-10"

@@ -1,7 +1,7 @@
-{{- /* What would fail in the cluster, or worse: seem to work. */ -}}
+{{- /* Refuses values that would fail in the cluster, or only seem to work. */ -}}
 {{- define "bridge.refusals" -}}
 {{- $config := .Values.config -}}
-{{- /* What is in a Secret that exists can't be seen from here: its owner is trusted. */ -}}
+{{- /* The chart cannot see the content of an existing Secret, and trusts it. */ -}}
 {{- $known := not (empty .Values.existingSecrets) -}}
 {{- if not (or $known (dig "sealing" "key" "" $config) (dig "sealing" "key" "" .Values.secretRefs)) -}}
 {{- fail "config.sealing.key, secretRefs.sealing.key or existingSecrets: the installation's key must be given (openssl rand -base64 32); one made in a pod would be lost with it, and all that is sealed" -}}

@@ -1,4 +1,4 @@
-{{- /* What runs: a list of {name, settings, containers: [{name, roles, monitoringPort, settings}]}, as JSON. */ -}}
+{{- /* The workloads: a list of {name, settings, containers: [{name, roles, monitoringPort, settings}]}, as JSON. */ -}}
 {{- define "bridge.workloads" -}}
 {{- $all := list "poller" "relay" "commands" "webhooks" "api" -}}
 {{- $port := include "bridge.monitoringPort" . | int -}}
@@ -67,7 +67,7 @@ livenessProbe:
   httpGet: {path: /livez, port: {{ $port }}}
   {{- merge (deepCopy ($own.liveness | default dict)) $times.liveness | toYaml | nindent 2 }}
 readinessProbe:
-  {{- /* Whether the Service may send requests here: the API needs PostgreSQL alone, and Kafka may be away. */}}
+  {{- /* True if the Service may send requests here: the API needs only PostgreSQL; Kafka may be down. */}}
   httpGet: {path: /readyz, port: {{ has "api" $container.roles | ternary (include "bridge.apiPort" $root | int) $port }}}
   {{- merge (deepCopy ($own.readiness | default dict)) $times.readiness | toYaml | nindent 2 }}
 {{- if and (has "api" $container.roles) $root.Values.pods.apiPreStopSeconds }}
@@ -79,7 +79,7 @@ resources:
 {{ include "bridge.containerGround" $root }}
 {{- end -}}
 
-{{- /* Where the settings come from: (root, name of the ConfigMap and the Secret). Ends within `env`. */ -}}
+{{- /* The sources of the settings: (root, name of the ConfigMap and the Secret). Ends within `env`. */ -}}
 {{- define "bridge.environment" -}}
 {{- $root := index . 0 -}}{{- $name := index . 1 -}}
 {{- $made := include "bridge.secretVariables" $root | fromJson -}}
@@ -100,7 +100,7 @@ env:
   {{- end }}
 {{- end -}}
 
-{{- /* What every container has, the Job's too. */ -}}
+{{- /* The properties of every container, including the Job's. */ -}}
 {{- define "bridge.containerGround" -}}
 securityContext:
   {{- toYaml .Values.pods.containerSecurityContext | nindent 2 }}
@@ -115,7 +115,7 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
-{{- /* What every pod has: (root, name of the ConfigMap, name of the ServiceAccount). */ -}}
+{{- /* The properties of every pod: (root, name of the ConfigMap, name of the ServiceAccount). */ -}}
 {{- define "bridge.podGround" -}}
 {{- $root := index . 0 -}}
 serviceAccountName: {{ index . 2 }}

@@ -39,7 +39,7 @@ _GROUP_KEYS: Final = {
 
 
 class ListedStatuses(Struct, frozen=True, kw_only=True):
-    """One answer of the list: its form by the dialects' name, and the statuses as spelled."""
+    """An answer of the list: its form by the dialects' name, and the statuses as spelled."""
 
     form: str
     rows: Sequence[JsonObject]
