@@ -42,7 +42,7 @@ ANSWERS: Mapping[str, tuple[Rewrite, str]] = {
     "nothing": (lambda r: r.other(200), "empty"),
     "null": (lambda r: r.other(200, b"null"), "null"),
     "a bare string": (lambda r: r.json("Sesam7"), "text"),
-    "a cut answer": (lambda r: r.other(200, b'{"opportunities": [{"secr'), "no JSON"),
+    "a cut answer": (lambda r: r.other(200, b'{"opportunities": [{"secr'), "not JSON"),
 }  # fmt: skip
 
 
