@@ -57,7 +57,8 @@ async def test_without_postgresql_at_its_start_it_ends_with_3(program: Program) 
 
 
 async def test_a_schema_of_a_newer_bridge_ends_it_with_3(program: Program, store_url: str) -> None:
-    await alter(store_url, "UPDATE schema_migrations SET number = 9999")
+    newest = "(SELECT max(number) FROM schema_migrations)"
+    await alter(store_url, f"UPDATE schema_migrations SET number = 9999 WHERE number = {newest}")
     ended = await program("run")
     assert said(ended)[0] == 3
     assert "to a newer bridge (revision 9999)" in ended.err
