@@ -3,11 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import assert_never
 
 from bridge.errors import Permanent
 from bridge.json_types import JsonObject
-from bridge.tracker.entity_set import EntitySet, Gap
+from bridge.tracker.entity_set import Gap
 from bridge.tracker.normalize import Normalizer
 from bridge.tracker.profile_learning import RecordSample
 from bridge.tracker.schema import Resource, ResourceName
@@ -38,7 +37,9 @@ def trouble_of(
         total += 1
         try:
             normalizer.version(resource.name, row, detail)
-            family = _unify(normalizer, resource, row, state, detail, total - 1, statuses)
+            family = normalizer.normalize(
+                resource.name, row, detail, state=state, known=statuses, place=total - 1
+            )
             gaps.update(gap for gap in family.gaps if names_a_key(gap.reason))
         except Permanent as error:
             # "job 105: row:creationDate is …": cut the id, so that the same reason of other records is
@@ -69,27 +70,3 @@ def _records(
             if detail is None and resource.by_id is not None and resource.details != "never":
                 continue
             yield row.decode(), state, detail
-
-
-def _unify(
-    normalizer: Normalizer,
-    resource: Resource,
-    row: JsonObject,
-    state: str | None,
-    detail: JsonObject | None,
-    place: int,
-    statuses: Statuses,
-) -> EntitySet:
-    match resource.name:
-        case "users":
-            return normalizer.user(row)
-        case "statuses":
-            return normalizer.status(row, place)
-        case "jobs":
-            return normalizer.job(row, detail, state)
-        case "candidates":
-            return normalizer.candidate(row, detail)
-        case "applications":
-            return normalizer.application(row, statuses, detail)
-        case unreachable:
-            assert_never(unreachable)
