@@ -41,7 +41,6 @@ from bridge.tracker import resources as tracker_resources
 from bridge.tracker import sharing
 from bridge.tracker.client import Client
 from bridge.tracker.http import Observe
-from bridge.tracker.normalize import Normalizer
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.schema import Resource, ResourceName
 from bridge.webhooks.stage import WebhookDependencies as WebhookParts
@@ -185,12 +184,7 @@ async def client(
 ) -> AsyncIterator[Client]:
     """Yield a TrackerRMS client that shares the integration's budget and reads by the account's profile."""
     settings = await first_contact.effective_settings(installed.db, integration)
-    known = StoredAccount(
-        installed.db,
-        integration.id,
-        installed.keys.hasher,
-        lambda: Normalizer(integration.id, made.settings, integration.time_zone),
-    )
+    known = StoredAccount(installed.db, integration.id, installed.keys.hasher, lambda: made.normalizer)
     made = Client(
         integration,
         meter or budget(installed, integration),

@@ -108,7 +108,7 @@ async def _run_checks(
     else:
         failures, samples = dict(learned.failures), learned.samples
     models: list[CheckLine] = []
-    normalizer = Normalizer(integration.id, client.settings, integration.time_zone)
+    normalizer = client.normalizer
     statuses = check_rows.statuses_of(normalizer, samples)
     for name in followed:
         resource, failed = client.settings[name], failures.get(name)
@@ -253,13 +253,12 @@ async def _future(client: Client, integration: IntegrationConfig, resource: Reso
     if not resource.updated_after:
         return None
     zone = integration.time_zone
-    normalizer = Normalizer(integration.id, client.settings, zone)
     latest = utc_now()
     try:
         for state in resource.states:
             page = await client.pages(resource.name, state=state, updated_after=latest - _RECENT)
             for row in page.rows:
-                version = normalizer.version(resource.name, row.decode())
+                version = client.normalizer.version(resource.name, row.decode())
                 latest = latest if version is None else max(latest, version[0])
     except Fatal:
         raise

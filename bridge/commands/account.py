@@ -79,7 +79,7 @@ class Account:
     @property
     def normalizer(self) -> Normalizer:
         """Return a normalizer with the current settings: a profile may be learned at any time."""
-        return Normalizer(self.id, self.client.settings, self.terms.integration.time_zone)
+        return self.client.normalizer
 
     async def remote_id(self, model: Model, reference: str, where: str) -> str:
         """Return the TrackerRMS id that an input names. ``where`` is its key. Raises ``CommandFailed``."""

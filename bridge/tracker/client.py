@@ -41,6 +41,7 @@ from bridge.tracker.errors import (
 )
 from bridge.tracker.hosts import Generation
 from bridge.tracker.http import HttpResponse, HttpSession, Observe
+from bridge.tracker.normalize import Normalizer
 from bridge.tracker.pages import Page, PageDecoder
 from bridge.tracker.retry_policy import RetryPolicy
 from bridge.tracker.retrying import Request, RetryingCaller
@@ -73,6 +74,8 @@ class Client:
     ) -> None:
         where = f"integrations.{config.id}.tracker"
         self.settings = resources.configure_resources(config.tracker, where) if settings is None else settings
+        self._config = config
+        self._normalizer: Normalizer | None = None
         self.hosts = hosts.hosts_of(config)
         self.patience = patience or RetryPolicy()
         self.zone = ZoneInfo(config.time_zone)
@@ -107,9 +110,17 @@ class Client:
     def adopt(self, settings: Resources) -> None:
         """Use these settings from now on."""
         self.settings = settings
+        self._normalizer = None
         self._decoders = _decoders(settings)
         self._wire.html_texts = settings.texts == "html"
         self._authorized.adopt(settings)
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """Return the normalizer of the account, by the present settings."""
+        if self._normalizer is None:
+            self._normalizer = Normalizer(self._config.id, self.settings, self._config.time_zone)
+        return self._normalizer
 
     @property
     def times(self) -> local_time.Clock:
