@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import structlog
@@ -62,7 +62,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _rendering(wanted: str) -> list[Processor]:
+def _rendering(wanted: Literal["auto", "json", "console"]) -> list[Processor]:
     if wanted == "console" or (wanted == "auto" and sys.stderr.isatty()):
         return [
             structlog.dev.ConsoleRenderer(

@@ -18,7 +18,7 @@ from bridge.clock import utc_now
 from bridge.commands.account import Account
 from bridge.commands.candidate_fields import CandidateValues
 from bridge.commands.completion import CommandLedger, Place
-from bridge.commands.errors import CommandFailed, Undetermined, input_invalid
+from bridge.commands.errors import CommandFailed, Undetermined, input_invalid, vanished
 from bridge.commands.files import File, encoded
 from bridge.errors import Throttled
 from bridge.store import lookups
@@ -326,11 +326,7 @@ class CandidateWorkflow:
         candidate = self._made_candidate()
         found = await record_lookups.read_candidate(self._client, candidate)
         if found is None:
-            raise CommandFailed(
-                "REMOTE.SERVICE_UNAVAILABLE",
-                f"candidate {candidate} existed a moment ago, but is now answered as gone",
-                retryable=True,
-            )
+            raise vanished("candidate", candidate)
         return found
 
     def _made_candidate(self) -> str:

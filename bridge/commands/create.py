@@ -12,7 +12,7 @@ from bridge.commands import candidate_fields, files, results
 from bridge.commands.account import Account
 from bridge.commands.candidate_workflow import CandidateWorkflow, WorkflowInput, WorkflowResult, check_job
 from bridge.commands.completion import CommandLedger, Place
-from bridge.commands.errors import CommandFailed, input_invalid
+from bridge.commands.errors import CommandFailed, input_invalid, vanished
 from bridge.commands.results import ApplicationStageResult, Done, JobName
 from bridge.store.attempts import AttemptProgress
 from bridge.tracker import record_lookups
@@ -118,11 +118,7 @@ async def _answer(
     application = applied.progress.application or ""
     found = await record_lookups.read_application(account.client, application)
     if found is None:
-        raise CommandFailed(
-            "REMOTE.SERVICE_UNAVAILABLE",
-            f"application {application} existed a moment ago, but is now answered as gone",
-            retryable=True,
-        )
+        raise vanished("application", application)
     warnings = [*whom_warnings(wanted), *applied.warnings]
     if wanted.stage is not None and found.stage != wanted.stage:
         warnings.append(

@@ -85,6 +85,15 @@ def input_invalid(message: str) -> CommandFailed:
     return CommandFailed("PLATFORM.INPUT_INVALID", message)
 
 
+def vanished(entity: str, remote_id: str) -> CommandFailed:
+    """Return the error for a record that this command just wrote or read, and that is answered as gone."""
+    return CommandFailed(
+        "REMOTE.SERVICE_UNAVAILABLE",
+        f"{entity} {remote_id} existed a moment ago, but is now answered as gone",
+        retryable=True,
+    )
+
+
 TROUBLE = (Permanent, AccountFault, EffectUnknown, Throttled, Unreachable, Unreadable)
 """Errors that end one try of a command; any other is the store's, or a bug."""
 
