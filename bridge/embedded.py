@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from bridge.errors import EnvironmentFault
+from bridge.errors import EnvironmentFault, install_hint
 
-_INSTALL = "pip install ./contracts '.[embedded]' in a clone of the bridge"
+_INSTALL = install_hint("embedded")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _RECOVERY_SECONDS = 120.0

@@ -56,3 +56,8 @@ class EnvironmentFault(Fatal):
 
 class LeaseLost(BridgeError):
     """The loss of a lease to another process: stop at once and wait for the lease again."""
+
+
+def install_hint(extras: str) -> str:
+    """Return how to install what is missing: extras, separated by commas."""
+    return f"pip install ./contracts '.[{extras}]' in a clone of the bridge"

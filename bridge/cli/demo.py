@@ -12,7 +12,7 @@ import typer
 from bridge import log
 from bridge.cli import session
 from bridge.config import LogConfig
-from bridge.errors import OK, EnvironmentFault
+from bridge.errors import OK, EnvironmentFault, install_hint
 
 
 def demo(
@@ -35,8 +35,7 @@ def demo(
         from bridge.demo.screen import Screen
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}: pip install ./contracts '.[simulator,embedded]' in a "
-            "clone of the bridge"
+            f"the simulator needs {error.name}: {install_hint('simulator,embedded')}"
         ) from error
     data_dir = Path(tempfile.mkdtemp(prefix="trackerrms-demo-"))
     code = None

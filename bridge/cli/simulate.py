@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from bridge.cli import screen, session
-from bridge.errors import ConfigError, EnvironmentFault
+from bridge.errors import ConfigError, EnvironmentFault, install_hint
 from bridge.simulator.dialects import DIALECTS, Dialect
 from bridge.simulator.options import API_KEY, BEARER_TOKEN, Options
 from bridge.simulator.quirks import QUIRKS
@@ -73,8 +73,7 @@ def simulate(
         from bridge.simulator.world import World
     except ImportError as error:
         raise EnvironmentFault(
-            f"the simulator needs {error.name}; run: pip install ./contracts '.[simulator]' in a clone "
-            "of the bridge"
+            f"the simulator needs {error.name}; run: {install_hint('simulator')}"
         ) from error
     try:
         world = World(
